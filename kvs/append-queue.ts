@@ -1,0 +1,171 @@
+import { type Write, weight } from './entry.ts'
+import { KvsError } from './errors.ts'
+
+export interface QueueLimits {
+  /** Writes waiting or being appended, at the most. */
+  readonly maxWrites: number
+  /** Their weight together, in bytes, at the most. */
+  readonly maxBytes: number
+  /** How long a write waits for its answer, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** Bounds on one batch: enough to make the round trip cheap, little enough that it is short. */
+const batchLimits = { writes: 1_000, bytes: 4 * 1024 * 1024 }
+
+/**
+ * Group commit: the writes that wait while a batch is under way form the next one. Each write settles once: with its
+ * sequence, or with `not_stored`, `undecided` or `overloaded`.
+ */
+export interface AppendQueue {
+  /** Rejects at once with `overloaded` past the limits. */
+  add(write: Write): Promise<bigint>
+  /** Settles when there is something to take, at once where there is, or when woken. Never rejects. */
+  filled(): Promise<void>
+  wake(): void
+  /** The next batch, now under way; the same one again until it has settled. */
+  take(): readonly Write[]
+  /** The batch under way is committed, its entries at consecutive sequences ending in this one. */
+  committed(last: bigint): void
+  /** The batch under way is not in the log and won't be sent again. */
+  failed(error: KvsError): void
+  /** The batch under way is not in the log; its writes wait again, before the others. */
+  putBack(): void
+  /** Rejects all that waits with this error, and what is under way as undecided. */
+  abandon(error: KvsError): void
+  /** Settles when nothing waits or is under way. */
+  drained(): Promise<void>
+  readonly length: number
+}
+
+interface Waiting {
+  readonly write: Write
+  readonly deadline: number
+  readonly resolve: (sequence: bigint) => void
+  readonly reject: (error: KvsError) => void
+  answered: boolean
+}
+
+export function makeAppendQueue(limits: QueueLimits): AppendQueue {
+  let waiting: Waiting[] = []
+  let underWay: { writes: Write[]; waiting: Waiting[] } | undefined
+  let bytes = 0
+  let onFilled: (() => void) | undefined
+  let onDrained: (() => void)[] = []
+  let timer: NodeJS.Timeout | undefined
+
+  const length = () => waiting.length + (underWay?.waiting.length ?? 0)
+
+  function reject(item: Waiting, error: KvsError): void {
+    if (!item.answered) item.reject(error)
+    item.answered = true
+  }
+
+  function release(items: readonly Waiting[]): void {
+    for (const { write } of items) bytes -= weight(write)
+    if (length() > 0) return
+    for (const resolve of onDrained) resolve()
+    onDrained = []
+  }
+
+  function settle(answer: (item: Waiting, index: number, all: readonly Waiting[]) => void): void {
+    const items = underWay?.waiting ?? []
+    underWay = undefined
+    items.forEach(answer)
+    release(items)
+  }
+
+  /** One timer for the oldest deadline, set again only when it fires: the common write is answered long before. */
+  function watch(): void {
+    const oldest = underWay?.waiting[0] ?? waiting[0]
+    if (timer !== undefined || oldest === undefined) return
+    timer = setTimeout(expire, Math.max(1, oldest.deadline - performance.now())).unref()
+  }
+
+  function expire(): void {
+    timer = undefined
+    const now = performance.now()
+    for (const item of underWay?.waiting ?? []) if (item.deadline <= now) reject(item, new KvsError('undecided'))
+    const live = waiting.findIndex((item) => item.deadline > now)
+    const expired = waiting.splice(0, live < 0 ? waiting.length : live)
+    for (const item of expired) reject(item, new KvsError('not_stored'))
+    release(expired)
+    const next = waiting[0] ?? underWay?.waiting.find((item) => !item.answered)
+    if (next) timer = setTimeout(expire, Math.max(1, next.deadline - now)).unref()
+  }
+
+  return {
+    add(write) {
+      if (length() >= limits.maxWrites || bytes + weight(write) > limits.maxBytes) {
+        return Promise.reject(new KvsError('overloaded'))
+      }
+      bytes += weight(write)
+      return new Promise((resolve, reject) => {
+        waiting.push({ write, deadline: performance.now() + limits.timeoutMs, resolve, reject, answered: false })
+        watch()
+        this.wake()
+      })
+    },
+
+    filled() {
+      if (length() > 0) return Promise.resolve()
+      return new Promise((resolve) => {
+        onFilled = resolve
+      })
+    },
+
+    wake() {
+      onFilled?.()
+      onFilled = undefined
+    },
+
+    take() {
+      if (underWay) return underWay.writes
+      let size = 0
+      let count = 0
+      while (count < waiting.length && count < batchLimits.writes) {
+        size += weight((waiting[count] as Waiting).write)
+        if (count > 0 && size > batchLimits.bytes) break
+        count++
+      }
+      const taken = count === waiting.length ? waiting : waiting.slice(0, count)
+      waiting = count === waiting.length ? [] : waiting.slice(count)
+      underWay = { waiting: taken, writes: taken.map((item) => item.write) }
+      return underWay.writes
+    },
+
+    committed(last) {
+      settle((item, index, all) => {
+        if (!item.answered) item.resolve(last - BigInt(all.length - 1 - index))
+      })
+    },
+
+    failed(error) {
+      settle((item) => reject(item, error))
+    },
+
+    putBack() {
+      const items = underWay?.waiting ?? []
+      underWay = undefined
+      waiting = [...items.filter((item) => !item.answered), ...waiting]
+      release(items.filter((item) => item.answered))
+    },
+
+    abandon(error) {
+      settle((item) => reject(item, new KvsError('undecided')))
+      const rest = waiting
+      waiting = []
+      for (const item of rest) reject(item, error)
+      release(rest)
+    },
+
+    drained() {
+      if (length() === 0) return Promise.resolve()
+      return new Promise((resolve) => onDrained.push(resolve))
+    },
+
+    get length() {
+      return length()
+    },
+  }
+}

@@ -1,0 +1,23 @@
+/** The known name that was probably meant: without a prefix too many (KVS_PORT: PORT), or at most a third away. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const unprefixed = name.slice(name.indexOf('_') + 1)
+  if (known.includes(unprefixed)) return unprefixed
+  return known
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .filter(({ candidate, distance }) => distance <= Math.max(name.length, candidate.length) / 3)
+    .sort((a, b) => a.distance - b.distance)[0]?.candidate
+}
+
+/** Characters to insert and delete. Replacing one counts as both, or POSTGRES_PASS would be nearest to POSTGRES_HOST. */
+export function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1]
+    for (let j = 0; j < b.length; j++) {
+      const [kept = 0, deleted = 0, inserted = 0] = [row[j], row[j + 1], next[j]]
+      next.push(a[i] === b[j] ? kept : Math.min(deleted, inserted) + 1)
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

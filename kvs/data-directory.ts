@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+/** A node's own directory: what it is in the log, and the proof that no other node runs on it. */
+export interface DataDirectory {
+  readonly path: string
+  /** This directory's identity as a writer in the log; made once, kept for ever. */
+  readonly writerId: string
+  /** Lets another node have the directory. The operating system does the same for a killed process. */
+  close(): void
+}
+
+/** Another process holds the directory. */
+export class Locked extends Error {
+  override readonly name = 'Locked'
+}
+
+/**
+ * Makes the directory where there is none, and locks it. The lock is SQLite's on a file in it, held by the kernel for
+ * this process and released with it, so that it can't be stale.
+ * @throws Locked, or what the file system says
+ */
+export function openDataDirectory(path: string): DataDirectory {
+  mkdirSync(path, { recursive: true })
+  const database = new DatabaseSync(join(path, 'node.db'))
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE')
+    database.exec('CREATE TABLE IF NOT EXISTS node (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), writer_id TEXT)')
+    database.prepare('INSERT OR IGNORE INTO node VALUES (1, ?)').run(randomUUID())
+    const row = database.prepare('SELECT writer_id FROM node').get()
+    database.exec('COMMIT') // in this locking mode the lock stays
+    return { path, writerId: String(row?.writer_id), close: () => database.close() }
+  } catch (error) {
+    database.close()
+    if (error instanceof Error && /database is locked/.test(error.message)) {
+      throw new Locked(`another node runs on ${path}; give this one a KVS_DATA_DIR of its own`)
+    }
+    throw error
+  }
+}

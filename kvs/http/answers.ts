@@ -1,0 +1,86 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { KvsError } from '../errors.ts'
+import { discardBody } from './body.ts'
+
+/** A stored page must not run as this service's own: no scripts, no origin, no guessing of types. */
+export const valueHeaders = [
+  'X-Content-Type-Options',
+  'nosniff',
+  'Content-Security-Policy',
+  "default-src 'none'; sandbox",
+  'Cache-Control',
+  'no-cache',
+]
+
+const retryAfterSeconds = '1'
+
+/** The only translation of errors into answers. */
+export function answerError(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: KvsError,
+  headers: readonly string[] = [],
+): void {
+  const { status } = error
+  const [type, body] = render(error, wantsJson(request.headers.accept))
+  response.writeHead(status, [
+    'Content-Type',
+    type,
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+    'X-Content-Type-Options',
+    'nosniff',
+    'Cache-Control',
+    'no-store',
+    ...(status === 503 ? ['Retry-After', retryAfterSeconds] : []),
+    ...(isUploading(request) ? ['Connection', 'close'] : []),
+    ...headers,
+  ])
+  if (request.method === 'HEAD') response.end()
+  else if (!isUploading(request)) response.end(body)
+  else void endAfterUpload(request, response, body)
+}
+
+/** Closing on a client that is still sending would destroy the answer on its way: reads on for a while, to nowhere. */
+async function endAfterUpload(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
+  response.write(body)
+  await discardBody(request, { maxBytes: 4 * 1024 * 1024, maxMs: 1_000 })
+  response.end()
+  if (!request.complete) request.socket.destroySoon()
+}
+
+function isUploading({ complete, headers }: IncomingMessage): boolean {
+  return !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
+}
+
+/** One line of text for curl; RFC 9457 for a client that asks for JSON. */
+export function render(error: KvsError, asJson: boolean): [type: string, body: string] {
+  if (!asJson) return ['text/plain; charset=utf-8', `${error.message}\n`]
+  const problem = {
+    type: 'about:blank',
+    title: STATUS_CODES[error.status],
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+  }
+  return ['application/problem+json', `${JSON.stringify(problem)}\n`]
+}
+
+export function answerJson(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
+  const text = `${JSON.stringify(body)}\n`
+  response.writeHead(status, [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(Buffer.byteLength(text)),
+    'Cache-Control',
+    'no-store',
+    ...(status === 503 ? ['Retry-After', retryAfterSeconds] : []),
+  ])
+  response.end(request.method === 'HEAD' ? undefined : text)
+}
+
+/** Whether an Accept header names JSON; a wildcard does not, since curl sends one. */
+function wantsJson(accept: string | undefined): boolean {
+  return accept !== undefined && /\bapplication\/(problem\+)?json\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(accept)
+}

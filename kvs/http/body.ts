@@ -1,0 +1,69 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { KvsError } from '../errors.ts'
+
+/**
+ * The whole body, in memory of its own. Rejects with `value_too_large` as soon as that is known, from Content-Length
+ * before anything is read, and with `Broken` where the client goes away before the end.
+ */
+export function readBody(request: IncomingMessage, response: ServerResponse, maxBytes: number): Promise<Buffer> {
+  const declared = request.headers['content-length']
+  if (declared !== undefined && Number(declared) > maxBytes) return Promise.reject(tooLarge(maxBytes, declared))
+  if (request.headers.expect !== undefined) response.writeContinue()
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      chunks.push(chunk)
+      if (size > maxBytes) settle(() => reject(tooLarge(maxBytes)))
+    })
+    request.on('end', () => settle(() => resolve(join(chunks, size))))
+    request.on('close', () => settle(() => reject(new Broken('the upload broke off'))))
+
+    function settle(answer: () => void): void {
+      request.removeAllListeners('data')
+      request.removeAllListeners('end')
+      request.removeAllListeners('close')
+      answer()
+    }
+  })
+}
+
+/** Settles when the rest of the body has passed by, or past the bounds. */
+export function discardBody(request: IncomingMessage, bounds: { maxBytes: number; maxMs: number }): Promise<void> {
+  return new Promise((resolve) => {
+    let left = bounds.maxBytes
+    const timer = setTimeout(finish, bounds.maxMs)
+    request.on('data', (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0) finish()
+    })
+    request.on('close', finish).on('end', finish).resume()
+
+    function finish(): void {
+      clearTimeout(timer)
+      resolve()
+    }
+  })
+}
+
+/** The client is gone: there is nobody to answer. */
+export class Broken extends Error {
+  override readonly name = 'Broken'
+}
+
+function tooLarge(maxBytes: number, declared?: string): KvsError {
+  const has = declared === undefined ? 'the value is larger than' : `the value has ${declared} bytes;`
+  return new KvsError(
+    'value_too_large',
+    `${has} ${maxBytes} bytes${declared === undefined ? '' : ' at most are allowed'}`,
+  )
+}
+
+/** A copy even of a single chunk: that is a window on a large buffer of the socket, which it would keep alive. */
+function join(chunks: readonly Buffer[], size: number): Buffer {
+  const body = Buffer.allocUnsafeSlow(size)
+  let at = 0
+  for (const chunk of chunks) at += chunk.copy(body, at)
+  return body
+}

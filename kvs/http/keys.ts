@@ -1,0 +1,114 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Logger } from 'pino'
+import type { Write } from '../entry.ts'
+import { KvsError } from '../errors.ts'
+import type { Found } from '../view.ts'
+import { answerError, valueHeaders } from './answers.ts'
+import { readBody } from './body.ts'
+import { decodeKey } from './key.ts'
+import type { Methods } from './routes.ts'
+
+/** What these routes need of the store. */
+export interface KeyStore {
+  get(key: string): Found | undefined
+  write(write: Write): Promise<bigint>
+  position(): string
+}
+
+export interface KeyRoutesOptions {
+  readonly store: KeyStore
+  readonly maxValueBytes: number
+  readonly logger: Pick<Logger, 'debug' | 'isLevelEnabled'>
+}
+
+const prefix = '/v1/'
+const maxContentTypeLength = 255
+const emptyBody = ['Content-Length', '0']
+
+/** GET, HEAD, PUT and DELETE on /v1/KEY. */
+export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): Methods {
+  const logsRequests = logger.isLevelEnabled('debug')
+
+  function read(request: IncomingMessage, response: ServerResponse, path: string): void {
+    const since = performance.now()
+    const key = keyOf(path)
+    const found = store.get(key)
+    if (found === undefined) {
+      answerError(request, response, new KvsError('no_such_key'), ['KVS-Position', store.position()])
+    } else {
+      answerValue(request, response, found, store.position())
+    }
+    if (logsRequests) logLine(request, key, `status=${response.statusCode} bytes=${found?.value.length ?? 0}`, since)
+  }
+
+  async function put(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const since = performance.now()
+    const key = keyOf(path)
+    const contentType = contentTypeOf(request)
+    if (request.headers['content-range'] !== undefined) {
+      throw new KvsError(
+        'bad_request',
+        'a PUT with Content-Range would set a part of a value; only whole values are set',
+      )
+    }
+    const value = await readBody(request, response, maxValueBytes)
+    const sequence = await store.write({ kind: 'put', key, value, contentType })
+    response.writeHead(201, ['ETag', `"${sequence}"`, 'KVS-Position', store.position(), ...emptyBody])
+    response.end()
+    if (logsRequests) logLine(request, key, `bytes=${value.length} sequence=${sequence}`, since)
+  }
+
+  async function remove(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const since = performance.now()
+    const key = keyOf(path)
+    const sequence = await store.write({ kind: 'delete', key })
+    response.writeHead(200, ['KVS-Position', store.position(), ...emptyBody])
+    response.end()
+    if (logsRequests) logLine(request, key, `sequence=${sequence}`, since)
+  }
+
+  /** Never a value; a key that could be taken for more than itself is quoted. */
+  function logLine(request: IncomingMessage, key: string, rest: string, since: number): void {
+    const shown = /^[!-~]+$/.test(key) && !key.includes('"') ? key : JSON.stringify(key)
+    logger.debug(`${request.method} key=${shown} ${rest} ${Math.round(performance.now() - since)}ms`)
+  }
+
+  return { GET: read, HEAD: read, PUT: put, DELETE: remove }
+}
+
+/** The router matches decoded paths, a key is decoded from the raw one: they must agree on where it begins. */
+function keyOf(path: string): string {
+  if (!path.startsWith(prefix)) throw new KvsError('no_such_page')
+  return decodeKey(path.slice(prefix.length))
+}
+
+/** What a client says of the value; what curl says of every body, unasked, does not count. */
+function contentTypeOf(request: IncomingMessage): string | undefined {
+  const type = request.headers['content-type']
+  if (type === undefined || type.toLowerCase() === 'application/x-www-form-urlencoded') return undefined
+  if (type.length <= maxContentTypeLength) return type
+  throw new KvsError(
+    'bad_request',
+    `the Content-Type has ${type.length} characters; at most ${maxContentTypeLength} are kept`,
+  )
+}
+
+function answerValue(request: IncomingMessage, response: ServerResponse, found: Found, position: string): void {
+  const { value } = found
+  response.writeHead(200, [
+    'Content-Type',
+    found.contentType ?? (isUtf8(value) ? 'text/plain; charset=utf-8' : 'application/octet-stream'),
+    'Content-Length',
+    String(value.length),
+    'ETag',
+    `"${found.sequence}"`,
+    'KVS-Position',
+    position,
+    ...valueHeaders,
+  ])
+  if (request.method === 'HEAD') response.end()
+  // Node sends a string in one piece with the headers, and a Buffer in two.
+  else if (value.length < 16 * 1024) response.end(value.toString('latin1'), 'latin1')
+  else response.end(value)
+}

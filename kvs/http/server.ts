@@ -1,0 +1,81 @@
+import { createServer, type Server, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Logger } from 'pino'
+import { KvsError } from '../errors.ts'
+import type { Store } from '../store.ts'
+import { render } from './answers.ts'
+import { liveness, readiness } from './health.ts'
+import { keyRoutes } from './keys.ts'
+import { makeDispatcher, type Routes } from './routes.ts'
+
+export interface ServerOptions {
+  readonly store: Pick<Store, 'get' | 'write' | 'position' | 'status'>
+  readonly logger: Logger
+  readonly maxValueBytes: number
+  readonly maxConnections: number
+  readonly maxHeaderBytes: number
+  /** For the request line and the headers, in milliseconds, as all that follow. */
+  readonly headersTimeoutMs: number
+  /** For a whole request, body included. */
+  readonly requestTimeoutMs: number
+  /** For a socket on which nothing moves either way. */
+  readonly idleTimeoutMs: number
+  /** For a kept-alive connection between two requests. */
+  readonly keepAliveTimeoutMs: number
+}
+
+/** The HTTP server with all its routes, not listening yet. */
+export function makeServer(options: ServerOptions): Server {
+  const dispatch = makeDispatcher(routesOf(options), options.logger)
+  const server = createServer({
+    maxHeaderSize: options.maxHeaderBytes,
+    headersTimeout: options.headersTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    keepAliveTimeout: options.keepAliveTimeoutMs,
+    connectionsCheckingInterval: 1_000,
+  })
+  server.maxConnections = options.maxConnections
+  server.on('request', dispatch)
+  // Left to Node, a client would be told to go on before its Content-Length was looked at.
+  server.on('checkContinue', dispatch)
+  server.on('clientError', answerUnparsed)
+  server.setTimeout(options.idleTimeoutMs, (socket) => socket.destroy())
+  return server
+}
+
+export function routesOf({
+  store,
+  logger,
+  maxValueBytes,
+}: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes'>): Routes {
+  const ready = readiness(store)
+  return {
+    '/v1': {},
+    '/v1/': {},
+    '/v1/*': keyRoutes({ store, maxValueBytes, logger }),
+    '/livez': liveness(),
+    '/readyz': ready,
+    '/healthz': ready,
+  }
+}
+
+/** Answers what the parser gave up on, where there is no request to answer. */
+function answerUnparsed(error: Error & { code?: string; rawPacket?: Buffer }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+  const known = unparsed(error)
+  const [type, body] = render(known, false)
+  socket.end(
+    `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
+      `${known.status === 405 ? 'Allow: GET, HEAD, PUT, DELETE\r\n' : ''}` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}
+
+function unparsed({ code, message, rawPacket }: Error & { code?: string; rawPacket?: Buffer }): KvsError {
+  if (code === 'HPE_HEADER_OVERFLOW') return new KvsError('headers_too_large')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new KvsError('too_slow')
+  // Node's parser knows a fixed set of methods
+  const looksLikeMethod = /^[A-Za-z]+ \//.test(rawPacket?.subarray(0, 32).toString('latin1') ?? '')
+  if (code === 'HPE_INVALID_METHOD' && looksLikeMethod) return new KvsError('method_not_allowed')
+  return new KvsError('bad_request', `the request is not valid HTTP: ${message}`)
+}

@@ -1,0 +1,97 @@
+import type { Socket } from 'node:net'
+import { Client, DatabaseError, type QueryArrayConfig, type QueryArrayResult } from 'pg'
+import type { PostgresTarget } from '../config/postgres.ts'
+import { isAnswer } from './failures.ts'
+import { describeTls, tlsOptions } from './tls.ts'
+
+/** One connection to Postgres that is destroyed, and never used again, at the first sign that it is not sound. */
+export interface Connection {
+  /**
+   * Rows as arrays. Rejects with a `DatabaseError` that `isAnswer` where the statement changed nothing; any other
+   * rejection leaves its outcome open and has ended the connection. Bounded by the target's timeout unless another is
+   * given, in milliseconds; 0 is none.
+   */
+  query<Row extends unknown[]>(
+    query: Omit<QueryArrayConfig, 'rowMode'>,
+    timeoutMs?: number,
+  ): Promise<QueryArrayResult<Row>>
+  /** For the log line: 'not encrypted', or the TLS version and what was checked. */
+  readonly tls: string
+  /** Settles once the connection is gone, with the reason. Never rejects. */
+  readonly lost: Promise<Error>
+  /** Waits for nothing that is still under way. */
+  close(): Promise<void>
+}
+
+/** Connects as libpq would for the target's sslmode; rejects with what `pg` or the socket says. */
+export async function connect(target: PostgresTarget, timeoutMs: number): Promise<Connection> {
+  const ssl = target.host.startsWith('/') ? false : tlsOptions(target.tls)
+  try {
+    return await connectOnce(target, ssl, timeoutMs)
+  } catch (error) {
+    // prefer = TLS if the server offers it and lets us in with it, else plain
+    if (target.tls.mode !== 'prefer' || ssl === false || !isTlsRefusal(error)) throw error
+    return connectOnce(target, false, timeoutMs)
+  }
+}
+
+async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOptions>, timeoutMs: number) {
+  const client = new Client({
+    host: target.host,
+    port: target.port,
+    database: target.database,
+    user: target.user,
+    password: target.password ?? '',
+    application_name: target.applicationName,
+    ssl,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: timeoutMs,
+  })
+  const lost = new Promise<Error>((resolve) => {
+    client.on('error', resolve)
+    client.on('end', () => resolve(new Error('the connection was closed')))
+  })
+  let unsafe: Error | undefined
+  client.on('notice', (notice) => {
+    // The wait for a synchronous standby was cut short: what follows reports success, and may yet vanish.
+    if (notice.message?.includes('synchronous replication')) unsafe = new Error(notice.message)
+  })
+  await client.connect()
+
+  async function query<Row extends unknown[]>(config: Omit<QueryArrayConfig, 'rowMode'>, queryTimeoutMs = timeoutMs) {
+    try {
+      const answer = await client.query<Row>({
+        ...config,
+        rowMode: 'array',
+        ...(queryTimeoutMs > 0 && { query_timeout: queryTimeoutMs }),
+      })
+      if (unsafe) throw unsafe
+      return answer
+    } catch (error) {
+      // After a timeout `pg` would go on to queue queries behind the one that hangs.
+      if (!isAnswer(error)) void close()
+      throw error
+    }
+  }
+
+  /** `end` destroys the socket where a query is under way; else it says goodbye, which a dead network never carries. */
+  async function close() {
+    const deadline = setTimeout(() => streamOf(client)?.destroy(), 1_000)
+    await Promise.race([client.end(), lost])
+    clearTimeout(deadline)
+  }
+
+  return { query, lost, close, tls: describeTls(streamOf(client), target.tls) } satisfies Connection
+}
+
+/** `pg` has no public name for its socket. */
+function streamOf(client: Client): Socket | undefined {
+  return (client as unknown as { connection?: { stream?: Socket } }).connection?.stream
+}
+
+function isTlsRefusal(error: unknown): boolean {
+  if (error instanceof DatabaseError) return error.code === '28000' // no pg_hba.conf entry for TLS
+  const { code = '', message = '' } = error as { code?: string; message?: string }
+  return /SSL/.test(message) || /^(ERR_TLS|ERR_SSL|EPROTO)/.test(code)
+}

@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process'
+import { chown, lchown, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Binaries } from './binaries.ts'
+import type { Launcher, ServerUser } from './launch.ts'
+
+/**
+ * Leaves a whole cluster of the binaries' version, owned by the server's user, or throws. It is made beside its place
+ * and renamed there, so a kill in the middle leaves none, and the next call starts over.
+ */
+export async function prepareCluster(
+  directory: string,
+  binaries: Binaries,
+  launch: Launcher,
+  user: ServerUser | undefined,
+): Promise<void> {
+  await removeUnfinished(directory)
+  const version = await clusterVersion(directory)
+  if (version === undefined) return makeCluster(directory, binaries, launch, user)
+  if (version !== binaries.major) {
+    throw new Error(
+      `the cluster in ${directory} was made by Postgres ${version}, the embedded one is ${binaries.major}: run it with ` +
+        `Postgres ${version} (set POSTGRES_HOST), or dump it there and restore it into a new KVS_DATA_DIR`,
+    )
+  }
+  if (user !== undefined && (await stat(directory)).uid !== user.uid) await chownTree(directory, user)
+}
+
+/** Undefined: there is no cluster yet. */
+async function clusterVersion(directory: string): Promise<string | undefined> {
+  const names = await readdir(directory).catch((error): string[] => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  if (names.length === 0) return undefined
+  if (names.includes('PG_VERSION')) return (await readFile(join(directory, 'PG_VERSION'), 'utf8')).trim()
+  throw new Error(`${directory} holds files but no cluster (no PG_VERSION): move it away or set another KVS_DATA_DIR`)
+}
+
+async function makeCluster(
+  directory: string,
+  { initdb }: Binaries,
+  launch: Launcher,
+  user: ServerUser | undefined,
+): Promise<void> {
+  // A new name each time: the initdb of a killed node may still be writing to the last one.
+  const unfinished = await mkdtemp(`${directory}.new-`)
+  if (user !== undefined) await chown(unfinished, user.uid, user.gid)
+  const { file, args, options } = launch(initdb, [
+    ...['-D', unfinished, '--username=kvs', '--encoding=UTF8', '--locale=C', '--no-instructions'],
+    // Whoever gets to the socket is let in; see makePrivateDirectory. initdb itself fsyncs all it wrote.
+    '--auth=trust',
+  ])
+  try {
+    await promisify(execFile)(file, args, options)
+  } catch (cause) {
+    await rm(unfinished, { recursive: true, force: true })
+    const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
+    throw new Error(`initdb failed in ${directory}: ${output || String(cause)}`, { cause })
+  }
+  await rename(unfinished, directory)
+  const parent = await open(dirname(directory))
+  await parent.sync().finally(() => parent.close())
+}
+
+async function removeUnfinished(directory: string): Promise<void> {
+  for (const name of await readdir(dirname(directory))) {
+    if (!name.startsWith(`${basename(directory)}.new-`)) continue
+    // What an initdb that still runs puts back is removed at the next start.
+    await rm(join(dirname(directory), name), { recursive: true, force: true, maxRetries: 3 }).catch(() => {})
+  }
+}
+
+/** The top comes last, so that what a kill cut short is done again. */
+async function chownTree(path: string, user: ServerUser): Promise<void> {
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    const child = join(path, entry.name)
+    if (entry.isDirectory()) await chownTree(child, user)
+    else await lchown(child, user.uid, user.gid)
+  }
+  await chown(path, user.uid, user.gid)
+}

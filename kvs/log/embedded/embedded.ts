@@ -1,0 +1,141 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { copyBinaries, findBinaries } from './binaries.ts'
+import { prepareCluster } from './cluster.ts'
+import { type Connection, createDatabase } from './database.ts'
+import { findLauncher, serverUser } from './launch.ts'
+import { clearLock, readLock } from './lock.ts'
+import { type Server, spawnServer } from './server.ts'
+import { makePrivateDirectory, port, removeSockets, socketDirectory, temporaryDirectory } from './socket.ts'
+
+/** A Postgres server of this node's own. The caller holds an exclusive lock on the data directory. */
+export interface EmbeddedPostgres {
+  /**
+   * Starts the server unless it runs; creates the cluster at first use, ends or cleans up what an earlier, killed node
+   * left. Resolves when it accepts connections (after crash recovery, however long that takes). Concurrent calls share
+   * one start. Rejects with what to do; may be called again.
+   */
+  ensureRunning(): Promise<void>
+  readonly connection: Connection
+  /** Fast shutdown; also cuts a start short. Resolves when the server has ended; idempotent. */
+  stop(): Promise<void>
+  /** of the running postmaster */
+  readonly pid: number | undefined
+}
+
+export interface EmbeddedPostgresOptions {
+  /** of the cluster, absolute; the socket (`run/`) and `postgres.log` are put beside it */
+  directory: string
+  log: { info(message: string): void; warn(message: string): void; debug(message: string): void }
+}
+
+/** How long a killed server's last backends may take to end. */
+const remainsPatience = 30_000
+const stillStartingInterval = 10_000
+
+export function makeEmbeddedPostgres({ directory, log }: EmbeddedPostgresOptions): EmbeddedPostgres {
+  const parent = dirname(directory)
+  const logFile = join(parent, 'postgres.log')
+  const connection = { host: socketDirectory(directory), port, user: 'kvs', database: 'kvs' }
+  let server: Server | undefined
+  let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
+  let abort = new AbortController()
+
+  const runs = () => server !== undefined && server.ended === undefined
+
+  async function start(signal: AbortSignal): Promise<void> {
+    const since = performance.now()
+    const [installed, user] = await Promise.all([findBinaries(), serverUser(directory)])
+    await mkdir(parent, { recursive: true })
+    await makePrivateDirectory(connection.host, user)
+    const { launch, binaries } = await findLauncher(user, installed, [parent, connection.host], async () => {
+      const reachable = temporaryDirectory(directory)
+      await makePrivateDirectory(reachable, user)
+      return copyBinaries(installed, reachable)
+    })
+    await prepareCluster(directory, binaries, launch, user)
+
+    for (;;) {
+      signal.throwIfAborted()
+      await clearLock(directory, log.warn, signal)
+      await removeSockets(connection.host)
+      const spawned = spawnServer({
+        ...{ directory, socketDirectory: connection.host, logFile, binary: binaries.postgres, launch, user },
+        onEnd(how) {
+          if (server === spawned && stopping === undefined)
+            log.warn(`embedded Postgres (pid ${spawned.pid}) ended: ${how}; see ${logFile}`)
+        },
+      })
+      const early = await ready(spawned, signal).catch(async (error) => {
+        await spawned.stop()
+        throw error
+      })
+      if (early === undefined) {
+        server = spawned
+        log.info(`embedded Postgres runs (pid ${spawned.pid}, ${Math.round(performance.now() - since)} ms)`)
+        return
+      }
+      if (!isRemains(early) || performance.now() > since + remainsPatience) throw new Error(early)
+      log.debug(`embedded Postgres starts again: ${early}`)
+      await sleep(200)
+    }
+  }
+
+  /** Resolves to undefined once the server takes connections, or to what it said when it ended before that. */
+  async function ready(spawned: Server, signal: AbortSignal): Promise<string | undefined> {
+    let nextWarning = performance.now() + stillStartingInterval
+    for (;;) {
+      signal.throwIfAborted()
+      if (spawned.ended !== undefined) return describe(spawned.ended, await spawned.lastLines())
+      // Not before the lock is this server's: on the socket could be another one.
+      const lock = await readLock(directory)
+      if (lock?.pid === spawned.pid && lock?.ready && (await createDatabase(connection))) return undefined
+      if (performance.now() > nextWarning) {
+        log.warn(`embedded Postgres is still starting: ${await spawned.lastLines()}`)
+        nextWarning += stillStartingInterval
+      }
+      await sleep(10)
+    }
+  }
+
+  function describe(ended: string, lines: string): string {
+    const advice = 'Mend what they name, or set POSTGRES_HOST or DATABASE_URL to use another server.'
+    return `embedded Postgres ended while starting (${ended}). The last lines of ${logFile}:\n${lines}\n${advice}`
+  }
+
+  return {
+    connection,
+    get pid() {
+      return runs() ? server?.pid : undefined
+    },
+    async ensureRunning() {
+      if (starting !== undefined) return starting
+      if (runs() && stopping === undefined) return
+      abort = new AbortController()
+      const previous = stopping
+      starting = Promise.resolve(previous)
+        .then(() => start(abort.signal))
+        .finally(() => {
+          starting = undefined
+        })
+      return starting
+    },
+    stop() {
+      stopping ??= (async () => {
+        abort.abort(new Error('embedded Postgres was stopped while it started'))
+        await starting?.catch(() => {})
+        await server?.stop()
+      })().finally(() => {
+        stopping = undefined
+      })
+      return stopping
+    },
+  }
+}
+
+/** Refused because a killed server's backends are still ending, or because its lock's pid was given away just now. */
+function isRemains(early: string): boolean {
+  return /pre-existing shared memory block|lock file ".*" already exists/.test(early)
+}

@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { platform } from 'node:os'
+import process from 'node:process'
+import { promisify } from 'node:util'
+import type { Binaries } from './binaries.ts'
+
+/** Nothing inherited: no PG* variable changes what runs, and no secret of the node's shows in /proc/PID/environ. */
+export const childEnvironment = {
+  PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
+  LANG: 'C',
+  LC_ALL: 'C',
+  TZ: 'UTC',
+}
+
+export interface ServerUser {
+  name: string
+  uid: number
+  gid: number
+}
+
+export interface Command {
+  file: string
+  args: string[]
+  options: { uid?: number; gid?: number; cwd: string; env: NodeJS.ProcessEnv }
+}
+
+/** Turns a program and its arguments into what to spawn so that it runs as the server's user, with spawn's own pid. */
+export type Launcher = (file: string, args: string[]) => Command
+
+/** Whom the server runs as. Undefined: as ourselves. Root has to be another, since Postgres refuses to run as root. */
+export async function serverUser(directory: string): Promise<ServerUser | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  const owner = await stat(directory).catch(() => undefined)
+  if (owner !== undefined && owner.uid !== 0) return { name: `${owner.uid}`, uid: owner.uid, gid: owner.gid }
+  for (const name of ['postgres', '_postgres', 'nobody']) {
+    const [uid, gid] = await Promise.all([id('-u', name), id('-g', name)])
+    if (uid !== undefined && gid !== undefined) return { name, uid, gid }
+  }
+  throw new Error(
+    "Postgres refuses to run as root, and there is no user 'postgres' or 'nobody': start as a normal user",
+  )
+}
+
+async function id(flag: string, name: string): Promise<number | undefined> {
+  try {
+    return Number((await promisify(execFile)('id', [flag, name])).stdout)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A way to run the binaries that was seen to work and to reach the directories. A directory that only root may enter
+ * (/root, a `mktemp -d`) above the data is passed with one capability, the smallest root has here (containers drop
+ * dac_read_search by default). It lets the server look past file modes; only root can reach that server. Above
+ * node_modules it takes a copy of the programs too: they check themselves with access(2), which knows no capabilities.
+ */
+export async function findLauncher(
+  user: ServerUser | undefined,
+  inPlace: Binaries,
+  directories: string[],
+  copy: () => Promise<Binaries>,
+): Promise<{ launch: Launcher; binaries: Binaries }> {
+  if (user === undefined) return { launch: (file, args) => ({ file, args, options: base }), binaries: inPlace }
+  const capabilities = platform() === 'linux' ? ['dac_read_search', 'dac_override'] : []
+  const capable = capabilities.map((capability) => withCapability(user, capability))
+  const failures = new Set<string>()
+  for (const [launchers, find] of [
+    [[asUser(user), ...capable], async () => inPlace],
+    [capable, copy],
+  ] as const) {
+    const binaries = await find()
+    for (const launch of launchers) {
+      const failure = await probe(launch, binaries, directories)
+      if (failure === undefined) return { launch, binaries }
+      failures.add(failure)
+    }
+  }
+  throw new Error(
+    `Postgres does not run as root, and user ${user.name} can't reach ${directories.join(', ')} or ${inPlace.postgres}: ` +
+      'set KVS_DATA_DIR to a directory that user can reach (not below /root), install setpriv (util-linux), ' +
+      `or start as a normal user. Tried: ${[...failures].join('; ')}`,
+  )
+}
+
+const base = { cwd: '/', env: childEnvironment }
+
+const asUser =
+  ({ uid, gid }: ServerUser): Launcher =>
+  (file, args) => ({ file, args, options: { ...base, uid, gid } })
+
+const withCapability =
+  ({ uid, gid }: ServerUser, capability: string): Launcher =>
+  (file, args) => ({
+    file: 'setpriv',
+    args: [
+      ...[`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'],
+      ...[`--inh-caps=-all,+${capability}`, `--ambient-caps=-all,+${capability}`, '--', file, ...args],
+    ],
+    options: base,
+  })
+
+/**
+ * Tries it for real: modes alone don't tell (ACLs, noexec, a capability the container lacks). `initdb --show` looks for
+ * its own program, libraries and share files, and writes nothing. Returns what failed.
+ */
+async function probe(launch: Launcher, { initdb }: Binaries, directories: string[]): Promise<string | undefined> {
+  const script = 'initdb=$1; shift; for d; do cd "$d" || exit; done; exec "$initdb" --show -D "$d"'
+  const { file, args, options } = launch('/bin/sh', ['-c', script, 'sh', initdb, ...directories])
+  try {
+    await promisify(execFile)(file, args, options)
+    return undefined
+  } catch (error) {
+    const output = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : ''
+    return output || String(error)
+  }
+}

@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process'
+import { readFile, rm, stat } from 'node:fs/promises'
+import { platform } from 'node:os'
+import { basename, join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+/** Postgres's own lock file: pid in line 1, state ('ready') in line 8; undefined if there is none. */
+export async function readLock(directory: string): Promise<{ pid: number; ready: boolean } | undefined> {
+  const content = await readFile(join(directory, 'postmaster.pid'), 'utf8').catch((error) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (content === undefined) return undefined
+  const lines = content.split('\n')
+  return { pid: Number.parseInt(lines[0] ?? '', 10), ready: lines[7]?.trim() === 'ready' }
+}
+
+/**
+ * Ends the server an earlier, killed node left on this cluster, and removes a lock that would stop the next one though
+ * its server is gone. Idempotent; throws if that server can't be ended.
+ */
+export async function clearLock(directory: string, warn: (message: string) => void, signal: AbortSignal) {
+  const lock = await readLock(directory)
+  if (lock === undefined) return
+  if (await serves(lock.pid, directory)) {
+    warn(`ending the embedded Postgres an earlier node left running (pid ${lock.pid})`)
+    await end(lock.pid, directory, signal)
+  }
+  // A pid that answers is now some other process (container restarts hand out the same pids; thread ids and zombies
+  // answer too), and no pid is a lock cut short: Postgres would refuse both. A dead pid it judges better than we do: it
+  // then looks for surviving backends in the shared memory this file names.
+  if (Number.isNaN(lock.pid) || answers(lock.pid)) await rm(join(directory, 'postmaster.pid'), { force: true })
+}
+
+function answers(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
+  }
+}
+
+/** Whether the pid is a postmaster of this cluster: the guard before any signal. False for a zombie. */
+async function serves(pid: number, directory: string): Promise<boolean> {
+  if (!(pid > 0)) return false
+  if (platform() !== 'linux') return (await commandLine(pid)).includes(`postgres -D ${directory} `)
+  const [program = '', ...args] = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
+  if (basename(program) !== 'postgres') return false
+  const named = args[args.indexOf('-D') + 1] ?? ''
+  // The working directory tells after the cluster was moved, but root in a container may not look at it.
+  return (await sameFile(named, directory)) || (await sameFile(`/proc/${pid}/cwd`, directory))
+}
+
+async function commandLine(pid: number): Promise<string> {
+  try {
+    return (await promisify(execFile)('ps', ['-ww', '-o', 'command=', '-p', `${pid}`])).stdout
+  } catch {
+    return ''
+  }
+}
+
+async function sameFile(a: string, b: string): Promise<boolean> {
+  const [left, right] = await Promise.all([a, b].map((path) => stat(path).catch(() => undefined)))
+  return left !== undefined && right !== undefined && left.ino === right.ino && left.dev === right.dev
+}
+
+async function end(pid: number, directory: string, signal: AbortSignal): Promise<void> {
+  // Fast shutdown, immediate shutdown, kill: see pg_ctl(1). None of them loses what was committed.
+  for (const [name, patience] of [
+    ['SIGINT', 10_000],
+    ['SIGQUIT', 5_000],
+    ['SIGKILL', 5_000],
+  ] as const) {
+    if (!(await serves(pid, directory))) return
+    process.kill(pid, name)
+    const deadline = performance.now() + patience
+    while (performance.now() < deadline) {
+      signal.throwIfAborted()
+      if (!(await serves(pid, directory))) return
+      await sleep(25)
+    }
+  }
+  throw new Error(`the Postgres server with pid ${pid} on ${directory} can't be ended: end it, then start again`)
+}

@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process'
+import { closeSync, constants, fchownSync, fstatSync, ftruncateSync, openSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { Launcher, ServerUser } from './launch.ts'
+
+const largestLog = 10 * 1024 * 1024
+
+export interface Server {
+  readonly pid: number | undefined
+  /** how it ended ('exit code 1', 'SIGKILL'); undefined while it runs */
+  readonly ended: string | undefined
+  /** fast shutdown: clients are dropped, what was committed is kept. Resolves when it has ended; idempotent */
+  stop(): Promise<void>
+  /** what this server wrote to its log so far, the last lines of it */
+  lastLines(): Promise<string>
+}
+
+export interface ServerOptions {
+  directory: string
+  socketDirectory: string
+  /** A file, not a pipe: a server whose node was killed would lose the reader of a pipe. */
+  logFile: string
+  binary: string
+  launch: Launcher
+  user: ServerUser | undefined
+  onEnd(how: string): void
+}
+
+export function spawnServer(options: ServerOptions): Server {
+  const { directory, socketDirectory, logFile, binary, launch, user, onEnd } = options
+  const command = launch(binary, ['-D', directory, ...settings(socketDirectory)])
+  const output = openLog(logFile, user)
+  const start = fstatSync(output).size
+  // A process group of its own: Ctrl-C in a terminal must not end the server before the node has drained.
+  const child = spawn(command.file, command.args, {
+    ...command.options,
+    detached: true,
+    stdio: ['ignore', output, output],
+  })
+  closeSync(output)
+
+  let ended: string | undefined
+  const end = new Promise<void>((resolve) => {
+    const settle = (how: string) => {
+      ended = how
+      resolve()
+      onEnd(how)
+    }
+    child.once('exit', (code, signal) => settle(signal ?? `exit code ${code}`))
+    child.on('error', (error) => child.pid === undefined && settle(error.message))
+  })
+
+  return {
+    get pid() {
+      return child.pid
+    },
+    get ended() {
+      return ended
+    },
+    async stop() {
+      // `child.kill` never reaches a reused pid: it does nothing once the child was reaped.
+      if (ended === undefined) child.kill('SIGINT')
+      await end
+    },
+    lastLines: () => tail(logFile, start),
+  }
+}
+
+/** Appends; starts over when it got too large. */
+function openLog(path: string, user: ServerUser | undefined): number {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants
+  const log = openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600)
+  if (fstatSync(log).size > largestLog) ftruncateSync(log)
+  // So that one start as root does not shut out a later one as the cluster's owner.
+  if (user !== undefined) fchownSync(log, user.uid, user.gid)
+  return log
+}
+
+/** Given on the command line, so that no edit of postgresql.conf opens a port or costs durability. */
+function settings(socketDirectory: string): string[] {
+  return Object.entries({
+    listen_addresses: '',
+    // A list, in which only quotes protect a comma.
+    unix_socket_directories: `"${socketDirectory.replaceAll('"', '""')}"`,
+    unix_socket_permissions: '0700',
+    fsync: 'on',
+    synchronous_commit: 'on',
+    full_page_writes: 'on',
+    max_connections: '20',
+    shared_buffers: '128MB',
+    // Containers have a small /dev/shm or none. Only parallel queries would use much of it, and a log needs none.
+    dynamic_shared_memory_type: 'mmap',
+    max_parallel_workers_per_gather: '0',
+    log_destination: 'stderr',
+    logging_collector: 'off',
+  }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+}
+
+async function tail(path: string, start: number): Promise<string> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    const from = Math.max(start, size - 4096)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, from)
+    return buffer.toString('utf8', 0, bytesRead).trim().split('\n').slice(-10).join('\n')
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,73 @@
+import type { Entry, Position, Write } from '../entry.ts'
+
+/** The transaction log as the store sees it. One process, one log object, at most one open session. */
+export interface Log {
+  /**
+   * Connects, migrates and registers this process as the writer's only appender. Not retried: a rejection is an
+   * `Unavailable` (try again) or a `Refused` (waiting won't help).
+   */
+  open(): Promise<LogSession>
+}
+
+export interface LogSession {
+  readonly head: Head
+  /** Where it is connected to and how, for the log line; without secrets. */
+  readonly description: string
+  /** Settles when the connection is gone for whatever reason, close() included. Never rejects. */
+  readonly lost: Promise<Error>
+  /**
+   * Whether the log still holds the past that led to this position. False where it went back: a restored dump, a
+   * failover that lost its tail, another log under the same name.
+   */
+  holds(position: Position): Promise<boolean>
+  /** The entries after a sequence, in order, as a page bounded in count and bytes; empty at the end of the log. */
+  read(after: bigint): Promise<Entry[]>
+  /**
+   * Commits the writes as one batch; on return they are durable, all or none, in this order, at consecutive sequences
+   * ending in the one returned. Rejects with `NotAppended` where they are known not to be in the log, and with
+   * `Undecided` where that is not known: then the session is over, and the next append of any session must be of the
+   * same writes, which land exactly once, however often they are sent. One append at a time.
+   */
+  append(writes: readonly Write[]): Promise<Position>
+  /** Ends the connection; waits for nothing that is still under way. */
+  close(): Promise<void>
+}
+
+export interface Head {
+  readonly logId: string
+  readonly sequence: bigint
+  /** How many entries the log has. */
+  readonly entries: bigint
+  /** Sequences up to here, adopted from the textbook service, may have gaps. */
+  readonly adoptedThrough: bigint
+}
+
+/** The log can't be reached or can't answer now. The message names the reason. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable'
+}
+
+/** The log can be reached and must not be used as it is: a newer schema, a foreign table. Waiting won't help. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+}
+
+/** The log is no continuation of what this node has applied or was told had been committed. */
+export class Diverged extends Error {
+  override readonly name = 'Diverged'
+}
+
+/** Known not to be in the log. `logIsDown` where the log takes no writes at all just now; then trying again is right. */
+export class NotAppended extends Error {
+  override readonly name = 'NotAppended'
+  readonly logIsDown: boolean
+  constructor(message: string, logIsDown: boolean, cause: unknown) {
+    super(message, { cause })
+    this.logIsDown = logIsDown
+  }
+}
+
+/** The connection was lost with the batch under way: it may or may not be in the log. */
+export class Undecided extends Error {
+  override readonly name = 'Undecided'
+}

@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { Connection } from './connection.ts'
+import { Refused } from './log.ts'
+
+export interface Migration {
+  readonly version: number
+  readonly name: string
+  readonly sql: string
+}
+
+/** The files `NUMBER_NAME.sql` of a folder, in the order of their numbers, which count from 1 without gaps. */
+export function readMigrations(folder: URL): Migration[] {
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+  return files.map((name, index) => {
+    const version = Number(/^\d+/.exec(name)?.[0])
+    if (version !== index + 1) throw new Error(`migration ${name} should have the number ${index + 1}`)
+    return { version, name, sql: readFileSync(new URL(name, folder), 'utf8') }
+  })
+}
+
+/**
+ * Brings the schema to the newest version, in one transaction: all of it or nothing. Nodes that start together wait for
+ * one another. Rejects with `Refused` where the schema is newer than this program, or a migration says no.
+ * @returns the names of the migrations applied
+ */
+export async function migrate(connection: Connection, migrations: readonly Migration[]): Promise<string[]> {
+  if (pendingAfter(await versionOf(connection), migrations).length === 0) return []
+  await connection.query({ text: 'BEGIN' })
+  try {
+    // Any number will do that no other program is likely to take; this one spells "kvs log".
+    await connection.query({ text: 'SELECT pg_advisory_xact_lock($1)', values: [0x6b7673206c6f67n] }, 0)
+    await connection.query({ text: schemaVersions })
+    const pending = pendingAfter(await versionOf(connection), migrations)
+    for (const { version, name, sql } of pending) {
+      await connection.query({ text: sql }, 0)
+      await connection.query({
+        text: 'INSERT INTO kvs_migrations (version, name) VALUES ($1, $2)',
+        values: [version, name],
+      })
+    }
+    await connection.query({ text: 'COMMIT' })
+    return pending.map(({ name }) => name)
+  } catch (error) {
+    await connection.query({ text: 'ROLLBACK' }).catch(() => undefined)
+    throw refusal(error)
+  }
+}
+
+const schemaVersions = `
+  CREATE TABLE IF NOT EXISTS kvs_migrations (
+    version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`
+
+async function versionOf(connection: Connection): Promise<number> {
+  const { rows: exists } = await connection.query<[boolean]>({
+    text: `SELECT to_regclass('kvs_migrations') IS NOT NULL`,
+  })
+  if (!exists[0]?.[0]) return 0
+  const { rows } = await connection.query<[number]>({ text: 'SELECT coalesce(max(version), 0) FROM kvs_migrations' })
+  return rows[0]?.[0] ?? 0
+}
+
+function pendingAfter(version: number, migrations: readonly Migration[]): readonly Migration[] {
+  if (version > migrations.length) {
+    throw new Refused(
+      `the database's schema has version ${version}, and this program knows versions up to ${migrations.length}: run a newer one`,
+    )
+  }
+  return migrations.slice(version)
+}
+
+/** A migration's own RAISE EXCEPTION (P0001) is its word to the operator: waiting won't change it. */
+function refusal(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'P0001') return error
+  const hint = 'hint' in error && error.hint ? ` (${error.hint})` : ''
+  return new Refused(`${error.message}${hint}`, { cause: error })
+}

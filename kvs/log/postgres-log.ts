@@ -1,0 +1,87 @@
+import type { PostgresTarget } from '../config/postgres.ts'
+import { makeWriter } from './append.ts'
+import { type Connection, connect } from './connection.ts'
+import { explain } from './failures.ts'
+import { Diverged, type Log, type LogSession, Refused, Unavailable } from './log.ts'
+import { type Migration, migrate } from './migrate.ts'
+import { holds, readAfter, readHead } from './read.ts'
+
+export interface PostgresLogOptions {
+  readonly target: PostgresTarget
+  /** This node's identity in the log: one data directory's, for ever. */
+  readonly writerId: string
+  readonly migrations: readonly Migration[]
+  /** How long connecting, or the answer to one statement, may take before the connection counts as lost. */
+  readonly timeoutMs: number
+  /** Runs before each connecting: starts the embedded server where it is down. */
+  readonly beforeConnecting?: () => Promise<void>
+  readonly warn: (message: string) => void
+  readonly info: (message: string) => void
+}
+
+/** The log in Postgres 14 or newer. */
+export function makePostgresLog(options: PostgresLogOptions): Log {
+  const { target, timeoutMs } = options
+  const writer = makeWriter(options.writerId)
+  const where = { ...target, sslmode: target.tls.mode }
+  let warned = ''
+
+  return {
+    async open() {
+      try {
+        await options.beforeConnecting?.()
+        const connection = await connect(target, timeoutMs)
+        return await prepare(connection).catch(async (error) => {
+          await connection.close()
+          throw error
+        })
+      } catch (error) {
+        if (error instanceof Refused || error instanceof Diverged) throw error
+        throw new Unavailable(explain(error, where), { cause: error })
+      }
+    },
+  }
+
+  async function prepare(connection: Connection): Promise<LogSession> {
+    await settle(connection)
+    for (const name of await migrate(connection, options.migrations)) options.info(`migrated the log: ${name}`)
+    await writer.register(connection)
+    const head = await readHead(connection)
+    return {
+      head,
+      description: `${target.database} at ${target.host}:${target.port} (${connection.tls})`,
+      lost: connection.lost.then((error) => new Unavailable(explain(error, where), { cause: error })),
+      holds: (position) => holds(connection, position),
+      read: (after) => readAfter(connection, after),
+      append: (writes) => writer.append(connection, writes),
+      close: () => connection.close(),
+    }
+  }
+
+  /** Sets what the promises rest on for this connection, and refuses or warns of what only the server can set. */
+  async function settle(connection: Connection): Promise<void> {
+    const { rows } = await connection.query<[number, string, boolean, string]>({
+      text: `SELECT current_setting('server_version_num')::int, current_setting('fsync'), pg_is_in_recovery(),
+        -- 'off' would acknowledge before the commit is on disk
+        set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
+        -- the append rests on each of its locks being taken on the newest version of a row
+        || set_config('default_transaction_isolation', 'read committed', false)
+        || set_config('statement_timeout', '0', false) || set_config('lock_timeout', '0', false)
+        || set_config('idle_session_timeout', '0', false)`,
+    })
+    const [version = 0, fsync, isStandby] = rows[0] ?? []
+    if (version < 140_000) throw new Refused(`Postgres ${version / 10_000} is too old: version 14 or newer is needed`)
+    if (isStandby)
+      throw new Unavailable(`Postgres at ${target.host}:${target.port} is a standby, which takes no writes`)
+    // Lets the server notice that a node is gone while its statement waits for a lock; not every platform can.
+    await connection.query({ text: 'SET client_connection_check_interval = 1000' }).catch(ignoreAnswer)
+    const warning =
+      fsync === 'off' ? 'Postgres runs with fsync=off: a crash of its machine loses acknowledged writes' : ''
+    if (warning && warning !== warned) options.warn(warning)
+    warned = warning
+  }
+}
+
+function ignoreAnswer(error: unknown): void {
+  if (!(error instanceof Error && 'severity' in error)) throw error
+}

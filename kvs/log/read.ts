@@ -1,0 +1,69 @@
+import type { Entry, Position, Write } from '../entry.ts'
+import type { Connection } from './connection.ts'
+import { Diverged, type Head } from './log.ts'
+
+const page = { entries: 5_000, bytes: 8 * 1024 * 1024 }
+
+/**
+ * A page is cut where its values grow past the bound, but never before its first entry. The sizes come from the rows'
+ * headers: values that are left out are not read.
+ */
+const readPage = {
+  name: 'read',
+  text: `
+    SELECT sequence, event_type, key, value, content_type, digest
+    FROM (
+      SELECT *, sum(size) OVER (ORDER BY sequence) - size AS bytes_before
+      FROM (
+        SELECT *, coalesce(octet_length(value), 0) AS size
+        FROM transactions WHERE sequence > $1 ORDER BY sequence LIMIT ${page.entries}
+      ) AS next
+    ) AS sized
+    WHERE bytes_before < ${page.bytes}
+    ORDER BY sequence`,
+}
+
+type Row = [
+  sequence: string,
+  eventType: number,
+  key: string,
+  value: Buffer | null,
+  contentType: string | null,
+  digest: Buffer,
+]
+
+export async function readAfter(connection: Connection, after: bigint): Promise<Entry[]> {
+  const { rows } = await connection.query<Row>({ ...readPage, values: [after] })
+  return rows.map(([sequence, eventType, key, value, contentType, digest]) => ({
+    sequence: BigInt(sequence),
+    digest,
+    write: toWrite(sequence, eventType, key, value, contentType),
+  }))
+}
+
+/** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
+function toWrite(sequence: string, eventType: number, key: string, value: Buffer | null, type: string | null): Write {
+  if (eventType === 1) return { kind: 'delete', key }
+  if (eventType === 2 && value !== null) return { kind: 'put', key, value, contentType: type ?? undefined }
+  throw new Diverged(`entry ${sequence} of the log has the unknown event_type ${eventType}`)
+}
+
+export async function readHead(connection: Connection): Promise<Head> {
+  const { rows } = await connection.query<[string, string, string, string]>({
+    text: 'SELECT log_id, sequence, adopted_through, adopted_entries FROM log_head',
+  })
+  const [row] = rows
+  if (!row) throw new Diverged('the log has no head: its row in log_head is gone')
+  const [sequence, adoptedThrough, adoptedEntries] = [BigInt(row[1]), BigInt(row[2]), BigInt(row[3])]
+  return { logId: row[0], sequence, adoptedThrough, entries: sequence - adoptedThrough + adoptedEntries }
+}
+
+/** Whether the entry at a position is the one that was applied there. */
+export async function holds(connection: Connection, { sequence, digest }: Position): Promise<boolean> {
+  if (sequence === 0n) return true
+  const { rows } = await connection.query<[Buffer]>({
+    text: 'SELECT digest FROM transactions WHERE sequence = $1',
+    values: [sequence],
+  })
+  return rows[0]?.[0].equals(digest) ?? false
+}

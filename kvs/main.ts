@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { config as loadDotenv } from 'dotenv'
+import { type Config, InvalidConfig, readConfig } from './config/config.ts'
+import type { PostgresTarget } from './config/postgres.ts'
+import { type DataDirectory, Locked, openDataDirectory } from './data-directory.ts'
+import { makeServer } from './http/server.ts'
+import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embedded.ts'
+import { readMigrations } from './log/migrate.ts'
+import { makePostgresLog } from './log/postgres-log.ts'
+import { makeLogger } from './logger.ts'
+import { makeStore, type Store } from './store.ts'
+
+/** sysexits.h: the configuration is wrong */
+const exitConfig = 78
+
+loadDotenv({ quiet: true })
+const config = readConfigOrExit()
+const logger = makeLogger({
+  level: config.logLevel,
+  format: config.logFormat,
+  isTerminal: process.stdout.isTTY === true,
+})
+for (const warning of config.warnings) logger.warn(warning)
+
+try {
+  await live(config)
+} catch (error) {
+  logger.fatal(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}
+process.exit()
+
+/** Opens from the inside out, lives, and closes in the reverse order. */
+async function live(config: Config): Promise<void> {
+  const data = openData(config)
+  const { target, embedded } = locatePostgres(config, data)
+  const log = makePostgresLog({
+    target,
+    writerId: data.writerId,
+    migrations: readMigrations(new URL('../migrations/', import.meta.url)),
+    timeoutMs: config.postgresTimeoutMs,
+    ...(embedded && { beforeConnecting: embedded.ensureRunning }),
+    info: (message) => logger.info(message),
+    warn: (message) => logger.warn(message),
+  })
+  const store = makeStore({
+    log,
+    limits: {
+      maxWrites: config.maxWaitingWrites,
+      maxBytes: config.maxWaitingBytes,
+      timeoutMs: config.appendTimeoutMs,
+    },
+    connectTimeoutMs: config.connectTimeoutMs,
+    logger,
+  })
+  const server = makeServer({ ...config, store, logger })
+  await listen(server, config)
+
+  const told = signalled()
+  try {
+    const life = store.run()
+    await Promise.race([told, life])
+    logger.info(`${await told}: finishing what is under way`)
+    await drain(server, store, config.shutdownTimeoutMs)
+    await life
+  } finally {
+    await Promise.race([embedded?.stop(), sleep(config.shutdownTimeoutMs)])
+    data.close()
+  }
+  logger.info('stopped')
+}
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig(process.env)
+  } catch (error) {
+    if (!(error instanceof InvalidConfig)) throw error
+    console.error(error.message)
+    process.exit(exitConfig)
+  }
+}
+
+/** Without a directory to write to, a node with a log elsewhere runs under an identity that ends with it. */
+function openData({ dataDir, postgres }: Config): DataDirectory {
+  try {
+    return openDataDirectory(dataDir)
+  } catch (error) {
+    if (error instanceof Locked || postgres === 'embedded') throw error
+    logger.warn(`KVS_DATA_DIR can’t be used: ${error instanceof Error ? error.message : error}`)
+    return { path: dataDir, writerId: randomUUID(), close: () => undefined }
+  }
+}
+
+function locatePostgres(
+  { postgres }: Config,
+  data: DataDirectory,
+): { target: PostgresTarget; embedded?: EmbeddedPostgres } {
+  if (postgres !== 'embedded') return { target: postgres }
+  const embedded = makeEmbeddedPostgres({ directory: join(data.path, 'postgres'), log: logger })
+  return { embedded, target: { ...embedded.connection, applicationName: 'kvs', tls: { mode: 'disable' } } }
+}
+
+async function listen(server: Server, { host, port }: Config): Promise<void> {
+  server.listen(port, host)
+  await once(server, 'listening').catch((error) => {
+    if (error.code === 'EADDRINUSE') throw new Error(`port ${port} is in use on ${host}: set PORT to another one`)
+    throw error
+  })
+  const address = server.address()
+  const shown = typeof address === 'object' ? address?.port : port
+  logger.info(`listening on http://${host.includes(':') ? `[${host}]` : host}:${shown}`)
+}
+
+/**
+ * Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. npm hands on a Ctrl-C that the
+ * terminal has already sent to everybody, so that one arriving together with the first does not count.
+ */
+function signalled(): Promise<NodeJS.Signals> {
+  let first: number | undefined
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (first !== undefined && performance.now() - first > 200) process.exit(1)
+        first ??= performance.now()
+        resolve(signal)
+      })
+    }
+  })
+}
+
+/** Takes no new connections, finishes the requests under way, then the writes; what is late gets its 503. */
+async function drain(server: Server, store: Store, timeoutMs: number): Promise<void> {
+  store.drain()
+  const closed = new Promise((resolve) => server.close(resolve))
+  await Promise.race([closed, sleep(timeoutMs * 0.8)])
+  await store.stop()
+  await Promise.race([closed, sleep(timeoutMs * 0.1)])
+  server.closeAllConnections()
+}

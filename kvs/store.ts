@@ -1,0 +1,252 @@
+import { once } from 'node:events'
+import { makeAppendQueue, type QueueLimits } from './append-queue.ts'
+import { makeBackoff } from './backoff.ts'
+import type { Position, Write } from './entry.ts'
+import { KvsError } from './errors.ts'
+import { Diverged, type Log, type LogSession, NotAppended, Refused } from './log/log.ts'
+import { type Found, makeView, OutOfOrder, type View } from './view.ts'
+
+export type State = 'starting' | 'replaying' | 'serving' | 'log down' | 'log diverged' | 'draining' | 'stopped'
+
+export interface Status {
+  readonly state: State
+  /** Why the node is not simply serving; null where it is. */
+  readonly reason: string | null
+  /** How many of the log's entries have been replayed, and how many there are to replay. */
+  readonly replayed: number
+  readonly total: number
+  /** LOGID=SEQUENCE, or null as long as the log's id is not known. */
+  readonly position: string | null
+}
+
+export interface StoreOptions {
+  readonly log: Log
+  readonly limits: QueueLimits
+  /** How long to wait for the log at start; undefined is for ever. */
+  readonly connectTimeoutMs: number | undefined
+  readonly logger: { info(message: string): void; warn(message: string): void; error(message: string): void }
+}
+
+/** Where log and view meet: one node's life from start to stop. */
+export interface Store {
+  /**
+   * Lives until `stop`. Rejects with what only an operator can mend: the log refuses this program, or could not be
+   * reached within the connect timeout.
+   */
+  run(): Promise<void>
+  /** The key's value. Throws `not_ready` until the log is replayed; goes on while the log is down. */
+  get(key: string): Found | undefined
+  /** Resolves with the write's sequence once it is committed in the log and visible to `get`. */
+  write(write: Write): Promise<bigint>
+  /** Says on `status` that the node is about to stop; requests under way are still served. */
+  drain(): void
+  /** Ends the life. Writes that still wait are rejected; a node that drained for long enough has none. */
+  stop(): Promise<void>
+  /** LOGID=SEQUENCE of the last entry applied. */
+  position(): string
+  status(): Status
+}
+
+export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOptions): Store {
+  const queue = makeAppendQueue(limits)
+  const stopping = new AbortController()
+  const backoff = makeBackoff()
+  const startedAt = performance.now()
+
+  let view: View = makeView()
+  let logId: string | undefined
+  let state: Exclude<State, 'draining' | 'stopped'> = 'starting'
+  let ending: 'draining' | 'stopped' | undefined
+  let reason: string | null = 'connecting to the log'
+  let downSince: number | undefined
+  let isReplayed = false
+  let replayed = 0
+  let total = 0
+  /** Where the batch under way was committed, as long as the view has not reached it. */
+  let landed: Position | undefined
+
+  function become(next: typeof state, why: string | null): void {
+    state = next
+    reason = why
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      let session: LogSession | undefined
+      const since = performance.now()
+      try {
+        session = await open()
+        if (session) await follow(session)
+      } catch (error) {
+        if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error)
+        if (error instanceof Refused || !session) throw error
+        logIsDown(error)
+      } finally {
+        await session?.close()
+      }
+      if (performance.now() - since > 10_000) backoff.reset()
+      await backoff.pause(stopping.signal)
+    }
+  }
+
+  /** Retries until the log is there, with a line for each distinct reason; undefined where the node stops first. */
+  async function open(): Promise<LogSession | undefined> {
+    let told = ''
+    while (!stopping.signal.aborted) {
+      try {
+        return await log.open()
+      } catch (error) {
+        if (error instanceof Diverged || error instanceof Refused || !(error instanceof Error)) throw error
+        become(isReplayed ? 'log down' : 'starting', error.message)
+        if (told !== error.message) logger.warn(`waiting for the log: ${error.message}`)
+        told = error.message
+        const waited = performance.now() - startedAt
+        if (!isReplayed && connectTimeoutMs !== undefined && waited >= connectTimeoutMs) {
+          throw new Refused(`the log could not be reached within KVS_CONNECT_TIMEOUT: ${error.message}`)
+        }
+        await backoff.pause(stopping.signal)
+      }
+    }
+    return undefined
+  }
+
+  /** Brings the view to the log's end, then appends what comes in until the session is lost or the node stops. */
+  async function follow(session: LogSession): Promise<void> {
+    let lost: Error | undefined
+    void session.lost.then((error) => {
+      lost = error
+      queue.wake()
+    })
+    stopping.signal.addEventListener('abort', () => void session.close(), { once: true })
+    await requireSamePast(session)
+    await replay(session)
+    become('serving', null)
+    if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${session.description}`)
+    downSince = undefined
+    while (!stopping.signal.aborted) {
+      if (lost) throw lost
+      if (queue.length > 0) await appendBatch(session)
+      else await queue.filled()
+    }
+  }
+
+  async function requireSamePast(session: LogSession): Promise<void> {
+    const { head } = session
+    if (logId === undefined) {
+      logId = head.logId
+      view = makeView(head.adoptedThrough)
+      logger.info(`connected to ${session.description}`)
+    }
+    const at = `${logId}=${view.position.sequence}`
+    if (head.logId !== logId) throw new Diverged(`this node is at ${at}, and the log is now another one, ${head.logId}`)
+    if (await session.holds(view.position)) return
+    throw new Diverged(
+      `the log went back: this node is at ${at}, and the log, now at ${head.sequence}, has not that entry. ` +
+        'Was an older dump restored, or did a failover lose its tail? ' +
+        'Bring back the log that has it, or restart this node to go on from the log as it is',
+    )
+  }
+
+  /** Reads to the log's end; the end is no nearer than the head that was seen first. */
+  async function replay(session: LogSession): Promise<void> {
+    const since = performance.now()
+    if (!isReplayed) become('replaying', 'replaying the log')
+    total = Number(session.head.entries)
+    while (await applyPage(session)) if (!isReplayed) total = Math.max(total, replayed)
+    if (view.position.sequence < session.head.sequence) {
+      throw new Diverged(`the log ends at ${view.position.sequence}, but its head says ${session.head.sequence}`)
+    }
+    if (!isReplayed) logger.info(`${replayed} events replayed in ${seconds(since)}`)
+    isReplayed = true
+  }
+
+  async function applyPage(session: LogSession): Promise<boolean> {
+    const page = await session.read(view.position.sequence)
+    for (const entry of page) view.apply(entry)
+    replayed += page.length
+    return page.length > 0
+  }
+
+  /** Acknowledges only what is committed, and only once the view shows it. */
+  async function appendBatch(session: LogSession): Promise<void> {
+    const writes = queue.take()
+    try {
+      landed ??= await session.append(writes)
+    } catch (error) {
+      if (!(error instanceof NotAppended)) throw error
+      if (error.logIsDown) {
+        queue.putBack()
+        throw error
+      }
+      logger.error(`the log refuses a batch of ${writes.length} writes: ${error.message}`)
+      return queue.failed(new KvsError('not_stored', undefined, { cause: error }))
+    }
+    const before = landed.sequence - BigInt(writes.length)
+    while (view.position.sequence < before) await applyPage(session)
+    // A batch that had landed before the connection was lost is in the view already, as read from the log.
+    writes.forEach((write, index) => {
+      const sequence = before + BigInt(index + 1)
+      if (landed && sequence > view.position.sequence) view.apply({ sequence, digest: landed.digest, write })
+    })
+    queue.committed(landed.sequence)
+    landed = undefined
+    backoff.reset()
+  }
+
+  function logIsDown(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    if (stopping.signal.aborted) return
+    become(isReplayed ? 'log down' : 'starting', message)
+    if (downSince === undefined) logger.warn(`the log is down: ${message}`)
+    downSince ??= performance.now()
+  }
+
+  /** Keeps what the node holds, for reading and for the operator; nothing is written any more. */
+  async function diverge(error: Error): Promise<void> {
+    become('log diverged', error.message)
+    logger.error(`log diverged: ${error.message}`)
+    queue.abandon(new KvsError('not_stored', `the log diverged; nothing was stored: ${error.message}`))
+    if (!stopping.signal.aborted) await once(stopping.signal, 'abort')
+  }
+
+  return {
+    run,
+
+    get(key) {
+      if (!isReplayed) throw new KvsError('not_ready', `the node is ${state}: ${reason}`)
+      return view.get(key)
+    },
+
+    async write(write) {
+      if (ending === 'stopped') throw new KvsError('draining')
+      if (state === 'serving' || state === 'log down') return queue.add(write)
+      if (state === 'log diverged') throw new KvsError('not_stored', `the log diverged; nothing was stored: ${reason}`)
+      throw new KvsError('not_ready', `the node is ${state}: ${reason}`)
+    },
+
+    drain() {
+      ending ??= 'draining'
+    },
+
+    async stop() {
+      ending = 'stopped'
+      stopping.abort()
+      queue.abandon(new KvsError('draining'))
+      queue.wake()
+    },
+
+    position: () => `${logId}=${view.position.sequence}`,
+
+    status: () => ({
+      state: ending ?? state,
+      reason: ending ? 'told to stop' : reason,
+      replayed,
+      total,
+      position: logId === undefined ? null : `${logId}=${view.position.sequence}`,
+    }),
+  }
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(3)} s`
+}

@@ -1,0 +1,119 @@
+import { resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { InvalidConfig, readConfig } from '../../kvs/config/config.ts'
+import type { Environment } from '../../kvs/config/settings.ts'
+import { problemsOf } from './problems.ts'
+
+test('nothing set gives the defaults', () => {
+  expect(readConfig({})).toEqual({
+    postgres: 'embedded',
+    warnings: [],
+    host: '127.0.0.1',
+    port: 8080,
+    dataDir: resolve('data'),
+    postgresTimeoutMs: 10_000,
+    connectTimeoutMs: undefined,
+    appendTimeoutMs: 10_000,
+    shutdownTimeoutMs: 10_000,
+    headersTimeoutMs: 10_000,
+    requestTimeoutMs: 60_000,
+    idleTimeoutMs: 60_000,
+    keepAliveTimeoutMs: 30_000,
+    maxValueBytes: 1_048_576,
+    maxWaitingWrites: 10_000,
+    maxWaitingBytes: 268_435_456,
+    maxConnections: 10_000,
+    maxHeaderBytes: 16_384,
+    logLevel: 'info',
+    logFormat: 'auto',
+  })
+})
+
+test('what is set is taken, and an empty string counts as not set', () => {
+  const config = readConfig({
+    PORT: '0',
+    KVS_HOST: '::',
+    KVS_CONNECT_TIMEOUT: '2m',
+    KVS_DATA_DIR: '',
+    POSTGRES_HOST: '',
+    LOG_LEVEL: 'debug',
+  })
+  expect(config).toMatchObject({ port: 0, host: '::', connectTimeoutMs: 120_000, logLevel: 'debug' })
+  expect(config).toMatchObject({ dataDir: resolve('data'), postgres: 'embedded', warnings: [] })
+})
+
+test('the environment is left as it was', () => {
+  const env = Object.freeze({ PORT: '1', KVS_FOO: 'x', POSTGRES_HOST: 'db' })
+  expect(() => readConfig(env)).not.toThrow()
+})
+
+test('all problems are told at once', () => {
+  const env = {
+    PORT: 'http',
+    KVS_APPEND_TIMEOUT: '10',
+    KVS_MAX_HEADER_BYTES: '1KiB',
+    LOG_LEVEL: 'loud',
+    KVS_MAX_VALUE_BYTES: '2MiB',
+    KVS_MAX_WAITING_BYTES: '1MiB',
+    POSTGRES_HOST: 'db1,db2',
+    POSTGRES_PORT: '0',
+    POSTGRES_PASSWORD_FILE: '/no/such/file',
+  }
+  const problems = problemsOf(env)
+  const starts = problems.map((problem) => problem.split(/[: ]/)[0])
+  expect(starts.sort()).toEqual(
+    Object.keys(env)
+      .filter((name) => name !== 'KVS_MAX_VALUE_BYTES')
+      .sort(),
+  )
+  const thrown = new InvalidConfig(problems)
+  for (const problem of problems) expect(thrown.message).toContain(problem)
+})
+
+describe('settings that contradict each other', () => {
+  test.each<[Environment, string]>([
+    [{ KVS_IDLE_TIMEOUT: '10s' }, 'KVS_IDLE_TIMEOUT (10s) must be more than KVS_APPEND_TIMEOUT (10s)'],
+    [{ KVS_APPEND_TIMEOUT: '2m' }, 'KVS_IDLE_TIMEOUT (60s) must be more than KVS_APPEND_TIMEOUT (2m)'],
+    [{ KVS_HEADERS_TIMEOUT: '61s' }, 'KVS_REQUEST_TIMEOUT (60s) must be at least KVS_HEADERS_TIMEOUT (61s)'],
+    [{ KVS_MAX_WAITING_BYTES: '1KiB' }, 'KVS_MAX_WAITING_BYTES (1KiB) must be at least KVS_MAX_VALUE_BYTES (1MiB)'],
+  ])('%j', (env, problem) => {
+    expect(problemsOf(env)).toEqual([expect.stringContaining(problem)])
+  })
+
+  test.each<Environment>([
+    { KVS_IDLE_TIMEOUT: '10001ms' },
+    { KVS_HEADERS_TIMEOUT: '60s' },
+    { KVS_MAX_WAITING_BYTES: '1MiB' },
+    { KVS_MAX_WAITING_BYTES: '0', KVS_MAX_VALUE_BYTES: '0' },
+  ])('%j is not one', (env) => {
+    expect(() => readConfig(env)).not.toThrow()
+  })
+
+  test('are not looked for where one of them is wrong already', () => {
+    expect(problemsOf({ KVS_IDLE_TIMEOUT: 'x', KVS_APPEND_TIMEOUT: '5m' })).toHaveLength(1)
+  })
+})
+
+describe('warnings', () => {
+  test.each<[Environment, string[]]>([
+    [{ KVS_MAX_VALUE: '1' }, ['KVS_MAX_VALUE is not a setting; did you mean KVS_MAX_VALUE_BYTES?']],
+    [
+      { KVS_FOO: '1', POSTGRES_INITDB_ARGS: '1' },
+      ['KVS_FOO is not a setting', 'POSTGRES_INITDB_ARGS is not a setting'],
+    ],
+    [{ KVS_FOO: '', HOME: '/root', PGPASSWORD: 'x' }, []],
+    [{ POSTGRES_TIMEOUT: '5s' }, []],
+    [{ POSTGRES_HOST: 'db', POSTGRES_USER: 'me' }, []],
+    [{ DATABASE_URL: 'postgres://h', POSTGRES_SSLMODE: 'require' }, []],
+  ])('%j', (env, warnings) => {
+    expect(readConfig(env).warnings).toEqual(warnings)
+  })
+
+  test('what the embedded log has no use for is not read, only named', () => {
+    const env = { POSTGRES_USER: 'me', POSTGRES_PORT: 'tcp://10.0.0.1:5432', POSTGRES_PASSWORD: 'S3CRET' }
+    expect(readConfig(env).warnings).toEqual([
+      'not used: POSTGRES_PORT, POSTGRES_USER, POSTGRES_PASSWORD; ' +
+        'the log is embedded, since neither POSTGRES_HOST nor DATABASE_URL is set',
+    ])
+  })
+})

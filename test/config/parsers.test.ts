@@ -1,0 +1,91 @@
+import { resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import {
+  bytes,
+  duration,
+  integer,
+  oneOf,
+  orWord,
+  type Parser,
+  path,
+  port,
+  server,
+  text,
+} from '../../kvs/config/parsers.ts'
+
+const forEver = orWord('never', undefined, duration())
+
+const good: [string, Parser<unknown>, string, unknown][] = [
+  ['integer', integer(1, 10), '1', 1],
+  ['integer', integer(1, 10), '10', 10],
+  ['port', port, '0', 0],
+  ['port', port, '65535', 65_535],
+  ['bytes', bytes('0', '1GiB'), '0', 0],
+  ['bytes', bytes('0', '1GiB'), '1048576', 1_048_576],
+  ['bytes', bytes('0', '1GiB'), '64KiB', 65_536],
+  ['bytes', bytes('0', '1GiB'), '1MiB', 1_048_576],
+  ['bytes', bytes('0', '1GiB'), '1GiB', 1_073_741_824],
+  ['duration', duration(), '500ms', 500],
+  ['duration', duration(), '10s', 10_000],
+  ['duration', duration(), '2m', 120_000],
+  ['duration', duration(), '596h', 2_145_600_000],
+  ['duration or never', forEver, 'never', undefined],
+  ['duration or never', forEver, '1s', 1000],
+  ['oneOf', oneOf('json', 'pretty'), 'pretty', 'pretty'],
+  ['text', text, ' as it is ', ' as it is '],
+  ['path', path, '/var/lib/kvs', '/var/lib/kvs'],
+  ['path', path, './data', resolve('data')],
+  ['server', server, 'db.example.com', 'db.example.com'],
+  ['server', server, '::1', '::1'],
+  ['server', server, '/var/run/postgresql', '/var/run/postgresql'],
+]
+
+const bad: [string, Parser<unknown>, string, string][] = [
+  ['integer', integer(1, 10), '0', '"0" is not a whole number from 1 to 10'],
+  ['integer', integer(1, 10), '11', '"11" is not a whole number from 1 to 10'],
+  ['integer', integer(1, 10), '-1', 'not a whole number'],
+  ['integer', integer(1, 10), '1.5', 'not a whole number'],
+  ['integer', integer(1, 10), '1e1', 'not a whole number'],
+  ['integer', integer(1, 10), '0x1', 'not a whole number'],
+  ['integer', integer(1, 10), ' 1', 'not a whole number'],
+  ['port', port, '65536', '"65536" is not a whole number from 0 to 65535'],
+  ['port', port, 'http', '"http" is not a whole number from 0 to 65535'],
+  ['bytes', bytes('4KiB', '1MiB'), '4095', '"4095" is out of bounds: write 4KiB to 1MiB'],
+  ['bytes', bytes('4KiB', '1MiB'), '2MiB', '"2MiB" is out of bounds: write 4KiB to 1MiB'],
+  ['bytes', bytes('0', '1MiB'), '9'.repeat(400), 'is out of bounds'],
+  ['bytes', bytes('0', '1MiB'), '1MB', '"1MB" is not a size: write bytes, or a whole number of KiB, MiB or GiB'],
+  ['bytes', bytes('0', '1MiB'), '1.5KiB', 'not a size'],
+  ['bytes', bytes('0', '1MiB'), '1 KiB', 'not a size'],
+  ['bytes', bytes('0', '1MiB'), 'KiB', 'not a size'],
+  ['bytes', bytes('0', '1MiB'), '1constructor', 'not a size'],
+  ['duration', duration(), '10', '"10" has no unit: write 10ms, 10s or 10m'],
+  ['duration', duration(), '0s', '"0s" is out of bounds: write 1ms to 596h'],
+  ['duration', duration(), '597h', '"597h" is out of bounds: write 1ms to 596h'],
+  ['duration', duration(), '10sec', '"10sec" is not a time: write a whole number of ms, s, m or h, such as 500ms'],
+  ['duration', duration(), '1.5s', 'not a time'],
+  ['duration', duration(), '-1s', 'not a time'],
+  ['duration', duration(), 'never', 'not a time'],
+  ['duration or never', forEver, 'soon', 'such as 500ms, or never'],
+  ['oneOf', oneOf('json', 'pretty'), 'JSON', '"JSON" is not one of json, pretty'],
+  ['path', path, '~/data', 'begins with ~, which only a shell expands: write the path in full'],
+  ['server', server, 'db1,db2', 'one host is supported'],
+  ['server', server, './socket', 'is neither a host nor an absolute path'],
+  ['server', server, 'db:5433', 'write the host alone'],
+  ['server', server, '[::1]', 'write the host alone'],
+]
+
+describe('takes', () => {
+  test.each(good)('$0: $2', (_name, parse, text, value) => {
+    expect(parse(text)).toBe(value)
+  })
+})
+
+describe('refuses', () => {
+  test.each(bad)('$0: $2', (_name, parse, text, message) => {
+    expect(() => parse(text)).toThrow(message)
+  })
+
+  test('a URL in the place of a host, without quoting it', () => {
+    expect(() => server('postgres://u:S3CRET@h/db')).toThrow(/^((?!S3CRET).)*$/)
+  })
+})

@@ -1,0 +1,223 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { assert, constantFrom, property, string } from 'fast-check'
+import { afterAll, describe, expect, test } from 'vitest'
+import { InvalidConfig, readConfig } from '../../kvs/config/config.ts'
+import type { Environment } from '../../kvs/config/settings.ts'
+import { problemsOf } from './problems.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'kvs-config-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+function file(name: string, content: string): string {
+  writeFileSync(join(directory, name), content)
+  return join(directory, name)
+}
+
+const pem = (what: string) => `-----BEGIN ${what}-----\nS3CRET\n-----END ${what}-----\n`
+const ca = file('ca.pem', pem('CERTIFICATE'))
+const cert = file('cert.pem', pem('CERTIFICATE'))
+const key = file('key.pem', pem('PRIVATE KEY'))
+
+function target(env: Environment) {
+  const { postgres } = readConfig(env)
+  if (postgres === 'embedded') throw new Error('embedded')
+  return postgres
+}
+
+const url = (DATABASE_URL: string) => ({ DATABASE_URL })
+const defaults = { port: 5432, database: 'kvs', user: 'kvs', applicationName: 'kvs', tls: { mode: 'prefer' } }
+
+test('variables', () => {
+  expect(target({ POSTGRES_HOST: 'db' })).toEqual({ ...defaults, host: 'db' })
+  const env = {
+    POSTGRES_HOST: '::1',
+    POSTGRES_PORT: '5433',
+    POSTGRES_DB: 'd',
+    POSTGRES_USER: 'u',
+    POSTGRES_PASSWORD: ' p ',
+  }
+  expect(target(env)).toMatchObject({ host: '::1', port: 5433, database: 'd', user: 'u' })
+  expect(target(env).password).toBe(' p ')
+})
+
+describe('URL', () => {
+  test.each<[string, object, string?]>([
+    ['postgres://h', { ...defaults, host: 'h' }],
+    ['postgresql://h/', { ...defaults, host: 'h' }],
+    ['postgres://h:/', { ...defaults, host: 'h' }],
+    ['postgres://u:p@h:5433/d', { ...defaults, host: 'h', port: 5433, user: 'u', database: 'd' }, 'p'],
+    ['postgres://u@h/d', { ...defaults, host: 'h', user: 'u', database: 'd' }],
+    ['postgres://u:@h', { ...defaults, host: 'h', user: 'u' }],
+    ['postgres://u:p@[2001:db8::1]:5433/d', { host: '2001:db8::1', port: 5433 }, 'p'],
+    ['postgres://[::1]', { host: '::1', port: 5432 }],
+    ['postgres://u%40x:%2Fp%3F%40%25%C3%A9@h/d%20b', { user: 'u@x', database: 'd b' }, '/p?@%é'],
+    ['postgres://u:a@b#c:d&e=f@h', { user: 'u', host: 'h' }, 'a@b#c:d&e=f'],
+    ['postgres://u:p+q@h?application_name=a+b', { applicationName: 'a+b' }, 'p+q'],
+    ['postgres://u:p@/d?host=/var/run/pg', { host: '/var/run/pg', database: 'd', tls: { mode: 'disable' } }, 'p'],
+    ['postgres:///d?host=%2Ftmp', { host: '/tmp', database: 'd' }],
+    ['postgres://%2Ftmp:5433/d', { host: '/tmp', port: 5433 }],
+    ['postgres://h?sslmode=disable&application_name=x', { tls: { mode: 'disable' }, applicationName: 'x' }],
+    [`postgres://h?sslmode=verify-ca&sslrootcert=${ca}`, { tls: { mode: 'verify-ca', ca: pem('CERTIFICATE') } }],
+    ['postgres://h?sslmode=verify-full&sslrootcert=system', { tls: { mode: 'verify-full', ca: 'system' } }],
+  ])('%s', (text, expected, password) => {
+    expect(target(url(text))).toMatchObject(expected)
+    expect(target(url(text)).password).toBe(password)
+  })
+
+  test.each<[Environment, string]>([
+    [url('mysql://h/d'), 'DATABASE_URL is not of the form postgres://user:password@host:port/database'],
+    [url('h:5432'), 'is not of the form'],
+    [url('postgres://u:p/q@h/d'), 'write / as %2F'],
+    [url('postgres://u:p?q@h/d'), '? as %3F'],
+    [url('postgres://[::1/d'), 'is not of the form'],
+    [url('postgres://u:100%@h/d'), 'write % itself as %25'],
+    [url('postgres://u:%00@h/d'), 'write % itself as %25'],
+    [url('postgres://h1,h2/d'), 'one host is supported'],
+    [url('postgres://u:p@h1:5432,h2:5432/d'), 'one host is supported'],
+    [url('postgres://[::1],[::2]/d'), 'one host is supported'],
+    [url('postgres:///d?host=h1,h2'), 'POSTGRES_HOST (from DATABASE_URL): names several hosts: one host is supported'],
+    [url('postgres:///d'), 'names no host'],
+    [url('postgres://h?host=/tmp'), 'names a host twice'],
+    [url('postgres://h:0'), 'has a port that is not a number from 1 to 65535'],
+    [url('postgres://h:65536'), 'has a port that is not a number from 1 to 65535'],
+    [url('postgres://user:S3CRET'), 'has a port that is not a number from 1 to 65535'],
+    [
+      url('postgres://h?target_session_attrs=any'),
+      'has the unknown parameter "target_session_attrs": ' +
+        'known are sslmode, sslrootcert, sslcert, sslkey, host, application_name',
+    ],
+    [url('postgres://h?connect_timeout=1'), 'set POSTGRES_TIMEOUT'],
+    [url('postgres://h?sslmode'), 'has sslmode without a value'],
+    [url('postgres://h?sslmode='), 'has sslmode without a value'],
+    [url('postgres://h?sslmode=verify_full'), 'POSTGRES_SSLMODE (from DATABASE_URL): "verify_full" is not one of'],
+    [
+      { ...url('postgres://h'), POSTGRES_HOST: 'h', POSTGRES_DB: 'd' },
+      "can't be combined with POSTGRES_HOST, POSTGRES_DB",
+    ],
+    [{ ...url('postgres://h'), POSTGRES_PORT: '1', POSTGRES_USER: 'u' }, 'with POSTGRES_PORT, POSTGRES_USER'],
+    [{ ...url('postgres://h'), POSTGRES_PASSWORD: 'p' }, 'with POSTGRES_PASSWORD'],
+    [{ ...url('postgres://u:p@h'), POSTGRES_PASSWORD_FILE: key }, 'is set beside a password'],
+    [{ ...url('postgres://h?sslmode=disable'), POSTGRES_SSLMODE: 'prefer' }, 'POSTGRES_SSLMODE differs'],
+  ])('%j is refused', (env, problem) => {
+    expect(problemsOf(env)).toEqual([expect.stringContaining(problem)])
+  })
+
+  test('each unknown parameter is told', () => {
+    expect(problemsOf(url('postgres://h?a=1&b=2&sslmode=no'))).toHaveLength(3)
+  })
+
+  test('may say the same of TLS as the variables, or be completed by them', () => {
+    const same = { ...url('postgres://h?sslmode=require'), POSTGRES_SSLMODE: 'require', POSTGRES_SSLROOTCERT: ca }
+    expect(target(same).tls).toEqual({ mode: 'require', ca: pem('CERTIFICATE') })
+  })
+})
+
+describe('password file', () => {
+  test.each([
+    ['p', 'p'],
+    ['p\n', 'p'],
+    ['p\r\n', 'p'],
+    [' p \n\n', ' p \n'],
+  ])('%j', (content, password) => {
+    const POSTGRES_PASSWORD_FILE = file('password', content)
+    expect(target({ POSTGRES_HOST: 'db', POSTGRES_PASSWORD_FILE }).password).toBe(password)
+    expect(target({ DATABASE_URL: 'postgres://u@h', POSTGRES_PASSWORD_FILE }).password).toBe(password)
+  })
+
+  test.each<[Environment, string]>([
+    [
+      { POSTGRES_PASSWORD_FILE: join(directory, 'S3CRET') },
+      "POSTGRES_PASSWORD_FILE names a file that can't be read (ENOENT)",
+    ],
+    [{ POSTGRES_PASSWORD_FILE: directory }, '(EISDIR)'],
+    [{ POSTGRES_PASSWORD_FILE: file('empty', '\n') }, 'names an empty file'],
+    [{ POSTGRES_PASSWORD_FILE: key, POSTGRES_PASSWORD: 'S3CRET' }, 'is set beside a password'],
+  ])('%j is refused', (env, problem) => {
+    const problems = problemsOf({ POSTGRES_HOST: 'db', ...env })
+    expect(problems).toEqual([expect.stringContaining(problem)])
+    expect(problems.join()).not.toContain('S3CRET')
+  })
+})
+
+describe('TLS', () => {
+  const files = { POSTGRES_SSLROOTCERT: ca, POSTGRES_SSLCERT: cert, POSTGRES_SSLKEY: key }
+
+  test.each<[Environment, object]>([
+    [{ POSTGRES_SSLMODE: 'disable' }, { mode: 'disable' }],
+    [{ POSTGRES_SSLMODE: 'require' }, { mode: 'require' }],
+    [{ POSTGRES_SSLROOTCERT: ca }, { mode: 'prefer', ca: pem('CERTIFICATE') }],
+    [
+      { POSTGRES_SSLMODE: 'verify-full', POSTGRES_SSLROOTCERT: 'system' },
+      { mode: 'verify-full', ca: 'system' },
+    ],
+    [
+      { POSTGRES_SSLMODE: 'verify-ca', ...files },
+      { mode: 'verify-ca', ca: pem('CERTIFICATE'), cert: pem('CERTIFICATE') },
+    ],
+    [{ POSTGRES_HOST: '/tmp', POSTGRES_SSLMODE: 'verify-full' }, { mode: 'disable' }],
+  ])('%j', (env, tls) => {
+    expect(target({ POSTGRES_HOST: 'db', ...env }).tls).toEqual(tls)
+  })
+
+  test('the key is there', () => {
+    const { tls } = target({ POSTGRES_HOST: 'db', ...files })
+    expect(tls).toHaveProperty('key', pem('PRIVATE KEY'))
+  })
+
+  test.each<[Environment, string]>([
+    [{ POSTGRES_SSLMODE: 'verify-ca' }, 'needs POSTGRES_SSLROOTCERT: set it to the PEM file of the CA'],
+    [{ POSTGRES_SSLMODE: 'verify-full' }, 'set it to the PEM file of the CA, or to system'],
+    [{ POSTGRES_SSLMODE: 'verify-ca', POSTGRES_SSLROOTCERT: 'system' }, 'needs POSTGRES_SSLMODE=verify-full'],
+    [{ POSTGRES_SSLROOTCERT: 'system' }, 'needs POSTGRES_SSLMODE=verify-full'],
+    [{ POSTGRES_SSLCERT: cert }, 'set both or neither'],
+    [{ POSTGRES_SSLKEY: key }, 'set both or neither'],
+    [{ POSTGRES_SSLROOTCERT: '/no/such' }, "POSTGRES_SSLROOTCERT names a file that can't be read (ENOENT)"],
+    [{ POSTGRES_SSLROOTCERT: key }, 'POSTGRES_SSLROOTCERT names a file without a PEM certificate'],
+    [{ ...files, POSTGRES_SSLKEY: cert }, 'POSTGRES_SSLKEY names a file without a PEM unencrypted private key'],
+    [{ ...files, POSTGRES_SSLKEY: file('locked.pem', pem('ENCRYPTED PRIVATE KEY')) }, 'unencrypted private key'],
+  ])('%j is refused', (env, problem) => {
+    const problems = problemsOf({ POSTGRES_HOST: 'db', ...env })
+    expect(problems).toEqual([expect.stringContaining(problem)])
+    expect(problems.join()).not.toContain('S3CRET')
+  })
+})
+
+describe('no secret is shown', () => {
+  const shown = (value: unknown) => [JSON.stringify(value), inspect(value, { depth: 9 }), String(value)].join('\n')
+
+  test.each<Environment>([
+    { POSTGRES_HOST: 'db', POSTGRES_PASSWORD: 'S3CRET' },
+    { POSTGRES_HOST: 'db', POSTGRES_PASSWORD_FILE: file('secret', 'S3CRET') },
+    { DATABASE_URL: 'postgres://u:S3CRET@h/d' },
+    { POSTGRES_HOST: 'db', POSTGRES_SSLCERT: file('plain.pem', '-----BEGIN CERTIFICATE-----'), POSTGRES_SSLKEY: key },
+  ])('by the configuration read from %j', (env) => {
+    expect(shown(readConfig(env))).not.toContain('S3CRET')
+  })
+
+  test('by what is wrong with a URL, whatever the password and the place it went wrong', () => {
+    const shape = constantFrom(
+      (password: string) => `postgres://u:${password}@h:5432/d?sslmode=require`,
+      (password: string) => `postgres://u:${password}@h1,h2/d?sslmode=no&x=y`,
+      (password: string) => `mysql://u:${password}@h/d`,
+      (password: string) => `u:${password}@h/d`,
+      (password: string) => `postgres://:${password}@:x/d?bad`,
+    )
+    const inner = string({
+      unit: constantFrom('/', '?', '#', '@', ':', '%', '&', '=', ',', '[', ']', '1', 'a', ' ', '\n'),
+    })
+    assert(
+      property(shape, inner, inner, (url, before, after) => {
+        try {
+          expect(shown(readConfig({ DATABASE_URL: url(`${before}S3CRET${after}`) }))).not.toContain('S3CRET')
+        } catch (error) {
+          if (!(error instanceof InvalidConfig)) throw error
+          expect(shown(error)).not.toContain('S3CRET')
+        }
+      }),
+      { numRuns: 3000 },
+    )
+  })
+})

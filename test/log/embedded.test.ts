@@ -1,0 +1,332 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import pg from 'pg'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { copyBinaries, findBinaries } from '../../kvs/log/embedded/binaries.ts'
+import { prepareCluster } from '../../kvs/log/embedded/cluster.ts'
+import { type EmbeddedPostgres, makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded.ts'
+import { findLauncher, serverUser } from '../../kvs/log/embedded/launch.ts'
+
+const asRoot = process.getuid?.() === 0
+const unfinished = (name: string) => name.startsWith('postgres.new-')
+
+let home: string
+let directory: string
+let cleanups: (() => unknown)[]
+let warnings: string[]
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'kvs-embedded-'))
+  // mkdtemp's 0700 shuts the server's user out; one test below is about that.
+  await chmod(home, 0o755)
+  directory = join(home, 'postgres')
+  warnings = []
+  cleanups = [() => rm(home, { recursive: true, force: true })]
+})
+
+afterEach(async () => {
+  for (const cleanup of cleanups.reverse()) await cleanup()
+})
+
+function make(at = directory): EmbeddedPostgres {
+  const log = { info() {}, debug() {}, warn: (message: string) => warnings.push(message) }
+  const postgres = makeEmbeddedPostgres({ directory: at, log })
+  cleanups.push(() => postgres.stop())
+  return postgres
+}
+
+async function query(postgres: EmbeddedPostgres, text: string): Promise<unknown[]> {
+  const client = new pg.Client({ ...postgres.connection, ssl: false })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return (await client.query({ text, rowMode: 'array' })).rows.flat()
+  } finally {
+    await client.end()
+  }
+}
+
+const alive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+const gone = (pid: number) => vi.waitFor(() => expect(alive(pid)).toBe(false), { timeout: 10_000, interval: 20 })
+
+function pidOf(postgres: EmbeddedPostgres): number {
+  if (postgres.pid === undefined) throw new Error('no server runs')
+  return postgres.pid
+}
+
+/** Starts the fixture, which starts a server, and returns both. */
+async function startParent(): Promise<{ parent: ChildProcess; pid: number }> {
+  const script = join(import.meta.dirname, 'fixtures/embedded-parent.ts')
+  const parent = spawn(process.execPath, [script, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  cleanups.push(() => parent.kill('SIGKILL'))
+  const [line] = await once(createInterface({ input: parent.stdout }), 'line')
+  return { parent, pid: Number(line) }
+}
+
+test('a first start makes a cluster that takes SQL, with checksums and fsync, for nobody but us', async () => {
+  const postgres = make()
+  expect(postgres.pid).toBeUndefined()
+  await Promise.all([postgres.ensureRunning(), postgres.ensureRunning()])
+  await postgres.ensureRunning()
+  expect(postgres.connection).toEqual({ host: join(home, 'run'), port: 5432, user: 'kvs', database: 'kvs' })
+  const settings = ['data_checksums', 'fsync', 'synchronous_commit', 'full_page_writes', 'listen_addresses']
+  const shown = await query(postgres, `SELECT ${settings.map((name) => `current_setting('${name}')`).join()}`)
+  expect(shown).toEqual(['on', 'on', 'on', 'on', ''])
+  expect(await query(postgres, 'SHOW server_encoding')).toEqual(['UTF8'])
+  expect((await stat(postgres.connection.host)).mode & 0o777).toBe(0o700)
+  expect((await stat(directory)).mode & 0o777).toBe(0o700)
+  expect((await readdir(home)).sort()).toEqual(['postgres', 'postgres.log', 'run'])
+})
+
+test('opens no TCP port, and inherits nothing from our environment', async () => {
+  process.env.KVS_TEST_SECRET = 'secret'
+  const postgres = make()
+  await postgres.ensureRunning()
+  const client = new pg.Client({ ...postgres.connection, host: '127.0.0.1', ssl: false })
+  client.on('error', () => {})
+  // Another server may use that port here: then it is not ours that answers.
+  const directoryOverTcp = client
+    .connect()
+    .then(() => client.query('SHOW data_directory'))
+    .then(({ rows }) => rows[0].data_directory)
+    .finally(() => client.end())
+  expect(await directoryOverTcp.catch(() => undefined)).not.toBe(directory)
+  // Line 6 of the lock is the first address the server listens on.
+  expect((await readFile(join(directory, 'postmaster.pid'), 'utf8')).split('\n')[5]).toBe('')
+  if (process.platform === 'linux') {
+    const environ = `encode(pg_read_binary_file('/proc/${postgres.pid}/environ'), 'escape')`
+    const [environment] = await query(postgres, `SELECT ${environ}`)
+    expect(environment).toContain('LC_ALL=C')
+    expect(environment).not.toContain('secret')
+  }
+})
+
+test('stop and start keep the data; both are idempotent; a stopped server is gone', async () => {
+  const postgres = make()
+  await postgres.stop()
+  await postgres.ensureRunning()
+  const first = pidOf(postgres)
+  await query(postgres, 'CREATE TABLE t AS SELECT 7 AS n')
+  await Promise.all([postgres.stop(), postgres.stop()])
+  expect(postgres.pid).toBeUndefined()
+  expect(alive(first)).toBe(false)
+  expect(await readdir(postgres.connection.host)).toEqual([])
+  await postgres.ensureRunning()
+  expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
+  // A start that is asked for while it stops comes after the stop.
+  const stopped = postgres.stop()
+  await postgres.ensureRunning()
+  await stopped
+  expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
+  expect(warnings).toEqual([])
+})
+
+test('stop cuts a start short', async () => {
+  const postgres = make()
+  const start = expect(postgres.ensureRunning()).rejects.toThrow('stopped while it started')
+  await postgres.stop()
+  await start
+  await postgres.ensureRunning()
+  expect(await query(postgres, 'SELECT 1')).toEqual([1])
+})
+
+test('a killed server is started again, also while its backends still run, and has what was committed', async () => {
+  const postgres = make()
+  await postgres.ensureRunning()
+  await query(postgres, 'CREATE TABLE t (n int)')
+  for (let round = 1; round <= 3; round++) {
+    const pid = pidOf(postgres)
+    const busy = query(postgres, 'SELECT sum(sqrt(n)) FROM generate_series(1, 8000000) AS n').catch(() => undefined)
+    await query(postgres, `INSERT INTO t VALUES (${round})`)
+    process.kill(pid, 'SIGKILL')
+    await vi.waitFor(() => expect(postgres.pid).toBeUndefined())
+    await postgres.ensureRunning()
+    await busy
+    expect(postgres.pid).not.toBe(pid)
+    expect(await query(postgres, 'SELECT count(*)::int FROM t')).toEqual([round])
+  }
+  expect(warnings).toHaveLength(3)
+  expect(warnings[0]).toContain('SIGKILL')
+}, 60_000)
+
+test('a server whose node was killed is ended and replaced', async () => {
+  const { parent, pid } = await startParent()
+  const postgres = make()
+  await query(postgres, 'CREATE TABLE t AS SELECT 7 AS n')
+  parent.kill('SIGKILL')
+  await once(parent, 'exit')
+  expect(alive(pid)).toBe(true)
+  await postgres.ensureRunning()
+  await gone(pid)
+  expect(postgres.pid).not.toBe(pid)
+  expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
+  expect(warnings).toEqual([expect.stringContaining(`pid ${pid}`)])
+})
+
+test('a server that will not end is killed after the milder signals', async () => {
+  const { parent, pid } = await startParent()
+  parent.kill('SIGKILL')
+  await once(parent, 'exit')
+  process.kill(pid, 'SIGSTOP')
+  const postgres = make()
+  await postgres.ensureRunning()
+  await gone(pid)
+  expect(await query(postgres, 'SELECT 1')).toEqual([1])
+}, 60_000)
+
+test('a stale lock whose pid is somebody else by now needs no hand, and that process lives on', async () => {
+  const other = spawn('sleep', ['1000'], { stdio: 'ignore' })
+  cleanups.push(() => other.kill('SIGKILL'))
+  const postgres = make()
+  await postgres.ensureRunning()
+  await query(postgres, 'CREATE TABLE t AS SELECT 7 AS n')
+  const lock = await readFile(join(directory, 'postmaster.pid'), 'utf8')
+  const socketLock = join(postgres.connection.host, '.s.PGSQL.5432.lock')
+  await postgres.stop()
+  for (const content of [lock.replace(/^\d+/, `${other.pid}`), '', '999999999\n']) {
+    await writeFile(join(directory, 'postmaster.pid'), content)
+    await writeFile(socketLock, `${other.pid}\n${directory}\n`)
+    await postgres.ensureRunning()
+    expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
+    await postgres.stop()
+  }
+  expect(other.exitCode ?? other.signalCode).toBeNull()
+})
+
+test('another Postgres whose pid a stale lock names is not touched', async () => {
+  const other = make(join(home, 'other', 'postgres'))
+  const postgres = make()
+  await Promise.all([other.ensureRunning(), postgres.ensureRunning()])
+  const lock = await readFile(join(directory, 'postmaster.pid'), 'utf8')
+  await postgres.stop()
+  await writeFile(join(directory, 'postmaster.pid'), lock.replace(/^\d+/, `${other.pid}`))
+  await postgres.ensureRunning()
+  expect(await query(other, 'SELECT 1')).toEqual([1])
+})
+
+test('an initdb cut short is done again', async () => {
+  await mkdir(join(home, 'postgres.new-AbCdEf'))
+  await writeFile(join(home, 'postgres.new-AbCdEf', 'PG_VERSION'), '18\n')
+  const postgres = make()
+  await postgres.ensureRunning()
+  expect(await query(postgres, 'SELECT 1')).toEqual([1])
+  expect((await readdir(home)).filter(unfinished)).toEqual([])
+})
+
+test('a node killed during its initdb, or before the database is made, hinders nobody', async () => {
+  const script = join(import.meta.dirname, 'fixtures/embedded-parent.ts')
+  for (const sign of [unfinished, (name: string) => name === 'postgres', (name: string) => name === 'postgres.log']) {
+    await rm(directory, { recursive: true, force: true })
+    await rm(join(home, 'postgres.log'), { force: true })
+    const parent = spawn(process.execPath, [script, directory], { stdio: 'ignore' })
+    cleanups.push(() => parent.kill('SIGKILL'))
+    const seen = async () => expect((await readdir(home)).some(sign)).toBe(true)
+    await vi.waitFor(seen, { timeout: 10_000, interval: 1 })
+    parent.kill('SIGKILL')
+    await once(parent, 'exit')
+    const postgres = make()
+    await postgres.ensureRunning()
+    expect(await query(postgres, 'SELECT 1')).toEqual([1])
+    await postgres.stop()
+    expect((await readdir(home)).filter(unfinished)).toEqual([])
+  }
+}, 60_000)
+
+test('a path too long for a socket, with spaces, quotes and commas, works', async () => {
+  const long = join(home, 'with space, "quotes"', 'x'.repeat(120), 'postgres')
+  const postgres = make(long)
+  await postgres.ensureRunning()
+  cleanups.unshift(() => rm(postgres.connection.host, { recursive: true, force: true }))
+  expect(dirname(postgres.connection.host)).toBe(tmpdir())
+  expect((await stat(postgres.connection.host)).mode & 0o777).toBe(0o700)
+  expect(await query(postgres, 'SELECT 1')).toEqual([1])
+  const socketsIn = make(join(home, 'a, "b"', 'postgres'))
+  await socketsIn.ensureRunning()
+  expect(socketsIn.connection.host).toBe(join(home, 'a, "b"', 'run'))
+  expect(await query(socketsIn, 'SELECT 1')).toEqual([1])
+})
+
+test.runIf(asRoot)('a socket directory of somebody else is refused', async () => {
+  await mkdir(join(home, 'run'))
+  await chown(join(home, 'run'), 4242, 4242)
+  await expect(make().ensureRunning()).rejects.toThrow('run belongs to another user (uid 4242)')
+})
+
+test.runIf(asRoot)('below a directory only root may enter it works all the same', async () => {
+  await chmod(home, 0o700)
+  const postgres = make()
+  await postgres.ensureRunning()
+  expect((await stat(directory)).uid).not.toBe(0)
+  await query(postgres, 'CREATE TABLE t AS SELECT 7 AS n')
+  // Of its own backends too: a crash makes the server start over by itself.
+  process.kill(pidOf(postgres), 'SIGKILL')
+  await vi.waitFor(() => expect(postgres.pid).toBeUndefined())
+  await postgres.ensureRunning()
+  expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
+})
+
+test.runIf(asRoot)('programs below a directory only root may enter run all the same, from a copy', async () => {
+  const installed = await findBinaries()
+  const reachable = await mkdtemp(join(tmpdir(), 'kvs-programs-'))
+  cleanups.push(() => rm(reachable, { recursive: true, force: true }))
+  await chmod(reachable, 0o755)
+  await cp(dirname(dirname(installed.postgres)), join(home, 'native'), { recursive: true, verbatimSymlinks: true })
+  await chmod(home, 0o700)
+  const hidden = {
+    ...installed,
+    initdb: join(home, 'native/bin/initdb'),
+    postgres: join(home, 'native/bin/postgres'),
+  }
+  const user = await serverUser(directory)
+  const found = await findLauncher(user, hidden, [home], () => copyBinaries(hidden, reachable))
+  expect(found.binaries.postgres).toBe(join(reachable, 'bin/postgres'))
+  await prepareCluster(directory, found.binaries, found.launch, user)
+  expect(await readFile(join(directory, 'PG_VERSION'), 'utf8')).toBe('18\n')
+})
+
+test.runIf(asRoot)('a cluster that became root’s, as a copied backup does, is given to the server’s user', async () => {
+  const postgres = make()
+  await postgres.ensureRunning()
+  await postgres.stop()
+  for (const name of ['', ...(await readdir(directory, { recursive: true }))]) await chown(join(directory, name), 0, 0)
+  await postgres.ensureRunning()
+  expect(await query(postgres, 'SELECT 1')).toEqual([1])
+})
+
+test('another major version is refused by name, and so is a directory that holds something else', async () => {
+  await mkdir(directory)
+  await writeFile(join(directory, 'PG_VERSION'), '17\n')
+  const postgres = make()
+  await expect(postgres.ensureRunning()).rejects.toThrow(/made by Postgres 17, the embedded one is 18: /)
+  await rm(join(directory, 'PG_VERSION'))
+  await writeFile(join(directory, 'notes.txt'), '')
+  await expect(postgres.ensureRunning()).rejects.toThrow('holds files but no cluster')
+  expect(await readdir(directory)).toEqual(['notes.txt'])
+})
+
+test('a server that ends while starting is explained with its own words', async () => {
+  const postgres = make()
+  await postgres.ensureRunning()
+  await postgres.stop()
+  await writeFile(join(directory, 'postgresql.conf'), 'no_such_setting = 1\n')
+  await expect(postgres.ensureRunning()).rejects.toThrow(/no_such_setting.*POSTGRES_HOST or DATABASE_URL/s)
+  expect(postgres.pid).toBeUndefined()
+  await writeFile(join(directory, 'postgresql.conf'), '')
+  await postgres.ensureRunning()
+})
+
+test('a platform without binaries is told what to do', async () => {
+  const message = 'no embedded Postgres for aix-ppc64: set POSTGRES_HOST or DATABASE_URL'
+  await expect(findBinaries('aix-ppc64')).rejects.toThrow(message)
+})
