@@ -1,14 +1,6 @@
 -- The transaction log: an append-only table, the head that orders it, and the writers that append to it.
 -- Runs in one transaction. Adopts, in place, a `transactions` table written by the textbook service.
 
-DO $$
-BEGIN
-  IF current_setting('server_encoding') <> 'UTF8' THEN
-    RAISE EXCEPTION 'the database must have the encoding UTF8, not %', current_setting('server_encoding')
-      USING HINT = 'CREATE DATABASE … ENCODING ''UTF8'' TEMPLATE template0';
-  END IF;
-END $$;
-
 -- One row. Its lock, held to commit, is what makes the sequence the commit order: who appends raises it first.
 CREATE TABLE log_head (
   only_row         boolean     PRIMARY KEY DEFAULT true CHECK (only_row),

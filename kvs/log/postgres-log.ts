@@ -60,8 +60,9 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
 
   /** Sets what the promises rest on for this connection, and refuses or warns of what only the server can set. */
   async function settle(connection: Connection): Promise<void> {
-    const { rows } = await connection.query<[number, string, boolean, string]>({
-      text: `SELECT current_setting('server_version_num')::int, current_setting('fsync'), pg_is_in_recovery(),
+    const { rows } = await connection.query<[number, string, string, boolean, string]>({
+      text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), current_setting('fsync'),
+        pg_is_in_recovery(),
         -- 'off' would acknowledge before the commit is on disk
         set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
         -- the append rests on each of its locks being taken on the newest version of a row
@@ -69,8 +70,11 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
         || set_config('statement_timeout', '0', false) || set_config('lock_timeout', '0', false)
         || set_config('idle_session_timeout', '0', false)`,
     })
-    const [version = 0, fsync, isStandby] = rows[0] ?? []
+    const [version = 0, encoding, fsync, isStandby] = rows[0] ?? []
     if (version < 140_000) throw new Refused(`Postgres ${version / 10_000} is too old: version 14 or newer is needed`)
+    if (encoding !== 'UTF8') {
+      throw new Refused(`the database "${target.database}" has the encoding ${encoding}; make one with ENCODING 'UTF8'`)
+    }
     if (isStandby)
       throw new Unavailable(`Postgres at ${target.host}:${target.port} is a standby, which takes no writes`)
     // Lets the server notice that a node is gone while its statement waits for a lock; not every platform can.

@@ -46,6 +46,7 @@ export function makeEmbeddedPostgres({ directory, log }: EmbeddedPostgresOptions
   const runs = () => server !== undefined && server.ended === undefined
 
   async function start(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
     const since = performance.now()
     const [installed, user] = await Promise.all([findBinaries(), serverUser(directory)])
     await mkdir(parent, { recursive: true })
@@ -64,8 +65,8 @@ export function makeEmbeddedPostgres({ directory, log }: EmbeddedPostgresOptions
       const spawned = spawnServer({
         ...{ directory, socketDirectory: connection.host, logFile, binary: binaries.postgres, launch, user },
         onEnd(how) {
-          if (server === spawned && stopping === undefined)
-            log.warn(`embedded Postgres (pid ${spawned.pid}) ended: ${how}; see ${logFile}`)
+          if (server !== spawned || stopping !== undefined) return
+          log.warn(`embedded Postgres (pid ${spawned.pid}) ended: ${how}; see ${logFile}`)
         },
       })
       const early = await ready(spawned, signal).catch(async (error) => {
@@ -114,17 +115,18 @@ export function makeEmbeddedPostgres({ directory, log }: EmbeddedPostgresOptions
       if (starting !== undefined) return starting
       if (runs() && stopping === undefined) return
       abort = new AbortController()
-      const previous = stopping
-      starting = Promise.resolve(previous)
-        .then(() => start(abort.signal))
+      const { signal } = abort
+      starting = Promise.resolve(stopping)
+        .then(() => start(signal))
         .finally(() => {
           starting = undefined
         })
       return starting
     },
     stop() {
+      // Also a start that waits for an earlier stop to end: no server may run once the last stop has resolved.
+      abort.abort(new Error('embedded Postgres was stopped while it started'))
       stopping ??= (async () => {
-        abort.abort(new Error('embedded Postgres was stopped while it started'))
         await starting?.catch(() => {})
         await server?.stop()
       })().finally(() => {

@@ -70,11 +70,15 @@ export async function findLauncher(
     [[asUser(user), ...capable], async () => inPlace],
     [capable, copy],
   ] as const) {
-    const binaries = await find()
-    for (const launch of launchers) {
-      const failure = await probe(launch, binaries, directories)
-      if (failure === undefined) return { launch, binaries }
-      failures.add(failure)
+    try {
+      const binaries = await find()
+      for (const launch of launchers) {
+        const failure = await probe(launch, binaries, directories)
+        if (failure === undefined) return { launch, binaries }
+        failures.add(failure)
+      }
+    } catch (error) {
+      failures.add(String(error))
     }
   }
   throw new Error(

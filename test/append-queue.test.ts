@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { makeAppendQueue } from '../kvs/append-queue.ts'
+import { type Write, weight } from '../kvs/entry.ts'
+import { KvsError } from '../kvs/errors.ts'
+
+const put = (key: string, size = 1): Write => ({
+  kind: 'put',
+  key,
+  value: Buffer.alloc(size),
+  contentType: undefined,
+})
+const roomy = { maxWrites: 100_000, maxBytes: 1e9, timeoutMs: 1_000 }
+const code = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'stored',
+    (error) => error.code,
+  )
+
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+afterEach(() => vi.useRealTimers())
+
+test('what waits while a batch is under way forms the next one, each write with its own sequence', async () => {
+  const queue = makeAppendQueue(roomy)
+  const first = queue.add(put('a'))
+  expect(queue.take()).toHaveLength(1)
+  const others = [queue.add(put('b')), queue.add(put('c'))]
+  queue.committed(7n)
+  expect(await first).toBe(7n)
+  expect(queue.take().map((write) => write.key)).toEqual(['b', 'c'])
+  queue.committed(9n)
+  expect(await Promise.all(others)).toEqual([8n, 9n])
+  expect(queue.length).toBe(0)
+})
+
+test('a batch is bounded in writes and in bytes, but takes any single write', () => {
+  const queue = makeAppendQueue(roomy)
+  for (let i = 0; i < 1_500; i++) void queue.add(put(`k${i}`))
+  expect(queue.take()).toHaveLength(1_000)
+  queue.committed(1_000n)
+  expect(queue.take()).toHaveLength(500)
+  queue.committed(1_500n)
+  for (let i = 0; i < 3; i++) void queue.add(put(`big${i}`, 5e6))
+  expect(queue.take()).toHaveLength(1)
+})
+
+test('taken again before it has settled, a batch is the very same', () => {
+  const queue = makeAppendQueue(roomy)
+  void queue.add(put('a'))
+  const batch = queue.take()
+  void queue.add(put('b'))
+  expect(queue.take()).toBe(batch)
+})
+
+test('past the bounds a write is refused at once, and there is room again when others have settled', async () => {
+  const byCount = makeAppendQueue({ ...roomy, maxWrites: 1 })
+  void byCount.add(put('a'))
+  expect(await code(byCount.add(put('b')))).toBe('overloaded')
+  byCount.take()
+  expect(await code(byCount.add(put('b')))).toBe('overloaded')
+  byCount.committed(1n)
+  void byCount.add(put('b'))
+  expect(byCount.length).toBe(1)
+
+  const byBytes = makeAppendQueue({ ...roomy, maxBytes: 2 * weight(put('a')) })
+  void byBytes.add(put('a'))
+  void byBytes.add(put('b'))
+  expect(await code(byBytes.add(put('c')))).toBe('overloaded')
+})
+
+test('after the timeout what waits is not stored and never will be, what is under way is undecided', async () => {
+  const queue = makeAppendQueue(roomy)
+  const underWay = code(queue.add(put('a')))
+  const batch = queue.take()
+  const waiting = code(queue.add(put('b')))
+  vi.advanceTimersByTime(999)
+  const late = code(queue.add(put('c')))
+  vi.advanceTimersByTime(1)
+  expect(await underWay).toBe('undecided')
+  expect(await waiting).toBe('not_stored')
+  // the batch still has to be resolved, and its answer comes too late for its client
+  expect(queue.take()).toBe(batch)
+  queue.committed(1n)
+  expect(queue.take().map((write) => write.key)).toEqual(['c'])
+  vi.advanceTimersByTime(1_000)
+  expect(await late).toBe('undecided')
+})
+
+test('a batch that is known not to be in the log waits again, without those that were answered', async () => {
+  const queue = makeAppendQueue(roomy)
+  const early = code(queue.add(put('a')))
+  vi.advanceTimersByTime(500)
+  void queue.add(put('b'))
+  queue.take()
+  vi.advanceTimersByTime(500)
+  void queue.add(put('c'))
+  queue.putBack()
+  expect(await early).toBe('undecided')
+  expect(queue.take().map((write) => write.key)).toEqual(['b', 'c'])
+  expect(queue.length).toBe(2)
+})
+
+test('abandoned, everything is answered', async () => {
+  const queue = makeAppendQueue(roomy)
+  const underWay = code(queue.add(put('a')))
+  queue.take()
+  const waiting = code(queue.add(put('b')))
+  queue.abandon(new KvsError('draining'))
+  expect([await underWay, await waiting]).toEqual(['undecided', 'draining'])
+  expect(queue.length).toBe(0)
+})
+
+test('filled settles with the next write, or when woken', async () => {
+  const queue = makeAppendQueue(roomy)
+  const filled = queue.filled()
+  void queue.add(put('a'))
+  await filled
+  await queue.filled()
+  queue.take()
+  queue.committed(1n)
+  const woken = queue.filled()
+  queue.wake()
+  await woken
+})

@@ -1,0 +1,172 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { expect, test } from 'vitest'
+import { KvsError } from '../../kvs/errors.ts'
+import { until } from '../support/until.ts'
+import { notReady, serve } from './serve.ts'
+
+const put = { method: 'PUT' } as const
+
+test.each([
+  ['POST', '/v1/a', 'GET, HEAD, PUT, DELETE'],
+  ['OPTIONS', '/v1/a', 'GET, HEAD, PUT, DELETE'],
+  ['PATCH', '/v1/a/b', 'GET, HEAD, PUT, DELETE'],
+  ['BREW', '/v1/a', 'GET, HEAD, PUT, DELETE'],
+  ['GET', '/v1', ''],
+  ['PUT', '/v1/', ''],
+  ['DELETE', '/v1/', ''],
+  ['PUT', '/readyz', 'GET, HEAD'],
+  ['POST', '/livez', 'GET, HEAD'],
+])('%s %s is answered with 405 and Allow: %s', async (method, path, allow) => {
+  const { request } = await serve()
+  const answer = await request(method, path)
+  expect(answer).toMatch(/^HTTP\/1.1 405 Method Not Allowed\r\n/)
+  expect(/\r\nAllow: ?(.*)\r\n/.exec(answer)?.[1]).toBe(allow)
+})
+
+test('any other path is answered with 404', async () => {
+  const { url } = await serve()
+  for (const path of ['/', '/v2/a', '/favicon.ico', '/V1/a', '/readyz/x']) {
+    expect((await fetch(url + path)).status).toBe(404)
+  }
+})
+
+test('an error is one line of text, or problem+json for who asks for JSON', async () => {
+  const { url } = await serve()
+  const plain = await fetch(`${url}/v1/a`)
+  expect(plain.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+  expect(await plain.text()).toBe('no such key\n')
+  for (const accept of ['application/json', 'text/html;q=0.5, application/problem+json']) {
+    const problem = await fetch(`${url}/v1/a`, { headers: { accept } })
+    expect(problem.headers.get('content-type')).toBe('application/problem+json')
+    expect(await problem.json()).toEqual({
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      detail: 'no such key',
+      code: 'no_such_key',
+    })
+  }
+  for (const accept of ['*/*', 'text/plain', 'application/json;q=0']) {
+    const text = await fetch(`${url}/v1/a`, { headers: { accept } })
+    expect(text.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+  }
+})
+
+test('where the node can’t answer, 503 says why and when to come back', async () => {
+  const { url, store } = await serve()
+  store.failure = notReady
+  for (const request of [{}, { ...put, body: 'x' }, { method: 'DELETE' }]) {
+    const answer = await fetch(`${url}/v1/a`, request)
+    expect(answer.status).toBe(503)
+    expect(answer.headers.get('retry-after')).toBe('1')
+    expect(await answer.text()).toBe('the log is not replayed yet\n')
+  }
+  store.failure = new KvsError('undecided')
+  expect(await (await fetch(`${url}/v1/a`, { ...put, body: 'x' })).text()).toContain('may or may not have been stored')
+})
+
+test('a defect is told apart from what clients do, and tells them nothing', async () => {
+  const { url, store } = await serve()
+  store.failure = new TypeError('secret detail')
+  const answer = await fetch(`${url}/v1/a`)
+  expect([answer.status, await answer.text()]).toEqual([500, 'an unexpected error; see the log\n'])
+})
+
+test('readyz follows the state, livez does not', async () => {
+  const { url, store } = await serve()
+  for (const [state, status] of [
+    ['starting', 503],
+    ['replaying', 503],
+    ['serving', 200],
+    ['log down', 200],
+    ['log diverged', 503],
+    ['draining', 503],
+  ] as const) {
+    store.state = state
+    for (const path of ['/readyz', '/healthz']) {
+      const ready = await fetch(url + path)
+      expect([ready.status, await ready.json()]).toEqual([
+        status,
+        { state, reason: null, replayed: 0, total: 0, position: 'cafe0123=0' },
+      ])
+      expect(ready.headers.get('retry-after')).toBe(status === 503 ? '1' : null)
+    }
+    expect((await fetch(`${url}/livez`)).status).toBe(200)
+  }
+})
+
+test('a value that is too large is refused by its Content-Length, before it is read', async () => {
+  const { port, store } = await serve()
+  const socket = connect(port, '127.0.0.1')
+  socket.write('PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n') // and not one byte of it
+  const [answer] = await once(socket, 'data')
+  expect(String(answer)).toMatch(/^HTTP\/1.1 413 [^]*1001 bytes; 1000 bytes at most/)
+  socket.destroy()
+  expect(store.writes).toEqual([])
+})
+
+test('a client that waits to be told to go on is told that its value is too large', async () => {
+  const { port } = await serve()
+  const socket = connect(port, '127.0.0.1')
+  socket.write('PUT /v1/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n')
+  const [answer] = await once(socket, 'data')
+  expect(String(answer)).toMatch(/^HTTP\/1.1 413 /)
+  socket.destroy()
+})
+
+test('a client that waits to be told to go on is told to, where its value fits', async () => {
+  const { port, store } = await serve()
+  const socket = connect(port, '127.0.0.1')
+  socket.write('PUT /v1/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n')
+  expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 100 /)
+  socket.write('hi')
+  expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 201 /)
+  socket.destroy()
+  expect(store.writes).toHaveLength(1)
+})
+
+test('a client that is still sending a value that is too large gets its answer all the same', async () => {
+  const { url, store, request } = await serve()
+  const large = await fetch(`${url}/v1/a`, { ...put, body: Buffer.alloc(3_000_000) })
+  expect(large.status).toBe(413)
+  const body = `${(700).toString(16)}\r\n${'x'.repeat(700)}\r\n`
+  const chunked = await request('PUT', '/v1/a', 'Transfer-Encoding: chunked\r\n', `${body}${body}0\r\n\r\n`)
+  expect(chunked).toMatch(/^HTTP\/1.1 413 [^]*larger than 1000 bytes/)
+  expect(store.writes).toEqual([])
+  expect((await fetch(`${url}/v1/a`, { ...put, body: Buffer.alloc(1_000) })).status).toBe(201)
+})
+
+test.each([
+  ['with Content-Length', 'Content-Length: 10\r\n\r\nfive!'],
+  ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n5\r\nfive!\r\n'],
+])('an upload %s that breaks off writes nothing', async (_, rest) => {
+  const { port, store, url } = await serve()
+  const socket = connect(port, '127.0.0.1')
+  socket.write(`PUT /v1/a HTTP/1.1\r\nHost: x\r\n${rest}`)
+  await until('it is connected', () => !socket.connecting)
+  socket.end()
+  await once(socket, 'close')
+  expect((await fetch(`${url}/v1/a`)).status).toBe(404)
+  expect(store.writes).toEqual([])
+})
+
+test('a part of a value can’t be set', async () => {
+  const { url, store } = await serve()
+  const answer = await fetch(`${url}/v1/a`, { ...put, body: 'x', headers: { 'content-range': 'bytes 0-0/2' } })
+  expect(answer.status).toBe(400)
+  expect(store.writes).toEqual([])
+})
+
+test('what is not HTTP, too large or too slow gets an answer as well', async () => {
+  const { raw } = await serve({ headersTimeoutMs: 300, requestTimeoutMs: 300 })
+  expect(await raw('hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [^]*not valid HTTP/)
+  expect(await raw(`GET /v1/a HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(9_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /)
+  expect(await raw('GET /v1/a HTTP/1.1\r\nHost: x\r\n')).toMatch(/^HTTP\/1.1 408 /)
+  expect(await raw('PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab')).toMatch(/^HTTP\/1.1 408 /)
+})
+
+test('a connection on which nothing moves is closed', async () => {
+  const { raw } = await serve({ idleTimeoutMs: 200 })
+  expect(await raw('')).toBe('')
+})

@@ -1,0 +1,78 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import { onTestFinished } from 'vitest'
+import type { Write } from '../../kvs/entry.ts'
+import { KvsError } from '../../kvs/errors.ts'
+import { makeServer, type ServerOptions } from '../../kvs/http/server.ts'
+import { makeLogger } from '../../kvs/logger.ts'
+import type { State } from '../../kvs/store.ts'
+import { makeView } from '../../kvs/view.ts'
+
+/** A store without a log, for tests of the HTTP side. */
+export function makeFakeStore() {
+  const view = makeView()
+  const writes: Write[] = []
+  const fake = {
+    writes,
+    failure: undefined as Error | undefined,
+    state: 'serving' as State,
+    get(key: string) {
+      if (fake.failure) throw fake.failure
+      return view.get(key)
+    },
+    async write(write: Write) {
+      if (fake.failure) throw fake.failure
+      const sequence = view.position.sequence + 1n
+      writes.push(write)
+      view.apply({ sequence, digest: Buffer.of(), write })
+      return sequence
+    },
+    position: () => `cafe0123=${view.position.sequence}`,
+    status: () => ({ state: fake.state, reason: null, replayed: 0, total: 0, position: fake.position() }),
+  }
+  return fake
+}
+
+export const notReady = new KvsError('not_ready')
+
+/** The real server over a fake store, on a free port of the loopback. */
+export async function serve(options: Partial<ServerOptions> = {}) {
+  const store = makeFakeStore()
+  const server = makeServer({
+    store,
+    logger: makeLogger({ level: 'error', format: 'json', isTerminal: false }),
+    maxValueBytes: 1_000,
+    maxConnections: 100,
+    maxHeaderBytes: 8_192,
+    headersTimeoutMs: 10_000,
+    requestTimeoutMs: 10_000,
+    idleTimeoutMs: 20_000,
+    keepAliveTimeoutMs: 5_000,
+    ...options,
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  /** Sends bytes as they are and resolves with all that comes back until the server closes. */
+  async function raw(...pieces: (string | Buffer)[]): Promise<string> {
+    const socket = connect(port, '127.0.0.1')
+    let answer = ''
+    socket.on('data', (data) => {
+      answer += data.toString('latin1')
+    })
+    for (const piece of pieces) socket.write(piece)
+    await once(socket, 'close')
+    return answer
+  }
+
+  /** One raw request on a path that no client library may touch. */
+  const request = (method: string, path: string, headers = '', body = '') =>
+    raw(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n${body}`)
+
+  return { store, url: `http://127.0.0.1:${port}`, port, raw, request }
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto'
+import { Client } from 'pg'
+import { inject, onTestFinished } from 'vitest'
+import type { PostgresTarget } from '../../kvs/config/postgres.ts'
+import { readMigrations } from '../../kvs/log/migrate.ts'
+import { makePostgresLog, type PostgresLogOptions } from '../../kvs/log/postgres-log.ts'
+
+export const migrations = readMigrations(new URL('../../migrations/', import.meta.url))
+
+export interface Database {
+  readonly target: PostgresTarget
+  /** Runs SQL on a connection of the test's own; rows as objects. */
+  sql<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>
+  /** A further connection, for what has to be held open. */
+  connect(): Promise<Client>
+}
+
+/** A new, empty database on the tests' server, gone with the test. */
+export async function makeDatabase(encoding = 'UTF8'): Promise<Database> {
+  const server = inject('postgres')
+  const name = `test_${randomUUID().replaceAll('-', '')}`
+  const clients: Client[] = []
+
+  async function open(database: string): Promise<Client> {
+    const client = new Client({ ...server, database, ssl: false })
+    client.on('error', () => undefined)
+    await client.connect()
+    clients.push(client)
+    return client
+  }
+
+  const admin = await open('postgres')
+  await admin.query(`CREATE DATABASE ${name} ENCODING '${encoding}' TEMPLATE template0 LOCALE 'C'`)
+  const client = await open(name)
+  onTestFinished(async () => {
+    for (const client of clients.slice(1)) await client.end()
+    await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    await admin.end()
+  })
+  return {
+    target: { ...server, database: name, applicationName: 'kvs', tls: { mode: 'disable' } },
+    sql: async (text, values) => (await client.query(text, values)).rows,
+    connect: () => open(name),
+  }
+}
+
+/** The real log on a database, with a writer of its own. */
+export function makeLog({ target }: Database, options: Partial<PostgresLogOptions> = {}) {
+  const quiet = () => undefined
+  return makePostgresLog({
+    target,
+    writerId: randomUUID(),
+    migrations,
+    timeoutMs: 10_000,
+    info: quiet,
+    warn: quiet,
+    ...options,
+  })
+}

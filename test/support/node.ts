@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+import type { PostgresTarget } from '../../kvs/config/postgres.ts'
+import { until } from './until.ts'
+
+const main = fileURLToPath(new URL('../../kvs/main.ts', import.meta.url))
+
+/** A running kvs/main.ts, as a process of its own on a free port. */
+export interface Node {
+  readonly process: ChildProcess
+  readonly url: string
+  /** All it has printed so far. */
+  output(): string
+  kill(signal: NodeJS.Signals): void
+  /** Settles with the exit code, or the signal it died of. */
+  readonly ended: Promise<number | NodeJS.Signals | null>
+}
+
+/** A directory of the test's own, gone with it. */
+export function makeDirectory(): string {
+  const path = mkdtempSync(join(tmpdir(), 'kvs-node-'))
+  chmodSync(path, 0o755)
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+/** What tells a node to use a database of the tests' own server. */
+export function toEnvironment({ host, port, database, user }: PostgresTarget): Record<string, string> {
+  return { POSTGRES_HOST: host, POSTGRES_PORT: String(port), POSTGRES_DB: database, POSTGRES_USER: user }
+}
+
+/** Starts a node and waits until it listens; it need not be ready. Ends it, and its embedded Postgres, with the test. */
+export async function startNode(directory: string, env: Record<string, string> = {}): Promise<Node> {
+  const node = spawnNode(directory, env)
+  const [, url] = await until('the node listens', () => {
+    if (node.process.exitCode !== null) throw new Error(`the node ended:\n${node.output()}`)
+    return /listening on (http:\/\/[^"\s]+)/.exec(node.output()) ?? undefined
+  })
+  return { ...node, url: url ?? '' }
+}
+
+export async function startReadyNode(directory: string, env: Record<string, string> = {}): Promise<Node> {
+  const node = await startNode(directory, env)
+  await ready(node)
+  return node
+}
+
+export function ready({ url }: Pick<Node, 'url'>): Promise<unknown> {
+  return until('the node is ready', async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok, 60_000)
+}
+
+export function spawnNode(directory: string, env: Record<string, string>): Omit<Node, 'url'> {
+  const child = spawn(process.execPath, [main], {
+    cwd: directory,
+    env: { PATH: process.env.PATH, PORT: '0', KVS_DATA_DIR: join(directory, 'data'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk))
+  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal)
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+    endEmbedded(directory)
+  })
+  return { process: child, output: () => output, ended, kill: (signal) => void child.kill(signal) }
+}
+
+/** The pid of the embedded Postgres that belongs to a node's directory, from its own lock file. */
+export function embeddedPid(directory: string): number | undefined {
+  try {
+    return Number(readFileSync(join(directory, 'data', 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0])
+  } catch {
+    return undefined
+  }
+}
+
+function endEmbedded(directory: string): void {
+  const pid = embeddedPid(directory)
+  if (pid === undefined) return
+  try {
+    process.kill(pid, 'SIGQUIT')
+  } catch {
+    // it ended with its node
+  }
+}
