@@ -136,7 +136,9 @@ function signalled(): Promise<NodeJS.Signals> {
 async function drain(server: Server, store: Store, timeoutMs: number): Promise<void> {
   store.drain()
   const closed = new Promise((resolve) => server.close(resolve))
+  const idle = setInterval(() => server.closeIdleConnections(), 20) // as they become so
   await Promise.race([closed, sleep(timeoutMs * 0.8)])
+  clearInterval(idle)
   await store.stop()
   await Promise.race([closed, sleep(timeoutMs * 0.1)])
   server.closeAllConnections()

@@ -1,11 +1,10 @@
-import { isUtf8 } from 'node:buffer'
 import { KvsError } from '../errors.ts'
 
 export const maxKeyBytes = 1024
 
 /**
  * The key that the rest of a path names, percent-decoded.
- * @param raw as it came over the wire, one character for each byte, without the query
+ * @param raw as it came over the wire, without the query; ASCII, since Node's parser refuses all else
  * @throws KvsError bad_key, with a sentence for each rule
  */
 export function decodeKey(raw: string): string {
@@ -22,11 +21,9 @@ export function decodeKey(raw: string): string {
 }
 
 function percentDecode(raw: string): string {
-  if (/^[\x21-\x24\x26-\x7e]*$/.test(raw)) return raw // nothing to decode
-  const bytes = Buffer.from(raw, 'latin1')
-  if (!isUtf8(bytes)) throw bad('the key is not valid UTF-8')
+  if (!raw.includes('%')) return raw
   try {
-    return decodeURIComponent(bytes.toString('utf8'))
+    return decodeURIComponent(raw)
   } catch {
     if (/%(?![0-9A-Fa-f]{2})/.test(raw)) {
       throw bad('bad percent-encoding: "%" must be followed by two hexadecimal digits, and is itself written %25')

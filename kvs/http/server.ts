@@ -1,4 +1,4 @@
-import { createServer, type Server, STATUS_CODES } from 'node:http'
+import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
@@ -26,7 +26,11 @@ export interface ServerOptions {
 
 /** The HTTP server with all its routes, not listening yet. */
 export function makeServer(options: ServerOptions): Server {
-  const dispatch = makeDispatcher(routesOf(options), options.logger)
+  const answer = makeDispatcher(routesOf(options), options.logger)
+  const dispatch: RequestListener = (request, response) => {
+    if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
+    answer(request, response)
+  }
   const server = createServer({
     maxHeaderSize: options.maxHeaderBytes,
     headersTimeout: options.headersTimeoutMs,
@@ -77,5 +81,8 @@ function unparsed({ code, message, rawPacket }: Error & { code?: string; rawPack
   // Node's parser knows a fixed set of methods
   const looksLikeMethod = /^[A-Za-z]+ \//.test(rawPacket?.subarray(0, 32).toString('latin1') ?? '')
   if (code === 'HPE_INVALID_METHOD' && looksLikeMethod) return new KvsError('method_not_allowed')
+  if (code === 'HPE_INVALID_URL') {
+    return new KvsError('bad_key', 'the path has characters that must be percent-encoded, as curl does not by itself')
+  }
   return new KvsError('bad_request', `the request is not valid HTTP: ${message}`)
 }

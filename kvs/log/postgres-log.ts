@@ -28,18 +28,27 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
 
   return {
     async open() {
+      await startServer()
       try {
-        await options.beforeConnecting?.()
         const connection = await connect(target, timeoutMs)
         return await prepare(connection).catch(async (error) => {
           await connection.close()
           throw error
         })
       } catch (error) {
-        if (error instanceof Refused || error instanceof Diverged) throw error
+        if (error instanceof Refused || error instanceof Diverged || error instanceof TypeError) throw error
         throw new Unavailable(explain(error, where), { cause: error })
       }
     },
+  }
+
+  async function startServer(): Promise<void> {
+    try {
+      await options.beforeConnecting?.()
+    } catch (error) {
+      if (error instanceof TypeError || !(error instanceof Error)) throw error
+      throw new Unavailable(error.message, { cause: error })
+    }
   }
 
   async function prepare(connection: Connection): Promise<LogSession> {

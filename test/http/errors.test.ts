@@ -101,7 +101,7 @@ test('a value that is too large is refused by its Content-Length, before it is r
   const socket = connect(port, '127.0.0.1')
   socket.write('PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n') // and not one byte of it
   const [answer] = await once(socket, 'data')
-  expect(String(answer)).toMatch(/^HTTP\/1.1 413 [^]*1001 bytes; 1000 bytes at most/)
+  expect(String(answer)).toMatch(/^HTTP\/1.1 413 [\s\S]*1001 bytes; 1000 bytes at most/)
   socket.destroy()
   expect(store.writes).toEqual([])
 })
@@ -132,7 +132,7 @@ test('a client that is still sending a value that is too large gets its answer a
   expect(large.status).toBe(413)
   const body = `${(700).toString(16)}\r\n${'x'.repeat(700)}\r\n`
   const chunked = await request('PUT', '/v1/a', 'Transfer-Encoding: chunked\r\n', `${body}${body}0\r\n\r\n`)
-  expect(chunked).toMatch(/^HTTP\/1.1 413 [^]*larger than 1000 bytes/)
+  expect(chunked).toMatch(/^HTTP\/1.1 413 [\s\S]*larger than 1000 bytes/)
   expect(store.writes).toEqual([])
   expect((await fetch(`${url}/v1/a`, { ...put, body: Buffer.alloc(1_000) })).status).toBe(201)
 })
@@ -145,7 +145,7 @@ test.each([
   const socket = connect(port, '127.0.0.1')
   socket.write(`PUT /v1/a HTTP/1.1\r\nHost: x\r\n${rest}`)
   await until('it is connected', () => !socket.connecting)
-  socket.end()
+  socket.resume().end()
   await once(socket, 'close')
   expect((await fetch(`${url}/v1/a`)).status).toBe(404)
   expect(store.writes).toEqual([])
@@ -160,7 +160,7 @@ test('a part of a value can’t be set', async () => {
 
 test('what is not HTTP, too large or too slow gets an answer as well', async () => {
   const { raw } = await serve({ headersTimeoutMs: 300, requestTimeoutMs: 300 })
-  expect(await raw('hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [^]*not valid HTTP/)
+  expect(await raw('hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [\s\S]*not valid HTTP/)
   expect(await raw(`GET /v1/a HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(9_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /)
   expect(await raw('GET /v1/a HTTP/1.1\r\nHost: x\r\n')).toMatch(/^HTTP\/1.1 408 /)
   expect(await raw('PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab')).toMatch(/^HTTP\/1.1 408 /)

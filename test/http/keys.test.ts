@@ -26,7 +26,6 @@ test.each([
   ['x'.repeat(101), 'x'.repeat(101)],
   ['x'.repeat(1024), 'x'.repeat(1024)],
   ['%C3%A9'.repeat(512), 'é'.repeat(512)],
-  [Buffer.from('grüße').toString('latin1'), 'grüße'],
   ['constructor', 'constructor'],
 ])('the path %s is the key %s', (raw, key) => {
   expect(decodeKey(raw)).toBe(key)
@@ -41,7 +40,6 @@ test.each([
   ['%C3', /not valid UTF-8/],
   ['%ED%A0%80', /not valid UTF-8/],
   ['%C0%AF', /not valid UTF-8/],
-  ['\u00ff', /not valid UTF-8/],
   ['a%00b', /NUL/],
   ['x'.repeat(1025), /1025 bytes; at most 1024/],
   ['%C3%A9'.repeat(513), /1026 bytes; at most 1024/],
@@ -90,7 +88,7 @@ test('HEAD answers with the headers of GET and no body', async () => {
   const get = await request('GET', '/v1/a')
   const withoutDate = (text: string) => text.replace(/Date: .*\r\n/, '')
   expect(withoutDate(get)).toBe(`${withoutDate(head)}hello`)
-  expect(await request('HEAD', '/v1/none')).toMatch(/^HTTP\/1.1 404 [^]*\r\n\r\n$/)
+  expect(await request('HEAD', '/v1/none')).toMatch(/^HTTP\/1.1 404 [\s\S]*\r\n\r\n$/)
 })
 
 test('DELETE answers 200, also where the key was not there', async () => {
@@ -136,11 +134,11 @@ test.each([
   expect(answer).toContain(sentence ?? 'no such key')
 })
 
-test('a raw UTF-8 path and the absolute form name the same keys as any other', async () => {
+test('the absolute form names the same keys as any other, and a raw UTF-8 path is refused', async () => {
   const { raw, url } = await serve()
   await fetch(`${url}/v1/${encodeURIComponent('grüße')}`, { ...put, body: 'hi' })
   const close = 'Host: x\r\nConnection: close\r\n\r\n'
-  expect(await raw(Buffer.from(`GET /v1/grüße HTTP/1.1\r\n${close}`))).toMatch(/200 OK[^]*hi$/)
-  expect(await raw(`GET http://x:1/v1/gr%C3%BC%C3%9Fe HTTP/1.1\r\n${close}`)).toMatch(/200 OK[^]*hi$/)
+  expect(await raw(Buffer.from(`GET /v1/grüße HTTP/1.1\r\n${close}`))).toMatch(/400 Bad[\s\S]*percent-encoded/)
+  expect(await raw(`GET http://x:1/v1/gr%C3%BC%C3%9Fe HTTP/1.1\r\n${close}`)).toMatch(/200 OK[\s\S]*hi$/)
   expect(await raw(`GET /%761/a HTTP/1.1\r\n${close}`)).toMatch(/404 Not Found/)
 })

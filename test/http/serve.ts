@@ -40,7 +40,7 @@ export async function serve(options: Partial<ServerOptions> = {}) {
   const store = makeFakeStore()
   const server = makeServer({
     store,
-    logger: makeLogger({ level: 'error', format: 'json', isTerminal: false }),
+    logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
     maxValueBytes: 1_000,
     maxConnections: 100,
     maxHeaderBytes: 8_192,

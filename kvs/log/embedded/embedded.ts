@@ -60,7 +60,7 @@ export function makeEmbeddedPostgres({ directory, log }: EmbeddedPostgresOptions
 
     for (;;) {
       signal.throwIfAborted()
-      await clearLock(directory, log.warn, signal)
+      await clearLock(directory, (message) => log.warn(message), signal)
       await removeSockets(connection.host)
       const spawned = spawnServer({
         ...{ directory, socketDirectory: connection.host, logFile, binary: binaries.postgres, launch, user },
