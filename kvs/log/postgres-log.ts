@@ -77,7 +77,9 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
         -- the append rests on each of its locks being taken on the newest version of a row
         || set_config('default_transaction_isolation', 'read committed', false)
         || set_config('statement_timeout', '0', false) || set_config('lock_timeout', '0', false)
-        || set_config('idle_session_timeout', '0', false)`,
+        || set_config('idle_session_timeout', '0', false)
+        -- planning the append anew for each batch takes longer than running it
+        || set_config('plan_cache_mode', 'force_generic_plan', false)`,
     })
     const [version = 0, encoding, fsync, isStandby] = rows[0] ?? []
     if (version < 140_000) throw new Refused(`Postgres ${version / 10_000} is too old: version 14 or newer is needed`)

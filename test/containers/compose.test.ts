@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { type Client, makeClient } from './client.ts'
+import { describeWithDocker, docker, freePort } from './docker.ts'
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+// A project and a port of its own: a stack that its user runs from this directory is left alone.
+const project = `kvs-test-${randomUUID().slice(0, 8)}`
+const image = `${project}-kvs`
+
+let client: Client
+let environment: NodeJS.ProcessEnv
+
+const compose = (...args: string[]) =>
+  docker(['compose', '--project-name', project, '--file', `${root}docker-compose.yml`, ...args], environment)
+
+const inspect = (container: string, format: string) => docker(['inspect', '--format', format, container])
+
+beforeAll(async () => {
+  const port = await freePort()
+  client = makeClient(`http://127.0.0.1:${port}`)
+  // Empty: the defaults, whatever the user's environment or .env says
+  const unset = ['POSTGRES_USER', 'POSTGRES_PASSWORD', 'POSTGRES_DB', 'LOG_LEVEL', 'LOG_FORMAT']
+  const defaults = Object.fromEntries(unset.map((name) => [name, '']))
+  environment = { ...process.env, ...defaults, KVS_PUBLISH: `127.0.0.1:${port}` }
+})
+
+describeWithDocker('docker compose', () => {
+  beforeAll(async () => {
+    await compose('up', '--build', '--wait')
+    await client.putPairs()
+  })
+
+  afterAll(() => compose('down', '--volumes', '--remove-orphans', '--rmi', 'local'))
+
+  afterEach(async () => {
+    await compose('start')
+    await client.reaches('serving')
+  })
+
+  const containerOf = (service: string) => compose('ps', '--all', '--quiet', service)
+  const logOfKvs = () => compose('logs', '--no-log-prefix', '--no-color', 'kvs')
+
+  test('serves what was put, and its log has a line for each request, without values', async () => {
+    await client.expectPairs()
+    const log = await logOfKvs()
+    expect(log).toMatch(/DEBUG: PUT key=key-a bytes=11 sequence=1 \d+ms$/m)
+    expect(log).toMatch(/DEBUG: PUT key="key b" bytes=11 sequence=2 \d+ms$/m)
+    expect(log).toMatch(/DEBUG: GET key=key-a status=200 bytes=11 \d+ms$/m)
+    expect(log).not.toContain('Test Pair')
+    expect(log).not.toContain('значение')
+  })
+
+  test('kvs runs as nobody special on a file system it can’t write to', async () => {
+    const kvs = await containerOf('kvs')
+    expect(await inspect(kvs, '{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}')).toBe(
+      'node true [ALL]',
+    )
+    expect(await compose('exec', '-T', 'kvs', 'id', '-u')).toBe('1000')
+    await expect(compose('exec', '-T', 'kvs', 'touch', '/app/kvs/main.ts')).rejects.toThrow('Permission denied')
+    await expect(compose('exec', '-T', 'kvs', 'touch', '/home/node/x')).rejects.toThrow('Read-only file system')
+    expect(await compose('exec', '-T', 'kvs', 'sh', '-c', 'grep NoNewPrivs /proc/self/status')).toMatch(/1$/)
+  })
+
+  test('kills of kvs, of Postgres, of kvs again and of both lose nothing', async () => {
+    for (const services of [['kvs'], ['postgres'], ['kvs'], ['kvs', 'postgres']]) {
+      await compose('kill', ...services)
+      for (const service of services) {
+        expect(await inspect(await containerOf(service), '{{.State.Status}} {{.State.ExitCode}}')).toBe('exited 137')
+      }
+      await compose('start', ...services)
+      await client.reaches('serving')
+      await client.expectPairs()
+    }
+    expect((await client.put('key-c', 'after all')).headers.get('etag')).toBe('"8"')
+  })
+
+  test('while Postgres is down kvs reads on, and a write is answered 503 and not stored', async () => {
+    await compose('kill', 'postgres')
+    await client.reaches('log down')
+    await client.expectPairs()
+    const refused = await client.request('/v1/lost', {
+      method: 'PUT',
+      body: 'x',
+      headers: { accept: 'application/json' },
+    })
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('retry-after')).toBe('1')
+    expect(await refused.json()).toMatchObject({ code: 'not_stored' })
+    await client.expectPairs()
+    await compose('start', 'postgres')
+    await client.reaches('serving')
+    expect((await client.request('/v1/lost')).status).toBe(404)
+    expect((await client.put('back', 'x')).status).toBe(201)
+    expect(await logOfKvs()).toMatch(/the log is back after /)
+  })
+
+  test('kvs started while Postgres is down waits for it', async () => {
+    await compose('kill')
+    // compose start would start Postgres as well
+    await docker(['start', await containerOf('kvs')])
+    await client.reaches('starting')
+    expect((await client.request('/livez')).status).toBe(200)
+    for (const path of ['/readyz', '/v1/key-a']) {
+      const response = await client.request(path)
+      expect(response.status).toBe(503)
+      expect(response.headers.get('retry-after')).toBe('1')
+    }
+    await compose('start', 'postgres')
+    await client.reaches('serving')
+    await client.expectPairs()
+  })
+
+  test.each(['serving', 'starting'])('docker stop ends a node that is %s with 0', async (state) => {
+    const kvs = await containerOf('kvs')
+    if (state === 'starting') {
+      await compose('kill')
+      await docker(['start', kvs])
+    }
+    await client.reaches(state)
+    await compose('stop', 'kvs')
+    expect(await inspect(kvs, '{{.State.ExitCode}}')).toBe('0')
+    expect(await logOfKvs()).toMatch(/INFO: stopped$/)
+  })
+
+  test('the image alone, as PID 1 on its embedded log, survives a kill and stops with 0', async () => {
+    const port = await freePort()
+    const alone = makeClient(`http://127.0.0.1:${port}`)
+    const id = await docker(['run', '--detach', '--publish', `127.0.0.1:${port}:8080`, image])
+    try {
+      await alone.reaches('serving')
+      await alone.putPairs()
+      await docker(['kill', id])
+      await docker(['start', id])
+      await alone.reaches('serving')
+      await alone.expectPairs()
+      await docker(['stop', id])
+      expect(await inspect(id, '{{.State.ExitCode}}')).toBe('0')
+      await docker(['start', id])
+      await alone.reaches('serving')
+      await alone.expectPairs()
+    } finally {
+      await docker(['rm', '--force', '--volumes', id])
+    }
+  })
+})
