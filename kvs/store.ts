@@ -1,23 +1,12 @@
 import { once } from 'node:events'
 import { makeAppendQueue, type QueueLimits } from './append-queue.ts'
 import { makeBackoff } from './backoff.ts'
-import type { Position, Write } from './entry.ts'
+import type { Write } from './entry.ts'
 import { KvsError } from './errors.ts'
-import { Diverged, type Log, type LogSession, NotAppended, Refused } from './log/log.ts'
-import { type Found, makeView, OutOfOrder, type View } from './view.ts'
-
-export type State = 'starting' | 'replaying' | 'serving' | 'log down' | 'log diverged' | 'draining' | 'stopped'
-
-export interface Status {
-  readonly state: State
-  /** Why the node is not simply serving; null where it is. */
-  readonly reason: string | null
-  /** How many of the log's entries have been replayed, and how many there are to replay. */
-  readonly replayed: number
-  readonly total: number
-  /** LOGID=SEQUENCE, or null as long as the log's id is not known. */
-  readonly position: string | null
-}
+import { makeFollower } from './follower.ts'
+import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable } from './log/log.ts'
+import type { State, Status } from './status.ts'
+import { type Found, OutOfOrder } from './view.ts'
 
 export interface StoreOptions {
   readonly log: Log
@@ -53,17 +42,14 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
   const backoff = makeBackoff()
   const startedAt = performance.now()
 
-  let view: View = makeView()
-  let logId: string | undefined
+  const follower = makeFollower()
+
+  let session: LogSession | undefined
   let state: Exclude<State, 'draining' | 'stopped'> = 'starting'
   let ending: 'draining' | 'stopped' | undefined
   let reason: string | null = 'connecting to the log'
   let downSince: number | undefined
   let isReplayed = false
-  let replayed = 0
-  let total = 0
-  /** Where the batch under way was committed, as long as the view has not reached it. */
-  let landed: Position | undefined
 
   function become(next: typeof state, why: string | null): void {
     state = next
@@ -72,7 +58,6 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      let session: LogSession | undefined
       const since = performance.now()
       try {
         session = await open()
@@ -83,6 +68,7 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
         logIsDown(error)
       } finally {
         await session?.close()
+        session = undefined
       }
       if (performance.now() - since > 10_000) backoff.reset()
       await backoff.pause(stopping.signal)
@@ -96,7 +82,7 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
       try {
         return await log.open()
       } catch (error) {
-        if (error instanceof Diverged || error instanceof Refused || !(error instanceof Error)) throw error
+        if (!(error instanceof Unavailable)) throw error
         become(isReplayed ? 'log down' : 'starting', error.message)
         if (told !== error.message) logger.warn(`waiting for the log: ${error.message}`)
         told = error.message
@@ -117,8 +103,8 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
       lost = error
       queue.wake()
     })
-    stopping.signal.addEventListener('abort', () => void session.close(), { once: true })
-    await requireSamePast(session)
+    if (!isReplayed) logger.info(`connected to ${session.description}`)
+    await follower.requireSamePast(session)
     await replay(session)
     become('serving', null)
     if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${session.description}`)
@@ -130,67 +116,30 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
     }
   }
 
-  async function requireSamePast(session: LogSession): Promise<void> {
-    const { head } = session
-    if (logId === undefined) {
-      logId = head.logId
-      view = makeView(head.adoptedThrough)
-      logger.info(`connected to ${session.description}`)
-    }
-    const at = `${logId}=${view.position.sequence}`
-    if (head.logId !== logId) throw new Diverged(`this node is at ${at}, and the log is now another one, ${head.logId}`)
-    if (await session.holds(view.position)) return
-    throw new Diverged(
-      `the log went back: this node is at ${at}, and the log, now at ${head.sequence}, has not that entry. ` +
-        'Was an older dump restored, or did a failover lose its tail? ' +
-        'Bring back the log that has it, or restart this node to go on from the log as it is',
-    )
-  }
-
-  /** Reads to the log's end; the end is no nearer than the head that was seen first. */
   async function replay(session: LogSession): Promise<void> {
+    if (isReplayed) return follower.catchUp(session)
     const since = performance.now()
-    if (!isReplayed) become('replaying', 'replaying the log')
-    total = Number(session.head.entries)
-    while (await applyPage(session)) if (!isReplayed) total = Math.max(total, replayed)
-    if (view.position.sequence < session.head.sequence) {
-      throw new Diverged(`the log ends at ${view.position.sequence}, but its head says ${session.head.sequence}`)
-    }
-    if (!isReplayed) logger.info(`${replayed} events replayed in ${seconds(since)}`)
+    become('replaying', 'replaying the log')
+    await follower.catchUp(session)
+    logger.info(`${follower.replayed} events replayed in ${seconds(since)}`)
     isReplayed = true
-  }
-
-  async function applyPage(session: LogSession): Promise<boolean> {
-    const page = await session.read(view.position.sequence)
-    for (const entry of page) view.apply(entry)
-    replayed += page.length
-    return page.length > 0
   }
 
   /** Acknowledges only what is committed, and only once the view shows it. */
   async function appendBatch(session: LogSession): Promise<void> {
-    const writes = queue.take()
+    const batch = queue.take()
     try {
-      landed ??= await session.append(writes)
+      queue.committed(await follower.append(session, batch))
+      backoff.reset()
     } catch (error) {
       if (!(error instanceof NotAppended)) throw error
       if (error.logIsDown) {
         queue.putBack()
         throw error
       }
-      logger.error(`the log refuses a batch of ${writes.length} writes: ${error.message}`)
-      return queue.failed(new KvsError('not_stored', undefined, { cause: error }))
+      logger.error(`the log refuses a batch of ${batch.length} writes: ${error.message}`)
+      queue.failed(new KvsError('not_stored', undefined, { cause: error }))
     }
-    const before = landed.sequence - BigInt(writes.length)
-    while (view.position.sequence < before) await applyPage(session)
-    // A batch that had landed before the connection was lost is in the view already, as read from the log.
-    writes.forEach((write, index) => {
-      const sequence = before + BigInt(index + 1)
-      if (landed && sequence > view.position.sequence) view.apply({ sequence, digest: landed.digest, write })
-    })
-    queue.committed(landed.sequence)
-    landed = undefined
-    backoff.reset()
   }
 
   function logIsDown(error: unknown): void {
@@ -214,7 +163,7 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
 
     get(key) {
       if (!isReplayed) throw new KvsError('not_ready', `the node is ${state}: ${reason}`)
-      return view.get(key)
+      return follower.view.get(key)
     },
 
     async write(write) {
@@ -233,16 +182,17 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
       stopping.abort()
       queue.abandon(new KvsError('draining'))
       queue.wake()
+      await session?.close()
     },
 
-    position: () => `${logId}=${view.position.sequence}`,
+    position: () => `${follower.logId}=${follower.view.position.sequence}`,
 
     status: () => ({
       state: ending ?? state,
       reason: ending ? 'told to stop' : reason,
-      replayed,
-      total,
-      position: logId === undefined ? null : `${logId}=${view.position.sequence}`,
+      replayed: follower.replayed,
+      total: follower.total,
+      position: follower.logId === undefined ? null : `${follower.logId}=${follower.view.position.sequence}`,
     }),
   }
 }

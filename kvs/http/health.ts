@@ -1,4 +1,4 @@
-import type { Status } from '../store.ts'
+import type { Status } from '../status.ts'
 import { answerJson } from './answers.ts'
 import type { Methods } from './routes.ts'
 

@@ -32,7 +32,7 @@ export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): M
 
   function read(request: IncomingMessage, response: ServerResponse, path: string): void {
     const since = performance.now()
-    const key = keyOf(path)
+    const key = decodeKey(path.slice(prefix.length))
     const found = store.get(key)
     if (found === undefined) {
       answerError(request, response, new KvsError('no_such_key'), ['KVS-Position', store.position()])
@@ -44,7 +44,7 @@ export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): M
 
   async function put(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const since = performance.now()
-    const key = keyOf(path)
+    const key = decodeKey(path.slice(prefix.length))
     const contentType = contentTypeOf(request)
     if (request.headers['content-range'] !== undefined) {
       throw new KvsError(
@@ -61,7 +61,7 @@ export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): M
 
   async function remove(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const since = performance.now()
-    const key = keyOf(path)
+    const key = decodeKey(path.slice(prefix.length))
     const sequence = await store.write({ kind: 'delete', key })
     response.writeHead(200, ['KVS-Position', store.position(), ...emptyBody])
     response.end()
@@ -75,12 +75,6 @@ export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): M
   }
 
   return { GET: read, HEAD: read, PUT: put, DELETE: remove }
-}
-
-/** The router matches decoded paths, a key is decoded from the raw one: they must agree on where it begins. */
-function keyOf(path: string): string {
-  if (!path.startsWith(prefix)) throw new KvsError('no_such_page')
-  return decodeKey(path.slice(prefix.length))
 }
 
 /** What a client says of the value; what curl says of every body, unasked, does not count. */

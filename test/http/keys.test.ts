@@ -119,8 +119,8 @@ test.each([
 })
 
 test.each([
-  ['/v1/%FF', 'the path has bad percent-encoding or is not valid UTF-8'],
-  ['/v1/%', 'the path has bad percent-encoding or is not valid UTF-8'],
+  ['/v1/%FF', 'the key is not valid UTF-8'],
+  ['/v1/100%', '"%" must be followed by two hexadecimal digits'],
   ['/v1/a%00', 'NUL'],
   ['/v1/../etc', 'clients collapse'],
   ['/v1/list:', 'reserved'],

@@ -5,7 +5,7 @@ import type { Write } from '../../kvs/entry.ts'
 import { KvsError } from '../../kvs/errors.ts'
 import { makeServer, type ServerOptions } from '../../kvs/http/server.ts'
 import { makeLogger } from '../../kvs/logger.ts'
-import type { State } from '../../kvs/store.ts'
+import type { State } from '../../kvs/status.ts'
 import { makeView } from '../../kvs/view.ts'
 
 /** A store without a log, for tests of the HTTP side. */

@@ -1,0 +1,90 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { settings } from '../kvs/config/settings.ts'
+import { catalogue } from '../kvs/errors.ts'
+import { routesOf } from '../kvs/http/server.ts'
+import { makeLogger } from '../kvs/logger.ts'
+import { states } from '../kvs/status.ts'
+import { makeFakeStore } from './http/serve.ts'
+
+const root = new URL('..', import.meta.url)
+const read = (name: string) => readFileSync(new URL(name, root), 'utf8')
+const readme = read('README.md')
+
+/** The rows of the README's table with these headings, each cell without its backquotes. */
+function table(...headings: string[]): string[][] {
+  const lines = readme.split('\n')
+  const start = lines.indexOf(`| ${headings.join(' | ')} |`)
+  if (start < 0) throw new Error(`the README has no table with ${headings.join(', ')}`)
+  const rows = lines.slice(start + 2)
+  const end = rows.findIndex((line) => !line.startsWith('|'))
+  return rows.slice(0, end).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim().replace(/^`([^`]*)`$/, '$1')),
+  )
+}
+
+describe('the README', () => {
+  test('has every setting with its default, and none that is not there', () => {
+    expect(table('setting', 'default', 'what it is')).toEqual(
+      settings.map((setting) => [setting.name, setting.default ?? '', setting.purpose]),
+    )
+  })
+
+  test('has every error with its status', () => {
+    expect(table('code', 'status', 'returned when')).toEqual(
+      Object.entries(catalogue).map(([code, { status, when }]) => [code, String(status), when]),
+    )
+  })
+
+  test('has every state', () => {
+    expect(table('state', '`/readyz`', 'meaning').map(([state, , meaning]) => [state, meaning])).toEqual(
+      Object.entries(states),
+    )
+  })
+
+  test('has every route', () => {
+    const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false })
+    const served = Object.entries(routesOf({ store: makeFakeStore(), maxValueBytes: 1, logger })).flatMap(
+      ([path, methods]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`),
+    )
+    const told = table('request', 'answer').map(([request]) => request)
+    // HEAD goes with GET, and is told where it matters
+    expect(told).toEqual(
+      expect.arrayContaining(served.filter((route) => !route.startsWith('HEAD') || route.includes('/v1/'))),
+    )
+    expect(served).toEqual(expect.arrayContaining(told))
+  })
+
+  test('names only files that are there', () => {
+    for (const [, path = ''] of readme.matchAll(/\]\(([^)#]+)\)/g)) {
+      if (!path.startsWith('http')) expect(() => read(path)).not.toThrow()
+    }
+  })
+
+  test('gives the commands that package.json has', () => {
+    const { scripts } = JSON.parse(read('package.json'))
+    expect(scripts).toHaveProperty('start')
+    expect(scripts).toHaveProperty('test')
+    expect(readme).toMatch(/npm ci && npm start/)
+    expect(readme).toMatch(/npm cit/)
+  })
+})
+
+test('docs/log.md names the columns that the migrations make', () => {
+  const sql = readdirSync(new URL('migrations/', root))
+    .map((name) => read(`migrations/${name}`))
+    .join('\n')
+  const cells = /\| `transactions` \| the entries: (.*) \|/.exec(read('docs/log.md'))?.[1] ?? ''
+  const columns = [...cells.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)
+  const body = /CREATE TABLE transactions \(([\s\S]*?)\);/.exec(sql)?.[1] ?? ''
+  expect(columns).toEqual([...body.matchAll(/^\s*(\w+) {2,}/gm)].map(([, name]) => name))
+})
+
+test('every setting that the code’s own texts name exists', () => {
+  const known = new Set<string>(settings.map(({ name }) => name))
+  const texts = [readme, read('docs/log.md'), JSON.stringify(catalogue), JSON.stringify(states)].join('\n')
+  for (const [name] of texts.matchAll(/\b(KVS|POSTGRES)_[A-Z_]+[A-Z]\b/g)) expect(known).toContain(name)
+})
