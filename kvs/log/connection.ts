@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { Client, DatabaseError, type QueryArrayConfig, type QueryArrayResult } from 'pg'
 import type { PostgresTarget } from '../config/postgres.ts'
-import { isAnswer } from './failures.ts'
+import { isAnswer, isTlsMissing } from './failures.ts'
 import { describeTls, tlsOptions } from './tls.ts'
 
 /** One connection to Postgres that is destroyed, and never used again, at the first sign that it is not sound. */
@@ -31,7 +31,10 @@ export async function connect(target: PostgresTarget, timeoutMs: number): Promis
   } catch (error) {
     // prefer = TLS if the server offers it and lets us in with it, else plain
     if (target.tls.mode !== 'prefer' || ssl === false || !isTlsRefusal(error)) throw error
-    return connectOnce(target, false, timeoutMs)
+    return connectOnce(target, false, timeoutMs).catch((plainError) => {
+      // Where neither is let in, the reason with TLS is the one that helps.
+      throw isNotLetIn(plainError) && !isTlsMissing(error) ? error : plainError
+    })
   }
 }
 
@@ -90,8 +93,13 @@ function streamOf(client: Client): Socket | undefined {
   return (client as unknown as { connection?: { stream?: Socket } }).connection?.stream
 }
 
+/** By pg_hba.conf */
+function isNotLetIn(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === '28000'
+}
+
 function isTlsRefusal(error: unknown): boolean {
-  if (error instanceof DatabaseError) return error.code === '28000' // no pg_hba.conf entry for TLS
+  if (error instanceof DatabaseError) return isNotLetIn(error)
   const { code = '', message = '' } = error as { code?: string; message?: string }
   return /SSL/.test(message) || /^(ERR_TLS|ERR_SSL|EPROTO)/.test(code)
 }

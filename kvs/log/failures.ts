@@ -20,6 +20,11 @@ export function takesNoWrites(error: DatabaseError): boolean {
   return /^(53|58|25006|57|55P03|40)/.test(error.code ?? '')
 }
 
+/** As `pg` says, without a code, that the server offers no TLS. */
+export function isTlsMissing(error: unknown): boolean {
+  return error instanceof Error && error.message === 'The server does not support SSL connections'
+}
+
 export interface Where {
   readonly host: string
   readonly port: number
@@ -35,10 +40,15 @@ export function explain(error: unknown, at: Where): string {
   const text = error instanceof Error ? error.message : String(error)
   const known = sentences[code]
   if (known) return known({ ...at, place, text })
-  if (text === 'The server does not support SSL connections') {
+  if (isTlsMissing(error)) {
     return `Postgres at ${place} does not offer TLS, and POSTGRES_SSLMODE=${at.sslmode} needs it`
   }
-  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/.test(code)) {
+  if (/^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO)/.test(code)) {
+    // Node goes on with advice on options of Node.
+    const why = text.replace(/; if the root CA is installed locally.*/s, '')
+    return `TLS with Postgres at ${place} failed with POSTGRES_SSLMODE=${at.sslmode}: ${why}: is its CA in POSTGRES_SSLROOTCERT?`
+  }
+  if (/^(ERR_TLS|ERR_SSL|CERT_|HOSTNAME_MISMATCH)/.test(code)) {
     return `TLS with Postgres at ${place} failed with POSTGRES_SSLMODE=${at.sslmode}: ${text}`
   }
   if (/timeout/i.test(text)) return `Postgres at ${place} does not answer (${text})`

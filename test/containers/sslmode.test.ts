@@ -23,7 +23,8 @@ const full = 'TLSv1.3, certificate and host name checked'
 
 type Outcome = typeof plain | typeof open | typeof checked | typeof full | RegExp
 
-const notTrusted = /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=\S+: unable to verify the first certificate$/
+const notTrusted =
+  /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=\S+: unable to verify the first certificate: is its CA in /
 const otherName = /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=verify-full: Hostname\/IP does not match/
 const noTls = /^Postgres at \S+ does not offer TLS, and POSTGRES_SSLMODE=\S+ needs it$/
 const notPlain = /^Postgres at \S+ refuses user "kvs": no pg_hba.conf entry for host .*, no encryption$/

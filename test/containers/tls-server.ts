@@ -62,11 +62,10 @@ export async function startTlsServer() {
       ssl_cert_file: `/tls/${name}.crt`,
       ssl_key_file: `/tls/${name}.key`,
       ssl_ca_file: '/tls/ca.crt',
-      hba_file: '/tls/hba.conf',
     })) {
       await sql(`ALTER SYSTEM SET ${setting} = '${value}'`)
     }
-    await run(container, ['sh', '-c', `printf '%s\\n' 'local all all trust' '${hba}' >/tls/hba.conf`])
+    await run(container, ['sh', '-c', `printf '%s\\n' 'local all all trust' '${hba}' >"$PGDATA/pg_hba.conf"`])
     await sql('SELECT pg_reload_conf()')
     await until('Postgres has its new settings', async () => (await sql('SELECT pg_conf_load_time()')) !== before)
   }
