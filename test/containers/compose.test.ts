@@ -25,7 +25,7 @@ beforeAll(async () => {
   // Empty: the defaults, whatever the user's environment or .env says
   const unset = ['POSTGRES_USER', 'POSTGRES_PASSWORD', 'POSTGRES_DB', 'LOG_LEVEL', 'LOG_FORMAT']
   const defaults = Object.fromEntries(unset.map((name) => [name, '']))
-  environment = { ...process.env, ...defaults, KVS_PUBLISH: `127.0.0.1:${port}` }
+  environment = { ...process.env, ...defaults, PUBLISH: `127.0.0.1:${port}` }
 })
 
 describeWithDocker('docker compose', () => {
