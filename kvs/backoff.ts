@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Growing pauses between tries: each up to twice the last, to `maxMs`, and shortened by chance so that nodes spread out. */
-export function makeBackoff({ firstMs = 100, maxMs = 5_000 } = {}) {
+export function makeBackoff({ firstMs = 100, maxMs = 2_000 } = {}) {
   let next = firstMs
   return {
     /** Waits for the next pause, or until the signal aborts; never rejects. */
