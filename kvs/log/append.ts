@@ -10,7 +10,8 @@ const eventType = { delete: 1, put: 2 } as const
 /**
  * One statement, one round trip, a batch. `claim` takes the lock on this writer's row and goes on only where the batch
  * is the next one of this connection's session; `head` raises the log's head under its lock, held to commit, so that
- * sequences are gapless and in commit order. No row back means that nothing was written.
+ * sequences are gapless and in commit order. No row back means that nothing was written, since somebody else has
+ * registered as this writer.
  */
 const append = {
   name: 'append',
@@ -37,62 +38,78 @@ const append = {
     SELECT sequence, digest FROM head`,
 }
 
-/** Makes this connection the only one that may append for the writer, fencing off what an earlier one still has under way. */
+/**
+ * Makes this connection the only one that may append for the writer. Waits for a statement of an earlier one that holds
+ * the row, and shuts out one that is still on its way: what comes back is final.
+ */
 const register = `
   INSERT INTO writers (id, session, batch, last_sequence, last_digest) VALUES ($1, $2, 0, 0, '')
-  ON CONFLICT (id) DO UPDATE SET session = $2 RETURNING batch`
+  ON CONFLICT (id) DO UPDATE SET session = $2 RETURNING batch, last_sequence, last_digest`
 
-const registerAgain = 'UPDATE writers SET session = $2 WHERE id = $1 RETURNING batch'
+const registerAgain = 'UPDATE writers SET session = $2 WHERE id = $1 RETURNING batch, last_sequence, last_digest'
 
-const lookUp = 'SELECT session, batch, last_sequence, last_digest FROM writers WHERE id = $1'
+type Registered = [batch: string, lastSequence: string, lastDigest: Buffer]
 
 /** The numbering of one writer's batches: what makes an append happen exactly once. Outlives connections. */
 export interface Writer {
-  /** Takes the writer over for this connection. Waits for a statement of an earlier one that is still running. */
+  /** Takes the writer over for this connection, and so learns what became of a batch that an earlier one had sent. */
   register(connection: Connection): Promise<void>
   /**
-   * Sends the writes as the next batch. Where a previous try's outcome is unknown they must be the same writes; they
-   * get the same number, and land once. Rejects with `NotAppended`, `Undecided` or `Diverged`.
+   * Commits the writes as the next batch. Where an earlier try's outcome was unknown they must be the same writes; they
+   * land once. Rejects with `NotAppended`, `Undecided` or `Diverged`.
    */
   append(connection: Connection, writes: readonly Write[]): Promise<Position>
 }
 
 export function makeWriter(id: string): Writer {
-  let session = randomUUID()
+  let session = ''
   let committed: bigint | undefined
-  let undecided: readonly Write[] | undefined
+  /** Sent without an answer; where it landed after all, once that is known. */
+  let undecided: { readonly writes: readonly Write[]; landed?: Position } | undefined
 
   return {
     async register(connection) {
       session = randomUUID()
-      const sql = committed === undefined ? register : registerAgain
-      const { rows } = await connection.query<[string]>({ text: sql, values: [id, session] })
-      const batch = rows[0] && BigInt(rows[0][0])
-      if (committed === undefined) committed = batch
-      else requireNotWentBack(batch, committed)
+      const text = committed === undefined ? register : registerAgain
+      const { rows } = await connection.query<Registered>({ text, values: [id, session] })
+      const [stored, lastSequence, lastDigest] = rows[0] ?? []
+      if (stored === undefined || lastSequence === undefined || lastDigest === undefined) {
+        throw new Diverged(`the log went back: it knows nothing of this node, but had committed batch ${committed}`)
+      }
+      const batch = BigInt(stored)
+      committed ??= batch
+      if (batch < committed) {
+        throw new Diverged(
+          `the log went back: it knows this node’s batches up to ${batch}, but had committed ${committed}`,
+        )
+      }
+      if (batch === committed) return
+      if (undecided === undefined || batch !== committed + 1n) throw new Diverged(copied)
+      undecided.landed = { sequence: BigInt(lastSequence), digest: lastDigest }
     },
 
     async append(connection, writes) {
       if (committed === undefined) throw new Error('append before register')
-      if (undecided !== undefined && undecided !== writes) throw new Error('append past an undecided batch')
+      if (undecided && undecided.writes !== writes) throw new Error('append past an undecided batch')
       const batch = committed + 1n
-      undecided = writes
-      const place = (await send(connection, batch, writes)) ?? (await landedBefore(connection, batch))
+      const place = undecided?.landed ?? (await send(connection, batch, writes))
       committed = batch
       undecided = undefined
-      return { sequence: BigInt(place[0]), digest: place[1] }
+      return place
     },
   }
 
-  async function send(connection: Connection, batch: bigint, writes: readonly Write[]) {
+  async function send(connection: Connection, batch: bigint, writes: readonly Write[]): Promise<Position> {
+    undecided = { writes }
     try {
       const { rows } = await connection.query<[string, Buffer]>({ ...append, values: parameters(batch, writes) })
-      return rows[0]
+      if (rows[0]) return { sequence: BigInt(rows[0][0]), digest: rows[0][1] }
     } catch (error) {
       if (!isAnswer(error)) throw new Undecided(`no answer to batch ${batch}`, { cause: error })
       undecided = undefined
       throw new NotAppended(error.message, takesNoWrites(error), error)
     }
+    throw new Diverged(copied)
   }
 
   function parameters(batch: bigint, writes: readonly Write[]) {
@@ -107,24 +124,6 @@ export function makeWriter(id: string): Writer {
       textArray(writes.map((write) => (write.kind === 'put' ? write.contentType : undefined))),
     ]
   }
-
-  /**
-   * No row back from `append` has several meanings, and only one of them is success: an earlier try had committed.
-   * The others are that Postgres lost batches it had acknowledged, or that somebody else appends as this writer.
-   */
-  async function landedBefore(connection: Connection, batch: bigint): Promise<[string, Buffer]> {
-    const { rows } = await connection.query<[string, string, string, Buffer]>({ text: lookUp, values: [id] })
-    const [owner, stored, sequence, digest] = rows[0] ?? []
-    requireNotWentBack(stored === undefined ? undefined : BigInt(stored), batch - 1n)
-    if (owner !== session || stored !== String(batch) || sequence === undefined || digest === undefined) {
-      throw new Diverged('another process appends as this node: is its data directory a copy of another one’s?')
-    }
-    return [sequence, digest]
-  }
-
-  function requireNotWentBack(stored: bigint | undefined, expected: bigint): void {
-    if (stored !== undefined && stored >= expected) return
-    const found = stored === undefined ? 'knows nothing of this node' : `knows this node’s batches up to ${stored}`
-    throw new Diverged(`the log went back: it ${found}, but had committed batch ${expected}`)
-  }
 }
+
+const copied = 'another process appends as this node: is its data directory a copy of another one’s?'
