@@ -135,9 +135,17 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
     },
 
     committed(last) {
-      settle((item, index, all) => {
-        if (!item.answered) item.resolve(last - BigInt(all.length - 1 - index))
-      })
+      const items = underWay?.waiting ?? []
+      underWay = undefined
+      release(items)
+      const answer = () => {
+        items.forEach((item, index) => {
+          if (!item.answered) item.resolve(last - BigInt(items.length - 1 - index))
+        })
+      }
+      // The next batch is sent first, so that Postgres has work while these are answered.
+      if (waiting.length > 0) setImmediate(answer)
+      else answer()
     },
 
     failed(error) {

@@ -98,8 +98,10 @@ function isNotLetIn(error: unknown): boolean {
   return error instanceof DatabaseError && error.code === '28000'
 }
 
+/** Without those by which TLS 1.3 turns our certificate away, after its handshake: plain text would hide that. */
 function isTlsRefusal(error: unknown): boolean {
   if (error instanceof DatabaseError) return isNotLetIn(error)
   const { code = '', message = '' } = error as { code?: string; message?: string }
+  if (/^ERR_SSL_\w+_ALERT_(\w*CERTIFICATE|UNKNOWN_CA)/.test(code)) return false
   return /SSL/.test(message) || /^(ERR_TLS|ERR_SSL|EPROTO)/.test(code)
 }

@@ -25,6 +25,9 @@ export function isTlsMissing(error: unknown): boolean {
   return error instanceof Error && error.message === 'The server does not support SSL connections'
 }
 
+/** What `pg` says, without a code, of any other answer than yes or no to the question for TLS */
+const handshakeBroken = 'There was an error establishing an SSL connection'
+
 export interface Where {
   readonly host: string
   readonly port: number
@@ -48,8 +51,8 @@ export function explain(error: unknown, at: Where): string {
     const why = text.replace(/; if the root CA is installed locally.*/s, '')
     return `TLS with Postgres at ${place} failed with POSTGRES_SSLMODE=${at.sslmode}: ${why}: is its CA in POSTGRES_SSLROOTCERT?`
   }
-  if (/^(ERR_TLS|ERR_SSL|CERT_|HOSTNAME_MISMATCH)/.test(code)) {
-    return `TLS with Postgres at ${place} failed with POSTGRES_SSLMODE=${at.sslmode}: ${text}`
+  if (/^(ERR_TLS|ERR_SSL|EPROTO|CERT_|HOSTNAME_MISMATCH)/.test(code) || text === handshakeBroken) {
+    return `TLS with Postgres at ${place} failed with POSTGRES_SSLMODE=${at.sslmode}: ${opensslReason(text) ?? text}`
   }
   if (/timeout/i.test(text)) return `Postgres at ${place} does not answer (${text})`
   return `Postgres at ${place}: ${text}${code ? ` (${code})` : ''}`
@@ -73,6 +76,11 @@ const sentences: Record<string, (told: Told) => string> = {
   '57P03': (t) => `Postgres at ${t.place} is starting up or shutting down: ${t.text}`,
   '57P01': (t) => `Postgres at ${t.place} ended the connection: ${t.text}`,
   '25006': (t) => `Postgres at ${t.place} is read only: is it a standby?`,
+}
+
+/** The words in OpenSSL's `…:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:…`, which ends a line */
+function opensslReason(text: string): string | undefined {
+  return /error:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/.exec(text)?.[1]
 }
 
 function codeOf(error: unknown): string {

@@ -20,17 +20,22 @@ const plain = 'not encrypted'
 const open = 'TLSv1.3, certificate not checked'
 const checked = 'TLSv1.3, certificate checked'
 const full = 'TLSv1.3, certificate and host name checked'
+const open12 = 'TLSv1.2, certificate not checked'
+const checked12 = 'TLSv1.2, certificate checked'
+const full12 = 'TLSv1.2, certificate and host name checked'
 
-type Outcome = typeof plain | typeof open | typeof checked | typeof full | RegExp
+/** How the connection describes itself, or why there is none */
+type Outcome = string | RegExp
 
 const notTrusted =
   /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=\S+: unable to verify the first certificate: is its CA in /
 const otherName = /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=verify-full: Hostname\/IP does not match/
 const noTls = /^Postgres at \S+ does not offer TLS, and POSTGRES_SSLMODE=\S+ needs it$/
+const noCipher = /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=\S+: \S+ alert handshake failure$/
 const notPlain = /^Postgres at \S+ refuses user "kvs": no pg_hba.conf entry for host .*, no encryption$/
 const notWithTls = /^Postgres at \S+ refuses user "kvs": no pg_hba.conf entry for host .*, SSL encryption$/
 const noClientCertificate = /^Postgres at \S+ refuses user "kvs": connection requires a valid client certificate$/
-const badClientCertificate = /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=\S+: .*unknown ca/i
+const badClientCertificate = /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=\S+: tlsv1 alert unknown ca$/
 
 interface Situation extends ServerSetup {
   readonly host?: string
@@ -72,6 +77,14 @@ const situations: Record<string, Situation> = {
     ...{ certificate: undefined, hba: either },
     outcomes: [plain, plain, noTls, noTls, noTls, noTls],
   },
+  'TLS 1.2 at most': {
+    ...{ certificate: 'localhost', newest: 'TLSv1.2', hba: either },
+    outcomes: [plain, open12, open12, checked12, checked12, full12],
+  },
+  'TLS with no cipher that we take': {
+    ...{ certificate: 'localhost', newest: 'TLSv1.2', ciphers: 'ADH-AES128-SHA256:@SECLEVEL=0', hba: either },
+    outcomes: [plain, plain, noCipher, noCipher, noCipher, noCipher],
+  },
   'TLS alone let in by pg_hba.conf': {
     ...{ certificate: 'localhost', hba: withTlsOnly },
     outcomes: [notPlain, open, open, checked, checked, full],
@@ -94,6 +107,21 @@ const situations: Record<string, Situation> = {
       noClientCertificate,
       noClientCertificate,
     ],
+  },
+  'a client certificate of another CA, and plain connections let in as well': {
+    ...{ certificate: 'localhost', hba: either, client: 'intruder' },
+    outcomes: [
+      plain,
+      badClientCertificate,
+      badClientCertificate,
+      badClientCertificate,
+      badClientCertificate,
+      badClientCertificate,
+    ],
+  },
+  'a client certificate of another CA, TLS 1.2 at most, and plain connections let in as well': {
+    ...{ certificate: 'localhost', newest: 'TLSv1.2', hba: either, client: 'intruder' },
+    outcomes: [plain, plain, badClientCertificate, badClientCertificate, badClientCertificate, badClientCertificate],
   },
   'a client certificate of another CA': {
     ...{ certificate: 'localhost', hba: withTlsOnly, client: 'intruder' },

@@ -6,6 +6,9 @@ export type Certificate = 'localhost' | 'address' | 'elsewhere' | 'old-style' | 
 
 export interface ServerSetup {
   readonly certificate: Certificate | undefined
+  readonly newest?: 'TLSv1.2' | 'TLSv1.3'
+  /** Up to TLS 1.2 */
+  readonly ciphers?: string
   /** The line of pg_hba.conf for connections over TCP. */
   readonly hba: string
 }
@@ -54,11 +57,13 @@ export async function startTlsServer() {
   const sql = (text: string) => run(container, ['psql', '-XAtqU', 'kvs', '-c', text])
 
   /** New connections find the server as set up. */
-  async function become({ certificate, hba }: ServerSetup): Promise<void> {
+  async function become({ certificate, newest = 'TLSv1.3', ciphers = 'HIGH', hba }: ServerSetup): Promise<void> {
     const before = await sql('SELECT pg_conf_load_time()')
     const name = certificate ?? 'localhost'
     for (const [setting, value] of Object.entries({
       ssl: certificate ? 'on' : 'off',
+      ssl_max_protocol_version: newest,
+      ssl_ciphers: ciphers,
       ssl_cert_file: `/tls/${name}.crt`,
       ssl_key_file: `/tls/${name}.key`,
       ssl_ca_file: '/tls/ca.crt',
