@@ -61,16 +61,18 @@ async function live(config: Config): Promise<void> {
   await listen(server, config)
 
   const told = signalled()
+  const life = store.run()
+  let left = () => config.shutdownTimeoutMs
   try {
-    const life = store.run()
     await Promise.race([told, life])
     logger.info(`${await told}: finishing what is under way`)
-    await drain(server, store, config.shutdownTimeoutMs)
-    await life
+    left = countdown(config.shutdownTimeoutMs)
+    await drain(server, store, left)
   } finally {
-    await Promise.race([embedded?.stop(), sleep(config.shutdownTimeoutMs)])
+    await Promise.race([embedded?.stop(), sleep(left())])
     data.close()
   }
+  await Promise.race([life, sleep(left())])
   logger.info('stopped')
 }
 
@@ -133,13 +135,19 @@ function signalled(): Promise<NodeJS.Signals> {
 }
 
 /** Takes no new connections, finishes the requests under way, then the writes; what is late gets its 503. */
-async function drain(server: Server, store: Store, timeoutMs: number): Promise<void> {
+async function drain(server: Server, store: Store, left: () => number): Promise<void> {
   store.drain()
   const closed = new Promise((resolve) => server.close(resolve))
   const idle = setInterval(() => server.closeIdleConnections(), 20) // as they become so
-  await Promise.race([closed, sleep(timeoutMs * 0.8)])
+  await Promise.race([closed, sleep(left() * 0.8)])
   clearInterval(idle)
   await store.stop()
-  await Promise.race([closed, sleep(timeoutMs * 0.1)])
+  await Promise.race([closed, sleep(left() / 2)]) // for the answers to get out
   server.closeAllConnections()
+}
+
+/** How much of a time is left, in milliseconds; never less than 0. */
+function countdown(ms: number): () => number {
+  const end = performance.now() + ms
+  return () => Math.max(0, end - performance.now())
 }

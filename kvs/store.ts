@@ -61,7 +61,7 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
       const since = performance.now()
       try {
         session = await open()
-        if (session) await follow(session)
+        if (session && !stopping.signal.aborted) await follow(session)
       } catch (error) {
         if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error)
         if (error instanceof Refused || !session) throw error
@@ -83,6 +83,7 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
         return await log.open()
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error
+        if (stopping.signal.aborted) break
         become(isReplayed ? 'log down' : 'starting', error.message)
         if (told !== error.message) logger.warn(`waiting for the log: ${error.message}`)
         told = error.message

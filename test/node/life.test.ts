@@ -216,6 +216,16 @@ test('SIGTERM ends a node within KVS_SHUTDOWN_TIMEOUT, whatever a client holds o
   socket.destroy()
 })
 
+test('SIGTERM ends a node that is still making its embedded Postgres, and the next start makes it anew', async () => {
+  const directory = makeDirectory()
+  const node = await startNode(directory)
+  node.kill('SIGTERM')
+  expect(await node.ended).toBe(0)
+  expect(node.output()).not.toContain('replayed')
+  const next = await startReadyNode(directory)
+  expect((await put(next.url, 'a', '1')).status).toBe(201)
+})
+
 test('a second signal ends a node at once', async () => {
   const { target } = await makeDatabase()
   const node = await startReadyNode(makeDirectory(), { ...toEnvironment(target), KVS_SHUTDOWN_TIMEOUT: '10m' })

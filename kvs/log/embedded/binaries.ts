@@ -3,7 +3,7 @@ import { copyFile, mkdir, rm, symlink } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { childEnvironment } from './launch.ts'
+import { childEnvironment } from './environment.ts'
 
 const packages = new Set(['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64'])
 

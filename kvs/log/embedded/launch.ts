@@ -4,14 +4,7 @@ import { platform } from 'node:os'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import type { Binaries } from './binaries.ts'
-
-/** Nothing inherited: no PG* variable changes what runs, and no secret of the node's shows in /proc/PID/environ. */
-export const childEnvironment = {
-  PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
-  LANG: 'C',
-  LC_ALL: 'C',
-  TZ: 'UTC',
-}
+import { childEnvironment } from './environment.ts'
 
 export interface ServerUser {
   name: string
