@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -78,6 +79,16 @@ test('every wrong setting is told at once, with exit code 78, and no secret is',
     expect(node.output()).toContain(name)
   }
   expect(node.output()).not.toContain('geheim')
+})
+
+test('settings come from .env as well, and the environment wins', async () => {
+  const directory = makeDirectory()
+  writeFileSync(join(directory, '.env'), 'KVS_APPEND_TIMEOUT=wrong\nKVS_MAX_VALUE=1\n')
+  const wrong = spawnNode(directory, {})
+  expect(await wrong.ended).toBe(78)
+  expect(wrong.output()).toMatch(/KVS_APPEND_TIMEOUT/)
+  const right = await startNode(directory, { KVS_APPEND_TIMEOUT: '1s' })
+  expect(right.output()).toMatch(/KVS_MAX_VALUE is not a setting; did you mean KVS_MAX_VALUE_BYTES\?/)
 })
 
 test('a port in use is named', async () => {
