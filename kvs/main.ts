@@ -36,6 +36,7 @@ process.exit()
 
 /** Opens from the inside out, lives, and closes in the reverse order. */
 async function live(config: Config): Promise<void> {
+  const told = signalled()
   const data = openData(config)
   const { target, embedded } = locatePostgres(config, data)
   const log = makePostgresLog({
@@ -60,7 +61,6 @@ async function live(config: Config): Promise<void> {
   const server = makeServer({ ...config, store, logger })
   await listen(server, config)
 
-  const told = signalled()
   const life = store.run()
   let left = () => config.shutdownTimeoutMs
   try {

@@ -49,6 +49,8 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
   let ending: 'draining' | 'stopped' | undefined
   let reason: string | null = 'connecting to the log'
   let downSince: number | undefined
+  /** It can be reached, but has refused an append for a reason like a full disk: only another append can tell. */
+  let takesNoWrites = false
   let isReplayed = false
 
   function become(next: typeof state, why: string | null): void {
@@ -107,9 +109,7 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
     if (!isReplayed) logger.info(`connected to ${session.description}`)
     await follower.requireSamePast(session)
     await replay(session)
-    become('serving', null)
-    if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${session.description}`)
-    downSince = undefined
+    if (!takesNoWrites) logIsUp(session)
     while (!stopping.signal.aborted) {
       if (lost) throw lost
       if (queue.length > 0) await appendBatch(session)
@@ -131,16 +131,25 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
     const batch = queue.take()
     try {
       queue.committed(await follower.append(session, batch))
+      if (state !== 'serving') logIsUp(session)
       backoff.reset()
     } catch (error) {
       if (!(error instanceof NotAppended)) throw error
       if (error.logIsDown) {
+        takesNoWrites = true
         queue.putBack()
         throw error
       }
       logger.error(`the log refuses a batch of ${batch.length} writes: ${error.message}`)
       queue.failed(new KvsError('not_stored', undefined, { cause: error }))
     }
+  }
+
+  function logIsUp(session: LogSession): void {
+    become('serving', null)
+    if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${session.description}`)
+    downSince = undefined
+    takesNoWrites = false
   }
 
   function logIsDown(error: unknown): void {

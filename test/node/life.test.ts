@@ -171,6 +171,27 @@ test('while the log is down reads go on, writes are refused as not stored, and n
   expect(count(node.output(), /the log is back/)).toBe(1)
 })
 
+test('a log that can be reached but takes no writes is down until it takes one', async () => {
+  const database = await makeDatabase()
+  const node = await startReadyNode(makeDirectory(), {
+    ...toEnvironment(database.target),
+    KVS_APPEND_TIMEOUT: '1s',
+  })
+  await put(node.url, 'a', 'before')
+  await database.sql(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$`)
+  await database.sql('CREATE TRIGGER full_disk BEFORE INSERT ON transactions EXECUTE FUNCTION full_disk()')
+  const refused = await put(node.url, 'a', 'while full')
+  expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining('nothing was stored')])
+  expect(await status(node.url)).toMatchObject({ state: 'log down', reason: 'No space left on device' })
+  expect(await get(node.url, 'a')).toBe('before')
+  await database.sql('DROP TRIGGER full_disk ON transactions')
+  expect((await put(node.url, 'b', 'after')).headers.get('etag')).toBe('"2"')
+  expect((await status(node.url)).state).toBe('serving')
+  expect(count(node.output(), /the log is down/)).toBe(1)
+  expect(count(node.output(), /the log is back/)).toBe(1)
+})
+
 test('a log that went back under the node is named; what the node holds can be read, and nothing is written', async () => {
   const database = await makeDatabase()
   const node = await startReadyNode(makeDirectory(), toEnvironment(database.target))
