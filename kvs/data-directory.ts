@@ -20,10 +20,21 @@ export class Locked extends Error {
 /**
  * Makes the directory where there is none, and locks it. The lock is SQLite's on a file in it, held by the kernel for
  * this process and released with it, so that it can't be stale.
- * @throws Locked, or what the file system says
+ * @throws Locked, or an Error that says why it can't be used
  */
 export function openDataDirectory(path: string): DataDirectory {
-  mkdirSync(path, { recursive: true })
+  try {
+    mkdirSync(path, { recursive: true })
+    return open(path)
+  } catch (error) {
+    if (error instanceof Locked || !(error instanceof Error)) throw error
+    throw new Error(`the directory ${path} can’t be used (${error.message}): set KVS_DATA_DIR to another`, {
+      cause: error,
+    })
+  }
+}
+
+function open(path: string): DataDirectory {
   const database = new DatabaseSync(join(path, 'node.db'))
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE')

@@ -40,8 +40,8 @@ export const catalogue = {
   },
   undecided: {
     status: 503,
-    message: 'the connection to the log was lost while writing; it may or may not have been stored',
-    when: 'a write may be in the log or not; it is the one or the other for ever',
+    message: 'no answer came from the log; the write may or may not have been stored, or may be yet',
+    when: 'a write may be in the log, or may land there when the log is back; it does so once or never',
   },
   overloaded: {
     status: 503,

@@ -70,7 +70,8 @@ export function makeFollower(): Follower {
     },
 
     async catchUp(session) {
-      total = Number(session.head.entries)
+      const isFirst = view.position.sequence === 0n
+      total = isFirst ? Number(session.head.entries) : replayed + Number(session.head.sequence - view.position.sequence)
       while (await applyPage(session));
       const { sequence } = view.position
       if (sequence >= session.head.sequence) return

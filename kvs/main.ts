@@ -92,7 +92,7 @@ function openData({ dataDir, postgres }: Config): DataDirectory {
     return openDataDirectory(dataDir)
   } catch (error) {
     if (error instanceof Locked || postgres === 'embedded') throw error
-    logger.warn(`KVS_DATA_DIR can’t be used: ${error instanceof Error ? error.message : error}`)
+    logger.warn(error instanceof Error ? error.message : String(error))
     return { path: dataDir, writerId: randomUUID(), close: () => undefined }
   }
 }

@@ -58,7 +58,7 @@ export const serviceSettings = {
   maxValueBytes: {
     name: 'KVS_MAX_VALUE_BYTES',
     default: '1MiB',
-    parse: bytes('0', '256MiB'),
+    parse: bytes('0', '128MiB'), // replay reads a value as hexadecimal text, and V8's strings end at 512 MiB
     purpose: 'Largest value taken',
   },
   appendTimeoutMs: {
@@ -111,7 +111,7 @@ export const serviceSettings = {
   },
   idleTimeoutMs: {
     name: 'KVS_IDLE_TIMEOUT',
-    default: '60s',
+    default: '90s',
     parse: duration(),
     purpose: 'How long a connection may stay with nothing moving',
   },

@@ -8,7 +8,7 @@ import { KvsError } from '../errors.ts'
 export function readBody(request: IncomingMessage, response: ServerResponse, maxBytes: number): Promise<Buffer> {
   const declared = request.headers['content-length']
   if (declared !== undefined && Number(declared) > maxBytes) return Promise.reject(tooLarge(maxBytes, declared))
-  if (request.headers.expect !== undefined) response.writeContinue()
+  if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0

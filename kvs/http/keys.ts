@@ -45,13 +45,8 @@ export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): M
   async function put(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const since = performance.now()
     const key = decodeKey(path.slice(prefix.length))
+    refuseConditions(request)
     const contentType = contentTypeOf(request)
-    if (request.headers['content-range'] !== undefined) {
-      throw new KvsError(
-        'bad_request',
-        'a PUT with Content-Range would set a part of a value; only whole values are set',
-      )
-    }
     const value = await readBody(request, response, maxValueBytes)
     const sequence = await store.write({ kind: 'put', key, value, contentType })
     response.writeHead(201, ['ETag', `"${sequence}"`, 'KVS-Position', store.position(), ...emptyBody])
@@ -62,6 +57,7 @@ export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): M
   async function remove(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const since = performance.now()
     const key = decodeKey(path.slice(prefix.length))
+    refuseConditions(request)
     const sequence = await store.write({ kind: 'delete', key })
     response.writeHead(200, ['KVS-Position', store.position(), ...emptyBody])
     response.end()
@@ -75,6 +71,14 @@ export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): M
   }
 
   return { GET: read, HEAD: read, PUT: put, DELETE: remove }
+}
+
+/** A write under a condition that is not looked at would be done where it must not be. */
+function refuseConditions({ headers }: IncomingMessage): void {
+  for (const name of ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'content-range']) {
+    if (headers[name] === undefined) continue
+    throw new KvsError('bad_request', `writes with ${name} are not supported; nothing was stored`)
+  }
 }
 
 /** What a client says of the value; what curl says of every body, unasked, does not count. */

@@ -47,6 +47,9 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>) {
 
   return function dispatch(request: IncomingMessage, response: ServerResponse): void {
     try {
+      if (request.headers.host === undefined && request.httpVersion === '1.1') {
+        throw new KvsError('bad_request', 'a request needs a Host header (RFC 9112, 3.2)')
+      }
       const path = pathOf(request.url ?? '')
       handlerFor(request.method ?? '', path)(request, response, path)?.catch((error) => fail(request, response, error))
     } catch (error) {

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
@@ -29,19 +29,26 @@ export function makeServer(options: ServerOptions): Server {
   const answer = makeDispatcher(routesOf(options), options.logger)
   const dispatch: RequestListener = (request, response) => {
     if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
-    answer(request, response)
+    // Pipelined requests take effect in their order (RFC 9112, 9.3.2), though a PUT has to wait for its body.
+    const before = latest.get(request.socket)
+    latest.set(request.socket, response)
+    if (before === undefined || before.writableEnded) answer(request, response)
+    else before.once('close', () => answer(request, response))
   }
+  const latest = new WeakMap<Socket, ServerResponse>()
   const server = createServer({
     maxHeaderSize: options.maxHeaderBytes,
     headersTimeout: options.headersTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
     keepAliveTimeout: options.keepAliveTimeoutMs,
     connectionsCheckingInterval: 1_000,
+    requireHostHeader: false, // left to Node, the answer would be empty
   })
   server.maxConnections = options.maxConnections
   server.on('request', dispatch)
   // Left to Node, a client would be told to go on before its Content-Length was looked at.
   server.on('checkContinue', dispatch)
+  server.on('checkExpectation', dispatch)
   server.on('clientError', answerUnparsed)
   server.setTimeout(options.idleTimeoutMs, (socket) => socket.destroy())
   return server
@@ -70,6 +77,7 @@ function answerUnparsed(error: Error & { code?: string; rawPacket?: Buffer }, so
   const [type, body] = render(known, false)
   socket.end(
     `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
+      `X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n` +
       `${known.status === 405 ? 'Allow: GET, HEAD, PUT, DELETE\r\n' : ''}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
@@ -82,7 +90,10 @@ function unparsed({ code, message, rawPacket }: Error & { code?: string; rawPack
   const looksLikeMethod = /^[A-Za-z]+ \//.test(rawPacket?.subarray(0, 32).toString('latin1') ?? '')
   if (code === 'HPE_INVALID_METHOD' && looksLikeMethod) return new KvsError('method_not_allowed')
   if (code === 'HPE_INVALID_URL') {
-    return new KvsError('bad_key', 'the path has characters that must be percent-encoded, as curl does not by itself')
+    return new KvsError(
+      'bad_key',
+      'the path must begin with "/", and all but ASCII in it be percent-encoded, as curl does not by itself',
+    )
   }
   return new KvsError('bad_request', `the request is not valid HTTP: ${message}`)
 }

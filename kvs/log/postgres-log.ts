@@ -47,7 +47,10 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       await options.beforeConnecting?.()
     } catch (error) {
       if (error instanceof TypeError || !(error instanceof Error)) throw error
-      throw new Unavailable(error.message, { cause: error })
+      const [sentence = ''] = error.message.split('\n')
+      if (sentence !== warned && sentence !== error.message) options.warn(error.message)
+      warned = sentence
+      throw new Unavailable(sentence, { cause: error })
     }
   }
 

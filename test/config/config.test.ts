@@ -17,7 +17,7 @@ test('nothing set gives the defaults', () => {
     shutdownTimeoutMs: 10_000,
     headersTimeoutMs: 10_000,
     requestTimeoutMs: 60_000,
-    idleTimeoutMs: 60_000,
+    idleTimeoutMs: 90_000,
     keepAliveTimeoutMs: 30_000,
     maxValueBytes: 1_048_576,
     maxWaitingWrites: 10_000,
@@ -73,7 +73,7 @@ test('all problems are told at once', () => {
 describe('settings that contradict each other', () => {
   test.each<[Environment, string]>([
     [{ KVS_IDLE_TIMEOUT: '10s' }, 'KVS_IDLE_TIMEOUT (10s) must be more than KVS_APPEND_TIMEOUT (10s)'],
-    [{ KVS_APPEND_TIMEOUT: '2m' }, 'KVS_IDLE_TIMEOUT (60s) must be more than KVS_APPEND_TIMEOUT (2m)'],
+    [{ KVS_APPEND_TIMEOUT: '2m' }, 'KVS_IDLE_TIMEOUT (90s) must be more than KVS_APPEND_TIMEOUT (2m)'],
     [{ KVS_HEADERS_TIMEOUT: '61s' }, 'KVS_REQUEST_TIMEOUT (60s) must be at least KVS_HEADERS_TIMEOUT (61s)'],
     [{ KVS_MAX_WAITING_BYTES: '1KiB' }, 'KVS_MAX_WAITING_BYTES (1KiB) must be at least KVS_MAX_VALUE_BYTES (1MiB)'],
   ])('%j', (env, problem) => {

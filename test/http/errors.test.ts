@@ -151,15 +151,34 @@ test.each([
   expect(store.writes).toEqual([])
 })
 
-test('a part of a value can’t be set', async () => {
+test.each([
+  ['content-range', 'bytes 0-0/2'],
+  ['if-match', '"1"'],
+  ['if-none-match', '*'],
+])('a write with %s is refused, not done regardless', async (name, value) => {
   const { url, store } = await serve()
-  const answer = await fetch(`${url}/v1/a`, { ...put, body: 'x', headers: { 'content-range': 'bytes 0-0/2' } })
-  expect(answer.status).toBe(400)
+  for (const request of [{ ...put, body: 'x' }, { method: 'DELETE' }]) {
+    const answer = await fetch(`${url}/v1/a`, { ...request, headers: { [name]: value } })
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining(name)])
+  }
   expect(store.writes).toEqual([])
+})
+
+test('pipelined requests take effect in their order', async () => {
+  const { raw, store } = await serve()
+  const head = '/v1/a HTTP/1.1\r\nHost: x\r\n'
+  const answers = await raw(
+    `PUT ${head}Content-Length: 1\r\n\r\nxDELETE ${head}\r\nPUT ${head}Content-Length: 1\r\n\r\ny`,
+    `GET ${head}Connection: close\r\n\r\n`,
+  )
+  expect(answers.match(/HTTP\/1.1 \d+/g)?.map((line) => line.slice(-3))).toEqual(['201', '200', '201', '200'])
+  expect(answers.endsWith('y')).toBe(true)
+  expect(store.writes.map((write) => write.kind)).toEqual(['put', 'delete', 'put'])
 })
 
 test('what is not HTTP, too large or too slow gets an answer as well', async () => {
   const { raw } = await serve({ headersTimeoutMs: 300, requestTimeoutMs: 300 })
+  expect(await raw('GET /v1/a HTTP/1.1\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [\s\S]*needs a Host/)
   expect(await raw('hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [\s\S]*not valid HTTP/)
   expect(await raw(`GET /v1/a HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(9_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /)
   expect(await raw('GET /v1/a HTTP/1.1\r\nHost: x\r\n')).toMatch(/^HTTP\/1.1 408 /)
