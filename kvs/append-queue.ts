@@ -1,4 +1,4 @@
-import { type Write, weight } from './entry.ts'
+import { batchLimits, type Write, weight } from './entry.ts'
 import { KvsError } from './errors.ts'
 
 export interface QueueLimits {
@@ -8,18 +8,20 @@ export interface QueueLimits {
   readonly maxBytes: number
   /** How long a write waits for its answer, in milliseconds. */
   readonly timeoutMs: number
+  /** How much longer it does so once it is under way. */
+  readonly graceMs: number
 }
 
-/** Bounds on one batch: enough to make the round trip cheap, little enough that it is short. */
-const batchLimits = { writes: 1_000, bytes: 4 * 1024 * 1024 }
+/** Where a write is kept: in the log, at its sequence, or for now on this node's own disk. */
+export type Stored = bigint | 'spooled'
 
 /**
- * Group commit: the writes that wait while a batch is under way form the next one. Each write settles once: with its
- * sequence, or with `not_stored`, `undecided` or `overloaded`.
+ * Group commit: the writes that wait while a batch is under way form the next one. Each write settles once: with where
+ * it is stored, or with `not_stored`, `undecided`, `overloaded` or the error that its batch failed with.
  */
 export interface AppendQueue {
   /** Rejects at once with `overloaded` past the limits. */
-  add(write: Write): Promise<bigint>
+  add(write: Write): Promise<Stored>
   /** Settles when there is something to take, at once where there is, or when woken. Never rejects. */
   filled(): Promise<void>
   wake(): void
@@ -27,21 +29,21 @@ export interface AppendQueue {
   take(): readonly Write[]
   /** The batch under way is committed, its entries at consecutive sequences ending in this one. */
   committed(last: bigint): void
-  /** The batch under way is not in the log and won't be sent again. */
+  /** The batch under way is in the spool. */
+  spooled(): void
+  /** The batch under way is given up, for this reason. */
   failed(error: KvsError): void
   /** The batch under way is not in the log; its writes wait again, before the others. */
   putBack(): void
   /** Rejects all that waits with this error, and what is under way as undecided. */
   abandon(error: KvsError): void
-  /** Settles when nothing waits or is under way. */
-  drained(): Promise<void>
   readonly length: number
 }
 
 interface Waiting {
   readonly write: Write
   readonly deadline: number
-  readonly resolve: (sequence: bigint) => void
+  readonly resolve: (stored: Stored) => void
   readonly reject: (error: KvsError) => void
   answered: boolean
 }
@@ -51,7 +53,6 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
   let underWay: { writes: Write[]; waiting: Waiting[] } | undefined
   let bytes = 0
   let onFilled: (() => void) | undefined
-  let onDrained: (() => void)[] = []
   let timer: NodeJS.Timeout | undefined
 
   const length = () => waiting.length + (underWay?.waiting.length ?? 0)
@@ -63,35 +64,34 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
 
   function release(items: readonly Waiting[]): void {
     for (const { write } of items) bytes -= weight(write)
-    if (length() > 0) return
-    for (const resolve of onDrained) resolve()
-    onDrained = []
   }
 
-  function settle(answer: (item: Waiting, index: number, all: readonly Waiting[]) => void): void {
+  function settle(answer: (item: Waiting) => void): void {
     const items = underWay?.waiting ?? []
     underWay = undefined
     items.forEach(answer)
     release(items)
   }
 
-  /** One timer for the oldest deadline, set again only when it fires: the common write is answered long before. */
+  /** One timer for the next deadline, set again only when it fires: the common write is answered long before. */
   function watch(): void {
-    const oldest = underWay?.waiting[0] ?? waiting[0]
-    if (timer !== undefined || oldest === undefined) return
-    timer = setTimeout(expire, Math.max(1, oldest.deadline - performance.now())).unref()
+    if (timer !== undefined) return
+    const late = underWay?.waiting.find((item) => !item.answered)
+    const next = Math.min(waiting[0]?.deadline ?? Infinity, (late?.deadline ?? Infinity) + limits.graceMs)
+    if (next < Infinity) timer = setTimeout(expire, Math.max(1, next - performance.now())).unref()
   }
 
   function expire(): void {
     timer = undefined
     const now = performance.now()
-    for (const item of underWay?.waiting ?? []) if (item.deadline <= now) reject(item, new KvsError('undecided'))
+    for (const item of underWay?.waiting ?? []) {
+      if (item.deadline + limits.graceMs <= now) reject(item, new KvsError('undecided'))
+    }
     const live = waiting.findIndex((item) => item.deadline > now)
     const expired = waiting.splice(0, live < 0 ? waiting.length : live)
     for (const item of expired) reject(item, new KvsError('not_stored'))
     release(expired)
-    const next = waiting[0] ?? underWay?.waiting.find((item) => !item.answered)
-    if (next) timer = setTimeout(expire, Math.max(1, next.deadline - now)).unref()
+    watch()
   }
 
   return {
@@ -148,6 +148,12 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
       else answer()
     },
 
+    spooled() {
+      settle((item) => {
+        if (!item.answered) item.resolve('spooled')
+      })
+    },
+
     failed(error) {
       settle((item) => reject(item, error))
     },
@@ -165,11 +171,6 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
       waiting = []
       for (const item of rest) reject(item, error)
       release(rest)
-    },
-
-    drained() {
-      if (length() === 0) return Promise.resolve()
-      return new Promise((resolve) => onDrained.push(resolve))
     },
 
     get length() {

@@ -1,17 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Growing pauses between tries: each up to twice the last, to `maxMs`, and shortened by chance so that nodes spread out. */
+/**
+ * Growing pauses between tries: none at first, then each up to twice the last, to `maxMs`, and shortened by chance so
+ * that nodes spread out.
+ */
 export function makeBackoff({ firstMs = 100, maxMs = 2_000 } = {}) {
-  let next = firstMs
+  let next = 0
   return {
     /** Waits for the next pause, or until the signal aborts; never rejects. */
     async pause(signal: AbortSignal): Promise<void> {
       const ms = next * (0.5 + Math.random() / 2)
-      next = Math.min(next * 2, maxMs)
-      await sleep(ms, undefined, { signal }).catch(() => undefined)
+      next = next === 0 ? firstMs : Math.min(next * 2, maxMs)
+      if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => undefined)
     },
     reset(): void {
-      next = firstMs
+      next = 0
     },
   }
 }

@@ -8,6 +8,19 @@ export interface Entry {
   readonly sequence: bigint
   /** Of the log up to and with the batch this entry came in: equal digests prove the same past. */
   readonly digest: Buffer
+  /** Accepted by its node while the log was down, and overtaken by another node's write: without effect. */
+  readonly superseded: boolean
+  /** Written by this very node. */
+  readonly isOwn: boolean
+  readonly write: Write
+}
+
+/** A write that its node has accepted, durably, and that is not in the log yet. */
+export interface SpooledWrite {
+  /** Its place among all writes of its node, which has them reach the log in this order, each once. */
+  readonly number: bigint
+  /** Overtaken by another node's entry, one that the node had not seen when it accepted the write. */
+  readonly superseded: boolean
   readonly write: Write
 }
 
@@ -17,7 +30,10 @@ export interface Position {
   readonly digest: Buffer
 }
 
-/** What a write weighs in the bounds on waiting writes and on a batch, in bytes; never 0. */
+/** Bounds on one batch: enough to make the round trip cheap, little enough that it is short. */
+export const batchLimits = { writes: 1_000, bytes: 4 * 1024 * 1024 }
+
+/** What a write weighs in the bounds on waiting writes, on a batch and on the spool, in bytes; never 0. */
 export function weight(write: Write): number {
   const fixed = 64 + 2 * write.key.length
   return write.kind === 'put' ? fixed + write.value.length : fixed

@@ -41,12 +41,17 @@ export const catalogue = {
   undecided: {
     status: 503,
     message: 'no answer came from the log; the write may or may not have been stored, or may be yet',
-    when: 'a write may be in the log, or may land there when the log is back; it does so once or never',
+    when: 'a write may be stored, or may be yet; it is so once or never',
   },
   overloaded: {
     status: 503,
     message: 'too many writes are waiting; nothing was stored',
     when: 'KVS_MAX_WAITING_WRITES or KVS_MAX_WAITING_BYTES is reached',
+  },
+  spool_full: {
+    status: 503,
+    message: 'the log is down and the spool is full; nothing was stored',
+    when: 'the log is down, and KVS_SPOOL_MAX_BYTES is reached or the disk under the spool is full',
   },
   draining: { status: 503, message: 'the node is shutting down', when: 'the node has been told to stop' },
 } as const satisfies Record<string, { status: number; message: string; when: string }>

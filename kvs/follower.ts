@@ -1,4 +1,4 @@
-import type { Position, Write } from './entry.ts'
+import type { Entry, Write } from './entry.ts'
 import { Diverged, type LogSession } from './log/log.ts'
 import { makeView, type View } from './view.ts'
 
@@ -12,30 +12,43 @@ export interface Follower {
   readonly total: number
   /** Rejects with `Diverged` where the session's log is no continuation of what has been applied. */
   requireSamePast(session: LogSession): Promise<void>
-  /** Applies the log to its end, which is no nearer than the head that the session has seen. */
-  catchUp(session: LogSession): Promise<void>
+  /**
+   * Applies the log to its end, which is no nearer than the head that the session has seen.
+   * @param afterPage awaited after each page, so that a long way does not hold up everything else
+   */
+  catchUp(session: LogSession, afterPage?: () => Promise<void>): Promise<void>
+  /** Applies the log up to a sequence that it is known to have. */
+  readThrough(session: LogSession, sequence: bigint): Promise<void>
   /**
    * Appends the batch and applies it, after whatever others have committed before it. On return the writes are
-   * committed and in the view. After a rejection other than `NotAppended` it must be called with the same batch again.
+   * committed and in the view; rejections are those of `LogSession.append` and `read`.
    * @returns the sequence of the last write
    */
   append(session: LogSession, batch: readonly Write[]): Promise<bigint>
 }
 
-export function makeFollower(): Follower {
+/** @param onOthers is told of each entry read that this node has not written itself */
+export function makeFollower(onOthers: (entry: Entry) => void = () => undefined): Follower {
   let view = makeView()
   let logId: string | undefined
   let replayed = 0
   let total = 0
-  /** Where the batch was committed, as long as the view has not reached it. */
-  let landed: Position | undefined
 
   async function applyPage(session: LogSession): Promise<boolean> {
     const page = await session.read(view.position.sequence)
-    for (const entry of page) view.apply(entry)
+    for (const entry of page) {
+      view.apply(entry)
+      if (!entry.isOwn) onOthers(entry)
+    }
     replayed += page.length
     total = Math.max(total, replayed)
     return page.length > 0
+  }
+
+  async function readThrough(session: LogSession, sequence: bigint): Promise<void> {
+    while (view.position.sequence < sequence) {
+      if (!(await applyPage(session))) throw new Diverged(`the log breaks off before ${sequence}`)
+    }
   }
 
   return {
@@ -69,28 +82,26 @@ export function makeFollower(): Follower {
       )
     },
 
-    async catchUp(session) {
+    async catchUp(session, afterPage) {
       const isFirst = view.position.sequence === 0n
       total = isFirst ? Number(session.head.entries) : replayed + Number(session.head.sequence - view.position.sequence)
-      while (await applyPage(session));
+      while (await applyPage(session)) await afterPage?.()
       const { sequence } = view.position
       if (sequence >= session.head.sequence) return
       throw new Diverged(`the log breaks off at ${sequence}, but its head is at ${session.head.sequence}`)
     },
 
+    readThrough,
+
     async append(session, batch) {
-      landed ??= await session.append(batch)
-      const { sequence: last, digest } = landed
+      const { sequence: last, digest } = await session.append(batch)
       const before = last - BigInt(batch.length)
-      while (view.position.sequence < before) {
-        if (!(await applyPage(session))) throw new Diverged(`the log breaks off before ${before}`)
-      }
-      // A batch that had landed before a connection was lost is in the view already, as read from the log.
+      await readThrough(session, before)
       batch.forEach((write, index) => {
         const sequence = before + BigInt(index + 1)
-        if (sequence > view.position.sequence) view.apply({ sequence, digest, write })
+        // A page that was read for what others had committed may have these entries too.
+        if (sequence > view.position.sequence) view.apply({ sequence, digest, superseded: false, isOwn: true, write })
       })
-      landed = undefined
       return last
     },
   }

@@ -12,6 +12,7 @@ import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embe
 import { readMigrations } from './log/migrate.ts'
 import { makePostgresLog } from './log/postgres-log.ts'
 import { makeLogger } from './logger.ts'
+import { openSpool } from './spool/spool.ts'
 import { makeStore, type Store } from './store.ts'
 
 /** sysexits.h: the configuration is wrong */
@@ -38,24 +39,32 @@ process.exit()
 async function live(config: Config): Promise<void> {
   const told = signalled()
   const data = openData(config)
+  const spool =
+    data.unusable === undefined ? await openSpool(join(data.path, 'spool.db'), config.spoolMaxBytes) : undefined
   const { target, embedded } = locatePostgres(config, data)
   const log = makePostgresLog({
     target,
     writerId: data.writerId,
     migrations: readMigrations(new URL('../migrations/', import.meta.url)),
     timeoutMs: config.postgresTimeoutMs,
+    appendTimeoutMs: config.appendTimeoutMs,
     ...(embedded && { beforeConnecting: embedded.ensureRunning }),
     info: (message) => logger.info(message),
     warn: (message) => logger.warn(message),
   })
   const store = makeStore({
     log,
+    spool,
+    spooling: spoolingOf(config, data),
     limits: {
       maxWrites: config.maxWaitingWrites,
       maxBytes: config.maxWaitingBytes,
       timeoutMs: config.appendTimeoutMs,
+      // Time for the answer to an append to be given up on, and for the batch to be spooled
+      graceMs: config.whenLogIsDown === 'spool' ? 2 * config.appendTimeoutMs : 0,
     },
     connectTimeoutMs: config.connectTimeoutMs,
+    heartbeatMs: config.postgresTimeoutMs / 2,
     logger,
   })
   const server = makeServer({ ...config, store, logger })
@@ -70,6 +79,7 @@ async function live(config: Config): Promise<void> {
     await drain(server, store, left)
   } finally {
     await Promise.race([embedded?.stop(), sleep(left())])
+    await Promise.race([spool?.close(), sleep(1_000)])
     data.close()
   }
   await Promise.race([life, sleep(left())])
@@ -87,14 +97,20 @@ function readConfigOrExit(): Config {
 }
 
 /** Without a directory to write to, a node with a log elsewhere runs under an identity that ends with it. */
-function openData({ dataDir, postgres }: Config): DataDirectory {
+function openData({ dataDir, postgres }: Config): DataDirectory & { unusable?: string } {
   try {
     return openDataDirectory(dataDir)
   } catch (error) {
     if (error instanceof Locked || postgres === 'embedded') throw error
-    logger.warn(error instanceof Error ? error.message : String(error))
-    return { path: dataDir, writerId: randomUUID(), close: () => undefined }
+    const unusable = error instanceof Error ? error.message : String(error)
+    logger.warn(`${unusable}; without it, writes are refused while the log is down`)
+    return { path: dataDir, writerId: randomUUID(), close: () => undefined, unusable }
   }
+}
+
+function spoolingOf({ whenLogIsDown, spoolMaxBytes }: Config, { unusable }: { unusable?: string }) {
+  const reason = whenLogIsDown === 'refuse' ? 'KVS_WHEN_LOG_IS_DOWN=refuse' : (unusable ?? null)
+  return { on: reason === null, reason, maxBytes: spoolMaxBytes }
 }
 
 function locatePostgres(
@@ -141,7 +157,7 @@ async function drain(server: Server, store: Store, left: () => number): Promise<
   const idle = setInterval(() => server.closeIdleConnections(), 20) // as they become so
   await Promise.race([closed, sleep(left() * 0.8)])
   clearInterval(idle)
-  await store.stop()
+  await Promise.race([store.stop(), sleep(left())])
   await Promise.race([closed, sleep(left() / 2)]) // for the answers to get out
   server.closeAllConnections()
 }

@@ -3,7 +3,7 @@ export const states = {
   starting: 'waiting for the log; `/v1` answers 503',
   replaying: 'reading the log into memory; `/v1` answers 503',
   serving: 'all is well',
-  'log down': 'reads go on; a write waits for the log up to `KVS_APPEND_TIMEOUT`, then 503',
+  'log down': 'reads go on; writes are spooled and answered 202, or wait and are answered 503 (`KVS_WHEN_LOG_IS_DOWN`)',
   'log diverged': 'the log is not the one this node has applied; reads show what the node holds, writes answer 503',
   draining: 'told to stop; finishes what is under way',
   stopped: 'about to end',
@@ -15,9 +15,23 @@ export interface Status {
   readonly state: State
   /** Why the node is not simply serving; null where it is. */
   readonly reason: string | null
+  /** When it came into this state, ISO 8601. */
+  readonly since: string
   /** How many of the log's entries have been replayed, and how many there are to replay. */
   readonly replayed: number
   readonly total: number
   /** LOGID=SEQUENCE, or null as long as the log's id is not known. */
   readonly position: string | null
+  readonly spool: SpoolStatus
+}
+
+export interface SpoolStatus {
+  /** Whether writes are spooled while the log is down; else they are refused. */
+  readonly on: boolean
+  /** Why it is off; null where it is on. */
+  readonly reason: string | null
+  /** What waits in it for the log, and what that weighs in bytes. */
+  readonly writes: number
+  readonly bytes: number
+  readonly maxBytes: number
 }

@@ -1,22 +1,31 @@
 import { once } from 'node:events'
-import { makeAppendQueue, type QueueLimits } from './append-queue.ts'
+import { makeAppendQueue, type QueueLimits, type Stored } from './append-queue.ts'
 import { makeBackoff } from './backoff.ts'
+import { type Logger, makeCondition, seconds } from './condition.ts'
 import type { Write } from './entry.ts'
 import { KvsError } from './errors.ts'
 import { makeFollower } from './follower.ts'
 import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable } from './log/log.ts'
-import type { State, Status } from './status.ts'
+import { makeOutage } from './outage.ts'
+import type { Spool } from './spool/spool.ts'
+import type { SpoolStatus, Status } from './status.ts'
 import { type Found, OutOfOrder } from './view.ts'
 
 export interface StoreOptions {
   readonly log: Log
+  /** Undefined where the node has no disk to keep one on. */
+  readonly spool: Spool | undefined
+  /** Whether writes are spooled while the log is down, and why not. */
+  readonly spooling: Pick<SpoolStatus, 'on' | 'reason' | 'maxBytes'>
   readonly limits: QueueLimits
   /** How long to wait for the log at start; undefined is for ever. */
   readonly connectTimeoutMs: number | undefined
-  readonly logger: { info(message: string): void; warn(message: string): void; error(message: string): void }
+  /** After how long a silent log is asked for a sign of life, in milliseconds. */
+  readonly heartbeatMs: number
+  readonly logger: Logger
 }
 
-/** Where log and view meet: one node's life from start to stop. */
+/** Where log, view and spool meet: one node's life from start to stop. */
 export interface Store {
   /**
    * Lives until `stop`. Rejects with what only an operator can mend: the log refuses this program, or could not be
@@ -25,81 +34,87 @@ export interface Store {
   run(): Promise<void>
   /** The key's value. Throws `not_ready` until the log is replayed; goes on while the log is down. */
   get(key: string): Found | undefined
-  /** Resolves with the write's sequence once it is committed in the log and visible to `get`. */
-  write(write: Write): Promise<bigint>
+  /** Resolves once the write is visible to `get` and committed in the log or, while that is down, flushed to the spool. */
+  write(write: Write): Promise<Stored>
   /** Says on `status` that the node is about to stop; requests under way are still served. */
   drain(): void
-  /** Ends the life. Writes that still wait are rejected; a node that drained for long enough has none. */
+  /** Ends the life. Writes that still wait are spooled or rejected; a node that drained for long enough has none. */
   stop(): Promise<void>
   /** LOGID=SEQUENCE of the last entry applied. */
   position(): string
   status(): Status
 }
 
-export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOptions): Store {
+export function makeStore({
+  log,
+  spool,
+  spooling,
+  limits,
+  connectTimeoutMs,
+  heartbeatMs,
+  logger,
+}: StoreOptions): Store {
   const queue = makeAppendQueue(limits)
-  const stopping = new AbortController()
+  const follower = makeFollower((entry) => spool?.supersede(entry))
+  const outage = makeOutage({ queue, follower, spool, spools: spooling.on, logger })
+  const condition = makeCondition(logger)
   const backoff = makeBackoff()
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const aborted = once(signal, 'abort').then(() => undefined)
   const startedAt = performance.now()
 
-  const follower = makeFollower()
-
+  let life: Promise<void> | undefined
   let session: LogSession | undefined
-  let state: Exclude<State, 'draining' | 'stopped'> = 'starting'
   let ending: 'draining' | 'stopped' | undefined
-  let reason: string | null = 'connecting to the log'
-  let downSince: number | undefined
   /** It can be reached, but has refused an append for a reason like a full disk: only another append can tell. */
   let takesNoWrites = false
   let isReplayed = false
 
-  function become(next: typeof state, why: string | null): void {
-    state = next
-    reason = why
-  }
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      const since = performance.now()
+  async function live(): Promise<void> {
+    let closing: Promise<void> | undefined
+    while (!signal.aborted) {
+      session = await (isReplayed ? outage.spoolDuring(connect(closing)) : connect(closing))
+      if (session === undefined) break
       try {
-        session = await open()
-        if (session && !stopping.signal.aborted) await follow(session)
+        await follow(session)
       } catch (error) {
         if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error)
-        if (error instanceof Refused || !session) throw error
+        if (error instanceof Refused) throw error
         logIsDown(error)
       } finally {
-        await session?.close()
-        session = undefined
+        outage.leave(session)
+        closing = session.close()
       }
-      if (performance.now() - since > 10_000) backoff.reset()
-      await backoff.pause(stopping.signal)
     }
+    await closing
+    if (isReplayed) await outage.flush()
   }
 
   /** Retries until the log is there, with a line for each distinct reason; undefined where the node stops first. */
-  async function open(): Promise<LogSession | undefined> {
+  async function connect(before: Promise<void> | undefined): Promise<LogSession | undefined> {
+    await before
     let told = ''
-    while (!stopping.signal.aborted) {
+    for (;;) {
+      await backoff.pause(signal)
+      if (signal.aborted) return undefined
       try {
-        return await log.open()
+        return await Promise.race([log.open(), aborted])
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error
-        if (stopping.signal.aborted) break
-        become(isReplayed ? 'log down' : 'starting', error.message)
-        if (told !== error.message) logger.warn(`waiting for the log: ${error.message}`)
+        if (signal.aborted) return undefined
+        condition.become(isReplayed ? 'log down' : 'starting', error.message)
+        if (told !== error.message && !isReplayed) logger.warn(`waiting for the log: ${error.message}`)
         told = error.message
         const waited = performance.now() - startedAt
         if (!isReplayed && connectTimeoutMs !== undefined && waited >= connectTimeoutMs) {
           throw new Refused(`the log could not be reached within KVS_CONNECT_TIMEOUT: ${error.message}`)
         }
-        await backoff.pause(stopping.signal)
       }
     }
-    return undefined
   }
 
-  /** Brings the view to the log's end, then appends what comes in until the session is lost or the node stops. */
+  /** Brings view and log to the same end, then appends what comes in until the session is lost or the node stops. */
   async function follow(session: LogSession): Promise<void> {
     let lost: Error | undefined
     void session.lost.then((error) => {
@@ -108,19 +123,33 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
     })
     if (!isReplayed) logger.info(`connected to ${session.description}`)
     await follower.requireSamePast(session)
+    if (!isReplayed) await outage.requireSameLog(session)
     await replay(session)
-    if (!takesNoWrites) logIsUp(session)
-    while (!stopping.signal.aborted) {
-      if (lost) throw lost
-      if (queue.length > 0) await appendBatch(session)
-      else await queue.filled()
+    outage.settle(session)
+    await outage.drain(session, () => condition.drains(session.description, spool?.writes ?? 0))
+    if (!takesNoWrites) condition.logIsUp(session.description)
+    let isSilent = false
+    const heartbeat = setInterval(() => {
+      isSilent = true
+      queue.wake()
+    }, heartbeatMs)
+    try {
+      while (!signal.aborted) {
+        if (lost) throw lost
+        if (queue.length > 0) await appendBatch(session)
+        else if (isSilent) await session.ping()
+        else await queue.filled()
+        isSilent = false
+      }
+    } finally {
+      clearInterval(heartbeat)
     }
   }
 
   async function replay(session: LogSession): Promise<void> {
-    if (isReplayed) return follower.catchUp(session)
+    if (isReplayed) return follower.catchUp(session, () => outage.keepUp(0))
     const since = performance.now()
-    become('replaying', 'replaying the log')
+    condition.become('replaying', 'replaying the log')
     await follower.catchUp(session)
     logger.info(`${follower.replayed} events replayed in ${seconds(since)}`)
     isReplayed = true
@@ -129,12 +158,17 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
   /** Acknowledges only what is committed, and only once the view shows it. */
   async function appendBatch(session: LogSession): Promise<void> {
     const batch = queue.take()
+    const first = session.committed.number + 1n
     try {
       queue.committed(await follower.append(session, batch))
-      if (state !== 'serving') logIsUp(session)
+      if (condition.state !== 'serving') condition.logIsUp(session.description)
+      takesNoWrites = false
       backoff.reset()
     } catch (error) {
-      if (!(error instanceof NotAppended)) throw error
+      if (!(error instanceof NotAppended)) {
+        outage.leaveInDoubt(first)
+        throw error
+      }
       if (error.logIsDown) {
         takesNoWrites = true
         queue.putBack()
@@ -145,38 +179,37 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
     }
   }
 
-  function logIsUp(session: LogSession): void {
-    become('serving', null)
-    if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${session.description}`)
-    downSince = undefined
-    takesNoWrites = false
-  }
-
   function logIsDown(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error)
-    if (stopping.signal.aborted) return
-    become(isReplayed ? 'log down' : 'starting', message)
-    if (downSince === undefined) logger.warn(`the log is down: ${message}`)
-    downSince ??= performance.now()
+    if (signal.aborted) return
+    if (!isReplayed) condition.become('starting', message)
+    else
+      condition.logIsDown(message, spooling.on ? 'writes go to the spool' : 'writes wait, and are refused in the end')
   }
 
   /** Keeps what the node holds, for reading and for the operator; nothing is written any more. */
   async function diverge(error: Error): Promise<void> {
-    become('log diverged', error.message)
+    condition.become('log diverged', error.message)
     logger.error(`log diverged: ${error.message}`)
     queue.abandon(new KvsError('not_stored', `the log diverged; nothing was stored: ${error.message}`))
-    if (!stopping.signal.aborted) await once(stopping.signal, 'abort')
+    await aborted
   }
 
   return {
-    run,
+    run() {
+      life = live()
+      return life
+    },
 
     get(key) {
-      if (!isReplayed) throw new KvsError('not_ready', `the node is ${state}: ${reason}`)
-      return follower.view.get(key)
+      if (!isReplayed) throw new KvsError('not_ready', `the node is ${condition.state}: ${condition.reason}`)
+      const spooled = spool?.get(key)
+      if (spooled === undefined) return follower.view.get(key)
+      return spooled.kind === 'delete' ? undefined : { ...spooled, sequence: undefined }
     },
 
     async write(write) {
+      const { state, reason } = condition
       if (ending === 'stopped') throw new KvsError('draining')
       if (state === 'serving' || state === 'log down') return queue.add(write)
       if (state === 'log diverged') throw new KvsError('not_stored', `the log diverged; nothing was stored: ${reason}`)
@@ -190,23 +223,22 @@ export function makeStore({ log, limits, connectTimeoutMs, logger }: StoreOption
     async stop() {
       ending = 'stopped'
       stopping.abort()
-      queue.abandon(new KvsError('draining'))
       queue.wake()
       await session?.close()
+      await life?.catch(() => undefined)
+      queue.abandon(new KvsError('draining'))
     },
 
     position: () => `${follower.logId}=${follower.view.position.sequence}`,
 
     status: () => ({
-      state: ending ?? state,
-      reason: ending ? 'told to stop' : reason,
+      state: ending ?? condition.state,
+      reason: ending ? 'told to stop' : condition.reason,
+      since: condition.since.toISOString(),
       replayed: follower.replayed,
       total: follower.total,
       position: follower.logId === undefined ? null : `${follower.logId}=${follower.view.position.sequence}`,
+      spool: { ...spooling, writes: spool?.writes ?? 0, bytes: spool?.bytes ?? 0 },
     }),
   }
-}
-
-function seconds(since: number): string {
-  return `${((performance.now() - since) / 1000).toFixed(3)} s`
 }

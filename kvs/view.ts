@@ -3,8 +3,8 @@ import type { Entry, Position } from './entry.ts'
 export interface Found {
   readonly value: Buffer
   readonly contentType: string | undefined
-  /** Of the entry that set the value. */
-  readonly sequence: bigint
+  /** Of the entry that set the value; undefined as long as that is not in the log. */
+  readonly sequence: bigint | undefined
 }
 
 /** The latest value of each key: all entries up to the position, applied in order. Does no I/O. */
@@ -40,9 +40,11 @@ export function makeView(gapsUpTo = 0n): View {
       return values.size
     },
     get: (key) => values.get(key),
-    apply({ sequence, digest, write }) {
+    apply({ sequence, digest, superseded, write }) {
       requireNext(sequence)
-      if (write.kind === 'put') {
+      if (superseded) {
+        // its place counts, its write does not
+      } else if (write.kind === 'put') {
         values.set(write.key, { value: owned(write.value), contentType: write.contentType, sequence })
       } else {
         values.delete(write.key)

@@ -1,15 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { makeAppendQueue } from '../kvs/append-queue.ts'
-import { type Write, weight } from '../kvs/entry.ts'
+import { weight } from '../kvs/entry.ts'
 import { KvsError } from '../kvs/errors.ts'
+import { put as putWrite } from './support/entries.ts'
 
-const put = (key: string, size = 1): Write => ({
-  kind: 'put',
-  key,
-  value: Buffer.alloc(size),
-  contentType: undefined,
-})
-const roomy = { maxWrites: 100_000, maxBytes: 1e9, timeoutMs: 1_000 }
+const put = (key: string, size = 1) => putWrite(key, Buffer.alloc(size))
+const roomy = { maxWrites: 100_000, maxBytes: 1e9, timeoutMs: 1_000, graceMs: 0 }
 const code = (promise: Promise<unknown>) =>
   promise.then(
     () => 'stored',
@@ -120,4 +116,34 @@ test('filled settles with the next write, or when woken', async () => {
   const woken = queue.filled()
   queue.wake()
   await woken
+})
+
+test('a batch in the spool is answered as such, and what was given up on stays so', async () => {
+  const queue = makeAppendQueue(roomy)
+  const stored = queue.add(put('a'))
+  queue.take()
+  queue.spooled()
+  expect(await stored).toBe('spooled')
+  const failed = code(queue.add(put('b')))
+  queue.take()
+  queue.failed(new KvsError('spool_full'))
+  expect(await failed).toBe('spool_full')
+  expect(queue.length).toBe(0)
+})
+
+test('with a grace, what is under way is waited for that much longer', async () => {
+  const queue = makeAppendQueue({ ...roomy, graceMs: 500 })
+  const first = code(queue.add(put('a')))
+  queue.take()
+  vi.advanceTimersByTime(500)
+  const waiting = code(queue.add(put('b')))
+  vi.advanceTimersByTime(999)
+  let answered = false
+  void first.then(() => {
+    answered = true
+  })
+  await Promise.resolve()
+  expect(answered).toBe(false)
+  vi.advanceTimersByTime(1)
+  expect([await first, await waiting]).toEqual(['undecided', 'not_stored'])
 })

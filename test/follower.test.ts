@@ -1,27 +1,19 @@
 import { expect, test } from 'vitest'
 import type { Entry, Position, Write } from '../kvs/entry.ts'
 import { makeFollower } from '../kvs/follower.ts'
-import { Diverged, type LogSession, Undecided } from '../kvs/log/log.ts'
+import { Diverged, type LogSession } from '../kvs/log/log.ts'
+import { entryOf, put, remove } from './support/entries.ts'
 
-const remove = (key: string): Write => ({ kind: 'delete', key })
-const put = (key: string, value: string): Write => ({
-  kind: 'put',
-  key,
-  value: Buffer.from(value),
-  contentType: undefined,
-})
-
-/** A log in memory that pages by two, and whose next append can be made to lose its answer. */
+/** A log in memory that pages by two, all of whose entries are others'. */
 function makeMemoryLog(...writes: Write[]) {
-  const digest = Buffer.of(1)
   const entries: Entry[] = []
-  const add = (write: Write) => entries.push({ sequence: BigInt(entries.length + 1), digest, write })
+  const add = (write: Write) => entries.push(entryOf(BigInt(entries.length + 1), write))
+  const end = () => ({ sequence: BigInt(entries.length), digest: Buffer.of(1) })
   writes.forEach(add)
   const log = {
     entries,
     add,
     logId: 'cafe0123',
-    losesAnswer: false,
     head: undefined as bigint | undefined,
     session(): LogSession {
       const sequence = log.head ?? BigInt(entries.length)
@@ -31,11 +23,13 @@ function makeMemoryLog(...writes: Write[]) {
         lost: new Promise(() => undefined),
         holds: async ({ sequence }: Position) => sequence <= BigInt(entries.length),
         read: async (after) => entries.slice(Number(after), Number(after) + 2),
+        committed: { number: 0n, end: end() },
         async append(batch) {
           batch.forEach(add)
-          if (log.losesAnswer) throw new Undecided('lost')
-          return { sequence: BigInt(entries.length), digest }
+          return end()
         },
+        appendSpooled: () => Promise.reject(new Error('not here')),
+        ping: async () => undefined,
         close: async () => undefined,
       }
     },
@@ -66,37 +60,36 @@ test('a log that breaks off before its head is never taken for whole', async () 
 test('an own batch is applied after what others had committed before it', async () => {
   const log = makeMemoryLog(put('a', '1'))
   const follower = await follow(log)
-  log.add(put('a', 'theirs'))
+  for (const value of ['old', 'older', 'theirs']) log.add(put('a', value)) // the second page has an own entry in it
   log.add(put('b', 'theirs'))
-  expect(await follower.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toBe(5n)
+  log.add(put('d', 'theirs'))
+  expect(await follower.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toBe(8n)
   const values = ['a', 'b', 'c'].map((key) => follower.view.get(key)?.value.toString())
   expect(values).toEqual(['theirs', 'mine', 'mine'])
 })
 
-test('a batch that had landed is applied once, also where catching up has read it already', async () => {
-  const log = makeMemoryLog()
-  const follower = await follow(log)
-  const batch = [put('a', '1'), put('b', '2')]
-  log.losesAnswer = true
-  await expect(follower.append(log.session(), batch)).rejects.toThrow(Undecided)
-  expect(follower.view.size).toBe(0) // not shown before it is known
-  await follower.catchUp(log.session())
-  const landed = { ...log.session(), append: async () => ({ sequence: 2n, digest: Buffer.of(1) }) }
-  expect(await follower.append(landed, batch)).toBe(2n)
-  expect([follower.view.size, follower.view.position.sequence]).toEqual([2, 2n])
-})
-
-test('a committed batch whose predecessors can’t be read is not sent again', async () => {
+test('a committed batch whose predecessors can’t be read is not shown before they are', async () => {
   const log = makeMemoryLog()
   const follower = await follow(log)
   log.add(put('a', 'theirs'))
   const session = log.session()
-  const batch = [put('b', 'mine')]
   const unreadable = { ...session, read: () => Promise.reject(new Error('connection lost')) }
-  await expect(follower.append(unreadable, batch)).rejects.toThrow('connection lost')
-  const noMore = { ...session, append: () => Promise.reject(new Error('sent twice')) }
-  expect(await follower.append(noMore, batch)).toBe(2n)
-  expect(log.entries).toHaveLength(2)
+  await expect(follower.append(unreadable, [put('b', 'mine')])).rejects.toThrow('connection lost')
+  expect(follower.view.size).toBe(0)
+  await follower.readThrough(session, 2n)
+  expect(follower.view.size).toBe(2)
+})
+
+test('who asks is told of what others have written, and not of the node’s own', async () => {
+  const log = makeMemoryLog(put('a', 'theirs'))
+  const told: string[] = []
+  const follower = makeFollower((entry) => told.push(entry.write.key))
+  await follower.requireSamePast(log.session())
+  await follower.catchUp(log.session())
+  log.entries.push(entryOf(2n, put('b', 'mine'), { isOwn: true }))
+  log.add(put('c', 'theirs'))
+  await follower.readThrough(log.session(), 3n)
+  expect(told).toEqual(['a', 'c'])
 })
 
 test('another log under the same name is told apart', async () => {

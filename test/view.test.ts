@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Write } from '../kvs/entry.ts'
 import { makeView, OutOfOrder } from '../kvs/view.ts'
+import { entryOf, put, remove } from './support/entries.ts'
 
 const key = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor', '')
 const write: fc.Arbitrary<Write> = fc.oneof(
@@ -21,7 +22,7 @@ test('any entries read back as a plain map would', () => {
       const model = new Map<string, { value: Buffer; contentType: string | undefined; sequence: bigint }>()
       writes.forEach((write, index) => {
         const sequence = BigInt(index + 1)
-        view.apply({ sequence, digest: Buffer.of(index), write })
+        view.apply(entryOf(sequence, write))
         if (write.kind === 'put') model.set(write.key, { value: write.value, contentType: write.contentType, sequence })
         else model.delete(write.key)
       })
@@ -36,7 +37,7 @@ test.each(['2', '1 1', '1 3', '1 2 1'])('the sequences %s are out of order', (se
   const view = makeView()
   const apply = () => {
     for (const sequence of sequences.split(' ').map(BigInt)) {
-      view.apply({ sequence, digest: Buffer.of(), write: { kind: 'delete', key: 'a' } })
+      view.apply(entryOf(sequence, remove('a')))
     }
   }
   expect(apply).toThrow(OutOfOrder)
@@ -46,9 +47,18 @@ test('a value shares memory with nothing else', () => {
   const view = makeView()
   const chunk = Buffer.from('a large chunk with a value in it')
   const value = chunk.subarray(2, 7)
-  view.apply({ sequence: 1n, digest: Buffer.of(), write: { kind: 'put', key: 'k', value, contentType: undefined } })
+  view.apply(entryOf(1n, { kind: 'put', key: 'k', value, contentType: undefined }))
   const kept = view.get('k')?.value
   chunk.fill('x')
   expect(kept?.toString()).toBe('large')
   expect(kept?.buffer.byteLength).toBe(5)
+})
+
+test('a superseded entry has its place, and no effect', () => {
+  const view = makeView()
+  view.apply(entryOf(1n, put('a', '1')))
+  view.apply(entryOf(2n, put('a', '2'), { superseded: true }))
+  view.apply(entryOf(3n, remove('a'), { superseded: true }))
+  expect(view.get('a')).toMatchObject({ value: Buffer.from('1'), sequence: 1n })
+  expect(view.position.sequence).toBe(3n)
 })

@@ -42,7 +42,7 @@ export const postgresSettings = {
 export const serviceSettings = {
   postgresTimeoutMs: {
     name: 'POSTGRES_TIMEOUT',
-    default: '10s',
+    default: '5s',
     parse: duration(),
     purpose: 'How long connecting or one answer may take before the connection counts as lost',
   },
@@ -60,6 +60,18 @@ export const serviceSettings = {
     default: '1MiB',
     parse: bytes('0', '128MiB'), // replay reads a value as hexadecimal text, and V8's strings end at 512 MiB
     purpose: 'Largest value taken',
+  },
+  whenLogIsDown: {
+    name: 'KVS_WHEN_LOG_IS_DOWN',
+    default: 'spool',
+    parse: oneOf('spool', 'refuse'),
+    purpose: 'spool: keep writes on disk until the log is back; refuse: let them wait, then 503',
+  },
+  spoolMaxBytes: {
+    name: 'KVS_SPOOL_MAX_BYTES',
+    default: '1GiB',
+    parse: bytes('1MiB', '1024GiB'),
+    purpose: 'Size of all spooled writes; past it 503',
   },
   appendTimeoutMs: {
     name: 'KVS_APPEND_TIMEOUT',

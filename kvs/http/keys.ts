@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
+import type { Stored } from '../append-queue.ts'
 import type { Write } from '../entry.ts'
 import { KvsError } from '../errors.ts'
 import type { Found } from '../view.ts'
@@ -12,7 +13,7 @@ import type { Methods } from './routes.ts'
 /** What these routes need of the store. */
 export interface KeyStore {
   get(key: string): Found | undefined
-  write(write: Write): Promise<bigint>
+  write(write: Write): Promise<Stored>
   position(): string
 }
 
@@ -25,6 +26,7 @@ export interface KeyRoutesOptions {
 const prefix = '/v1/'
 const maxContentTypeLength = 255
 const emptyBody = ['Content-Length', '0']
+const spooled = ['KVS-Durability', 'spooled']
 
 /** GET, HEAD, PUT and DELETE on /v1/KEY. */
 export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): Methods {
@@ -48,20 +50,22 @@ export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): M
     refuseConditions(request)
     const contentType = contentTypeOf(request)
     const value = await readBody(request, response, maxValueBytes)
-    const sequence = await store.write({ kind: 'put', key, value, contentType })
-    response.writeHead(201, ['ETag', `"${sequence}"`, 'KVS-Position', store.position(), ...emptyBody])
+    const stored = await store.write({ kind: 'put', key, value, contentType })
+    if (stored === 'spooled') response.writeHead(202, ['KVS-Position', store.position(), ...spooled, ...emptyBody])
+    else response.writeHead(201, ['ETag', `"${stored}"`, 'KVS-Position', store.position(), ...emptyBody])
     response.end()
-    if (logsRequests) logLine(request, key, `bytes=${value.length} sequence=${sequence}`, since)
+    if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since)
   }
 
   async function remove(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const since = performance.now()
     const key = decodeKey(path.slice(prefix.length))
     refuseConditions(request)
-    const sequence = await store.write({ kind: 'delete', key })
-    response.writeHead(200, ['KVS-Position', store.position(), ...emptyBody])
+    const stored = await store.write({ kind: 'delete', key })
+    if (stored === 'spooled') response.writeHead(202, ['KVS-Position', store.position(), ...spooled, ...emptyBody])
+    else response.writeHead(200, ['KVS-Position', store.position(), ...emptyBody])
     response.end()
-    if (logsRequests) logLine(request, key, `sequence=${sequence}`, since)
+    if (logsRequests) logLine(request, key, placeOf(stored), since)
   }
 
   /** Never a value; a key that could be taken for more than itself is quoted. */
@@ -92,6 +96,10 @@ function contentTypeOf(request: IncomingMessage): string | undefined {
   )
 }
 
+function placeOf(stored: Stored): string {
+  return stored === 'spooled' ? stored : `sequence=${stored}`
+}
+
 function answerValue(request: IncomingMessage, response: ServerResponse, found: Found, position: string): void {
   const { value } = found
   response.writeHead(200, [
@@ -99,10 +107,9 @@ function answerValue(request: IncomingMessage, response: ServerResponse, found: 
     found.contentType ?? (isUtf8(value) ? 'text/plain; charset=utf-8' : 'application/octet-stream'),
     'Content-Length',
     String(value.length),
-    'ETag',
-    `"${found.sequence}"`,
     'KVS-Position',
     position,
+    ...(found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]),
     ...valueHeaders,
   ])
   if (request.method === 'HEAD') response.end()

@@ -1,41 +1,49 @@
 import { randomUUID } from 'node:crypto'
-import type { Position, Write } from '../entry.ts'
-import { byteaArray, smallintArray, textArray } from './arrays.ts'
+import type { Position, SpooledWrite, Write } from '../entry.ts'
+import { booleanArray, byteaArray, smallintArray, textArray } from './arrays.ts'
 import type { Connection } from './connection.ts'
 import { isAnswer, takesNoWrites } from './failures.ts'
-import { Diverged, NotAppended, Undecided } from './log.ts'
+import { type Committed, Diverged, NotAppended, Undecided } from './log.ts'
 
 const eventType = { delete: 1, put: 2 } as const
 
 /**
- * One statement, one round trip, a batch. `claim` takes the lock on this writer's row and goes on only where the batch
- * is the next one of this connection's session; `head` raises the log's head under its lock, held to commit, so that
+ * One statement, one round trip, a batch. `claim` takes the lock on this writer's row, and goes on only where this
+ * connection's session is still the writer's; `head` raises the log's head under its lock, held to commit, so that
  * sequences are gapless and in commit order. No row back means that nothing was written, since somebody else has
- * registered as this writer.
+ * registered as this writer. The digest covers the session, which is random, so that no two pasts have the same.
  */
-const append = {
-  name: 'append',
-  text: `
-    WITH claim AS MATERIALIZED (
-      SELECT id FROM writers WHERE id = $1 AND session = $2 AND batch = $3::bigint - 1 FOR UPDATE
-    ), head AS (
-      UPDATE log_head
-      SET sequence = log_head.sequence + $4::bigint,
-          recorded_at = greatest(recorded_at, clock_timestamp()),
-          digest = substring(sha256(digest || uuid_send(claim.id) || int8send($3::bigint)) FOR 8)
-      FROM claim
-      RETURNING sequence, recorded_at, digest
-    ), written AS (
-      UPDATE writers SET batch = $3::bigint, last_sequence = head.sequence, last_digest = head.digest
-      FROM head WHERE id = $1
-    ), entries AS (
-      INSERT INTO transactions (sequence, event_type, key, value, content_type, recorded_at, digest)
-      SELECT head.sequence - $4::bigint + place, entry.event_type, entry.key, entry.value, entry.content_type,
-             head.recorded_at, head.digest
-      FROM head, unnest($5::smallint[], $6::text[], $7::bytea[], $8::text[])
-        WITH ORDINALITY AS entry (event_type, key, value, content_type, place)
-    )
-    SELECT sequence, digest FROM head`,
+const statement = (superseded: string, more: { arrays: string; columns: string }) => `
+  WITH claim AS MATERIALIZED (
+    SELECT id, number FROM writers WHERE id = $1 AND session = $2 AND last_write < $3::bigint FOR UPDATE
+  ), head AS (
+    UPDATE log_head
+    SET sequence = log_head.sequence + $4::bigint,
+        recorded_at = greatest(recorded_at, clock_timestamp()),
+        digest = substring(sha256(digest || uuid_send($2::uuid) || int8send($3::bigint)) FOR 8)
+    FROM claim
+    RETURNING sequence, recorded_at, digest
+  ), written AS (
+    UPDATE writers SET last_write = $3::bigint, last_sequence = head.sequence, last_digest = head.digest
+    FROM head WHERE id = $1
+  ), entries AS (
+    INSERT INTO transactions (sequence, event_type, key, value, content_type, recorded_at, digest, superseded, writer)
+    SELECT head.sequence - $4::bigint + place, entry.event_type, entry.key, entry.value, entry.content_type,
+           head.recorded_at, head.digest, ${superseded}, claim.number
+    FROM claim, head, unnest($5::smallint[], $6::text[], $7::bytea[], $8::text[]${more.arrays})
+      WITH ORDINALITY AS entry (event_type, key, value, content_type${more.columns}, place)
+  )
+  SELECT sequence, digest FROM head`
+
+const append = { name: 'append', text: statement('false', { arrays: '', columns: '' }) }
+
+/** What others have committed after `seen`, $10, while this waited for the head's lock, overtakes it. */
+const appendSpooled = {
+  name: 'append_spooled',
+  text: statement('entry.superseded OR is_overtaken(entry.key, $10::bigint, head.sequence - $4::bigint)', {
+    arrays: ', $9::boolean[]',
+    columns: ', superseded',
+  }),
 }
 
 /**
@@ -43,87 +51,109 @@ const append = {
  * the row, and shuts out one that is still on its way: what comes back is final.
  */
 const register = `
-  INSERT INTO writers (id, session, batch, last_sequence, last_digest) VALUES ($1, $2, 0, 0, '')
-  ON CONFLICT (id) DO UPDATE SET session = $2 RETURNING batch, last_sequence, last_digest`
+  INSERT INTO writers (id, session, last_write, last_sequence, last_digest) VALUES ($1, $2, 0, 0, '')
+  ON CONFLICT (id) DO UPDATE SET session = $2 RETURNING last_write, last_sequence, last_digest, number`
 
-const registerAgain = 'UPDATE writers SET session = $2 WHERE id = $1 RETURNING batch, last_sequence, last_digest'
+const registerAgain = `
+  UPDATE writers SET session = $2 WHERE id = $1 RETURNING last_write, last_sequence, last_digest, number`
 
-type Registered = [batch: string, lastSequence: string, lastDigest: Buffer]
+type Registered = [lastWrite: string, lastSequence: string, lastDigest: Buffer, number: number]
 
-/** The numbering of one writer's batches: what makes an append happen exactly once. Outlives connections. */
+/** The numbering of one writer's writes: what makes an append happen exactly once. Outlives connections. */
 export interface Writer {
+  /** The writer's last writes in the log. */
+  readonly committed: Committed
+  /** What its entries in the log have as `writer`. */
+  readonly number: number
   /** Takes the writer over for this connection, and so learns what became of a batch that an earlier one had sent. */
   register(connection: Connection): Promise<void>
-  /**
-   * Commits the writes as the next batch. Where an earlier try's outcome was unknown they must be the same writes; they
-   * land once. Rejects with `NotAppended`, `Undecided` or `Diverged`.
-   */
+  /** As `LogSession.append`. */
   append(connection: Connection, writes: readonly Write[]): Promise<Position>
+  /** As `LogSession.appendSpooled`. */
+  appendSpooled(connection: Connection, writes: readonly SpooledWrite[], seen: bigint): Promise<Position>
 }
 
-export function makeWriter(id: string): Writer {
+/** @param timeoutMs how long the answer to an append may take before its connection counts as lost */
+export function makeWriter(id: string, timeoutMs: number): Writer {
   let session = ''
-  let committed: bigint | undefined
-  /** Sent without an answer; where it landed after all, once that is known. */
-  let undecided: { readonly writes: readonly Write[]; landed?: Position } | undefined
+  let number = 0
+  let committed: Committed | undefined
+  /** The last write that was ever sent. */
+  let sent = 0n
 
-  return {
-    async register(connection) {
-      session = randomUUID()
-      const text = committed === undefined ? register : registerAgain
-      const { rows } = await connection.query<Registered>({ text, values: [id, session] })
-      const [stored, lastSequence, lastDigest] = rows[0] ?? []
-      if (stored === undefined || lastSequence === undefined || lastDigest === undefined) {
-        throw new Diverged(`the log went back: it knows nothing of this node, but had committed batch ${committed}`)
-      }
-      const batch = BigInt(stored)
-      committed ??= batch
-      if (batch < committed) {
-        throw new Diverged(
-          `the log went back: it knows this node’s batches up to ${batch}, but had committed ${committed}`,
-        )
-      }
-      if (batch === committed) return
-      if (undecided === undefined || batch !== committed + 1n) throw new Diverged(copied)
-      undecided.landed = { sequence: BigInt(lastSequence), digest: lastDigest }
-    },
-
-    async append(connection, writes) {
-      if (committed === undefined) throw new Error('append before register')
-      if (undecided && undecided.writes !== writes) throw new Error('append past an undecided batch')
-      const batch = committed + 1n
-      const place = undecided?.landed ?? (await send(connection, batch, writes))
-      committed = batch
-      undecided = undefined
-      return place
-    },
+  async function takeOver(connection: Connection): Promise<void> {
+    session = randomUUID()
+    const text = committed === undefined ? register : registerAgain
+    const { rows } = await connection.query<Registered>({ text, values: [id, session] })
+    const [row] = rows
+    const known = committed?.number ?? 0n
+    if (!row) throw new Diverged(`the log went back: it knows nothing of this node, but had its writes up to ${known}`)
+    const last = BigInt(row[0])
+    if (last < known) {
+      throw new Diverged(`the log went back: it has this node’s writes up to ${last}, but had them up to ${known}`)
+    }
+    if (committed !== undefined && last > sent) throw new Diverged(copied)
+    committed = { number: last, end: { sequence: BigInt(row[1]), digest: row[2] } }
+    sent = last
+    number = row[3]
   }
 
-  async function send(connection: Connection, batch: bigint, writes: readonly Write[]): Promise<Position> {
-    undecided = { writes }
+  async function send(
+    connection: Connection,
+    statement: { name: string; text: string },
+    last: bigint,
+    writes: readonly Write[],
+    more: readonly unknown[] = [],
+  ): Promise<Position> {
+    sent = last
+    const values = [id, session, last, writes.length, ...columns(writes), ...more]
     try {
-      const { rows } = await connection.query<[string, Buffer]>({ ...append, values: parameters(batch, writes) })
-      if (rows[0]) return { sequence: BigInt(rows[0][0]), digest: rows[0][1] }
+      const { rows } = await connection.query<[string, Buffer]>({ ...statement, values }, timeoutMs)
+      const [row] = rows
+      if (row) {
+        const end = { sequence: BigInt(row[0]), digest: row[1] }
+        committed = { number: last, end }
+        return end
+      }
     } catch (error) {
-      if (!isAnswer(error)) throw new Undecided(`no answer to batch ${batch}`, { cause: error })
-      undecided = undefined
+      if (!isAnswer(error)) throw new Undecided(`no answer to the writes up to ${last}`, { cause: error })
       throw new NotAppended(error.message, takesNoWrites(error), error)
     }
     throw new Diverged(copied)
   }
 
-  function parameters(batch: bigint, writes: readonly Write[]) {
-    return [
-      id,
-      session,
-      batch,
-      writes.length,
-      smallintArray(writes.map((write) => eventType[write.kind])),
-      textArray(writes.map((write) => write.key)),
-      byteaArray(writes.map((write) => (write.kind === 'put' ? write.value : undefined))),
-      textArray(writes.map((write) => (write.kind === 'put' ? write.contentType : undefined))),
-    ]
+  function required(): Committed {
+    if (committed === undefined) throw new Error('used before it was registered')
+    return committed
   }
+
+  return {
+    get committed() {
+      return required()
+    },
+    get number() {
+      return number
+    },
+    register: takeOver,
+    append(connection, writes) {
+      return send(connection, append, required().number + BigInt(writes.length), writes)
+    },
+    appendSpooled(connection, spooled, seen) {
+      const last = spooled.at(-1)?.number ?? 0n
+      const writes = spooled.map(({ write }) => write)
+      const superseded = booleanArray(spooled.map((write) => write.superseded))
+      return send(connection, appendSpooled, last, writes, [superseded, seen])
+    },
+  }
+}
+
+function columns(writes: readonly Write[]): unknown[] {
+  return [
+    smallintArray(writes.map((write) => eventType[write.kind])),
+    textArray(writes.map((write) => write.key)),
+    byteaArray(writes.map((write) => (write.kind === 'put' ? write.value : undefined))),
+    textArray(writes.map((write) => (write.kind === 'put' ? write.contentType : undefined))),
+  ]
 }
 
 const copied = 'another process appends as this node: is its data directory a copy of another one’s?'

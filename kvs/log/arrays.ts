@@ -4,6 +4,7 @@
  */
 const header = 20
 const smallint = { oid: 21, size: 2 }
+const boolean = { oid: 16, size: 1 }
 
 export function smallintArray(values: readonly number[]): Buffer {
   const array = start(values.length, smallint.oid, values.length * (4 + smallint.size))
@@ -11,6 +12,16 @@ export function smallintArray(values: readonly number[]): Buffer {
   for (const value of values) {
     at = array.writeInt32BE(smallint.size, at)
     at = array.writeInt16BE(value, at)
+  }
+  return array
+}
+
+export function booleanArray(values: readonly boolean[]): Buffer {
+  const array = start(values.length, boolean.oid, values.length * (4 + boolean.size))
+  let at = header
+  for (const value of values) {
+    at = array.writeInt32BE(boolean.size, at)
+    at = array.writeInt8(value ? 1 : 0, at)
   }
   return array
 }

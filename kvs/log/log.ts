@@ -1,4 +1,4 @@
-import type { Entry, Position, Write } from '../entry.ts'
+import type { Entry, Position, SpooledWrite, Write } from '../entry.ts'
 
 /** The transaction log as the store sees it. One process, one log object, at most one open session. */
 export interface Log {
@@ -16,6 +16,11 @@ export interface LogSession {
   /** Settles when the connection is gone for whatever reason, close() included. Never rejects. */
   readonly lost: Promise<Error>
   /**
+   * This node's last writes in the log. From the session's first moment this is final: nothing that an earlier
+   * session has sent can land any more.
+   */
+  readonly committed: Committed
+  /**
    * Whether the log still holds the past that led to this position. False where it went back: a restored dump, a
    * failover that lost its tail, another log under the same name.
    */
@@ -23,14 +28,28 @@ export interface LogSession {
   /** The entries after a sequence, in order, as a page bounded in count and bytes; empty at the end of the log. */
   read(after: bigint): Promise<Entry[]>
   /**
-   * Commits the writes as one batch; on return they are durable, all or none, in this order, at consecutive sequences
-   * ending in the one returned. Rejects with `NotAppended` where they are known not to be in the log, and with
-   * `Undecided` where that is not known: then the session is over, and the next append of any session must be of the
-   * same writes, which land exactly once, however often they are sent. One append at a time.
+   * Commits the writes as one batch, under the numbers that follow `committed.number`; on return they are durable, all
+   * or none, in this order, at consecutive sequences up to the one returned. Rejects with `NotAppended` where they are
+   * known not to be in the log, and with `Undecided` where that is not known: then the session is over, and the next
+   * one's `committed` tells. One append at a time.
    */
   append(writes: readonly Write[]): Promise<Position>
+  /**
+   * The same for writes that have their numbers already, all after `committed.number`. One whose key has an entry after
+   * `seen`, up to which the caller has told what is superseded, is marked as superseded as well.
+   */
+  appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<Position>
+  /** Rejects, and ends the session, where no sign of life comes within half the time that any answer may take. */
+  ping(): Promise<void>
   /** Ends the connection; waits for nothing that is still under way. */
   close(): Promise<void>
+}
+
+export interface Committed {
+  /** Of the last write. */
+  readonly number: bigint
+  /** Where it is in the log. */
+  readonly end: Position
 }
 
 export interface Head {

@@ -2,7 +2,7 @@ import type { PostgresTarget } from '../config/postgres.ts'
 import { makeWriter } from './append.ts'
 import { type Connection, connect } from './connection.ts'
 import { explain } from './failures.ts'
-import { Diverged, type Log, type LogSession, Refused, Unavailable } from './log.ts'
+import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from './log.ts'
 import { type Migration, migrate } from './migrate.ts'
 import { holds, readAfter, readHead } from './read.ts'
 
@@ -13,6 +13,8 @@ export interface PostgresLogOptions {
   readonly migrations: readonly Migration[]
   /** How long connecting, or the answer to one statement, may take before the connection counts as lost. */
   readonly timeoutMs: number
+  /** The same for an append, where that may take less. */
+  readonly appendTimeoutMs?: number
   /** Runs before each connecting: starts the embedded server where it is down. */
   readonly beforeConnecting?: () => Promise<void>
   readonly warn: (message: string) => void
@@ -22,7 +24,8 @@ export interface PostgresLogOptions {
 /** The log in Postgres 14 or newer. */
 export function makePostgresLog(options: PostgresLogOptions): Log {
   const { target, timeoutMs } = options
-  const writer = makeWriter(options.writerId)
+  const appendTimeoutMs = Math.min(timeoutMs, options.appendTimeoutMs ?? timeoutMs)
+  const writer = makeWriter(options.writerId, appendTimeoutMs)
   const where = { ...target, sslmode: target.tls.mode }
   let warned = ''
 
@@ -63,10 +66,28 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       head,
       description: `${target.database} at ${target.host}:${target.port} (${connection.tls})`,
       lost: connection.lost.then((error) => new Unavailable(explain(error, where), { cause: error })),
-      holds: (position) => holds(connection, position),
-      read: (after) => readAfter(connection, after),
-      append: (writes) => writer.append(connection, writes),
+      get committed() {
+        return writer.committed
+      },
+      holds: (position) => explained(holds(connection, position)),
+      read: (after) => explained(readAfter(connection, after, writer.number)),
+      append: (writes) => explained(writer.append(connection, writes)),
+      appendSpooled: (writes, seen) => explained(writer.appendSpooled(connection, writes, seen)),
+      async ping() {
+        await explained(connection.query({ text: 'SELECT' }, timeoutMs / 2))
+      },
       close: () => connection.close(),
+    }
+  }
+
+  /** With a sentence for a person where the connection failed. */
+  async function explained<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } catch (error) {
+      if (error instanceof Undecided) throw new Undecided(explain(error.cause, where), { cause: error.cause })
+      if (error instanceof NotAppended || error instanceof Diverged || error instanceof TypeError) throw error
+      throw new Unavailable(explain(error, where), { cause: error })
     }
   }
 

@@ -11,7 +11,7 @@ const page = { entries: 5_000, bytes: 8 * 1024 * 1024 }
 const readPage = {
   name: 'read',
   text: `
-    SELECT sequence, event_type, key, value, content_type, digest
+    SELECT sequence, event_type, key, value, content_type, digest, superseded, coalesce(writer = $2, false)
     FROM (
       SELECT *, sum(size) OVER (ORDER BY sequence) - size AS bytes_before
       FROM (
@@ -30,13 +30,18 @@ type Row = [
   value: Buffer | null,
   contentType: string | null,
   digest: Buffer,
+  superseded: boolean,
+  isOwn: boolean,
 ]
 
-export async function readAfter(connection: Connection, after: bigint): Promise<Entry[]> {
-  const { rows } = await connection.query<Row>({ ...readPage, values: [after] })
-  return rows.map(([sequence, eventType, key, value, contentType, digest]) => ({
+/** @param own the number of the writer whose entries count as this node's own */
+export async function readAfter(connection: Connection, after: bigint, own: number): Promise<Entry[]> {
+  const { rows } = await connection.query<Row>({ ...readPage, values: [after, own] })
+  return rows.map(([sequence, eventType, key, value, contentType, digest, superseded, isOwn]) => ({
     sequence: BigInt(sequence),
     digest,
+    superseded,
+    isOwn,
     write: toWrite(sequence, eventType, key, value, contentType),
   }))
 }

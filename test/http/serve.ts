@@ -7,6 +7,7 @@ import { makeServer, type ServerOptions } from '../../kvs/http/server.ts'
 import { makeLogger } from '../../kvs/logger.ts'
 import type { State } from '../../kvs/status.ts'
 import { makeView } from '../../kvs/view.ts'
+import { entryOf } from '../support/entries.ts'
 
 /** A store without a log, for tests of the HTTP side. */
 export function makeFakeStore() {
@@ -24,11 +25,19 @@ export function makeFakeStore() {
       if (fake.failure) throw fake.failure
       const sequence = view.position.sequence + 1n
       writes.push(write)
-      view.apply({ sequence, digest: Buffer.of(), write })
+      view.apply(entryOf(sequence, write))
       return sequence
     },
     position: () => `cafe0123=${view.position.sequence}`,
-    status: () => ({ state: fake.state, reason: null, replayed: 0, total: 0, position: fake.position() }),
+    status: () => ({
+      state: fake.state,
+      reason: null,
+      since: '2026-01-01T00:00:00.000Z',
+      replayed: 0,
+      total: 0,
+      position: fake.position(),
+      spool: { on: true, reason: null, writes: 0, bytes: 0, maxBytes: 1 },
+    }),
   }
   return fake
 }

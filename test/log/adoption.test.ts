@@ -4,6 +4,7 @@ import type { Entry } from '../../kvs/entry.ts'
 import { Refused } from '../../kvs/log/log.ts'
 import { makeView } from '../../kvs/view.ts'
 import { type Database, makeDatabase, makeLog } from '../support/database.ts'
+import { entryOf, remove } from '../support/entries.ts'
 
 /** Go's url.QueryEscape: every byte but the unreserved ones as %XX in capitals, and a space as a plus sign. */
 function queryEscape(value: Buffer): string {
@@ -115,7 +116,7 @@ test('the textbook service can’t write past the log once it is adopted', async
 
 test('gaps after the adopted part are not taken', async () => {
   const view = makeView(3n)
-  const entry = (sequence: bigint): Entry => ({ sequence, digest: Buffer.of(), write: { kind: 'delete', key: 'a' } })
+  const entry = (sequence: bigint) => entryOf(sequence, remove('a'))
   view.apply(entry(2n))
   view.apply(entry(3n))
   expect(() => view.apply(entry(5n))).toThrow('entry 5 of the log came after entry 3')

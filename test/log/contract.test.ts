@@ -1,16 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Entry, Write } from '../../kvs/entry.ts'
+import type { Entry } from '../../kvs/entry.ts'
 import { Diverged, type LogSession, NotAppended, Refused, Unavailable, Undecided } from '../../kvs/log/log.ts'
-import { type Database, makeDatabase, makeLog } from '../support/database.ts'
+import { type Database, makeDatabase, makeLog, migrations } from '../support/database.ts'
+import { put, remove } from '../support/entries.ts'
 import { until } from '../support/until.ts'
-
-const put = (key: string, value: string | Buffer = 'v', contentType?: string): Write => ({
-  kind: 'put',
-  key,
-  value: Buffer.from(value),
-  contentType,
-})
-const remove = (key: string): Write => ({ kind: 'delete', key })
 
 let database: Database
 beforeEach(async () => {
@@ -152,13 +145,12 @@ describe('append and read', () => {
 })
 
 describe('exactly once', () => {
-  test('a batch whose connection is lost before the commit lands once when it is sent again', async () => {
+  test('a batch whose connection is lost before the commit is known, at the next, never to land', async () => {
     const log = makeLog(database)
     const session = await log.open()
     await session.append([put('before')])
     const blocked = await blockAppends()
-    const writes = [put('a'), put('b')]
-    const lost = expect(session.append(writes)).rejects.toThrow(Undecided)
+    const lost = expect(session.append([put('a'), put('b')])).rejects.toThrow(Undecided)
     await until('the append waits', async () => (await blocked.waiting()) === 1)
     await terminateNodes()
     await lost
@@ -166,44 +158,38 @@ describe('exactly once', () => {
     await blocked.letGo()
 
     const again = await log.open()
-    expect((await again.append(writes)).sequence).toBe(3n)
-    expect((await again.append([put('c')])).sequence).toBe(4n)
-    expect((await readAll(again)).map((entry) => entry.write.key)).toEqual(['before', 'a', 'b', 'c'])
+    expect(again.committed).toMatchObject({ number: 1n, end: { sequence: 1n } })
+    expect((await again.append([put('c')])).sequence).toBe(2n)
+    expect((await readAll(again)).map((entry) => entry.write.key)).toEqual(['before', 'c'])
     await again.close()
   })
 
-  test('a batch that was committed before its answer was lost is found, not written again', async () => {
+  test('a batch that was committed before its answer was lost is found at the next connection', async () => {
     const log = makeLog(database, { timeoutMs: 500 })
     const session = await log.open()
     const blocked = await blockAppends()
-    const writes = [put('a'), put('b')]
     // The answer is no longer waited for; the statement itself runs on, and commits once the lock is gone.
-    await expect(session.append(writes)).rejects.toThrow(Undecided)
+    await expect(session.append([put('a'), put('b')])).rejects.toThrow(Undecided)
     await blocked.letGo()
-    await until('it has committed', async () => (await database.sql('SELECT FROM writers WHERE batch = 1')).length)
-    // not even where the log would refuse it now
-    await database.sql(`ALTER TABLE transactions ADD CONSTRAINT nothing CHECK (sequence = 0) NOT VALID`)
+    await until('it is there', async () => (await database.sql('SELECT FROM writers WHERE last_write = 2')).length)
     const again = await log.open()
-    const place = await again.append(writes)
-    expect(place.sequence).toBe(2n)
     const entries = await readAll(again)
+    expect(again.committed).toEqual({ number: 2n, end: { sequence: 2n, digest: entries[1]?.digest } })
     expect(entries.map((entry) => entry.write.key)).toEqual(['a', 'b'])
-    expect(entries[1]?.digest).toEqual(place.digest)
     await again.close()
   })
 
-  test('after an undecided batch nothing else is appended before it', async () => {
+  test('a session knows which entries are its own node’s', async () => {
     const log = makeLog(database)
     const session = await log.open()
-    const blocked = await blockAppends()
-    const lost = expect(session.append([put('a')])).rejects.toThrow(Undecided)
-    await until('the append waits', async () => (await blocked.waiting()) === 1)
-    await terminateNodes()
-    await lost
-    await blocked.letGo()
+    await session.append([put('mine')])
+    const other = await makeLog(database).open()
+    await other.append([put('theirs')])
+    expect((await readAll(session)).map((entry) => entry.isOwn)).toEqual([true, false])
+    await session.close()
     const again = await log.open()
-    await expect(again.append([put('other')])).rejects.toThrow('undecided')
-    await again.close()
+    expect((await readAll(again)).map((entry) => entry.isOwn)).toEqual([true, false])
+    await Promise.all([again.close(), other.close()])
   })
 
   test('an error that Postgres answers is known not to be appended, and the session goes on', async () => {
@@ -239,7 +225,86 @@ describe('exactly once', () => {
   })
 })
 
+describe('spooled writes', () => {
+  const spooled = (number: bigint, key: string, superseded = false) => ({
+    number,
+    superseded,
+    write: put(key, `${number}`),
+  })
+
+  test('have the numbers they were accepted under, gaps included', async () => {
+    const log = makeLog(database)
+    const session = await log.open()
+    await session.append([put('a')])
+    expect((await session.appendSpooled([spooled(5n, 'a'), spooled(6n, 'b')], 1n)).sequence).toBe(3n)
+    expect(session.committed.number).toBe(6n)
+    expect((await session.append([put('c')])).sequence).toBe(4n)
+    expect(session.committed.number).toBe(7n)
+    await session.close()
+    expect((await log.open()).committed.number).toBe(7n)
+  })
+
+  test('are there as superseded where told so, and have no effect on who reads them', async () => {
+    const session = await makeLog(database).open()
+    await session.appendSpooled([spooled(1n, 'a', true), spooled(2n, 'b')], 0n)
+    expect((await readAll(session)).map((entry) => [entry.write.key, entry.superseded])).toEqual([
+      ['a', true],
+      ['b', false],
+    ])
+    await session.close()
+  })
+
+  test('are superseded by what others commit after the last look, even while the append waits for its turn', async () => {
+    const session = await makeLog(database).open()
+    await session.append([put('old', 'x')])
+    const other = await makeLog(database).open()
+    const blocker = await database.connect()
+    await blocker.query('BEGIN; UPDATE log_head SET recorded_at = recorded_at')
+    const first = other.append([put('theirs')])
+    const waiting = async (n: number) => {
+      const [row] = await database.sql<{ n: number }>(
+        `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      )
+      return row?.n === n
+    }
+    await until('the other one waits', () => waiting(1))
+    const mine = session.appendSpooled([spooled(2n, 'theirs'), spooled(3n, 'mine'), spooled(4n, 'old')], 1n)
+    await until('both wait', () => waiting(2))
+    await blocker.query('COMMIT')
+    await Promise.all([first, mine])
+    expect((await readAll(session)).map((entry) => [entry.write.key, entry.superseded])).toEqual([
+      ['old', false],
+      ['theirs', false],
+      ['theirs', true],
+      ['mine', false],
+      ['old', false],
+    ])
+    await Promise.all([session.close(), other.close()])
+  })
+})
+
 describe('a log that went back', () => {
+  test('and was written on by the same node has another digest, whatever the numbers', async () => {
+    const writerId = crypto.randomUUID()
+    const session = await makeLog(database, { writerId }).open()
+    await session.append([put('a')])
+    await database.sql('CREATE TABLE head AS TABLE log_head')
+    await database.sql('CREATE TABLE writer AS TABLE writers')
+    const lost = await session.append([put('b')])
+    await session.close()
+    await database.sql(
+      'ALTER TABLE transactions DISABLE TRIGGER append_only; DELETE FROM transactions WHERE sequence = 2',
+    )
+    await database.sql('UPDATE log_head SET sequence = head.sequence, digest = head.digest FROM head')
+    await database.sql(
+      'UPDATE writers SET last_write = writer.last_write, last_digest = writer.last_digest FROM writer',
+    )
+    const again = await makeLog(database, { writerId }).open()
+    expect((await again.append([put('b')])).sequence).toBe(2n)
+    expect(await again.holds(lost)).toBe(false)
+    await again.close()
+  })
+
   test('is told from one that went on', async () => {
     const session = await makeLog(database).open()
     const first = await session.append([put('a')])
@@ -257,8 +322,8 @@ describe('a log that went back', () => {
     await session.append([put('a')])
     await session.append([put('b')])
     await session.close()
-    await database.sql('UPDATE writers SET batch = batch - 1')
-    await expect(log.open()).rejects.toThrow(/went back.*batches up to 1, but had committed 2/)
+    await database.sql('UPDATE writers SET last_write = last_write - 1')
+    await expect(log.open()).rejects.toThrow(/went back.*writes up to 1, but had them up to 2/)
     await database.sql('DELETE FROM writers')
     await expect(log.open()).rejects.toThrow(/went back.*knows nothing/)
   })
@@ -268,7 +333,7 @@ describe('the schema', () => {
   test('is migrated once by nodes that start together', async () => {
     const sessions = await Promise.all(Array.from({ length: 6 }, () => makeLog(database).open()))
     expect(new Set(sessions.map((session) => session.head.logId)).size).toBe(1)
-    expect(await database.sql('SELECT version FROM kvs_migrations')).toHaveLength(1)
+    expect(await database.sql('SELECT version FROM kvs_migrations')).toHaveLength(migrations.length)
     await Promise.all(sessions.map((session) => session.close()))
   })
 

@@ -51,8 +51,9 @@ test('a node starts its embedded Postgres again when that is killed, and loses n
   process.kill(pid, 'SIGKILL')
   // until its last backends notice that they are orphans, they answer
   await until('it is noticed', () => node.output().includes('the log is down'))
-  expect((await put(node.url, 'b', '2')).status).toBe(201)
+  expect((await put(node.url, 'b', '2')).ok).toBe(true)
   expect([await get(node.url, 'a'), await get(node.url, 'b')]).toEqual(['1', '2'])
+  await until('it serves again', async () => (await status(node.url)).state === 'serving')
   expect(embeddedPid(directory)).not.toBe(pid)
   expect(node.output()).toMatch(/the log is back after/)
 })
@@ -108,9 +109,11 @@ test('without its Postgres a node lives, is not ready, and says once what it wai
     {
       state: 'starting',
       reason: 'nothing listens at 127.0.0.1:1: is Postgres running there?',
+      since: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
       replayed: 0,
       total: 0,
       position: null,
+      spool: { on: true, reason: null, writes: 0, bytes: 0, maxBytes: 1024 ** 3 },
     },
   ])
   expect((await fetch(`${node.url}/livez`)).status).toBe(200)
@@ -143,7 +146,7 @@ test('a missing database is named, and served from as soon as it is there', asyn
   await until('it is ready', async () => (await fetch(`${node.url}/readyz`)).ok)
 })
 
-test('while the log is down reads go on, writes are refused as not stored, and nothing of them comes later', async () => {
+test('told to refuse, a node reads on while the log is down, and nothing of what it refused comes later', async () => {
   const directory = makeDirectory()
   const quiet = { info() {}, debug() {}, warn() {} }
   const postgres = makeEmbeddedPostgres({ directory: join(directory, 'elsewhere', 'postgres'), log: quiet })
@@ -152,6 +155,7 @@ test('while the log is down reads go on, writes are refused as not stored, and n
   const node = await startReadyNode(directory, {
     ...toEnvironment({ ...postgres.connection, applicationName: 'kvs', tls: { mode: 'disable' } }),
     KVS_APPEND_TIMEOUT: '500ms',
+    KVS_WHEN_LOG_IS_DOWN: 'refuse',
   })
   await put(node.url, 'a', 'before')
   await postgres.stop()
@@ -171,11 +175,12 @@ test('while the log is down reads go on, writes are refused as not stored, and n
   expect(count(node.output(), /the log is back/)).toBe(1)
 })
 
-test('a log that can be reached but takes no writes is down until it takes one', async () => {
+test('told to refuse, a node holds a log that takes no writes for down until it takes one', async () => {
   const database = await makeDatabase()
   const node = await startReadyNode(makeDirectory(), {
     ...toEnvironment(database.target),
     KVS_APPEND_TIMEOUT: '1s',
+    KVS_WHEN_LOG_IS_DOWN: 'refuse',
   })
   await put(node.url, 'a', 'before')
   await database.sql(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,0 +1,73 @@
+import type { State } from './status.ts'
+
+export interface Logger {
+  info(message: string): void
+  warn(message: string): void
+  error(message: string): void
+}
+
+/** How the node is, and since when. What a change means for its users is logged once, not with every try. */
+export interface Condition {
+  readonly state: State
+  readonly reason: string | null
+  readonly since: Date
+  become(state: State, reason: string | null): void
+  /** @param so what happens to writes, for the log line */
+  logIsDown(reason: string, so: string): void
+  logIsUp(description: string): void
+  /** The log is back, and the spool on its way to it. */
+  drains(description: string, writes: number): void
+}
+
+export function makeCondition(logger: Logger): Condition {
+  let state: State = 'starting'
+  let reason: string | null = 'connecting to the log'
+  let since = new Date()
+  /** Monotonic; set from the loss of the log until it is back. */
+  let downSince: number | undefined
+
+  function become(next: State, why: string | null): void {
+    if (next !== state) since = new Date()
+    state = next
+    reason = why
+  }
+
+  function tellUp(description: string): void {
+    if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${description}`)
+    downSince = undefined
+  }
+
+  return {
+    get state() {
+      return state
+    },
+    get reason() {
+      return reason
+    },
+    get since() {
+      return since
+    },
+    become,
+
+    logIsDown(why, so) {
+      become('log down', why)
+      if (downSince === undefined) logger.warn(`the log is down: ${why}; ${so}`)
+      downSince ??= performance.now()
+    },
+
+    logIsUp(description) {
+      become('serving', null)
+      tellUp(description)
+    },
+
+    drains(description, writes) {
+      become('log down', `the log is back; ${writes} spooled writes are on their way to it`)
+      tellUp(description)
+    },
+  }
+}
+
+/** As text, from a moment of `performance.now()` on. */
+export function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(3)} s`
+}
