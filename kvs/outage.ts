@@ -38,8 +38,9 @@ export interface Outage {
   /**
    * Has the spool reach the log, in order. What is written meanwhile is spooled as well, up to the last stretch, so that
    * nothing passes what came before it. Rejections are those of `LogSession.appendSpooled`: nothing is dropped.
+   * @returns how many writes have left the spool
    */
-  drain(session: LogSession, onProgress: () => void): Promise<void>
+  drain(session: LogSession, onProgress: () => void): Promise<number>
   /** Spools what waits in the queue if the spool has more than this many writes. */
   keepUp(above: number): Promise<void>
 }
@@ -150,7 +151,7 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
     },
 
     async drain(session, onProgress) {
-      if (!spool || spool.writes === 0) return
+      if (!spool || spool.writes === 0) return 0
       let drained = 0
       while (spool.writes > 0) {
         onProgress()
@@ -158,6 +159,7 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
         await keepUp(batchLimits.writes)
       }
       logger.info(`${drained} spooled writes are in the log`)
+      return drained
     },
   }
 }

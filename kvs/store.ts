@@ -126,7 +126,8 @@ export function makeStore({
     if (!isReplayed) await outage.requireSameLog(session)
     await replay(session)
     outage.settle(session)
-    await outage.drain(session, () => condition.drains(session.description, spool?.writes ?? 0))
+    const drained = await outage.drain(session, () => condition.drains(session.description, spool?.writes ?? 0))
+    if (drained > 0) takesNoWrites = false
     if (!takesNoWrites) condition.logIsUp(session.description)
     let isSilent = false
     const heartbeat = setInterval(() => {
@@ -136,9 +137,11 @@ export function makeStore({
     try {
       while (!signal.aborted) {
         if (lost) throw lost
-        if (queue.length > 0) await appendBatch(session)
-        else if (isSilent) await session.ping()
-        else await queue.filled()
+        if (queue.length === 0 && !isSilent) {
+          await queue.filled()
+          continue
+        }
+        await (queue.length > 0 ? appendBatch(session) : session.ping())
         isSilent = false
       }
     } finally {

@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+/** A way to Postgres's socket over TCP that a test can cut. */
+export interface Proxy {
+  readonly port: number
+  /** Nothing passes any more, and nobody is told: packets are dropped. */
+  blackhole(): void
+  /** Every connection is reset, and new ones are. */
+  cut(): void
+  heal(): void
+}
+
+export async function startProxy(socketPath: string): Promise<Proxy> {
+  const clients = new Set<Socket>()
+  let mode: 'open' | 'hole' | 'cut' = 'open'
+
+  const server = createServer((client) => {
+    if (mode === 'cut') return void client.resetAndDestroy()
+    const upstream = connect(socketPath)
+    clients.add(client)
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      from.on('data', (data) => mode !== 'hole' && to.write(data))
+      from.on('error', () => undefined)
+      from.on('close', () => {
+        clients.delete(client)
+        if (mode !== 'hole') to.destroy()
+      })
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const destroyAll = () => {
+    for (const client of clients) client.resetAndDestroy()
+  }
+  onTestFinished(() => {
+    destroyAll()
+    server.close()
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    blackhole() {
+      mode = 'hole'
+    },
+    cut() {
+      mode = 'cut'
+      destroyAll()
+    },
+    heal() {
+      mode = 'open'
+      destroyAll() // what was lost in the hole stays lost
+    },
+  }
+}
