@@ -45,7 +45,7 @@ export const catalogue = {
   },
   overloaded: {
     status: 503,
-    message: 'too many writes are waiting; nothing was stored',
+    message: 'too many writes are waiting or being received; nothing was stored',
     when: 'KVS_MAX_WAITING_WRITES or KVS_MAX_WAITING_BYTES is reached',
   },
   spool_full: {

@@ -47,9 +47,9 @@ describe('the README', () => {
 
   test('has every route', () => {
     const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false })
-    const served = Object.entries(routesOf({ store: makeFakeStore(), maxValueBytes: 1, logger })).flatMap(
-      ([path, methods]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`),
-    )
+    const served = Object.entries(
+      routesOf({ store: makeFakeStore(), maxValueBytes: 1, maxWaitingBytes: 1, logger }),
+    ).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
     const told = table('request', 'answer').map(([request]) => request)
     // HEAD goes with GET, and is told where it matters
     expect(told).toEqual(

@@ -95,7 +95,7 @@ export const serviceSettings = {
     name: 'KVS_MAX_WAITING_BYTES',
     default: '256MiB',
     parse: bytes('0', '64GiB'),
-    purpose: 'Size of all writes that wait for the log; past it 503',
+    purpose: 'Size of all writes that wait for the log, and of all being received; past it 503',
   },
   maxConnections: {
     name: 'KVS_MAX_CONNECTIONS',

@@ -1,32 +1,49 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { KvsError } from '../errors.ts'
 
-/**
- * The whole body, in memory of its own. Rejects with `value_too_large` as soon as that is known, from Content-Length
- * before anything is read, and with `Broken` where the client goes away before the end.
- */
-export function readBody(request: IncomingMessage, response: ServerResponse, maxBytes: number): Promise<Buffer> {
-  const declared = request.headers['content-length']
-  if (declared !== undefined && Number(declared) > maxBytes) return Promise.reject(tooLarge(maxBytes, declared))
-  if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      chunks.push(chunk)
-      if (size > maxBytes) settle(() => reject(tooLarge(maxBytes)))
-    })
-    request.on('end', () => settle(() => resolve(join(chunks, size))))
-    request.on('close', () => settle(() => reject(new Broken('the upload broke off'))))
+export interface BodyLimits {
+  /** Of one body, in bytes. */
+  readonly maxBytes: number
+  /** Of all bodies that are being received at once, as far as they have arrived. */
+  readonly maxTotalBytes: number
+}
 
-    function settle(answer: () => void): void {
-      request.removeAllListeners('data')
-      request.removeAllListeners('end')
-      request.removeAllListeners('close')
-      answer()
-    }
-  })
+export type ReadBody = (request: IncomingMessage, response: ServerResponse) => Promise<Buffer>
+
+/**
+ * Reads a whole body into memory of its own. Rejects with `value_too_large` as soon as that is known, from Content-Length
+ * before anything is read, with `overloaded` where all bodies together are past their bound, and with `Broken` where the
+ * client goes away before the end.
+ */
+export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBody {
+  let total = 0
+
+  return (request, response) => {
+    const declared = request.headers['content-length']
+    if (declared !== undefined && Number(declared) > maxBytes) return Promise.reject(tooLarge(maxBytes, declared))
+    if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let size = 0
+      request.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        total += chunk.length
+        chunks.push(chunk)
+        if (size > maxBytes) settle(() => reject(tooLarge(maxBytes)))
+        else if (total > maxTotalBytes) settle(() => reject(new KvsError('overloaded')))
+      })
+      request.on('end', () => settle(() => resolve(join(chunks, size))))
+      request.on('close', () => settle(() => reject(new Broken('the upload broke off'))))
+
+      function settle(answer: () => void): void {
+        total -= size
+        request.removeAllListeners('data')
+        request.removeAllListeners('end')
+        request.removeAllListeners('close')
+        answer()
+      }
+    })
+  }
 }
 
 /** Settles when the rest of the body has passed by, or past the bounds. */

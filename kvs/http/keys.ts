@@ -6,7 +6,7 @@ import type { Write } from '../entry.ts'
 import { KvsError } from '../errors.ts'
 import type { Found } from '../view.ts'
 import { answerError, valueHeaders } from './answers.ts'
-import { readBody } from './body.ts'
+import { makeBodyReader } from './body.ts'
 import { decodeKey } from './key.ts'
 import type { Methods } from './routes.ts'
 
@@ -20,6 +20,7 @@ export interface KeyStore {
 export interface KeyRoutesOptions {
   readonly store: KeyStore
   readonly maxValueBytes: number
+  readonly maxWaitingBytes: number
   readonly logger: Pick<Logger, 'debug' | 'isLevelEnabled'>
 }
 
@@ -29,7 +30,8 @@ const emptyBody = ['Content-Length', '0']
 const spooled = ['KVS-Durability', 'spooled']
 
 /** GET, HEAD, PUT and DELETE on /v1/KEY. */
-export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): Methods {
+export function keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }: KeyRoutesOptions): Methods {
+  const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
   const logsRequests = logger.isLevelEnabled('debug')
 
   function read(request: IncomingMessage, response: ServerResponse, path: string): void {
@@ -49,7 +51,7 @@ export function keyRoutes({ store, maxValueBytes, logger }: KeyRoutesOptions): M
     const key = decodeKey(path.slice(prefix.length))
     refuseConditions(request)
     const contentType = contentTypeOf(request)
-    const value = await readBody(request, response, maxValueBytes)
+    const value = await readBody(request, response)
     const stored = await store.write({ kind: 'put', key, value, contentType })
     if (stored === 'spooled') response.writeHead(202, ['KVS-Position', store.position(), ...spooled, ...emptyBody])
     else response.writeHead(201, ['ETag', `"${stored}"`, 'KVS-Position', store.position(), ...emptyBody])

@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'position' | 'status'>
   readonly logger: Logger
   readonly maxValueBytes: number
+  /** Of all values together that are being received. */
+  readonly maxWaitingBytes: number
   readonly maxConnections: number
   readonly maxHeaderBytes: number
   /** For the request line and the headers, in milliseconds, as all that follow. */
@@ -58,12 +60,13 @@ export function routesOf({
   store,
   logger,
   maxValueBytes,
-}: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes'>): Routes {
+  maxWaitingBytes,
+}: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes'>): Routes {
   const ready = readiness(store)
   return {
     '/v1': {},
     '/v1/': {},
-    '/v1/*': keyRoutes({ store, maxValueBytes, logger }),
+    '/v1/*': keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }),
     '/livez': liveness(),
     '/readyz': ready,
     '/healthz': ready,

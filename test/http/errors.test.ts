@@ -186,3 +186,28 @@ test('a connection on which nothing moves is closed', async () => {
   const { raw } = await serve({ idleTimeoutMs: 200 })
   expect(await raw('')).toBe('')
 })
+
+test('what all clients together are sending is bounded; who is past it is answered at once, and others finish', async () => {
+  const { port, url } = await serve({ maxValueBytes: 60_000, maxWaitingBytes: 100_000 })
+  const half = 'x'.repeat(40_000)
+  const open = (key: string) => {
+    const socket = connect(port, '127.0.0.1')
+    let answer = ''
+    socket.on('data', (data) => {
+      answer += data
+    })
+    socket.write(`PUT /v1/${key} HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n${half}`)
+    return { socket, answer: () => answer }
+  }
+  const slow = [open('a'), open('b')]
+  await until('the third is refused', async () => {
+    const third = open('c')
+    await Promise.race([once(third.socket, 'data'), once(third.socket, 'close')])
+    third.socket.destroy()
+    return /^HTTP\/1.1 503 [\s\S]*Retry-After: 1[\s\S]*nothing was stored/.test(third.answer())
+  })
+  for (const { socket } of slow) socket.write('x'.repeat(10_000))
+  await until('the others are done', () => slow.every(({ answer }) => answer().startsWith('HTTP/1.1 201')))
+  expect((await fetch(`${url}/v1/c`, { ...put, body: half })).status).toBe(201)
+  for (const { socket } of slow) socket.destroy()
+})

@@ -51,6 +51,7 @@ export async function serve(options: Partial<ServerOptions> = {}) {
     store,
     logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
     maxValueBytes: 1_000,
+    maxWaitingBytes: 100_000,
     maxConnections: 100,
     maxHeaderBytes: 8_192,
     headersTimeoutMs: 10_000,
