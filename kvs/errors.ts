@@ -36,7 +36,7 @@ export const catalogue = {
   not_stored: {
     status: 503,
     message: 'the log can’t be written now; nothing was stored',
-    when: 'a write is known not to be in the log, and never will be',
+    when: 'a write is known not to be stored, and never will be',
   },
   undecided: {
     status: 503,
@@ -53,7 +53,11 @@ export const catalogue = {
     message: 'the log is down and the spool is full; nothing was stored',
     when: 'the log is down, and KVS_SPOOL_MAX_BYTES is reached or the disk under the spool is full',
   },
-  draining: { status: 503, message: 'the node is shutting down', when: 'the node has been told to stop' },
+  draining: {
+    status: 503,
+    message: 'the node is shutting down; nothing was stored',
+    when: 'the node has been told to stop; nothing was done',
+  },
 } as const satisfies Record<string, { status: number; message: string; when: string }>
 
 export type ErrorCode = keyof typeof catalogue
