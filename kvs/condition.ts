@@ -15,8 +15,8 @@ export interface Condition {
   /** @param so what happens to writes, for the log line */
   logIsDown(reason: string, so: string): void
   logIsUp(description: string): void
-  /** The log is back, and the spool on its way to it. */
-  drains(description: string, writes: number): void
+  /** The log can be reached again, and this many spooled writes are on their way to it. */
+  drains(writes: number): void
 }
 
 export function makeCondition(logger: Logger): Condition {
@@ -30,11 +30,6 @@ export function makeCondition(logger: Logger): Condition {
     if (next !== state) since = new Date()
     state = next
     reason = why
-  }
-
-  function tellUp(description: string): void {
-    if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${description}`)
-    downSince = undefined
   }
 
   return {
@@ -57,12 +52,12 @@ export function makeCondition(logger: Logger): Condition {
 
     logIsUp(description) {
       become('serving', null)
-      tellUp(description)
+      if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${description}`)
+      downSince = undefined
     },
 
-    drains(description, writes) {
+    drains(writes) {
       become('log down', `the log is back; ${writes} spooled writes are on their way to it`)
-      tellUp(description)
     },
   }
 }

@@ -78,7 +78,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
       throw new Diverged(
         `the log went back: this node is at ${at}, and the log, now at ${head.sequence}, has not that entry. ` +
           'Was an older dump restored, or did a failover lose its tail? ' +
-          'Bring back the log that has it, or restart this node to go on from the log as it is',
+          'Bring back the log that has it and restart this node; a restart alone goes on from the log as it is',
       )
     },
 

@@ -158,7 +158,6 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
         drained += await drainBatch(spool, session)
         await keepUp(batchLimits.writes)
       }
-      logger.info(`${drained} spooled writes are in the log`)
       return drained
     },
   }

@@ -72,6 +72,7 @@ export function makeStore({
   let isReplayed = false
 
   async function live(): Promise<void> {
+    if (spool && spool.writes > 0) logger.info(`${spool.writes} writes in the spool wait for the log`)
     let closing: Promise<void> | undefined
     while (!signal.aborted) {
       session = await (isReplayed ? outage.spoolDuring(connect(closing)) : connect(closing))
@@ -89,6 +90,7 @@ export function makeStore({
     }
     await closing
     if (isReplayed) await outage.flush()
+    if (spool && spool.writes > 0) logger.info(`${spool.writes} writes stay in the spool until the next start`)
   }
 
   /** Retries until the log is there, with a line for each distinct reason; undefined where the node stops first. */
@@ -126,9 +128,10 @@ export function makeStore({
     if (!isReplayed) await outage.requireSameLog(session)
     await replay(session)
     outage.settle(session)
-    const drained = await outage.drain(session, () => condition.drains(session.description, spool?.writes ?? 0))
+    const drained = await outage.drain(session, () => condition.drains(spool?.writes ?? 0))
     if (drained > 0) takesNoWrites = false
     if (!takesNoWrites) condition.logIsUp(session.description)
+    if (drained > 0) logger.info(`${drained} spooled writes are in the log`)
     let isSilent = false
     const heartbeat = setInterval(() => {
       isSilent = true

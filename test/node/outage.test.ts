@@ -106,9 +106,11 @@ test('SIGTERM with the log down keeps what was accepted for the next start', asy
   await put(first, 'a', '1')
   first.kill('SIGTERM')
   expect(await first.ended).toBe(0)
+  expect(first.output()).toMatch(/1 writes stay in the spool until the next start/)
   await postgres.start()
   const second = await startReadyNode(directory, postgres.environment)
   await reaches(second, 'serving')
+  expect(second.output()).toMatch(/1 writes in the spool wait for the log/)
   expect(await text(second, 'a')).toBe('1')
 })
 
@@ -202,6 +204,23 @@ test('a node told to refuse still drains what it had spooled before', async () =
   const second = await startReadyNode(directory, { ...postgres.environment, KVS_WHEN_LOG_IS_DOWN: 'refuse' })
   await reaches(second, 'serving')
   expect((await postgres.log()).map((row) => row.value)).toEqual(['1'])
+})
+
+test('what the log refuses of the spool is told, tried again, and never dropped', async () => {
+  const postgres = await startPostgres()
+  const node = await startReadyNode(makeDirectory(), postgres.environment)
+  await put(node, 'a', '1')
+  await postgres.sql(`ALTER TABLE transactions ADD CONSTRAINT no_b CHECK (key <> 'b')`)
+  await postgres.stop()
+  await reaches(node, 'log down')
+  for (const key of ['a', 'b', 'c']) expect((await put(node, key, '2')).status).toBe(202)
+  await postgres.start()
+  await until('the refusal is told', async () => (await status(node)).reason?.includes('no_b'))
+  expect((await put(node, 'd', '2')).status).toBe(202)
+  expect(await text(node, 'b')).toBe('2')
+  await postgres.sql('ALTER TABLE transactions DROP CONSTRAINT no_b')
+  await reaches(node, 'serving')
+  expect((await postgres.log()).map((row) => row.key)).toEqual(['a', 'a', 'b', 'c', 'd'])
 })
 
 test('a spool is never drained into a log that it is not for', async () => {
