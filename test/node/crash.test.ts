@@ -22,7 +22,7 @@ const keys = 12
  * What must hold after every crash:
  * - sequences are gapless, so no entry ever vanished or was written outside the order
  * - every value in the log is whole, and there once
- * - every acknowledged write is in the log, a PUT at the very sequence that was answered
+ * - every acknowledged write is in the log, a PUT that was not spooled at the very sequence that was answered
  * - every value in the log is one that a client sent
  * - what the node shows is the fold of the log
  */
@@ -47,9 +47,11 @@ async function check(sql: Sql, seen: readonly Seen[], node: Node): Promise<void>
     fold.set(row.key, value)
   })
   const deletes = rows.filter((row) => row.event_type === 1)
-  const acknowledged = seen.filter((write) => write.sequence !== undefined)
+  const acknowledged = seen.filter((write) => write.isAcknowledged)
   for (const { key, value, sequence } of acknowledged) {
-    if (sequence === undefined || value === undefined) continue
+    if (value === undefined) continue
+    if (!values.has(value)) throw new Error(`the acknowledged value ${value.slice(0, 40)} is lost`)
+    if (sequence === undefined) continue
     const row = bySequence.get(sequence)
     if (row?.key !== key || String(row.value) !== value) throw new Error(`the acknowledged entry ${sequence} is lost`)
   }
@@ -92,7 +94,7 @@ async function crashRepeatedly({ rounds, directory, env, sql, crash }: Run): Pro
 }
 
 function expectBothKinds(seen: readonly Seen[]): void {
-  const acknowledged = seen.filter((write) => write.sequence !== undefined).length
+  const acknowledged = seen.filter((write) => write.isAcknowledged).length
   expect(acknowledged).toBeGreaterThan(200)
   expect(seen.length).toBeGreaterThan(acknowledged) // or no crash ever hit a write
 }

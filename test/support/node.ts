@@ -46,12 +46,17 @@ export async function startNode(directory: string, env: Record<string, string> =
 
 export async function startReadyNode(directory: string, env: Record<string, string> = {}): Promise<Node> {
   const node = await startNode(directory, env)
-  await ready(node)
+  await serves(node)
   return node
 }
 
-export function ready({ url }: Pick<Node, 'url'>): Promise<unknown> {
-  return until('the node is ready', async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok, 60_000)
+/** In step with its log, nothing left in the spool. */
+export function serves({ url }: Pick<Node, 'url'>): Promise<unknown> {
+  return until(
+    'the node serves',
+    async () => (await (await fetch(`${url}/readyz`).catch(() => undefined))?.text())?.includes('"state":"serving"'),
+    60_000,
+  )
 }
 
 export function spawnNode(directory: string, env: Record<string, string>): Omit<Node, 'url'> {

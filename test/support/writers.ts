@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 
-/** One write as its client saw it: acknowledged with a sequence, or with no answer to tell. */
+/** One write as its client saw it. */
 export interface Seen {
   readonly key: string
   /** Unique; undefined where the key was deleted. */
   readonly value: string | undefined
+  /** False where no answer tells. */
+  readonly isAcknowledged: boolean
+  /** Undefined where it was not acknowledged, or spooled. */
   readonly sequence: bigint | undefined
 }
 
@@ -26,15 +29,16 @@ export function startWriters(clients: number, keys: number, seen: Seen[], label:
         ...(value === undefined ? { method: 'DELETE' } : { method: 'PUT', body: value }),
         signal: abort.signal,
       })
-      const isStored = answer.status === (value === undefined ? 200 : 201)
+      const isAcknowledged = answer.ok
       const position = answer.headers.get('kvs-position')?.split('=')[1]
       const sequence = value === undefined ? position : answer.headers.get('etag')?.slice(1, -1)
+      if (answer.status === 202) seen.push({ key, value, isAcknowledged, sequence: undefined })
       // A DELETE names no sequence of its own: the position it saw is no less.
-      if (isStored && sequence !== undefined) seen.push({ key, value, sequence: BigInt(sequence) })
+      else if (isAcknowledged && sequence) seen.push({ key, value, isAcknowledged, sequence: BigInt(sequence) })
       else if (answer.status !== 503 || /may or may not/.test(await answer.text()))
-        seen.push({ key, value, sequence: undefined })
+        seen.push({ key, value, isAcknowledged: false, sequence: undefined })
     } catch {
-      seen.push({ key, value, sequence: undefined })
+      seen.push({ key, value, isAcknowledged: false, sequence: undefined })
     }
   }
 
