@@ -1,0 +1,40 @@
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { drills } from '../drills.ts'
+import { runDrill } from '../run.ts'
+import { startLocalStack } from '../stack/local.ts'
+
+const main = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+/** The drill, with that program in the place of the service. */
+async function drillOf(name: string, program: string) {
+  const drill = drills.find((drill) => drill.name === name)
+  if (drill === undefined) throw new Error(`there is no drill ${name}`)
+  return runDrill(drill, {
+    seed: 1,
+    seconds: 8,
+    makeStack: (options) => startLocalStack({ ...options, main: main(program) }),
+  })
+}
+
+test('a service that acknowledges before the commit is caught', { timeout: 120_000 }, async () => {
+  const result = await drillOf('kill-kvs', 'acknowledges-early.ts')
+  expect(result.acknowledged).toBeGreaterThan(100)
+  expect(result.lost).toBeGreaterThan(0)
+  expect(result.passed).toBe(false)
+})
+
+test('a service that forgets its spool is caught', { timeout: 120_000 }, async () => {
+  const result = await drillOf('kill-while-draining', 'forgets-its-spool.ts')
+  expect(result.acknowledged).toBeGreaterThan(100)
+  expect(result.lost).toBeGreaterThan(0)
+  expect(result.passed).toBe(false)
+})
+
+test('the service itself is not, in the same drills', { timeout: 240_000 }, async () => {
+  for (const name of ['kill-kvs', 'kill-while-draining']) {
+    const result = await drillOf(name, '../../../kvs/main.ts')
+    expect(result.violations).toEqual([])
+    expect(result.passed).toBe(true)
+  }
+})

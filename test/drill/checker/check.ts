@@ -1,0 +1,45 @@
+import type { History, Operation } from '../history.ts'
+import { checkAgainstLog, type LogFindings, type LogRules } from './against-log.ts'
+import { checkLinearizable, type SearchLimits } from './linearizable.ts'
+
+/** None of the violations: the history is what the service promises. */
+export interface Verdict extends LogFindings {
+  /** The longest time without an acknowledged write while some client was trying one, in seconds. */
+  readonly secondsWithoutWrites: number
+}
+
+/**
+ * Checks a history in two ways that share no assumption: against the log, and each key by itself as a register, without
+ * the log. Where writes may be superseded, a key with such an entry is held against the log only: nodes that were apart
+ * did not make one register of it.
+ */
+export function checkHistory(history: History, rules: LogRules & SearchLimits = {}): Verdict {
+  const findings = checkAgainstLog(history, rules)
+  const apart = new Set(rules.allowSuperseded ? history.log.filter((e) => e.superseded).map((e) => e.key) : [])
+  const together = history.operations.filter((operation) => !apart.has(operation.key))
+  const disorder = checkLinearizable(together, rules).flatMap((key) => (key.verdict === 'ok' ? [] : key.explanation))
+  return {
+    ...findings,
+    violations: [...new Set([...findings.violations, ...disorder])],
+    secondsWithoutWrites: secondsWithoutWrites(history.operations),
+  }
+}
+
+/** From the first write's invocation to the last one's return; 0 without writes. */
+export function secondsWithoutWrites(operations: readonly Operation[]): number {
+  const writes = operations.filter((operation) => operation.kind !== 'get')
+  let first = Number.POSITIVE_INFINITY
+  let last = Number.NEGATIVE_INFINITY
+  for (const { invoked, returned } of writes) {
+    first = Math.min(first, invoked)
+    last = Math.max(last, returned)
+  }
+  const acknowledged = writes.filter((write) => write.outcome === 'ok').map((write) => write.returned)
+  let longest = 0
+  let before = first
+  for (const moment of [...acknowledged.sort((a, b) => a - b), last]) {
+    longest = Math.max(longest, moment - before)
+    before = moment
+  }
+  return longest / 1000
+}

@@ -1,0 +1,148 @@
+import type { LogEntry, Operation } from '../history.ts'
+import { firstAfter, makeSlots } from './slots.ts'
+import { describe, quoted } from './words.ts'
+
+/** One key: what was done to it, and its entries that have effect, in the order of the log. */
+export interface KeyHistory {
+  readonly key: string
+  /** Without those that failed, and without torn reads. */
+  readonly operations: readonly Operation[]
+  readonly entries: readonly LogEntry[]
+  /** The puts of the key, whatever became of them, by value. */
+  readonly puts: ReadonlyMap<string, Operation>
+  /** Values of the key's superseded entries: where those were shown and for how long, the log can't tell. */
+  readonly superseded: ReadonlySet<string>
+  /** Whether each delete that was acknowledged is among the entries; false where one of them may be superseded. */
+  readonly deletesCount: boolean
+}
+
+interface Moment {
+  readonly time: number
+  readonly begins: boolean
+  readonly operation: Operation
+}
+
+/**
+ * Holds the order of the log against the clients' clock. It goes through the moments at which operations were invoked
+ * and returned, and keeps two bounds on how far the log must and can have been at that moment, as a place among the
+ * key's entries from 1 on, 0 being before the first:
+ * - the floor: the newest entry that was acknowledged or seen. What is invoked later can't write before it, nor read
+ *   what it covered.
+ * - the ceiling: the newest entry before all those that nobody had asked for yet.
+ *
+ * Which entry a delete made is not known. So many acknowledged deletes fill so many of the entries that could be theirs,
+ * and the floor rises to the newest of these where they take the oldest they can: a bound that is never too high.
+ *
+ * @returns a sentence for each contradiction
+ */
+export function checkKeyOrder(history: KeyHistory): string[] {
+  const { key, operations, entries, puts } = history
+  const violations: string[] = []
+  const places = new Map<string, number>()
+  const deletePlaces: number[] = []
+  entries.forEach(({ kind, value }, index) => {
+    if (kind === 'delete') deletePlaces.push(index + 1)
+    else if (value !== undefined && !places.has(value)) places.set(value, index + 1)
+  })
+  const absentPlaces = [0, ...deletePlaces]
+  const slots = makeSlots(deletePlaces)
+  const floorAtBegin = new Map<Operation, number>()
+  const begun = new Set<string>()
+  let deletesBegun = 0
+  let deletesUpToCeiling = 0
+  let floor = 0
+  let ceiling = 0
+  let floorBy: Operation | undefined
+
+  const entryAt = (place: number) => {
+    const entry = entries[place - 1]
+    return entry === undefined ? 'before the first entry' : `entry ${entry.sequence}`
+  }
+  const report = (text: string) => violations.push(`key ${quoted(key)}: ${text}`)
+  const known = () => `${entryAt(floor)} was known by then from ${floorBy ? describe(floorBy) : 'the log'}`
+
+  function raiseFloor(place: number, by: Operation): void {
+    if (place <= floor) return
+    floor = place
+    floorBy = by
+  }
+
+  /** Whether a value is still to be put; one that nobody puts, or that failed, is reported elsewhere. */
+  function awaited(value = ''): boolean {
+    const put = puts.get(value)
+    return put !== undefined && put.outcome !== 'failed' && !begun.has(value)
+  }
+
+  function raiseCeiling(): void {
+    for (let entry = entries[ceiling]; entry !== undefined; entry = entries[ceiling]) {
+      if (entry.kind === 'delete') {
+        if (deletesUpToCeiling === deletesBegun) return
+        deletesUpToCeiling++
+      } else if (awaited(entry.value)) return
+      ceiling++
+    }
+  }
+
+  function begin(operation: Operation): void {
+    floorAtBegin.set(operation, floor)
+    if (operation.kind === 'get') return
+    if (operation.kind === 'delete') deletesBegun++
+    else if (typeof operation.value === 'string') {
+      begun.add(operation.value)
+      const place = places.get(operation.value)
+      if (place !== undefined && place <= floor) {
+        report(`${describe(operation)} is ${entryAt(place)}, although ${known()}: the log has them in the wrong order`)
+      }
+    }
+    raiseCeiling()
+  }
+
+  function endRead(read: Operation, from: number): void {
+    if (typeof read.value !== 'string') {
+      const place = absentPlaces[firstAfter(absentPlaces, from - 1)]
+      if (place === undefined || place > ceiling) {
+        report(`${describe(read)} is wrong: no delete that could show has a place after ${entryAt(from)} in the log`)
+      } else {
+        raiseFloor(place, read)
+      }
+      return
+    }
+    const put = puts.get(read.value)
+    const place = places.get(read.value)
+    if (put === undefined) report(`${describe(read)} shows a value that nobody put there`)
+    else if (put.outcome === 'failed') report(`${describe(read)} shows what failed: ${describe(put)}`)
+    else if (put.invoked > read.returned) report(`${describe(read)} comes from the future: ${describe(put)}`)
+    else if (place === undefined) {
+      if (!history.superseded.has(read.value)) report(`${describe(read)} shows a value that is not in the log`)
+    } else if (place < from) {
+      report(`${describe(read)} is stale: it shows ${entryAt(place)}, and ${entryAt(from)} was known before it began`)
+    } else raiseFloor(place, read)
+  }
+
+  function end(operation: Operation): void {
+    if (operation.outcome !== 'ok') return
+    const from = floorAtBegin.get(operation) ?? 0
+    if (operation.kind === 'get') endRead(operation, from)
+    else if (operation.kind === 'put') raiseFloor(places.get(operation.value ?? '') ?? 0, operation)
+    else if (history.deletesCount) {
+      if (slots.takeAfter(from)) raiseFloor(slots.newestTaken(), operation)
+      else report(`${describe(operation)} has no entry of its own after ${entryAt(from)} in the log`)
+    }
+  }
+
+  for (const { begins, operation } of moments(operations)) {
+    if (begins) begin(operation)
+    else end(operation)
+  }
+  return violations
+}
+
+/** In the order of time; at the same time what begins comes first, as such operations may have overlapped. */
+function moments(operations: readonly Operation[]): Moment[] {
+  return operations
+    .flatMap((operation) => [
+      { time: operation.invoked, begins: true, operation },
+      { time: operation.returned, begins: false, operation },
+    ])
+    .sort((a, b) => a.time - b.time || Number(b.begins) - Number(a.begins))
+}

@@ -1,0 +1,95 @@
+import type { Operation } from '../history.ts'
+import { describe, quoted } from './words.ts'
+
+/** States of a key, by number: the values read of it from 1 on, in the order of their puts. */
+export const absent = 0
+
+/** An operation that has one place in the order, between these times (milliseconds). */
+export interface Step {
+  readonly operation: Operation
+  readonly writes: boolean
+  /** The state it leaves, or the one it saw. */
+  readonly state: number
+  readonly from: number
+  readonly until: number
+}
+
+/** The operations of one key, as far as they can matter for their order. */
+export interface Register {
+  /** In the order they may begin. */
+  readonly steps: readonly Step[]
+  /** When each delete of unknown outcome was invoked; ascending. It may take effect at any time after that, or never. */
+  readonly unknownDeletes: readonly number[]
+  /** How many reads saw each state. */
+  readonly reads: readonly number[]
+}
+
+/**
+ * What is left out, and why that is sound: reads without an answer say nothing; writes that failed have no effect; a put
+ * of unknown outcome that nobody read can be taken out of any order that has it, as the next write covers it. A delete of
+ * unknown outcome is another matter: what it leaves looks like what any other delete leaves, so it can only be left out
+ * where no read of nothing ended after it was invoked.
+ *
+ * A value is put once, so a put must come before the first read of it has returned, and each read after the put was
+ * invoked; a put whose outcome is unknown is thereby as certain as any other.
+ *
+ * @returns the sentence, where a single read cannot be explained by any order
+ */
+export function readRegister(operations: readonly Operation[]): Register | string {
+  const puts = new Map<string, Operation>()
+  for (const operation of operations) {
+    const { kind, value } = operation
+    if (kind !== 'put') continue
+    if (typeof value !== 'string') return `${describe(operation)} lacks the id of its value`
+    if (puts.has(value)) return `the value ${quoted(value)} was put twice; only unique values can be checked`
+    puts.set(value, operation)
+  }
+  const firstReturn = new Map<string, number>()
+  for (const operation of operations) {
+    const { kind, value, outcome, returned } = operation
+    if (kind !== 'get' || outcome !== 'ok' || typeof value !== 'string') continue
+    const put = puts.get(value)
+    if (put === undefined) return `${describe(operation)} shows a value that nobody put there`
+    if (put.outcome === 'failed') return `${describe(operation)} shows what failed: ${describe(put)}`
+    if (put.invoked > returned) return `${describe(operation)} comes from the future: ${describe(put)}`
+    firstReturn.set(value, Math.min(returned, firstReturn.get(value) ?? returned))
+  }
+  return arrange(operations, puts, firstReturn)
+}
+
+function arrange(
+  operations: readonly Operation[],
+  puts: ReadonlyMap<string | null | undefined, Operation>,
+  firstReturn: ReadonlyMap<string | null | undefined, number>,
+): Register {
+  const states = new Map([...puts.keys()].map((value, index) => [value, index + 1]))
+  const reads = new Array<number>(puts.size + 1).fill(0)
+  const steps: Step[] = []
+  const unknownDeletes: number[] = []
+  let lastReadOfNothing = Number.NEGATIVE_INFINITY
+
+  for (const operation of operations) {
+    const { kind, value, outcome, invoked, returned } = operation
+    const state = states.get(value) ?? absent
+    const end = outcome === 'ok' ? returned : Number.POSITIVE_INFINITY
+    if (kind === 'put') {
+      const until = Math.min(end, firstReturn.get(value) ?? end)
+      if (outcome === 'ok' || (outcome === 'unknown' && firstReturn.has(value))) {
+        steps.push({ operation, writes: true, state, from: invoked, until })
+      }
+    } else if (kind === 'delete') {
+      if (outcome === 'ok') steps.push({ operation, writes: true, state: absent, from: invoked, until: end })
+      else if (outcome === 'unknown') unknownDeletes.push(invoked)
+    } else if (outcome === 'ok') {
+      const from = Math.max(invoked, puts.get(value)?.invoked ?? invoked)
+      steps.push({ operation, writes: false, state, from, until: end })
+      reads[state] = (reads[state] ?? 0) + 1
+      if (state === absent) lastReadOfNothing = Math.max(lastReadOfNothing, returned)
+    }
+  }
+  return {
+    steps: steps.sort((a, b) => a.from - b.from),
+    unknownDeletes: unknownDeletes.filter((invoked) => invoked <= lastReadOfNothing).sort((a, b) => a - b),
+    reads,
+  }
+}

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Context } from './drill.ts'
+import type { Fault } from './history.ts'
+import { waitFor } from './wait.ts'
+
+/** What is noted down while a drill runs, beside what its clients saw. */
+export interface Notebook {
+  readonly faults: Fault[]
+  readonly violations: string[]
+  readonly notes: string[]
+}
+
+export interface ContextOptions extends Pick<Context, 'stack' | 'workload' | 'random' | 'signal'> {
+  readonly notebook: Notebook
+  /** Milliseconds since the drill began. */
+  readonly now: () => number
+  /** When the faulty phase is over, by the same clock. */
+  readonly deadline: () => number
+}
+
+export function makeContext({ notebook, now, deadline, ...given }: ContextOptions): Context {
+  const { stack, random, signal } = given
+  const { faults, violations, notes } = notebook
+  return {
+    ...given,
+    left: () => Math.max(0, (deadline() - now()) / 1000),
+    pause: (from, to) => sleep(1000 * random.between(from, to), undefined, { signal }),
+
+    async lasting(name, body) {
+      const from = now()
+      try {
+        return await body()
+      } finally {
+        faults.push({ name, from, to: now() })
+      }
+    },
+
+    moment: (name) => faults.push({ name, from: now() }),
+
+    becomes(wanted, boundSeconds) {
+      const look = async () => {
+        const status = await stack.status()
+        return status && wanted(status) && status
+      }
+      return waitFor(look, { boundMs: 1000 * boundSeconds, signal })
+    },
+
+    violation: (sentence) => violations.push(sentence),
+    note: (sentence) => notes.push(sentence),
+  }
+}

@@ -1,0 +1,41 @@
+import type { Random } from './random.ts'
+import type { NodeStatus, Stack, StackOptions } from './stack/stack.ts'
+import type { Workload } from './workload/clients.ts'
+
+/** A scripted fault; the runner brings stack and workload, and has the checker judge what the clients saw. */
+export interface Drill {
+  readonly name: string
+  /** What is done, in one sentence. */
+  readonly sentence: string
+  /** Cannot be done to mere processes. */
+  readonly needsContainers?: true
+  readonly stack?: StackOptions
+  /** Before the clients start. */
+  prepare?(context: Context): Promise<void>
+  /** One fault, put on and taken back; called again and again until the time is over. */
+  fault(context: Context): Promise<void>
+}
+
+/** What a drill's script works with. Everything that waits rejects when the drill is aborted. */
+export interface Context {
+  readonly stack: Stack
+  readonly workload: Pick<Workload, 'preload' | 'acknowledged' | 'keys'>
+  readonly random: Random
+  readonly signal: AbortSignal
+  /** Of the faulty phase, in seconds; 0 when it is over. */
+  left(): number
+  /** For a random time between these two, in seconds. */
+  pause(from: number, to: number): Promise<void>
+  /** Records a fault that lasts as long as the body runs. */
+  lasting<T>(name: string, body: () => Promise<T>): Promise<T>
+  /** Records a fault without a duration. */
+  moment(name: string): void
+  /** The node's state, where it becomes that within the bound; else it is undefined, and nothing has happened. */
+  becomes(wanted: (status: NodeStatus) => boolean, boundSeconds: number): Promise<NodeStatus | undefined>
+  /** Something that must not be; the drill fails, and goes on. */
+  violation(sentence: string): void
+  /** Something worth telling below the table. */
+  note(sentence: string): void
+}
+
+export const isServing = ({ state }: NodeStatus) => state === 'serving'

@@ -1,0 +1,23 @@
+import type { Drill } from './drill.ts'
+import { clockDrills } from './faults/clock.ts'
+import { diskDrills } from './faults/disks.ts'
+import { mixDrills } from './faults/mix.ts'
+import { networkDrills } from './faults/network.ts'
+import { outageDrills } from './faults/outage.ts'
+import { postgresDrills } from './faults/postgres.ts'
+import { processDrills } from './faults/processes.ts'
+import { recoveryDrills } from './faults/recovery.ts'
+import { restoreDrills } from './faults/restore.ts'
+
+/** In the order in which `all` runs them. */
+export const drills: readonly Drill[] = [
+  ...processDrills,
+  ...postgresDrills,
+  ...networkDrills,
+  ...diskDrills,
+  ...clockDrills,
+  ...restoreDrills,
+  ...recoveryDrills,
+  ...outageDrills,
+  ...mixDrills,
+]

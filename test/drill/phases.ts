@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Notebook } from './context.ts'
+import { type Context, type Drill, isServing } from './drill.ts'
+import type { History } from './history.ts'
+import { readLog, readView } from './readback.ts'
+import type { Workload } from './workload/clients.ts'
+
+/** What the phases of one run share. */
+export interface Run {
+  readonly drill: Drill
+  readonly context: Context
+  readonly workload: Workload
+  readonly notebook: Notebook
+  readonly now: () => number
+  readonly say: (step: string) => void
+}
+
+/** A spool that has filled for minutes takes its time to drain. */
+const patienceSeconds = 180
+
+/** Fault after fault until the time is over; at least one. */
+export async function putOnFaults(run: Run): Promise<void> {
+  const { drill, context, workload, notebook, say } = run
+  const tell = () => {
+    const left = Math.round(context.left())
+    say(`${notebook.faults.length} faults, ${workload.acknowledged} writes acknowledged, ${left} s to go`)
+  }
+  tell()
+  const telling = setInterval(tell, 1_000)
+  try {
+    await context.pause(0.5, 1)
+    for (;;) {
+      await drill.fault(context)
+      if (context.left() === 0) return
+      // Mostly the next fault finds a node that is well, but not always.
+      if (context.random.chance(0.75)) await context.becomes(isServing, 20)
+      await context.pause(0.2, 1.2)
+    }
+  } finally {
+    clearInterval(telling)
+  }
+}
+
+/** Takes back all faults, and has the clients go on until they have seen for a while that all is well. */
+export async function recover(run: Run): Promise<number | null> {
+  const { context, notebook, now, say } = run
+  const { stack, signal } = context
+  say('healing')
+  await attempt(run, 'healing', () => stack.heal())
+  const ended = Math.max(0, ...notebook.faults.map(({ from, to = from }) => to))
+  say('waiting until the node is serving')
+  if (!(await serves(run))) return null
+  const seconds = (now() - ended) / 1000
+  await sleep(1_000, undefined, { signal })
+  return seconds
+}
+
+/** The log, the view, and the view again after one more SIGKILL. */
+export async function readBack(run: Run): Promise<Pick<History, 'log' | 'views'>> {
+  const { context, workload, say } = run
+  const { stack } = context
+  const views: History['views'][number][] = []
+  let log: History['log'] = []
+  say('reading log and view')
+  await attempt(run, 'reading log and view', async () => {
+    if (!(await serves(run))) return
+    log = await readLog(stack)
+    views.push(await readView(stack.url, workload.keys))
+    await stack.kill('kvs')
+    await stack.start('kvs')
+    if (await serves(run)) views.push(await readView(stack.url, workload.keys))
+  })
+  return { log, views }
+}
+
+/** Whether the node gets there; that it does not is a violation. */
+export async function serves({ context, notebook }: Run): Promise<boolean> {
+  if (await context.becomes(isServing, patienceSeconds)) return true
+  const status = await context.stack.status()
+  notebook.violations.push(
+    `the node was not serving after ${patienceSeconds} s: ${status ? JSON.stringify(status) : 'it does not answer'}`,
+  )
+  return false
+}
+
+/** Whatever breaks off is told as a violation, unless the whole drill is being aborted. */
+export async function attempt({ context, notebook }: Run, what: string, step: () => Promise<void>): Promise<void> {
+  try {
+    await step()
+  } catch (error) {
+    context.signal.throwIfAborted()
+    notebook.violations.push(`${what} broke off: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

@@ -1,0 +1,22 @@
+import { WrongUse } from '../arguments.ts'
+import { startComposeStack } from './compose.ts'
+import { buildImage, obstacleToDocker } from './docker.ts'
+import { startLocalStack } from './local.ts'
+import type { Stack, StackOptions } from './stack.ts'
+
+/** What stacks are made of: an image, built once for all of them, or nothing but programs. */
+export interface Platform {
+  makeStack(options: StackOptions): Promise<Stack>
+  close(): Promise<void>
+}
+
+export async function preparePlatform(isLocal: boolean, say: (line: string) => void): Promise<Platform> {
+  if (isLocal) return { makeStack: (options) => startLocalStack(options), close: async () => undefined }
+  const obstacle = obstacleToDocker()
+  if (obstacle !== undefined) {
+    throw new WrongUse(`Docker can’t be used (${obstacle}): with --local the drills run on processes of this machine`)
+  }
+  say('building the image')
+  const image = await buildImage()
+  return { makeStack: (options) => startComposeStack(image.name, options), close: () => image.remove() }
+}

@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Operation } from '../history.ts'
+import type { Random } from '../random.ts'
+import { makeRequester, type Requester } from './request.ts'
+import { largestValue, makeValue, smallestValue } from './value.ts'
+
+export interface WorkloadOptions {
+  readonly url: string
+  /** How long it is meant to run; sets the pace. */
+  readonly seconds: number
+  readonly random: Random
+  /** Milliseconds since the drill began. */
+  readonly now: () => number
+  readonly clients?: number
+  readonly keys?: number
+  readonly timeoutMs?: number
+}
+
+/** Concurrent clients that write unique values to shared keys and read them, and all that they saw. */
+export interface Workload {
+  readonly operations: readonly Operation[]
+  readonly acknowledged: number
+  /** All keys that any client has touched, or may. */
+  readonly keys: readonly string[]
+  /** Puts that many values of a given size to keys of their own, as fast as it goes. */
+  preload(count: number, bytes: number): Promise<void>
+  start(): void
+  /** Resolves when every client has had its last answer. */
+  stop(): Promise<void>
+}
+
+/** The search for a linearization takes time with the operations on a key and with the clients that share it. */
+const limits = { operationsOfAKey: 3_000, clientsOfAKey: 3, operationsInASecond: 1_500 }
+/** Of a long drill, which for this has more keys. */
+const leastOperationsInASecond = 600
+const preloadKeys = 100
+
+export function makeWorkload(options: WorkloadOptions): Workload {
+  const { url, seconds, random, now, clients = 8, timeoutMs = 15_000 } = options
+  const enough = Math.ceil((leastOperationsInASecond * (seconds + 15)) / limits.operationsOfAKey)
+  const { keys = Math.max(40, enough) } = options
+  const operations: Operation[] = []
+  const names = Array.from({ length: keys }, (_, index) => `drill/key ${index}`)
+  const preloaded = new Set<string>()
+  const perSecond = Math.min(limits.operationsInASecond, (limits.operationsOfAKey * keys) / (seconds + 15))
+  const interval = (1000 * clients) / perSecond
+  let acknowledged = 0
+  let ids = 0
+  let isStopping = false
+  let running: Promise<void>[] = []
+
+  function record(operation: Operation): Operation {
+    operations.push(operation)
+    if (operation.kind !== 'get' && operation.outcome === 'ok') acknowledged++
+    return operation
+  }
+
+  async function put(requester: Requester, client: number, key: string, size: number): Promise<Operation> {
+    const id = `${client}-${ids++}`
+    const value = makeValue(id, size)
+    const invoked = now()
+    const answer = await requester.put(key, value)
+    return record({ client, kind: 'put', key, invoked, returned: now(), ...answer, value: id })
+  }
+
+  async function operate(requester: Requester, client: number, key: string, random: Random): Promise<Operation> {
+    const dice = random.next()
+    const size = smallestValue + Math.floor(random.next() ** 4 * (largestValue - smallestValue))
+    if (dice < 0.45) return put(requester, client, key, size)
+    const invoked = now()
+    const kind = dice < 0.9 ? 'get' : 'delete'
+    const answer = kind === 'get' ? await requester.get(key) : await requester.remove(key)
+    return record({ client, kind, key, invoked, returned: now(), ...answer })
+  }
+
+  async function run(client: number): Promise<void> {
+    const own = random.fork(`client ${client}`)
+    const mine = names.filter((_, index) => (index - client + clients) % clients < limits.clientsOfAKey)
+    const requester = makeRequester(url, timeoutMs)
+    let next = performance.now() + own.between(0, interval)
+    while (!isStopping) {
+      const { outcome } = await operate(requester, client, own.pick(mine), own)
+      if (outcome === 'failed' || outcome === 'unknown') await sleep(own.between(10, 100))
+      // What was missed while nothing answered is not made up for.
+      next = Math.max(next + interval, performance.now() - interval)
+      const pause = next - performance.now()
+      if (pause > 0) await sleep(pause)
+    }
+    requester.close()
+  }
+
+  return {
+    operations,
+    get acknowledged() {
+      return acknowledged
+    },
+    get keys() {
+      return [...names, ...preloaded]
+    },
+
+    async preload(count, bytes) {
+      const loading = Array.from({ length: clients }, async (_, index) => {
+        const client = clients + index
+        const requester = makeRequester(url, timeoutMs)
+        for (let n = index; n < count; n += clients) {
+          const key = `preloaded/${n % preloadKeys}`
+          preloaded.add(key)
+          await put(requester, client, key, bytes)
+        }
+        requester.close()
+      })
+      await Promise.all(loading)
+    },
+
+    start() {
+      running = Array.from({ length: clients }, (_, client) => run(client))
+    },
+
+    async stop() {
+      isStopping = true
+      await Promise.all(running)
+    },
+  }
+}
