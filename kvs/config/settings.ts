@@ -77,7 +77,7 @@ export const serviceSettings = {
     name: 'KVS_APPEND_TIMEOUT',
     default: '10s',
     parse: duration(),
-    purpose: 'How long a write waits for the log before 503',
+    purpose: 'How long a write waits for the log before it is spooled, or refused with 503',
   },
   shutdownTimeoutMs: {
     name: 'KVS_SHUTDOWN_TIMEOUT',

@@ -23,7 +23,10 @@ beforeAll(async () => {
   const port = await freePort()
   client = makeClient(`http://127.0.0.1:${port}`)
   // Empty: the defaults, whatever the user's environment or .env says
-  const unset = ['POSTGRES_USER', 'POSTGRES_PASSWORD', 'POSTGRES_DB', 'LOG_LEVEL', 'LOG_FORMAT']
+  const unset = [
+    ...['POSTGRES_USER', 'POSTGRES_PASSWORD', 'POSTGRES_DB'],
+    ...['KVS_WHEN_LOG_IS_DOWN', 'LOG_LEVEL', 'LOG_FORMAT'],
+  ]
   const defaults = Object.fromEntries(unset.map((name) => [name, '']))
   environment = { ...process.env, ...defaults, PUBLISH: `127.0.0.1:${port}` }
 })
