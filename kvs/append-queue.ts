@@ -54,6 +54,7 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
   let bytes = 0
   let onFilled: (() => void) | undefined
   let timer: NodeJS.Timeout | undefined
+  let timerIsFor = Infinity
 
   const length = () => waiting.length + (underWay?.waiting.length ?? 0)
 
@@ -73,16 +74,18 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
     release(items)
   }
 
-  /** One timer for the next deadline, set again only when it fires: the common write is answered long before. */
+  /** One timer for the next deadline, not set anew for each write: the common one is answered long before. */
   function watch(): void {
-    if (timer !== undefined) return
     const late = underWay?.waiting.find((item) => !item.answered)
     const next = Math.min(waiting[0]?.deadline ?? Infinity, (late?.deadline ?? Infinity) + limits.graceMs)
-    if (next < Infinity) timer = setTimeout(expire, Math.max(1, next - performance.now())).unref()
+    if (next >= timerIsFor) return
+    clearTimeout(timer)
+    timer = setTimeout(expire, Math.max(1, next - performance.now())).unref()
+    timerIsFor = next
   }
 
   function expire(): void {
-    timer = undefined
+    timerIsFor = Infinity
     const now = performance.now()
     for (const item of underWay?.waiting ?? []) {
       if (item.deadline + limits.graceMs <= now) reject(item, new KvsError('undecided'))
@@ -101,8 +104,9 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
       }
       bytes += weight(write)
       return new Promise((resolve, reject) => {
-        waiting.push({ write, deadline: performance.now() + limits.timeoutMs, resolve, reject, answered: false })
-        watch()
+        const deadline = performance.now() + limits.timeoutMs
+        waiting.push({ write, deadline, resolve, reject, answered: false })
+        if (deadline < timerIsFor) watch()
         this.wake()
       })
     },

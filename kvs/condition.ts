@@ -12,6 +12,8 @@ export interface Condition {
   readonly reason: string | null
   readonly since: Date
   become(state: State, reason: string | null): void
+  /** Before the first replay. Tells each distinct reason once. */
+  waits(reason: string): void
   /** @param so what happens to writes, for the log line */
   logIsDown(reason: string, so: string): void
   logIsUp(description: string): void
@@ -25,6 +27,7 @@ export function makeCondition(logger: Logger): Condition {
   let since = new Date()
   /** Monotonic; set from the loss of the log until it is back. */
   let downSince: number | undefined
+  let told: string | undefined
 
   function become(next: State, why: string | null): void {
     if (next !== state) since = new Date()
@@ -43,6 +46,12 @@ export function makeCondition(logger: Logger): Condition {
       return since
     },
     become,
+
+    waits(why) {
+      become('starting', why)
+      if (told !== why) logger.warn(`waiting for the log: ${why}`)
+      told = why
+    },
 
     logIsDown(why, so) {
       become('log down', why)

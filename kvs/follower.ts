@@ -13,21 +13,21 @@ export interface Follower {
   /** Rejects with `Diverged` where the session's log is no continuation of what has been applied. */
   requireSamePast(session: LogSession): Promise<void>
   /**
-   * Applies the log to its end, which is no nearer than the head that the session has seen.
+   * Applies the log up to the head that the session has seen.
    * @param afterPage awaited after each page, so that a long way does not hold up everything else
    */
   catchUp(session: LogSession, afterPage?: () => Promise<void>): Promise<void>
   /** Applies the log up to a sequence that it is known to have. */
   readThrough(session: LogSession, sequence: bigint): Promise<void>
   /**
-   * Appends the batch and applies it, after whatever others have committed before it. On return the writes are
+   * Appends the batch, as `LogSession.append`, and applies it, after whatever others have committed before it. On return the writes are
    * committed and in the view; rejections are those of `LogSession.append` and `read`.
    * @returns the sequence of the last write
    */
-  append(session: LogSession, batch: readonly Write[]): Promise<bigint>
+  append(session: LogSession, batch: readonly Write[], last?: bigint): Promise<bigint>
 }
 
-/** @param onOthers is told of each entry read that this node has not written itself */
+/** @param onOthers is told of each entry read that has an effect and that this node has not written itself */
 export function makeFollower(onOthers: (entry: Entry) => void = () => undefined): Follower {
   let view = makeView()
   let logId: string | undefined
@@ -38,7 +38,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
     const page = await session.read(view.position.sequence)
     for (const entry of page) {
       view.apply(entry)
-      if (!entry.isOwn) onOthers(entry)
+      if (!entry.isOwn && !entry.superseded) onOthers(entry)
     }
     replayed += page.length
     total = Math.max(total, replayed)
@@ -85,16 +85,20 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
     async catchUp(session, afterPage) {
       const isFirst = view.position.sequence === 0n
       total = isFirst ? Number(session.head.entries) : replayed + Number(session.head.sequence - view.position.sequence)
-      while (await applyPage(session)) await afterPage?.()
-      const { sequence } = view.position
-      if (sequence >= session.head.sequence) return
-      throw new Diverged(`the log breaks off at ${sequence}, but its head is at ${session.head.sequence}`)
+      // No further than that: a busy writer elsewhere would have a new page ready for ever.
+      while (view.position.sequence < session.head.sequence) {
+        if (!(await applyPage(session))) {
+          const { sequence } = view.position
+          throw new Diverged(`the log breaks off at ${sequence}, but its head is at ${session.head.sequence}`)
+        }
+        await afterPage?.()
+      }
     },
 
     readThrough,
 
-    async append(session, batch) {
-      const { sequence: last, digest } = await session.append(batch)
+    async append(session, batch, lastNumber) {
+      const { sequence: last, digest } = await session.append(batch, lastNumber)
       const before = last - BigInt(batch.length)
       await readThrough(session, before)
       batch.forEach((write, index) => {

@@ -12,7 +12,7 @@ import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embe
 import { readMigrations } from './log/migrate.ts'
 import { makePostgresLog } from './log/postgres-log.ts'
 import { makeLogger } from './logger.ts'
-import { openSpool } from './spool/spool.ts'
+import { NoSpace, openSpool, type Spool } from './spool/spool.ts'
 import { makeStore, type Store } from './store.ts'
 
 /** sysexits.h: the configuration is wrong */
@@ -39,8 +39,7 @@ process.exit()
 async function live(config: Config): Promise<void> {
   const told = signalled()
   const data = openData(config)
-  const spool =
-    data.unusable === undefined ? await openSpool(join(data.path, 'spool.db'), config.spoolMaxBytes) : undefined
+  const { spool, spooling } = await openSpooling(config, data)
   const { target, embedded } = locatePostgres(config, data)
   const log = makePostgresLog({
     target,
@@ -55,7 +54,7 @@ async function live(config: Config): Promise<void> {
   const store = makeStore({
     log,
     spool,
-    spooling: spoolingOf(config, data),
+    spooling,
     limits: {
       maxWrites: config.maxWaitingWrites,
       maxBytes: config.maxWaitingBytes,
@@ -76,10 +75,10 @@ async function live(config: Config): Promise<void> {
     await Promise.race([told, life])
     logger.info(`${await told}: finishing what is under way`)
     left = countdown(config.shutdownTimeoutMs)
-    await drain(server, store, left)
+    await finish(server, store, left)
   } finally {
     await Promise.race([embedded?.stop(), sleep(left())])
-    await Promise.race([spool?.close(), sleep(1_000)])
+    await Promise.race([spool?.close().catch(() => undefined), sleep(1_000)])
     data.close()
   }
   await Promise.race([life, sleep(left())])
@@ -96,21 +95,32 @@ function readConfigOrExit(): Config {
   }
 }
 
+type Data = DataDirectory & { readonly unusable?: string }
+
 /** Without a directory to write to, a node with a log elsewhere runs under an identity that ends with it. */
-function openData({ dataDir, postgres }: Config): DataDirectory & { unusable?: string } {
+function openData({ dataDir, postgres }: Config): Data {
   try {
     return openDataDirectory(dataDir)
   } catch (error) {
     if (error instanceof Locked || postgres === 'embedded') throw error
     const unusable = error instanceof Error ? error.message : String(error)
-    logger.warn(`${unusable}; without it, writes are refused while the log is down`)
     return { path: dataDir, writerId: randomUUID(), close: () => undefined, unusable }
   }
 }
 
-function spoolingOf({ whenLogIsDown, spoolMaxBytes }: Config, { unusable }: { unusable?: string }) {
+/** Where there is no disk for a spool the node refuses, and says so. A spool that can't be read ends the start. */
+async function openSpooling({ whenLogIsDown, spoolMaxBytes: maxBytes }: Config, data: Data) {
+  let spool: Spool | undefined
+  let { unusable } = data
+  try {
+    if (unusable === undefined) spool = await openSpool(join(data.path, 'spool.db'), maxBytes)
+  } catch (error) {
+    if (!(error instanceof NoSpace)) throw error
+    unusable = error.message
+  }
+  if (unusable) logger.warn(`${unusable}; without it, writes are refused while the log is down`)
   const reason = whenLogIsDown === 'refuse' ? 'KVS_WHEN_LOG_IS_DOWN=refuse' : (unusable ?? null)
-  return { on: reason === null, reason, maxBytes: spoolMaxBytes }
+  return { spool, spooling: { on: reason === null, reason, maxBytes } }
 }
 
 function locatePostgres(
@@ -151,8 +161,8 @@ function signalled(): Promise<NodeJS.Signals> {
 }
 
 /** Takes no new connections, finishes the requests under way, then the writes; what is late gets its 503. */
-async function drain(server: Server, store: Store, left: () => number): Promise<void> {
-  store.drain()
+async function finish(server: Server, store: Store, left: () => number): Promise<void> {
+  store.announceStop()
   const closed = new Promise((resolve) => server.close(resolve))
   const idle = setInterval(() => server.closeIdleConnections(), 20) // as they become so
   await Promise.race([closed, sleep(left() * 0.8)])

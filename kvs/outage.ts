@@ -3,8 +3,8 @@ import type { Logger } from './condition.ts'
 import { batchLimits } from './entry.ts'
 import { KvsError } from './errors.ts'
 import type { Follower } from './follower.ts'
-import { Diverged, type LogSession } from './log/log.ts'
-import type { Seen } from './spool/file.ts'
+import { Diverged, type LogSession, Undecided } from './log/log.ts'
+import type { LogPosition } from './spool/file.ts'
 import type { Spool } from './spool/spool.ts'
 
 export interface OutageOptions {
@@ -23,90 +23,109 @@ export interface OutageOptions {
  * and however often it is sent, and whatever is killed in between.
  */
 export interface Outage {
+  /** Why the spool has refused the last write it was to take; null where it took it. */
+  readonly obstacle: string | null
+  /** Gives that many writes their numbers, which are after all others. Returns the last one. */
+  number(writes: number): bigint
   /** Awaits something slow; what is written meanwhile is spooled. */
   spoolDuring<T>(slow: Promise<T>): Promise<T>
+  /** Spools what waits in the queue, one batch of it. */
+  spoolBatch(): Promise<void>
   /** Spools all that waits in the queue. */
-  flush(): Promise<void>
-  /** The queue's batch was sent under the numbers from this one on, and its answer is lost. */
-  leaveInDoubt(first: bigint): void
-  /** The session is over. */
-  leave(session: LogSession): void
+  spoolRest(): Promise<void>
+  /** The queue's batch was sent under numbers that end in this one, and its answer is lost. */
+  leaveInDoubt(last: bigint): void
   /** Rejects with `Diverged` where what is in the spool was accepted for another log. */
   requireSameLog(session: LogSession): Promise<void>
-  /** Settles what was in doubt, now that the log, and the view with it, is known. */
+  /** Settles what was in doubt, now that the view has all that the session's log had of this node. */
   settle(session: LogSession): void
   /**
    * Has the spool reach the log, in order. What is written meanwhile is spooled as well, up to the last stretch, so that
-   * nothing passes what came before it. Rejections are those of `LogSession.appendSpooled`: nothing is dropped.
-   * @returns how many writes have left the spool
+   * nothing passes what came before it. Rejections are those of `LogSession.appendSpooled` and `Spool.oldest`: nothing is
+   * dropped.
+   * @returns how many writes have left the spool since it was last empty
    */
   drain(session: LogSession, onProgress: () => void): Promise<number>
-  /** Spools what waits in the queue if the spool has more than this many writes. */
-  keepUp(above: number): Promise<void>
 }
 
 export function makeOutage({ queue, follower, spool, spools, logger }: OutageOptions): Outage {
-  /** The number of the last write that this node may have sent or spooled. */
+  /** The number of the last write that this node has numbered. */
   let last = spool?.last ?? 0n
+  /** The number of the last write in the queue's batch. */
   let inDoubt: bigint | undefined
+  let obstacle: string | null = null
+  let tellsObstacle = true
   let tellsRemoval = true
+  let drained = 0
+  /** Of a batch, as much as the connection has lately carried within the time that an answer may take. */
+  let part = 1
 
-  const seen = (): Seen => ({ logId: follower.logId ?? '', ...follower.view.position })
+  const position = (): LogPosition => ({ logId: follower.logId ?? '', ...follower.view.position })
 
   function startAfter(number: bigint): void {
     if (number > last) last = number
   }
 
+  function number(writes: number): bigint {
+    last += BigInt(writes)
+    return last
+  }
+
   /** A batch in doubt keeps its numbers, and is taken past the spool's bound: refusing it would be no clear answer. */
-  async function spoolBatch(into: Spool): Promise<void> {
+  async function spoolBatch(): Promise<void> {
+    if (!spool || !spools || queue.length === 0) return
     const batch = queue.take()
-    const first = inDoubt ?? last + 1n
     const wasInDoubt = inDoubt !== undefined
+    const end = inDoubt ?? number(batch.length)
     inDoubt = undefined
-    last = first + BigInt(batch.length) - 1n
     try {
-      await into.add(first, batch, seen(), !wasInDoubt)
+      await spool.add(end - BigInt(batch.length) + 1n, batch, position(), !wasInDoubt)
+      obstacle = null
       queue.spooled()
     } catch (error) {
       if (!(error instanceof KvsError)) throw error
+      obstacle = error.message
+      if (tellsObstacle) logger.warn(`writes are refused: ${error.message}`)
+      tellsObstacle = false
       queue.failed(wasInDoubt ? new KvsError('undecided') : error)
     }
   }
 
   async function spoolUntil(isOver: () => boolean): Promise<void> {
-    while (spools && spool && !isOver()) {
-      if (queue.length > 0) await spoolBatch(spool)
-      else await queue.filled()
-    }
+    while (spools && spool && !isOver()) await (queue.length > 0 ? spoolBatch() : queue.filled())
   }
 
-  async function keepUp(above: number): Promise<void> {
-    if (spools && spool && spool.writes > above && queue.length > 0) await spoolBatch(spool)
-  }
-
-  async function drainBatch(from: Spool, session: LogSession): Promise<number> {
-    const oldest = await from.oldest()
+  async function drainBatch(from: Spool, session: LogSession): Promise<void> {
+    const oldest = await from.oldest(part)
     const landed = oldest.filter(({ number }) => number <= session.committed.number)
     const taken = landed.length > 0 ? landed : oldest
     if (landed.length === 0) {
-      const end = await session.appendSpooled(oldest, follower.view.position.sequence)
+      const end = await session.appendSpooled(oldest, follower.view.position.sequence).catch((error) => {
+        if (error instanceof Undecided) part = Math.max(part / 2, 1 / batchLimits.writes)
+        throw error
+      })
+      part = Math.min(1, part * 2)
       await follower.readThrough(session, end.sequence)
     }
-    await from.remove(taken, seen()).then(
+    drained += taken.length
+    await from.remove(taken, position()).then(
       () => {
         tellsRemoval = true
       },
       (error) => {
-        if (tellsRemoval)
-          logger.warn(`the spool can’t be told what has reached the log (${error.message}); the log knows`)
+        if (tellsRemoval) logger.warn(`the spool can’t be told what is in the log (${error.message}); the log knows`)
         tellsRemoval = false
       },
     )
-    return taken.length
   }
 
   return {
-    keepUp,
+    get obstacle() {
+      return obstacle
+    },
+    number,
+    spoolBatch,
+    spoolRest: () => spoolUntil(() => queue.length === 0),
 
     async spoolDuring(slow) {
       let isOver = false
@@ -119,21 +138,17 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
       return over
     },
 
-    flush: () => spoolUntil(() => queue.length === 0),
-
-    leaveInDoubt(first) {
-      inDoubt = first
+    leaveInDoubt(last) {
+      inDoubt = last
     },
-
-    leave: ({ committed }) => startAfter(committed.number),
 
     async requireSameLog(session) {
       const { head } = session
-      const known = spool?.seen
+      const known = spool?.position
       if (!spool || !known || spool.writes === 0) return
       if (known.logId !== head.logId) {
         throw new Diverged(
-          `the spool holds ${spool.writes} writes for the log ${known.logId}, and this is the log ${head.logId}: ` +
+          `the spool holds writes (${spool.writes}) for the log ${known.logId}, and this is the log ${head.logId}: ` +
             'connect this node to the log they are for, or give it another KVS_DATA_DIR',
         )
       }
@@ -141,24 +156,30 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
       logger.warn('the log went back since writes were spooled; they go to the log as it is now')
     },
 
-    settle(session) {
+    settle({ committed }) {
       if (inDoubt !== undefined) {
-        if (session.committed.number >= inDoubt) queue.committed(session.committed.end.sequence)
+        if (committed.number >= inDoubt) queue.committed(committed.end.sequence)
         else queue.putBack()
       }
       inDoubt = undefined
-      startAfter(session.committed.number)
+      spool?.hide(committed.number)
+      startAfter(committed.number)
     },
 
     async drain(session, onProgress) {
-      if (!spool || spool.writes === 0) return 0
-      let drained = 0
-      while (spool.writes > 0) {
+      if (!spool) return 0
+      // Two batches out for one in, so that it comes to an end beside clients that write as fast as they can.
+      for (let batches = 1; spool.writes > 0; batches++) {
         onProgress()
-        drained += await drainBatch(spool, session)
-        await keepUp(batchLimits.writes)
+        await drainBatch(spool, session)
+        const isLong = spool.writes > batchLimits.writes || spool.bytes > batchLimits.bytes
+        if (isLong && batches % 2 === 0) await spoolBatch()
       }
-      return drained
+      const all = drained
+      drained = 0
+      obstacle = null
+      tellsObstacle = true
+      return all
     },
   }
 }

@@ -28,7 +28,7 @@ export interface Status {
 export interface SpoolStatus {
   /** Whether writes are spooled while the log is down; else they are refused. */
   readonly on: boolean
-  /** Why it is off; null where it is on. */
+  /** Why it is off, or refuses writes though it is on; null where it takes them. */
   readonly reason: string | null
   /** What waits in it for the log, and what that weighs in bytes. */
   readonly writes: number

@@ -1,14 +1,15 @@
-import { once } from 'node:events'
 import { makeAppendQueue, type QueueLimits, type Stored } from './append-queue.ts'
-import { makeBackoff } from './backoff.ts'
 import { type Logger, makeCondition, seconds } from './condition.ts'
+import { makeConnector } from './connect.ts'
 import type { Write } from './entry.ts'
 import { KvsError } from './errors.ts'
 import { makeFollower } from './follower.ts'
-import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable } from './log/log.ts'
+import { Diverged, type Log, type LogSession, NotAppended, Unavailable, Undecided } from './log/log.ts'
 import { makeOutage } from './outage.ts'
 import type { Spool } from './spool/spool.ts'
+import { SpoolFileError } from './spool/threaded-file.ts'
 import type { SpoolStatus, Status } from './status.ts'
+import { unlessAborted } from './unless-aborted.ts'
 import { type Found, OutOfOrder } from './view.ts'
 
 export interface StoreOptions {
@@ -37,8 +38,8 @@ export interface Store {
   /** Resolves once the write is visible to `get` and committed in the log or, while that is down, flushed to the spool. */
   write(write: Write): Promise<Stored>
   /** Says on `status` that the node is about to stop; requests under way are still served. */
-  drain(): void
-  /** Ends the life. Writes that still wait are spooled or rejected; a node that drained for long enough has none. */
+  announceStop(): void
+  /** Ends the life. Writes that still wait are spooled or rejected; a node that was given the time for it has none. */
   stop(): Promise<void>
   /** LOGID=SEQUENCE of the last entry applied. */
   position(): string
@@ -58,11 +59,9 @@ export function makeStore({
   const follower = makeFollower((entry) => spool?.supersede(entry))
   const outage = makeOutage({ queue, follower, spool, spools: spooling.on, logger })
   const condition = makeCondition(logger)
-  const backoff = makeBackoff()
   const stopping = new AbortController()
   const { signal } = stopping
-  const aborted = once(signal, 'abort').then(() => undefined)
-  const startedAt = performance.now()
+  const connector = makeConnector({ log, signal, firstTimeoutMs: connectTimeoutMs, onUnavailable: logIsDown })
 
   let life: Promise<void> | undefined
   let session: LogSession | undefined
@@ -70,50 +69,28 @@ export function makeStore({
   /** It can be reached, but has refused an append for a reason like a full disk: only another append can tell. */
   let takesNoWrites = false
   let isReplayed = false
+  let connectedTo: string | undefined
 
   async function live(): Promise<void> {
-    if (spool && spool.writes > 0) logger.info(`${spool.writes} writes in the spool wait for the log`)
+    if (spool && spool.writes > 0) logger.info(`writes in the spool that wait for the log: ${spool.writes}`)
     let closing: Promise<void> | undefined
     while (!signal.aborted) {
-      session = await (isReplayed ? outage.spoolDuring(connect(closing)) : connect(closing))
-      if (session === undefined) break
+      session = undefined
       try {
-        await follow(session)
+        const connecting = Promise.resolve(closing).then(connector.connect)
+        session = await (isReplayed ? outage.spoolDuring(connecting) : connecting)
+        if (session) await follow(session)
       } catch (error) {
         if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error)
-        if (error instanceof Refused) throw error
+        if (!isOutage(error)) throw error
         logIsDown(error)
       } finally {
-        outage.leave(session)
-        closing = session.close()
+        closing = session?.close()
       }
     }
     await closing
-    if (isReplayed) await outage.flush()
-    if (spool && spool.writes > 0) logger.info(`${spool.writes} writes stay in the spool until the next start`)
-  }
-
-  /** Retries until the log is there, with a line for each distinct reason; undefined where the node stops first. */
-  async function connect(before: Promise<void> | undefined): Promise<LogSession | undefined> {
-    await before
-    let told = ''
-    for (;;) {
-      await backoff.pause(signal)
-      if (signal.aborted) return undefined
-      try {
-        return await Promise.race([log.open(), aborted])
-      } catch (error) {
-        if (!(error instanceof Unavailable)) throw error
-        if (signal.aborted) return undefined
-        condition.become(isReplayed ? 'log down' : 'starting', error.message)
-        if (told !== error.message && !isReplayed) logger.warn(`waiting for the log: ${error.message}`)
-        told = error.message
-        const waited = performance.now() - startedAt
-        if (!isReplayed && connectTimeoutMs !== undefined && waited >= connectTimeoutMs) {
-          throw new Refused(`the log could not be reached within KVS_CONNECT_TIMEOUT: ${error.message}`)
-        }
-      }
-    }
+    if (isReplayed) await outage.spoolRest()
+    if (spool && spool.writes > 0) logger.info(`writes that stay in the spool until the next start: ${spool.writes}`)
   }
 
   /** Brings view and log to the same end, then appends what comes in until the session is lost or the node stops. */
@@ -123,15 +100,12 @@ export function makeStore({
       lost = error
       queue.wake()
     })
-    if (!isReplayed) logger.info(`connected to ${session.description}`)
     await follower.requireSamePast(session)
-    if (!isReplayed) await outage.requireSameLog(session)
-    await replay(session)
-    outage.settle(session)
+    await (isReplayed ? catchUp(session) : replay(session))
     const drained = await outage.drain(session, () => condition.drains(spool?.writes ?? 0))
     if (drained > 0) takesNoWrites = false
     if (!takesNoWrites) condition.logIsUp(session.description)
-    if (drained > 0) logger.info(`${drained} spooled writes are in the log`)
+    if (drained > 0) logger.info(`spooled writes that are in the log now: ${drained}`)
     let isSilent = false
     const heartbeat = setInterval(() => {
       isSilent = true
@@ -153,26 +127,35 @@ export function makeStore({
   }
 
   async function replay(session: LogSession): Promise<void> {
-    if (isReplayed) return follower.catchUp(session, () => outage.keepUp(0))
+    if (connectedTo !== session.description) logger.info(`connected to ${session.description}`)
+    connectedTo = session.description
+    await outage.requireSameLog(session)
     const since = performance.now()
     condition.become('replaying', 'replaying the log')
     await follower.catchUp(session)
     logger.info(`${follower.replayed} events replayed in ${seconds(since)}`)
+    outage.settle(session)
     isReplayed = true
+  }
+
+  async function catchUp(session: LogSession): Promise<void> {
+    condition.become('log down', 'the log is back; reading what others have written meanwhile')
+    await follower.catchUp(session, outage.spoolBatch)
+    outage.settle(session)
   }
 
   /** Acknowledges only what is committed, and only once the view shows it. */
   async function appendBatch(session: LogSession): Promise<void> {
     const batch = queue.take()
-    const first = session.committed.number + 1n
+    const last = outage.number(batch.length)
     try {
-      queue.committed(await follower.append(session, batch))
+      queue.committed(await follower.append(session, batch, last))
       if (condition.state !== 'serving') condition.logIsUp(session.description)
       takesNoWrites = false
-      backoff.reset()
+      connector.wasOfUse()
     } catch (error) {
       if (!(error instanceof NotAppended)) {
-        outage.leaveInDoubt(first)
+        outage.leaveInDoubt(last)
         throw error
       }
       if (error.logIsDown) {
@@ -185,12 +168,11 @@ export function makeStore({
     }
   }
 
-  function logIsDown(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+  function logIsDown({ message }: Error): void {
     if (signal.aborted) return
-    if (!isReplayed) condition.become('starting', message)
-    else
-      condition.logIsDown(message, spooling.on ? 'writes go to the spool' : 'writes wait, and are refused in the end')
+    const so = spooling.on ? 'writes go to the spool' : 'writes wait, and are refused in the end'
+    if (isReplayed) condition.logIsDown(message, so)
+    else condition.waits(message)
   }
 
   /** Keeps what the node holds, for reading and for the operator; nothing is written any more. */
@@ -198,7 +180,7 @@ export function makeStore({
     condition.become('log diverged', error.message)
     logger.error(`log diverged: ${error.message}`)
     queue.abandon(new KvsError('not_stored', `the log diverged; nothing was stored: ${error.message}`))
-    await aborted
+    await unlessAborted(new Promise<never>(() => undefined), signal)
   }
 
   return {
@@ -222,7 +204,7 @@ export function makeStore({
       throw new KvsError('not_ready', `the node is ${state}: ${reason}`)
     },
 
-    drain() {
+    announceStop() {
       ending ??= 'draining'
     },
 
@@ -244,7 +226,18 @@ export function makeStore({
       replayed: follower.replayed,
       total: follower.total,
       position: follower.logId === undefined ? null : `${follower.logId}=${follower.view.position.sequence}`,
-      spool: { ...spooling, writes: spool?.writes ?? 0, bytes: spool?.bytes ?? 0 },
+      spool: {
+        ...spooling,
+        reason: spooling.reason ?? outage.obstacle,
+        writes: spool?.writes ?? 0,
+        bytes: spool?.bytes ?? 0,
+      },
     }),
   }
+}
+
+/** What trying again can mend; all else is a defect, or what only an operator can mend. */
+function isOutage(error: unknown): error is Error {
+  const kinds = [Unavailable, Undecided, NotAppended, SpoolFileError]
+  return kinds.some((kind) => error instanceof kind)
 }

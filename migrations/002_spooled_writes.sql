@@ -11,9 +11,11 @@ COMMENT ON COLUMN transactions.writer IS 'writers.number of the node it came fro
 ALTER TABLE writers RENAME COLUMN batch TO last_write;
 ALTER TABLE writers ADD COLUMN number integer GENERATED ALWAYS AS IDENTITY;
 
--- Whether a key has an entry after one sequence, up to another. Volatile, so that it sees what was committed while the
+-- Whether a key has an entry of any effect after one sequence, up to another. Volatile, so that it sees what was committed while the
 -- statement that calls it waited for the head's lock; that statement's own snapshot is from before.
 CREATE FUNCTION is_overtaken(of_key text, after bigint, up_to bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-  RETURN EXISTS (SELECT FROM transactions WHERE sequence > after AND sequence <= up_to AND key = of_key);
+  RETURN EXISTS (
+    SELECT FROM transactions WHERE sequence > after AND sequence <= up_to AND key = of_key AND NOT superseded
+  );
 END $$;

@@ -147,3 +147,13 @@ test('with a grace, what is under way is waited for that much longer', async () 
   vi.advanceTimersByTime(1)
   expect([await first, await waiting]).toEqual(['undecided', 'not_stored'])
 })
+
+test('a write that waits is answered in time, though the timer is set for one under way that may take longer', async () => {
+  const queue = makeAppendQueue({ ...roomy, graceMs: 2_000 })
+  void code(queue.add(put('a')))
+  queue.take()
+  vi.advanceTimersByTime(1_200)
+  const waiting = code(queue.add(put('b')))
+  vi.advanceTimersByTime(1_000)
+  expect(await waiting).toBe('not_stored')
+})

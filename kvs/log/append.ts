@@ -64,11 +64,11 @@ export interface Writer {
   /** The writer's last writes in the log. */
   readonly committed: Committed
   /** What its entries in the log have as `writer`. */
-  readonly number: number
+  readonly writerNumber: number
   /** Takes the writer over for this connection, and so learns what became of a batch that an earlier one had sent. */
   register(connection: Connection): Promise<void>
   /** As `LogSession.append`. */
-  append(connection: Connection, writes: readonly Write[]): Promise<Position>
+  append(connection: Connection, writes: readonly Write[], last?: bigint): Promise<Position>
   /** As `LogSession.appendSpooled`. */
   appendSpooled(connection: Connection, writes: readonly SpooledWrite[], seen: bigint): Promise<Position>
 }
@@ -76,7 +76,7 @@ export interface Writer {
 /** @param timeoutMs how long the answer to an append may take before its connection counts as lost */
 export function makeWriter(id: string, timeoutMs: number): Writer {
   let session = ''
-  let number = 0
+  let writerNumber = 0
   let committed: Committed | undefined
   /** The last write that was ever sent. */
   let sent = 0n
@@ -95,7 +95,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     if (committed !== undefined && last > sent) throw new Diverged(copied)
     committed = { number: last, end: { sequence: BigInt(row[1]), digest: row[2] } }
     sent = last
-    number = row[3]
+    writerNumber = row[3]
   }
 
   async function send(
@@ -131,12 +131,12 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     get committed() {
       return required()
     },
-    get number() {
-      return number
+    get writerNumber() {
+      return writerNumber
     },
     register: takeOver,
-    append(connection, writes) {
-      return send(connection, append, required().number + BigInt(writes.length), writes)
+    append(connection, writes, last = required().number + BigInt(writes.length)) {
+      return send(connection, append, last, writes)
     },
     appendSpooled(connection, spooled, seen) {
       const last = spooled.at(-1)?.number ?? 0n

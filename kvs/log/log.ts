@@ -4,7 +4,8 @@ import type { Entry, Position, SpooledWrite, Write } from '../entry.ts'
 export interface Log {
   /**
    * Connects, migrates and registers this process as the writer's only appender. Not retried: a rejection is an
-   * `Unavailable` (try again) or a `Refused` (waiting won't help).
+   * `Unavailable` (try again), a `Refused` (waiting won't help) or, where an earlier session has been told that writes
+   * are committed which the log does not have, a `Diverged`.
    */
   open(): Promise<LogSession>
 }
@@ -28,12 +29,12 @@ export interface LogSession {
   /** The entries after a sequence, in order, as a page bounded in count and bytes; empty at the end of the log. */
   read(after: bigint): Promise<Entry[]>
   /**
-   * Commits the writes as one batch, under the numbers that follow `committed.number`; on return they are durable, all
-   * or none, in this order, at consecutive sequences up to the one returned. Rejects with `NotAppended` where they are
+   * Commits the writes as one batch, under numbers that end in `last`, or else follow `committed.number`; on return they
+   * are durable, all or none, in this order, at consecutive sequences up to the one returned. Rejects with `NotAppended` where they are
    * known not to be in the log, and with `Undecided` where that is not known: then the session is over, and the next
    * one's `committed` tells. One append at a time.
    */
-  append(writes: readonly Write[]): Promise<Position>
+  append(writes: readonly Write[], last?: bigint): Promise<Position>
   /**
    * The same for writes that have their numbers already, all after `committed.number`. One whose key has an entry after
    * `seen`, up to which the caller has told what is superseded, is marked as superseded as well.

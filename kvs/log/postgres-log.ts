@@ -70,8 +70,8 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
         return writer.committed
       },
       holds: (position) => explained(holds(connection, position)),
-      read: (after) => explained(readAfter(connection, after, writer.number)),
-      append: (writes) => explained(writer.append(connection, writes)),
+      read: (after) => explained(readAfter(connection, after, writer.writerNumber)),
+      append: (writes, last) => explained(writer.append(connection, writes, last)),
       appendSpooled: (writes, seen) => explained(writer.appendSpooled(connection, writes, seen)),
       async ping() {
         await explained(connection.query({ text: 'SELECT' }, timeoutMs / 2))

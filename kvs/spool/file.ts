@@ -1,31 +1,38 @@
-import { DatabaseSync } from 'node:sqlite'
-import { batchLimits, type SpooledWrite, type Write, weight } from '../entry.ts'
+import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { type Position, type SpooledWrite, type Write, weight } from '../entry.ts'
 
 /** How far the node had applied which log. */
-export interface Seen {
+export interface LogPosition extends Position {
   readonly logId: string
-  readonly sequence: bigint
-  readonly digest: Buffer
 }
 
 /** Everything at once, or nothing. */
 export interface Change {
   /** Writes up to this number are in the log, and leave the file. */
   readonly removed: bigint
-  /** Writes after this number that an earlier change has left, though it failed, leave the file too. */
+  /** What is in the file above this number was left by a change that failed, and leaves it too. */
   readonly last: bigint
   readonly added: readonly Pick<SpooledWrite, 'number' | 'write'>[]
   /** Writes of the key up to the number are superseded. */
   readonly superseded: readonly (readonly [key: string, through: bigint])[]
-  readonly seen: Seen
+  readonly position: LogPosition
+}
+
+/** Which writes, in their order: those after one number, up to another, as many as fit. */
+export interface Range {
+  readonly after: bigint
+  readonly through: bigint
+  readonly writes: number
+  /** At least one write is read, whatever it weighs. */
+  readonly bytes: number
 }
 
 /** The spool on disk: an SQLite database. Every call blocks; errors are SQLite's, with its `errcode`. */
 export interface SpoolFile {
   /** As of the last change; undefined where there never was one. */
-  seen(): Seen | undefined
-  /** The writes after a number, in order, as many as make a batch. */
-  page(after: bigint): SpooledWrite[]
+  position(): LogPosition | undefined
+  read(range: Range): SpooledWrite[]
   /** On disk, flushed, on return. */
   change(change: Change): void
   /** Gives the disk back what an emptied spool has used. */
@@ -33,11 +40,11 @@ export interface SpoolFile {
   close(): void
 }
 
-// `seen` has one row. `superseded` is by key, since a write of another node overtakes all that wait for that key.
+// `position` has one row. `superseded` is by key, since a write of another node overtakes all that wait for that key.
 const schema = `
   CREATE TABLE IF NOT EXISTS spooled (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, content_type TEXT);
   CREATE TABLE IF NOT EXISTS superseded (key TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS seen (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL)`
+  CREATE TABLE IF NOT EXISTS position (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL)`
 
 /**
  * In this journal mode a commit is one write and one flush. `fullfsync` is for macOS, where a flush else stops at the
@@ -47,57 +54,67 @@ const pragmas = `
   PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
   PRAGMA checkpoint_fullfsync = ON; PRAGMA wal_autocheckpoint = 1000`
 
+/** Nobody else may have the file open. */
 export function openSpoolFile(path: string): SpoolFile {
+  flushAgain(`${path}-wal`)
   const database = new DatabaseSync(path)
-  database.exec(pragmas)
-  database.exec(schema)
-  const prepare = (sql: string) => {
+  try {
+    database.exec(pragmas)
+    database.exec(schema)
+    return fileOf(database)
+  } catch (error) {
+    database.close() // else its lock stays
+    throw error
+  }
+}
+
+function fileOf(database: DatabaseSync): SpoolFile {
+  const prepare = (sql: string): StatementSync => {
     const statement = database.prepare(sql)
     statement.setReadBigInts(true)
     return statement
   }
   const select = prepare(`
-    SELECT number, kind, key, value, content_type, number <= coalesce(through, 0) AS superseded
-    FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? ORDER BY number LIMIT ${batchLimits.writes}`)
-  const selectSeen = prepare('SELECT log_id, sequence, digest FROM seen')
+    SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
+    FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`)
+  const selectPosition = prepare('SELECT log_id, sequence, digest FROM position')
   const insert = prepare('INSERT INTO spooled (number, kind, key, value, content_type) VALUES (?, ?, ?, ?, ?)')
   const remove = prepare('DELETE FROM spooled WHERE number <= ? OR number > ?')
   const removeSuperseded = prepare('DELETE FROM superseded WHERE through <= ?')
   const supersede = prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)')
-  const see = prepare('INSERT OR REPLACE INTO seen (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)')
+  const setPosition = prepare(
+    'INSERT OR REPLACE INTO position (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)',
+  )
 
-  function apply({ removed, last, added, superseded, seen }: Change): void {
+  function apply({ removed, last, added, superseded, position }: Change): void {
     remove.run(removed, last)
-    removeSuperseded.run(removed)
+    if (added.length === 0) removeSuperseded.run(removed)
     for (const { number, write } of added) {
       if (write.kind === 'delete') insert.run(number, write.kind, write.key, null, null)
       else insert.run(number, write.kind, write.key, write.value, write.contentType ?? null)
     }
     for (const [key, through] of superseded) supersede.run(key, through)
-    see.run(seen.logId, seen.sequence, seen.digest)
+    setPosition.run(position.logId, position.sequence, position.digest)
   }
 
   return {
-    seen() {
-      const row = selectSeen.get()
+    position() {
+      const row = selectPosition.get()
       if (row === undefined) return undefined
-      return {
-        logId: String(row.log_id),
-        sequence: row.sequence as bigint,
-        digest: Buffer.from(row.digest as Uint8Array),
-      }
+      const digest = Buffer.from(row.digest as Uint8Array)
+      return { logId: String(row.log_id), sequence: row.sequence as bigint, digest }
     },
 
-    page(after) {
-      const page: SpooledWrite[] = []
-      let bytes = 0
-      for (const row of select.iterate(after)) {
+    read({ after, through, writes, bytes }) {
+      const found: SpooledWrite[] = []
+      let size = 0
+      for (const row of select.iterate(after, through, writes)) {
         const spooled = toSpooled(row)
-        bytes += weight(spooled.write)
-        if (page.length > 0 && bytes > batchLimits.bytes) break
-        page.push(spooled)
+        size += weight(spooled.write)
+        if (found.length > 0 && size > bytes) break
+        found.push(spooled)
       }
-      return page
+      return found
     },
 
     change(change) {
@@ -121,6 +138,38 @@ export function openSpoolFile(path: string): SpoolFile {
   }
 }
 
+/**
+ * After a flush that failed the kernel holds as clean what never reached the disk, and the next flush would succeed without
+ * it. What SQLite is about to recover is therefore written again, byte for byte, and flushed, before anything is built on
+ * it. A checkpoint would do so too, but not on a full disk. https://wiki.postgresql.org/wiki/Fsync_Errors
+ */
+function flushAgain(path: string): void {
+  const file = openIfThere(path)
+  if (file === undefined) return
+  try {
+    const piece = Buffer.allocUnsafe(1024 * 1024)
+    let at = 0
+    for (;;) {
+      const length = readSync(file, piece, 0, piece.length, at)
+      if (length === 0) break
+      for (let done = 0; done < length; ) done += writeSync(file, piece, done, length - done, at + done)
+      at += length
+    }
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r+')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
 function toSpooled(row: Record<string, unknown>): SpooledWrite {
   return { number: row.number as bigint, superseded: row.superseded === 1n, write: toWrite(row) }
 }
@@ -128,7 +177,7 @@ function toSpooled(row: Record<string, unknown>): SpooledWrite {
 function toWrite({ kind, key, value, content_type: type }: Record<string, unknown>): Write {
   if (typeof key !== 'string') throw new Error('a spooled write has no key')
   if (kind === 'delete') return { kind, key }
-  if (kind !== 'put' || !(value instanceof Uint8Array)) throw new Error(`a spooled write is neither put nor delete`)
+  if (kind !== 'put' || !(value instanceof Uint8Array)) throw new Error('a spooled write is neither put nor delete')
   const contentType = typeof type === 'string' ? type : undefined
   return { kind, key, value: Buffer.from(value.buffer, value.byteOffset, value.length), contentType }
 }

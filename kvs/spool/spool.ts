@@ -1,6 +1,6 @@
-import { type Entry, type SpooledWrite, type Write, weight } from '../entry.ts'
+import { batchLimits, type Entry, type SpooledWrite, type Write, weight } from '../entry.ts'
 import { KvsError } from '../errors.ts'
-import type { Seen } from './file.ts'
+import type { LogPosition } from './file.ts'
 import { makeThreadedFile, SpoolFileError } from './threaded-file.ts'
 
 /**
@@ -11,11 +11,11 @@ export interface Spool {
   readonly writes: number
   /** Their weight together. */
   readonly bytes: number
-  /** The number of the last write in it, 0n where there is none. */
+  /** The number of the last write that was ever in it since it was opened, 0n where there was none. */
   readonly last: bigint
   /** How far the node had applied which log when the spool last changed. */
-  readonly seen: Seen | undefined
-  /** The newest write of the key in here, unless it is superseded. */
+  readonly position: LogPosition | undefined
+  /** The newest write of the key in here, unless it is superseded or in the log. */
   get(key: string): Write | undefined
   /**
    * On return the writes are on disk, flushed, and seen by `get`; their numbers begin with `first`, which is after
@@ -23,17 +23,27 @@ export interface Spool {
    * open whether a restart will find them; none is in the spool then.
    * @param isBound false for writes that must not be refused for the bound's sake
    */
-  add(first: bigint, writes: readonly Write[], seen: Seen, isBound?: boolean): Promise<void>
-  /** The oldest writes, as many as make a batch; empty where there is none. */
-  oldest(): Promise<readonly SpooledWrite[]>
+  add(first: bigint, writes: readonly Write[], position: LogPosition, isBound?: boolean): Promise<void>
+  /**
+   * The oldest writes, as many as make a batch, or that part of it, and at least one; empty where there is none. Rejects
+   * with a `SpoolFileError`.
+   */
+  oldest(part?: number): Promise<readonly SpooledWrite[]>
+  /** The log has the writes up to this number, and so has the view: from now on that answers for them. */
+  hide(through: bigint): void
   /**
    * Takes the oldest writes out, since the log has them. A rejection says that the disk could not be told; they are out
    * all the same, and the disk is told with the next change.
    */
-  remove(oldest: readonly SpooledWrite[], seen: Seen): Promise<void>
+  remove(oldest: readonly SpooledWrite[], position: LogPosition): Promise<void>
   /** Another node's entry is in the log: what waits here for its key had not seen it, and is superseded. */
   supersede(entry: Entry): void
   close(): Promise<void>
+}
+
+/** There is no spool yet, and no space to make one. */
+export class NoSpace extends Error {
+  override readonly name = 'NoSpace'
 }
 
 /** Past this an emptied file gives its space back. */
@@ -42,7 +52,7 @@ const shrinkAboveBytes = 16 * 1024 * 1024
 /**
  * Opens the spool, or makes it where there is none, and reads what is in it.
  * @param maxBytes what all writes in it may weigh
- * @throws Error with a sentence that names the file
+ * @throws NoSpace, or an Error with a sentence that names the file
  */
 export async function openSpool(path: string, maxBytes: number): Promise<Spool> {
   const file = makeThreadedFile(path)
@@ -54,36 +64,37 @@ export async function openSpool(path: string, maxBytes: number): Promise<Spool> 
   let mostBytes = 0
   let last = 0n
   let removed = 0n
-  let seen: Seen | undefined
+  let position: LogPosition | undefined
 
   function hold(spooled: SpooledWrite): void {
     writes++
     bytes += weight(spooled.write)
+    mostBytes = Math.max(mostBytes, bytes)
     last = spooled.number
     if (!spooled.superseded) newest.set(spooled.write.key, spooled)
   }
 
   async function load(): Promise<void> {
-    seen = await file.seen()
+    position = await file.position()
     for (;;) {
-      const page = await file.page(last)
+      const page = await file.read({ after: last, through: endOfNumbers, ...batchLimits })
       if (page.length === 0) return
       page.forEach(hold)
     }
   }
 
-  async function change(added: readonly SpooledWrite[], newSeen: Seen): Promise<void> {
+  async function change(added: readonly SpooledWrite[], at: LogPosition): Promise<void> {
     const told = [...superseded]
-    await file.change({ removed, last, added, superseded: told, seen: newSeen })
-    seen = newSeen
+    await file.change({ removed, last, added, superseded: told, position: at })
+    position = at
     for (const [key, through] of told) if (superseded.get(key) === through) superseded.delete(key)
   }
 
   await load().catch(async (error) => {
     await file.close().catch(() => undefined)
+    if (error.isFull) throw new NoSpace(`there is no space for the spool ${path}`)
     throw new Error(`the spool ${path} can’t be read (${error.message}); it may hold writes that are nowhere else`)
   })
-  mostBytes = bytes
 
   return {
     get writes() {
@@ -95,52 +106,58 @@ export async function openSpool(path: string, maxBytes: number): Promise<Spool> 
     get last() {
       return last
     },
-    get seen() {
-      return seen
+    get position() {
+      return position
     },
     get: (key) => (newest.size === 0 ? undefined : newest.get(key)?.write),
 
-    async add(first, added, newSeen, isBound = true) {
+    async add(first, added, at, isBound = true) {
       const more = added.reduce((sum, write) => sum + weight(write), 0)
       if (isBound && bytes + more > maxBytes) throw new KvsError('spool_full')
       const spooled = added.map((write, index) => ({ number: first + BigInt(index), superseded: false, write }))
-      await change(spooled, newSeen).catch((error) => {
-        if (error instanceof SpoolFileError && error.isFull) {
-          throw new KvsError('spool_full', 'the disk under the spool is full; nothing was stored')
-        }
+      await change(spooled, at).catch((error) => {
+        if (!(error instanceof SpoolFileError)) throw error
+        if (error.isFull) throw new KvsError('spool_full', 'the disk under the spool is full; nothing was stored')
         throw new KvsError(
           'undecided',
           `the spool can’t be written (${error.message}); the write may or may not be in it`,
         )
       })
       spooled.forEach(hold)
-      mostBytes = Math.max(mostBytes, bytes)
     },
 
-    async oldest() {
+    async oldest(part = 1) {
       if (writes === 0) return []
-      const page = await file.page(removed)
+      const limits = { writes: Math.ceil(batchLimits.writes * part), bytes: batchLimits.bytes * part }
+      const page = await file.read({ after: removed, through: last, ...limits })
       return page.map((spooled) => {
         const isSuperseded = spooled.superseded || spooled.number <= (superseded.get(spooled.write.key) ?? 0n)
         return { ...spooled, superseded: isSuperseded }
       })
     },
 
-    async remove(oldest, newSeen) {
+    hide(through) {
+      for (const [key, { number }] of newest) if (number <= through) newest.delete(key)
+    },
+
+    async remove(oldest, at) {
       for (const { number, write } of oldest) {
         writes--
         bytes -= weight(write)
         removed = number
         if (newest.get(write.key)?.number === number) newest.delete(write.key)
       }
-      await change([], newSeen)
+      await change([], at)
       if (writes > 0 || mostBytes < shrinkAboveBytes) return
-      mostBytes = 0
-      await file.shrink()
+      // It is tried again when the spool is empty the next time.
+      await file
+        .shrink()
+        .then(() => (mostBytes = 0))
+        .catch(() => undefined)
     },
 
     supersede({ sequence, write: { key } }) {
-      if (!newest.has(key) || sequence <= (seen?.sequence ?? 0n)) return
+      if (!newest.has(key) || sequence <= (position?.sequence ?? 0n)) return
       newest.delete(key)
       superseded.set(key, last)
     },
@@ -148,3 +165,6 @@ export async function openSpool(path: string, maxBytes: number): Promise<Spool> 
     close: () => file.close(),
   }
 }
+
+/** Of an SQLite integer. */
+const endOfNumbers = 2n ** 63n - 1n

@@ -1,12 +1,15 @@
 import { Worker } from 'node:worker_threads'
 import type { SpooledWrite } from '../entry.ts'
 import { type Answer, type Call, sqliteFull } from './calls.ts'
-import type { Change, Seen } from './file.ts'
+import type { Change, LogPosition, Range } from './file.ts'
 
-/** A `SpoolFile` in a thread of its own, so that a slow disk does not hold up reads. Calls are done in their order. */
+/**
+ * A `SpoolFile` in a thread of its own, so that a slow disk does not hold up reads. Calls are done in their order; they
+ * reject with a `SpoolFileError`.
+ */
 export interface ThreadedFile {
-  seen(): Promise<Seen | undefined>
-  page(after: bigint): Promise<SpooledWrite[]>
+  position(): Promise<LogPosition | undefined>
+  read(range: Range): Promise<SpooledWrite[]>
   change(change: Change): Promise<void>
   shrink(): Promise<void>
   close(): Promise<void>
@@ -16,7 +19,7 @@ export class SpoolFileError extends Error {
   override readonly name = 'SpoolFileError'
   /** No space is left, and the change is known not to be in the file. */
   readonly isFull: boolean
-  constructor(message: string, code: number | undefined) {
+  constructor(message: string, code?: number) {
     super(message)
     this.isFull = code === sqliteFull
   }
@@ -24,34 +27,38 @@ export class SpoolFileError extends Error {
 
 interface Pending {
   resolve(value: unknown): void
-  reject(error: Error): void
+  reject(error: SpoolFileError): void
 }
 
-/** The file is opened by the first call. */
+/** The file is opened by the first call. A thread that ends unasked is started anew by the next one. */
 export function makeThreadedFile(path: string): ThreadedFile {
-  const thread = new Worker(new URL('thread.ts', import.meta.url), { workerData: { path } })
   const pending = new Map<number, Pending>()
+  let thread: Worker | undefined
   let calls = 0
-  let ended: Error | undefined
 
-  thread.on('message', (answer: Answer) => {
-    const call = pending.get(answer.id)
-    pending.delete(answer.id)
-    if ('message' in answer) call?.reject(new SpoolFileError(answer.message, answer.code))
-    else call?.resolve(answer.value)
-  })
-  thread.on('error', (error: Error) => end(new Error(`the spool’s thread failed: ${error.message}`)))
-  thread.on('exit', () => end(new Error('the spool’s thread has ended')))
-
-  function end(error: Error): void {
-    ended ??= error
-    for (const { reject } of pending.values()) reject(ended)
-    pending.clear()
+  function start(): Worker {
+    const started = new Worker(new URL('thread.ts', import.meta.url), { workerData: { path } })
+    started.on('message', (answer: Answer) => {
+      const call = pending.get(answer.id)
+      pending.delete(answer.id)
+      if ('message' in answer) call?.reject(new SpoolFileError(answer.message, answer.code))
+      else call?.resolve(answer.value)
+    })
+    let reason = 'its thread has ended'
+    started.on('error', (error: Error) => {
+      reason = `its thread failed: ${error.message}`
+    })
+    started.on('exit', () => {
+      thread = undefined
+      for (const { reject } of pending.values()) reject(new SpoolFileError(reason))
+      pending.clear()
+    })
+    return started
   }
 
   function call<T>(operation: Call['operation'], ...values: unknown[]): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (ended) return reject(ended)
+      thread ??= start()
       const id = calls++
       pending.set(id, { resolve: resolve as (value: unknown) => void, reject })
       thread.postMessage({ id, operation, arguments: values } satisfies Call)
@@ -59,13 +66,13 @@ export function makeThreadedFile(path: string): ThreadedFile {
   }
 
   return {
-    async seen() {
-      const seen = await call<Seen | undefined>('seen')
-      return seen && { ...seen, digest: asBuffer(seen.digest) }
+    async position() {
+      const position = await call<LogPosition | undefined>('position')
+      return position && { ...position, digest: asBuffer(position.digest) }
     },
-    async page(after) {
-      const page = await call<SpooledWrite[]>('page', after)
-      return page.map((spooled) => {
+    async read(range) {
+      const read = await call<SpooledWrite[]>('read', range)
+      return read.map((spooled) => {
         const { write } = spooled
         return write.kind === 'delete' ? spooled : { ...spooled, write: { ...write, value: asBuffer(write.value) } }
       })
@@ -73,7 +80,7 @@ export function makeThreadedFile(path: string): ThreadedFile {
     change: (change) => call('change', change),
     shrink: () => call('shrink'),
     async close() {
-      await call('close').finally(() => thread.terminate())
+      await call('close').finally(() => thread?.terminate())
     },
   }
 }

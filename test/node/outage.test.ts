@@ -68,7 +68,7 @@ test('while the log is down writes are spooled, seen at once, and in the log in 
   ])
   expect(count(node.output(), /the log is down/)).toBe(1)
   expect(count(node.output(), /the log is back after/)).toBe(1)
-  expect(count(node.output(), /2 spooled writes are in the log/)).toBe(1)
+  expect(count(node.output(), /spooled writes that are in the log now: 2/)).toBe(1)
 })
 
 test('a node killed while the log is down finds its spool, replays the log first, and then drains', async () => {
@@ -106,11 +106,11 @@ test('SIGTERM with the log down keeps what was accepted for the next start', asy
   await put(first, 'a', '1')
   first.kill('SIGTERM')
   expect(await first.ended).toBe(0)
-  expect(first.output()).toMatch(/1 writes stay in the spool until the next start/)
+  expect(first.output()).toMatch(/writes that stay in the spool until the next start: 1/)
   await postgres.start()
   const second = await startReadyNode(directory, postgres.environment)
   await reaches(second, 'serving')
-  expect(second.output()).toMatch(/1 writes in the spool wait for the log/)
+  expect(second.output()).toMatch(/writes in the spool that wait for the log: 1/)
   expect(await text(second, 'a')).toBe('1')
 })
 
@@ -234,7 +234,9 @@ test('a spool is never drained into a log that it is not for', async () => {
   await first.ended
   const astray = await startNode(directory, another.environment)
   await reaches(astray, 'log diverged')
-  expect((await status(astray)).reason).toMatch(/the spool holds 1 writes for the log [0-9a-f]{8}, and this is the log/)
+  expect((await status(astray)).reason).toMatch(
+    /the spool holds writes \(1\) for the log [0-9a-f]{8}, and this is the log/,
+  )
   expect(await another.log()).toEqual([])
   astray.kill('SIGTERM')
   await astray.ended
@@ -337,4 +339,89 @@ test('a write spooled behind a partition never overwrites what another node has 
     ['both', 'newer', false],
     ['x', 'x', false],
   ])
+})
+
+test('a spooled write is not overtaken by one that was overtaken itself', async () => {
+  const postgres = await startPostgres()
+  const [toA, toB] = [await startProxy(postgres.socket), await startProxy(postgres.socket)]
+  const startNodeAt = (port: number) =>
+    startReadyNode(makeDirectory(), { ...postgres.through(port), POSTGRES_TIMEOUT: '500ms' })
+  const [a, b] = [await startNodeAt(toA.port), await startNodeAt(toB.port)]
+  toB.cut()
+  await reaches(b, 'log down')
+  expect((await put(b, 'k', 'b')).status).toBe(202)
+  expect((await put(a, 'k', 'seen by a')).status).toBe(201)
+  toA.cut()
+  await reaches(a, 'log down')
+  expect((await put(a, 'k', 'a')).status).toBe(202)
+  toB.heal()
+  await reaches(b, 'serving')
+  toA.heal()
+  await reaches(a, 'serving')
+  expect(await text(a, 'k')).toBe('a')
+  expect((await postgres.log()).map((row) => [row.value, row.superseded])).toEqual([
+    ['seen by a', false],
+    ['b', true],
+    ['a', false],
+  ])
+})
+
+test('a drain comes to an end beside clients that write as fast as they can', async () => {
+  const postgres = await startPostgres()
+  const node = await startReadyNode(makeDirectory(), postgres.environment)
+  await postgres.stop()
+  await reaches(node, 'log down')
+  const large = 'x'.repeat(64 * 1024)
+  let stops = false
+  const writing = Array.from({ length: 100 }, async (_, client) => {
+    while (!stops) expect((await put(node, `k${client}`, large)).ok).toBe(true)
+  })
+  await until('there is much in the spool', async () => (await status(node)).spool.writes > 500)
+  await postgres.start()
+  await reaches(node, 'serving')
+  stops = true
+  await Promise.all(writing)
+})
+
+test('small writes are taken while a few hundred large ones are drained', async () => {
+  const postgres = await startPostgres()
+  const node = await startReadyNode(makeDirectory(), { ...postgres.environment, KVS_APPEND_TIMEOUT: '2s' })
+  await postgres.stop()
+  await reaches(node, 'log down')
+  const large = 'x'.repeat(1024 * 1024)
+  for (let n = 0; n < 200; n++) expect((await put(node, `k${n}`, large)).status).toBe(202)
+  await postgres.start()
+  while ((await status(node)).state !== 'serving') expect((await put(node, 'small', 'x')).ok).toBe(true)
+})
+
+test('a spool that a narrow network can’t take in whole batches is drained in smaller ones', async () => {
+  const postgres = await startPostgres()
+  const proxy = await startProxy(postgres.socket, { bytesPerMs: 1_000 })
+  const node = await startReadyNode(makeDirectory(), { ...postgres.through(proxy.port), POSTGRES_TIMEOUT: '1s' })
+  await postgres.stop()
+  await reaches(node, 'log down')
+  const value = 'x'.repeat(20_000)
+  for (let n = 0; n < 150; n++) expect((await put(node, `k${n}`, value)).status).toBe(202)
+  await postgres.start()
+  await reaches(node, 'serving')
+  expect(await postgres.log()).toHaveLength(150)
+})
+
+test('a node that comes back catches up, and takes writes, beside one that writes all the time', async () => {
+  const postgres = await startPostgres()
+  const proxy = await startProxy(postgres.socket, { delayMs: 30 })
+  const busy = await startReadyNode(makeDirectory(), postgres.environment)
+  const far = await startReadyNode(makeDirectory(), postgres.through(proxy.port))
+  let stops = false
+  const writing = Array.from({ length: 4 }, async () => {
+    while (!stops) expect((await put(busy, 'k', 'x')).status).toBe(201)
+  })
+  proxy.cut()
+  await reaches(far, 'log down')
+  expect((await put(far, 'a', 'spooled')).status).toBe(202)
+  proxy.heal()
+  await reaches(far, 'serving')
+  expect((await put(far, 'a', 'committed')).status).toBe(201)
+  stops = true
+  await Promise.all(writing)
 })

@@ -30,7 +30,7 @@ test('what is in it is there again when it is opened anew: order, bytes, numbers
   await first.add(7n, writes.slice(2), seen)
   await first.close()
   const spool = await open(first.path)
-  expect([spool.writes, spool.last, spool.seen]).toEqual([4, 8n, seen])
+  expect([spool.writes, spool.last, spool.position]).toEqual([4, 8n, seen])
   expect(spool.bytes).toBe(writes.reduce((sum, write) => sum + weight(write), 0))
   expect(await spool.oldest()).toEqual(
     writes.map((write, index) => ({ number: BigInt(index + 5), superseded: false, write })),
@@ -49,7 +49,7 @@ test('what is removed is gone, also after it was opened anew, and never hides a 
   expect([first.writes, first.get('a'), first.get('b')]).toEqual([1, put('a', '2'), undefined])
   await first.close()
   const spool = await open(first.path)
-  expect([spool.writes, spool.get('a'), spool.get('b'), spool.seen?.sequence]).toEqual([
+  expect([spool.writes, spool.get('a'), spool.get('b'), spool.position?.sequence]).toEqual([
     1,
     put('a', '2'),
     undefined,
@@ -75,6 +75,24 @@ test('a batch of the oldest is bounded in writes and in bytes, but takes any sin
     seen,
   )
   expect(await numbers(spool)).toEqual([1_501n])
+})
+
+test('a part of a batch can be had, and is never empty', async () => {
+  const spool = await open()
+  await spool.add(
+    1n,
+    Array.from({ length: 100 }, (_, i) => put(`k${i}`, Buffer.alloc(10_000))),
+    seen,
+  )
+  expect((await spool.oldest(1 / 16)).length).toBe(26)
+  expect((await spool.oldest(1 / 1_000)).length).toBe(1)
+})
+
+test('what the log and the view have is no longer answered for, and still waits to be removed', async () => {
+  const spool = await open()
+  await spool.add(1n, [put('a', '1'), put('b', '1'), put('a', '2')], seen)
+  spool.hide(2n)
+  expect([spool.get('a'), spool.get('b'), spool.writes]).toEqual([put('a', '2'), undefined, 3])
 })
 
 test('past its bound it takes nothing more, except what must not be refused', async () => {

@@ -12,7 +12,17 @@ export interface Proxy {
   heal(): void
 }
 
-export async function startProxy(socketPath: string): Promise<Proxy> {
+export interface ProxyOptions {
+  /** How much later each piece arrives. */
+  readonly delayMs?: number
+  /** What it carries towards Postgres. */
+  readonly bytesPerMs?: number
+}
+
+export async function startProxy(
+  socketPath: string,
+  { delayMs = 0, bytesPerMs = Infinity }: ProxyOptions = {},
+): Promise<Proxy> {
   const clients = new Set<Socket>()
   let mode: 'open' | 'hole' | 'cut' = 'open'
 
@@ -24,7 +34,16 @@ export async function startProxy(socketPath: string): Promise<Proxy> {
       [client, upstream],
       [upstream, client],
     ] as const) {
-      from.on('data', (data) => mode !== 'hole' && to.write(data))
+      from.on('data', (data) => {
+        const ms = delayMs + (from === client ? data.length / bytesPerMs : 0)
+        if (mode === 'hole') return
+        if (ms === 0) return void to.write(data)
+        from.pause()
+        setTimeout(() => {
+          to.write(data)
+          from.resume()
+        }, ms)
+      })
       from.on('error', () => undefined)
       from.on('close', () => {
         clients.delete(client)
