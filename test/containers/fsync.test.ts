@@ -104,7 +104,14 @@ describeWithDocker('the flush before a 202', () => {
       }
     })
     expect(lines.filter((line) => line.includes('EIO')).length).toBeGreaterThanOrEqual(5)
-    expect((await client.put('after', 'x')).status).toBe(202)
+    expect(await (await client.request('/readyz')).json()).toMatchObject({
+      spool: { on: true, reason: expect.stringContaining('can’t be written') },
+    })
+    // What had been written and not flushed is written and flushed again, before anything comes after it.
+    const healed = await traced(['-e', 'trace=fsync,fdatasync,write,writev,sendto,sendmsg'], async () => {
+      expect((await client.put('after', 'x')).status).toBe(202)
+    })
+    expect(flushesAndAnswers(healed)).toMatch(/^FF+A/)
     await docker(['kill', name])
     await docker(['start', name, `${name}-postgres`])
     await client.reaches('serving')
