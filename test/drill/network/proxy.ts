@@ -66,9 +66,12 @@ export async function startProxy(listen: { host: string; port: number }, upstrea
   }
 }
 
-/** Only TCP has a reset. */
+/**
+ * Only TCP has a reset, and Node 26 loses the handle of a socket that is reset while its end is being sent: the process
+ * would spin for ever when it ends.
+ */
 function abandon(end: Socket): void {
-  if (end.remoteAddress === undefined) end.destroy()
+  if (end.remoteAddress === undefined || end.writableEnded) end.destroy()
   else end.resetAndDestroy()
 }
 
