@@ -104,7 +104,7 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
         if (error instanceof Undecided) part = Math.max(part / 2, 1 / batchLimits.writes)
         throw error
       })
-      part = Math.min(1, part * 2)
+      part = Math.min(1, part * 1.1)
       await follower.readThrough(session, end.sequence)
     }
     drained += taken.length

@@ -4,7 +4,7 @@ import { type Connection, connect } from './connection.ts'
 import { explain } from './failures.ts'
 import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from './log.ts'
 import { type Migration, migrate } from './migrate.ts'
-import { holds, readAfter, readHead } from './read.ts'
+import { holds, makeReader, readHead } from './read.ts'
 
 export interface PostgresLogOptions {
   readonly target: PostgresTarget
@@ -25,6 +25,7 @@ export interface PostgresLogOptions {
 export function makePostgresLog(options: PostgresLogOptions): Log {
   const { target, timeoutMs } = options
   const appendTimeoutMs = Math.min(timeoutMs, options.appendTimeoutMs ?? timeoutMs)
+  const readAfter = makeReader()
   const writer = makeWriter(options.writerId, appendTimeoutMs)
   const where = { ...target, sslmode: target.tls.mode }
   let warned = ''

@@ -1,8 +1,9 @@
 import type { Entry, Position, Write } from '../entry.ts'
 import type { Connection } from './connection.ts'
+import { isAnswer } from './failures.ts'
 import { Diverged, type Head } from './log.ts'
 
-const page = { entries: 5_000, bytes: 8 * 1024 * 1024 }
+const page = { entries: 5_000, bytes: 8 * 1024 * 1024, leastBytes: 64 * 1024 }
 
 /**
  * A page is cut where its values grow past the bound, but never before its first entry. The sizes come from the rows'
@@ -19,7 +20,7 @@ const readPage = {
         FROM transactions WHERE sequence > $1 ORDER BY sequence LIMIT ${page.entries}
       ) AS next
     ) AS sized
-    WHERE bytes_before < ${page.bytes}
+    WHERE bytes_before < $3
     ORDER BY sequence`,
 }
 
@@ -35,15 +36,26 @@ type Row = [
 ]
 
 /** @param own the number of the writer whose entries count as this node's own */
-export async function readAfter(connection: Connection, after: bigint, own: number): Promise<Entry[]> {
-  const { rows } = await connection.query<Row>({ ...readPage, values: [after, own] })
-  return rows.map(([sequence, eventType, key, value, contentType, digest, superseded, isOwn]) => ({
-    sequence: BigInt(sequence),
-    digest,
-    superseded,
-    isOwn,
-    write: toWrite(sequence, eventType, key, value, contentType),
-  }))
+export type ReadAfter = (connection: Connection, after: bigint, own: number) => Promise<Entry[]>
+
+/** Pages get smaller as long as connections fail to carry them in time, so that a narrow network gets there in the end. */
+export function makeReader(): ReadAfter {
+  let { bytes } = page
+  return async (connection, after, own) => {
+    try {
+      const { rows } = await connection.query<Row>({ ...readPage, values: [after, own, bytes] })
+      bytes = Math.min(page.bytes, Math.ceil(1.1 * bytes))
+      return rows.map(toEntry)
+    } catch (error) {
+      if (!isAnswer(error)) bytes = Math.max(page.leastBytes, Math.floor(bytes / 2))
+      throw error
+    }
+  }
+}
+
+function toEntry([sequence, eventType, key, value, contentType, digest, superseded, isOwn]: Row): Entry {
+  const write = toWrite(sequence, eventType, key, value, contentType)
+  return { sequence: BigInt(sequence), digest, superseded, isOwn, write }
 }
 
 /** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */

@@ -425,3 +425,13 @@ test('a node that comes back catches up, and takes writes, beside one that write
   stops = true
   await Promise.all(writing)
 })
+
+test('a log that a narrow network can’t carry in whole pages is replayed in smaller ones', async () => {
+  const postgres = await startPostgres()
+  const first = await startReadyNode(makeDirectory(), postgres.environment)
+  const value = 'x'.repeat(100_000)
+  for (let n = 0; n < 20; n++) expect((await put(first, `k${n}`, value)).status).toBe(201)
+  const proxy = await startProxy(postgres.socket, { bytesPerMsBack: 1_000 })
+  const far = await startReadyNode(makeDirectory(), { ...postgres.through(proxy.port), POSTGRES_TIMEOUT: '1s' })
+  expect(await text(far, 'k19')).toBe(value)
+})

@@ -17,11 +17,13 @@ export interface ProxyOptions {
   readonly delayMs?: number
   /** What it carries towards Postgres. */
   readonly bytesPerMs?: number
+  /** And back. */
+  readonly bytesPerMsBack?: number
 }
 
 export async function startProxy(
   socketPath: string,
-  { delayMs = 0, bytesPerMs = Infinity }: ProxyOptions = {},
+  { delayMs = 0, bytesPerMs = Infinity, bytesPerMsBack = Infinity }: ProxyOptions = {},
 ): Promise<Proxy> {
   const clients = new Set<Socket>()
   let mode: 'open' | 'hole' | 'cut' = 'open'
@@ -35,7 +37,7 @@ export async function startProxy(
       [upstream, client],
     ] as const) {
       from.on('data', (data) => {
-        const ms = delayMs + (from === client ? data.length / bytesPerMs : 0)
+        const ms = delayMs + data.length / (from === client ? bytesPerMs : bytesPerMsBack)
         if (mode === 'hole') return
         if (ms === 0) return void to.write(data)
         from.pause()
