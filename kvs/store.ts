@@ -120,6 +120,7 @@ export function makeStore({
         }
         await (queue.length > 0 ? appendBatch(session) : session.ping())
         isSilent = false
+        connector.wasOfUse()
       }
     } finally {
       clearInterval(heartbeat)
@@ -152,7 +153,6 @@ export function makeStore({
       queue.committed(await follower.append(session, batch, last))
       if (condition.state !== 'serving') condition.logIsUp(session.description)
       takesNoWrites = false
-      connector.wasOfUse()
     } catch (error) {
       if (!(error instanceof NotAppended)) {
         outage.leaveInDoubt(last)

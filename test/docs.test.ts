@@ -5,6 +5,7 @@ import { catalogue } from '../kvs/errors.ts'
 import { routesOf } from '../kvs/http/server.ts'
 import { makeLogger } from '../kvs/logger.ts'
 import { states } from '../kvs/status.ts'
+import { drills } from './drill/drills.ts'
 import { makeFakeStore } from './http/serve.ts'
 
 const root = new URL('..', import.meta.url)
@@ -95,4 +96,12 @@ test('every setting that the code’s own texts name exists', () => {
     JSON.stringify(states),
   ].join('\n')
   for (const [name] of texts.matchAll(/\b(KVS|POSTGRES)_[A-Z_]+[A-Z]\b/g)) expect(known).toContain(name)
+})
+
+test('docs/drills.md has every drill, and none that is not there', () => {
+  const text = read('docs/drills.md')
+  const start = text.indexOf('| drill | what is done |')
+  const rows = text.slice(start, text.indexOf('\n\n', start)).split('\n').slice(2)
+  const told = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name))
+  expect(told.toSorted()).toEqual(drills.map(({ name }) => name).toSorted())
 })
