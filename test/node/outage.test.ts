@@ -396,7 +396,7 @@ test('small writes are taken while a few hundred large ones are drained', async 
 
 test('a spool that a narrow network can’t take in whole batches is drained in smaller ones', async () => {
   const postgres = await startPostgres()
-  const proxy = await startProxy(postgres.socket, { bytesPerMs: 1_000 })
+  const proxy = await startProxy(postgres.socket, { bytesPerSecond: 1_000_000 })
   const node = await startReadyNode(makeDirectory(), { ...postgres.through(proxy.port), POSTGRES_TIMEOUT: '1s' })
   await postgres.stop()
   await reaches(node, 'log down')
@@ -409,7 +409,7 @@ test('a spool that a narrow network can’t take in whole batches is drained in 
 
 test('a node that comes back catches up, and takes writes, beside one that writes all the time', async () => {
   const postgres = await startPostgres()
-  const proxy = await startProxy(postgres.socket, { delayMs: 30 })
+  const proxy = await startProxy(postgres.socket, { latencyMs: 30 })
   const busy = await startReadyNode(makeDirectory(), postgres.environment)
   const far = await startReadyNode(makeDirectory(), postgres.through(proxy.port))
   let stops = false
@@ -431,7 +431,7 @@ test('a log that a narrow network can’t carry in whole pages is replayed in sm
   const first = await startReadyNode(makeDirectory(), postgres.environment)
   const value = 'x'.repeat(100_000)
   for (let n = 0; n < 20; n++) expect((await put(first, `k${n}`, value)).status).toBe(201)
-  const proxy = await startProxy(postgres.socket, { bytesPerMsBack: 1_000 })
+  const proxy = await startProxy(postgres.socket, { bytesPerSecond: 1_000_000 })
   const far = await startReadyNode(makeDirectory(), { ...postgres.through(proxy.port), POSTGRES_TIMEOUT: '1s' })
   expect(await text(far, 'k19')).toBe(value)
 })
