@@ -63,9 +63,17 @@ test('labels of faults at the same time are below one another', () => {
 })
 
 test('a label near the right edge ends before its mark', () => {
-  const late = [{ name: 'the very last fault', from: 10_000 }]
+  const late = [
+    { name: 'the first fault', from: 500 },
+    { name: 'the very last fault', from: 10_000 },
+  ]
   const svg = drawTimeline({ title: 'x', history: { operations: [], faults: late } })
   expect(svg).toMatch(/class="fault-label" text-anchor="end">the very last fault</)
+})
+
+test('time begins with what was done first', () => {
+  const at = (from: number) => drawTimeline({ title: 'x', history: { operations: [], faults: [{ name: 'a', from }] } })
+  expect(at(60_000)).toBe(at(0))
 })
 
 test('nothing happened, and it is a picture all the same', () => {

@@ -34,7 +34,8 @@ ${legend.map(([name, colour]) => `.${name}{fill:${colour}}`).join('')}
  * A picture of a drill, as an SVG that needs nothing beside it: the faults over time, the answers to writes and reads by
  * kind, and how long these took. Its size does not grow with the number of operations, and hardly with that of faults.
  */
-export function drawTimeline({ title, history: { operations, faults } }: TimelineOptions): string {
+export function drawTimeline({ title, history }: TimelineOptions): string {
+  const { operations, faults } = fromFirst(history)
   const ends = [...operations.map(({ returned }) => returned), ...faults.map(({ from, to }) => to ?? from)]
   const scale = makeTimeScale(largest(ends, 1000))
   const writes = operations.filter(({ kind }) => kind !== 'get')
@@ -73,6 +74,17 @@ export function drawTimeline({ title, history: { operations, faults } }: Timelin
   ]
   const size = { width: frame.width, height, viewBox: `0 0 ${frame.width} ${height}`, role: 'img' }
   return `${element('svg', { xmlns: 'http://www.w3.org/2000/svg', ...size }, parts.join('\n'))}\n`
+}
+
+/** With times that begin when something is first done, not while the stack is being started. */
+function fromFirst({ operations, faults }: TimelineOptions['history']): TimelineOptions['history'] {
+  let first = Number.POSITIVE_INFINITY
+  for (const { invoked } of operations) first = Math.min(first, invoked)
+  for (const { from } of faults) first = Math.min(first, from)
+  return {
+    operations: operations.map((o) => ({ ...o, invoked: o.invoked - first, returned: o.returned - first })),
+    faults: faults.map((f) => ({ ...f, from: f.from - first, ...(f.to !== undefined && { to: f.to - first }) })),
+  }
 }
 
 function summary(operations: number, writes: number, faults: number, duration: number): string {
