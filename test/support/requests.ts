@@ -1,0 +1,25 @@
+import { until } from './until.ts'
+
+/** What a test asks of a node. */
+type Asked = { readonly url: string }
+
+export interface Ready {
+  readonly state: string
+  readonly reason: string | null
+  readonly since: string
+  readonly spool: {
+    readonly on: boolean
+    readonly reason: string | null
+    readonly writes: number
+    readonly bytes: number
+  }
+}
+
+export const put = (node: Asked, key: string, body: string) => fetch(`${node.url}/v1/${key}`, { method: 'PUT', body })
+export const get = (node: Asked, key: string) => fetch(`${node.url}/v1/${key}`)
+export const text = async (node: Asked, key: string) => (await get(node, key)).text()
+export const status = async (node: Asked) => (await (await fetch(`${node.url}/readyz`)).json()) as Ready
+
+export function reaches(node: Asked, state: string): Promise<unknown> {
+  return until(`the node is ${state}`, async () => (await status(node)).state === state, 60_000)
+}
