@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -8,6 +8,10 @@ export interface DataDirectory {
   readonly path: string
   /** This directory's identity as a writer in the log; made once, kept for ever. */
   readonly writerId: string
+  /** The log that the directory was last used with. */
+  readonly logId: string | undefined
+  /** Where the disk takes it: nothing but a warning depends on it. */
+  rememberLog(logId: string): void
   /** Lets another node have the directory. The operating system does the same for a killed process. */
   close(): void
 }
@@ -28,21 +32,51 @@ export function openDataDirectory(path: string): DataDirectory {
     return open(path)
   } catch (error) {
     if (error instanceof Locked || !(error instanceof Error)) throw error
-    throw new Error(`the directory ${path} can’t be used (${error.message}): set KVS_DATA_DIR to another`, {
-      cause: error,
-    })
+    const advice = mayHoldWrites(path)
+      ? 'it may hold writes that are nowhere else, so make it usable again'
+      : 'set KVS_DATA_DIR to another'
+    throw new Error(`the directory ${path} can’t be used (${error.message}): ${advice}`, { cause: error })
   }
 }
 
+/** Whether a directory that can't be used may have been a node's: what can't be looked into may be anything. */
+export function mayHoldWrites(path: string): boolean {
+  try {
+    return readdirSync(path).some((name) => /^(node|spool)\.db/.test(name))
+  } catch (error) {
+    return !/^(ENOENT|ENOTDIR)$/.test((error as NodeJS.ErrnoException).code ?? '')
+  }
+}
+
+/** Makes the file where there is none, for its owner alone; SQLite gives the files beside it the same mode. */
+export function makePrivate(path: string): void {
+  closeSync(openSync(path, 'a', 0o600))
+}
+
 function open(path: string): DataDirectory {
+  makePrivate(join(path, 'node.db'))
   const database = new DatabaseSync(join(path, 'node.db'))
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE')
     database.exec('CREATE TABLE IF NOT EXISTS node (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), writer_id TEXT)')
     database.prepare('INSERT OR IGNORE INTO node VALUES (1, ?)').run(randomUUID())
-    const row = database.prepare('SELECT writer_id FROM node').get()
+    database.exec('CREATE TABLE IF NOT EXISTS log (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT)')
+    const node = database.prepare('SELECT writer_id FROM node').get()
+    const log = database.prepare('SELECT log_id FROM log').get()
     database.exec('COMMIT') // in this locking mode the lock stays
-    return { path, writerId: String(row?.writer_id), close: () => database.close() }
+    return {
+      path,
+      writerId: String(node?.writer_id),
+      logId: log && String(log.log_id),
+      rememberLog(logId) {
+        try {
+          database.prepare('INSERT OR REPLACE INTO log VALUES (1, ?)').run(logId)
+        } catch {
+          // on a full disk; there is another start
+        }
+      },
+      close: () => database.close(),
+    }
   } catch (error) {
     database.close()
     if (error instanceof Error && /database is locked/.test(error.message)) {

@@ -50,7 +50,7 @@ export const catalogue = {
   },
   spool_full: {
     status: 503,
-    message: 'the log is down and the spool is full; nothing was stored',
+    message: 'the spool has no room for the write (KVS_SPOOL_MAX_BYTES); nothing was stored',
     when: 'the log is down, and KVS_SPOOL_MAX_BYTES is reached or the disk under the spool is full',
   },
   draining: {

@@ -1,5 +1,5 @@
 import type { Entry, Write } from './entry.ts'
-import { Diverged, type LogSession } from './log/log.ts'
+import { advice, Diverged, type LogSession } from './log/log.ts'
 import { makeView, type View } from './view.ts'
 
 /** Keeps one view in step with one log, over however many sessions. */
@@ -73,12 +73,10 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
       }
       const at = `${logId}=${view.position.sequence}`
       if (head.logId !== logId)
-        throw new Diverged(`this node is at ${at}, and the log is another one now, ${head.logId}`)
+        throw new Diverged(`this node is at ${at}, and the log is another one now, ${head.logId}. ${advice}`)
       if (await session.holds(view.position)) return
       throw new Diverged(
-        `the log went back: this node is at ${at}, and the log, now at ${head.sequence}, has not that entry. ` +
-          'Was an older dump restored, or did a failover lose its tail? ' +
-          'Bring back the log that has it and restart this node; a restart alone goes on from the log as it is',
+        `the log went back: this node is at ${at}, and the log, now at ${head.sequence}, has not that entry. ${advice}`,
       )
     },
 

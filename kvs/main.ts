@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { config as loadDotenv } from 'dotenv'
 import { type Config, InvalidConfig, readConfig } from './config/config.ts'
 import type { PostgresTarget } from './config/postgres.ts'
-import { type DataDirectory, Locked, openDataDirectory } from './data-directory.ts'
+import { type DataDirectory, Locked, mayHoldWrites, openDataDirectory } from './data-directory.ts'
 import { makeServer } from './http/server.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embedded.ts'
 import { readMigrations } from './log/migrate.ts'
@@ -53,6 +53,7 @@ async function live(config: Config): Promise<void> {
   })
   const store = makeStore({
     log,
+    onReplayed: (logId) => rememberLog(data, logId),
     spool,
     spooling,
     limits: {
@@ -97,14 +98,18 @@ function readConfigOrExit(): Config {
 
 type Data = DataDirectory & { readonly unusable?: string }
 
-/** Without a directory to write to, a node with a log elsewhere runs under an identity that ends with it. */
+/**
+ * Without a directory to write to, a node with a log elsewhere runs under an identity that ends with it. Not where there
+ * may be a spool in it: what that holds would be missing from every answer.
+ */
 function openData({ dataDir, postgres }: Config): Data {
   try {
     return openDataDirectory(dataDir)
   } catch (error) {
-    if (error instanceof Locked || postgres === 'embedded') throw error
+    if (error instanceof Locked || postgres === 'embedded' || mayHoldWrites(dataDir)) throw error
     const unusable = error instanceof Error ? error.message : String(error)
-    return { path: dataDir, writerId: randomUUID(), close: () => undefined, unusable }
+    const nothing = () => undefined
+    return { path: dataDir, writerId: randomUUID(), logId: undefined, rememberLog: nothing, close: nothing, unusable }
   }
 }
 
@@ -121,6 +126,13 @@ async function openSpooling({ whenLogIsDown, spoolMaxBytes: maxBytes }: Config, 
   if (unusable) logger.warn(`${unusable}; without it, writes are refused while the log is down`)
   const reason = whenLogIsDown === 'refuse' ? 'KVS_WHEN_LOG_IS_DOWN=refuse' : (unusable ?? null)
   return { spool, spooling: { on: reason === null, reason, maxBytes } }
+}
+
+/** So that a start on a log made anew is told from any other. */
+function rememberLog(data: Data, logId: string): void {
+  if (data.logId === logId) return
+  if (data.logId !== undefined) logger.warn(`this is the log ${logId}; the last one of this node was ${data.logId}`)
+  data.rememberLog(logId)
 }
 
 function locatePostgres(

@@ -54,7 +54,7 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
   /** The number of the last write in the queue's batch. */
   let inDoubt: bigint | undefined
   let obstacle: string | null = null
-  let tellsObstacle = true
+  let refused = 0
   let tellsRemoval = true
   let drained = 0
   /** Of a batch, as much as the connection has lately carried within the time that an answer may take. */
@@ -84,9 +84,9 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
       queue.spooled()
     } catch (error) {
       if (!(error instanceof KvsError)) throw error
-      obstacle = error.message
-      if (tellsObstacle) logger.warn(`writes are refused: ${error.message}`)
-      tellsObstacle = false
+      obstacle = error.message.replace('; nothing was stored', '')
+      if (refused === 0) logger.warn(`writes that the spool does not take are refused: ${obstacle}`)
+      refused += batch.length
       queue.failed(wasInDoubt ? new KvsError('undecided') : error)
     }
   }
@@ -178,7 +178,8 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
       const all = drained
       drained = 0
       obstacle = null
-      tellsObstacle = true
+      if (refused > 0) logger.warn(`writes that were refused while the log was down: ${refused}`)
+      refused = 0
       return all
     },
   }

@@ -14,6 +14,8 @@ import { type Found, OutOfOrder } from './view.ts'
 
 export interface StoreOptions {
   readonly log: Log
+  /** Told of the log once it is replayed. */
+  readonly onReplayed: (logId: string) => void
   /** Undefined where the node has no disk to keep one on. */
   readonly spool: Spool | undefined
   /** Whether writes are spooled while the log is down, and why not. */
@@ -48,6 +50,7 @@ export interface Store {
 
 export function makeStore({
   log,
+  onReplayed,
   spool,
   spooling,
   limits,
@@ -137,6 +140,7 @@ export function makeStore({
     logger.info(`${follower.replayed} events replayed in ${seconds(since)}`)
     outage.settle(session)
     isReplayed = true
+    onReplayed(session.head.logId)
   }
 
   async function catchUp(session: LogSession): Promise<void> {

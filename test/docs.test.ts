@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { settings } from '../kvs/config/settings.ts'
+import { serviceSettings, settings } from '../kvs/config/settings.ts'
 import { catalogue } from '../kvs/errors.ts'
 import { routesOf } from '../kvs/http/server.ts'
 import { makeLogger } from '../kvs/logger.ts'
@@ -104,4 +104,12 @@ test('docs/drills.md has every drill, and none that is not there', () => {
   const rows = text.slice(start, text.indexOf('\n\n', start)).split('\n').slice(2)
   const told = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name))
   expect(told.toSorted()).toEqual(drills.map(({ name }) => name).toSorted())
+})
+
+test('compose hands every setting on, but for those that are the image’s own', () => {
+  const compose = read('docker-compose.yml')
+  const fixed = ['KVS_HOST', 'PORT', 'KVS_DATA_DIR']
+  const names = Object.values(serviceSettings).map(({ name }) => name)
+  for (const name of names.filter((name) => !fixed.includes(name)))
+    expect(compose).toMatch(new RegExp(`^      ${name}:`, 'm'))
 })

@@ -3,7 +3,7 @@ import type { Position, SpooledWrite, Write } from '../entry.ts'
 import { booleanArray, byteaArray, smallintArray, textArray } from './arrays.ts'
 import type { Connection } from './connection.ts'
 import { isAnswer, takesNoWrites } from './failures.ts'
-import { type Committed, Diverged, NotAppended, Undecided } from './log.ts'
+import { advice, type Committed, Diverged, NotAppended, Undecided } from './log.ts'
 
 const eventType = { delete: 1, put: 2 } as const
 
@@ -86,11 +86,12 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     const text = committed === undefined ? register : registerAgain
     const { rows } = await connection.query<Registered>({ text, values: [id, session] })
     const [row] = rows
-    const known = committed?.number ?? 0n
-    if (!row) throw new Diverged(`the log went back: it knows nothing of this node, but had its writes up to ${known}`)
+    if (!row) throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${advice}`)
     const last = BigInt(row[0])
-    if (last < known) {
-      throw new Diverged(`the log went back: it has this node’s writes up to ${last}, but had them up to ${known}`)
+    if (committed !== undefined && last < committed.number) {
+      throw new Diverged(
+        `the log went back: it lacks the last writes of this node (numbers ${last + 1n} to ${committed.number}). ${advice}`,
+      )
     }
     if (committed !== undefined && last > sent) throw new Diverged(copied)
     committed = { number: last, end: { sequence: BigInt(row[1]), digest: row[2] } }

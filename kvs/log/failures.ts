@@ -63,7 +63,7 @@ type Told = Where & { place: string; text: string }
 const sentences: Record<string, (told: Told) => string> = {
   ECONNREFUSED: (t) => `nothing listens at ${t.place}: is Postgres running there?`,
   ENOENT: (t) => `there is no socket ${t.place}: is Postgres running there?`,
-  ENOTFOUND: (t) => `the host name ${t.host} is not known`,
+  ENOTFOUND: (t) => `the host name ${t.host} is not known: is that server, or its container, running?`,
   EAI_AGAIN: (t) => `the host name ${t.host} can’t be looked up now`,
   EHOSTUNREACH: (t) => `the host ${t.host} can’t be reached`,
   ENETUNREACH: (t) => `the network of ${t.host} can’t be reached`,

@@ -72,6 +72,11 @@ export class Refused extends Error {
   override readonly name = 'Refused'
 }
 
+/** What to do about a log that went back. */
+export const advice =
+  'Was an older dump restored, or did a failover lose its tail? Do not restart this node: it may hold what the log lost. ' +
+  'Bring back the log that has it, and restart then; a restart without it goes on from the log as it is'
+
 /** The log is no continuation of what this node has applied or was told had been committed. */
 export class Diverged extends Error {
   override readonly name = 'Diverged'

@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { makePrivate } from '../data-directory.ts'
 import { type Position, type SpooledWrite, type Write, weight } from '../entry.ts'
 
 /** How far the node had applied which log. */
@@ -57,6 +58,7 @@ const pragmas = `
 /** Nobody else may have the file open. */
 export function openSpoolFile(path: string): SpoolFile {
   flushAgain(`${path}-wal`)
+  makePrivate(path)
   const database = new DatabaseSync(path)
   try {
     database.exec(pragmas)

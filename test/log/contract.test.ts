@@ -323,7 +323,7 @@ describe('a log that went back', () => {
     await session.append([put('b')])
     await session.close()
     await database.sql('UPDATE writers SET last_write = last_write - 1')
-    await expect(log.open()).rejects.toThrow(/went back.*writes up to 1, but had them up to 2/)
+    await expect(log.open()).rejects.toThrow(/went back: it lacks the last writes of this node \(numbers 2 to 2\)/)
     await database.sql('DELETE FROM writers')
     await expect(log.open()).rejects.toThrow(/went back.*knows nothing/)
   })

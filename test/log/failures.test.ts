@@ -12,7 +12,7 @@ const failed = (code: string, message = 'as the system says') => Object.assign(n
 test.each([
   [failed('ECONNREFUSED'), /^nothing listens at db:5432: is Postgres running there\?$/],
   [new AggregateError([failed('ECONNREFUSED'), failed('ECONNREFUSED')]), /^nothing listens at db:5432/],
-  [failed('ENOTFOUND'), /^the host name db is not known$/],
+  [failed('ENOTFOUND'), /^the host name db is not known: is that server, or its container, running\?$/],
   [failed('EAI_AGAIN'), /^the host name db can’t be looked up now$/],
   [new Error('timeout expired'), /^Postgres at db:5432 does not answer/],
   [answered('28P01', 'FATAL'), /^Postgres at db:5432 refuses the password of user "me"$/],

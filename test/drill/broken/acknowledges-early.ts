@@ -24,6 +24,7 @@ const log = makePostgresLog({
 })
 const store = makeStore({
   log,
+  onReplayed: quiet,
   spool: undefined,
   spooling: { on: false, reason: 'broken', maxBytes: 0 },
   limits: { maxWrites: 10_000, maxBytes: 1e9, timeoutMs: config.appendTimeoutMs, graceMs: 0 },
