@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makePrivate } from './private-file.ts'
+import { mayHoldWrites } from './spool/look.ts'
 
 /** A node's own directory: what it is in the log, and the proof that no other node runs on it. */
 export interface DataDirectory {
@@ -37,20 +39,6 @@ export function openDataDirectory(path: string): DataDirectory {
       : 'set KVS_DATA_DIR to another'
     throw new Error(`the directory ${path} can’t be used (${error.message}): ${advice}`, { cause: error })
   }
-}
-
-/** Whether a directory that can't be used may have been a node's: what can't be looked into may be anything. */
-export function mayHoldWrites(path: string): boolean {
-  try {
-    return readdirSync(path).some((name) => /^(node|spool)\.db/.test(name))
-  } catch (error) {
-    return !/^(ENOENT|ENOTDIR)$/.test((error as NodeJS.ErrnoException).code ?? '')
-  }
-}
-
-/** Makes the file where there is none, for its owner alone; SQLite gives the files beside it the same mode. */
-export function makePrivate(path: string): void {
-  closeSync(openSync(path, 'a', 0o600))
 }
 
 function open(path: string): DataDirectory {

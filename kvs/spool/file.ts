@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { makePrivate } from '../data-directory.ts'
 import { type Position, type SpooledWrite, type Write, weight } from '../entry.ts'
+import { makePrivate } from '../private-file.ts'
 
 /** How far the node had applied which log. */
 export interface LogPosition extends Position {

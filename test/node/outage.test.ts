@@ -154,6 +154,24 @@ test('a directory that can’t be used and may hold a spool ends the start, what
   expect(second.output()).toMatch(/can’t be used .*it may hold writes that are nowhere else, so make it usable again/)
 })
 
+test('one whose spool is empty does not, though its node was killed', async () => {
+  const postgres = await startPostgres()
+  const directory = makeDirectory()
+  const first = await startReadyNode(directory, postgres.environment)
+  await postgres.stop()
+  await reaches(first, 'log down')
+  expect((await put(first, 'a', '1')).status).toBe(202)
+  await postgres.start()
+  await reaches(first, 'serving')
+  first.kill('SIGKILL')
+  await first.ended
+  rmSync(join(directory, 'data', 'node.db'))
+  mkdirSync(join(directory, 'data', 'node.db'))
+  const second = await startReadyNode(directory, postgres.environment)
+  expect((await status(second)).spool).toMatchObject({ on: false, reason: expect.stringContaining('can’t be used') })
+  expect(await text(second, 'a')).toBe('1')
+})
+
 test('what a node keeps is for its owner alone', async () => {
   const postgres = await startPostgres()
   const directory = makeDirectory()
