@@ -62,7 +62,7 @@ async function live(config: Config): Promise<void> {
       maxBytes: config.maxWaitingBytes,
       timeoutMs: config.appendTimeoutMs,
       // Time for the answer to an append to be given up on, and for the batch to be spooled
-      graceMs: config.whenLogIsDown === 'spool' ? 2 * config.appendTimeoutMs : 0,
+      graceMs: spooling.on ? 2 * config.appendTimeoutMs : 0,
     },
     connectTimeoutMs: config.connectTimeoutMs,
     heartbeatMs: config.postgresTimeoutMs / 2,

@@ -1,7 +1,7 @@
-import { execFile, execFileSync } from 'node:child_process'
-import { createServer } from 'node:net'
-import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { obstacleToDocker } from '../drill/stack/docker.ts'
+
+export { docker, freePort } from '../drill/stack/docker.ts'
 
 const isRequired = process.env.CI === 'true' || process.env.KVS_REQUIRE_DOCKER === '1'
 
@@ -19,32 +19,4 @@ export function describeWithDocker(name: string, suite: () => void): void {
     process.stderr.write(`SKIPPED, since Docker can’t be used (${obstacle}): ${name}\n`)
     describe.skip(name, suite)
   }
-}
-
-function obstacleToDocker(): string | undefined {
-  try {
-    execFileSync('docker', ['version'], { stdio: 'pipe', timeout: 30_000 })
-    execFileSync('docker', ['compose', 'version'], { stdio: 'pipe', timeout: 30_000 })
-    return undefined
-  } catch (error) {
-    const { code, stderr } = error as { code?: string; stderr?: Buffer }
-    if (code === 'ENOENT') return 'there is no docker command'
-    return stderr?.toString().trim().split('\n').at(-1) || String(error)
-  }
-}
-
-/** What the docker command prints on stdout; rejects with what it says on stderr. */
-export async function docker(args: string[], env: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const { stdout } = await promisify(execFile)('docker', args, { env, maxBuffer: 64 * 1024 * 1024 })
-  return stdout.trim()
-}
-
-/** A TCP port of 127.0.0.1 that nobody has now, and that stays the same over a container's restarts. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no TCP port')
-  return address.port
 }

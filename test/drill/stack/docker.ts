@@ -44,7 +44,7 @@ export async function buildImage(): Promise<DrillImage> {
   return { name, remove: async () => void (await docker(['rmi', name, plain])) }
 }
 
-/** A TCP port of 127.0.0.1 that nobody has now. */
+/** A TCP port of 127.0.0.1 that nobody has now, and that stays the same over a container's restarts. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
