@@ -1,0 +1,329 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { PostgresTarget } from '../../kvs/config/postgres.ts'
+import { advanceCheckpoint, discardCheckpoint, readCheckpoint } from '../../kvs/log/checkpoint.ts'
+import { type Connection, connect } from '../../kvs/log/connection.ts'
+import type { LogSession } from '../../kvs/log/log.ts'
+import { appendTo, fillLog, foldLog, inOrder, type Logged, loadCheckpoint } from '../support/checkpoint.ts'
+import { type Database, makeDatabase, makeLog } from '../support/database.ts'
+import { put, remove } from '../support/entries.ts'
+import { until } from '../support/until.ts'
+
+let database: Database
+let session: LogSession
+let connection: Connection
+beforeEach(async () => {
+  database = await makeDatabase()
+  session = await makeLog(database).open()
+  connection = await connectTo(database.target)
+  return () => Promise.all([session.close(), connection.close()])
+})
+
+const connectTo = (target: PostgresTarget) => connect(target, 10_000)
+
+const put1 = (key: string, value: string | Buffer = 'v', contentType?: string) => ({
+  write: put(key, value, contentType),
+  superseded: false,
+})
+
+async function expectWhole(): Promise<bigint> {
+  const { sequence, isWhole, entries } = await loadCheckpoint(database)
+  expect(isWhole).toBe(true)
+  expect(inOrder(entries)).toEqual(await foldLog(database, sequence))
+  return sequence
+}
+
+/** Until it is at the log's end; true to the log at each step. */
+async function advanceToEnd(most: number): Promise<void> {
+  for (;;) {
+    const { outcome, reached, behind } = await advanceCheckpoint(connection, most)
+    expect(outcome).not.toBe('busy')
+    expect(await expectWhole()).toBe(reached)
+    if (behind === 0n) return
+  }
+}
+
+describe('the checkpoint', () => {
+  test('is what the log’s entries come to, after each step, whatever they are', async () => {
+    const key = fc.oneof(
+      fc.constantFrom('a', 'b', 'B', 'é', 'e\u0301', ' ', '', '😀', '\\', '%', 'k'.repeat(1_024)),
+      fc.string({ unit: 'binary', maxLength: 4 }).filter((text) => !text.includes('\0')),
+    )
+    const value = fc.oneof(
+      { weight: 9, arbitrary: fc.uint8Array({ maxLength: 50 }) },
+      { weight: 1, arbitrary: fc.constantFrom(1_999, 2_000, 2_001, 50_000).map((size) => Buffer.alloc(size, size)) },
+    )
+    const contentType = fc.option(fc.constantFrom('text/plain', 'a/b; c="é"', ''), { nil: undefined })
+    const write = fc.oneof(
+      { weight: 3, arbitrary: fc.tuple(key, value, contentType).map(([k, v, type]) => put(k, Buffer.from(v), type)) },
+      { weight: 1, arbitrary: key.map(remove) },
+    )
+    const entry = fc.record({ write, superseded: fc.nat(6).map((n) => n === 6) })
+    const batch = fc.array(entry, { minLength: 1, maxLength: 30 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(batch, fc.integer({ min: 1, max: 40 })), { maxLength: 6 }), async (rounds) => {
+        for (const [batch, most] of rounds) {
+          await appendTo(database, batch)
+          await advanceToEnd(most)
+        }
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('holds what real appends have written, and nothing that is superseded', async () => {
+    await session.append([put('a', '1'), put('b', '1', 'text/x'), remove('a'), put('c', '')])
+    await session.appendSpooled([{ number: 9n, superseded: true, write: remove('b') }], 4n)
+    await advanceToEnd(2)
+    expect((await loadCheckpoint(database)).entries).toMatchObject([
+      { key: 'b', content_type: 'text/x' },
+      { key: 'c', value: Buffer.of() },
+    ])
+  })
+
+  test('is none before the first step, and none of an empty log', async () => {
+    expect(await readCheckpoint(connection)).toBeUndefined()
+    expect(await advanceCheckpoint(connection, 10)).toMatchObject({ outcome: 'begun', reached: 0n, behind: 0n })
+    expect(await readCheckpoint(connection)).toBeUndefined()
+  })
+
+  test('is read as a position in the log, with what its rows must come to', async () => {
+    const end = await session.append([put('a'), put('b')])
+    await advanceCheckpoint(connection, 10)
+    const checkpoint = await readCheckpoint(connection)
+    expect(checkpoint).toMatchObject({ ...end, keys: 2 })
+    const sum = (await loadCheckpoint(database)).entries.reduce((sum, { hash }) => sum ^ BigInt(hash), 0n)
+    expect(checkpoint?.checksum.readBigInt64BE()).toBe(sum)
+    expect(await session.holds(end)).toBe(true)
+  })
+
+  test('takes an adopted log, with its gaps and with keys of any length', async () => {
+    await database.sql('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+    await database.sql(
+      'CREATE TABLE transactions (sequence BIGSERIAL PRIMARY KEY, event_type SMALLINT, key TEXT, value TEXT)',
+    )
+    const long = Array.from({ length: 5_000 }, (_, i) => String.fromCodePoint(0x4e00 + ((i * 7_919) % 20_000))).join('')
+    const rows = [
+      [3, 2, 'a', 'Test+Pair+1'],
+      [4, 2, 'b', '2'],
+      [900_000, 1, 'b', ''],
+      [900_002, 2, long, 'x'],
+    ]
+    for (const row of rows) await database.sql('INSERT INTO transactions VALUES ($1, $2, $3, $4)', row)
+    const adopted = await makeLog(database).open()
+    for (const most of [1, 3, 10]) {
+      await database.sql('DELETE FROM checkpoint')
+      await advanceToEnd(most)
+    }
+    await adopted.append([put('c'), remove('a')])
+    await advanceToEnd(1)
+    expect((await loadCheckpoint(database)).entries.map(({ key }) => key)).toEqual([long, 'c'])
+    await adopted.close()
+  })
+
+  test('is not brought past a gap in the log, or past an entry of an unknown kind', async () => {
+    await session.append([put('a'), put('b'), put('c')])
+    await database.sql('ALTER TABLE transactions DISABLE TRIGGER append_only')
+    await database.sql('DELETE FROM transactions WHERE sequence = 2')
+    await expect(advanceCheckpoint(connection, 10)).rejects.toThrow('the log lacks entries after 0')
+    await database.sql('ALTER TABLE transactions DROP CONSTRAINT known_event_type, DROP CONSTRAINT value_where_put')
+    await database.sql(`INSERT INTO transactions VALUES (2, 7, 'k', NULL, NULL, now(), '')`)
+    await expect(advanceCheckpoint(connection, 10)).rejects.toThrow('the log has entries of an unknown kind after 0')
+    await database.sql('UPDATE log_head SET sequence = 4')
+    await database.sql(`UPDATE transactions SET event_type = 1 WHERE sequence = 2`)
+    await advanceCheckpoint(connection, 10)
+    await expect(advanceCheckpoint(connection, 10)).rejects.toThrow('the log lacks entries after 3')
+  })
+
+  test('a step that is cut short leaves it as it was', async () => {
+    await fillLog(database, 1_000, 50)
+    await advanceCheckpoint(connection, 500)
+    const before = await loadCheckpoint(database)
+    const client = await database.connect()
+    await client.query('BEGIN')
+    await client.query('SELECT advance_checkpoint(500)')
+    await client.query('ROLLBACK')
+    await client.query('BEGIN')
+    await client.query('SELECT advance_checkpoint(500)')
+    const [{ pid } = {}] = (await client.query('SELECT pg_backend_pid() AS pid')).rows
+    await database.sql('SELECT pg_terminate_backend($1)', [pid])
+    await until('it has ended', async () => {
+      const rows = await database.sql('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])
+      return rows.length === 0
+    })
+    expect(await loadCheckpoint(database)).toEqual(before)
+    await advanceToEnd(300)
+  })
+})
+
+describe('several at once', () => {
+  test('take turns: who comes second returns at once', async () => {
+    await fillLog(database, 100, 10)
+    const client = await database.connect()
+    await client.query('BEGIN')
+    await client.query('SELECT advance_checkpoint(10)')
+    expect((await advanceCheckpoint(connection, 10)).outcome).toBe('busy')
+    await client.query('COMMIT')
+    expect(await advanceCheckpoint(connection, 10)).toEqual({
+      outcome: 'advanced',
+      before: 10n,
+      reached: 20n,
+      behind: 80n,
+    })
+  })
+
+  test('come to what one alone comes to, with appends beside them', async () => {
+    const others = await Promise.all([1, 2, 3].map(() => connectTo(database.target)))
+    let isOver = false
+    const appends = (async () => {
+      for (let i = 0; i < 100; i++) await session.append([put(`k${i % 17}`, `${i}`), remove(`k${i % 5}`)])
+      isOver = true
+    })()
+    await Promise.all(
+      others.map(async (other) => {
+        while (!isOver) await advanceCheckpoint(other, 7)
+      }),
+    )
+    await appends
+    await advanceToEnd(50)
+    await Promise.all(others.map((other) => other.close()))
+  })
+
+  test('an append waits for no step, and a step for no append', async () => {
+    await session.append([put('a'), put('b'), put('c')])
+    await advanceCheckpoint(connection, 1)
+    const client = await database.connect()
+    for (const restart of ['', 'DELETE FROM checkpoint']) {
+      await client.query(`BEGIN; ${restart}`)
+      await client.query('SELECT advance_checkpoint(10)')
+      const [{ pid } = {}] = (await client.query('SELECT pg_backend_pid() AS pid')).rows
+      await session.append([put('d')]) // would time out
+      const locks = await database.sql<{ name: string; mode: string }>(
+        `SELECT DISTINCT relation::regclass::text AS name, mode FROM pg_locks
+         WHERE pid = $1 AND relation::regclass::text ~ '^(transactions|log_head|writers)'`,
+        [pid],
+      )
+      expect(new Set(locks.map(({ mode }) => mode))).toEqual(new Set(['AccessShareLock']))
+      await client.query('ROLLBACK')
+    }
+
+    await client.query('BEGIN; UPDATE log_head SET sequence = sequence + 1')
+    await client.query(`INSERT INTO transactions SELECT sequence, 1, 'x', NULL, NULL, now(), '' FROM log_head`)
+    expect(await advanceCheckpoint(connection, 10)).toMatchObject({ reached: 5n, behind: 0n })
+    await client.query('ROLLBACK')
+  })
+
+  test('a reader keeps a broken checkpoint from being emptied, and is not waited for', async () => {
+    await session.append([put('a')])
+    await advanceCheckpoint(connection, 10)
+    const reader = await database.connect()
+    await reader.query('BEGIN; SELECT FROM checkpoint_entries')
+    await database.sql('DELETE FROM checkpoint')
+    expect((await advanceCheckpoint(connection, 10)).outcome).toBe('busy')
+    expect((await loadCheckpoint(database)).entries).toHaveLength(1)
+    await reader.query('COMMIT')
+    expect((await advanceCheckpoint(connection, 10)).outcome).toBe('begun')
+    await expectWhole()
+  })
+})
+
+describe('damage', () => {
+  beforeEach(async () => {
+    const entries: Logged[] = [
+      put1('a', '1'),
+      put1('b', '2', 'x/y'),
+      put1('c', ''),
+      put1('d', Buffer.alloc(3_000, 'd')),
+    ]
+    await appendTo(database, entries)
+    await appendTo(database, [put1('e', '5'), put1('f', '6')])
+    await advanceCheckpoint(connection, 5)
+    await expectWhole()
+  })
+
+  const disable = 'ALTER TABLE transactions DISABLE TRIGGER append_only'
+  test.each([
+    ['a row is gone', `DELETE FROM checkpoint_entries WHERE key = 'c'`],
+    ['all rows are', 'TRUNCATE checkpoint_entries'],
+    ['a value is another', `UPDATE checkpoint_entries SET value = '3' WHERE key = 'a'`],
+    ['a key is another', `UPDATE checkpoint_entries SET key = 'A' WHERE key = 'a'`],
+    ['a content type is gone', `UPDATE checkpoint_entries SET content_type = NULL WHERE key = 'b'`],
+    ['a row was added', `INSERT INTO checkpoint_entries VALUES (3, 'x', '')`],
+    ['a row is there twice', `INSERT INTO checkpoint_entries SELECT * FROM checkpoint_entries WHERE key = 'a'`],
+    [
+      'a row is there in the place of another',
+      `INSERT INTO checkpoint_entries SELECT * FROM checkpoint_entries WHERE key = 'a';
+       DELETE FROM checkpoint_entries WHERE key = 'b'`,
+    ],
+    ['a row has another sequence', `UPDATE checkpoint_entries SET sequence = 5 WHERE key = 'a'`],
+    [
+      'values have changed places',
+      `UPDATE checkpoint_entries AS one SET value = two.value FROM checkpoint_entries AS two
+       WHERE one.key || two.key IN ('ab', 'ba')`,
+    ],
+    [
+      'sequences have',
+      `UPDATE checkpoint_entries AS one SET sequence = two.sequence FROM checkpoint_entries AS two
+       WHERE one.key || two.key IN ('ab', 'ba')`,
+    ],
+    ['the checkpoint’s row is gone', 'DELETE FROM checkpoint'],
+    ['its number of keys is another', 'UPDATE checkpoint SET keys = keys - 1'],
+    ['its checksum is', 'UPDATE checkpoint SET checksum = checksum # 1'],
+    ['it has moved on, within one batch', 'UPDATE checkpoint SET sequence = 6'],
+    ['it is of another log, with the same digests', `UPDATE log_head SET log_id = 'another'`],
+    [
+      'the log was written on from an older dump',
+      `${disable}; UPDATE transactions SET digest = 'another' WHERE sequence > 4`,
+    ],
+    [
+      'the log is from an older dump',
+      `${disable}; DELETE FROM transactions WHERE sequence > 4; UPDATE log_head SET sequence = 4`,
+    ],
+    [
+      'a large value is not in the log',
+      `${disable}; ALTER TABLE transactions DROP CONSTRAINT value_where_put; UPDATE transactions SET value = NULL WHERE key = 'd'`,
+    ],
+  ])('is noticed where %s', async (_, statements) => {
+    await database.sql(statements)
+    expect((await loadCheckpoint(database)).isWhole).toBe(false)
+  })
+
+  test('does not mend itself by going on', async () => {
+    for (const statement of [
+      `UPDATE checkpoint_entries SET value = '3' WHERE key = 'a'`,
+      `DELETE FROM checkpoint_entries WHERE key = 'b'`,
+      `INSERT INTO checkpoint_entries SELECT * FROM checkpoint_entries WHERE key = 'c'`,
+      'UPDATE checkpoint SET keys = keys + 1',
+      'UPDATE checkpoint SET checksum = 7',
+    ]) {
+      await database.sql(statement)
+      await appendTo(database, [put1('a'), put1('b'), put1('c')])
+      await advanceCheckpoint(connection, 100)
+      expect((await loadCheckpoint(database)).isWhole).toBe(false)
+      await database.sql('DELETE FROM checkpoint')
+      await advanceToEnd(100)
+    }
+  })
+
+  test('is made up for, from the log alone, once it is discarded', async () => {
+    await database.sql(`UPDATE checkpoint_entries SET value = '3' WHERE key = 'a'`)
+    const broken = await readCheckpoint(connection)
+    if (!broken) throw new Error('there is a checkpoint')
+    await discardCheckpoint(connection, broken)
+    expect(await readCheckpoint(connection)).toBeUndefined()
+    expect(await advanceCheckpoint(connection, 3)).toMatchObject({ outcome: 'begun', before: 0n, reached: 3n })
+    await discardCheckpoint(connection, broken) // by another node that has seen the same
+    expect(await advanceCheckpoint(connection, 3)).toMatchObject({ outcome: 'advanced', before: 3n, reached: 6n })
+    await expectWhole()
+  })
+
+  test.each([
+    ['that went back', `${disable}; DELETE FROM transactions WHERE sequence > 4; UPDATE log_head SET sequence = 4`],
+    ['that is another', `UPDATE log_head SET log_id = 'another'`],
+  ])('by a log %s is made up for by the next step', async (_, statements) => {
+    await database.sql(statements)
+    expect(await readCheckpoint(connection)).toBeUndefined()
+    expect((await advanceCheckpoint(connection, 2)).outcome).toBe('begun')
+    await advanceToEnd(2)
+  })
+})

@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto'
+import type { Write } from '../../kvs/entry.ts'
+import { checkpointEntries } from '../../kvs/log/checkpoint.ts'
+import type { Database } from './database.ts'
+
+export interface Logged {
+  readonly write: Write
+  readonly superseded: boolean
+}
+
+/** Puts entries at the log's end as an append does, in one batch. */
+export async function appendTo(database: Database, entries: readonly Logged[]): Promise<void> {
+  const values = entries.map(({ write }) => (write.kind === 'put' ? write.value : null))
+  const types = entries.map(({ write }) => (write.kind === 'put' ? (write.contentType ?? null) : null))
+  await database.sql(
+    `WITH head AS (
+       UPDATE log_head SET sequence = sequence + $1, digest = $2 RETURNING sequence, digest
+     )
+     INSERT INTO transactions
+     SELECT sequence - $1 + place, type, key, value, content_type, now(), digest, superseded, NULL
+     FROM head, unnest($3::smallint[], $4::text[], $5::bytea[], $6::text[], $7::boolean[])
+       WITH ORDINALITY AS entry (type, key, value, content_type, superseded, place)`,
+    [
+      entries.length,
+      randomBytes(8),
+      entries.map(({ write }) => (write.kind === 'put' ? 2 : 1)),
+      entries.map(({ write }) => write.key),
+      values,
+      types,
+      entries.map(({ superseded }) => superseded),
+    ],
+  )
+}
+
+/** What the entries of `generate_series` up to a number make of some keys: a long log, made fast. */
+export async function fillLog(database: Database, entries: number, keys: number): Promise<void> {
+  await database.sql(
+    `WITH head AS (UPDATE log_head SET sequence = sequence + $1, digest = int8send($1) RETURNING sequence - $1 AS start)
+     INSERT INTO transactions
+     SELECT start + i, 2, 'key ' || i % $2, convert_to('value ' || i, 'UTF8'), NULL, now(), int8send($1), false, NULL
+     FROM head, generate_series(1, $1::bigint) AS i`,
+    [entries, keys],
+  )
+}
+
+export interface LoadedEntry {
+  readonly sequence: string
+  readonly key: string
+  readonly value: Buffer | null
+  readonly content_type: string | null
+  readonly hash: string
+}
+
+/** As a node's start does it: sums up for itself, and believes the checkpoint only if that comes to the same. */
+export async function loadCheckpoint(database: Database) {
+  const [row] = await database.sql<{ sequence: string; keys: string; rows: string; is_of_log: boolean }>(
+    `SELECT sequence, keys, checksum # checkpoint_hash(checkpoint) AS rows, checkpoint_is_of_log(checkpoint) AS is_of_log
+     FROM checkpoint`,
+  )
+  const entries = await database.sql<LoadedEntry>(checkpointEntries)
+  const sum = entries.reduce((sum, { hash }) => sum ^ BigInt(hash), 0n)
+  const isWhole =
+    row?.is_of_log === true &&
+    BigInt(row.keys) === BigInt(entries.length) &&
+    BigInt(row.rows) === sum &&
+    entries.every(({ value }) => value !== null)
+  return { sequence: BigInt(row?.sequence ?? 0), isWhole, entries }
+}
+
+/** The live keys as of a sequence, folded from the log alone, one entry after the other; in the order of their sequences. */
+export async function foldLog(database: Database, upTo: bigint) {
+  const rows = await database.sql<Omit<LoadedEntry, 'hash'> & { event_type: number; superseded: boolean }>(
+    'SELECT * FROM transactions WHERE sequence <= $1 ORDER BY sequence',
+    [upTo],
+  )
+  const live = new Map<string, Omit<LoadedEntry, 'hash'>>()
+  for (const { sequence, key, value, content_type, event_type, superseded } of rows) {
+    if (superseded) continue
+    if (event_type === 1) live.delete(key)
+    else live.set(key, { sequence, key, value, content_type })
+  }
+  return inOrder([...live.values()])
+}
+
+/** Without their hashes, in the order of their sequences. */
+export function inOrder(entries: readonly Omit<LoadedEntry, 'hash'>[]) {
+  return entries
+    .map(({ sequence, key, value, content_type }) => ({ sequence, key, value, content_type }))
+    .sort((a, b) => Number(BigInt(a.sequence) - BigInt(b.sequence)))
+}
