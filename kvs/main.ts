@@ -8,6 +8,7 @@ import { type Config, InvalidConfig, readConfig } from './config/config.ts'
 import type { PostgresTarget } from './config/postgres.ts'
 import { type DataDirectory, Locked, openDataDirectory } from './data-directory.ts'
 import { makeServer } from './http/server.ts'
+import { makeCheckpointer } from './log/checkpointer.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embedded.ts'
 import { readMigrations } from './log/migrate.ts'
 import { makePostgresLog } from './log/postgres-log.ts'
@@ -52,9 +53,19 @@ async function live(config: Config): Promise<void> {
     info: (message) => logger.info(message),
     warn: (message) => logger.warn(message),
   })
+  const checkpointer = makeCheckpointer({
+    target,
+    timeoutMs: config.postgresTimeoutMs,
+    warn: (message) => logger.warn(message),
+  })
+  const toldToStop = new AbortController()
+  void told.then(() => toldToStop.abort())
   const store = makeStore({
     log,
-    onReplayed: (logId) => rememberLog(data, logId),
+    onReplayed(logId) {
+      rememberLog(data, logId)
+      void checkpointer.run(toldToStop.signal)
+    },
     spool,
     spooling,
     limits: {

@@ -46,6 +46,22 @@ export async function discardCheckpoint(connection: Connection, { sequence }: Po
   await connection.query({ text: 'DELETE FROM checkpoint WHERE sequence >= $1', values: [sequence] })
 }
 
+export interface Lag {
+  /** The log's last sequence. */
+  readonly head: bigint
+  /** The checkpoint's; 0 where there is none of this log. */
+  readonly checkpoint: bigint
+}
+
+export async function readLag(connection: Connection): Promise<Lag> {
+  const { rows } = await connection.query<[string, string]>({
+    text: `SELECT head.sequence, coalesce(checkpoint.sequence, 0)
+      FROM log_head AS head LEFT JOIN checkpoint ON checkpoint_is_of_log(checkpoint)`,
+  })
+  const [head = 0, checkpoint = 0] = rows[0] ?? []
+  return { head: BigInt(head), checkpoint: BigInt(checkpoint) }
+}
+
 export interface Advance {
   /** 'begun' is 'advanced' from nothing; where it is 'busy', another node does it, and nothing else is told. */
   readonly outcome: 'advanced' | 'begun' | 'busy'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Write } from '../../kvs/entry.ts'
-import { checkpointEntries } from '../../kvs/log/checkpoint.ts'
+import { beginReadingCheckpoint, checkpointEntries } from '../../kvs/log/checkpoint.ts'
 import type { Database } from './database.ts'
 
 export interface Logged {
@@ -53,11 +53,13 @@ export interface LoadedEntry {
 
 /** As a node's start does it: sums up for itself, and believes the checkpoint only if that comes to the same. */
 export async function loadCheckpoint(database: Database) {
+  await database.sql(beginReadingCheckpoint)
   const [row] = await database.sql<{ sequence: string; keys: string; rows: string; is_of_log: boolean }>(
     `SELECT sequence, keys, checksum # checkpoint_hash(checkpoint) AS rows, checkpoint_is_of_log(checkpoint) AS is_of_log
      FROM checkpoint`,
   )
   const entries = await database.sql<LoadedEntry>(checkpointEntries)
+  await database.sql('COMMIT')
   const sum = entries.reduce((sum, { hash }) => sum ^ BigInt(hash), 0n)
   const isWhole =
     row?.is_of_log === true &&
