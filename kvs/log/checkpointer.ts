@@ -61,12 +61,11 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
     while (!signal.aborted) {
       await pause(pace.lookEveryMs, signal)
       const lag = await readLag(connection)
-      backoff.reset()
       const othersAreAtIt = lag.checkpoint !== last.checkpoint
       const isQuiet = lag.head === last.head
-      const allowed = BigInt(isQuiet ? pace.quiet : pace.moving)
-      const isBehind = lag.head - lag.checkpoint > allowed
+      const isBehind = lag.head - lag.checkpoint > (isQuiet ? pace.quiet : pace.moving)
       last = isBehind && !othersAreAtIt ? await bringForward(connection, signal, lag) : lag
+      backoff.reset()
     }
   }
 
@@ -94,7 +93,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
     const isLeast = step === pace.leastStep
     if (isOver) step = Math.max(pace.leastStep, Math.floor(step / 2))
     // Of outages the log's own connection tells.
-    const isOutage = !(error instanceof DatabaseError) || /^(08|57P)/.test(error.code ?? '')
+    const isOutage = error instanceof DatabaseError ? /^(08|57P)/.test(error.code ?? '') : !(error instanceof TypeError)
     if (isOutage && !(isOver && isLeast)) return
     const reason = explain(error, { ...target, sslmode: target.tls.mode })
     if (!told.has(reason)) warn(`the checkpoint is not brought forward, and starts take longer: ${reason}`)

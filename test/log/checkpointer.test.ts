@@ -17,10 +17,10 @@ async function makeLogged(entries: number) {
   return database
 }
 
-function run(target: PostgresTarget, pace = quick) {
+function run(target: PostgresTarget, pace = quick, timeoutMs = 5_000) {
   const warnings: string[] = []
   const stopping = new AbortController()
-  const checkpointer = makeCheckpointer({ target, timeoutMs: 5_000, warn: (message) => warnings.push(message), pace })
+  const checkpointer = makeCheckpointer({ target, timeoutMs, warn: (message) => warnings.push(message), pace })
   const ended = checkpointer.run(stopping.signal)
   const stop = () => {
     stopping.abort()
@@ -97,6 +97,18 @@ test('what stands in its way is told once, and it tries again', async () => {
       /^the checkpoint is not brought forward, and starts take longer: .*"checkpoint" does not exist/,
     ),
   ])
+})
+
+test('a step that takes too long is tried again, and told where a smaller one can’t help', async () => {
+  const database = await makeLogged(2_000)
+  const blocker = await database.connect()
+  await blocker.query('BEGIN; LOCK TABLE checkpoint_entries IN ACCESS EXCLUSIVE MODE')
+  const { warnings } = run(database.target, { ...quick, leastStep: 100 }, 200)
+  await until('it has told', () => warnings.length > 0)
+  await blocker.query('ROLLBACK')
+  await reaches(database, 2_000n)
+  await expectWhole(database)
+  expect(warnings).toEqual([expect.stringMatching(/does not answer \(Query read timeout\)/)])
 })
 
 test('it stops at once, a step under way or not, and leaves no connection', async () => {
