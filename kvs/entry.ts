@@ -15,6 +15,21 @@ export interface Entry {
   readonly write: Write
 }
 
+/** An entry as it came from the log in bulk: windows on a buffer that is another entry's next. Makes no garbage. */
+export interface PackedEntry {
+  sequence: number
+  kind: 'put' | 'delete'
+  superseded: boolean
+  contentType: string | undefined
+  bytes: Buffer
+  digestStart: number
+  digestLength: number
+  keyStart: number
+  keyLength: number
+  valueStart: number
+  valueLength: number
+}
+
 /** A write that its node has accepted, durably, and that is not in the log yet. */
 export interface SpooledWrite {
   /** Its place among all writes of its node, which has them reach the log in this order, each once. */
@@ -29,6 +44,9 @@ export interface Position {
   readonly sequence: bigint
   readonly digest: Buffer
 }
+
+/** Of UTF-8. Only an adopted log may have longer ones; no request can name them. */
+export const maxKeyBytes = 1024
 
 /** Bounds on one batch: enough to make the round trip cheap, little enough that it is short. */
 export const batchLimits = { writes: 1_000, bytes: 4 * 1024 * 1024 }

@@ -1,6 +1,6 @@
 import type { Entry, Write } from './entry.ts'
 import { advice, Diverged, type LogSession } from './log/log.ts'
-import { makeView, type View } from './view.ts'
+import { makeView, type View } from './view/view.ts'
 
 /** Keeps one view in step with one log, over however many sessions. */
 export interface Follower {

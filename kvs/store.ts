@@ -10,7 +10,7 @@ import type { Spool } from './spool/spool.ts'
 import { SpoolFileError } from './spool/threaded-file.ts'
 import type { SpoolStatus, Status } from './status.ts'
 import { unlessAborted } from './unless-aborted.ts'
-import { type Found, OutOfOrder } from './view.ts'
+import { type Found, OutOfOrder } from './view/view.ts'
 
 export interface StoreOptions {
   readonly log: Log

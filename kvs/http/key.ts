@@ -1,6 +1,5 @@
+import { maxKeyBytes } from '../entry.ts'
 import { KvsError } from '../errors.ts'
-
-export const maxKeyBytes = 1024
 
 /**
  * The key that the rest of a path names, percent-decoded.

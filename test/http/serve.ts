@@ -6,7 +6,7 @@ import { KvsError } from '../../kvs/errors.ts'
 import { makeServer, type ServerOptions } from '../../kvs/http/server.ts'
 import { makeLogger } from '../../kvs/logger.ts'
 import type { State } from '../../kvs/status.ts'
-import { makeView } from '../../kvs/view.ts'
+import { makeView } from '../../kvs/view/view.ts'
 import { entryOf } from '../support/entries.ts'
 
 /** A store without a log, for tests of the HTTP side. */

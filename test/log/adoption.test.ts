@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Entry } from '../../kvs/entry.ts'
 import { Refused } from '../../kvs/log/log.ts'
-import { makeView } from '../../kvs/view.ts'
+import { makeView } from '../../kvs/view/view.ts'
 import { type Database, makeDatabase, makeLog } from '../support/database.ts'
 import { entryOf, remove } from '../support/entries.ts'
 

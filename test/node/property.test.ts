@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { maxKeyBytes } from '../../kvs/http/key.ts'
+import { maxKeyBytes } from '../../kvs/entry.ts'
 import { makeDatabase } from '../support/database.ts'
 import { makeDirectory, type Node, startReadyNode, toEnvironment } from '../support/node.ts'
 

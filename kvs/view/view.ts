@@ -1,0 +1,165 @@
+import { type Entry, maxKeyBytes, type PackedEntry, type Position } from '../entry.ts'
+import { makeCompactor } from './compactor.ts'
+import { makeHash } from './hash.ts'
+import { makeKeyIndex } from './key-index.ts'
+import { type Content, makeRecords } from './records.ts'
+import { makeSlabs } from './slabs.ts'
+
+export interface Found {
+  readonly value: Buffer
+  readonly contentType: string | undefined
+  /** Of the entry that set the value; undefined as long as that is not in the log. */
+  readonly sequence: bigint | undefined
+}
+
+/**
+ * The latest value of each key: all entries up to the position, applied in order. Does no I/O. Keys and values are packed in
+ * memory outside of V8's heap: 1,000,000 keys of 14 with values of 100 bytes take 140 MB, where a Map of Buffers takes 350.
+ */
+export interface View {
+  readonly position: Position
+  /** How many keys have a value. */
+  readonly size: number
+  /** What keys and values take in memory, and how much of that is in use; without values above 32 KiB. */
+  readonly memory: { readonly bytes: number; readonly liveBytes: number }
+  get(key: string): Found | undefined
+  /** Takes the log's next entry; throws `OutOfOrder`, and changes nothing, on any other. Throws `ViewFull`. */
+  apply(entry: Entry): void
+  /** The same for an entry that was read in bulk. */
+  applyPacked(entry: PackedEntry): void
+  /** Takes the value of a key, before any entry is applied, as a checkpoint has it. */
+  load(entry: PackedEntry): void
+  /** All that the log has up to here was loaded. */
+  loaded(position: Position): void
+}
+
+export class OutOfOrder extends Error {
+  override readonly name = 'OutOfOrder'
+}
+
+/**
+ * @param gapsUpTo sequences up to here, adopted from the textbook service, may have gaps
+ * @param slabBytes a power of two
+ */
+export function makeView(gapsUpTo = 0n, slabBytes?: number): View {
+  const hash = makeHash()
+  const slabs = makeSlabs(slabBytes)
+  const records = makeRecords(slabs)
+  const index = makeKeyIndex(records.isKeyAt)
+  const compact = makeCompactor(slabs, records, index, hash)
+  const lastGap = Number(gapsUpTo)
+  const encoded = Buffer.alloc(maxKeyBytes)
+  const digest = Buffer.alloc(32)
+  let digestLength = 0
+  let sequence = 0
+  /** Made anew when it is asked for. */
+  let position: Position | undefined
+
+  /** Into `encoded`. Returns how many bytes, or -1 where there are too many. */
+  function encode(key: string): number {
+    const { length } = key
+    if (length > maxKeyBytes) return -1
+    for (let at = 0; at < length; at++) {
+      const code = key.charCodeAt(at)
+      if (code > 0x7f) return Buffer.byteLength(key) > maxKeyBytes ? -1 : encoded.write(key)
+      encoded[at] = code
+    }
+    return length
+  }
+
+  function requireNext(next: number): void {
+    if (next === sequence + 1) return
+    if (next > sequence && next <= lastGap) return
+    throw new OutOfOrder(`entry ${next} of the log came after entry ${sequence}`)
+  }
+
+  function advance(to: number, bytes: Buffer, start: number, length: number): void {
+    sequence = to
+    position = undefined
+    digestLength = length
+    for (let at = 0; at < length; at++) digest[at] = bytes[start + at] as number
+  }
+
+  function put(content: Content): void {
+    const { key, keyStart, keyLength } = content
+    const hashed = hash(key, keyStart, keyLength)
+    const old = index.find(hashed, key, keyStart, keyLength)
+    if (old === 0) {
+      index.add(hashed, records.add(content))
+    } else {
+      const address = records.replace(old, content)
+      if (address !== old) index.move(hashed, old, address)
+      compact(keyLength + content.valueLength)
+    }
+  }
+
+  function remove(key: Buffer, start: number, length: number): void {
+    const hashed = hash(key, start, length)
+    const address = index.find(hashed, key, start, length)
+    if (address === 0) return
+    index.remove(hashed, address)
+    records.remove(address)
+    compact(length)
+  }
+
+  function load(entry: PackedEntry): void {
+    const { keyLength, keyStart, bytes } = entry
+    if (keyLength > maxKeyBytes) return
+    if (entry.kind === 'put') {
+      const { valueStart, valueLength, contentType, sequence } = entry
+      put({ key: bytes, keyStart, keyLength, value: bytes, valueStart, valueLength, contentType, sequence })
+    } else {
+      remove(bytes, keyStart, keyLength)
+    }
+  }
+
+  return {
+    get position() {
+      position ??= { sequence: BigInt(sequence), digest: Buffer.from(digest.subarray(0, digestLength)) }
+      return position
+    },
+    get size() {
+      return index.size
+    },
+    get memory() {
+      return { bytes: slabs.bytes, liveBytes: slabs.liveBytes }
+    },
+
+    get(key) {
+      const length = encode(key)
+      if (length < 0) return undefined
+      const address = index.find(hash(encoded, 0, length), encoded, 0, length)
+      if (address === 0) return undefined
+      const { value, contentType, sequence } = records.read(address)
+      return { value, contentType, sequence: BigInt(sequence) }
+    },
+
+    apply({ sequence, digest, superseded, write }) {
+      const next = Number(sequence)
+      requireNext(next)
+      const keyLength = encode(write.key)
+      if (superseded || keyLength < 0) {
+        // its place counts, its write does not
+      } else if (write.kind === 'put') {
+        const { value, contentType } = write
+        const [keyStart, valueStart, valueLength] = [0, 0, value.length]
+        put({ key: encoded, keyStart, keyLength, value, valueStart, valueLength, contentType, sequence: next })
+      } else {
+        remove(encoded, 0, keyLength)
+      }
+      advance(next, digest, 0, digest.length)
+    },
+
+    applyPacked(entry) {
+      requireNext(entry.sequence)
+      if (!entry.superseded) load(entry)
+      advance(entry.sequence, entry.bytes, entry.digestStart, entry.digestLength)
+    },
+
+    load,
+
+    loaded({ sequence, digest }) {
+      advance(Number(sequence), digest, 0, digest.length)
+    },
+  }
+}

@@ -1,0 +1,100 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Write } from '../../kvs/entry.ts'
+import { makeView, OutOfOrder } from '../../kvs/view/view.ts'
+import { makeRandom } from '../drill/random.ts'
+import { entryOf, put, remove } from '../support/entries.ts'
+
+const key = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor', '')
+const write: fc.Arbitrary<Write> = fc.oneof(
+  fc.record({
+    kind: fc.constant('put' as const),
+    key,
+    value: fc
+      .oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ maxLength: 2_000, size: 'max' }))
+      .map((bytes) => Buffer.from(bytes)),
+    contentType: fc.constantFrom(undefined, 'text/html'),
+  }),
+  fc.record({ kind: fc.constant('delete' as const), key }),
+)
+
+/** Small, so that slabs fill, empty, and are compacted all the time. */
+const slabBytes = 4096
+
+test('any entries read back as a plain map would', () => {
+  fc.assert(
+    fc.property(fc.array(write, { size: '+1' }), (writes) => {
+      const view = makeView(0n, slabBytes)
+      const model = new Map<string, { value: Buffer; contentType: string | undefined; sequence: bigint }>()
+      writes.forEach((write, index) => {
+        const sequence = BigInt(index + 1)
+        view.apply(entryOf(sequence, write))
+        if (write.kind === 'put') model.set(write.key, { value: write.value, contentType: write.contentType, sequence })
+        else model.delete(write.key)
+      })
+      expect(view.size).toBe(model.size)
+      expect(view.position.sequence).toBe(BigInt(writes.length))
+      for (const { key } of writes) expect(view.get(key)).toEqual(model.get(key))
+    }),
+  )
+})
+
+test.each([1, 2, 3])('so do many, over slabs that are compacted; waste is bounded (seed %i)', (seed) => {
+  const { integer, chance } = makeRandom(seed, 'view')
+  const below = (bound: number) => integer(0, bound - 1)
+  const view = makeView(0n, slabBytes)
+  const model = new Map<string, Buffer>()
+  for (let sequence = 1n; sequence <= 60_000n; sequence++) {
+    // keys come and go in waves, sizes change from time to time
+    const key = `key ${below(sequence % 20_000n < 10_000n ? 3_000 : 500)} ${'é'.repeat(below(3))}`
+    if (chance(0.3)) {
+      view.apply(entryOf(sequence, remove(key)))
+      model.delete(key)
+    } else {
+      const size = chance(0.001) ? 40_000 : below(sequence % 7_000n < 3_500n ? 40 : 1_000)
+      const value = Buffer.alloc(size, String(sequence))
+      view.apply(entryOf(sequence, put(key, value, chance(0.2) ? 'text/html' : undefined)))
+      model.set(key, value)
+    }
+    const { bytes, liveBytes } = view.memory
+    // a fifth may be free between others, and at the end of each slab what the next record did not fit in
+    if (bytes > 1.45 * liveBytes + 12 * slabBytes) expect.fail(`${bytes} bytes for ${liveBytes} at ${sequence}`)
+  }
+  expect(view.size).toBe(model.size)
+  for (const [key, value] of model) expect(view.get(key)?.value.equals(value)).toBe(true)
+  for (const key of [...model.keys()]) {
+    view.apply(entryOf(view.position.sequence + 1n, remove(key)))
+    expect(view.get(key)).toBeUndefined()
+  }
+  expect([view.size, view.memory.liveBytes]).toEqual([0, 0])
+})
+
+test.each(['2', '1 1', '1 3', '1 2 1'])('the sequences %s are out of order', (sequences) => {
+  const view = makeView()
+  const apply = () => {
+    for (const sequence of sequences.split(' ').map(BigInt)) {
+      view.apply(entryOf(sequence, remove('a')))
+    }
+  }
+  expect(apply).toThrow(OutOfOrder)
+})
+
+test('a value shares memory with nothing else', () => {
+  const view = makeView()
+  const chunk = Buffer.from('a large chunk with a value in it')
+  const value = chunk.subarray(2, 7)
+  view.apply(entryOf(1n, { kind: 'put', key: 'k', value, contentType: undefined }))
+  const kept = view.get('k')?.value
+  chunk.fill('x')
+  view.apply(entryOf(2n, put('k', 'small')))
+  expect(kept?.toString()).toBe('large')
+})
+
+test('a superseded entry has its place, and no effect', () => {
+  const view = makeView()
+  view.apply(entryOf(1n, put('a', '1')))
+  view.apply(entryOf(2n, put('a', '2'), { superseded: true }))
+  view.apply(entryOf(3n, remove('a'), { superseded: true }))
+  expect(view.get('a')).toMatchObject({ value: Buffer.from('1'), sequence: 1n })
+  expect(view.position.sequence).toBe(3n)
+})
