@@ -12,8 +12,10 @@ export interface Follower {
   readonly total: number
   /** Rejects with `Diverged` where the session's log is no continuation of what has been applied. */
   requireSamePast(session: LogSession): Promise<void>
+  /** Builds the view: applies the log, in bulk, up to the head that the session has seen. After a rejection it goes on. */
+  replay(session: LogSession): Promise<void>
   /**
-   * Applies the log up to the head that the session has seen.
+   * Applies what has come since, up to the head that the session has seen.
    * @param afterPage awaited after each page, so that a long way does not hold up everything else
    */
   catchUp(session: LogSession, afterPage?: () => Promise<void>): Promise<void>
@@ -43,6 +45,13 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
     replayed += page.length
     total = Math.max(total, replayed)
     return page.length > 0
+  }
+
+  function requireWhole({ head }: LogSession): void {
+    const { sequence } = view.position
+    if (sequence < head.sequence) {
+      throw new Diverged(`the log breaks off at ${sequence}, but its head is at ${head.sequence}`)
+    }
   }
 
   async function readThrough(session: LogSession, sequence: bigint): Promise<void> {
@@ -80,15 +89,21 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
       )
     },
 
+    async replay(session) {
+      total = Math.max(replayed, Number(session.head.entries))
+      await session.replay(view.position.sequence, (entry) => {
+        view.applyPacked(entry)
+        replayed++
+      })
+      requireWhole(session)
+      total = replayed
+    },
+
     async catchUp(session, afterPage) {
-      const isFirst = view.position.sequence === 0n
-      total = isFirst ? Number(session.head.entries) : replayed + Number(session.head.sequence - view.position.sequence)
+      total = replayed + Number(session.head.sequence - view.position.sequence)
       // No further than that: a busy writer elsewhere would have a new page ready for ever.
       while (view.position.sequence < session.head.sequence) {
-        if (!(await applyPage(session))) {
-          const { sequence } = view.position
-          throw new Diverged(`the log breaks off at ${sequence}, but its head is at ${session.head.sequence}`)
-        }
+        if (!(await applyPage(session))) requireWhole(session)
         await afterPage?.()
       }
     },

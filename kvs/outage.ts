@@ -37,6 +37,8 @@ export interface Outage {
   leaveInDoubt(last: bigint): void
   /** Rejects with `Diverged` where what is in the spool was accepted for another log. */
   requireSameLog(session: LogSession): Promise<void>
+  /** Looks in the log, once it is replayed, for what has overtaken writes that an earlier run has left in the spool. */
+  findOvertaken(session: LogSession): Promise<void>
   /** Settles what was in doubt, now that the view has all that the session's log had of this node. */
   settle(session: LogSession): void
   /**
@@ -154,6 +156,16 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
       }
       if (await session.holds(known)) return
       logger.warn('the log went back since writes were spooled; they go to the log as it is now')
+    },
+
+    async findOvertaken(session) {
+      if (!spool || spool.writes === 0) return
+      let after = spool.position?.sequence ?? 0n
+      while (after < follower.view.position.sequence) {
+        const page = await session.read(after)
+        for (const entry of page) if (!entry.isOwn && !entry.superseded) spool.supersede(entry)
+        after = page.at(-1)?.sequence ?? follower.view.position.sequence
+      }
     },
 
     settle({ committed }) {

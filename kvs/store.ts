@@ -136,8 +136,9 @@ export function makeStore({
     await outage.requireSameLog(session)
     const since = performance.now()
     condition.become('replaying', 'replaying the log')
-    await follower.catchUp(session)
+    await follower.replay(session)
     logger.info(`${follower.replayed} events replayed in ${seconds(since)}`)
+    await outage.findOvertaken(session)
     outage.settle(session)
     isReplayed = true
     onReplayed(session.head.logId)

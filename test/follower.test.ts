@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Entry, Position, Write } from '../kvs/entry.ts'
 import { makeFollower } from '../kvs/follower.ts'
 import { Diverged, type LogSession } from '../kvs/log/log.ts'
-import { entryOf, put, remove } from './support/entries.ts'
+import { entryOf, packed, put, remove } from './support/entries.ts'
 
 /** A log in memory that pages by two, all of whose entries are others'. */
 function makeMemoryLog(...writes: Write[]) {
@@ -22,6 +22,9 @@ function makeMemoryLog(...writes: Write[]) {
         description: 'memory',
         lost: new Promise(() => undefined),
         holds: async ({ sequence }: Position) => sequence <= BigInt(entries.length),
+        replay: async (after, apply) => {
+          for (const entry of entries.slice(Number(after))) apply(packed(entry))
+        },
         read: async (after) => entries.slice(Number(after), Number(after) + 2),
         committed: { number: 0n, end: end() },
         async append(batch) {
@@ -40,15 +43,36 @@ function makeMemoryLog(...writes: Write[]) {
 async function follow(log: ReturnType<typeof makeMemoryLog>) {
   const follower = makeFollower()
   await follower.requireSamePast(log.session())
-  await follower.catchUp(log.session())
+  await follower.replay(log.session())
   return follower
 }
 
-test('catches up page by page, and counts', async () => {
-  const follower = await follow(makeMemoryLog(put('a', '1'), put('b', '2'), remove('a'), put('c', '3'), put('b', '4')))
+test('replays, catches up page by page, and counts', async () => {
+  const log = makeMemoryLog(put('a', '1'), put('b', '2'), remove('a'), put('c', '3'), put('b', '4'))
+  const follower = await follow(log)
   expect(follower.view.size).toBe(2)
   expect(follower.view.get('b')?.value.toString()).toBe('4')
   expect([follower.replayed, follower.total]).toEqual([5, 5])
+  for (const key of ['c', 'd', 'e']) log.add(remove(key))
+  await follower.catchUp(log.session())
+  expect(follower.view.size).toBe(1)
+  expect([follower.replayed, follower.total]).toEqual([8, 8])
+})
+
+test('a replay that is cut short goes on where it was', async () => {
+  const log = makeMemoryLog(put('a', '1'), put('b', '2'), put('c', '3'))
+  const follower = makeFollower()
+  await follower.requireSamePast(log.session())
+  const cut = log.session()
+  const lost = new Error('connection lost')
+  cut.replay = async (after, apply) => {
+    for (const entry of log.entries.slice(Number(after), 2)) apply(packed(entry))
+    throw lost
+  }
+  await expect(follower.replay(cut)).rejects.toBe(lost)
+  expect(follower.view.position.sequence).toBe(2n)
+  await follower.replay(log.session())
+  expect([follower.view.size, follower.replayed]).toEqual([3, 3])
 })
 
 test('a log that breaks off before its head is never taken for whole', async () => {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Client, DatabaseError, type QueryArrayConfig, type QueryArrayResult } from 'pg'
 import type { PostgresTarget } from '../config/postgres.ts'
+import { makeCopy } from './copy.ts'
 import { isAnswer, isTlsMissing } from './failures.ts'
 import { describeTls, tlsOptions } from './tls.ts'
 
@@ -15,6 +16,11 @@ export interface Connection {
     query: Omit<QueryArrayConfig, 'rowMode'>,
     timeoutMs?: number,
   ): Promise<QueryArrayResult<Row>>
+  /**
+   * Runs a COPY … TO STDOUT. Rejects as `query` does, or with `NotTaken` where `onData` throws, and has then ended the
+   * connection. The time is bounded between one message and the next.
+   */
+  copy(text: string, onData: (data: Buffer) => void): Promise<void>
   /** For the log line: 'not encrypted', or the TLS version and what was checked. */
   readonly tls: string
   /** Settles once the connection is gone, with the reason. Never rejects. */
@@ -78,6 +84,28 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
     }
   }
 
+  async function copy(text: string, onData: (data: Buffer) => void) {
+    let isSilent = false
+    const query = makeCopy(text, (data) => {
+      isSilent = false
+      onData(data)
+    })
+    const silence = Promise.withResolvers<never>()
+    const watch = setInterval(() => {
+      if (isSilent) silence.reject(new Error('Query read timeout'))
+      isSilent = true
+    }, timeoutMs)
+    try {
+      client.query(query)
+      await Promise.race([query.done, silence.promise])
+    } catch (error) {
+      void close()
+      throw error
+    } finally {
+      clearInterval(watch)
+    }
+  }
+
   /** `end` destroys the socket where a query is under way; else it says goodbye, which a dead network never carries. */
   async function close() {
     const deadline = setTimeout(() => streamOf(client)?.destroy(), 1_000)
@@ -85,7 +113,7 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
     clearTimeout(deadline)
   }
 
-  return { query, lost, close, tls: describeTls(streamOf(client), target.tls) } satisfies Connection
+  return { query, copy, lost, close, tls: describeTls(streamOf(client), target.tls) } satisfies Connection
 }
 
 /** `pg` has no public name for its socket. */

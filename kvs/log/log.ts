@@ -1,4 +1,4 @@
-import type { Entry, Position, SpooledWrite, Write } from '../entry.ts'
+import type { Entry, PackedEntry, Position, SpooledWrite, Write } from '../entry.ts'
 
 /** The transaction log as the store sees it. One process, one log object, at most one open session. */
 export interface Log {
@@ -26,6 +26,12 @@ export interface LogSession {
    * failover that lost its tail, another log under the same name.
    */
   holds(position: Position): Promise<boolean>
+  /**
+   * Has each entry after a sequence, up to the head, applied, in order. Takes no memory but for one entry. Rejects with
+   * what `apply` throws as well; the session is over then. Nothing else may be asked of the session meanwhile.
+   * @param apply given the same object each time
+   */
+  replay(after: bigint, apply: (entry: PackedEntry) => void): Promise<void>
   /** The entries after a sequence, in order, as a page bounded in count and bytes; empty at the end of the log. */
   read(after: bigint): Promise<Entry[]>
   /**

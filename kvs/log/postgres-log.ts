@@ -1,10 +1,12 @@
 import type { PostgresTarget } from '../config/postgres.ts'
 import { makeWriter } from './append.ts'
 import { type Connection, connect } from './connection.ts'
+import { NotTaken } from './copy.ts'
 import { explain } from './failures.ts'
 import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from './log.ts'
 import { type Migration, migrate } from './migrate.ts'
 import { holds, makeReader, readHead } from './read.ts'
+import { replay } from './replay.ts'
 
 export interface PostgresLogOptions {
   readonly target: PostgresTarget
@@ -71,6 +73,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
         return writer.committed
       },
       holds: (position) => explained(holds(connection, position)),
+      replay: (after, apply) => explained(replay(connection, after, head.sequence, apply)),
       read: (after) => explained(readAfter(connection, after, writer.writerNumber)),
       append: (writes, last) => explained(writer.append(connection, writes, last)),
       appendSpooled: (writes, seen) => explained(writer.appendSpooled(connection, writes, seen)),
@@ -86,6 +89,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
     try {
       return await answer
     } catch (error) {
+      if (error instanceof NotTaken) throw error.cause
       if (error instanceof Undecided) throw new Undecided(explain(error.cause, where), { cause: error.cause })
       if (error instanceof NotAppended || error instanceof Diverged || error instanceof TypeError) throw error
       throw new Unavailable(explain(error, where), { cause: error })

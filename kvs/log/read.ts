@@ -62,7 +62,13 @@ function toEntry([sequence, eventType, key, value, contentType, digest, supersed
 function toWrite(sequence: string, eventType: number, key: string, value: Buffer | null, type: string | null): Write {
   if (eventType === 1) return { kind: 'delete', key }
   if (eventType === 2 && value !== null) return { kind: 'put', key, value, contentType: type ?? undefined }
-  throw new Diverged(`entry ${sequence} of the log has the unknown event_type ${eventType}`)
+  throw new UnknownEntry(sequence, eventType)
+}
+
+export class UnknownEntry extends Diverged {
+  constructor(sequence: string | number, eventType: number) {
+    super(`entry ${sequence} of the log has the unknown event_type ${eventType}`)
+  }
 }
 
 export async function readHead(connection: Connection): Promise<Head> {

@@ -1,4 +1,4 @@
-import type { Entry, Write } from '../../kvs/entry.ts'
+import type { Entry, PackedEntry, Write } from '../../kvs/entry.ts'
 
 export const put = (key: string, value: string | Buffer = 'v', contentType?: string): Write => ({
   kind: 'put',
@@ -12,4 +12,23 @@ export const remove = (key: string): Write => ({ kind: 'delete', key })
 /** An entry as another node's log would have it. */
 export function entryOf(sequence: bigint, write: Write, rest: Partial<Entry> = {}): Entry {
   return { sequence, digest: Buffer.of(Number(sequence % 256n)), superseded: false, isOwn: false, write, ...rest }
+}
+
+/** The same as it comes in bulk. */
+export function packed({ sequence, digest, superseded, write }: Entry): PackedEntry {
+  const key = Buffer.from(write.key)
+  const value = write.kind === 'put' ? write.value : Buffer.alloc(0)
+  return {
+    sequence: Number(sequence),
+    kind: write.kind,
+    superseded,
+    contentType: write.kind === 'put' ? write.contentType : undefined,
+    bytes: Buffer.concat([digest, key, value]),
+    digestStart: 0,
+    digestLength: digest.length,
+    keyStart: digest.length,
+    keyLength: key.length,
+    valueStart: digest.length + key.length,
+    valueLength: value.length,
+  }
 }
