@@ -7,6 +7,8 @@ export interface Follower {
   readonly view: View
   /** Undefined before the first session. */
   readonly logId: string | undefined
+  /** LOGID=SEQUENCE of the last entry applied, or undefined. */
+  readonly position: string | undefined
   /** How many entries were read from the log, and how many there were to read. */
   readonly replayed: number
   readonly total: number
@@ -35,6 +37,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
   let logId: string | undefined
   let replayed = 0
   let total = 0
+  let position = { of: view.position, text: '' }
 
   async function applyPage(session: LogSession): Promise<boolean> {
     const page = await session.read(view.position.sequence)
@@ -66,6 +69,12 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
     },
     get logId() {
       return logId
+    },
+    get position() {
+      if (logId === undefined) return undefined
+      // Asked for with each answer, and the same for all answers of a batch
+      if (position.of !== view.position) position = { of: view.position, text: `${logId}=${view.position.sequence}` }
+      return position.text
     },
     get replayed() {
       return replayed

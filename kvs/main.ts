@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
+import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { config as loadDotenv } from 'dotenv'
@@ -81,6 +82,7 @@ async function live(config: Config): Promise<void> {
   })
   const server = makeServer({ ...config, store, logger })
   await listen(server, config)
+  flushCompileCache() // a killed process does not come to it
 
   const life = store.run()
   let left = () => config.shutdownTimeoutMs

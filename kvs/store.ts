@@ -222,7 +222,7 @@ export function makeStore({
       queue.abandon(new KvsError('draining'))
     },
 
-    position: () => `${follower.logId}=${follower.view.position.sequence}`,
+    position: () => follower.position ?? '',
 
     status: () => ({
       state: ending ?? condition.state,
@@ -230,7 +230,7 @@ export function makeStore({
       since: condition.since.toISOString(),
       replayed: follower.replayed,
       total: follower.total,
-      position: follower.logId === undefined ? null : `${follower.logId}=${follower.view.position.sequence}`,
+      position: follower.position ?? null,
       spool: {
         ...spooling,
         reason: spooling.reason ?? outage.obstacle,

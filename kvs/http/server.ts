@@ -44,6 +44,7 @@ export function makeServer(options: ServerOptions): Server {
     requestTimeout: options.requestTimeoutMs,
     keepAliveTimeout: options.keepAliveTimeoutMs,
     connectionsCheckingInterval: 1_000,
+    optimizeEmptyRequests: true,
     requireHostHeader: false, // left to Node, the answer would be empty
   })
   server.maxConnections = options.maxConnections
