@@ -14,8 +14,11 @@ export interface Follower {
   readonly total: number
   /** Rejects with `Diverged` where the session's log is no continuation of what has been applied. */
   requireSamePast(session: LogSession): Promise<void>
-  /** Builds the view: applies the log, in bulk, up to the head that the session has seen. After a rejection it goes on. */
-  replay(session: LogSession): Promise<void>
+  /**
+   * Builds the view, in bulk, up to the head that the session has seen: from the checkpoint and the log after it, or from
+   * the log alone. After a rejection it goes on.
+   */
+  replay(session: LogSession): Promise<Replayed>
   /**
    * Applies what has come since, up to the head that the session has seen.
    * @param afterPage awaited after each page, so that a long way does not hold up everything else
@@ -31,10 +34,19 @@ export interface Follower {
   append(session: LogSession, batch: readonly Write[], last?: bigint): Promise<bigint>
 }
 
+/** What the view was built from. */
+export interface Replayed {
+  /** Keys that came from the checkpoint. */
+  readonly keys: number
+  readonly entries: number
+}
+
 /** @param onOthers is told of each entry read that has an effect and that this node has not written itself */
 export function makeFollower(onOthers: (entry: Entry) => void = () => undefined): Follower {
   let view = makeView()
+  let gapsUpTo = 0n
   let logId: string | undefined
+  let loaded = 0
   let replayed = 0
   let total = 0
   let position = { of: view.position, text: '' }
@@ -48,6 +60,30 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
     replayed += page.length
     total = Math.max(total, replayed)
     return page.length > 0
+  }
+
+  /** All there is to replay, with what has been. */
+  function toReplay({ head }: LogSession): number {
+    const { sequence } = view.position
+    return sequence === 0n ? Number(head.entries) : replayed + Number(head.sequence - sequence)
+  }
+
+  /** Into a view of its own, which is thrown away where the checkpoint turns out to be broken. */
+  async function loadCheckpoint(session: LogSession): Promise<void> {
+    const fresh = makeView(gapsUpTo)
+    total = Number(session.head.entries)
+    replayed = 0
+    const at = await session.loadCheckpoint((entry) => {
+      fresh.load(entry)
+      replayed++
+    })
+    if (at === undefined) {
+      replayed = 0
+    } else {
+      fresh.loaded(at)
+      view = fresh
+      loaded = replayed
+    }
   }
 
   function requireWhole({ head }: LogSession): void {
@@ -87,7 +123,8 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
       const { head } = session
       if (logId === undefined) {
         logId = head.logId
-        view = makeView(head.adoptedThrough)
+        gapsUpTo = head.adoptedThrough
+        view = makeView(gapsUpTo)
       }
       const at = `${logId}=${view.position.sequence}`
       if (head.logId !== logId)
@@ -99,17 +136,19 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
     },
 
     async replay(session) {
-      total = Math.max(replayed, Number(session.head.entries))
+      if (view.position.sequence === 0n) await loadCheckpoint(session)
+      total = toReplay(session)
       await session.replay(view.position.sequence, (entry) => {
         view.applyPacked(entry)
         replayed++
       })
       requireWhole(session)
       total = replayed
+      return { keys: loaded, entries: replayed - loaded }
     },
 
     async catchUp(session, afterPage) {
-      total = replayed + Number(session.head.sequence - view.position.sequence)
+      total = toReplay(session)
       // No further than that: a busy writer elsewhere would have a new page ready for ever.
       while (view.position.sequence < session.head.sequence) {
         if (!(await applyPage(session))) requireWhole(session)

@@ -136,8 +136,9 @@ export function makeStore({
     await outage.requireSameLog(session)
     const since = performance.now()
     condition.become('replaying', 'replaying the log')
-    await follower.replay(session)
-    logger.info(`${follower.replayed} events replayed in ${seconds(since)}`)
+    const { keys, entries } = await follower.replay(session)
+    const on = keys > 0 ? `, on a checkpoint of ${keys} keys,` : ''
+    logger.info(`${entries} events replayed${on} in ${seconds(since)}`)
     await outage.findOvertaken(session)
     outage.settle(session)
     isReplayed = true

@@ -22,6 +22,7 @@ function makeMemoryLog(...writes: Write[]) {
         description: 'memory',
         lost: new Promise(() => undefined),
         holds: async ({ sequence }: Position) => sequence <= BigInt(entries.length),
+        loadCheckpoint: async () => undefined,
         replay: async (after, apply) => {
           for (const entry of entries.slice(Number(after))) apply(packed(entry))
         },

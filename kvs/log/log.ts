@@ -27,6 +27,11 @@ export interface LogSession {
    */
   holds(position: Position): Promise<boolean>
   /**
+   * Has the live keys as of some position, the checkpoint's, loaded, in no order. Undefined where there is no checkpoint,
+   * or none that can be believed: then what was loaded is not to be used. Otherwise as `replay`.
+   */
+  loadCheckpoint(load: (entry: PackedEntry) => void): Promise<Position | undefined>
+  /**
    * Has each entry after a sequence, up to the head, applied, in order. Takes no memory but for one entry. Rejects with
    * what `apply` throws as well; the session is over then. Nothing else may be asked of the session meanwhile.
    * @param apply given the same object each time

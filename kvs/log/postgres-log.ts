@@ -6,7 +6,7 @@ import { explain } from './failures.ts'
 import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from './log.ts'
 import { type Migration, migrate } from './migrate.ts'
 import { holds, makeReader, readHead } from './read.ts'
-import { replay } from './replay.ts'
+import { loadCheckpoint, replay } from './replay.ts'
 
 export interface PostgresLogOptions {
   readonly target: PostgresTarget
@@ -73,6 +73,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
         return writer.committed
       },
       holds: (position) => explained(holds(connection, position)),
+      loadCheckpoint: (load) => explained(loadCheckpoint(connection, load, options.warn)),
       replay: (after, apply) => explained(replay(connection, after, head.sequence, apply)),
       read: (after) => explained(readAfter(connection, after, writer.writerNumber)),
       append: (writes, last) => explained(writer.append(connection, writes, last)),

@@ -1,4 +1,5 @@
-import type { PackedEntry } from '../entry.ts'
+import type { PackedEntry, Position } from '../entry.ts'
+import { beginReadingCheckpoint, checkpointEntries, discardCheckpoint, readCheckpoint } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import { makeRowReader, readSequence } from './copy.ts'
 import { UnknownEntry } from './read.ts'
@@ -29,6 +30,53 @@ export function replay(
     apply(entry)
   })
   return connection.copy(`COPY (${rows}) TO STDOUT (FORMAT binary)`, read)
+}
+
+/**
+ * As `LogSession.loadCheckpoint`. One that does not come to the sum it was saved with is discarded, to be made anew.
+ * @param warn told of that
+ */
+export async function loadCheckpoint(
+  connection: Connection,
+  load: (entry: PackedEntry) => void,
+  warn: (message: string) => void,
+): Promise<Position | undefined> {
+  await connection.query({ text: beginReadingCheckpoint })
+  const checkpoint = await readCheckpoint(connection)
+  const found = checkpoint && (await loadEntries(connection, load))
+  await connection.query({ text: 'COMMIT' })
+  if (!checkpoint || !found) return undefined
+  if (found.isWhole && found.keys === checkpoint.keys && found.sum.equals(checkpoint.checksum)) return checkpoint
+  warn(`the checkpoint at ${checkpoint.sequence} is broken; replaying the log from its start, and making it anew`)
+  await discardCheckpoint(connection, checkpoint)
+  return undefined
+}
+
+async function loadEntries(connection: Connection, load: (entry: PackedEntry) => void) {
+  const entry = { ...makePackedEntry(), kind: 'put' as const }
+  const sum = Buffer.alloc(8)
+  let keys = 0
+  let isWhole = true
+  const read = makeRowReader(5, (data, { starts, lengths }) => {
+    keys++
+    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[4] as number) + at)
+    if ((lengths[2] as number) < 0) isWhole = false
+    if (!isWhole) return
+    entry.bytes = data
+    entry.sequence = readSequence(data, starts[0] as number)
+    entry.keyStart = starts[1] as number
+    entry.keyLength = lengths[1] as number
+    entry.valueStart = starts[2] as number
+    entry.valueLength = lengths[2] as number
+    entry.contentType = textOf(data, starts[3] as number, lengths[3] as number)
+    load(entry)
+  })
+  await connection.copy(`COPY (${checkpointEntries}) TO STDOUT (FORMAT binary)`, read)
+  return { keys, sum, isWhole }
+}
+
+function byte(bytes: Buffer, at: number): number {
+  return bytes[at] as number
 }
 
 /** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
