@@ -45,7 +45,7 @@ export interface Slab {
 }
 
 /** @param slabBytes a power of two; nothing larger can be allocated */
-export function makeSlabs(slabBytes = 1024 * 1024): Slabs {
+export function makeSlabs(slabBytes = 1024 * 1024, maxBytes = maxViewBytes): Slabs {
   const shift = Math.log2(slabBytes / unit)
   const mask = 2 ** shift - 1
   const none = Buffer.alloc(0)
@@ -59,10 +59,8 @@ export function makeSlabs(slabBytes = 1024 * 1024): Slabs {
 
   function openNext(): void {
     const next = empty.pop() ?? buffers.length
-    if (next >= maxViewBytes / slabBytes) {
-      throw new ViewFull(
-        `the keys and values of this log take more than the ${maxViewBytes} bytes that one node can hold`,
-      )
+    if (next >= maxBytes / slabBytes) {
+      throw new ViewFull(`the keys and values of this log take more than the ${maxBytes} bytes that one node can hold`)
     }
     if ((buffers[next] ?? none) === none) buffers[next] = Buffer.allocUnsafeSlow(slabBytes)
     live[next] = 0

@@ -98,3 +98,47 @@ test('a superseded entry has its place, and no effect', () => {
   expect(view.get('a')).toMatchObject({ value: Buffer.from('1'), sequence: 1n })
   expect(view.position.sequence).toBe(3n)
 })
+
+test('values and content types past what is packed are kept whole, and let go', () => {
+  const view = makeView(0n, 64 * 1024)
+  const large = Buffer.alloc(100_000, 'large')
+  const entries = [
+    put('a', large),
+    put('b', 'small', 't'.repeat(300)),
+    put('a', 'small'),
+    put('b', large, 't'),
+    remove('b'),
+  ]
+  const found = entries.map((write, index) => {
+    view.apply(entryOf(BigInt(index + 1), write))
+    return view.get(write.key)
+  })
+  expect(found[0]?.value.equals(large)).toBe(true)
+  expect(found[1]).toMatchObject({ contentType: 't'.repeat(300), sequence: 2n })
+  expect(found[2]?.value.toString()).toBe('small')
+  expect([found[3]?.value.equals(large), found[3]?.contentType]).toEqual([true, 't'])
+  expect(found[4]).toBeUndefined()
+})
+
+test('sequences of up to 48 bits are kept, and keys that no request can name are not', () => {
+  const view = makeView(2n ** 47n)
+  view.apply(entryOf(2n ** 47n, put('a')))
+  expect(view.get('a')?.sequence).toBe(2n ** 47n)
+  const long = ['x'.repeat(1025), 'é'.repeat(513)]
+  for (const [index, key] of long.entries()) view.apply(entryOf(2n ** 47n + BigInt(index + 1), put(key)))
+  expect([view.size, view.get(long[0] as string)]).toEqual([1, undefined])
+  view.apply(entryOf(2n ** 47n + 3n, put('é'.repeat(512))))
+  expect(view.get('é'.repeat(512))?.value.toString()).toBe('v')
+})
+
+test('a hundred thousand keys are told apart, and removed from among each other', () => {
+  const view = makeView()
+  const count = 100_000
+  for (let n = 0; n < count; n++) view.apply(entryOf(BigInt(n + 1), put(`${n}`, `${n}`)))
+  for (let n = 0; n < count; n += 2) view.apply(entryOf(view.position.sequence + 1n, remove(`${n}`)))
+  expect(view.size).toBe(count / 2)
+  for (let n = 0; n < count; n++) {
+    const value = view.get(`${n}`)?.value.toString()
+    if (value !== (n % 2 === 0 ? undefined : `${n}`)) expect.fail(`${n} has the value ${value}`)
+  }
+})
