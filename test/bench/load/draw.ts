@@ -1,0 +1,57 @@
+import { makeRandom } from '../../drill/random.ts'
+import type { Api } from '../servers/server.ts'
+import { keyFor, valueFor } from './entries.ts'
+import { requestsOf } from './http.ts'
+
+export interface Draw {
+  readonly api: Api
+  /** How many of a hundred are GETs, and how many DELETEs; the rest are PUTs. */
+  readonly gets: number
+  readonly deletes: number
+  readonly keys: number
+  readonly distribution: 'uniform' | 'zipfian' | 'sequential'
+  /** Sizes of values; between two, small ones are as frequent as large ones on a logarithmic scale. */
+  readonly bytes: readonly [least: number, most: number]
+  readonly seed: number
+}
+
+/** The next request, as text. */
+export function makeDraw({ api, gets, deletes, keys, distribution, bytes, seed }: Draw): () => string {
+  const requests = requestsOf[api]
+  const random = makeRandom(seed, 'requests')
+  const [least, most] = bytes
+  const drawSize = least === most ? () => least : () => Math.round(least * (most / least) ** random.next())
+  const drawKey = {
+    uniform: () => Math.floor(random.next() * keys),
+    zipfian: zipfian(keys, () => random.next()),
+    sequential: sequence(keys),
+  }[distribution]
+  let count = 0
+  return () => {
+    const index = drawKey()
+    const key = keyFor(index)
+    const kind = gets + deletes === 0 ? 100 : random.next() * 100
+    if (kind < gets) return requests.get(key)
+    if (kind < gets + deletes) return requests.delete(key)
+    return requests.put(key, valueFor(count++, drawSize()))
+  }
+}
+
+function sequence(keys: number): () => number {
+  let next = 0
+  return () => next++ % keys
+}
+
+/** As in keys.lua: exponent 0.99, the frequent ones spread over all. */
+function zipfian(count: number, random: () => number): () => number {
+  const theta = 0.99
+  let zeta = 0
+  for (let rank = 1; rank <= count; rank++) zeta += 1 / rank ** theta
+  const eta = (1 - (2 / count) ** (1 - theta)) / (1 - (1 + 0.5 ** theta) / zeta)
+  return () => {
+    const u = random()
+    const rank =
+      u * zeta < 1 ? 0 : u * zeta < 1 + 0.5 ** theta ? 1 : Math.floor(count * (eta * u - eta + 1) ** (1 / (1 - theta)))
+    return (Math.min(rank, count - 1) * 7919) % count
+  }
+}

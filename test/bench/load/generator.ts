@@ -1,0 +1,92 @@
+import { performance } from 'node:perf_hooks'
+import { Worker } from 'node:worker_threads'
+import type { Draw } from './draw.ts'
+import { makeDraw } from './draw.ts'
+import { type Connection, openConnection } from './http.ts'
+import { makeRecorder, type Window } from './recorder.ts'
+
+export interface Generation extends Draw {
+  readonly port: number
+  readonly connections: number
+  /** Requests a second, on a fixed schedule; undefined: each connection sends as soon as it has its answer. */
+  readonly rate?: number
+  readonly seconds?: number
+  /** It ends with what comes first. */
+  readonly count?: number
+  /** Besides the whole, each stretch of so many seconds is told as it ends. */
+  readonly windowSeconds?: number
+  /** 404 is an answer like any other where keys are deleted. */
+  readonly allowsMissing?: boolean
+}
+
+/**
+ * Open loop: every request has its moment, whether or not the server keeps up, and its latency counts from there. One
+ * that has to wait for a free connection has waited (Tene, "How not to measure latency", on coordinated omission).
+ */
+export async function generate(generation: Generation, onWindow?: (window: Window) => void): Promise<Window> {
+  const { port, connections, rate, seconds = Number.POSITIVE_INFINITY, windowSeconds } = generation
+  const draw = makeDraw(generation)
+  const idle = await Promise.all(Array.from({ length: connections }, () => openConnection(port)))
+  const all = [...idle]
+  const recorder = makeRecorder()
+  const total = Math.min(generation.count ?? Number.POSITIVE_INFINITY, (rate ?? Number.POSITIVE_INFINITY) * seconds)
+  const ticker = rate === undefined ? undefined : startTicker()
+  const start = performance.now() + 20
+  const end = start + 1000 * seconds
+  const perRequest = rate === undefined ? 0 : 1000 / rate
+  let next = 0
+  let answered = 0
+  let idleSince = start
+  let finish: () => void = () => undefined
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+
+  function send(): void {
+    for (;;) {
+      const now = performance.now()
+      const scheduled = rate === undefined ? now : start + next * perRequest
+      if (next >= total || scheduled > now || now > end + 30_000 || (rate === undefined && now >= end)) return
+      const connection = idle.shift()
+      if (connection === undefined) return
+      next++
+      if (rate !== undefined) recorder.lag(now - Math.max(scheduled, idleSince))
+      connection.send(draw(), (status) => receive(connection, scheduled, status))
+    }
+  }
+
+  function receive(connection: Connection, scheduled: number, status: number): void {
+    const now = performance.now()
+    answered++
+    const isMissing = status === 404 && generation.allowsMissing === true
+    recorder.answer(now - scheduled, (status >= 200 && status < 300) || isMissing)
+    if (idle.length === 0) idleSince = now
+    if (status !== 0) idle.push(connection)
+    send()
+    if (answered === next && (next >= total || now >= end)) finish()
+    else if (idle.length === 0 && answered === next) finish() // every connection is lost
+  }
+
+  const timer =
+    windowSeconds && onWindow
+      ? setInterval(() => onWindow(recorder.cut((performance.now() - start) / 1000)), 1000 * windowSeconds)
+      : undefined
+  ticker?.on('message', send)
+  send()
+  const last = setTimeout(() => answered === next && finish(), Math.min(2 ** 31 - 1, 1000 * seconds + 1000))
+  await finished
+  clearTimeout(last)
+  clearInterval(timer)
+  await ticker?.terminate()
+  for (const connection of all) connection.close()
+  return recorder.whole((performance.now() - start) / 1000)
+}
+
+/** Says "now" five thousand times a second: Node's own timers are no finer than a millisecond. */
+function startTicker(): Worker {
+  const program = `
+    const { parentPort } = require('node:worker_threads')
+    const cell = new Int32Array(new SharedArrayBuffer(4))
+    for (;;) { Atomics.wait(cell, 0, 0, 0.2); parentPort.postMessage(0) }`
+  return new Worker(program, { eval: true })
+}

@@ -1,0 +1,2 @@
+\set key random(0, 99999)
+INSERT INTO bench (key, value) VALUES (:key, '@value@')

@@ -1,0 +1,28 @@
+import type { Run } from './run.ts'
+import type { ByRound } from './stats.ts'
+
+/** A B C A B C …, so that what the machine does meanwhile comes to all alike. */
+export async function interleave<T>(
+  rounds: number,
+  contenders: readonly T[],
+  run: (contender: T, round: number) => Promise<void>,
+): Promise<void> {
+  for (let round = 1; round <= rounds; round++) {
+    for (const contender of contenders) await run(contender, round)
+  }
+}
+
+/** A number of each round of one contender on one case; runs that do not count are left out. */
+export function byRound(
+  runs: readonly Run[],
+  of: { readonly case: string; readonly contender: string },
+  number: (run: Run) => number | undefined,
+): ByRound {
+  const found = runs.filter((run) => run.case === of.case && run.contender === of.contender && !run.problem)
+  return new Map(
+    found.flatMap((run) => {
+      const value = number(run)
+      return value === undefined || !Number.isFinite(value) ? [] : [[run.round, value] as const]
+    }),
+  )
+}

@@ -1,0 +1,59 @@
+import type { Bench } from '../bench.ts'
+import { interleave } from '../measure/rounds.ts'
+import type { Run } from '../measure/run.ts'
+import { describeRun } from '../report/runs.ts'
+import { type Case, type ContenderName, chooseCases } from './cases.ts'
+import { type Contender, startContender } from './contenders.ts'
+
+export interface ThroughputResult {
+  readonly runs: readonly Run[]
+}
+
+/** Every case with every contender, in turns. What is not installed is left out. */
+export async function measureThroughput(bench: Bench): Promise<ThroughputResult> {
+  const { args, say } = bench
+  const chosen = chooseCases(args.words).filter(({ isCore }) => isCore || !args.isQuick)
+  const contenders = await startAll(bench, chosen)
+  const runs: Run[] = []
+  let loaded = 0
+  for (const one of chosen) {
+    const { bytes, keys } = one.workload
+    const taking = one.contenders.filter((name) => contenders.has(name))
+    if (bytes !== loaded) await loadAll(bench, one, contenders)
+    loaded = bytes
+    say(`\n${one.name}: ${keys.toLocaleString('en-US')} keys`)
+    const rounds = one.isCore ? args.runs : Math.ceil(args.runs / 2)
+    await warmUp(one, taking, contenders)
+    await interleave(rounds, taking, async (name, round) => {
+      const run = await contenders.get(name)?.run(one.workload, args.seconds, seedOf(round))
+      if (run === undefined) return
+      runs.push({ ...{ case: one.name, contender: name, round }, ...run })
+      say(describeRun({ case: one.name, contender: name, round, ...run }, rounds))
+    })
+  }
+  return { runs }
+}
+
+/** The same requests for all in one round, others in the next. */
+const seedOf = (round: number) => 1000 * round
+
+async function startAll(bench: Bench, chosen: readonly Case[]): Promise<Map<ContenderName, Contender>> {
+  const started = new Map<ContenderName, Contender>()
+  for (const name of new Set(chosen.flatMap(({ contenders }) => contenders))) {
+    bench.say(`starting ${name}`)
+    const contender = await startContender(name, bench)
+    if (contender) started.set(name, contender)
+  }
+  return started
+}
+
+async function loadAll({ say }: Bench, { workload }: Case, contenders: ReadonlyMap<ContenderName, Contender>) {
+  const { keys, bytes } = workload
+  say(`loading ${keys.toLocaleString('en-US')} values of ${bytes} bytes`)
+  for (const contender of contenders.values()) await contender.preload(keys, bytes)
+}
+
+/** A second each that does not count: for what is compiled, allocated or opened at first use. */
+async function warmUp(one: Case, taking: readonly ContenderName[], contenders: ReadonlyMap<ContenderName, Contender>) {
+  for (const name of taking) await contenders.get(name)?.run(one.workload, 1, 7)
+}

@@ -1,0 +1,31 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePort } from '../../drill/stack/docker.ts'
+import { waitUntil } from '../../drill/wait.ts'
+import { cpuOfTree } from '../measure/proc.ts'
+import { startProcess } from './process.ts'
+import { untilListening } from './program.ts'
+import type { HttpServer } from './server.ts'
+
+/** One member with its defaults, which flush every write; only the bound on its history is raised, to the most it advises. */
+export async function startEtcd(binary: string, directory: string): Promise<HttpServer> {
+  await mkdir(directory, { recursive: true })
+  const [port, peerPort] = [await freePort(), await freePort()]
+  const [client, peer] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`]
+  const server = await startProcess({
+    command: binary,
+    args: [
+      ...['--name', 'bench', '--data-dir', join(directory, 'data'), '--log-level', 'error'],
+      ...['--listen-client-urls', client, '--advertise-client-urls', client],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `bench=${peer}`],
+      ...['--quota-backend-bytes', String(8 * 1024 ** 3)],
+    ],
+    cwd: directory,
+    output: join(directory, 'etcd.log'),
+  })
+  await untilListening(port, server)
+  await waitUntil('etcd has a leader', async () => (await fetch(`${client}/health`).catch(() => undefined))?.ok, {
+    boundMs: 30_000,
+  })
+  return { api: 'etcd', port, cpu: () => ({ etcd: cpuOfTree(server.pid) }), stop: () => server.stop() }
+}

@@ -1,0 +1,45 @@
+import { readConfig } from '../../../kvs/config/config.ts'
+import { makeServer } from '../../../kvs/http/server.ts'
+import type { LogSession } from '../../../kvs/log/log.ts'
+import { makeLogger } from '../../../kvs/logger.ts'
+import { makeStore } from '../../../kvs/store.ts'
+
+/** The service with a log that keeps nothing: the most that its HTTP side and its view could ever do. */
+const digest = Buffer.alloc(8)
+let sequence = 0n
+const append = async ({ length }: { readonly length: number }) => {
+  sequence += BigInt(length)
+  return { sequence, digest }
+}
+const session = {
+  head: { logId: '00000000', sequence: 0n, entries: 0n, adoptedThrough: 0n },
+  description: 'no log',
+  lost: new Promise<Error>(() => undefined),
+  committed: { number: 0n, end: { sequence: 0n, digest } },
+  holds: async () => true,
+  read: async () => [],
+  append,
+  appendSpooled: append,
+  ping: async () => undefined,
+  close: async () => undefined,
+} satisfies LogSession
+
+const config = readConfig({ ...process.env, POSTGRES_HOST: 'none', POSTGRES_SSLMODE: 'disable' })
+const logger = makeLogger({ level: config.logLevel, format: config.logFormat, isTerminal: false })
+const store = makeStore({
+  log: { open: async () => session },
+  onReplayed: () => undefined,
+  spool: undefined,
+  spooling: { on: false, reason: 'there is no log', maxBytes: 0 },
+  limits: {
+    maxWrites: config.maxWaitingWrites,
+    maxBytes: config.maxWaitingBytes,
+    timeoutMs: config.appendTimeoutMs,
+    graceMs: 0,
+  },
+  connectTimeoutMs: undefined,
+  heartbeatMs: config.postgresTimeoutMs / 2,
+  logger,
+})
+makeServer({ ...config, store, logger }).listen(config.port, config.host)
+await store.run()
