@@ -14,7 +14,8 @@ export const parts = {
     byDefault: true,
     sentence: 'how long a start takes, by the length of the log; how fast the log is replayed',
   },
-  memory: { byDefault: true, sentence: 'what a million keys take, beside Redis; with --large twenty million' },
+  memory: { byDefault: true, sentence: 'what a million keys take, beside Redis' },
+  large: { byDefault: false, sentence: 'whether a node takes twenty million keys; as --large does beside other parts' },
   soak: { byDefault: false, sentence: 'mixed load for --minutes: do memory and latency stay flat?' },
 } as const
 
@@ -34,7 +35,6 @@ export interface Arguments {
   readonly minutes: number
   readonly isQuick: boolean
   readonly profiles: boolean
-  readonly large: boolean
   readonly writesDocs: boolean
   readonly out: string
 }
@@ -66,14 +66,13 @@ export function parseArguments(args: readonly string[]): Arguments {
   const chosen = named.length > 0 || words.length === 0 ? named : (['throughput'] as const)
   return {
     help: values.help,
-    parts: reports ? [] : chosen.length > 0 ? chosen : byDefault(values.profile),
+    parts: reports ? [] : withLarge(chosen.length > 0 ? chosen : byDefault(values.profile), values.large),
     words,
     seconds: number('--seconds', values.seconds ?? (isQuick ? '1' : '3')),
     runs: number('--runs', values.runs ?? (isQuick ? '2' : '5')),
     minutes: number('--minutes', values.minutes),
     isQuick,
     profiles: values.profile,
-    large: values.large,
     writesDocs: values['write-docs'],
     out: values.out,
   }
@@ -81,6 +80,10 @@ export function parseArguments(args: readonly string[]): Arguments {
 
 function byDefault(profiles: boolean): readonly PartName[] {
   return profiles ? ['throughput'] : partNames.filter((name) => parts[name].byDefault)
+}
+
+function withLarge(chosen: readonly PartName[], large: boolean): readonly PartName[] {
+  return large && !chosen.includes('large') ? [...chosen, 'large'] : chosen
 }
 
 function parse(args: readonly string[]) {

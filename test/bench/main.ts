@@ -1,15 +1,72 @@
-import { parseArguments, WrongUse } from './arguments.ts'
-import { withBench } from './bench.ts'
+import { type Arguments, type PartName, parseArguments, WrongUse } from './arguments.ts'
+import { type Bench, withBench } from './bench.ts'
+import { help } from './help.ts'
+import { describeMachine, machineLine } from './measure/machine.ts'
+import { measureLarge } from './parts/large.ts'
+import { measureLatency } from './parts/latency.ts'
+import { measureLogging } from './parts/logging.ts'
+import { measureMemory } from './parts/memory.ts'
+import { measureProfiles } from './parts/profile.ts'
+import { measureSoak } from './parts/soak.ts'
+import { measureStart } from './parts/start.ts'
 import { measureThroughput } from './parts/throughput.ts'
-import { runColumns, runRows } from './report/runs.ts'
-import { textTable } from './report/text.ts'
+import { writeDocs } from './report/docs.ts'
+import { printable } from './report/print.ts'
+import { keepLatest, keepRaw, type Results, readLatest } from './results.ts'
+
+const measurements: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>>> = {
+  throughput: measureThroughput,
+  latency: measureLatency,
+  logging: measureLogging,
+  start: measureStart,
+  memory: measureMemory,
+  large: measureLarge,
+  soak: measureSoak,
+}
 
 try {
   const args = parseArguments(process.argv.slice(2))
-  const r = await withBench(args, new AbortController().signal, measureThroughput)
-  process.stdout.write(textTable(runColumns, runRows(r.runs)))
+  if (args.help) process.stdout.write(help())
+  else await (args.profiles ? profile(args) : measure(args))
 } catch (error) {
   if (!(error instanceof WrongUse)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 2
+}
+
+async function measure(args: Arguments): Promise<void> {
+  const signal = interrupted()
+  const machine = await describeMachine()
+  process.stderr.write(`${machineLine(machine)}\n`)
+  let results: Results = {}
+  try {
+    for (const part of args.parts) {
+      const result = await withBench(args, signal, measurements[part])
+      const { seconds, runs } = args
+      results = { ...results, [part]: { at: new Date().toISOString(), machine, seconds, runs, result } }
+      await keepLatest(args, results)
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+    process.exitCode = 130
+  }
+  if (Object.keys(results).length > 0) process.stderr.write(`\nraw results: ${await keepRaw(args, results)}\n`)
+  const latest = await readLatest(args)
+  process.stdout.write(printable(latest))
+  if (args.writesDocs && !signal.aborted) await writeDocs(latest)
+}
+
+async function profile(args: Arguments): Promise<void> {
+  await withBench(args, interrupted(), measureProfiles)
+}
+
+/** By Ctrl-C: all that was started is ended. A second one leaves it as it is. */
+function interrupted(): AbortSignal {
+  const abort = new AbortController()
+  process.on('SIGINT', () => {
+    if (abort.signal.aborted) process.exit(130)
+    process.stderr.write('cleaning up; once more Ctrl-C to leave it as it is\n')
+    abort.abort(new Error('interrupted'))
+  })
+  return abort.signal
 }

@@ -26,7 +26,7 @@ export const runColumns: readonly Column[] = [
   { heading: 'workload' },
   { heading: 'server' },
   { heading: 'requests/s', numeric: true },
-  { heading: 'kvs is', numeric: true },
+  { heading: 'kvs vs it', numeric: true },
   { heading: 'CPU µs a request', numeric: true },
   { heading: 'user + system', numeric: true },
   { heading: 'p50 ms', numeric: true },

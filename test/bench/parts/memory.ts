@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Bench } from '../bench.ts'
+import { preload } from '../load/generate.ts'
+import { memoryOf, memoryOfTree } from '../measure/proc.ts'
+import { mebibytes, number } from '../report/text.ts'
+import { type Kvs, startKvs } from '../servers/kvs.ts'
+import { startRedis } from '../servers/redis.ts'
+
+/** Resident memory of one process, in bytes. */
+export interface Held {
+  /** Without any key. */
+  readonly empty: number
+  /** After each key was written once. */
+  readonly loaded: number
+  /** After restarts, one by one. */
+  readonly restarted: readonly number[]
+}
+
+export interface MemoryOfKeys {
+  readonly keys: number
+  readonly bytes: number
+  readonly kvs: Held
+  /** Of the embedded Postgres beside it, after the restarts. */
+  readonly postgres: number
+  readonly redis?: Held
+}
+
+export interface MemoryResult {
+  readonly sets: readonly MemoryOfKeys[]
+}
+
+export async function measureMemory(bench: Bench): Promise<MemoryResult> {
+  const sets: MemoryOfKeys[] = []
+  for (const keys of bench.args.isQuick ? [10_000, 100_000] : [100_000, 1_000_000]) {
+    bench.say(`\n${number(keys)} keys with values of 100 bytes`)
+    sets.push(await measureKeys(bench, keys, 100))
+  }
+  return { sets }
+}
+
+/** What is let go of soon after the last request does not count. */
+const settleMs = 4_000
+const restarts = 3
+
+async function measureKeys(bench: Bench, keys: number, bytes: number): Promise<MemoryOfKeys> {
+  const directory = await bench.makeDirectory('kvs')
+  let postgres = 0
+  const kvs = await measureProcess<Kvs>({
+    start: () => startKvs({ directory }),
+    load: (server) => preload(server, { keys, bytes }, bench.signal),
+    look: ({ postgresPid }) => {
+      postgres = memoryOfTree(postgresPid)
+    },
+  })
+  bench.say(`  kvs    ${describe(kvs)}, and Postgres beside it ${mebibytes(postgres)}`)
+  const binary = bench.tool('redis-server')
+  if (binary === undefined) return { keys, bytes, kvs, postgres }
+  const home = await bench.makeDirectory('redis')
+  const redis = await measureProcess({
+    start: () => startRedis(binary, home),
+    load: (server) => server.load(keys, bytes),
+  })
+  bench.say(`  Redis  ${describe(redis)}`)
+  return { keys, bytes, kvs, postgres, redis }
+}
+
+interface Steps<S> {
+  readonly start: () => Promise<S>
+  readonly load: (server: S) => Promise<void>
+  readonly look?: (server: S) => void
+}
+
+async function measureProcess<S extends { readonly pid: number; stop(): Promise<void> }>(
+  steps: Steps<S>,
+): Promise<Held> {
+  async function withServer<T>(use: (server: S) => Promise<T>): Promise<T> {
+    const server = await steps.start()
+    try {
+      return await use(server)
+    } finally {
+      await server.stop()
+    }
+  }
+  const resident = async ({ pid }: S) => {
+    await sleep(settleMs)
+    return memoryOf(pid).resident
+  }
+  const { empty, loaded } = await withServer(async (server) => {
+    const empty = await resident(server)
+    await steps.load(server)
+    return { empty, loaded: await resident(server) }
+  })
+  const restarted: number[] = []
+  while (restarted.length < restarts) {
+    restarted.push(
+      await withServer(async (server) => {
+        const bytes = await resident(server)
+        steps.look?.(server)
+        return bytes
+      }),
+    )
+  }
+  return { empty, loaded, restarted }
+}
+
+function describe({ empty, loaded, restarted }: Held): string {
+  const after = restarted.map((bytes) => number(bytes / 1024 ** 2)).join(', ')
+  return `${mebibytes(empty)} empty, ${mebibytes(loaded)} once loaded, ${after} MiB after restarts`
+}

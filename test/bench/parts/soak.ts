@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Bench } from '../bench.ts'
+import { preload, runGenerator } from '../load/generate.ts'
+import type { Window } from '../load/recorder.ts'
+import { besideNode } from '../measure/kvs-data.ts'
+import { memoryOf, memoryOfTree } from '../measure/proc.ts'
+import { describeSample } from '../report/soak.ts'
+import { startKvs } from '../servers/kvs.ts'
+
+export interface Sample {
+  /** Seconds since the start. */
+  readonly at: number
+  /** Answers a second. */
+  readonly rate: number
+  /** Milliseconds, from the moment at which a request was due. */
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+  readonly failures: number
+  /** Bytes. */
+  readonly resident: number
+  readonly heap: number
+  readonly external: number
+  readonly postgres: number
+  /** Of `transactions` with its index. */
+  readonly log: number
+}
+
+export interface SoakResult {
+  readonly minutes: number
+  readonly rate: number
+  readonly samples: readonly Sample[]
+  readonly warnings: readonly string[]
+}
+
+const everySeconds = 5
+const keys = 100_000
+const bytes = [10, 4096] as const
+/** About a third of what two cores can do with generator and server on them. */
+const rate = 4_000
+
+/** Half of the requests read, the others overwrite and, one in ten of all, delete; on a schedule that does not wait. */
+export async function measureSoak(bench: Bench): Promise<SoakResult> {
+  const { args, say, signal } = bench
+  const directory = await bench.makeDirectory('soak')
+  const reporter = fileURLToPath(new URL('../servers/report-memory.ts', import.meta.url))
+  let memory: NodeJS.MemoryUsage | undefined
+  const kvs = await startKvs({
+    directory,
+    node: ['--import', reporter],
+    env: { BENCH_REPORT_MS: '1000' },
+    onMessage(message) {
+      memory = (message as { memory: NodeJS.MemoryUsage }).memory
+    },
+  })
+  bench.defer(() => kvs.stop())
+  await preload(kvs, { keys, bytes: 200 }, signal)
+
+  const samples: Sample[] = []
+  const pending: Promise<void>[] = []
+  async function sample({ at, latency, failures }: Window): Promise<void> {
+    const { resident } = memoryOf(kvs.pid)
+    const { heapUsed: heap = 0, external = 0 } = memory ?? {}
+    const postgres = memoryOfTree(kvs.postgresPid)
+    const log = await sizeOfLog(directory)
+    const { p50, p99, max, count } = latency
+    const rate = count / everySeconds
+    const one = { at, rate, p50, p99, max, failures, resident, heap, external, postgres, log }
+    samples.push(one)
+    say(describeSample(one))
+  }
+
+  say(
+    `\n${args.minutes} min at ${rate} requests/s: 50 % GET, 40 % PUT, 10 % DELETE, zipfian keys, 10 B to 4 KiB, 64 connections`,
+  )
+  await runGenerator(
+    {
+      ...{ port: kvs.port, api: 'kvs', connections: 64, rate, seconds: 60 * args.minutes, seed: 1 },
+      ...{
+        gets: 50,
+        deletes: 10,
+        keys,
+        distribution: 'zipfian',
+        bytes,
+        allowsMissing: true,
+        windowSeconds: everySeconds,
+      },
+    },
+    { signal, onWindow: (window) => void pending.push(sample(window)) },
+  )
+  await Promise.all(pending)
+  return { minutes: args.minutes, rate, samples, warnings: warningsOf(readFileSync(`${directory}/kvs.log`, 'utf8')) }
+}
+
+async function sizeOfLog(directory: string): Promise<number> {
+  const text = `SELECT pg_total_relation_size('transactions') AS bytes`
+  const { rows } = await besideNode(directory, (client) => client.query<{ bytes: string }>(text))
+  return Number(rows[0]?.bytes)
+}
+
+/** What the node had to say of level warn or above. */
+function warningsOf(log: string): string[] {
+  return log.split('\n').filter((line) => /"level":(4|5|6)0/.test(line))
+}

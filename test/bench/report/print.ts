@@ -1,0 +1,65 @@
+import { machineLine } from '../measure/machine.ts'
+import type { Results } from '../results.ts'
+import { type Verdict, verdictText } from './judge.ts'
+import { openLoopColumns, openLoopRows, singleMedian } from './latency.ts'
+import { caveats, runColumns, runRows } from './runs.ts'
+import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
+import { judgeSoak } from './soak.ts'
+import { type Column, spread, textTable } from './text.ts'
+import { verdictsOf } from './verdicts.ts'
+
+export const verdictColumns: readonly Column[] = [
+  { heading: 'what' },
+  { heading: 'at least' },
+  { heading: 'measured, median (least–most)' },
+  { heading: 'verdict' },
+]
+
+export function verdictRows(results: Results): string[][] {
+  return verdictsOf(results).map((row) => [row.what, row.target, row.measured, verdictText(row)])
+}
+
+/** The table is too wide for a terminal. */
+function verdictLines(verdict: Verdict): string {
+  const { what, target, measured } = verdict
+  const mark = { true: 'MET     ', false: 'MISSED  ', undefined: '        ' }[String(verdict.isMet) as 'true']
+  const by = verdict.isMet === false ? `, ${verdictText(verdict)}` : ''
+  return `${mark}${what}\n        ${measured}${by}; target: ${target}`
+}
+
+/** All that is known, as plain text. */
+export function printable(results: Results): string {
+  const { throughput, latency, start, memory, soak } = results
+  const sections: string[] = []
+  const add = (heading: string, text: string) => text !== '' && sections.push(`${heading}\n\n${text}`)
+
+  if (throughput) {
+    const { runs } = throughput.result
+    add(
+      'Throughput: medians of the rounds (least–most); "kvs vs it" is the median of the ratios of the rounds',
+      textTable(runColumns, runRows(runs)),
+    )
+    add('Mind', caveats(runs).join('\n'))
+  }
+  if (latency) {
+    const { openLoop, single } = latency.result
+    add(
+      'PUT in an open loop with 256 connections, at half of the peak',
+      textTable(openLoopColumns, openLoopRows(openLoop)),
+    )
+    const lines = [
+      ['PUT', singleMedian(single, 'put')],
+      ['PUT, seen by wrk', singleMedian(single, 'putByWrk')],
+      ['INSERT in pgbench', singleMedian(single, 'insert')],
+      ['GET of bare node:http', singleMedian(single, 'bare')],
+    ] as const
+    add('One connection, p50', lines.map(([what, of]) => `${what}: ${spread(of, ' µs')}`).join('\n'))
+  }
+  if (start) add('Start-up', textTable(startColumns, startRows(start.result)))
+  if (memory) add('Resident memory', textTable(memoryColumns, memoryRows(memory.result)))
+  if (soak) add('Soak', judgeSoak(soak.result).sentence)
+  add('Targets', verdictsOf(results).map(verdictLines).join('\n'))
+  const machines = Object.values(results).map(({ machine }) => machineLine(machine))
+  add('Machine', [...new Set(machines)].join('\n'))
+  return `\n${sections.join('\n\n')}\n`
+}
