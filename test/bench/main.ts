@@ -10,9 +10,9 @@ import { measureProfiles } from './parts/profile.ts'
 import { measureSoak } from './parts/soak.ts'
 import { measureStart } from './parts/start.ts'
 import { measureThroughput } from './parts/throughput.ts'
-import { writeDocs } from './report/docs.ts'
+import { picturesOf, writeDocs } from './report/docs.ts'
 import { printable } from './report/print.ts'
-import { keepLatest, keepRaw, type Results, readLatest } from './results.ts'
+import { keepLatest, keepPictures, keepRaw, type Results, readLatest } from './results.ts'
 
 const measurements: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>>> = {
   throughput: measureThroughput,
@@ -52,8 +52,15 @@ async function measure(args: Arguments): Promise<void> {
   }
   if (Object.keys(results).length > 0) process.stderr.write(`\nraw results: ${await keepRaw(args, results)}\n`)
   const latest = await readLatest(args)
-  process.stdout.write(printable(latest))
-  if (args.writesDocs && !signal.aborted) await writeDocs(latest)
+  process.stdout.write(printable(args.parts.length > 0 ? results : latest, latest))
+  if (!signal.aborted) await draw(args, latest)
+}
+
+/** Pictures of all that is known, beside the results; and in the docs where that was asked for. */
+async function draw(args: Arguments, latest: Results): Promise<void> {
+  const say = (line: string) => void process.stderr.write(`${line}\n`)
+  say(`pictures: ${await keepPictures(args, picturesOf(latest))}`)
+  if (args.writesDocs) await writeDocs(latest, say)
 }
 
 async function profile(args: Arguments): Promise<void> {

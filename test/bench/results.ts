@@ -66,6 +66,16 @@ export function merge(before: Results, after: Results): Results {
   return { ...after, throughput: { ...throughput, result: { runs } } }
 }
 
+/** Returns the pattern that matches them. */
+export async function keepPictures(
+  args: Pick<Arguments, 'out' | 'isQuick'>,
+  pictures: Readonly<Record<string, string>>,
+): Promise<string> {
+  await mkdir(folderOf(args), { recursive: true })
+  for (const [name, svg] of Object.entries(pictures)) await writeFile(join(folderOf(args), name), svg)
+  return join(folderOf(args), '*.svg')
+}
+
 /** All that one call has measured, in a file of its own. */
 export async function keepRaw({ out }: Pick<Arguments, 'out'>, results: Results): Promise<string> {
   await mkdir(out, { recursive: true })

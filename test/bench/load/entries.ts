@@ -1,18 +1,18 @@
+import { makeRandom } from '../../drill/random.ts'
+
 /** `key-0000012345`, as requests.lua draws them. */
 export function keyFor(index: number): string {
   return `key-${String(index).padStart(10, '0')}`
 }
 
-const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-'
-const pool = Array.from({ length: 128 * 1024 }, (_, index) => letters[scramble(index) % letters.length]).join('')
+const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-']
+const random = makeRandom(1, 'values')
+/** Without repetitions: those would be compressed where values are stored. */
+const pool = Array.from({ length: 128 * 1024 }, () => random.pick(letters)).join('')
 
 /** Text of this many bytes, at most 64 Ki; one index's is not another's. */
 export function valueFor(index: number, bytes: number): string {
-  const from = scramble(index) % (64 * 1024)
+  // Knuth's multiplicative hash
+  const from = (Math.imul(index + 1, 2654435761) >>> 0) % (64 * 1024)
   return pool.slice(from, from + bytes)
-}
-
-/** Knuth's multiplicative hash. */
-function scramble(index: number): number {
-  return (Math.imul(index + 1, 2654435761) >>> 0) >>> 7
 }

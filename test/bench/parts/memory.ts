@@ -38,14 +38,18 @@ export async function measureMemory(bench: Bench): Promise<MemoryResult> {
   return { sets }
 }
 
-/** What is let go of soon after the last request does not count. */
-const settleMs = 4_000
-const restarts = 3
+interface Patience {
+  /** What is let go of soon after the last request does not count. */
+  readonly settleMs: number
+  readonly restarts: number
+}
 
 async function measureKeys(bench: Bench, keys: number, bytes: number): Promise<MemoryOfKeys> {
   const directory = await bench.makeDirectory('kvs')
+  const patience = bench.args.isQuick ? { settleMs: 1_000, restarts: 1 } : { settleMs: 4_000, restarts: 3 }
   let postgres = 0
   const kvs = await measureProcess<Kvs>({
+    ...patience,
     start: () => startKvs({ directory }),
     load: (server) => preload(server, { keys, bytes }, bench.signal),
     look: ({ postgresPid }) => {
@@ -57,6 +61,7 @@ async function measureKeys(bench: Bench, keys: number, bytes: number): Promise<M
   if (binary === undefined) return { keys, bytes, kvs, postgres }
   const home = await bench.makeDirectory('redis')
   const redis = await measureProcess({
+    ...patience,
     start: () => startRedis(binary, home),
     load: (server) => server.load(keys, bytes),
   })
@@ -64,7 +69,7 @@ async function measureKeys(bench: Bench, keys: number, bytes: number): Promise<M
   return { keys, bytes, kvs, postgres, redis }
 }
 
-interface Steps<S> {
+interface Steps<S> extends Patience {
   readonly start: () => Promise<S>
   readonly load: (server: S) => Promise<void>
   readonly look?: (server: S) => void
@@ -82,7 +87,7 @@ async function measureProcess<S extends { readonly pid: number; stop(): Promise<
     }
   }
   const resident = async ({ pid }: S) => {
-    await sleep(settleMs)
+    await sleep(steps.settleMs)
     return memoryOf(pid).resident
   }
   const { empty, loaded } = await withServer(async (server) => {
@@ -91,7 +96,7 @@ async function measureProcess<S extends { readonly pid: number; stop(): Promise<
     return { empty, loaded: await resident(server) }
   })
   const restarted: number[] = []
-  while (restarted.length < restarts) {
+  while (restarted.length < steps.restarts) {
     restarted.push(
       await withServer(async (server) => {
         const bytes = await resident(server)

@@ -27,9 +27,13 @@ function verdictLines(verdict: Verdict): string {
   return `${mark}${what}\n        ${measured}${by}; target: ${target}`
 }
 
-/** All that is known, as plain text. */
-export function printable(results: Results): string {
-  const { throughput, latency, start, memory, soak } = results
+/**
+ * As plain text.
+ * @param shown in detail, what was measured just now
+ * @param latest all that the table of targets is made of
+ */
+export function printable(shown: Results, latest: Results): string {
+  const { throughput, latency, start, memory, soak } = shown
   const sections: string[] = []
   const add = (heading: string, text: string) => text !== '' && sections.push(`${heading}\n\n${text}`)
 
@@ -58,8 +62,8 @@ export function printable(results: Results): string {
   if (start) add('Start-up', textTable(startColumns, startRows(start.result)))
   if (memory) add('Resident memory', textTable(memoryColumns, memoryRows(memory.result)))
   if (soak) add('Soak', judgeSoak(soak.result).sentence)
-  add('Targets', verdictsOf(results).map(verdictLines).join('\n'))
-  const machines = Object.values(results).map(({ machine }) => machineLine(machine))
+  add('Targets', verdictsOf(latest).map(verdictLines).join('\n'))
+  const machines = Object.values(latest).map(({ machine }) => machineLine(machine))
   add('Machine', [...new Set(machines)].join('\n'))
   return `\n${sections.join('\n\n')}\n`
 }

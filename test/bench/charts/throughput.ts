@@ -1,0 +1,67 @@
+import { byRound } from '../measure/rounds.ts'
+import { cpuOfRun, type Run } from '../measure/run.ts'
+import { ratios, spreadOf } from '../measure/stats.ts'
+import { contenderNames } from '../parts/cases.ts'
+import { ratio } from '../report/text.ts'
+import { type Bar, type BarPanel, drawBars, heightOfBars } from './bars.ts'
+import { drawPicture } from './theme.ts'
+
+const labels: Readonly<Record<string, string>> = {
+  kvs: 'kvs',
+  etcd: 'etcd',
+  redis: 'Redis, AOF always',
+  pgbench: 'Postgres, single INSERTs',
+  'without-log': 'kvs without its log',
+  bare: 'bare node:http',
+}
+
+export function drawThroughput(runs: readonly Run[]): string | undefined {
+  const rate = (run: Run) => run.rate
+  const panels: BarPanel[] = [
+    { heading: 'Durable PUTs a second, 32 connections', unit: '', bars: barsOf(runs, 'put 32', rate, true) },
+    { heading: 'Durable PUTs a second, 256 connections', unit: '', bars: barsOf(runs, 'put 256', rate, true) },
+    { heading: 'GETs a second, 32 connections', unit: '', bars: barsOf(runs, 'get 32', rate, true) },
+    {
+      heading: 'CPU time of a PUT, 256 connections, all processes of the server',
+      unit: ' µs',
+      bars: barsOf(runs, 'put 256', cpuOfRun, false),
+    },
+    {
+      heading: 'CPU time of a GET, 32 connections, all processes of the server',
+      unit: ' µs',
+      bars: barsOf(runs, 'get 32', cpuOfRun, false),
+    },
+  ].filter(({ bars }) => bars.length > 0)
+  if (panels.length === 0) return undefined
+  let top = 80
+  const parts = panels.map((panel) => {
+    const drawn = drawBars(panel, top)
+    top += heightOfBars(panel)
+    return drawn
+  })
+  return drawPicture({
+    title: 'Throughput and CPU time',
+    subtitle:
+      '100-byte values, 100,000 keys; medians, whiskers from the least to the most of the rounds; × is kvs against it',
+    height: top + 4,
+    parts,
+  })
+}
+
+function barsOf(runs: readonly Run[], name: string, of: (run: Run) => number, compares: boolean): Bar[] {
+  const kvs = byRound(runs, { case: name, contender: 'kvs' }, of)
+  return contenderNames.flatMap((contender) => {
+    const own = byRound(runs, { case: name, contender }, of)
+    const value = spreadOf([...own.values()])
+    if (value === undefined) return []
+    const compared = compares && contender !== 'kvs' ? ratios(kvs, own) : undefined
+    return [
+      {
+        label: labels[contender] ?? contender,
+        colour: contender,
+        value,
+        ...(compared && { note: ratio(compared.median) }),
+      },
+    ]
+  })
+}
