@@ -27,8 +27,8 @@ const labelWidth = 200
 /** For the number and its note, right of the longest bar. */
 const numberWidth = 150
 
-export function heightOfBars({ bars }: BarPanel): number {
-  return 30 + bars.length * rowHeight + 14
+export function heightOfBars({ bars, isLogarithmic }: BarPanel): number {
+  return 30 + bars.length * rowHeight + (isLogarithmic ? 34 : 14)
 }
 
 /** Horizontal bars with their numbers, and the rounds' range as a whisker. */
@@ -41,7 +41,7 @@ export function drawBars(panel: BarPanel, top: number): string {
   const first = top + 30
   return [
     text(left, top + 14, heading, { class: 'heading' }),
-    gridOf(scale, first - 4, first + bars.length * rowHeight),
+    drawAxis(panel, scale, first - 4, first + bars.length * rowHeight),
     ...bars.map((bar, index) => drawBar(bar, scale, { left, from }, first + index * rowHeight, unit)),
   ].join('')
 }
@@ -67,15 +67,20 @@ function drawBar(
     most - least > 3 ? element('path', { d: whisker, class: 'whisker' }) : '',
     element(
       'text',
-      { x: Math.max(end, most) + 8, y: middle + 4.5 },
+      { x: Math.max(end, most) + 8, y: middle + 4.5, class: 'over' },
       element('tspan', { class: 'number' }, said) + (note ? element('tspan', { class: 'small', dx: 7 }, note) : ''),
     ),
   ].join('')
 }
 
-function gridOf(scale: Scale, top: number, bottom: number): string {
-  return element('path', {
-    d: scale.ticks.map((tick) => linePath(scale.at(tick), top, scale.at(tick), bottom)).join(''),
-    class: 'grid',
-  })
+/** Numbers stand at the bars: only a logarithmic axis, on which lengths mislead, has its powers of ten. */
+function drawAxis({ isLogarithmic, unit }: BarPanel, scale: Scale, top: number, bottom: number): string {
+  const shown = isLogarithmic ? scale.ticks : scale.ticks.slice(0, 1)
+  const lines = shown.map((tick) => linePath(scale.at(tick), top, scale.at(tick), bottom)).join('')
+  const label = (tick: number) =>
+    text(scale.at(tick), bottom + 15, `${tick.toLocaleString('en-US')}${unit}`, {
+      class: 'small',
+      'text-anchor': 'middle',
+    })
+  return element('path', { d: lines, class: 'grid' }) + (isLogarithmic ? shown.map(label).join('') : '')
 }

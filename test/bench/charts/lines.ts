@@ -18,7 +18,7 @@ export interface LinePanel {
   readonly height: number
 }
 
-export const plot = { left: 84, right: 850 } as const
+export const plot = { left: 84, right: 840 } as const
 
 /** Over time; each line is named at its end, with its last value. */
 export function drawLines({ heading, unit, lines, isLogarithmic, top, height }: LinePanel, x: Scale): string {

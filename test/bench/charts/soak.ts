@@ -19,7 +19,7 @@ export function drawSoak(soak: SoakResult): string {
   const bottom = panel.top + 3 * panel.step + panel.height
   const { isFlat } = judgeSoak(soak)
   return drawPicture({
-    title: `${minutes} minutes of mixed load: ${isFlat ? 'memory and latency are flat' : 'memory or latency are NOT flat'}`,
+    title: `${minutes} ${minutes === 1 ? 'minute' : 'minutes'} of mixed load: ${isFlat ? 'memory and latency are flat' : 'memory or latency are NOT flat'}`,
     subtitle: `${number(rate)} requests/s on a fixed schedule, 50 % GET, 40 % PUT, 10 % DELETE, zipfian keys, 10 B to 4 KiB, 64 connections`,
     height: bottom + 52,
     parts: [
@@ -31,7 +31,7 @@ export function drawSoak(soak: SoakResult): string {
           ...at(0),
           lines: [
             line('resident', 'kvs', ({ resident }) => resident / mib),
-            line('outside of V8', 'pgbench', ({ external }) => external / mib),
+            line('buffers', 'pgbench', ({ external }) => external / mib),
             line('heap', 'without-log', ({ heap }) => heap / mib),
           ],
         },

@@ -20,19 +20,19 @@ const style = `
 text{font-family:system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;font-size:13px}
 .title{font-size:19px;font-weight:600}.heading{font-size:14px;font-weight:600}.small{font-size:12px}
 .number{font-weight:600;font-variant-numeric:tabular-nums}
-.grid{stroke-width:1;fill:none}.whisker{stroke-width:1.5;fill:none;stroke-opacity:.75}
+.over{paint-order:stroke;stroke-width:3px}.grid{stroke-width:1;fill:none}.whisker{stroke-width:1.5;fill:none;stroke-opacity:.75}
 ${tones({ ground: '#ffffff', ink: '#1f2328', soft: '#59636e', line: '#d1d9e0' })}
-@media (prefers-color-scheme:dark){${tones({ ground: '#0d1117', ink: '#e6edf3', soft: '#9198a1', line: '#3d444d' })}}
 ${Object.entries(colours)
   .map(
     ([name, colour]) =>
       `.${name}{fill:${colour}}.line-${name}{stroke:${colour};fill:none;stroke-width:1.8;stroke-linejoin:round}`,
   )
   .join('\n')}
+@media (prefers-color-scheme:dark){${tones({ ground: '#0d1117', ink: '#e6edf3', soft: '#9198a1', line: '#3d444d' })}.kvs{fill:#3b9ede}.line-kvs{stroke:#3b9ede}}
 `
 
 function tones({ ground, ink, soft, line }: Readonly<Record<'ground' | 'ink' | 'soft' | 'line', string>>): string {
-  return `.ground{fill:${ground}}text{fill:${ink}}.small{fill:${soft}}.grid{stroke:${line}}.whisker{stroke:${ink}}`
+  return `.ground{fill:${ground}}text{fill:${ink}}.small{fill:${soft}}.grid{stroke:${line}}.whisker{stroke:${ink}}.over{stroke:${ground}}`
 }
 
 export const frame = { width: 1000, left: 24, right: 976 } as const

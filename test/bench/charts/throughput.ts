@@ -1,8 +1,8 @@
 import { byRound } from '../measure/rounds.ts'
-import { cpuOfRun, type Run } from '../measure/run.ts'
+import { cpuOfRun, type Run, totalOf } from '../measure/run.ts'
 import { ratios, spreadOf } from '../measure/stats.ts'
 import { contenderNames } from '../parts/cases.ts'
-import { ratio } from '../report/text.ts'
+import { number, ratio } from '../report/text.ts'
 import { type Bar, type BarPanel, drawBars, heightOfBars } from './bars.ts'
 import { drawPicture } from './theme.ts'
 
@@ -54,14 +54,17 @@ function barsOf(runs: readonly Run[], name: string, of: (run: Run) => number, co
     const own = byRound(runs, { case: name, contender }, of)
     const value = spreadOf([...own.values()])
     if (value === undefined) return []
-    const compared = compares && contender !== 'kvs' ? ratios(kvs, own) : undefined
-    return [
-      {
-        label: labels[contender] ?? contender,
-        colour: contender,
-        value,
-        ...(compared && { note: ratio(compared.median) }),
-      },
-    ]
+    const compared = contender === 'kvs' ? undefined : ratios(kvs, own)
+    const note = compares ? compared && ratio(compared.median) : shareOf(runs, name, contender)
+    return [{ label: labels[contender] ?? contender, colour: contender, value, ...(note && { note }) }]
   })
+}
+
+/** What each program of a server takes of its CPU time, where there are several. */
+function shareOf(runs: readonly Run[], name: string, contender: string): string | undefined {
+  const own = runs.filter((run) => run.case === name && run.contender === contender && !run.problem)
+  const programs = Object.keys(own[0]?.cpu ?? {})
+  if (programs.length < 2) return undefined
+  const part = (program: string) => spreadOf(own.map(({ cpu }) => (cpu[program] ? totalOf(cpu[program]) : Number.NaN)))
+  return programs.map((program) => `${program} ${number(part(program)?.median ?? 0)}`).join(', ')
 }

@@ -9,19 +9,31 @@ import { overHttp } from './contenders.ts'
 /** The service under V8's sampling profiler: each workload on a process of its own. Profiles stay for DevTools. */
 export async function measureProfiles(bench: Bench): Promise<void> {
   const { words, out } = bench.args
-  const chosen =
-    words.length > 0 ? chooseCases(words) : chooseCases(['put', 'get', '32', '256']).filter((c) => c.isCore)
+  const wanted = chooseCases(words.length > 0 ? words : ['put', 'get', '32', '256'])
+  const core = wanted.filter(({ isCore }) => isCore)
+  const chosen = core.length > 0 ? core : wanted
   const directory = resolve(out, 'profiles', new Date().toISOString().slice(0, 19).replaceAll(':', ''))
   await mkdir(directory, { recursive: true })
   for (const one of chosen) {
-    const path = await profileCase(bench, one, directory)
-    const rows = topFunctions(JSON.parse(await readFile(path, 'utf8')), 25)
+    const { path, from, to } = await profileCase(bench, one, directory)
+    const rows = topFunctions(between(JSON.parse(await readFile(path, 'utf8')), from, to), 25)
     const lines = rows.map(({ share, name, place }) => `${(100 * share).toFixed(1).padStart(6)} %  ${name}  ${place}`)
-    process.stdout.write(`\n${one.name}, self time of the service's main thread, ${path}\n${lines.join('\n')}\n`)
+    process.stdout.write(
+      `\n${one.name}, self time of the service's main thread under load, ${path}\n${lines.join('\n')}\n`,
+    )
   }
 }
 
-async function profileCase(bench: Bench, one: Case, directory: string): Promise<string> {
+interface Profiled {
+  readonly path: string
+  /** When the load began and ended, in microseconds of the machine's monotonic clock, as V8 has it too. */
+  readonly from: number
+  readonly to: number
+}
+
+const now = () => Number(process.hrtime.bigint() / 1000n)
+
+async function profileCase(bench: Bench, one: Case, directory: string): Promise<Profiled> {
   const name = `${one.name.replaceAll(/\W+/g, '-')}.cpuprofile`
   const kvs = await startKvs({
     directory: await bench.makeDirectory('kvs'),
@@ -29,16 +41,19 @@ async function profileCase(bench: Bench, one: Case, directory: string): Promise<
   })
   const { keys, bytes } = one.workload
   const contender = overHttp(bench, kvs)
+  let [from, to] = [0, 0]
   try {
     if (one.workload.gets > 0) await contender.preload(keys, bytes)
+    from = now()
     const run = await contender.run(one.workload, bench.args.seconds, 1)
+    to = now()
     bench.say(describeRun({ case: one.name, contender: 'kvs', round: 1, ...run }, 1))
   } finally {
     await contender.stop()
   }
   const found = (await readdir(directory)).find((file) => file === name)
   if (found === undefined) throw new Error(`the service wrote no profile to ${directory}`)
-  return join(directory, found)
+  return { path: join(directory, found), from, to }
 }
 
 /** As V8 writes it; see "Profiler.Profile" of the DevTools protocol. */
@@ -47,8 +62,20 @@ export interface CpuProfile {
     readonly id: number
     readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
   }[]
+  /** Microseconds. */
+  readonly startTime: number
   readonly samples: readonly number[]
   readonly timeDeltas: readonly number[]
+}
+
+/** Without what came before and after: a start is most of a short profile. */
+export function between(profile: CpuProfile, from: number, to: number): CpuProfile {
+  let at = profile.startTime
+  const timeDeltas = profile.timeDeltas.map((delta) => {
+    at += delta
+    return at >= from && at <= to ? delta : 0
+  })
+  return { ...profile, timeDeltas }
 }
 
 export interface FunctionTime {
