@@ -8,6 +8,7 @@ import { freePort } from '../../drill/stack/docker.ts'
 import { cpuOf, cpuOfTree } from '../measure/proc.ts'
 import { type Process, startProcess } from './process.ts'
 import type { HttpServer } from './server.ts'
+import { readStartScript } from './start-script.ts'
 
 const main = fileURLToPath(new URL('../../../kvs/main.ts', import.meta.url))
 
@@ -29,18 +30,19 @@ export interface Kvs extends HttpServer {
   output(): string
 }
 
-/** kvs/main.ts with no setting but where it is: an embedded Postgres, and its output in a file. Resolves when it is ready. */
+/** The service as `npm start` runs it, with no setting but where it is: an embedded Postgres, and its output in a file. Resolves when it is ready. */
 export async function startKvs(options: KvsOptions): Promise<Kvs> {
   const { directory, env, node = [], onMessage } = options
   await mkdir(directory, { recursive: true, mode: 0o755 })
   const port = await freePort()
   const data = join(directory, 'data')
+  const script = readStartScript()
   const since = performance.now()
   const service = await startProcess({
     command: process.execPath,
-    args: [...node, main],
+    args: [...script.node, ...node, main],
     cwd: directory,
-    env: { PATH: process.env.PATH, PORT: String(port), KVS_DATA_DIR: data, ...env },
+    env: { PATH: process.env.PATH, ...script.env, PORT: String(port), KVS_DATA_DIR: data, ...env },
     output: join(directory, 'kvs.log'),
     ...(onMessage && { onMessage }),
   })

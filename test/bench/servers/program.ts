@@ -7,6 +7,7 @@ import { waitUntil } from '../../drill/wait.ts'
 import { cpuOfTree } from '../measure/proc.ts'
 import { type Process, startProcess } from './process.ts'
 import type { HttpServer } from './server.ts'
+import { readStartScript } from './start-script.ts'
 
 /** A program of this folder that serves HTTP on PORT. */
 export async function startProgram(
@@ -16,11 +17,12 @@ export async function startProgram(
 ): Promise<HttpServer> {
   await mkdir(directory, { recursive: true })
   const port = await freePort()
+  const script = readStartScript()
   const program = await startProcess({
     command: process.execPath,
-    args: [fileURLToPath(new URL(`${name}-main.ts`, import.meta.url))],
+    args: [...script.node, fileURLToPath(new URL(`${name}-main.ts`, import.meta.url))],
     cwd: directory,
-    env: { PATH: process.env.PATH, PORT: String(port), ...env },
+    env: { PATH: process.env.PATH, ...script.env, PORT: String(port), ...env },
     output: join(directory, `${name}.log`),
   })
   await untilListening(port, program)

@@ -17,6 +17,8 @@ const session = {
   lost: new Promise<Error>(() => undefined),
   committed: { number: 0n, end: { sequence: 0n, digest } },
   holds: async () => true,
+  loadCheckpoint: async () => undefined,
+  replay: async () => undefined,
   read: async () => [],
   append,
   appendSpooled: append,
