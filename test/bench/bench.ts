@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Arguments } from './arguments.ts'
+import { type Arguments, WrongUse } from './arguments.ts'
 import { adviceFor, findTool, type Tool } from './servers/tools.ts'
 
 /** What a part of the benchmark works with. */
@@ -50,7 +50,7 @@ export async function withBench<T>(
     tool,
     requireTool(name) {
       const found = tool(name)
-      if (found === undefined) throw new Error(`${name} generates the load: ${adviceFor([name])}`)
+      if (found === undefined) throw new WrongUse(`nothing can be measured without ${name}`)
       return found
     },
     async makeDirectory(name) {

@@ -38,6 +38,11 @@ async function measure(args: Arguments): Promise<void> {
   const signal = interrupted()
   const machine = await describeMachine()
   process.stderr.write(`${machineLine(machine)}\n`)
+  if (/^(tmpfs|ramfs)$/.test(machine.fileSystem)) {
+    process.stderr.write(
+      '\n!! The data is in memory, where a flush costs nothing: set TMPDIR to a directory on a disk.\n\n',
+    )
+  }
   let results: Results = {}
   try {
     for (const part of args.parts) {

@@ -13,12 +13,12 @@ export interface RedisLoad {
 }
 
 /** It counts requests, not seconds: a short run tells how many the seconds take. */
-export async function runRedisBenchmark(load: RedisLoad): Promise<Seen> {
-  const short = await runFor(load, 5_000)
-  return runFor(load, Math.max(5_000, Math.round((short.requests / short.seconds) * load.seconds)))
+export async function requestsFor(load: RedisLoad): Promise<number> {
+  const { requests, seconds } = await runRedisBenchmark(load, 5_000)
+  return Math.max(5_000, Math.round((requests / seconds) * load.seconds))
 }
 
-async function runFor({ binary, signal, ...load }: RedisLoad, requests: number): Promise<Seen> {
+export async function runRedisBenchmark({ binary, signal, ...load }: RedisLoad, requests: number): Promise<Seen> {
   const args = [
     ...['-h', '127.0.0.1', '-p', String(load.port), '-c', String(load.connections), '-n', String(requests)],
     ...['-r', String(load.keys), '-d', String(load.bytes), '--csv', '-t', load.kind === 'put' ? 'set' : 'get'],

@@ -31,12 +31,17 @@ export interface Filling {
  * A node's directory whose log has all these entries, as PUTs would have left them. Made by SQL, which takes a tenth of the time;
  * then tidied up, as autovacuum does sooner or later, so that it does not while something is measured.
  */
-export async function makeFilledNode(directory: string, { entries, keys, bytes }: Filling): Promise<void> {
+export async function makeFilledNode(
+  directory: string,
+  { entries, keys, bytes }: Filling,
+  signal: AbortSignal,
+): Promise<void> {
   await (await startKvs({ directory })).stop()
   await onLog(directory, async (client) => {
     await client.query('SET synchronous_commit = off')
     const each = 1_000_000
     for (let from = 1; from <= entries; from += each) {
+      signal.throwIfAborted()
       await client.query(insertEntries, [from, Math.min(entries, from + each - 1), keys, bytes])
     }
     await client.query(`UPDATE log_head SET sequence = $1, recorded_at = now(), digest = '${digest}'`, [entries])

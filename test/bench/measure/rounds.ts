@@ -3,12 +3,15 @@ import type { ByRound } from './stats.ts'
 
 /** A B C A B C …, so that what the machine does meanwhile comes to all alike. */
 export async function interleave<T>(
-  rounds: number,
+  { rounds, signal }: { readonly rounds: number; readonly signal?: AbortSignal },
   contenders: readonly T[],
   run: (contender: T, round: number) => Promise<void>,
 ): Promise<void> {
   for (let round = 1; round <= rounds; round++) {
-    for (const contender of contenders) await run(contender, round)
+    for (const contender of contenders) {
+      signal?.throwIfAborted()
+      await run(contender, round)
+    }
   }
 }
 

@@ -32,7 +32,7 @@ test('latencies are summed up in any order, also where there are none', () => {
 
 test('contenders take turns', async () => {
   const order: string[] = []
-  await interleave(2, ['a', 'b', 'c'], async (contender, round) => void order.push(`${contender}${round}`))
+  await interleave({ rounds: 2 }, ['a', 'b', 'c'], async (contender, round) => void order.push(`${contender}${round}`))
   expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
 })
 

@@ -1,7 +1,7 @@
 import type { Bench } from '../bench.ts'
 import { preload } from '../load/generate.ts'
 import { runPgbench } from '../load/pgbench.ts'
-import { runRedisBenchmark } from '../load/redis-benchmark.ts'
+import { requestsFor, runRedisBenchmark } from '../load/redis-benchmark.ts'
 import { runWrk, type Workload } from '../load/wrk.ts'
 import { cpuPerRequest, type Run, type Seen } from '../measure/run.ts'
 import { startEtcd } from '../servers/etcd.ts'
@@ -68,10 +68,11 @@ async function startRedisContender({ tool, signal }: Bench, directory: string): 
   return {
     preload: (keys, bytes) => redis.load(keys, bytes, redisKeyFor),
     stop: () => redis.stop(),
-    run({ gets, connections, bytes, keys }, seconds) {
+    async run({ gets, connections, bytes, keys }, seconds) {
       const kind = gets === 0 ? 'put' : 'get'
       const load = { binary, port: redis.port, kind, connections, bytes, keys, seconds, signal } as const
-      return measure(redis, () => runRedisBenchmark(load))
+      const requests = await requestsFor(load)
+      return measure(redis, () => runRedisBenchmark(load, requests))
     },
   }
 }

@@ -25,11 +25,10 @@ export async function measureLarge({ args, say, makeDirectory, signal }: Bench):
   const filling = { entries: keys, keys, bytes }
   const directory = await makeDirectory('large')
   say(`\nmaking a log with ${number(keys)} keys with values of ${bytes} bytes`)
-  await makeFilledNode(directory, filling)
-  signal.throwIfAborted()
+  await makeFilledNode(directory, filling, signal)
   say('starting a node on it')
   try {
-    const kvs = await startKvs({ directory, patienceSeconds: 1_800 })
+    const kvs = await startKvs({ directory, patienceSeconds: 1_800, signal })
     try {
       const { resident, peak } = memoryOf(kvs.pid)
       const asked = 1_000

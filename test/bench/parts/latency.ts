@@ -40,7 +40,7 @@ async function measureOpenLoop(bench: Bench): Promise<OpenLoopRound[]> {
   const peaks = new Map<HttpServer, number[]>()
   for (const [, server] of servers) await peakOf(bench, server, 1)
   say('\nPUT/s at 256 connections, for the rates of the open loop')
-  await interleave(rounds, servers, async ([contender, server]) => {
+  await interleave({ rounds, signal: bench.signal }, servers, async ([contender, server]) => {
     const peak = await peakOf(bench, server, args.seconds)
     peaks.set(server, [...(peaks.get(server) ?? []), peak])
     say(`  ${contender}: ${Math.round(peak)}/s`)
@@ -48,7 +48,7 @@ async function measureOpenLoop(bench: Bench): Promise<OpenLoopRound[]> {
 
   say(`\nopen loop, ${seconds} s at half of that`)
   const measured: OpenLoopRound[] = []
-  await interleave(rounds, servers, async ([contender, server], round) => {
+  await interleave({ rounds, signal: bench.signal }, servers, async ([contender, server], round) => {
     const peak = spreadOf(peaks.get(server) ?? [])?.median ?? 0
     const rate = Math.max(1, Math.round(peak / 2))
     const { whole, generatorShare } = await runGenerator(

@@ -27,8 +27,13 @@ export async function measureLogging(bench: Bench): Promise<LoggingResult> {
   const runs: Run[] = []
   say('\nPUT/s at 256 connections by LOG_LEVEL, with the log in a file')
   for (const { contender } of servers) await contender.run(workload, 1, 7)
-  await interleave(args.runs, servers, async ({ level, contender }, round) => {
-    const run = { case: loggingCase, contender: level, round, ...(await contender.run(workload, args.seconds, round)) }
+  await interleave({ rounds: args.runs, signal: bench.signal }, servers, async ({ level, contender }, round) => {
+    const run = {
+      case: loggingCase,
+      contender: level,
+      round,
+      ...(await contender.run(workload, args.seconds, round)),
+    }
     runs.push(run)
     say(describeRun(run, args.runs))
   })

@@ -42,16 +42,21 @@ interface Patience {
   /** What is let go of soon after the last request does not count. */
   readonly settleMs: number
   readonly restarts: number
+  readonly signal: AbortSignal
 }
 
 async function measureKeys(bench: Bench, keys: number, bytes: number): Promise<MemoryOfKeys> {
   const directory = await bench.makeDirectory('kvs')
-  const patience = bench.args.isQuick ? { settleMs: 1_000, restarts: 1 } : { settleMs: 4_000, restarts: 3 }
+  const { signal } = bench
+  const patience = {
+    ...(bench.args.isQuick ? { settleMs: 1_000, restarts: 1 } : { settleMs: 4_000, restarts: 3 }),
+    signal,
+  }
   let postgres = 0
   const kvs = await measureProcess<Kvs>({
     ...patience,
     start: () => startKvs({ directory }),
-    load: (server) => preload(server, { keys, bytes }, bench.signal),
+    load: (server) => preload(server, { keys, bytes }, signal),
     look: ({ postgresPid }) => {
       postgres = memoryOfTree(postgresPid)
     },
@@ -87,7 +92,7 @@ async function measureProcess<S extends { readonly pid: number; stop(): Promise<
     }
   }
   const resident = async ({ pid }: S) => {
-    await sleep(steps.settleMs)
+    await sleep(steps.settleMs, undefined, { signal: steps.signal })
     return memoryOf(pid).resident
   }
   const { empty, loaded } = await withServer(async (server) => {

@@ -64,10 +64,14 @@ export async function measureSingle(bench: Bench): Promise<SingleRound[]> {
 
   say('\none connection, p50')
   const rounds: Record<string, number>[] = []
-  await interleave(args.runs, Object.keys(steps) as (keyof typeof steps)[], async (name, round) => {
-    const p50 = await steps[name]()
-    rounds[round - 1] = { ...(rounds[round - 1] ?? { round }), ...(p50 !== undefined && { [name]: p50 }) }
-    if (p50 !== undefined) say(`  ${round}/${args.runs} ${name.padEnd(9)} ${number(1000 * p50)} µs`)
-  })
+  await interleave(
+    { rounds: args.runs, signal: bench.signal },
+    Object.keys(steps) as (keyof typeof steps)[],
+    async (name, round) => {
+      const p50 = await steps[name]()
+      rounds[round - 1] = { ...(rounds[round - 1] ?? { round }), ...(p50 !== undefined && { [name]: p50 }) }
+      if (p50 !== undefined) say(`  ${round}/${args.runs} ${name.padEnd(9)} ${number(1000 * p50)} µs`)
+    },
+  )
   return rounds as unknown as SingleRound[]
 }

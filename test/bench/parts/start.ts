@@ -39,14 +39,14 @@ export async function measureStart(bench: Bench): Promise<StartResult> {
   for (const entries of lengths) {
     const directory = await bench.makeDirectory(`log-${entries}`)
     say(`making a log of ${number(entries)} entries over ${number(keys)} keys`)
-    await makeFilledNode(directory, { entries, keys, bytes })
+    await makeFilledNode(directory, { entries, keys, bytes }, signal)
     const checkpoint = await untilCheckpointed(directory, signal)
     if (checkpoint) say(`  its checkpoint is at ${number(checkpoint.sequence)}`)
     nodes.push({ entries, directory, ...(checkpoint && { checkpoint }), seconds: [] })
   }
 
   say('\nfrom the start of the process to ready')
-  await interleave(args.runs, nodes, async ({ directory, entries, seconds }, round) => {
+  await interleave({ rounds: args.runs, signal }, nodes, async ({ directory, entries, seconds }, round) => {
     // Two restarts of the long kind tell enough.
     if (seconds.length >= 2 && Math.min(...seconds) > 10) return
     const kvs = await startKvs({ directory })
@@ -59,6 +59,7 @@ export async function measureStart(bench: Bench): Promise<StartResult> {
   const ends = [nodes[0], nodes.at(-1), nodes.at(-1), nodes.at(-1)].filter((node) => node !== undefined)
   say('\nreplaying the whole log, without its checkpoint')
   for (const { directory, entries } of ends) {
+    signal.throwIfAborted()
     const replay = await measureReplay(directory, entries)
     replays.push(replay)
     say(

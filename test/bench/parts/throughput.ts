@@ -24,7 +24,7 @@ export async function measureThroughput(bench: Bench): Promise<ThroughputResult>
     say(`\n${one.name}: ${keys.toLocaleString('en-US')} keys`)
     const rounds = one.isCore ? args.runs : Math.ceil(args.runs / 2)
     await warmUp(one, taking, contenders)
-    await interleave(rounds, taking, async (name, round) => {
+    await interleave({ rounds, signal: bench.signal }, taking, async (name, round) => {
       const run = await contenders.get(name)?.run(one.workload, args.seconds, seedOf(round))
       if (run === undefined) return
       runs.push({ ...{ case: one.name, contender: name, round }, ...run })

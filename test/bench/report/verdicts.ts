@@ -61,8 +61,9 @@ function putVersusNoLog(runs: readonly Run[]): Verdict {
 function singlePut({ latency }: Results): Verdict {
   const rounds = latency?.result.single ?? []
   const of = singleRatio(rounds, 'put', 'insert')
-  const [put, insert] = [singleMedian(rounds, 'put'), singleMedian(rounds, 'insert')]
-  const absolute = put && insert ? `: ${number(put.median)} µs vs ${number(insert.median)} µs` : ''
+  const [put, insert, byWrk] = (['put', 'insert', 'putByWrk'] as const).map((field) => singleMedian(rounds, field))
+  const seen = put && insert ? `: ${number(put.median)} µs vs ${number(insert.median)} µs` : ''
+  const absolute = seen && byWrk ? `${seen}; wrk sees ${number(byWrk.median)} µs` : seen
   return {
     what: 'one connection: p50 of a durable PUT vs a bare INSERT in pgbench',
     target: 'at most 2 ×',

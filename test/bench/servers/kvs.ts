@@ -20,6 +20,7 @@ export interface KvsOptions {
   readonly node?: readonly string[]
   readonly onMessage?: (message: unknown) => void
   readonly patienceSeconds?: number
+  readonly signal?: AbortSignal
 }
 
 export interface Kvs extends HttpServer {
@@ -46,10 +47,14 @@ export async function startKvs(options: KvsOptions): Promise<Kvs> {
     output: join(directory, 'kvs.log'),
     ...(onMessage && { onMessage }),
   })
-  try {
-    await untilReady(port, service, options.patienceSeconds ?? 600)
-  } catch (error) {
+  const stop = async () => {
     await service.stop()
+    endOrphan(join(data, 'postgres'))
+  }
+  try {
+    await untilReady(port, service, options)
+  } catch (error) {
+    await stop()
     throw error
   }
   const secondsToReady = (performance.now() - since) / 1000
@@ -63,14 +68,29 @@ export async function startKvs(options: KvsOptions): Promise<Kvs> {
     output: service.output,
     cpu: () => ({ node: cpuOf(service.pid), postgres: cpuOfTree(postgresPid) }),
     position: () => positionOf(port),
-    stop: () => service.stop(),
+    stop,
   }
 }
 
-async function untilReady(port: number, service: Process, patienceSeconds: number): Promise<void> {
+/** A node that was killed leaves its Postgres behind. */
+function endOrphan(cluster: string): void {
+  try {
+    const pid = Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0])
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(cluster)) process.kill(pid, 'SIGQUIT')
+  } catch {
+    // it ended with its node
+  }
+}
+
+async function untilReady(
+  port: number,
+  service: Process,
+  { patienceSeconds = 600, signal }: Pick<KvsOptions, 'patienceSeconds' | 'signal'>,
+): Promise<void> {
   const deadline = performance.now() + 1000 * patienceSeconds
   while ((await statusOf(port)) !== 200) {
     service.requireRunning()
+    signal?.throwIfAborted()
     if (performance.now() > deadline) throw new Error(`kvs was not ready after ${patienceSeconds} s`)
     await sleep(5)
   }

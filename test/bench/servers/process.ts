@@ -22,7 +22,7 @@ export interface Process {
   output(): string
   /** Throws, with its last lines, where it has ended. */
   requireRunning(): void
-  /** Resolves when it has ended; after ten seconds it is killed. Idempotent. */
+  /** Resolves when it has ended; after thirty seconds it is killed. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
@@ -56,7 +56,7 @@ export async function startProcess(options: ProcessOptions): Promise<Process> {
     async stop(signal = 'SIGTERM') {
       if (hasEnded()) return
       child.kill(signal)
-      const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+      const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
       await exit
       clearTimeout(timer)
     },
