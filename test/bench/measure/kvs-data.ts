@@ -89,8 +89,8 @@ export async function untilCheckpointed(directory: string, signal: AbortSignal):
     return await besideNode(directory, async (client) => {
       let state = await readCheckpoint(client)
       let moved = performance.now()
-      while (state && state.sequence < 0.99 * state.head && performance.now() - moved < 30_000) {
-        if (state.sequence < 0.9 * state.head - 1_000_000) await advanceCheckpoint(client, 1_000_000)
+      while (state && state.sequence < state.head - 1_000 && performance.now() - moved < 30_000) {
+        if (state.sequence <= 0.9 * state.head - 1_000_000) await advanceCheckpoint(client, 1_000_000)
         else await sleep(500, undefined, { signal })
         const next = await readCheckpoint(client)
         if (next && next.sequence !== state.sequence) moved = performance.now()
