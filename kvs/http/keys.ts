@@ -35,7 +35,7 @@ export function keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }: Key
   const logsRequests = logger.isLevelEnabled('debug')
 
   function read(request: IncomingMessage, response: ServerResponse, path: string): void {
-    const since = performance.now()
+    const since = logsRequests ? performance.now() : 0
     const key = decodeKey(path.slice(prefix.length))
     const found = store.get(key)
     if (found === undefined) {
@@ -47,7 +47,7 @@ export function keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }: Key
   }
 
   async function put(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const since = performance.now()
+    const since = logsRequests ? performance.now() : 0
     const key = decodeKey(path.slice(prefix.length))
     refuseConditions(request)
     const contentType = contentTypeOf(request)
@@ -60,7 +60,7 @@ export function keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }: Key
   }
 
   async function remove(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const since = performance.now()
+    const since = logsRequests ? performance.now() : 0
     const key = decodeKey(path.slice(prefix.length))
     refuseConditions(request)
     const stored = await store.write({ kind: 'delete', key })
