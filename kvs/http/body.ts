@@ -25,22 +25,27 @@ export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBod
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let size = 0
+      let isSettled = false
       request.on('data', (chunk: Buffer) => {
         size += chunk.length
         total += chunk.length
         chunks.push(chunk)
-        if (size > maxBytes) settle(() => reject(tooLarge(maxBytes)))
-        else if (total > maxTotalBytes) settle(() => reject(new KvsError('overloaded')))
+        if (size > maxBytes) fail(tooLarge(maxBytes))
+        else if (total > maxTotalBytes) fail(new KvsError('overloaded'))
       })
-      request.on('end', () => settle(() => resolve(join(chunks, size))))
-      request.on('close', () => settle(() => reject(new Broken('the upload broke off'))))
+      request.on('end', () => settle() && resolve(join(chunks, size)))
+      request.on('close', () => settle() && reject(new Broken('the upload broke off')))
 
-      function settle(answer: () => void): void {
+      function settle(): boolean {
+        if (isSettled) return false
         total -= size
+        isSettled = true
+        return true
+      }
+
+      function fail(error: KvsError): void {
         request.removeAllListeners('data')
-        request.removeAllListeners('end')
-        request.removeAllListeners('close')
-        answer()
+        if (settle()) reject(error)
       }
     })
   }
@@ -77,8 +82,10 @@ function tooLarge(maxBytes: number, declared?: string): KvsError {
   )
 }
 
-/** A copy even of a single chunk: that is a window on a large buffer of the socket, which it would keep alive. */
+/** A chunk that is the whole body is the parser's copy of just that. */
 function join(chunks: readonly Buffer[], size: number): Buffer {
+  const [first] = chunks
+  if (first !== undefined && first.length === size && first.buffer.byteLength === size) return first
   const body = Buffer.allocUnsafeSlow(size)
   let at = 0
   for (const chunk of chunks) at += chunk.copy(body, at)
