@@ -12,9 +12,9 @@ export interface Pace {
   readonly lookEveryMs: number
   /** A log that moves may be so many entries ahead: a start reads 50,000 in about 0.1 s. */
   readonly moving: number
-  /** One that has not moved since the last look, so many: fewer than what a start takes anyway, in time. */
+  /** One that has not moved since the last look, so many: a start reads them in a few milliseconds. */
   readonly quiet: number
-  /** Entries a step: some 40 ms of one core, little enough to go unnoticed between two appends. */
+  /** Entries a step: some 40 ms of one core with 100-byte values, and a snapshot held no longer than that. */
   readonly step: number
   readonly leastStep: number
   /** How much of the time steps may take, at 8 µs an entry: 15,000 entries/s beside a log that moves, 60,000 else. */
