@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -44,12 +45,22 @@ export async function buildImage(): Promise<DrillImage> {
   return { name, remove: async () => void (await docker(['rmi', name, plain])) }
 }
 
-/** A TCP port of 127.0.0.1 that nobody has now, and that stays the same over a container's restarts. */
+/**
+ * A TCP port of 127.0.0.1 that nobody has now, and that stays the same over a container's restarts: below those that
+ * systems give to connections of their own accord, which could have it while the container is down.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no TCP port')
-  return address.port
+  for (;;) {
+    const port = randomInt(10_000, 32_000)
+    const server = createServer()
+    const isFree = once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    server.listen(port, '127.0.0.1')
+    if (!(await isFree)) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
