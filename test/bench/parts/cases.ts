@@ -25,15 +25,17 @@ type Mix = keyof typeof gets
 const gets = { put: 0, get: 100, '95/5': 95, '50/50': 50 } as const
 
 const distribution = 'uniform'
+const writers = ['kvs', 'etcd', 'redis', 'pgbench', 'without-log'] as const
+const readers = ['kvs', 'etcd', 'redis', 'bare'] as const
 
 /** What is measured, in groups that have the same values, so that these are loaded once. */
 export const cases: readonly Case[] = [
-  ...core('put', 1, ['kvs', 'etcd', 'redis', 'pgbench', 'without-log']),
-  ...core('put', 32, ['kvs', 'etcd', 'redis', 'pgbench', 'without-log']),
-  ...core('put', 256, ['kvs', 'etcd', 'redis', 'pgbench', 'without-log']),
-  ...core('get', 1, ['kvs', 'etcd', 'redis', 'bare']),
-  ...core('get', 32, ['kvs', 'etcd', 'redis', 'bare']),
-  ...core('get', 256, ['kvs', 'etcd', 'redis', 'bare']),
+  { ...further('put', { connections: 1 }), contenders: writers },
+  { ...further('put', { connections: 32 }), contenders: writers, isCore: true },
+  { ...further('put', { connections: 256 }), contenders: writers, isCore: true },
+  { ...further('get', { connections: 1 }), contenders: readers },
+  { ...further('get', { connections: 32 }), contenders: readers, isCore: true },
+  { ...further('get', { connections: 256 }), contenders: readers },
   further('put', { connections: 256, distribution: 'zipfian' }),
   further('get', { connections: 32, distribution: 'zipfian' }),
   further('95/5', { connections: 32, distribution: 'zipfian' }),
@@ -43,10 +45,6 @@ export const cases: readonly Case[] = [
     further('get', { connections: 32, bytes }),
   ]),
 ]
-
-function core(mix: Mix, connections: number, contenders: readonly ContenderName[]): Case[] {
-  return [{ ...further(mix, { connections }), contenders, isCore: true }]
-}
 
 function further(mix: Mix, rest: Partial<Workload> & Pick<Workload, 'connections'>): Case {
   const bytes = rest.bytes ?? 100

@@ -36,7 +36,7 @@ async function measureOpenLoop(bench: Bench): Promise<OpenLoopRound[]> {
   const { args, say } = bench
   const servers = await startServers(bench)
   const rounds = Math.ceil(args.runs / 2)
-  const seconds = args.isQuick ? 3 : Math.max(10, args.seconds)
+  const seconds = args.isQuick ? 3 : Math.max(8, args.seconds)
   const peaks = new Map<HttpServer, number[]>()
   for (const [, server] of servers) await peakOf(bench, server, 1)
   say('\nPUT/s at 256 connections, for the rates of the open loop')

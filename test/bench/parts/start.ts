@@ -56,7 +56,7 @@ export async function measureStart(bench: Bench): Promise<StartResult> {
   })
 
   const replays: Replay[] = []
-  const ends = [nodes[0], nodes.at(-1), nodes.at(-1), nodes.at(-1)].filter((node) => node !== undefined)
+  const ends = [nodes[0], nodes.at(-1), nodes[0], nodes.at(-1)].filter((node) => node !== undefined)
   say('\nreplaying the whole log, without its checkpoint')
   for (const { directory, entries } of ends) {
     signal.throwIfAborted()

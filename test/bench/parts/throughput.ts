@@ -12,7 +12,9 @@ export interface ThroughputResult {
 /** Every case with every contender, in turns. What is not installed is left out. */
 export async function measureThroughput(bench: Bench): Promise<ThroughputResult> {
   const { args, say } = bench
-  const chosen = chooseCases(args.words).filter(({ isCore }) => isCore || !args.isQuick)
+  const wanted = chooseCases(args.words)
+  const core = wanted.filter(({ isCore }) => isCore)
+  const chosen = args.isQuick && core.length > 0 ? core : wanted
   const contenders = await startAll(bench, chosen)
   const runs: Run[] = []
   let loaded = 0
@@ -22,10 +24,12 @@ export async function measureThroughput(bench: Bench): Promise<ThroughputResult>
     if (bytes !== loaded) await loadAll(bench, one, contenders)
     loaded = bytes
     say(`\n${one.name}: ${keys.toLocaleString('en-US')} keys`)
-    const rounds = one.isCore ? args.runs : Math.ceil(args.runs / 2)
+    // The rest is for the shape of things: two fifths of the time.
+    const rounds = one.isCore ? args.runs : Math.ceil(0.4 * args.runs)
+    const seconds = one.isCore ? args.seconds : Math.min(2, args.seconds)
     await warmUp(one, taking, contenders)
     await interleave({ rounds, signal: bench.signal }, taking, async (name, round) => {
-      const run = await contenders.get(name)?.run(one.workload, args.seconds, seedOf(round))
+      const run = await contenders.get(name)?.run(one.workload, seconds, seedOf(round))
       if (run === undefined) return
       runs.push({ ...{ case: one.name, contender: name, round }, ...run })
       say(describeRun({ case: one.name, contender: name, round, ...run }, rounds))
