@@ -72,13 +72,15 @@ async function profile(args: Arguments): Promise<void> {
   await withBench(args, interrupted(), measureProfiles)
 }
 
-/** By Ctrl-C: all that was started is ended. A second one leaves it as it is. */
+/** By Ctrl-C, a timeout or a closed terminal: all that was started is ended. A second one leaves it as it is. */
 function interrupted(): AbortSignal {
   const abort = new AbortController()
-  process.on('SIGINT', () => {
-    if (abort.signal.aborted) process.exit(130)
-    process.stderr.write('cleaning up; once more Ctrl-C to leave it as it is\n')
-    abort.abort(new Error('interrupted'))
-  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (abort.signal.aborted) process.exit(130)
+      process.stderr.write('cleaning up; once more Ctrl-C to leave it as it is\n')
+      abort.abort(new Error('interrupted'))
+    })
+  }
   return abort.signal
 }
