@@ -4,7 +4,7 @@ import pretty from 'pino-pretty'
 /**
  * Lines on standard output. Those at info and above are written before the call returns, with all before them, so that
  * the last ones before a crash are there; debug lines wait for the end of the event loop's turn: with a write for each,
- * a line for each request took a quarter of the PUTs a second, so it takes a seventh.
+ * a line for each request took a quarter of the PUTs a second, so it takes a fifth.
  */
 export function makeLogger(options: {
   level: string
