@@ -17,8 +17,8 @@ export interface Connection {
     timeoutMs?: number,
   ): Promise<QueryArrayResult<Row>>
   /**
-   * Runs a COPY … TO STDOUT. Rejects as `query` does, or with `NotTaken` where `onData` throws, and has then ended the
-   * connection. The time is bounded between one message and the next.
+   * Runs a COPY … TO STDOUT. Rejects as `query` does, or with `NotTaken` where `onData` throws, which ends the connection
+   * as well. The time is bounded between one message and the next.
    */
   copy(text: string, onData: (data: Buffer) => void): Promise<void>
   /** For the log line: 'not encrypted', or the TLS version and what was checked. */
@@ -99,7 +99,7 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
       client.query(query)
       await Promise.race([query.done, silence.promise])
     } catch (error) {
-      void close()
+      if (!isAnswer(error)) void close()
       throw error
     } finally {
       clearInterval(watch)

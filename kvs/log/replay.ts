@@ -2,6 +2,7 @@ import type { PackedEntry, Position } from '../entry.ts'
 import { beginReadingCheckpoint, checkpointEntries, discardCheckpoint, readCheckpoint } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import { makeRowReader, readSequence } from './copy.ts'
+import { isAnswer } from './failures.ts'
 import { UnknownEntry } from './read.ts'
 
 const columns = ['sequence', 'event_type', 'superseded', 'digest', 'key', 'value', 'content_type']
@@ -33,10 +34,26 @@ export function replay(
 }
 
 /**
- * As `LogSession.loadCheckpoint`. One that does not come to the sum it was saved with is discarded, to be made anew.
+ * As `LogSession.loadCheckpoint`. One that does not come to the sum it was saved with is discarded, to be made anew; one that
+ * Postgres can't read is passed over.
  * @param warn told of that
  */
 export async function loadCheckpoint(
+  connection: Connection,
+  load: (entry: PackedEntry) => void,
+  warn: (message: string) => void,
+): Promise<Position | undefined> {
+  try {
+    return await loadInTransaction(connection, load, warn)
+  } catch (error) {
+    if (!isAnswer(error)) throw error
+    warn(`the checkpoint can’t be read (${error.message}); replaying the log from its start`)
+    await connection.query({ text: 'ROLLBACK' })
+    return undefined
+  }
+}
+
+async function loadInTransaction(
   connection: Connection,
   load: (entry: PackedEntry) => void,
   warn: (message: string) => void,

@@ -99,3 +99,19 @@ test('one that is of another past is passed over', async () => {
   const { from, warnings } = await replay()
   expect([from, warnings]).toEqual([{ keys: 0, entries: 100 }, []])
 })
+
+test.each([
+  ['its table is gone', 'DROP TABLE checkpoint_entries'],
+  [
+    'it breaks off while it is read',
+    `ALTER TABLE checkpoint_entries ALTER sequence TYPE numeric; UPDATE checkpoint_entries SET sequence = 10 ^ 30 WHERE key = 'key 7'`,
+  ],
+])('one that Postgres can’t read is told of and passed over: %s', async (_, sql) => {
+  await fillLog(database, 100, 30)
+  await advance(90)
+  await database.sql(sql)
+  const { from, view, warnings } = await replay()
+  expect(from).toEqual({ keys: 0, entries: 100 })
+  expect(warnings).toEqual([expect.stringMatching(/^the checkpoint can’t be read \(.+\); replaying the log/)])
+  await expectTheSame(view)
+})
