@@ -259,7 +259,8 @@ describe('spooled writes', () => {
     await session.append([put('old', 'x')])
     const other = await makeLog(database).open()
     const blocker = await database.connect()
-    await blocker.query('BEGIN; UPDATE log_head SET recorded_at = recorded_at')
+    // A lock alone: once a row has changed, those who wait for it are not let in by their turn.
+    await blocker.query('BEGIN; SELECT FROM log_head FOR UPDATE')
     const first = other.append([put('theirs')])
     const waiting = async (n: number) => {
       const [row] = await database.sql<{ n: number }>(
