@@ -20,6 +20,9 @@ export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBod
 
   return (request, response) => {
     const declared = request.headers['content-length']
+    // RFC 9112, 6.3; there are no events for what is not there.
+    if (declared === undefined && request.headers['transfer-encoding'] === undefined) return Promise.resolve(noBody)
+    if (request.destroyed) return Promise.reject(broken())
     if (declared !== undefined && Number(declared) > maxBytes) return Promise.reject(tooLarge(maxBytes, declared))
     if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
     return new Promise((resolve, reject) => {
@@ -34,7 +37,7 @@ export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBod
         else if (total > maxTotalBytes) fail(new KvsError('overloaded'))
       })
       request.on('end', () => settle() && resolve(join(chunks, size)))
-      request.on('close', () => settle() && reject(new Broken('the upload broke off')))
+      request.on('close', () => settle() && reject(broken()))
 
       function settle(): boolean {
         if (isSettled) return false
@@ -73,6 +76,9 @@ export function discardBody(request: IncomingMessage, bounds: { maxBytes: number
 export class Broken extends Error {
   override readonly name = 'Broken'
 }
+
+const noBody = Buffer.alloc(0)
+const broken = () => new Broken('the upload broke off')
 
 function tooLarge(maxBytes: number, declared?: string): KvsError {
   const has = declared === undefined ? 'the value is larger than' : `the value has ${declared} bytes;`

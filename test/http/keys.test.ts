@@ -74,9 +74,13 @@ test('a value comes back byte for byte, with the position and the sequence that 
   expect(found.headers.get('content-security-policy')).toContain('sandbox')
 })
 
-test('an empty value is a value', async () => {
-  const { url } = await serve()
-  await fetch(`${url}/v1/empty`, put)
+test.each([
+  ['', ''],
+  ['Content-Length: 0\r\n', ''],
+  ['Transfer-Encoding: chunked\r\n', '0\r\n\r\n'],
+])('an empty value is a value, sent with the header "%s"', async (header, body) => {
+  const { url, request } = await serve()
+  expect(await request('PUT', '/v1/empty', header, body)).toMatch(/^HTTP\/1.1 201 /)
   const found = await fetch(`${url}/v1/empty`)
   expect([found.status, await found.text()]).toEqual([200, ''])
 })
