@@ -7,6 +7,7 @@ import { render } from './answers.ts'
 import { liveness, readiness } from './health.ts'
 import { keyRoutes } from './keys.ts'
 import { makeDispatcher, type Routes } from './routes.ts'
+import { atEndOfTurn } from './turns.ts'
 
 export interface ServerOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'position' | 'status'>
@@ -29,13 +30,17 @@ export interface ServerOptions {
 /** The HTTP server with all its routes, not listening yet. */
 export function makeServer(options: ServerOptions): Server {
   const answer = makeDispatcher(routesOf(options), options.logger)
-  const dispatch: RequestListener = (request, response) => {
+  const handle = atEndOfTurn<Parameters<RequestListener>>(([request, response]) => {
     if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
+    answer(request, response)
+  })
+  const dispatch: RequestListener = (...exchange) => {
+    const [request, response] = exchange
     // Pipelined requests take effect in their order (RFC 9112, 9.3.2), though a PUT has to wait for its body.
     const before = latest.get(request.socket)
     latest.set(request.socket, response)
-    if (before === undefined || before.writableEnded) answer(request, response)
-    else before.once('close', () => answer(request, response))
+    if (before === undefined || before.writableEnded) handle(exchange)
+    else before.once('close', () => handle(exchange))
   }
   const latest = new WeakMap<Socket, ServerResponse>()
   const server = createServer({
