@@ -16,7 +16,7 @@ export function drawSoak(soak: SoakResult): string {
     points: samples.map((sample) => [sample.at / 60, of(sample)]),
   })
   const at = (index: number) => ({ top: panel.top + index * panel.step, height: panel.height })
-  const bottom = panel.top + 3 * panel.step + panel.height
+  const bottom = panel.top + 4 * panel.step + panel.height
   const { isFlat } = judgeSoak(soak)
   return drawPicture({
     title: `${minutes} ${minutes === 1 ? 'minute' : 'minutes'} of mixed load: ${isFlat ? 'memory and latency are flat' : 'memory or latency are NOT flat'}`,
@@ -61,6 +61,15 @@ export function drawSoak(soak: SoakResult): string {
             line('log', 'bare', ({ log }) => log / mib),
             line('memory', 'pgbench', ({ postgres }) => postgres / mib),
           ],
+        },
+        x,
+      ),
+      drawLines(
+        {
+          heading: 'The machine itself: CPU time of a fixed piece of work',
+          unit: ' ms',
+          ...at(4),
+          lines: [line('', 'without-log', ({ work }) => work)],
         },
         x,
       ),

@@ -4,11 +4,12 @@ import type { Bench } from '../bench.ts'
 import { preload, runGenerator } from '../load/generate.ts'
 import type { Window } from '../load/recorder.ts'
 import { besideNode } from '../measure/kvs-data.ts'
-import { memoryOf, memoryOfTree } from '../measure/proc.ts'
+import { type MachineState, watchMachine } from '../measure/machine-state.ts'
+import { cpuOf, memoryOf, memoryOfTree } from '../measure/proc.ts'
 import { describeSample } from '../report/soak.ts'
 import { startKvs } from '../servers/kvs.ts'
 
-export interface Sample {
+export interface Sample extends MachineState {
   /** Seconds since the start. */
   readonly at: number
   /** Answers a second. */
@@ -18,6 +19,8 @@ export interface Sample {
   readonly p99: number
   readonly max: number
   readonly failures: number
+  /** Microseconds of CPU time that the node took for an answer. */
+  readonly cpu: number
   /** Bytes. */
   readonly resident: number
   readonly heap: number
@@ -58,15 +61,21 @@ export async function measureSoak(bench: Bench): Promise<SoakResult> {
   await preload(kvs, { keys, bytes: 200 }, signal)
 
   const samples: Sample[] = []
+  const machine = watchMachine()
+  let seconds = 0
   const pending: Promise<void>[] = []
   async function sample({ at, latency, failures }: Window): Promise<void> {
+    const before = seconds
+    seconds = secondsOf(kvs.pid)
+    const cpu = (1e6 * (seconds - before)) / latency.count
+    const state = machine()
     const { resident } = memoryOf(kvs.pid)
     const { heapUsed: heap = 0, external = 0 } = memory ?? {}
     const postgres = memoryOfTree(kvs.postgresPid)
     const log = await sizeOfLog(directory)
     const { p50, p99, max, count } = latency
     const rate = count / everySeconds
-    const one = { at, rate, p50, p99, max, failures, resident, heap, external, postgres, log }
+    const one = { at, rate, p50, p99, max, failures, cpu, ...state, resident, heap, external, postgres, log }
     samples.push(one)
     say(describeSample(one))
   }
@@ -74,6 +83,7 @@ export async function measureSoak(bench: Bench): Promise<SoakResult> {
   say(
     `\n${args.minutes} min at ${rate} requests/s: 50 % GET, 40 % PUT, 10 % DELETE, zipfian keys, 10 B to 4 KiB, 64 connections`,
   )
+  seconds = secondsOf(kvs.pid)
   await runGenerator(
     {
       ...{ port: kvs.port, api: 'kvs', connections: 64, rate, seconds: 60 * args.minutes, seed: 1 },
@@ -91,6 +101,11 @@ export async function measureSoak(bench: Bench): Promise<SoakResult> {
   )
   await Promise.all(pending)
   return { minutes: args.minutes, rate, samples, warnings: warningsOf(readFileSync(`${directory}/kvs.log`, 'utf8')) }
+}
+
+function secondsOf(pid: number): number {
+  const { user, system } = cpuOf(pid)
+  return user + system
 }
 
 async function sizeOfLog(directory: string): Promise<number> {

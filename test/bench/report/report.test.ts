@@ -89,6 +89,9 @@ test('a soak is flat where its last quarter is like its second', () => {
       external: 1,
       postgres: 1,
       log: index,
+      cpu: 50,
+      stolen: 0,
+      work: 10,
     },
     resident: 100 + growth * index,
   })
@@ -96,6 +99,13 @@ test('a soak is flat where its last quarter is like its second', () => {
   expect(judgeSoak({ samples: samples(0), minutes: 8 }).isFlat).toBe(true)
   expect(judgeSoak({ samples: samples(1), minutes: 8 })).toMatchObject({ isFlat: false })
   expect(judgeSoak({ samples: samples(0).with(9, { ...sample(9, 0), failures: 1 }), minutes: 8 }).isFlat).toBe(false)
+  const slow = (machine: Partial<Sample>) =>
+    samples(0).map((one, index) => (index > 80 ? { ...one, p99: 50, ...machine } : one))
+  expect(judgeSoak({ samples: slow({}), minutes: 8 }).isFlat).toBe(false)
+  expect(judgeSoak({ samples: slow({ work: 13 }), minutes: 8 }).isFlat).toBe(true)
+  expect(judgeSoak({ samples: slow({ stolen: 0.1 }), minutes: 8 }).isFlat).toBe(true)
+  const wholly = samples(0).map((one, index) => (index >= 75 ? { ...one, work: 13 } : one))
+  expect(judgeSoak({ samples: wholly, minutes: 8 }).isFlat).toBe(false)
 })
 
 test('numbers have three digits, or all there are', () => {
