@@ -1,6 +1,14 @@
 import { batchLimits, type Write, weight } from './entry.ts'
 import { KvsError } from './errors.ts'
 
+/** Where a batch is in the log. */
+export interface Appended {
+  /** The sequence of its last write. */
+  readonly last: bigint
+  /** For each write whether it took the place of a value. */
+  readonly replaced: readonly boolean[]
+}
+
 export interface QueueLimits {
   /** Writes waiting or being appended, at the most. */
   readonly maxWrites: number
@@ -12,8 +20,14 @@ export interface QueueLimits {
   readonly graceMs: number
 }
 
-/** Where a write is kept: in the log, at its sequence, or for now on this node's own disk. */
-export type Stored = bigint | 'spooled'
+/** Where a write is kept: in the log, or for now on this node's own disk. */
+export type Stored = InLog | 'spooled'
+
+export interface InLog {
+  readonly sequence: bigint
+  /** Whether the key had a value right before, in the order of the log. */
+  readonly replaced: boolean
+}
 
 /**
  * Group commit: the writes that wait while a batch is under way form the next one. Each write settles once: with where
@@ -28,7 +42,7 @@ export interface AppendQueue {
   /** The next batch, now under way; the same one again until it has settled. */
   take(): readonly Write[]
   /** The batch under way is committed, its entries at consecutive sequences ending in this one. */
-  committed(last: bigint): void
+  committed(appended: Appended): void
   /** The batch under way is in the spool. */
   spooled(): void
   /** The batch under way is given up, for this reason. */
@@ -138,13 +152,14 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
       return underWay.writes
     },
 
-    committed(last) {
+    committed({ last, replaced }) {
       const items = underWay?.waiting ?? []
       underWay = undefined
       release(items)
       const answer = () => {
         items.forEach((item, index) => {
-          if (!item.answered) item.resolve(last - BigInt(items.length - 1 - index))
+          const sequence = last - BigInt(items.length - 1 - index)
+          if (!item.answered) item.resolve({ sequence, replaced: replaced[index] ?? false })
         })
       }
       // The next batch is sent first, so that Postgres has work while these are answered.

@@ -9,6 +9,11 @@ export const catalogue = {
     message: 'the request is not valid',
     when: 'the request is not HTTP that this service takes',
   },
+  bad_position: {
+    status: 400,
+    message: 'the position is not valid',
+    when: 'KVS-Min-Position is no position, or one of another log',
+  },
   no_such_key: { status: 404, message: 'no such key', when: 'the key has no value' },
   no_such_page: {
     status: 404,
@@ -21,7 +26,17 @@ export const catalogue = {
     when: 'the path takes other methods, which Allow names',
   },
   too_slow: { status: 408, message: 'the request took too long to arrive', when: 'headers or body arrive too slowly' },
+  condition_failed: {
+    status: 412,
+    message: 'the condition does not hold; nothing was stored',
+    when: 'If-Match or If-None-Match does not hold of the key as it is; ETag says what it is at',
+  },
   value_too_large: { status: 413, message: 'the value is too large', when: 'a value is over KVS_MAX_VALUE_BYTES' },
+  idempotency_key_reused: {
+    status: 422,
+    message: 'this Idempotency-Key was used for another request; nothing was stored',
+    when: 'an Idempotency-Key comes again with another request',
+  },
   headers_too_large: {
     status: 431,
     message: 'the request line and headers are too large',
@@ -42,6 +57,16 @@ export const catalogue = {
     status: 503,
     message: 'no answer came from the log; the write may or may not have been stored, or may be yet',
     when: 'a write may be stored, or may be yet; it is so once or never',
+  },
+  behind: {
+    status: 503,
+    message: 'this node has not applied KVS-Min-Position yet',
+    when: 'the node did not get to KVS-Min-Position within KVS_WAIT_TIMEOUT; nothing was done',
+  },
+  log_down: {
+    status: 503,
+    message: 'the log can’t be reached now; nothing was done',
+    when: 'a consistent read, or a write under a condition or an Idempotency-Key, needs the log, and it is down',
   },
   overloaded: {
     status: 503,
@@ -74,5 +99,16 @@ export class KvsError extends Error {
 
   get status(): number {
     return catalogue[this.code].status
+  }
+}
+
+/** A write's condition did not hold, and nothing was stored. */
+export class ConditionFailed extends KvsError {
+  /** The sequence of the value that the key has; undefined where it has none. */
+  readonly current: bigint | undefined
+
+  constructor(current: bigint | undefined) {
+    super('condition_failed')
+    this.current = current
   }
 }

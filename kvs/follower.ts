@@ -1,5 +1,6 @@
-import type { Entry, Write } from './entry.ts'
-import { advice, Diverged, type LogSession } from './log/log.ts'
+import type { Appended } from './append-queue.ts'
+import type { Entry, Position, Write } from './entry.ts'
+import { advice, type Decided, Diverged, type LogSession, type Verdict } from './log/log.ts'
 import { makeView, type View } from './view/view.ts'
 
 /** Keeps one view in step with one log, over however many sessions. */
@@ -22,16 +23,23 @@ export interface Follower {
   /**
    * Applies what has come since, up to the head that the session has seen.
    * @param afterPage awaited after each page, so that a long way does not hold up everything else
+   * @returns for each of this node's own entries among them, in order, whether it took the place of a value
    */
-  catchUp(session: LogSession, afterPage?: () => Promise<void>): Promise<void>
+  catchUp(session: LogSession, afterPage?: () => Promise<void>): Promise<readonly boolean[]>
   /** Applies the log up to a sequence that it is known to have. */
   readThrough(session: LogSession, sequence: bigint): Promise<void>
+  /** Applies all that the log has by now. Returns its last sequence. */
+  tail(session: LogSession): Promise<bigint>
   /**
    * Appends the batch, as `LogSession.append`, and applies it, after whatever others have committed before it. On return the writes are
    * committed and in the view; rejections are those of `LogSession.append` and `read`.
-   * @returns the sequence of the last write
    */
-  append(session: LogSession, batch: readonly Write[], last?: bigint): Promise<bigint>
+  append(session: LogSession, batch: readonly Write[], last?: bigint): Promise<Appended>
+  /**
+   * The same for writes that were decided on by the view as it is; of these, those that landed.
+   * @returns a verdict for each
+   */
+  appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Verdict[]>
 }
 
 /** What the view was built from. */
@@ -50,12 +58,15 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
   let replayed = 0
   let total = 0
   let position = { of: view.position, text: '' }
+  /** Since the last catching up that came to its end. */
+  let own: boolean[] = []
 
-  async function applyPage(session: LogSession): Promise<boolean> {
-    const page = await session.read(view.position.sequence)
+  async function applyPage(session: LogSession, through: bigint): Promise<boolean> {
+    const page = await session.read(view.position.sequence, through)
     for (const entry of page) {
-      view.apply(entry)
-      if (!entry.isOwn && !entry.superseded) onOthers(entry)
+      const replaced = view.apply(entry)
+      if (entry.isOwn) own.push(replaced)
+      else if (!entry.superseded) onOthers(entry)
     }
     replayed += page.length
     total = Math.max(total, replayed)
@@ -95,8 +106,18 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
 
   async function readThrough(session: LogSession, sequence: bigint): Promise<void> {
     while (view.position.sequence < sequence) {
-      if (!(await applyPage(session))) throw new Diverged(`the log breaks off before ${sequence}`)
+      if (!(await applyPage(session, sequence))) throw new Diverged(`the log breaks off before ${sequence}`)
     }
+  }
+
+  /** The log's last entries, just committed, after all that others have committed before them. */
+  async function applyOwn(session: LogSession, writes: readonly Write[], { sequence: last, digest }: Position) {
+    const before = last - BigInt(writes.length)
+    await readThrough(session, before)
+    return writes.map((write, index) => {
+      const sequence = before + BigInt(index + 1)
+      return view.apply({ sequence, digest, superseded: false, isOwn: true, write })
+    })
   }
 
   return {
@@ -151,23 +172,33 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
       total = toReplay(session)
       // No further than that: a busy writer elsewhere would have a new page ready for ever.
       while (view.position.sequence < session.head.sequence) {
-        if (!(await applyPage(session))) requireWhole(session)
+        if (!(await applyPage(session, session.head.sequence))) requireWhole(session)
         await afterPage?.()
       }
+      const caughtUp = own
+      own = []
+      return caughtUp
     },
 
     readThrough,
 
+    async tail(session) {
+      const head = await session.askHead()
+      await readThrough(session, head)
+      return head
+    },
+
     async append(session, batch, lastNumber) {
-      const { sequence: last, digest } = await session.append(batch, lastNumber)
-      const before = last - BigInt(batch.length)
-      await readThrough(session, before)
-      batch.forEach((write, index) => {
-        const sequence = before + BigInt(index + 1)
-        // A page that was read for what others had committed may have these entries too.
-        if (sequence > view.position.sequence) view.apply({ sequence, digest, superseded: false, isOwn: true, write })
-      })
-      return last
+      const end = await session.append(batch, lastNumber)
+      return { last: end.sequence, replaced: await applyOwn(session, batch, end) }
+    },
+
+    async appendConditional(session, batch, lastNumber) {
+      const { verdicts, end } = await session.appendConditional(batch, view.position.sequence, lastNumber)
+      const landed = batch.filter((_, index) => verdicts[index]?.outcome === 'landed')
+      const writes = landed.map(({ write }) => write)
+      await applyOwn(session, writes, end)
+      return verdicts
     },
   }
 }

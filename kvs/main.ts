@@ -77,7 +77,10 @@ async function live(config: Config): Promise<void> {
       graceMs: spooling.on ? 2 * config.appendTimeoutMs : 0,
     },
     connectTimeoutMs: config.connectTimeoutMs,
-    heartbeatMs: config.postgresTimeoutMs / 2,
+    // A silent log is noticed within the timeout: asked by half of it, and given the other half to answer
+    tailIntervalMs: Math.min(config.tailIntervalMs, config.postgresTimeoutMs / 2),
+    waitTimeoutMs: config.waitTimeoutMs,
+    maxLagMs: config.maxLagMs,
     logger,
   })
   const server = makeServer({ ...config, store, logger })

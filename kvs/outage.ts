@@ -39,8 +39,11 @@ export interface Outage {
   requireSameLog(session: LogSession): Promise<void>
   /** Looks in the log, once it is replayed, for what has overtaken writes that an earlier run has left in the spool. */
   findOvertaken(session: LogSession): Promise<void>
-  /** Settles what was in doubt, now that the view has all that the session's log had of this node. */
-  settle(session: LogSession): void
+  /**
+   * Settles what was in doubt, now that the view has all that the session's log had of this node.
+   * @param replaced for each of this node's entries that came into the view on the way, in order
+   */
+  settle(session: LogSession, replaced?: readonly boolean[]): void
   /**
    * Has the spool reach the log, in order. What is written meanwhile is spooled as well, up to the last stretch, so that
    * nothing passes what came before it. Rejections are those of `LogSession.appendSpooled` and `Spool.oldest`: nothing is
@@ -168,9 +171,11 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
       }
     },
 
-    settle({ committed }) {
+    settle({ committed }, replaced = []) {
       if (inDoubt !== undefined) {
-        if (committed.number >= inDoubt) queue.committed(committed.end.sequence)
+        // What came into the view last is the batch, unless it was there before the connection was lost.
+        const last = committed.end.sequence
+        if (committed.number >= inDoubt) queue.committed({ last, replaced: replaced.slice(-queue.take().length) })
         else queue.putBack()
       }
       inDoubt = undefined

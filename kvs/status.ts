@@ -3,6 +3,7 @@ export const states = {
   starting: 'waiting for the log; `/v1` answers 503',
   replaying: 'reading the log into memory; `/v1` answers 503',
   serving: 'all is well',
+  behind: 'serving a past that is older than `KVS_MAX_LAG`; catching up',
   'log down': 'reads go on; writes are spooled and answered 202, or wait and are answered 503 (`KVS_WHEN_LOG_IS_DOWN`)',
   'log diverged': 'the log is not the one this node has applied; reads show what the node holds, writes answer 503',
   draining: 'told to stop; finishes what is under way',
@@ -22,6 +23,8 @@ export interface Status {
   readonly total: number
   /** LOGID=SEQUENCE, or null as long as the log's id is not known. */
   readonly position: string | null
+  /** How long ago the view was last known to have all that the log had, in milliseconds; null before the replay. */
+  readonly lag: number | null
   readonly spool: SpoolStatus
 }
 

@@ -1,16 +1,17 @@
-import { makeAppendQueue, type QueueLimits, type Stored } from './append-queue.ts'
-import { type Logger, makeCondition, seconds } from './condition.ts'
+import { type InLog, makeAppendQueue, type QueueLimits, type Stored } from './append-queue.ts'
+import { type Logger, makeCondition } from './condition.ts'
+import { type ConditionalWrite, makeConditionalQueue } from './conditional-queue.ts'
 import { makeConnector } from './connect.ts'
 import type { Write } from './entry.ts'
 import { KvsError } from './errors.ts'
 import { makeFollower } from './follower.ts'
-import { Diverged, type Log, type LogSession, NotAppended, Unavailable, Undecided } from './log/log.ts'
+import { makeLife } from './life.ts'
+import type { Log } from './log/log.ts'
 import { makeOutage } from './outage.ts'
 import type { Spool } from './spool/spool.ts'
-import { SpoolFileError } from './spool/threaded-file.ts'
 import type { SpoolStatus, Status } from './status.ts'
-import { unlessAborted } from './unless-aborted.ts'
-import { type Found, OutOfOrder } from './view/view.ts'
+import type { Found } from './view/view.ts'
+import { makeWaits } from './waits.ts'
 
 export interface StoreOptions {
   readonly log: Log
@@ -23,8 +24,12 @@ export interface StoreOptions {
   readonly limits: QueueLimits
   /** How long to wait for the log at start; undefined is for ever. */
   readonly connectTimeoutMs: number | undefined
-  /** After how long a silent log is asked for a sign of life, in milliseconds. */
-  readonly heartbeatMs: number
+  /** How often the log is asked for what others have appended, and for a sign of life, in milliseconds. */
+  readonly tailIntervalMs: number
+  /** How long a request may wait for a position, in milliseconds. */
+  readonly waitTimeoutMs: number
+  /** How long ago the view may have been at the log's end before the node counts as behind, in milliseconds. */
+  readonly maxLagMs: number
   readonly logger: Logger
 }
 
@@ -39,175 +44,110 @@ export interface Store {
   get(key: string): Found | undefined
   /** Resolves once the write is visible to `get` and committed in the log or, while that is down, flushed to the spool. */
   write(write: Write): Promise<Stored>
+  /**
+   * The same for a write that depends on what the log has: needs the log to be up. Rejections are those of
+   * `ConditionalQueue.add`.
+   */
+  writeIf(conditional: ConditionalWrite): Promise<InLog>
+  /** Resolves once `get` shows what this sequence of the log has led to. As `Waits.reach`. */
+  reach(sequence: bigint): Promise<void>
+  /** Resolves once `get` shows all that was acknowledged anywhere before this was called. As `Waits.reachHead`. */
+  reachHead(): Promise<void>
   /** Says on `status` that the node is about to stop; requests under way are still served. */
   announceStop(): void
   /** Ends the life. Writes that still wait are spooled or rejected; a node that was given the time for it has none. */
   stop(): Promise<void>
-  /** LOGID=SEQUENCE of the last entry applied. */
+  /** LOGID=SEQUENCE of the last entry applied; empty as long as the log's id is not known. */
   position(): string
+  /** Undefined as long as it is not known. */
+  logId(): string | undefined
   status(): Status
 }
 
-export function makeStore({
-  log,
-  onReplayed,
-  spool,
-  spooling,
-  limits,
-  connectTimeoutMs,
-  heartbeatMs,
-  logger,
-}: StoreOptions): Store {
+export function makeStore(options: StoreOptions): Store {
+  const { log, spool, spooling, limits, logger } = options
   const queue = makeAppendQueue(limits)
   const follower = makeFollower((entry) => spool?.supersede(entry))
   const outage = makeOutage({ queue, follower, spool, spools: spooling.on, logger })
+  const conditional = makeConditionalQueue(follower, limits, queue.wake)
+  const waits = makeWaits(options.waitTimeoutMs, () => life.look())
   const condition = makeCondition(logger)
   const stopping = new AbortController()
-  const { signal } = stopping
-  const connector = makeConnector({ log, signal, firstTimeoutMs: connectTimeoutMs, onUnavailable: logIsDown })
-
-  let life: Promise<void> | undefined
-  let session: LogSession | undefined
+  const life = makeLife({
+    connector: makeConnector({
+      log,
+      signal: stopping.signal,
+      firstTimeoutMs: options.connectTimeoutMs,
+      onUnavailable: (error) => life.logIsDown(error),
+    }),
+    queue,
+    conditional,
+    waits,
+    follower,
+    outage,
+    spool,
+    condition,
+    spools: spooling.on,
+    onReplayed: options.onReplayed,
+    tailIntervalMs: options.tailIntervalMs,
+    logger,
+  })
+  let running: Promise<void> | undefined
   let ending: 'draining' | 'stopped' | undefined
-  /** It can be reached, but has refused an append for a reason like a full disk: only another append can tell. */
-  let takesNoWrites = false
-  let isReplayed = false
-  let connectedTo: string | undefined
 
-  async function live(): Promise<void> {
-    if (spool && spool.writes > 0) logger.info(`writes in the spool that wait for the log: ${spool.writes}`)
-    let closing: Promise<void> | undefined
-    while (!signal.aborted) {
-      session = undefined
-      try {
-        const connecting = Promise.resolve(closing).then(connector.connect)
-        session = await (isReplayed ? outage.spoolDuring(connecting) : connecting)
-        if (session) await follow(session)
-      } catch (error) {
-        if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error)
-        if (!isOutage(error)) throw error
-        logIsDown(error)
-      } finally {
-        closing = session?.close()
-      }
-    }
-    await closing
-    if (isReplayed) await outage.spoolRest()
-    if (spool && spool.writes > 0) logger.info(`writes that stay in the spool until the next start: ${spool.writes}`)
+  function requireReplayed(): void {
+    if (life.isReplayed) return
+    throw new KvsError('not_ready', `the node is ${condition.state}: ${condition.reason}`)
   }
 
-  /** Brings view and log to the same end, then appends what comes in until the session is lost or the node stops. */
-  async function follow(session: LogSession): Promise<void> {
-    let lost: Error | undefined
-    void session.lost.then((error) => {
-      lost = error
-      queue.wake()
-    })
-    await follower.requireSamePast(session)
-    await (isReplayed ? catchUp(session) : replay(session))
-    const drained = await outage.drain(session, () => condition.drains(spool?.writes ?? 0))
-    if (drained > 0) takesNoWrites = false
-    if (!takesNoWrites) condition.logIsUp(session.description)
-    if (drained > 0) logger.info(`spooled writes that are in the log now: ${drained}`)
-    let isSilent = false
-    const heartbeat = setInterval(() => {
-      isSilent = true
-      queue.wake()
-    }, heartbeatMs)
-    try {
-      while (!signal.aborted) {
-        if (lost) throw lost
-        if (queue.length === 0 && !isSilent) {
-          await queue.filled()
-          continue
-        }
-        await (queue.length > 0 ? appendBatch(session) : session.ping())
-        isSilent = false
-        connector.wasOfUse()
-      }
-    } finally {
-      clearInterval(heartbeat)
-    }
+  /** @throws KvsError where no write can be taken */
+  function requireWritable(): void {
+    const { state, reason } = condition
+    if (ending === 'stopped') throw new KvsError('draining')
+    if (state === 'serving' || state === 'log down') return
+    if (state === 'log diverged') throw new KvsError('not_stored', `the log diverged; nothing was stored: ${reason}`)
+    throw new KvsError('not_ready', `the node is ${state}: ${reason}`)
   }
 
-  async function replay(session: LogSession): Promise<void> {
-    if (connectedTo !== session.description) logger.info(`connected to ${session.description}`)
-    connectedTo = session.description
-    await outage.requireSameLog(session)
-    const since = performance.now()
-    condition.become('replaying', 'replaying the log')
-    const { keys, entries } = await follower.replay(session)
-    const on = keys > 0 ? `, on a checkpoint of ${keys} keys,` : ''
-    logger.info(`${entries} events replayed${on} in ${seconds(since)}`)
-    await outage.findOvertaken(session)
-    outage.settle(session)
-    isReplayed = true
-    onReplayed(session.head.logId)
-  }
-
-  async function catchUp(session: LogSession): Promise<void> {
-    condition.become('log down', 'the log is back; reading what others have written meanwhile')
-    await follower.catchUp(session, outage.spoolBatch)
-    outage.settle(session)
-  }
-
-  /** Acknowledges only what is committed, and only once the view shows it. */
-  async function appendBatch(session: LogSession): Promise<void> {
-    const batch = queue.take()
-    const last = outage.number(batch.length)
-    try {
-      queue.committed(await follower.append(session, batch, last))
-      if (condition.state !== 'serving') condition.logIsUp(session.description)
-      takesNoWrites = false
-    } catch (error) {
-      if (!(error instanceof NotAppended)) {
-        outage.leaveInDoubt(last)
-        throw error
-      }
-      if (error.logIsDown) {
-        takesNoWrites = true
-        queue.putBack()
-        throw error
-      }
-      logger.error(`the log refuses a batch of ${batch.length} writes: ${error.message}`)
-      queue.failed(new KvsError('not_stored', undefined, { cause: error }))
-    }
-  }
-
-  function logIsDown({ message }: Error): void {
-    if (signal.aborted) return
-    const so = spooling.on ? 'writes go to the spool' : 'writes wait, and are refused in the end'
-    if (isReplayed) condition.logIsDown(message, so)
-    else condition.waits(message)
-  }
-
-  /** Keeps what the node holds, for reading and for the operator; nothing is written any more. */
-  async function diverge(error: Error): Promise<void> {
-    condition.become('log diverged', error.message)
-    logger.error(`log diverged: ${error.message}`)
-    queue.abandon(new KvsError('not_stored', `the log diverged; nothing was stored: ${error.message}`))
-    await unlessAborted(new Promise<never>(() => undefined), signal)
+  function requireLog(): void {
+    requireReplayed()
+    if (ending === 'stopped') throw new KvsError('draining')
+    if (condition.state === 'serving') return
+    throw new KvsError('log_down', `this needs the log, which is down; nothing was done: ${condition.reason}`)
   }
 
   return {
     run() {
-      life = live()
-      return life
+      running = life.run(stopping.signal)
+      return running
     },
 
     get(key) {
-      if (!isReplayed) throw new KvsError('not_ready', `the node is ${condition.state}: ${condition.reason}`)
+      requireReplayed()
       const spooled = spool?.get(key)
       if (spooled === undefined) return follower.view.get(key)
       return spooled.kind === 'delete' ? undefined : { ...spooled, sequence: undefined }
     },
 
     async write(write) {
-      const { state, reason } = condition
-      if (ending === 'stopped') throw new KvsError('draining')
-      if (state === 'serving' || state === 'log down') return queue.add(write)
-      if (state === 'log diverged') throw new KvsError('not_stored', `the log diverged; nothing was stored: ${reason}`)
-      throw new KvsError('not_ready', `the node is ${state}: ${reason}`)
+      requireWritable()
+      return queue.add(write)
+    },
+
+    async writeIf(write) {
+      requireWritable()
+      requireLog()
+      return conditional.add(write)
+    },
+
+    async reach(sequence) {
+      requireReplayed()
+      if (follower.view.position.sequence < sequence) await waits.reach(sequence)
+    },
+
+    async reachHead() {
+      requireLog()
+      await waits.reachHead()
     },
 
     announceStop() {
@@ -217,33 +157,35 @@ export function makeStore({
     async stop() {
       ending = 'stopped'
       stopping.abort()
-      queue.wake()
-      await session?.close()
-      await life?.catch(() => undefined)
+      await life.stop()
+      await running?.catch(() => undefined)
       queue.abandon(new KvsError('draining'))
+      conditional.abandon(new KvsError('draining'))
     },
 
     position: () => follower.position ?? '',
 
-    status: () => ({
-      state: ending ?? condition.state,
-      reason: ending ? 'told to stop' : condition.reason,
-      since: condition.since.toISOString(),
-      replayed: follower.replayed,
-      total: follower.total,
-      position: follower.position ?? null,
-      spool: {
-        ...spooling,
-        reason: spooling.reason ?? outage.obstacle,
-        writes: spool?.writes ?? 0,
-        bytes: spool?.bytes ?? 0,
-      },
-    }),
-  }
-}
+    logId: () => follower.logId,
 
-/** What trying again can mend; all else is a defect, or what only an operator can mend. */
-function isOutage(error: unknown): error is Error {
-  const kinds = [Unavailable, Undecided, NotAppended, SpoolFileError]
-  return kinds.some((kind) => error instanceof kind)
+    status() {
+      const lag = life.isReplayed ? Math.round(performance.now() - life.caughtUpAt) : null
+      const isBehind = condition.state === 'serving' && lag !== null && lag > options.maxLagMs
+      const behind = `has not applied all of the log for ${lag} ms, more than KVS_MAX_LAG`
+      return {
+        state: ending ?? (isBehind ? 'behind' : condition.state),
+        reason: ending ? 'told to stop' : isBehind ? behind : condition.reason,
+        since: condition.since.toISOString(),
+        replayed: follower.replayed,
+        total: follower.total,
+        position: follower.position ?? null,
+        lag,
+        spool: {
+          ...spooling,
+          reason: spooling.reason ?? outage.obstacle,
+          writes: spool?.writes ?? 0,
+          bytes: spool?.bytes ?? 0,
+        },
+      }
+    },
+  }
 }

@@ -20,11 +20,14 @@ test('what waits while a batch is under way forms the next one, each write with 
   const first = queue.add(put('a'))
   expect(queue.take()).toHaveLength(1)
   const others = [queue.add(put('b')), queue.add(put('c'))]
-  queue.committed(7n)
-  expect(await first).toBe(7n)
+  queue.committed({ last: 7n, replaced: [true] })
+  expect(await first).toEqual({ sequence: 7n, replaced: true })
   expect(queue.take().map((write) => write.key)).toEqual(['b', 'c'])
-  queue.committed(9n)
-  expect(await Promise.all(others)).toEqual([8n, 9n])
+  queue.committed({ last: 9n, replaced: [false, true] })
+  expect(await Promise.all(others)).toEqual([
+    { sequence: 8n, replaced: false },
+    { sequence: 9n, replaced: true },
+  ])
   expect(queue.length).toBe(0)
 })
 
@@ -32,9 +35,9 @@ test('a batch is bounded in writes and in bytes, but takes any single write', ()
   const queue = makeAppendQueue(roomy)
   for (let i = 0; i < 1_500; i++) void queue.add(put(`k${i}`))
   expect(queue.take()).toHaveLength(1_000)
-  queue.committed(1_000n)
+  queue.committed({ last: 1_000n, replaced: [] })
   expect(queue.take()).toHaveLength(500)
-  queue.committed(1_500n)
+  queue.committed({ last: 1_500n, replaced: [] })
   for (let i = 0; i < 3; i++) void queue.add(put(`big${i}`, 5e6))
   expect(queue.take()).toHaveLength(1)
 })
@@ -53,7 +56,7 @@ test('past the bounds a write is refused at once, and there is room again when o
   expect(await code(byCount.add(put('b')))).toBe('overloaded')
   byCount.take()
   expect(await code(byCount.add(put('b')))).toBe('overloaded')
-  byCount.committed(1n)
+  byCount.committed({ last: 1n, replaced: [] })
   void byCount.add(put('b'))
   expect(byCount.length).toBe(1)
 
@@ -75,7 +78,7 @@ test('after the timeout what waits is not stored and never will be, what is unde
   expect(await waiting).toBe('not_stored')
   // the batch still has to be resolved, and its answer comes too late for its client
   expect(queue.take()).toBe(batch)
-  queue.committed(1n)
+  queue.committed({ last: 1n, replaced: [] })
   expect(queue.take().map((write) => write.key)).toEqual(['c'])
   vi.advanceTimersByTime(1_000)
   expect(await late).toBe('undecided')
@@ -112,7 +115,7 @@ test('filled settles with the next write, or when woken', async () => {
   await filled
   await queue.filled()
   queue.take()
-  queue.committed(1n)
+  queue.committed({ last: 1n, replaced: [] })
   const woken = queue.filled()
   queue.wake()
   await woken

@@ -26,14 +26,17 @@ function makeMemoryLog(...writes: Write[]) {
         replay: async (after, apply) => {
           for (const entry of entries.slice(Number(after))) apply(packed(entry))
         },
-        read: async (after) => entries.slice(Number(after), Number(after) + 2),
+        read: async (after, through = BigInt(entries.length)) =>
+          entries.slice(Number(after), Math.min(Number(after) + 2, Number(through))),
+        askHead: async () => BigInt(entries.length),
+        onOthersAppended: () => undefined,
         committed: { number: 0n, end: end() },
         async append(batch) {
           batch.forEach(add)
           return end()
         },
         appendSpooled: () => Promise.reject(new Error('not here')),
-        ping: async () => undefined,
+        appendConditional: () => Promise.reject(new Error('not here')),
         close: async () => undefined,
       }
     },
@@ -85,10 +88,13 @@ test('a log that breaks off before its head is never taken for whole', async () 
 test('an own batch is applied after what others had committed before it', async () => {
   const log = makeMemoryLog(put('a', '1'))
   const follower = await follow(log)
-  for (const value of ['old', 'older', 'theirs']) log.add(put('a', value)) // the second page has an own entry in it
+  for (const value of ['old', 'older', 'theirs']) log.add(put('a', value))
   log.add(put('b', 'theirs'))
   log.add(put('d', 'theirs'))
-  expect(await follower.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toBe(8n)
+  expect(await follower.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toEqual({
+    last: 8n,
+    replaced: [true, false],
+  })
   const values = ['a', 'b', 'c'].map((key) => follower.view.get(key)?.value.toString())
   expect(values).toEqual(['theirs', 'mine', 'mine'])
 })

@@ -28,6 +28,13 @@ const rules = [
     smaller: 'appendTimeoutMs',
     why: 'or a write that waits for the log loses its connection',
   },
+  {
+    larger: 'idleTimeoutMs',
+    must: 'more than',
+    smaller: 'waitTimeoutMs',
+    why: 'or a request that waits for a position loses its connection',
+  },
+  { larger: 'maxLagMs', must: 'more than', smaller: 'tailIntervalMs', why: 'or a quiet node counts as behind' },
   { larger: 'requestTimeoutMs', must: 'at least', smaller: 'headersTimeoutMs', why: 'the headers are part of it' },
   { larger: 'spoolMaxBytes', must: 'at least', smaller: 'maxValueBytes', why: 'or the largest value is never spooled' },
   { larger: 'maxWaitingBytes', must: 'at least', smaller: 'maxValueBytes', why: 'or the largest value is never taken' },

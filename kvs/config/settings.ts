@@ -79,6 +79,24 @@ export const serviceSettings = {
     parse: duration(),
     purpose: 'How long a write waits for the log before it is spooled, or refused with 503',
   },
+  tailIntervalMs: {
+    name: 'KVS_TAIL_INTERVAL',
+    default: '1s',
+    parse: duration(),
+    purpose: 'How often to look for what other nodes have appended; they also say so at once',
+  },
+  maxLagMs: {
+    name: 'KVS_MAX_LAG',
+    default: '10s',
+    parse: duration(),
+    purpose: 'How old the past may be that a node serves before /readyz answers 503',
+  },
+  waitTimeoutMs: {
+    name: 'KVS_WAIT_TIMEOUT',
+    default: '5s',
+    parse: duration(),
+    purpose: 'How long a request waits for KVS-Min-Position, or for ?consistent',
+  },
   shutdownTimeoutMs: {
     name: 'KVS_SHUTDOWN_TIMEOUT',
     default: '10s',

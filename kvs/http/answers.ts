@@ -66,7 +66,13 @@ export function render(error: KvsError, asJson: boolean): [type: string, body: s
   return ['application/problem+json', `${JSON.stringify(problem)}\n`]
 }
 
-export function answerJson(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
+export function answerJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: readonly string[] = [],
+): void {
   const text = `${JSON.stringify(body)}\n`
   response.writeHead(status, [
     'Content-Type',
@@ -76,6 +82,7 @@ export function answerJson(request: IncomingMessage, response: ServerResponse, s
     'Cache-Control',
     'no-store',
     ...(status === 503 ? ['Retry-After', retryAfterSeconds] : []),
+    ...headers,
   ])
   response.end(request.method === 'HEAD' ? undefined : text)
 }

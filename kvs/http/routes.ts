@@ -1,12 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import makeRouter from 'find-my-way'
 import type { Logger } from 'pino'
-import { KvsError } from '../errors.ts'
+import { ConditionFailed, KvsError } from '../errors.ts'
 import { answerError } from './answers.ts'
 import { Broken } from './body.ts'
+import { hasHeader } from './headers.ts'
 
-/** @param path the request's path as it came over the wire, without the query */
-export type Handle = (request: IncomingMessage, response: ServerResponse, path: string) => void | Promise<void>
+/**
+ * @param path the request's path as it came over the wire, without the query
+ * @param query what comes after the "?"; empty where there is none
+ */
+export type Handle = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  query: string,
+) => void | Promise<void>
 
 /** What a path takes; a method that is not among these is answered with 405 and their names. */
 export type Methods = Readonly<Record<string, Handle>>
@@ -14,8 +23,11 @@ export type Methods = Readonly<Record<string, Handle>>
 /** By path, in find-my-way's syntax. */
 export type Routes = Readonly<Record<string, Methods>>
 
-/** Answers each request by its path and method, and each error that a handler throws. */
-export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>) {
+/**
+ * Answers each request by its path and method, and each error that a handler throws.
+ * @param position goes with each of these answers, unless it is empty
+ */
+export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, position: () => string) {
   // Methods are told apart below, so that the router only knows paths.
   const router = makeRouter()
   for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, methods)
@@ -35,32 +47,35 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>) {
     if (response.headersSent) {
       logger.error({ err: error }, 'an answer broke off')
       response.destroy()
-    } else if (error instanceof MethodNotAllowed) {
-      answerError(request, response, error, ['Allow', error.allowed.join(', ')])
-    } else if (error instanceof KvsError) {
-      answerError(request, response, error)
-    } else {
-      logger.error({ err: error }, `${request.method} ${request.url} failed`)
-      answerError(request, response, new KvsError('internal'))
+      return
     }
+    if (!(error instanceof KvsError)) logger.error({ err: error }, `${request.method} ${request.url} failed`)
+    const known = error instanceof KvsError ? error : new KvsError('internal')
+    answerError(request, response, known, [...positionHeader(position()), ...headersOf(known)])
   }
 
   return function dispatch(request: IncomingMessage, response: ServerResponse): void {
     try {
-      if (!hasHost(request) && request.httpVersion === '1.1') {
+      if (!hasHeader(request, 'host') && request.httpVersion === '1.1') {
         throw new KvsError('bad_request', 'a request needs a Host header (RFC 9112, 3.2)')
       }
-      const path = pathOf(request.url ?? '')
-      handlerFor(request.method ?? '', path)(request, response, path)?.catch((error) => fail(request, response, error))
+      const [path, query] = split(request.url ?? '')
+      const handle = handlerFor(request.method ?? '', path)
+      handle(request, response, path, query)?.catch((error) => fail(request, response, error))
     } catch (error) {
       fail(request, response, error)
     }
   }
 }
 
-/** Most answers need no other header: those of a request are not sorted into an object before they are asked for. */
-function hasHost({ rawHeaders }: IncomingMessage): boolean {
-  return rawHeaders.some((name, index) => index % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host')
+export function positionHeader(position: string): string[] {
+  return position === '' ? [] : ['KVS-Position', position]
+}
+
+function headersOf(error: KvsError): string[] {
+  if (error instanceof MethodNotAllowed) return ['Allow', error.allowed.join(', ')]
+  if (error instanceof ConditionFailed && error.current !== undefined) return ['ETag', `"${error.current}"`]
+  return []
 }
 
 class MethodNotAllowed extends KvsError {
@@ -74,16 +89,9 @@ class MethodNotAllowed extends KvsError {
   }
 }
 
-/** A server must take the absolute form as well (RFC 9112, 3.2.2). No route knows a query yet. */
-function pathOf(url: string): string {
+/** Into path and query. A server must take the absolute form as well (RFC 9112, 3.2.2). */
+function split(url: string): [path: string, query: string] {
   const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/i, '')
-  const query = target.indexOf('?')
-  if (query < 0) return target
-  if (target.startsWith('/v1') && query < target.length - 1) {
-    throw new KvsError(
-      'bad_request',
-      `this service knows no query "${target.slice(query)}"; a "?" in a key is written %3F`,
-    )
-  }
-  return target.slice(0, query)
+  const at = target.indexOf('?')
+  return at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at + 1)]
 }

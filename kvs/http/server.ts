@@ -10,7 +10,7 @@ import { makeDispatcher, type Routes } from './routes.ts'
 import { atEndOfTurn } from './turns.ts'
 
 export interface ServerOptions {
-  readonly store: Pick<Store, 'get' | 'write' | 'position' | 'status'>
+  readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>
   readonly logger: Logger
   readonly maxValueBytes: number
   /** Of all values together that are being received. */
@@ -29,7 +29,7 @@ export interface ServerOptions {
 
 /** The HTTP server with all its routes, not listening yet. */
 export function makeServer(options: ServerOptions): Server {
-  const answer = makeDispatcher(routesOf(options), options.logger)
+  const answer = makeDispatcher(routesOf(options), options.logger, options.store.position)
   const handle = atEndOfTurn<Parameters<RequestListener>>(([request, response]) => {
     if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
     answer(request, response)
@@ -73,7 +73,7 @@ export function routesOf({
     '/v1': {},
     '/v1/': {},
     '/v1/*': keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }),
-    '/livez': liveness(),
+    '/livez': liveness(store),
     '/readyz': ready,
     '/healthz': ready,
   }

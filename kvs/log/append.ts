@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Position, SpooledWrite, Write } from '../entry.ts'
-import { booleanArray, byteaArray, smallintArray, textArray } from './arrays.ts'
+import { appendConditional, decidedColumns, toVerdict, type VerdictRow } from './append-conditional.ts'
+import { booleanArray } from './arrays.ts'
+import { columns } from './columns.ts'
 import type { Connection } from './connection.ts'
 import { isAnswer, takesNoWrites } from './failures.ts'
-import { advice, type Committed, Diverged, NotAppended, Undecided } from './log.ts'
-
-const eventType = { delete: 1, put: 2 } as const
+import { advice, type Committed, Diverged, type LogSession, NotAppended, Undecided } from './log.ts'
 
 /**
  * One statement, one round trip, a batch. `claim` takes the lock on this writer's row, and goes on only where this
@@ -33,7 +33,7 @@ const statement = (superseded: string, more: { arrays: string; columns: string }
     FROM claim, head, unnest($5::smallint[], $6::text[], $7::bytea[], $8::text[]${more.arrays})
       WITH ORDINALITY AS entry (event_type, key, value, content_type${more.columns}, place)
   )
-  SELECT sequence, digest FROM head`
+  SELECT sequence, digest, pg_notify('kvs_log', '') FROM head`
 
 const append = { name: 'append', text: statement('false', { arrays: '', columns: '' }) }
 
@@ -57,6 +57,8 @@ const register = `
 const registerAgain = `
   UPDATE writers SET session = $2 WHERE id = $1 RETURNING last_write, last_sequence, last_digest, number`
 
+type Appended = [sequence: string, digest: Buffer]
+
 type Registered = [lastWrite: string, lastSequence: string, lastDigest: Buffer, number: number]
 
 /** The numbering of one writer's writes: what makes an append happen exactly once. Outlives connections. */
@@ -71,6 +73,11 @@ export interface Writer {
   append(connection: Connection, writes: readonly Write[], last?: bigint): Promise<Position>
   /** As `LogSession.appendSpooled`. */
   appendSpooled(connection: Connection, writes: readonly SpooledWrite[], seen: bigint): Promise<Position>
+  /** As `LogSession.appendConditional`. */
+  appendConditional: (
+    connection: Connection,
+    ...rest: Parameters<LogSession['appendConditional']>
+  ) => ReturnType<LogSession['appendConditional']>
 }
 
 /** @param timeoutMs how long the answer to an append may take before its connection counts as lost */
@@ -99,28 +106,29 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     writerNumber = row[3]
   }
 
-  async function send(
+  /** @returns the statement's rows, of which there is one at least */
+  async function send<Row extends unknown[]>(
     connection: Connection,
     statement: { name: string; text: string },
     last: bigint,
-    writes: readonly Write[],
-    more: readonly unknown[] = [],
-  ): Promise<Position> {
+    values: unknown[],
+  ): Promise<[Row, ...Row[]]> {
     sent = last
-    const values = [id, session, last, writes.length, ...columns(writes), ...more]
     try {
-      const { rows } = await connection.query<[string, Buffer]>({ ...statement, values }, timeoutMs)
-      const [row] = rows
-      if (row) {
-        const end = { sequence: BigInt(row[0]), digest: row[1] }
-        committed = { number: last, end }
-        return end
-      }
+      const { rows } = await connection.query<Row>({ ...statement, values: [id, session, last, ...values] }, timeoutMs)
+      const [first, ...rest] = rows
+      if (first) return [first, ...rest]
     } catch (error) {
       if (!isAnswer(error)) throw new Undecided(`no answer to the writes up to ${last}`, { cause: error })
       throw new NotAppended(error.message, takesNoWrites(error), error)
     }
     throw new Diverged(copied)
+  }
+
+  function ended(last: bigint, sequence: string, digest: Buffer): Position {
+    const end = { sequence: BigInt(sequence), digest }
+    committed = { number: last, end }
+    return end
   }
 
   function required(): Committed {
@@ -136,25 +144,25 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
       return writerNumber
     },
     register: takeOver,
-    append(connection, writes, last = required().number + BigInt(writes.length)) {
-      return send(connection, append, last, writes)
+    async append(connection, writes, last = required().number + BigInt(writes.length)) {
+      const [[sequence, digest]] = await send<Appended>(connection, append, last, [writes.length, ...columns(writes)])
+      return ended(last, sequence, digest)
     },
-    appendSpooled(connection, spooled, seen) {
+    async appendSpooled(connection, spooled, seen) {
       const last = spooled.at(-1)?.number ?? 0n
-      const writes = spooled.map(({ write }) => write)
       const superseded = booleanArray(spooled.map((write) => write.superseded))
-      return send(connection, appendSpooled, last, writes, [superseded, seen])
+      const values = [spooled.length, ...columns(spooled.map(({ write }) => write)), superseded, seen]
+      const [[sequence, digest]] = await send<Appended>(connection, appendSpooled, last, values)
+      return ended(last, sequence, digest)
+    },
+    async appendConditional(connection, decided, seen, last = required().number + BigInt(decided.length)) {
+      const rows = await send<VerdictRow>(connection, appendConditional, last, [seen, ...decidedColumns(decided)])
+      const [[, , , head, digest]] = rows
+      const verdicts = rows.map(toVerdict)
+      const hasLanded = verdicts.some(({ outcome }) => outcome === 'landed')
+      return { verdicts, end: hasLanded ? ended(last, head, digest) : { sequence: BigInt(head), digest } }
     },
   }
-}
-
-function columns(writes: readonly Write[]): unknown[] {
-  return [
-    smallintArray(writes.map((write) => eventType[write.kind])),
-    textArray(writes.map((write) => write.key)),
-    byteaArray(writes.map((write) => (write.kind === 'put' ? write.value : undefined))),
-    textArray(writes.map((write) => (write.kind === 'put' ? write.contentType : undefined))),
-  ]
 }
 
 const copied = 'another process appends as this node: is its data directory a copy of another one’s?'

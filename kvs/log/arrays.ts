@@ -5,6 +5,7 @@
 const header = 20
 const smallint = { oid: 21, size: 2 }
 const boolean = { oid: 16, size: 1 }
+const bigint = { oid: 20, size: 8 }
 
 export function smallintArray(values: readonly number[]): Buffer {
   const array = start(values.length, smallint.oid, values.length * (4 + smallint.size))
@@ -12,6 +13,17 @@ export function smallintArray(values: readonly number[]): Buffer {
   for (const value of values) {
     at = array.writeInt32BE(smallint.size, at)
     at = array.writeInt16BE(value, at)
+  }
+  return array
+}
+
+export function bigintArray(values: readonly (bigint | undefined)[]): Buffer {
+  const present = values.filter((value) => value !== undefined).length
+  const array = start(values.length, bigint.oid, values.length * 4 + present * bigint.size)
+  let at = header
+  for (const value of values) {
+    at = array.writeInt32BE(value === undefined ? -1 : bigint.size, at)
+    if (value !== undefined) at = array.writeBigInt64BE(value, at)
   }
   return array
 }

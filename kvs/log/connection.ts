@@ -23,6 +23,8 @@ export interface Connection {
   copy(text: string, onData: (data: Buffer) => void): Promise<void>
   /** For the log line: 'not encrypted', or the TLS version and what was checked. */
   readonly tls: string
+  /** Has this called with each notification from another connection. */
+  onNotified(callback: () => void): void
   /** Settles once the connection is gone, with the reason. Never rejects. */
   readonly lost: Promise<Error>
   /** Waits for nothing that is still under way. */
@@ -66,7 +68,15 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
     // The wait for a synchronous standby was cut short: what follows reports success, and may yet vanish.
     if (notice.message?.includes('synchronous replication')) unsafe = new Error(notice.message)
   })
+  let notified = () => {}
+  client.on('notification', ({ processId }) => {
+    if (processId !== processOf(client)) notified()
+  })
   await client.connect()
+
+  function onNotified(callback: () => void) {
+    notified = callback
+  }
 
   async function query<Row extends unknown[]>(config: Omit<QueryArrayConfig, 'rowMode'>, queryTimeoutMs = timeoutMs) {
     try {
@@ -113,12 +123,17 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
     clearTimeout(deadline)
   }
 
-  return { query, copy, lost, close, tls: describeTls(streamOf(client), target.tls) } satisfies Connection
+  return { query, copy, onNotified, lost, close, tls: describeTls(streamOf(client), target.tls) } satisfies Connection
 }
 
 /** `pg` has no public name for its socket. */
 function streamOf(client: Client): Socket | undefined {
   return (client as unknown as { connection?: { stream?: Socket } }).connection?.stream
+}
+
+/** Nor for the number of its process on the server. */
+function processOf(client: Client): number | undefined {
+  return (client as unknown as { processID?: number }).processID
 }
 
 /** By pg_hba.conf */

@@ -37,8 +37,18 @@ export interface LogSession {
    * @param apply given the same object each time
    */
   replay(after: bigint, apply: (entry: PackedEntry) => void): Promise<void>
-  /** The entries after a sequence, in order, as a page bounded in count and bytes; empty at the end of the log. */
-  read(after: bigint): Promise<Entry[]>
+  /**
+   * The entries after a sequence, up to another, in order, as a page bounded in count and bytes; empty where there is
+   * none of them.
+   */
+  read(after: bigint, through?: bigint): Promise<Entry[]>
+  /**
+   * The sequence of the last entry: all that was committed anywhere before this was called is at or before it. Rejects, and
+   * ends the session, where no sign of life comes within half the time that any answer may take.
+   */
+  askHead(): Promise<bigint>
+  /** Has this called, soon but without a promise, when another session has appended. */
+  onOthersAppended(callback: () => void): void
   /**
    * Commits the writes as one batch, under numbers that end in `last`, or else follow `committed.number`; on return they
    * are durable, all or none, in this order, at consecutive sequences up to the one returned. Rejects with `NotAppended` where they are
@@ -51,10 +61,42 @@ export interface LogSession {
    * `seen`, up to which the caller has told what is superseded, is marked as superseded as well.
    */
   appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<Position>
-  /** Rejects, and ends the session, where no sign of life comes within half the time that any answer may take. */
-  ping(): Promise<void>
+  /**
+   * Commits those of the writes whose decision still holds, as one batch, as `append` does, numbers included.
+   * @param seen the decisions are right as of this sequence, and hold unless a later entry has the same key
+   * @returns a verdict for each write, and the log's end right after: the writes that landed are its last entries
+   */
+  appendConditional(
+    writes: readonly Decided[],
+    seen: bigint,
+    last?: bigint,
+  ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: Position }>
   /** Ends the connection; waits for nothing that is still under way. */
   close(): Promise<void>
+}
+
+/** A write with what its node has decided on it. In a batch, one that lands has its key for itself, and an idempotency key is there once. */
+export interface Decided {
+  readonly write: Write
+  /** Whether its condition holds; else the log is only asked whether that is so. */
+  readonly lands: boolean
+  /** The sequence of the value that the key has. */
+  readonly current: bigint | undefined
+  /** Has the answer kept, for whoever asks again. */
+  readonly idempotency: { readonly key: string; readonly request: Buffer } | undefined
+}
+
+export interface Verdict {
+  /**
+   * `landed`, or `refused`, as it was decided; `overtaken`: decided on a past that has an entry of the key since, so that
+   * nothing was done; `answered`: the same was asked for before, under the same idempotency key, and this was the answer;
+   * `reused`: something else was.
+   */
+  readonly outcome: 'landed' | 'refused' | 'overtaken' | 'answered' | 'reused'
+  /** Of the write in the log; undefined where it is not there. */
+  readonly sequence: bigint | undefined
+  /** The sequence of the value that the key had before. */
+  readonly current: bigint | undefined
 }
 
 export interface Committed {

@@ -5,7 +5,7 @@ import { NotTaken } from './copy.ts'
 import { explain } from './failures.ts'
 import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from './log.ts'
 import { type Migration, migrate } from './migrate.ts'
-import { holds, makeReader, readHead } from './read.ts'
+import { askHead, holds, makeReader, readHead } from './read.ts'
 import { loadCheckpoint, replay } from './replay.ts'
 
 export interface PostgresLogOptions {
@@ -27,7 +27,7 @@ export interface PostgresLogOptions {
 export function makePostgresLog(options: PostgresLogOptions): Log {
   const { target, timeoutMs } = options
   const appendTimeoutMs = Math.min(timeoutMs, options.appendTimeoutMs ?? timeoutMs)
-  const readAfter = makeReader()
+  const readPage = makeReader()
   const writer = makeWriter(options.writerId, appendTimeoutMs)
   const where = { ...target, sslmode: target.tls.mode }
   let warned = ''
@@ -75,12 +75,12 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       holds: (position) => explained(holds(connection, position)),
       loadCheckpoint: (load) => explained(loadCheckpoint(connection, load, options.warn)),
       replay: (after, apply) => explained(replay(connection, after, head.sequence, apply)),
-      read: (after) => explained(readAfter(connection, after, writer.writerNumber)),
+      read: (after, through = endOfSequences) => explained(readPage(connection, after, through, writer.writerNumber)),
+      askHead: () => explained(askHead(connection, timeoutMs / 2)),
+      onOthersAppended: (callback) => connection.onNotified(callback),
       append: (writes, last) => explained(writer.append(connection, writes, last)),
       appendSpooled: (writes, seen) => explained(writer.appendSpooled(connection, writes, seen)),
-      async ping() {
-        await explained(connection.query({ text: 'SELECT' }, timeoutMs / 2))
-      },
+      appendConditional: (writes, seen, last) => explained(writer.appendConditional(connection, writes, seen, last)),
       close: () => connection.close(),
     }
   }
@@ -120,12 +120,16 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       throw new Unavailable(`Postgres at ${target.host}:${target.port} is a standby, which takes no writes`)
     // Lets the server notice that a node is gone while its statement waits for a lock; not every platform can.
     await connection.query({ text: 'SET client_connection_check_interval = 1000' }).catch(ignoreAnswer)
+    await connection.query({ text: 'LISTEN kvs_log' }).catch(ignoreAnswer) // not behind every proxy, and only a hint
     const warning =
       fsync === 'off' ? 'Postgres runs with fsync=off: a crash of its machine loses acknowledged writes' : ''
     if (warning && warning !== warned) options.warn(warning)
     warned = warning
   }
 }
+
+/** Of a bigint in Postgres */
+const endOfSequences = 2n ** 63n - 1n
 
 function ignoreAnswer(error: unknown): void {
   if (!(error instanceof Error && 'severity' in error)) throw error

@@ -17,7 +17,7 @@ const readPage = {
       SELECT *, sum(size) OVER (ORDER BY sequence) - size AS bytes_before
       FROM (
         SELECT *, coalesce(octet_length(value), 0) AS size
-        FROM transactions WHERE sequence > $1 ORDER BY sequence LIMIT ${page.entries}
+        FROM transactions WHERE sequence > $1 AND sequence <= $4 ORDER BY sequence LIMIT ${page.entries}
       ) AS next
     ) AS sized
     WHERE bytes_before < $3
@@ -36,14 +36,14 @@ type Row = [
 ]
 
 /** @param own the number of the writer whose entries count as this node's own */
-export type ReadAfter = (connection: Connection, after: bigint, own: number) => Promise<Entry[]>
+export type ReadPage = (connection: Connection, after: bigint, through: bigint, own: number) => Promise<Entry[]>
 
 /** Pages get smaller as long as connections fail to carry them in time, so that a narrow network gets there in the end. */
-export function makeReader(): ReadAfter {
+export function makeReader(): ReadPage {
   let { bytes } = page
-  return async (connection, after, own) => {
+  return async (connection, after, through, own) => {
     try {
-      const { rows } = await connection.query<Row>({ ...readPage, values: [after, own, bytes] })
+      const { rows } = await connection.query<Row>({ ...readPage, values: [after, own, bytes, through] })
       bytes = Math.min(page.bytes, Math.ceil(1.1 * bytes))
       return rows.map(toEntry)
     } catch (error) {
@@ -71,15 +71,24 @@ export class UnknownEntry extends Diverged {
   }
 }
 
+export async function askHead(connection: Connection, timeoutMs: number): Promise<bigint> {
+  const { rows } = await connection.query<[string]>({ name: 'head', text: 'SELECT sequence FROM log_head' }, timeoutMs)
+  const [row] = rows
+  if (!row) throw new Diverged(noHead)
+  return BigInt(row[0])
+}
+
 export async function readHead(connection: Connection): Promise<Head> {
   const { rows } = await connection.query<[string, string, string, string]>({
     text: 'SELECT log_id, sequence, adopted_through, adopted_entries FROM log_head',
   })
   const [row] = rows
-  if (!row) throw new Diverged('the log has no head: its row in log_head is gone')
+  if (!row) throw new Diverged(noHead)
   const [sequence, adoptedThrough, adoptedEntries] = [BigInt(row[1]), BigInt(row[2]), BigInt(row[3])]
   return { logId: row[0], sequence, adoptedThrough, entries: sequence - adoptedThrough + adoptedEntries }
 }
+
+const noHead = 'the log has no head: its row in log_head is gone'
 
 /** Whether the entry at a position is the one that was applied there. */
 export async function holds(connection: Connection, { sequence, digest }: Position): Promise<boolean> {

@@ -35,6 +35,8 @@ export interface Records {
   sizeAt(address: number): number
   /** The buffer that the key at the address is in, and where in it. */
   keyAt(address: number): { buffer: Buffer; start: number; length: number }
+  /** Of the entry it was made from. */
+  sequenceAt(address: number): number
   /** A copy that shares memory with nothing that changes. */
   read(address: number): Value & { sequence: number }
   /** @throws ViewFull */
@@ -112,6 +114,10 @@ export function makeRecords(slabs: Slabs): Records {
     return -1
   }
 
+  function sequenceAt(address: number): number {
+    return slabs.buffer(address).readUIntLE(slabs.offset(address) + 4, 6)
+  }
+
   function forget(address: number): void {
     const number = unpackedAt(address)
     if (number < 0) return
@@ -144,10 +150,12 @@ export function makeRecords(slabs: Slabs): Records {
       return { buffer, start: at + header, length: keyLengthAt(buffer, at) }
     },
 
+    sequenceAt,
+
     read(address) {
       const buffer = slabs.buffer(address)
       const at = slabs.offset(address)
-      const sequence = buffer.readUIntLE(at + 4, 6)
+      const sequence = sequenceAt(address)
       const number = unpackedAt(address)
       if (number >= 0) return { ...(unpacked[number] as Value), sequence }
       const start = at + header + keyLengthAt(buffer, at)

@@ -23,8 +23,13 @@ export interface View {
   /** What keys and values take in memory, and how much of that is in use; without values above 32 KiB. */
   readonly memory: { readonly bytes: number; readonly liveBytes: number }
   get(key: string): Found | undefined
-  /** Takes the log's next entry; throws `OutOfOrder`, and changes nothing, on any other. Throws `ViewFull`. */
-  apply(entry: Entry): void
+  /** Of the entry that set the key's value; undefined where it has none. */
+  sequenceOf(key: string): bigint | undefined
+  /**
+   * Takes the log's next entry; throws `OutOfOrder`, and changes nothing, on any other. Throws `ViewFull`.
+   * @returns whether it took the place of a value
+   */
+  apply(entry: Entry): boolean
   /** The same for an entry that was read in bulk. */
   applyPacked(entry: PackedEntry): void
   /** Takes the value of a key, before any entry is applied, as a checkpoint has it. */
@@ -80,7 +85,8 @@ export function makeView(gapsUpTo = 0n, slabBytes?: number): View {
     for (let at = 0; at < length; at++) digest[at] = bytes[start + at] as number
   }
 
-  function put(content: Content): void {
+  /** Returns whether there was a value; so does `remove`. */
+  function put(content: Content): boolean {
     const { key, keyStart, keyLength } = content
     const hashed = hash(key, keyStart, keyLength)
     const old = index.find(hashed, key, keyStart, keyLength)
@@ -91,15 +97,23 @@ export function makeView(gapsUpTo = 0n, slabBytes?: number): View {
       if (address !== old) index.move(hashed, old, address)
       compact(keyLength + content.valueLength)
     }
+    return old !== 0
   }
 
-  function remove(key: Buffer, start: number, length: number): void {
+  function remove(key: Buffer, start: number, length: number): boolean {
     const hashed = hash(key, start, length)
     const address = index.find(hashed, key, start, length)
-    if (address === 0) return
+    if (address === 0) return false
     index.remove(hashed, address)
     records.remove(address)
     compact(length)
+    return true
+  }
+
+  /** 0 where there is none. */
+  function addressOf(key: string): number {
+    const length = encode(key)
+    return length < 0 ? 0 : index.find(hash(encoded, 0, length), encoded, 0, length)
   }
 
   function load(entry: PackedEntry): void {
@@ -126,28 +140,42 @@ export function makeView(gapsUpTo = 0n, slabBytes?: number): View {
     },
 
     get(key) {
-      const length = encode(key)
-      if (length < 0) return undefined
-      const address = index.find(hash(encoded, 0, length), encoded, 0, length)
+      const address = addressOf(key)
       if (address === 0) return undefined
       const { value, contentType, sequence } = records.read(address)
       return { value, contentType, sequence: BigInt(sequence) }
+    },
+
+    sequenceOf(key) {
+      const address = addressOf(key)
+      return address === 0 ? undefined : BigInt(records.sequenceAt(address))
     },
 
     apply({ sequence, digest, superseded, write }) {
       const next = Number(sequence)
       requireNext(next)
       const keyLength = encode(write.key)
+      let replaced = false
       if (superseded || keyLength < 0) {
         // its place counts, its write does not
       } else if (write.kind === 'put') {
         const { value, contentType } = write
         const [keyStart, valueStart, valueLength] = [0, 0, value.length]
-        put({ key: encoded, keyStart, keyLength, value, valueStart, valueLength, contentType, sequence: next })
+        replaced = put({
+          key: encoded,
+          keyStart,
+          keyLength,
+          value,
+          valueStart,
+          valueLength,
+          contentType,
+          sequence: next,
+        })
       } else {
-        remove(encoded, 0, keyLength)
+        replaced = remove(encoded, 0, keyLength)
       }
       advance(next, digest, 0, digest.length)
+      return replaced
     },
 
     applyPacked(entry) {

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { onTestFinished } from 'vitest'
+import type { ConditionalWrite } from '../../kvs/conditional-queue.ts'
 import type { Write } from '../../kvs/entry.ts'
-import { KvsError } from '../../kvs/errors.ts'
+import { ConditionFailed, KvsError } from '../../kvs/errors.ts'
 import { makeServer, type ServerOptions } from '../../kvs/http/server.ts'
 import { makeLogger } from '../../kvs/logger.ts'
+import { holds } from '../../kvs/precondition.ts'
 import type { State } from '../../kvs/status.ts'
 import { makeView } from '../../kvs/view/view.ts'
 import { entryOf } from '../support/entries.ts'
@@ -15,6 +17,8 @@ export function makeFakeStore() {
   const writes: Write[] = []
   const fake = {
     writes,
+    idempotencyKeys: [] as (string | undefined)[],
+    waits: [] as (bigint | 'head')[],
     failure: undefined as Error | undefined,
     state: 'serving' as State,
     get(key: string) {
@@ -25,9 +29,23 @@ export function makeFakeStore() {
       if (fake.failure) throw fake.failure
       const sequence = view.position.sequence + 1n
       writes.push(write)
-      view.apply(entryOf(sequence, write))
-      return sequence
+      const replaced = view.apply(entryOf(sequence, write))
+      return { sequence, replaced }
     },
+    async writeIf({ write, precondition, idempotencyKey }: ConditionalWrite) {
+      const current = view.sequenceOf(write.key)
+      fake.idempotencyKeys.push(idempotencyKey)
+      if (!holds(precondition, current)) throw new ConditionFailed(current)
+      return fake.write(write)
+    },
+    async reach(sequence: bigint) {
+      fake.waits.push(sequence)
+      if (sequence > view.position.sequence) throw new KvsError('behind')
+    },
+    async reachHead() {
+      fake.waits.push('head')
+    },
+    logId: () => 'cafe0123',
     position: () => `cafe0123=${view.position.sequence}`,
     status: () => ({
       state: fake.state,
@@ -36,6 +54,7 @@ export function makeFakeStore() {
       replayed: 0,
       total: 0,
       position: fake.position(),
+      lag: 0,
       spool: { on: true, reason: null, writes: 0, bytes: 0, maxBytes: 1 },
     }),
   }

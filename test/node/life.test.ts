@@ -116,6 +116,7 @@ test('without its Postgres a node lives, is not ready, and says once what it wai
       replayed: 0,
       total: 0,
       position: null,
+      lag: null,
       spool: { on: true, reason: null, writes: 0, bytes: 0, maxBytes: 1024 ** 3 },
     },
   ])

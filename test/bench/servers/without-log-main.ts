@@ -26,7 +26,9 @@ const session = {
   read: async () => [],
   append,
   appendSpooled: append,
-  ping: async () => undefined,
+  askHead: async () => sequence,
+  onOthersAppended: () => undefined,
+  appendConditional: () => Promise.reject(new Error('not here')),
   close: async () => undefined,
 } satisfies LogSession
 
@@ -44,7 +46,9 @@ const store = makeStore({
     graceMs: 0,
   },
   connectTimeoutMs: undefined,
-  heartbeatMs: config.postgresTimeoutMs / 2,
+  tailIntervalMs: config.tailIntervalMs,
+  waitTimeoutMs: config.waitTimeoutMs,
+  maxLagMs: config.maxLagMs,
   logger,
 })
 makeServer({ ...config, store, logger }).listen(config.port, config.host)

@@ -29,7 +29,9 @@ const store = makeStore({
   spooling: { on: false, reason: 'broken', maxBytes: 0 },
   limits: { maxWrites: 10_000, maxBytes: 1e9, timeoutMs: config.appendTimeoutMs, graceMs: 0 },
   connectTimeoutMs: undefined,
-  heartbeatMs: 1_000,
+  tailIntervalMs: 1_000,
+  waitTimeoutMs: 1_000,
+  maxLagMs: 10_000,
   logger,
 })
 const early = new Map<string, Write>()

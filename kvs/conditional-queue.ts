@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto'
+import type { InLog, QueueLimits } from './append-queue.ts'
+import { batchLimits, type Write, weight } from './entry.ts'
+import { ConditionFailed, KvsError } from './errors.ts'
+import type { Follower } from './follower.ts'
+import { type Decided, type LogSession, NotAppended, type Verdict } from './log/log.ts'
+import { holds, type Precondition } from './precondition.ts'
+
+/** A write that is done only where its condition holds, or only once however often it is asked for. */
+export interface ConditionalWrite {
+  readonly write: Write
+  readonly precondition: Precondition
+  /** Whoever asks again under the same key gets the first answer. */
+  readonly idempotencyKey: string | undefined
+}
+
+/**
+ * Writes that have to be decided on in the order of the log. A round decides on each by the view; the log takes what no
+ * other node's entry has overtaken, and the rest is decided on anew, by a view that has that entry. Of writes to one key
+ * one lands in a round, so that the next is decided on with it in the view. None of them is ever spooled.
+ */
+export interface ConditionalQueue {
+  /**
+   * Rejects with `ConditionFailed`, `idempotency_key_reused`, `not_stored`, `log_down` or `overloaded`: nothing was
+   * stored; or with `undecided`.
+   */
+  add(conditional: ConditionalWrite): Promise<InLog>
+  readonly length: number
+  /**
+   * One round. Rejections are those of `LogSession.appendConditional` and `read`; the writes are answered all the same.
+   * @param number gives the round's writes their numbers
+   * @returns whether there was anything to ask the log for; then the view has all that it had before
+   */
+  round(session: LogSession, number: (writes: number) => bigint): Promise<boolean>
+  /** Rejects all that waits. */
+  abandon(error: KvsError): void
+}
+
+interface Waiting extends ConditionalWrite {
+  readonly request: Buffer | undefined
+  readonly deadline: number
+  readonly resolve: (stored: InLog) => void
+  readonly reject: (error: KvsError) => void
+}
+
+/** @param onAdd called when there is something to do */
+export function makeConditionalQueue(follower: Follower, limits: QueueLimits, onAdd: () => void): ConditionalQueue {
+  let waiting: Waiting[] = []
+  let bytes = 0
+
+  function decide({ write, precondition, idempotencyKey, request }: Waiting): Decided {
+    const current = follower.view.sequenceOf(write.key)
+    const idempotency = idempotencyKey !== undefined && request ? { key: idempotencyKey, request } : undefined
+    return { write, lands: holds(precondition, current), current, idempotency }
+  }
+
+  /** Out of those that wait: as many as make a batch, in their order, no two that depend on each other. */
+  function take(): { items: Waiting[]; decided: Decided[] } {
+    const taken = { items: [] as Waiting[], decided: [] as Decided[] }
+    const keys = new Set<string>()
+    const idempotencyKeys = new Set<string>()
+    let size = 0
+    const isOver = () => taken.items.length >= batchLimits.writes || size >= batchLimits.bytes
+    waiting = waiting.filter((item) => {
+      const { write, idempotencyKey } = item
+      if (isOver() || keys.has(write.key) || (idempotencyKey !== undefined && idempotencyKeys.has(idempotencyKey))) {
+        return true
+      }
+      const decided = decide(item)
+      if (decided.lands) keys.add(write.key)
+      if (idempotencyKey !== undefined) idempotencyKeys.add(idempotencyKey)
+      size += weight(write)
+      taken.items.push(item)
+      taken.decided.push(decided)
+      return false
+    })
+    return taken
+  }
+
+  function release(items: readonly Waiting[]): void {
+    for (const { write } of items) bytes -= weight(write)
+  }
+
+  function rejectAll(items: readonly Waiting[], error: KvsError): void {
+    release(items)
+    for (const { reject } of items) reject(error)
+  }
+
+  function answer(item: Waiting, { outcome, sequence, current }: Verdict): void {
+    if (outcome === 'reused') item.reject(new KvsError('idempotency_key_reused'))
+    else if (sequence === undefined) item.reject(new ConditionFailed(current))
+    else item.resolve({ sequence, replaced: current !== undefined })
+  }
+
+  /** Those that have waited for too long; the others are on their way. */
+  function expire(): void {
+    const now = performance.now()
+    const late = waiting.filter(({ deadline }) => deadline <= now)
+    if (late.length === 0) return
+    waiting = waiting.filter(({ deadline }) => deadline > now)
+    rejectAll(late, new KvsError('not_stored'))
+  }
+
+  return {
+    add(conditional) {
+      const { write } = conditional
+      if (waiting.length >= limits.maxWrites || bytes + weight(write) > limits.maxBytes) {
+        return Promise.reject(new KvsError('overloaded'))
+      }
+      bytes += weight(write)
+      return new Promise((resolve, reject) => {
+        const request = conditional.idempotencyKey === undefined ? undefined : hashOf(conditional)
+        waiting.push({ ...conditional, request, deadline: performance.now() + limits.timeoutMs, resolve, reject })
+        onAdd()
+      })
+    },
+
+    get length() {
+      return waiting.length
+    },
+
+    async round(session, number) {
+      expire()
+      const { items, decided } = take()
+      if (items.length === 0) return false
+      const verdicts = await follower.appendConditional(session, decided, number(items.length)).catch((error) => {
+        rejectAll(items, refusal(error))
+        throw error
+      })
+      const overtaken = items.filter((_, index) => verdicts[index]?.outcome === 'overtaken')
+      waiting = [...overtaken, ...waiting]
+      items.forEach((item, index) => {
+        const verdict = verdicts[index]
+        if (!verdict || verdict.outcome === 'overtaken') return
+        release([item])
+        answer(item, verdict)
+      })
+      return true
+    },
+
+    abandon(error) {
+      const items = waiting
+      waiting = []
+      rejectAll(items, error)
+    },
+  }
+}
+
+function refusal(error: unknown): KvsError {
+  if (!(error instanceof NotAppended)) return new KvsError('undecided')
+  const cause = { cause: error }
+  return error.logIsDown ? new KvsError('log_down', undefined, cause) : new KvsError('not_stored', undefined, cause)
+}
+
+/** Equal for equal requests alone: each part is preceded by its length. */
+function hashOf({ write, precondition }: ConditionalWrite): Buffer {
+  const condition = JSON.stringify(precondition, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+  const content = write.kind === 'put' ? [write.contentType ?? '', write.value] : []
+  const hash = createHash('sha256')
+  for (const part of [write.kind, write.key, condition, ...content]) {
+    const bytes = Buffer.from(part)
+    hash.update(`${bytes.length}:`).update(bytes)
+  }
+  return hash.digest()
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http'
+import { KvsError } from '../errors.ts'
+import { headerOf } from './headers.ts'
+
+/** What a request's demands on how fresh the view is need of the store. */
+export interface FreshStore {
+  /** Undefined as long as it is not known. */
+  logId(): string | undefined
+  reach(sequence: bigint): Promise<void>
+  reachHead(): Promise<void>
+}
+
+/**
+ * Waits until the view is as fresh as `KVS-Min-Position` asks for. Undefined where nothing has to be waited for. Rejects,
+ * or throws, with `bad_position`, `behind` or `not_ready`.
+ */
+export function awaitPosition(request: IncomingMessage, store: FreshStore): Promise<void> | undefined {
+  const text = headerOf(request, 'kvs-min-position')
+  return text === undefined ? undefined : store.reach(sequenceIn(text, store.logId()))
+}
+
+/** The same for `?consistent`, besides. Rejects with `log_down` as well. */
+export function awaitFreshness(request: IncomingMessage, query: string, store: FreshStore): Promise<void> | undefined {
+  const position = awaitPosition(request, store)
+  if (!isConsistent(query)) return position
+  return position === undefined ? store.reachHead() : position.then(() => store.reachHead())
+}
+
+function isConsistent(query: string): boolean {
+  if (query === '') return false
+  if (query === 'consistent') return true
+  throw new KvsError(
+    'bad_request',
+    `this service knows no query "?${query}", only "?consistent"; a "?" in a key is written %3F`,
+  )
+}
+
+/** The newest of the positions, of which a client may have several, from several nodes. */
+function sequenceIn(text: string, logId: string | undefined): bigint {
+  let newest = 0n
+  for (const part of text.split(',')) {
+    const [, of, digits] = /^\s*([^\s=]+)=(\d{1,18})\s*$/.exec(part) ?? []
+    if (of === undefined || digits === undefined) {
+      throw new KvsError(
+        'bad_position',
+        'KVS-Min-Position takes what KVS-Position had, LOGID=SEQUENCE, or several, separated by commas',
+      )
+    }
+    if (logId !== undefined && of !== logId) {
+      throw new KvsError('bad_position', `KVS-Min-Position names the log ${of}; this node’s log is ${logId}`)
+    }
+    if (BigInt(digits) > newest) newest = BigInt(digits)
+  }
+  return newest
+}

@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http'
+import { KvsError } from '../errors.ts'
+import type { Precondition } from '../precondition.ts'
+import { hasHeader, headerOf } from './headers.ts'
+
+const maxIdempotencyKeyLength = 255
+
+/**
+ * The condition of a request, in If-Match and If-None-Match (RFC 9110, 13.1); undefined where it has none.
+ * @throws KvsError bad_request
+ */
+export function preconditionOf(request: IncomingMessage): Precondition | undefined {
+  const ifMatch = headerOf(request, 'if-match')
+  const ifNoneMatch = headerOf(request, 'if-none-match')
+  if (ifMatch === undefined && ifNoneMatch === undefined) return undefined
+  return {
+    ifMatch: ifMatch === undefined ? undefined : parseTags(ifMatch, 'If-Match'),
+    ifNoneMatch: ifNoneMatch === undefined ? undefined : parseTags(ifNoneMatch, 'If-None-Match'),
+  }
+}
+
+/** A write under a condition that is not looked at would be done where it must not be. */
+export function refuseOtherConditions(request: IncomingMessage): void {
+  for (const name of ['if-modified-since', 'if-unmodified-since', 'content-range']) {
+    if (hasHeader(request, name)) {
+      throw new KvsError('bad_request', `writes with ${name} are not supported; nothing was stored`)
+    }
+  }
+}
+
+/** @throws KvsError bad_request */
+export function idempotencyKeyOf(request: IncomingMessage): string | undefined {
+  const key = headerOf(request, 'idempotency-key')
+  if (key === undefined || /^[ -~]+$/.test(key)) {
+    if (key === undefined || key.length <= maxIdempotencyKeyLength) return key
+  }
+  throw new KvsError('bad_request', `an Idempotency-Key has 1 to ${maxIdempotencyKeyLength} printable ASCII characters`)
+}
+
+/** Tags are the sequences of entries; another one is no value's. A weak one is none that If-Match may match. */
+function parseTags(text: string, name: string): '*' | readonly bigint[] {
+  if (text.trim() === '*') return '*'
+  if (!/^\s*(W\/)?"[^"]*"(\s*,\s*(W\/)?"[^"]*")*\s*$/.test(text)) {
+    throw new KvsError('bad_request', `${name} takes an ETag with its quotes, like "12", several with commas, or *`)
+  }
+  const tags = text.matchAll(/(W\/)?"([^"]*)"/g)
+  const counted = [...tags].filter(([, weak]) => weak === undefined || name === 'If-None-Match')
+  return counted.flatMap(([, , tag = '']) => (/^[1-9]\d{0,17}$/.test(tag) ? [BigInt(tag)] : []))
+}

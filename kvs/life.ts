@@ -1,0 +1,247 @@
+import type { AppendQueue } from './append-queue.ts'
+import { type Condition, type Logger, seconds } from './condition.ts'
+import type { ConditionalQueue } from './conditional-queue.ts'
+import type { Connector } from './connect.ts'
+import { KvsError } from './errors.ts'
+import type { Follower } from './follower.ts'
+import { Diverged, type LogSession, NotAppended, Unavailable, Undecided } from './log/log.ts'
+import type { Outage } from './outage.ts'
+import type { Spool } from './spool/spool.ts'
+import { SpoolFileError } from './spool/threaded-file.ts'
+import { unlessAborted } from './unless-aborted.ts'
+import { OutOfOrder } from './view/view.ts'
+import type { Waits } from './waits.ts'
+
+export interface LifeParts {
+  readonly connector: Connector
+  readonly queue: AppendQueue
+  readonly conditional: ConditionalQueue
+  readonly waits: Waits
+  readonly follower: Follower
+  readonly outage: Outage
+  readonly spool: Spool | undefined
+  readonly condition: Condition
+  readonly spools: boolean
+  /** Told of the log once it is replayed. */
+  readonly onReplayed: (logId: string) => void
+  /** How often the log is asked for what others have appended, and for a sign of life. */
+  readonly tailIntervalMs: number
+  readonly logger: Logger
+}
+
+/** A node's way from session to session: replay, catch up, drain, then append and follow until the session is lost. */
+export interface Life {
+  readonly isReplayed: boolean
+  /** When the view was last known to have all that the log had, as a moment of `performance.now()`. */
+  readonly caughtUpAt: number
+  /** Has the log read soon. */
+  look(): void
+  /** Says so, and what it means for whoever waits. */
+  logIsDown(error: Error): void
+  /** As `Store.run`, until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>
+  /** Ends the session, once the signal has aborted. */
+  stop(): Promise<void>
+}
+
+export function makeLife(parts: LifeParts): Life {
+  const { connector, queue, conditional, waits, follower, outage, spool, condition, logger } = parts
+  let session: LogSession | undefined
+  /** It can be reached, but has refused an append for a reason like a full disk: only another append can tell. */
+  let takesNoWrites = false
+  let isReplayed = false
+  let connectedTo: string | undefined
+  let isStopping = false
+  /** Somebody else may have appended. */
+  let isLookDue = false
+  let wasConditional = false
+  let caughtUpAt = 0
+
+  async function live(signal: AbortSignal): Promise<void> {
+    if (spool && spool.writes > 0) logger.info(`writes in the spool that wait for the log: ${spool.writes}`)
+    let closing: Promise<void> | undefined
+    while (!signal.aborted) {
+      session = undefined
+      try {
+        const connecting = Promise.resolve(closing).then(connector.connect)
+        session = await (isReplayed ? outage.spoolDuring(connecting) : connecting)
+        if (session) await follow(session, signal)
+      } catch (error) {
+        if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error, signal)
+        if (!isOutage(error)) throw error
+        logIsDown(error)
+      } finally {
+        closing = session?.close()
+      }
+    }
+    await closing
+    if (isReplayed) await outage.spoolRest()
+    if (spool && spool.writes > 0) logger.info(`writes that stay in the spool until the next start: ${spool.writes}`)
+  }
+
+  /** Brings view and log to the same end, then goes on with it until the session is lost or the node stops. */
+  async function follow(session: LogSession, signal: AbortSignal): Promise<void> {
+    let lost: Error | undefined
+    void session.lost.then((error) => {
+      lost = error
+      queue.wake()
+    })
+    session.onOthersAppended(look)
+    await follower.requireSamePast(session)
+    await (isReplayed ? catchUp(session) : replay(session))
+    const drained = await outage.drain(session, () => condition.drains(spool?.writes ?? 0))
+    if (drained > 0) takesNoWrites = false
+    if (!takesNoWrites) condition.logIsUp(session.description)
+    if (drained > 0) logger.info(`spooled writes that are in the log now: ${drained}`)
+    look()
+    const looking = setInterval(look, parts.tailIntervalMs)
+    try {
+      while (!signal.aborted) {
+        if (lost) throw lost
+        const work = nextWork()
+        if (work === undefined) await queue.filled()
+        else await goOn(session, work)
+      }
+    } finally {
+      clearInterval(looking)
+    }
+  }
+
+  /** Each has its turn: neither kind of write waits for the other to run dry. An append also reads what others have appended. */
+  function nextWork(): ((session: LogSession) => Promise<bigint | undefined>) | undefined {
+    if (conditional.length > 0 && (queue.length === 0 || !wasConditional)) return conditionalRound
+    if (queue.length > 0) return appendBatch
+    return isLookDue || waits.isAsked ? tail : undefined
+  }
+
+  /** Has the work done, after which the view has all that the log had before. */
+  async function goOn(session: LogSession, work: NonNullable<ReturnType<typeof nextWork>>): Promise<void> {
+    const since = performance.now()
+    const answered = waits.question()
+    wasConditional = work === conditionalRound
+    const head = await work(session)
+    connector.wasOfUse()
+    if (head === undefined) return
+    caughtUpAt = since
+    answered(head)
+    waits.advanced(follower.view.position.sequence)
+  }
+
+  function tail(session: LogSession): Promise<bigint> {
+    isLookDue = false
+    return follower.tail(session)
+  }
+
+  async function conditionalRound(session: LogSession): Promise<bigint | undefined> {
+    try {
+      const isDone = await conditional.round(session, outage.number)
+      return isDone ? follower.view.position.sequence : undefined
+    } catch (error) {
+      if (!(error instanceof NotAppended) || error.logIsDown) throw error
+      logger.error(`the log refuses writes under a condition: ${error.message}`)
+      return undefined
+    }
+  }
+
+  /** Acknowledges only what is committed, and only once the view shows it. */
+  async function appendBatch(session: LogSession): Promise<bigint | undefined> {
+    const batch = queue.take()
+    const number = outage.number(batch.length)
+    try {
+      const appended = await follower.append(session, batch, number)
+      queue.committed(appended)
+      if (condition.state !== 'serving') condition.logIsUp(session.description)
+      takesNoWrites = false
+      return appended.last
+    } catch (error) {
+      if (!(error instanceof NotAppended)) {
+        outage.leaveInDoubt(number)
+        throw error
+      }
+      if (error.logIsDown) {
+        takesNoWrites = true
+        queue.putBack()
+        throw error
+      }
+      logger.error(`the log refuses a batch of ${batch.length} writes: ${error.message}`)
+      queue.failed(new KvsError('not_stored', undefined, { cause: error }))
+      return undefined
+    }
+  }
+
+  async function replay(session: LogSession): Promise<void> {
+    if (connectedTo !== session.description) logger.info(`connected to ${session.description}`)
+    connectedTo = session.description
+    await outage.requireSameLog(session)
+    const since = performance.now()
+    condition.become('replaying', 'replaying the log')
+    const { keys, entries } = await follower.replay(session)
+    const on = keys > 0 ? `, on a checkpoint of ${keys} keys,` : ''
+    logger.info(`${entries} events replayed${on} in ${seconds(since)}`)
+    await outage.findOvertaken(session)
+    outage.settle(session)
+    isReplayed = true
+    caughtUpAt = since
+    parts.onReplayed(session.head.logId)
+  }
+
+  async function catchUp(session: LogSession): Promise<void> {
+    const since = performance.now()
+    condition.become('log down', 'the log is back; reading what others have written meanwhile')
+    const replaced = await follower.catchUp(session, async () => {
+      waits.advanced(follower.view.position.sequence)
+      await outage.spoolBatch()
+    })
+    outage.settle(session, replaced)
+    caughtUpAt = since
+    waits.advanced(follower.view.position.sequence)
+  }
+
+  function logIsDown({ message }: Error): void {
+    if (isStopping) return
+    conditional.abandon(new KvsError('log_down', `the log is down, and nothing was stored: ${message}`))
+    waits.logIsDown(message)
+    const so = parts.spools ? 'writes go to the spool' : 'writes wait, and are refused in the end'
+    if (isReplayed) condition.logIsDown(message, so)
+    else condition.waits(message)
+  }
+
+  /** Keeps what the node holds, for reading and for the operator; nothing is written any more. */
+  async function diverge(error: Error, signal: AbortSignal): Promise<void> {
+    condition.become('log diverged', error.message)
+    logger.error(`log diverged: ${error.message}`)
+    const refusal = new KvsError('not_stored', `the log diverged; nothing was stored: ${error.message}`)
+    queue.abandon(refusal)
+    conditional.abandon(refusal)
+    waits.logIsDown('the log diverged')
+    await unlessAborted(new Promise<never>(() => undefined), signal)
+  }
+
+  function look(): void {
+    isLookDue = true
+    queue.wake()
+  }
+
+  return {
+    get isReplayed() {
+      return isReplayed
+    },
+    get caughtUpAt() {
+      return caughtUpAt
+    },
+    look,
+    logIsDown,
+    run: live,
+    async stop() {
+      isStopping = true
+      queue.wake()
+      await session?.close()
+    },
+  }
+}
+
+/** What trying again can mend; all else is a defect, or what only an operator can mend. */
+function isOutage(error: unknown): error is Error {
+  const kinds = [Unavailable, Undecided, NotAppended, SpoolFileError]
+  return kinds.some((kind) => error instanceof kind)
+}

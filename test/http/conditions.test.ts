@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { serve } from './serve.ts'
+
+const get = (url: string, headers: Record<string, string> = {}) => fetch(`${url}/v1/a`, { headers })
+const put = (url: string, body: string, headers: Record<string, string> = {}) =>
+  fetch(`${url}/v1/a`, { method: 'PUT', body, headers })
+const shown = (answer: Response) => [answer.status, answer.headers.get('etag')]
+
+test('a read whose If-None-Match has the value’s ETag is answered with 304', async () => {
+  const { url } = await serve()
+  expect((await get(url, { 'If-None-Match': '"1"' })).status).toBe(404)
+  await put(url, 'x')
+  const known = await get(url, { 'If-None-Match': '"7", W/"1"' })
+  expect(shown(known)).toEqual([304, '"1"'])
+  expect(known.headers.get('kvs-position')).toBe('cafe0123=1')
+  expect(shown(await get(url, { 'If-None-Match': '*' }))).toEqual([304, '"1"'])
+  expect(shown(await get(url, { 'If-None-Match': '"2", "another"' }))).toEqual([200, '"1"'])
+  expect(shown(await get(url, { 'If-Match': '"1"' }))).toEqual([200, '"1"'])
+  expect(shown(await get(url, { 'If-Match': '"2"' }))).toEqual([412, '"1"'])
+})
+
+test('a write is done only where its condition holds', async () => {
+  const { url, store } = await serve()
+  expect(shown(await put(url, 'x', { 'If-Match': '*' }))).toEqual([412, null])
+  expect(shown(await put(url, 'x', { 'If-None-Match': '*' }))).toEqual([201, '"1"'])
+  expect(shown(await put(url, 'y', { 'If-None-Match': '*' }))).toEqual([412, '"1"'])
+  expect(shown(await put(url, 'y', { 'If-Match': '"7"' }))).toEqual([412, '"1"'])
+  expect(shown(await put(url, 'y', { 'If-Match': 'W/"1"' }))).toEqual([412, '"1"'])
+  expect(shown(await put(url, 'y', { 'If-Match': '"7", "1"' }))).toEqual([201, '"2"'])
+  const refused = await fetch(`${url}/v1/a`, { method: 'DELETE', headers: { 'If-Match': '"1"' } })
+  expect([refused.status, await refused.text()]).toEqual([412, 'the condition does not hold; nothing was stored\n'])
+  const deleted = await fetch(`${url}/v1/a`, { method: 'DELETE', headers: { 'If-Match': '"2"' } })
+  expect(deleted.status).toBe(200)
+  expect(store.writes.map(({ kind }) => kind)).toEqual(['put', 'put', 'delete'])
+})
+
+test.each(['1', 'abc', '"1" "2"', '"1",', ''])('a condition that is no list of ETags is refused: %s', async (tag) => {
+  const { request, store } = await serve()
+  const answer = await request('PUT', '/v1/a', `If-Match: ${tag}\r\nContent-Length: 0\r\n`)
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+  expect(answer).toContain('If-Match takes an ETag with its quotes, like "12"')
+  expect(store.writes).toEqual([])
+})
+
+test('an Idempotency-Key goes with the write, alone or with a condition', async () => {
+  const { url, store, request } = await serve()
+  await put(url, 'x', { 'Idempotency-Key': '8e03978e' })
+  await put(url, 'x', { 'Idempotency-Key': '"quoted"', 'If-Match': '"1"' })
+  expect(store.idempotencyKeys).toEqual(['8e03978e', '"quoted"'])
+  for (const key of ['', 'x'.repeat(256), 'é']) {
+    const answer = await request('PUT', '/v1/a', `Idempotency-Key: ${key}\r\nContent-Length: 0\r\n`)
+    expect(answer).toContain('an Idempotency-Key has 1 to 255 printable ASCII characters')
+  }
+})
