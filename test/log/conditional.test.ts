@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { Write } from '../../kvs/entry.ts'
+import { type Decided, Diverged, Undecided } from '../../kvs/log/log.ts'
+import { makeDatabase, makeLog } from '../support/database.ts'
+import { put, remove } from '../support/entries.ts'
+
+const decided = (write: Write, rest: Partial<Decided> = {}): Decided => ({
+  write,
+  lands: true,
+  current: undefined,
+  idempotency: undefined,
+  ...rest,
+})
+
+const under = (key: string, request = 'r') => ({ key, request: Buffer.from(request) })
+
+test('what was decided lands together, in order, with its place; what was refused does not', async () => {
+  const database = await makeDatabase()
+  const session = await makeLog(database).open()
+  await session.append([put('old', 'x')])
+  const { verdicts, end } = await session.appendConditional(
+    [
+      decided(put('a', '1', 'text/x')),
+      decided(put('old', 'y'), { lands: false, current: 1n }),
+      decided(remove('b'), { current: 1n }),
+    ],
+    1n,
+  )
+  expect(verdicts).toEqual([
+    { outcome: 'landed', sequence: 2n, current: undefined },
+    { outcome: 'refused', sequence: undefined, current: 1n },
+    { outcome: 'landed', sequence: 3n, current: 1n },
+  ])
+  expect(end.sequence).toBe(3n)
+  const entries = await session.read(1n)
+  expect(entries.map(({ write, isOwn }) => [write, isOwn])).toEqual([
+    [put('a', '1', 'text/x'), true],
+    [remove('b'), true],
+  ])
+  expect(entries.at(-1)?.digest).toEqual(end.digest)
+  expect(await session.holds(end)).toBe(true)
+  expect(session.committed.end).toEqual(end)
+  await session.close()
+})
+
+test('a key that has an entry since is passed over, and nothing else is', async () => {
+  const database = await makeDatabase()
+  const [session, other] = [await makeLog(database).open(), await makeLog(database).open()]
+  await session.append([put('a'), put('b'), put('c')])
+  await other.append([put('b', 'theirs')])
+  const { verdicts, end } = await session.appendConditional(
+    [decided(put('a', 'mine')), decided(put('b', 'mine')), decided(remove('b'), { lands: false }), decided(put('c'))],
+    3n,
+  )
+  expect(verdicts.map(({ outcome }) => outcome)).toEqual(['landed', 'overtaken', 'overtaken', 'landed'])
+  expect(end.sequence).toBe(6n)
+  const { verdicts: again } = await session.appendConditional([decided(put('b', 'mine'), { current: 4n })], 6n)
+  expect(again).toEqual([{ outcome: 'landed', sequence: 7n, current: 4n }])
+})
+
+test('nothing that lands leaves the log as it is', async () => {
+  const database = await makeDatabase()
+  const session = await makeLog(database).open()
+  const before = await session.append([put('a')])
+  const { verdicts, end } = await session.appendConditional([decided(put('a'), { lands: false, current: 1n })], 1n)
+  expect(verdicts).toEqual([{ outcome: 'refused', sequence: undefined, current: 1n }])
+  expect(end).toEqual(before)
+  expect(session.committed.end).toEqual(before)
+  expect((await session.append([put('b')])).sequence).toBe(2n)
+})
+
+test('entries that others append while the head is awaited count as well', async () => {
+  const database = await makeDatabase()
+  const [session, other] = [await makeLog(database).open(), await makeLog(database).open()]
+  await session.append([put('a')])
+  const blocker = await database.connect()
+  await blocker.query('BEGIN; SELECT FROM log_head FOR UPDATE')
+  const theirs = other.append([put('a', 'theirs')])
+  await waiting(database, 1)
+  const mine = session.appendConditional([decided(put('a', 'mine'), { current: 1n })], 1n)
+  await waiting(database, 2)
+  await blocker.query('COMMIT')
+  expect((await theirs).sequence).toBe(2n)
+  expect((await mine).verdicts).toEqual([{ outcome: 'overtaken', sequence: undefined, current: 1n }])
+})
+
+test('who asks again under an idempotency key gets the first answer; another request is told apart', async () => {
+  const database = await makeDatabase()
+  const [session, other] = [await makeLog(database).open(), await makeLog(database).open()]
+  const first = await session.appendConditional(
+    [
+      decided(put('a'), { idempotency: under('k1') }),
+      decided(put('b'), { lands: false, current: 7n, idempotency: under('k2') }),
+    ],
+    0n,
+  )
+  expect(first.verdicts.map(({ outcome }) => outcome)).toEqual(['landed', 'refused'])
+  const again = await other.appendConditional(
+    [
+      decided(put('a'), { lands: false, current: 1n, idempotency: under('k1') }),
+      decided(put('b'), { idempotency: under('k2') }),
+      decided(put('c'), { idempotency: under('k3') }),
+    ],
+    0n,
+  )
+  expect(again.verdicts).toEqual([
+    { outcome: 'answered', sequence: 1n, current: undefined },
+    { outcome: 'answered', sequence: undefined, current: 7n },
+    { outcome: 'landed', sequence: 2n, current: undefined },
+  ])
+  const reused = await session.appendConditional([decided(put('a'), { idempotency: under('k1', 'other') })], 2n)
+  expect(reused.verdicts.map(({ outcome }) => outcome)).toEqual(['reused'])
+})
+
+test('an overtaken write leaves no answer behind', async () => {
+  const database = await makeDatabase()
+  const session = await makeLog(database).open()
+  await session.append([put('a')])
+  const idempotency = under('k')
+  const overtaken = await session.appendConditional([decided(put('a'), { idempotency })], 0n)
+  expect(overtaken.verdicts.map(({ outcome }) => outcome)).toEqual(['overtaken'])
+  const landed = await session.appendConditional([decided(put('a'), { current: 1n, idempotency })], 1n)
+  expect(landed.verdicts).toEqual([{ outcome: 'landed', sequence: 2n, current: 1n }])
+})
+
+test('the log keeps the newest 100,000 answers', async () => {
+  const database = await makeDatabase()
+  const session = await makeLog(database).open()
+  await database.sql(
+    "INSERT INTO answers (idempotency_key, request) SELECT 'old ' || n, '' FROM generate_series(1, 100001) AS n",
+  )
+  await session.appendConditional([decided(put('a'), { idempotency: under('new') })], 0n)
+  const rows = await database.sql('SELECT count(*)::int AS kept, min(number)::int AS oldest FROM answers')
+  expect(rows).toEqual([{ kept: 100_000, oldest: 3 }])
+})
+
+test('a session that another has taken over from appends nothing', async () => {
+  const database = await makeDatabase()
+  const writerId = randomUUID()
+  const first = await makeLog(database, { writerId }).open()
+  await makeLog(database, { writerId }).open()
+  await expect(first.appendConditional([decided(put('a'))], 0n)).rejects.toThrow(Diverged)
+  expect(await database.sql('SELECT FROM transactions')).toEqual([])
+})
+
+test('a lost answer leaves the outcome open', async () => {
+  const database = await makeDatabase()
+  const session = await makeLog(database).open()
+  const blocker = await database.connect()
+  await blocker.query('BEGIN; SELECT FROM log_head FOR UPDATE')
+  const lost = expect(session.appendConditional([decided(put('a'))], 0n)).rejects.toThrow(Undecided)
+  await waiting(database, 1)
+  await database.sql(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+  )
+  await lost
+})
+
+async function waiting(database: Awaited<ReturnType<typeof makeDatabase>>, count: number): Promise<void> {
+  await expect
+    .poll(() =>
+      database.sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"),
+    )
+    .toHaveLength(count)
+}
