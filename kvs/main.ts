@@ -92,6 +92,8 @@ async function live(config: Config): Promise<void> {
   try {
     await Promise.race([told, life])
     logger.info(`${await told}: finishing what is under way`)
+    store.announceStop()
+    await sleep(config.drainDelayMs)
     left = countdown(config.shutdownTimeoutMs)
     await finish(server, store, left)
   } finally {
@@ -191,7 +193,6 @@ function signalled(): Promise<NodeJS.Signals> {
 
 /** Takes no new connections, finishes the requests under way, then the writes; what is late gets its 503. */
 async function finish(server: Server, store: Store, left: () => number): Promise<void> {
-  store.announceStop()
   const closed = new Promise((resolve) => server.close(resolve))
   const idle = setInterval(() => server.closeIdleConnections(), 20) // as they become so
   await Promise.race([closed, sleep(left() * 0.8)])

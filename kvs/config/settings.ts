@@ -97,6 +97,12 @@ export const serviceSettings = {
     parse: duration(),
     purpose: 'How long a request waits for KVS-Min-Position, or for ?consistent',
   },
+  drainDelayMs: {
+    name: 'KVS_DRAIN_DELAY',
+    default: '0s',
+    parse: duration('0ms'),
+    purpose: 'How long to serve on once told to stop, for a balancer to see /readyz at 503',
+  },
   shutdownTimeoutMs: {
     name: 'KVS_SHUTDOWN_TIMEOUT',
     default: '10s',

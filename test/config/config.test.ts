@@ -19,6 +19,7 @@ test('nothing set gives the defaults', () => {
     tailIntervalMs: 1_000,
     maxLagMs: 10_000,
     waitTimeoutMs: 5_000,
+    drainDelayMs: 0,
     shutdownTimeoutMs: 10_000,
     headersTimeoutMs: 10_000,
     requestTimeoutMs: 60_000,
