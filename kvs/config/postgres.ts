@@ -24,6 +24,12 @@ export type TlsSettings =
       key?: string
     }
 
+/** The same for a connection with a purpose of its own, which the server shows beside the name. */
+export function forPurpose(target: PostgresTarget, purpose: string): PostgresTarget {
+  const named = { ...target, applicationName: `${target.applicationName} ${purpose}` }
+  return hiding(named, 'password', target.password)
+}
+
 type Given = Texts<typeof postgresSettings>
 type Parsed = Partial<Values<typeof postgresSettings>>
 type UrlTexts = Given & { applicationName?: string }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseError } from 'pg'
 import { makeBackoff } from '../backoff.ts'
-import type { PostgresTarget } from '../config/postgres.ts'
+import { forPurpose, type PostgresTarget } from '../config/postgres.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { advanceCheckpoint, type Lag, readLag } from './checkpoint.ts'
 import { type Connection, connect } from './connection.ts'
@@ -49,7 +49,7 @@ export interface Checkpointer {
 }
 
 export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOptions): Checkpointer {
-  const target = { ...options.target, applicationName: `${options.target.applicationName} checkpoint` }
+  const target = forPurpose(options.target, 'checkpoint')
   const pace = { ...usualPace, ...options.pace }
   const backoff = makeBackoff({ firstMs: 1_000, maxMs: 60_000 })
   const told = new Set<string>()

@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
 import { assert, constantFrom, property, string } from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { InvalidConfig, readConfig } from '../../kvs/config/config.ts'
+import { forPurpose } from '../../kvs/config/postgres.ts'
 import type { Environment } from '../../kvs/config/settings.ts'
 import { problemsOf } from './problems.ts'
 
@@ -183,6 +184,12 @@ describe('TLS', () => {
     expect(problems).toEqual([expect.stringContaining(problem)])
     expect(problems.join()).not.toContain('S3CRET')
   })
+})
+
+test('a target with a purpose of its own keeps its password, as hidden as it was', () => {
+  const named = forPurpose(target({ POSTGRES_HOST: 'db', POSTGRES_PASSWORD: 'S3CRET' }), 'checkpoint')
+  expect([named.applicationName, named.password]).toEqual(['kvs checkpoint', 'S3CRET'])
+  expect(JSON.stringify(named)).not.toContain('S3CRET')
 })
 
 describe('no secret is shown', () => {
