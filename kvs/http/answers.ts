@@ -14,15 +14,22 @@ export const valueHeaders = [
 
 const retryAfterSeconds = '1'
 
+/** How an error looks: the answer's Content-Type, its body, and headers of its own. */
+export type RenderError = (
+  error: KvsError,
+  request: IncomingMessage,
+) => readonly [type: string, body: string, headers?: readonly string[]]
+
 /** The only translation of errors into answers. */
 export function answerError(
   request: IncomingMessage,
   response: ServerResponse,
   error: KvsError,
   headers: readonly string[] = [],
+  renderAs: RenderError = renderAsAccepted,
 ): void {
   const { status } = error
-  const [type, body] = render(error, wantsJson(request.headers.accept))
+  const [type, body, ownHeaders = []] = renderAs(error, request)
   response.writeHead(status, [
     'Content-Type',
     type,
@@ -35,21 +42,24 @@ export function answerError(
     ...(status === 503 ? ['Retry-After', retryAfterSeconds] : []),
     ...(isUploading(request) ? ['Connection', 'close'] : []),
     ...headers,
+    ...ownHeaders,
   ])
   if (request.method === 'HEAD') response.end()
   else if (!isUploading(request)) response.end(body)
-  else void endAfterUpload(request, response, body)
+  else {
+    response.write(body)
+    void endAfterUpload(request, response)
+  }
 }
 
 /** Closing on a client that is still sending would destroy the answer on its way: reads on for a while, to nowhere. */
-async function endAfterUpload(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
-  response.write(body)
+export async function endAfterUpload(request: IncomingMessage, response: ServerResponse): Promise<void> {
   await discardBody(request, { maxBytes: 4 * 1024 * 1024, maxMs: 1_000 })
   response.end()
   if (!request.complete) request.socket.destroySoon()
 }
 
-function isUploading({ complete, headers }: IncomingMessage): boolean {
+export function isUploading({ complete, headers }: IncomingMessage): boolean {
   return !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
 }
 
@@ -65,6 +75,12 @@ export function render(error: KvsError, asJson: boolean): [type: string, body: s
   }
   return ['application/problem+json', `${JSON.stringify(problem)}\n`]
 }
+
+/** `{"error": "…"}`, whatever the client accepts. */
+export const renderAsErrorJson = ({ message: error }: KvsError) =>
+  ['application/json', JSON.stringify({ error })] as const
+
+const renderAsAccepted: RenderError = (error, { headers }) => render(error, wantsJson(headers.accept))
 
 export function answerJson(
   request: IncomingMessage,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import makeRouter from 'find-my-way'
 import type { Logger } from 'pino'
 import { ConditionFailed, KvsError } from '../errors.ts'
-import { answerError } from './answers.ts'
+import { answerError, type RenderError } from './answers.ts'
 import { Broken } from './body.ts'
 import { hasHeader } from './headers.ts'
 
@@ -17,8 +17,11 @@ export type Handle = (
   query: string,
 ) => void | Promise<void>
 
+/** The key, beside the methods, of how a dialect's errors look. */
+export const errorsAs = Symbol('errorsAs')
+
 /** What a path takes; a method that is not among these is answered with 405 and their names. */
-export type Methods = Readonly<Record<string, Handle>>
+export type Methods = Readonly<Record<string, Handle>> & { readonly [errorsAs]?: RenderError }
 
 /** By path, in find-my-way's syntax. */
 export type Routes = Readonly<Record<string, Methods>>
@@ -32,17 +35,20 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, po
   const router = makeRouter()
   for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, methods)
 
-  function handlerFor(method: string, path: string): Handle {
+  function methodsOf(path: string): Methods | undefined {
     // The router would decode the path, and fail on one that a key's own rules can say more about.
-    const found = router.find('GET', path.includes('%') ? path.replaceAll('%', '_') : path)
-    if (found === null) throw new KvsError('no_such_page')
-    const methods: Methods = found.store
+    return router.find('GET', path.includes('%') ? path.replaceAll('%', '_') : path)?.store
+  }
+
+  function handlerOf(methods: Methods | undefined, method: string): Handle {
+    if (methods === undefined) throw new KvsError('no_such_page')
     const handle = methods[method]
     if (handle === undefined) throw new MethodNotAllowed(Object.keys(methods))
     return handle
   }
 
-  function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  function fail(request: IncomingMessage, response: ServerResponse, error: unknown, methods?: Methods): void {
+    const renderAs = methods?.[errorsAs]
     if (error instanceof Broken) return
     if (response.headersSent) {
       logger.error({ err: error }, 'an answer broke off')
@@ -51,19 +57,21 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, po
     }
     if (!(error instanceof KvsError)) logger.error({ err: error }, `${request.method} ${request.url} failed`)
     const known = error instanceof KvsError ? error : new KvsError('internal')
-    answerError(request, response, known, [...positionHeader(position()), ...headersOf(known)])
+    answerError(request, response, known, [...positionHeader(position()), ...headersOf(known)], renderAs)
   }
 
   return function dispatch(request: IncomingMessage, response: ServerResponse): void {
+    let methods: Methods | undefined
     try {
+      const [path, query] = split(request.url ?? '')
+      methods = methodsOf(path)
       if (!hasHeader(request, 'host') && request.httpVersion === '1.1') {
         throw new KvsError('bad_request', 'a request needs a Host header (RFC 9112, 3.2)')
       }
-      const [path, query] = split(request.url ?? '')
-      const handle = handlerFor(request.method ?? '', path)
-      handle(request, response, path, query)?.catch((error) => fail(request, response, error))
+      const handle = handlerOf(methods, request.method ?? '')
+      handle(request, response, path, query)?.catch((error) => fail(request, response, error, methods))
     } catch (error) {
-      fail(request, response, error)
+      fail(request, response, error, methods)
     }
   }
 }
@@ -81,10 +89,7 @@ function headersOf(error: KvsError): string[] {
 class MethodNotAllowed extends KvsError {
   readonly allowed: readonly string[]
   constructor(allowed: readonly string[]) {
-    super(
-      'method_not_allowed',
-      allowed.length === 0 ? 'no method is allowed here: a key is missing after /v1/' : undefined,
-    )
+    super('method_not_allowed', allowed.length === 0 ? 'no method is allowed here: a key is missing' : undefined)
     this.allowed = allowed
   }
 }
