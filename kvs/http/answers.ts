@@ -14,11 +14,8 @@ export const valueHeaders = [
 
 const retryAfterSeconds = '1'
 
-/** How an error looks: the answer's Content-Type, its body, and headers of its own. */
-export type RenderError = (
-  error: KvsError,
-  request: IncomingMessage,
-) => readonly [type: string, body: string, headers?: readonly string[]]
+/** How an error looks: the answer's Content-Type and its body. */
+export type RenderError = (error: KvsError, request: IncomingMessage) => readonly [type: string, body: string]
 
 /** The only translation of errors into answers. */
 export function answerError(
@@ -29,7 +26,7 @@ export function answerError(
   renderAs: RenderError = renderAsAccepted,
 ): void {
   const { status } = error
-  const [type, body, ownHeaders = []] = renderAs(error, request)
+  const [type, body] = renderAs(error, request)
   response.writeHead(status, [
     'Content-Type',
     type,
@@ -42,7 +39,6 @@ export function answerError(
     ...(status === 503 ? ['Retry-After', retryAfterSeconds] : []),
     ...(isUploading(request) ? ['Connection', 'close'] : []),
     ...headers,
-    ...ownHeaders,
   ])
   if (request.method === 'HEAD') response.end()
   else if (!isUploading(request)) response.end(body)

@@ -1,46 +1,42 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
-import type { InLog, Stored } from '../append-queue.ts'
-import type { ConditionalWrite } from '../conditional-queue.ts'
-import type { Write } from '../entry.ts'
+import type { Stored } from '../append-queue.ts'
 import { ConditionFailed, KvsError } from '../errors.ts'
 import { holds } from '../precondition.ts'
 import type { Found } from '../view/view.ts'
 import { answerError, valueHeaders } from './answers.ts'
-import { makeBodyReader } from './body.ts'
-import { awaitFreshness, awaitPosition, type FreshStore } from './freshness.ts'
-import { hasHeader } from './headers.ts'
+import type { ReadBody } from './body.ts'
+import { awaitFreshness, type FreshStore } from './freshness.ts'
 import { decodeKey } from './key.ts'
-import { idempotencyKeyOf, preconditionOf, refuseOtherConditions } from './preconditions.ts'
+import { preconditionOf } from './preconditions.ts'
+import { makeRequestLog } from './request-log.ts'
 import type { Methods } from './routes.ts'
+import { type WritableStore, writerFor } from './write.ts'
 
 /** What these routes need of the store. */
-export interface KeyStore extends FreshStore {
+export interface KeyStore extends FreshStore, WritableStore {
   get(key: string): Found | undefined
-  write(write: Write): Promise<Stored>
-  writeIf(conditional: ConditionalWrite): Promise<InLog>
   position(): string
 }
 
 export interface KeyRoutesOptions {
   readonly store: KeyStore
-  readonly maxValueBytes: number
-  readonly maxWaitingBytes: number
+  readonly readBody: ReadBody
   readonly logger: Pick<Logger, 'debug' | 'isLevelEnabled'>
 }
 
 const prefix = '/v1/'
 const maxContentTypeLength = 255
 const emptyBody = ['Content-Length', '0']
-const spooled = ['KVS-Durability', 'spooled']
+export const spooled = ['KVS-Durability', 'spooled']
 /** Of a value that is not in the log yet: no tag is its. */
 const unknownSequence = -1n
 
 /** GET, HEAD, PUT and DELETE on /v1/KEY. */
-export function keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }: KeyRoutesOptions): Methods {
-  const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
+export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Methods {
   const logsRequests = logger.isLevelEnabled('debug')
+  const logLine = makeRequestLog(logger)
 
   function read(request: IncomingMessage, response: ServerResponse, path: string, query: string): void | Promise<void> {
     const since = logsRequests ? performance.now() : 0
@@ -69,10 +65,10 @@ export function keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }: Key
   async function put(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
     const since = logsRequests ? performance.now() : 0
     const key = decodeKey(path.slice(prefix.length))
-    const store = writerFor(request, query)
+    const write = writerFor(request, query, store)
     const contentType = contentTypeOf(request)
     const value = await readBody(request, response)
-    const stored = await store({ kind: 'put', key, value, contentType })
+    const stored = await write({ kind: 'put', key, value, contentType })
     answerStored(response, 201, stored)
     if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since)
   }
@@ -85,25 +81,9 @@ export function keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }: Key
   ): Promise<void> {
     const since = logsRequests ? performance.now() : 0
     const key = decodeKey(path.slice(prefix.length))
-    const stored = await writerFor(request, query)({ kind: 'delete', key })
+    const stored = await writerFor(request, query, store)({ kind: 'delete', key })
     answerStored(response, 200, stored)
     if (logsRequests) logLine(request, key, placeOf(stored), since)
-  }
-
-  /** How this request's write is to be done, by its headers. */
-  function writerFor(request: IncomingMessage, query: string): (write: Write) => Promise<Stored> {
-    if (query !== '') throw new KvsError('bad_request', `a write takes no query; a "?" in a key is written %3F`)
-    refuseOtherConditions(request)
-    const precondition = preconditionOf(request)
-    const idempotencyKey = idempotencyKeyOf(request)
-    const isPlain = precondition === undefined && idempotencyKey === undefined
-    const write = (write: Write) =>
-      isPlain ? store.write(write) : store.writeIf({ write, precondition: precondition ?? {}, idempotencyKey })
-    if (!hasHeader(request, 'kvs-min-position')) return write
-    return async (content) => {
-      await awaitPosition(request, store)
-      return write(content)
-    }
   }
 
   function answerStored(response: ServerResponse, status: number, stored: Stored): void {
@@ -112,12 +92,6 @@ export function keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }: Key
     else if (status === 200) response.writeHead(status, [...position, ...emptyBody])
     else response.writeHead(status, ['ETag', `"${stored.sequence}"`, ...position, ...emptyBody])
     response.end()
-  }
-
-  /** Never a value; a key that could be taken for more than itself is quoted. */
-  function logLine(request: IncomingMessage, key: string, rest: string, since: number): void {
-    const shown = /^[!-~]+$/.test(key) && !key.includes('"') ? key : JSON.stringify(key)
-    logger.debug(`${request.method} key=${shown} ${rest} ${Math.round(performance.now() - since)}ms`)
   }
 
   return { GET: read, HEAD: read, PUT: put, DELETE: remove }
@@ -134,7 +108,7 @@ function contentTypeOf(request: IncomingMessage): string | undefined {
   )
 }
 
-function placeOf(stored: Stored): string {
+export function placeOf(stored: Stored): string {
   return stored === 'spooled' ? stored : `sequence=${stored.sequence}`
 }
 

@@ -4,6 +4,8 @@ import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
 import type { Store } from '../store.ts'
 import { render } from './answers.ts'
+import { makeBodyReader } from './body.ts'
+import { courseworkRoutes } from './coursework.ts'
 import { liveness, readiness } from './health.ts'
 import { keyRoutes } from './keys.ts'
 import { makeDispatcher, type Routes } from './routes.ts'
@@ -29,7 +31,7 @@ export interface ServerOptions {
 
 /** The HTTP server with all its routes, not listening yet. */
 export function makeServer(options: ServerOptions): Server {
-  const answer = makeDispatcher(routesOf(options), options.logger, options.store.position)
+  const answer = makeDispatcher(routesOf(options), options.logger, () => options.store.position())
   const handle = atEndOfTurn<Parameters<RequestListener>>(([request, response]) => {
     if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
     answer(request, response)
@@ -69,10 +71,12 @@ export function routesOf({
   maxWaitingBytes,
 }: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes'>): Routes {
   const ready = readiness(store)
+  const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
   return {
     '/v1': {},
     '/v1/': {},
-    '/v1/*': keyRoutes({ store, maxValueBytes, maxWaitingBytes, logger }),
+    '/v1/*': keyRoutes({ store, readBody, logger }),
+    ...courseworkRoutes({ store, readBody, logger }),
     '/livez': liveness(store),
     '/readyz': ready,
     '/healthz': ready,

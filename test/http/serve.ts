@@ -21,6 +21,8 @@ export function makeFakeStore() {
     waits: [] as (bigint | 'head')[],
     failure: undefined as Error | undefined,
     state: 'serving' as State,
+    /** As with the log down. */
+    spools: false,
     get(key: string) {
       if (fake.failure) throw fake.failure
       return view.get(key)
@@ -29,6 +31,7 @@ export function makeFakeStore() {
       if (fake.failure) throw fake.failure
       const sequence = view.position.sequence + 1n
       writes.push(write)
+      if (fake.spools) return 'spooled' as const
       const replaced = view.apply(entryOf(sequence, write))
       return { sequence, replaced }
     },
@@ -36,7 +39,9 @@ export function makeFakeStore() {
       const current = view.sequenceOf(write.key)
       fake.idempotencyKeys.push(idempotencyKey)
       if (!holds(precondition, current)) throw new ConditionFailed(current)
-      return fake.write(write)
+      const stored = await fake.write(write)
+      if (stored === 'spooled') throw new KvsError('log_down')
+      return stored
     },
     async reach(sequence: bigint) {
       fake.waits.push(sequence)

@@ -1,0 +1,132 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { KvsError } from '../errors.ts'
+import type { Found } from '../view/view.ts'
+import { renderAsErrorJson, valueHeaders } from './answers.ts'
+import { awaitFreshness } from './freshness.ts'
+import { memberText, TooDeep } from './json-text.ts'
+import { decodeKey } from './key.ts'
+import { type KeyRoutesOptions, placeOf, spooled } from './keys.ts'
+import { makeRequestLog } from './request-log.ts'
+import { errorsAs, type Methods, positionHeader, type Routes } from './routes.ts'
+import { writerFor } from './write.ts'
+
+const prefix = '/kvs/'
+const maxKeyCharacters = 50
+/** A character takes up to four bytes, each of them up to three when it is percent-encoded. */
+const maxKeyPath = maxKeyCharacters * 12
+const json = 'application/json'
+
+/**
+ * GET, HEAD, PUT and DELETE on /kvs/KEY, in the JSON that a course on distributed systems gives its assignments in, over
+ * the same keys as /v1. A value is stored as its JSON text.
+ */
+export function courseworkRoutes({ store, readBody, logger }: KeyRoutesOptions): Routes {
+  const logsRequests = logger.isLevelEnabled('debug')
+  const logLine = makeRequestLog(logger)
+
+  function answer(response: ServerResponse, status: number, body: string, headers: readonly string[]): void {
+    const length = String(Buffer.byteLength(body))
+    const all = [
+      'Content-Type',
+      json,
+      'Content-Length',
+      length,
+      ...positionHeader(store.position()),
+      ...valueHeaders,
+      ...headers,
+    ]
+    response.writeHead(status, all).end(response.req.method === 'HEAD' ? undefined : body)
+  }
+
+  async function read(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
+    const since = logsRequests ? performance.now() : 0
+    const key = keyIn(request, path)
+    await awaitFreshness(request, query, store)
+    const found = store.get(key)
+    if (found === undefined) throw missing()
+    const place = found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
+    answer(response, 200, `{"result":"found","value":${jsonOf(found)}}`, place)
+    if (logsRequests) logLine(request, key, `status=200 bytes=${found.value.length}`, since)
+  }
+
+  async function put(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
+    const since = logsRequests ? performance.now() : 0
+    const key = keyIn(request, path)
+    const write = writerFor(request, query, store)
+    const value = valueIn(await readBody(request, response))
+    const stored = await write({ kind: 'put', key, value, contentType: json })
+    if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
+    else {
+      const [status, result] = stored.replaced ? [200, 'replaced'] : [201, 'created']
+      answer(response, status, JSON.stringify({ result }), ['ETag', `"${stored.sequence}"`])
+    }
+    if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since)
+  }
+
+  async function remove(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    query: string,
+  ): Promise<void> {
+    const since = logsRequests ? performance.now() : 0
+    const key = keyIn(request, path)
+    const stored = await writerFor(request, query, store)({ kind: 'delete', key })
+    if (logsRequests) logLine(request, key, placeOf(stored), since)
+    if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
+    else if (stored.replaced) answer(response, 200, '{"result":"deleted"}', [])
+    else throw missing()
+  }
+
+  const withoutKey: Methods = { [errorsAs]: renderAsErrorJson }
+  return {
+    '/kvs': withoutKey,
+    '/kvs/': withoutKey,
+    '/kvs/*': { GET: read, HEAD: read, PUT: put, DELETE: remove, [errorsAs]: renderAsErrorJson },
+  }
+}
+
+/** Only what is put has a bound on its characters: other keys can have come by /v1. */
+function keyIn({ method }: IncomingMessage, path: string): string {
+  const raw = path.slice(prefix.length)
+  const isPut = method === 'PUT'
+  if (isPut && raw.length > maxKeyPath) throw tooLong()
+  const key = decodeKey(raw)
+  if (isPut && [...key].length > maxKeyCharacters) throw tooLong()
+  return key
+}
+
+/** The JSON text of what a PUT is to store. */
+function valueIn(body: Buffer): Buffer {
+  const text = body.toString()
+  try {
+    const parsed: unknown = JSON.parse(text)
+    const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+    const value = isObject && isUtf8(body) ? memberText(text, 'value') : undefined
+    if (value !== undefined) return Buffer.from(value)
+  } catch (error) {
+    if (error instanceof TooDeep) throw new KvsError('bad_request', error.message)
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  throw new KvsError('bad_request', 'PUT request does not specify a value')
+}
+
+/** A value that was not stored as JSON is told as a string. */
+function jsonOf({ value, contentType }: Found): string {
+  const text = value.toString()
+  const isJson = /^application\/json\s*(;|$)/i.test(contentType ?? '') && isUtf8(value) && isValid(text)
+  return isJson ? text : JSON.stringify(text)
+}
+
+function isValid(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const missing = () => new KvsError('no_such_key', 'Key does not exist')
+const tooLong = () => new KvsError('bad_key', 'Key is too long')

@@ -1,0 +1,48 @@
+/** More levels than this, and many a reader of JSON gives up, or crashes. */
+const maxDepth = 1_000
+
+/**
+ * The text of an object's member as it stands in JSON that is known to be valid: `JSON.parse` would lose the digits of a
+ * number and the order of keys. Of several by that name the last, as `JSON.parse` has it; undefined where there is none.
+ * @throws TooDeep where the member is nested deeper than 1,000 levels
+ */
+export function memberText(json: string, name: string): string | undefined {
+  let text: string | undefined
+  let at = json.indexOf('{') + 1
+  while (json.indexOf('"', at) >= 0) {
+    const keyStart = json.indexOf('"', at)
+    const keyEnd = endOfString(json, keyStart)
+    const valueStart = json.indexOf(':', keyEnd) + 1
+    const valueEnd = endOfValue(json, valueStart)
+    if (JSON.parse(json.slice(keyStart, keyEnd)) === name) text = json.slice(valueStart, valueEnd).trim()
+    at = valueEnd
+  }
+  return text
+}
+
+export class TooDeep extends Error {
+  override readonly name = 'TooDeep'
+  constructor() {
+    super(`the value is nested deeper than ${maxDepth} levels`)
+  }
+}
+
+/** Where the comma or brace after a value is. */
+function endOfValue(json: string, start: number): number {
+  let depth = 0
+  for (let at = start; ; at++) {
+    const character = json[at]
+    if (character === '"') at = endOfString(json, at) - 1
+    else if (character === '{' || character === '[') {
+      if (++depth > maxDepth) throw new TooDeep()
+    } else if (depth === 0 && (character === ',' || character === '}')) return at
+    else if (character === '}' || character === ']') depth--
+  }
+}
+
+/** Where the string that begins here has ended. */
+function endOfString(json: string, start: number): number {
+  let at = start + 1
+  while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1
+  return at + 1
+}

@@ -1,0 +1,37 @@
+import type { IncomingMessage } from 'node:http'
+import type { InLog, Stored } from '../append-queue.ts'
+import type { ConditionalWrite } from '../conditional-queue.ts'
+import type { Write } from '../entry.ts'
+import { KvsError } from '../errors.ts'
+import { awaitPosition, type FreshStore } from './freshness.ts'
+import { hasHeader } from './headers.ts'
+import { idempotencyKeyOf, preconditionOf, refuseOtherConditions } from './preconditions.ts'
+
+/** What writes need of the store. */
+export interface WritableStore extends FreshStore {
+  write(write: Write): Promise<Stored>
+  writeIf(conditional: ConditionalWrite): Promise<InLog>
+}
+
+/**
+ * How a request's write is to be done, by its headers: at once, under a condition, after a position.
+ * @throws KvsError bad_request
+ */
+export function writerFor(
+  request: IncomingMessage,
+  query: string,
+  store: WritableStore,
+): (write: Write) => Promise<Stored> {
+  if (query !== '') throw new KvsError('bad_request', 'a write takes no query; a "?" in a key is written %3F')
+  refuseOtherConditions(request)
+  const precondition = preconditionOf(request)
+  const idempotencyKey = idempotencyKeyOf(request)
+  const isPlain = precondition === undefined && idempotencyKey === undefined
+  const write = (write: Write) =>
+    isPlain ? store.write(write) : store.writeIf({ write, precondition: precondition ?? {}, idempotencyKey })
+  if (!hasHeader(request, 'kvs-min-position')) return write
+  return async (content) => {
+    await awaitPosition(request, store)
+    return write(content)
+  }
+}
