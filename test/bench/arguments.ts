@@ -15,6 +15,7 @@ export const parts = {
     sentence: 'how long a start takes, by the length of the log; how fast the log is replayed',
   },
   memory: { byDefault: true, sentence: 'what a million keys take, beside Redis' },
+  nodes: { byDefault: false, sentence: 'several nodes on one log: reads, lag, ?consistent, forwarding' },
   large: { byDefault: false, sentence: 'whether a node takes twenty million keys; as --large does beside other parts' },
   soak: { byDefault: false, sentence: 'mixed load for --minutes: do memory and latency stay flat?' },
 } as const

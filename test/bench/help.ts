@@ -8,7 +8,7 @@ export function help(): string {
   return `npm run bench -- [PART…] [OPTION…]
 
 Starts the service and its peers, lets them take turns, and prints medians, how far the rounds lie apart, and ratios. Without a PART it
-measures all but soak, in about a quarter of an hour; each part may be measured alone, and the latest of each make up the table of targets.
+measures all but nodes, large and soak, in about a quarter of an hour; each part may be measured alone, and the latest of each make up the table of targets.
 
 ${list.join('\n')}
   ${'report'.padEnd(width)}runs nothing: the table from what was measured last
@@ -26,7 +26,7 @@ Workloads of throughput can be chosen: put, get, 95/5, 50/50; 1, 32, 256 connect
   npm run bench -- soak --minutes 20 --write-docs
   npm run bench -- memory --large
 
-Peers come from Debian's packages: apt-get install wrk etcd-server redis-server redis-tools postgresql-contrib
+Peers come from Debian's packages: apt-get install wrk etcd-server redis-server redis-tools postgresql-contrib haproxy
 Data goes below TMPDIR, which should be on a disk: flushes to memory cost nothing.
 `
 }

@@ -6,6 +6,7 @@ import { measureLarge } from './parts/large.ts'
 import { measureLatency } from './parts/latency.ts'
 import { measureLogging } from './parts/logging.ts'
 import { measureMemory } from './parts/memory.ts'
+import { measureNodes } from './parts/nodes.ts'
 import { measureProfiles } from './parts/profile.ts'
 import { measureSoak } from './parts/soak.ts'
 import { measureStart } from './parts/start.ts'
@@ -20,6 +21,7 @@ const measurements: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>
   logging: measureLogging,
   start: measureStart,
   memory: measureMemory,
+  nodes: measureNodes,
   large: measureLarge,
   soak: measureSoak,
 }

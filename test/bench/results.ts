@@ -6,6 +6,7 @@ import type { LargeResult } from './parts/large.ts'
 import type { LatencyResult } from './parts/latency.ts'
 import type { LoggingResult } from './parts/logging.ts'
 import type { MemoryResult } from './parts/memory.ts'
+import type { NodesResult } from './parts/nodes.ts'
 import type { SoakResult } from './parts/soak.ts'
 import type { StartResult } from './parts/start.ts'
 import type { ThroughputResult } from './parts/throughput.ts'
@@ -17,6 +18,7 @@ export interface Results {
   readonly logging?: Stored<LoggingResult>
   readonly start?: Stored<StartResult>
   readonly memory?: Stored<MemoryResult>
+  readonly nodes?: Stored<NodesResult>
   readonly large?: Stored<LargeResult>
   readonly soak?: Stored<SoakResult>
 }
@@ -31,7 +33,7 @@ export interface Stored<T> {
 }
 
 type Name = keyof Results
-const names: readonly Name[] = ['throughput', 'latency', 'logging', 'start', 'memory', 'large', 'soak']
+const names: readonly Name[] = ['throughput', 'latency', 'logging', 'start', 'memory', 'nodes', 'large', 'soak']
 
 /** Quick ones are kept apart: they must not take the place of good ones. */
 function folderOf({ out, isQuick }: Pick<Arguments, 'out' | 'isQuick'>): string {

@@ -68,13 +68,16 @@ function withBody(line: string, body: string): string {
   return `${line} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`
 }
 
+const kvs: Requests = {
+  get: (key) => `GET /v1/${key} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
+  put: (key, value) => withBody(`PUT /v1/${key}`, value),
+  delete: (key) => `DELETE /v1/${key} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
+}
+
 /** The same requests as in requests.lua. */
 export const requestsOf: Readonly<Record<Api, Requests>> = {
-  kvs: {
-    get: (key) => `GET /v1/${key} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
-    put: (key, value) => withBody(`PUT /v1/${key}`, value),
-    delete: (key) => `DELETE /v1/${key} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
-  },
+  kvs,
+  'kvs-consistent': { ...kvs, get: (key) => `GET /v1/${key}?consistent HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n` },
   etcd: {
     get: (key) => withBody('POST /v3/kv/range', `{"key":"${base64(key)}"}`),
     put: (key, value) => withBody('POST /v3/kv/put', `{"key":"${base64(key)}","value":"${base64(value)}"}`),

@@ -1,5 +1,5 @@
 -- Load for wrk: wrk … -s requests.lua URL -- API MIX BYTES KEYS DISTRIBUTION SEED
---   API           kvs (PUT and GET on /v1/KEY) or etcd (its JSON gateway, /v3/kv/put and /v3/kv/range)
+--   API           kvs (PUT and GET on /v1/KEY), kvs-consistent (GET on /v1/KEY?consistent) or etcd (its JSON gateway, /v3/kv/put and /v3/kv/range)
 --   MIX           how many requests of a hundred are GETs, from 0 to 100
 --   DISTRIBUTION  uniform or zipfian (exponent 0.99), over KEYS keys
 -- Requests are made before the clock starts and sent from a list, so that wrk's time goes into sending and receiving.
@@ -37,6 +37,9 @@ local apis = {
     put = function(key, value)
       return "PUT /v1/" .. key .. " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: " .. #value .. "\r\n\r\n" .. value
     end,
+  },
+  ["kvs-consistent"] = {
+    get = function(key) return "GET /v1/" .. key .. "?consistent HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" end,
   },
   etcd = {
     get = function(key) return post("/v3/kv/range", '{"key":"' .. base64(key) .. '"}') end,

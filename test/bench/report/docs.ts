@@ -6,6 +6,7 @@ import { drawThroughput } from '../charts/throughput.ts'
 import { machineLine } from '../measure/machine.ts'
 import type { Results } from '../results.ts'
 import { openLoopColumns, openLoopRows } from './latency.ts'
+import { lagSentence, nodesColumns, nodesRows } from './nodes.ts'
 import { verdictColumns, verdictRows } from './print.ts'
 import { runColumns, runRows } from './runs.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
@@ -16,7 +17,7 @@ const docs = new URL('../../../docs/', import.meta.url)
 
 /** What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write. */
 export function sectionsOf(results: Results): Readonly<Record<string, string>> {
-  const { throughput, latency, start, memory, soak } = results
+  const { throughput, latency, start, memory, nodes, soak } = results
   const machines = Object.values(results).map(({ machine }) => machineLine(machine))
   const days = Object.values(results)
     .map(({ at }) => at.slice(0, 10))
@@ -28,6 +29,7 @@ export function sectionsOf(results: Results): Readonly<Record<string, string>> {
     ...(latency && { latency: markdownTable(openLoopColumns, openLoopRows(latency.result.openLoop)) }),
     ...(start && { start: markdownTable(startColumns, startRows(start.result)) }),
     ...(memory && { memory: markdownTable(memoryColumns, memoryRows(memory.result)) }),
+    ...(nodes && { nodes: markdownTable(nodesColumns, nodesRows(nodes.result)), lag: lagSentence(nodes.result) }),
     ...(soak && { soak: judgeSoak(soak.result).sentence }),
   }
 }

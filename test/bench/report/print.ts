@@ -2,6 +2,7 @@ import { machineLine } from '../measure/machine.ts'
 import type { Results } from '../results.ts'
 import { type Verdict, verdictText } from './judge.ts'
 import { openLoopColumns, openLoopRows, singleMedian } from './latency.ts'
+import { lagSentence, nodesColumns, nodesRows } from './nodes.ts'
 import { caveats, runColumns, runRows } from './runs.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
 import { judgeSoak } from './soak.ts'
@@ -33,7 +34,7 @@ function verdictLines(verdict: Verdict): string {
  * @param latest all that the table of targets is made of
  */
 export function printable(shown: Results, latest: Results): string {
-  const { throughput, latency, start, memory, soak } = shown
+  const { throughput, latency, start, memory, nodes, soak } = shown
   const sections: string[] = []
   const add = (heading: string, text: string) => text !== '' && sections.push(`${heading}\n\n${text}`)
 
@@ -61,6 +62,7 @@ export function printable(shown: Results, latest: Results): string {
   }
   if (start) add('Start-up', textTable(startColumns, startRows(start.result)))
   if (memory) add('Resident memory', textTable(memoryColumns, memoryRows(memory.result)))
+  if (nodes) add('Several nodes', `${textTable(nodesColumns, nodesRows(nodes.result))}\n\n${lagSentence(nodes.result)}`)
   if (soak) add('Soak', judgeSoak(soak.result).sentence)
   add('Targets', verdictsOf(latest).map(verdictLines).join('\n'))
   const machines = Object.values(latest).map(({ machine }) => machineLine(machine))

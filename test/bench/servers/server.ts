@@ -9,7 +9,7 @@ export interface Server {
 }
 
 /** The request language that a server's clients speak, as test/bench/load/requests.lua has it. */
-export type Api = 'kvs' | 'etcd'
+export type Api = 'kvs' | 'kvs-consistent' | 'etcd'
 
 export interface HttpServer extends Server {
   readonly api: Api

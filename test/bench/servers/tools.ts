@@ -8,6 +8,7 @@ export const tools = {
   'redis-server': 'redis-server',
   'redis-benchmark': 'redis-tools',
   pgbench: 'postgresql-contrib',
+  haproxy: 'haproxy',
 } as const
 
 export type Tool = keyof typeof tools

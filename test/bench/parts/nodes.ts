@@ -1,0 +1,111 @@
+import { Client } from 'pg'
+import type { Bench } from '../bench.ts'
+import { measureLag, measurePollingLag } from '../load/lag.ts'
+import type { Workload } from '../load/wrk.ts'
+import { interleave } from '../measure/rounds.ts'
+import type { Run } from '../measure/run.ts'
+import { type Latency, latencyOf } from '../measure/stats.ts'
+import { describeRun } from '../report/runs.ts'
+import { startBalancer, startForwarder, startNode } from '../servers/node.ts'
+import { type Postgres, startPostgres } from '../servers/postgres.ts'
+import type { HttpServer } from '../servers/server.ts'
+import { overHttp } from './contenders.ts'
+
+export interface NodesResult {
+  readonly runs: readonly Run[]
+  /** From a PUT's answer on one node until another shows it, in milliseconds. */
+  readonly lag: { readonly notified: Latency; readonly polled: Latency }
+}
+
+/** What is compared, each with the first of its group. */
+export const nodeCases = {
+  'get 32': ['one node', 'balancer, 1 node', 'balancer, 2 nodes', 'balancer, 3 nodes', 'forwarder', '?consistent'],
+  'put 32': ['one node', 'balancer, 3 nodes', 'forwarder'],
+} as const
+
+const base: Omit<Workload, 'gets'> = { bytes: 100, keys: 100_000, distribution: 'uniform', connections: 32 }
+
+/** Three nodes on one Postgres, all on this machine: what they share is its cores. */
+export async function measureNodes(bench: Bench): Promise<NodesResult> {
+  const { args, say } = bench
+  const postgres = await startPostgres(await bench.makeDirectory('postgres'))
+  bench.defer(() => postgres.stop())
+  const nodes: HttpServer[] = []
+  for (let number = 0; number < 3; number++) {
+    const node = await startNode(postgres, await bench.makeDirectory(`node-${number}`))
+    bench.defer(() => node.stop())
+    nodes.push(node)
+  }
+  const [one, two] = nodes as [HttpServer, HttpServer]
+  await overHttp(bench, one).preload(base.keys, base.bytes)
+  const servers = await startServers(bench, nodes)
+  const counted = (server: HttpServer): HttpServer => ({
+    ...server,
+    cpu: () => ({ ...server.cpu(), nodes: sum(nodes), postgres: postgres.cpu().postgres ?? { user: 0, system: 0 } }),
+  })
+
+  const runs: Run[] = []
+  for (const [name, contenders] of Object.entries(nodeCases)) {
+    const workload = { ...base, gets: name.startsWith('get') ? 100 : 0 }
+    const present = contenders.filter((contender) => servers.has(contender))
+    say(`\n${name}: nodes on one log`)
+    await interleave({ rounds: args.runs, signal: bench.signal }, present, async (contender, round) => {
+      const server = servers.get(contender) as HttpServer
+      const seen = await overHttp(bench, counted(server)).run(workload, args.seconds, round)
+      const run = { case: name, contender, round, ...seen }
+      runs.push(run)
+      say(describeRun(run, args.runs))
+    })
+  }
+  say('\nfrom a PUT on one node until another shows it')
+  const notified = await measureLag(one, two, args.isQuick ? 100 : 1_000, bench.signal)
+  const polled = await measurePolling(bench, postgres, two)
+  return { runs, lag: { notified: latencyOf(Float64Array.from(notified)), polled } }
+}
+
+async function startServers(bench: Bench, nodes: readonly HttpServer[]): Promise<Map<string, HttpServer>> {
+  const [one] = nodes as [HttpServer]
+  const forwarder = await startForwarder(one, await bench.makeDirectory('forwarder'))
+  bench.defer(() => forwarder.stop())
+  const servers = new Map<string, HttpServer>([
+    ['one node', one],
+    ['forwarder', forwarder],
+    ['?consistent', { ...one, api: 'kvs-consistent' }],
+  ])
+  const binary = bench.tool('haproxy')
+  if (binary === undefined) return servers
+  for (const count of [1, 2, 3]) {
+    const behind = nodes.slice(0, count)
+    const balancer = await startBalancer(binary, behind, await bench.makeDirectory(`balancer-${count}`))
+    bench.defer(() => balancer.stop())
+    servers.set(`balancer, ${count} node${count === 1 ? '' : 's'}`, balancer)
+  }
+  return servers
+}
+
+/** Of all nodes, whichever has the request. */
+function sum(nodes: readonly HttpServer[]) {
+  return nodes
+    .map((node) => node.cpu().node ?? { user: 0, system: 0 })
+    .reduce((a, b) => ({ user: a.user + b.user, system: a.system + b.system }))
+}
+
+/** Entries as another program would write them, which notifies nobody. */
+async function measurePolling(bench: Bench, postgres: Postgres, reader: HttpServer): Promise<Latency> {
+  const { PGHOST: host, PGPORT: port, PGUSER: user, PGDATABASE: database } = postgres.environment
+  const client = new Client({ host, port: Number(port), user, database, ssl: false })
+  await client.connect()
+  try {
+    const append = (value: string) =>
+      client.query(
+        `WITH head AS (UPDATE log_head SET sequence = sequence + 1 RETURNING sequence, digest)
+         INSERT INTO transactions (sequence, event_type, key, value, recorded_at, digest)
+         SELECT sequence, 2, 'lag', convert_to($1, 'UTF8'), now(), digest FROM head`,
+        [value],
+      )
+    const lags = await measurePollingLag(append, reader, bench.args.isQuick ? 5 : 40, bench.signal)
+    return latencyOf(Float64Array.from(lags))
+  } finally {
+    await client.end()
+  }
+}
