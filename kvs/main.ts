@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import type { Server } from 'node:http'
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,9 +12,10 @@ import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embe
 import { readMigrations } from './log/migrate.ts'
 import { makePostgresLog } from './log/postgres-log.ts'
 import { makeLogger } from './logger.ts'
+import { countdown, finish, listen } from './serving.ts'
 import { mayHoldWrites } from './spool/look.ts'
 import { NoSpace, openSpool, type Spool } from './spool/spool.ts'
-import { makeStore, type Store } from './store.ts'
+import { makeStore } from './store.ts'
 
 /** sysexits.h: the configuration is wrong */
 const exitConfig = 78
@@ -30,6 +29,8 @@ const logger = makeLogger({
 })
 for (const warning of config.warnings) logger.warn(warning)
 
+const told = signalled()
+
 try {
   await live(config)
 } catch (error) {
@@ -40,7 +41,6 @@ process.exit()
 
 /** Opens from the inside out, lives, and closes in the reverse order. */
 async function live(config: Config): Promise<void> {
-  const told = signalled()
   const data = openData(config)
   const { spool, spooling } = await openSpooling(config, data)
   const { target, embedded } = locatePostgres(config, data)
@@ -84,7 +84,7 @@ async function live(config: Config): Promise<void> {
     logger,
   })
   const server = makeServer({ ...config, store, logger })
-  await listen(server, config)
+  await listen(server, config, logger)
   flushCompileCache() // a killed process does not come to it
 
   const life = store.run()
@@ -95,7 +95,7 @@ async function live(config: Config): Promise<void> {
     store.announceStop()
     await sleep(config.drainDelayMs)
     left = countdown(config.shutdownTimeoutMs)
-    await finish(server, store, left)
+    await finish(server, store.stop, left)
   } finally {
     await Promise.race([embedded?.stop(), sleep(left())])
     await Promise.race([spool?.close().catch(() => undefined), sleep(1_000)])
@@ -163,17 +163,6 @@ function locatePostgres(
   return { embedded, target: { ...embedded.connection, applicationName: 'kvs', tls: { mode: 'disable' } } }
 }
 
-async function listen(server: Server, { host, port }: Config): Promise<void> {
-  server.listen(port, host)
-  await once(server, 'listening').catch((error) => {
-    if (error.code === 'EADDRINUSE') throw new Error(`port ${port} is in use on ${host}: set PORT to another one`)
-    throw error
-  })
-  const address = server.address()
-  const shown = typeof address === 'object' ? address?.port : port
-  logger.info(`listening on http://${host.includes(':') ? `[${host}]` : host}:${shown}`)
-}
-
 /**
  * Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. npm hands on a Ctrl-C that the
  * terminal has already sent to everybody, so that one arriving together with the first does not count.
@@ -189,21 +178,4 @@ function signalled(): Promise<NodeJS.Signals> {
       })
     }
   })
-}
-
-/** Takes no new connections, finishes the requests under way, then the writes; what is late gets its 503. */
-async function finish(server: Server, store: Store, left: () => number): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve))
-  const idle = setInterval(() => server.closeIdleConnections(), 20) // as they become so
-  await Promise.race([closed, sleep(left() * 0.8)])
-  clearInterval(idle)
-  await Promise.race([store.stop(), sleep(left())])
-  await Promise.race([closed, sleep(left() / 2)]) // for the answers to get out
-  server.closeAllConnections()
-}
-
-/** How much of a time is left, in milliseconds; never less than 0. */
-function countdown(ms: number): () => number {
-  const end = performance.now() + ms
-  return () => Math.max(0, end - performance.now())
 }

@@ -1,4 +1,11 @@
-import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
@@ -11,12 +18,15 @@ import { keyRoutes } from './keys.ts'
 import { makeDispatcher, type Routes } from './routes.ts'
 import { atEndOfTurn } from './turns.ts'
 
-export interface ServerOptions {
+export interface ServerOptions extends HttpOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>
   readonly logger: Logger
   readonly maxValueBytes: number
   /** Of all values together that are being received. */
   readonly maxWaitingBytes: number
+}
+
+export interface HttpOptions {
   readonly maxConnections: number
   readonly maxHeaderBytes: number
   /** For the request line and the headers, in milliseconds, as all that follow. */
@@ -31,7 +41,17 @@ export interface ServerOptions {
 
 /** The HTTP server with all its routes, not listening yet. */
 export function makeServer(options: ServerOptions): Server {
-  const answer = makeDispatcher(routesOf(options), options.logger, () => options.store.position())
+  return makeHttpServer(
+    options,
+    makeDispatcher(routesOf(options), options.logger, () => options.store.position()),
+  )
+}
+
+/** An HTTP server that hands each request to `answer`, in the order they came in on their connection. */
+export function makeHttpServer(
+  options: HttpOptions,
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
   const handle = atEndOfTurn<Parameters<RequestListener>>(([request, response]) => {
     if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
     answer(request, response)
