@@ -78,10 +78,20 @@ export const catalogue = {
     message: 'the spool has no room for the write (KVS_SPOOL_MAX_BYTES); nothing was stored',
     when: 'the log is down, and KVS_SPOOL_MAX_BYTES is reached or the disk under the spool is full',
   },
+  cannot_forward: {
+    status: 503,
+    message: 'Cannot forward request',
+    when: 'a forwarding node gets no answer; a write may be done, or may be yet',
+  },
   draining: {
     status: 503,
     message: 'the node is shutting down; nothing was stored',
     when: 'the node has been told to stop; nothing was done',
+  },
+  loop_detected: {
+    status: 508,
+    message: 'the request has come back to a node that had forwarded it: look at each FORWARDING_ADDRESS',
+    when: 'forwarding nodes point at each other, or one at itself',
   },
 } as const satisfies Record<string, { status: number; message: string; when: string }>
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { serviceSettings, settings } from '../kvs/config/settings.ts'
+import { forwardingSettings, serviceSettings, settings } from '../kvs/config/settings.ts'
 import { catalogue } from '../kvs/errors.ts'
 import { routesOf } from '../kvs/http/server.ts'
 import { makeLogger } from '../kvs/logger.ts'
@@ -95,7 +95,7 @@ test('every setting that the code’s own texts name exists', () => {
     JSON.stringify(catalogue),
     JSON.stringify(states),
   ].join('\n')
-  for (const [name] of texts.matchAll(/\b(KVS|POSTGRES)_[A-Z_]+[A-Z]\b/g)) expect(known).toContain(name)
+  for (const [name] of texts.matchAll(/\b(KVS|POSTGRES|FORWARDING)_[A-Z_]+[A-Z]\b/g)) expect(known).toContain(name)
 })
 
 test('docs/drills.md has every drill, and none that is not there', () => {
@@ -109,7 +109,7 @@ test('docs/drills.md has every drill, and none that is not there', () => {
 test('compose hands every setting on, but for those that are the image’s own', () => {
   const compose = read('docker-compose.yml')
   const fixed = ['KVS_HOST', 'PORT', 'KVS_DATA_DIR']
-  const names = Object.values(serviceSettings).map(({ name }) => name)
+  const names = [...Object.values(forwardingSettings), ...Object.values(serviceSettings)].map(({ name }) => name)
   for (const name of names.filter((name) => !fixed.includes(name)))
     expect(compose).toMatch(new RegExp(`^      ${name}:`, 'm'))
 })

@@ -1,11 +1,22 @@
+import { isForwarding, unusedByForwarding } from './forwarding.ts'
 import { nearest } from './nearest.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres.ts'
-import { type Environment, givenTexts, parseTexts, serviceSettings, settings, type Values } from './settings.ts'
+import {
+  type Environment,
+  forwardingSettings,
+  givenTexts,
+  parseTexts,
+  serviceSettings,
+  settings,
+  type Values,
+} from './settings.ts'
 
 type Service = Values<typeof serviceSettings>
 
 export interface Config extends Service {
   postgres: PostgresTarget | 'embedded'
+  /** `host:port`, as it can stand in a URL. Where it is set, the node has no log, nor anything else to keep. */
+  forwardingAddress: string | undefined
   /** What was set to no effect, in sentences for the log. */
   warnings: string[]
 }
@@ -22,6 +33,19 @@ export class InvalidConfig extends Error {
 }
 
 const rules = [
+  { larger: 'requestTimeoutMs', must: 'at least', smaller: 'headersTimeoutMs', why: 'the headers are part of it' },
+] as const
+
+const forwardingRules = [
+  {
+    larger: 'idleTimeoutMs',
+    must: 'more than',
+    smaller: 'forwardTimeoutMs',
+    why: 'or a request that waits for its answer loses its connection',
+  },
+] as const
+
+const storeRules = [
   {
     larger: 'idleTimeoutMs',
     must: 'more than',
@@ -35,7 +59,6 @@ const rules = [
     why: 'or a request that waits for a position loses its connection',
   },
   { larger: 'maxLagMs', must: 'more than', smaller: 'tailIntervalMs', why: 'or a quiet node counts as behind' },
-  { larger: 'requestTimeoutMs', must: 'at least', smaller: 'headersTimeoutMs', why: 'the headers are part of it' },
   { larger: 'spoolMaxBytes', must: 'at least', smaller: 'maxValueBytes', why: 'or the largest value is never spooled' },
   { larger: 'maxWaitingBytes', must: 'at least', smaller: 'maxValueBytes', why: 'or the largest value is never taken' },
 ] as const
@@ -45,10 +68,17 @@ const rules = [
  */
 export function readConfig(env: Environment): Config {
   const problems: string[] = []
-  const postgres = readPostgres(env, problems)
-  const service = readService(env, problems)
+  const { forwardingAddress } = parseTexts(forwardingSettings, givenTexts(forwardingSettings, env), problems)
+  // What is of no use is not looked at either: it can't be wrong.
+  const used = isForwarding(env) ? without(unusedByForwarding(env), env) : env
+  const postgres = readPostgres(used, problems)
+  const service = readService(used, problems)
   if (problems.length > 0 || postgres === undefined) throw new InvalidConfig(problems)
-  return { ...service, postgres, warnings: [...unknown(env), ...(postgres === 'embedded' ? unused(env) : [])] }
+  return { ...service, postgres, forwardingAddress, warnings: [...unknown(env), ...unused(env, postgres)] }
+}
+
+function without(names: readonly string[], env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
 }
 
 /** Complete only if it adds nothing to `problems`. */
@@ -56,7 +86,8 @@ function readService(env: Environment, problems: string[]): Service {
   const given = givenTexts(serviceSettings, env)
   const values = parseTexts(serviceSettings, given, problems)
   const written = (key: keyof Service) => `${serviceSettings[key].name} (${given[key] ?? serviceSettings[key].default})`
-  for (const { larger, must, smaller, why } of rules) {
+  const more = isForwarding(env) ? forwardingRules : storeRules
+  for (const { larger, must, smaller, why } of [...rules, ...more]) {
     const [large, small] = [values[larger], values[smaller]]
     if (large === undefined || small === undefined || large > small || (must === 'at least' && large === small))
       continue
@@ -67,15 +98,25 @@ function readService(env: Environment, problems: string[]): Service {
 
 function unknown(env: Environment): string[] {
   const known = settings.map(({ name }) => name)
-  const names = Object.keys(env).filter((name) => /^(KVS|POSTGRES)_/.test(name) && env[name] && !known.includes(name))
+  const names = Object.keys(env).filter(
+    (name) => /^(KVS|POSTGRES|FORWARDING)_/.test(name) && env[name] && !known.includes(name),
+  )
   return names.map((name) => {
     const meant = nearest(name, known)
     return `${name} is not a setting${meant === undefined ? '' : `; did you mean ${meant}?`}`
   })
 }
 
-function unused(env: Environment): string[] {
-  const names = unusedByEmbedded(env)
-  if (names.length === 0) return []
-  return [`not used: ${names.join(', ')}; the log is embedded, since neither POSTGRES_HOST nor DATABASE_URL is set`]
+function unused(env: Environment, postgres: Config['postgres']): string[] {
+  if (isForwarding(env)) {
+    // The image sets KVS_DATA_DIR, whatever its container is to be.
+    const names = unusedByForwarding(env).filter((name) => name !== serviceSettings.dataDir.name)
+    return notUsed(names, 'every request is forwarded, since FORWARDING_ADDRESS is set')
+  }
+  const names = postgres === 'embedded' ? unusedByEmbedded(env) : []
+  return notUsed(names, 'the log is embedded, since neither POSTGRES_HOST nor DATABASE_URL is set')
+}
+
+function notUsed(names: readonly string[], why: string): string[] {
+  return names.length === 0 ? [] : [`not used: ${names.join(', ')}; ${why}`]
 }

@@ -93,6 +93,16 @@ export const path: Parser<string> = (text) => {
   throw new Error('begins with ~, which only a shell expands: write the path in full')
 }
 
+/** A server's `host:port`, as it can stand in a URL; the host of an IPv6 address is in brackets. */
+export const address: Parser<string> = (text) => {
+  const hostname = URL.parse(`http://${text}`)?.hostname
+  const [, host, port = ''] = /^(\[[^\]]*\]|[^:/?#@\\]+):(\d+)$/.exec(text) ?? []
+  // A URL takes other texts for addresses as well: 10.2 for 10.0.0.2
+  const isHost = hostname === host?.toLowerCase() || isIPv6(host?.slice(1, -1) ?? '')
+  if (host && isHost && Number(port) >= 1 && Number(port) <= 65_535) return text
+  throw new Error(`${quoted(text)} is not host:port, such as 10.10.0.2:8080, kvs:8080 or [::1]:8080`)
+}
+
 /** A server's name or address, or the directory of its socket. Its text is never quoted: it may be a misplaced URL. */
 export const server: Parser<string> = (text) => {
   if (text.startsWith('/')) return text

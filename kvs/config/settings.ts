@@ -1,4 +1,4 @@
-import { bytes, duration, integer, oneOf, orWord, type Parser, path, port, server, text } from './parsers.ts'
+import { address, bytes, duration, integer, oneOf, orWord, type Parser, path, port, server, text } from './parsers.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -38,6 +38,15 @@ export const postgresSettings = {
   sslKey: { name: 'POSTGRES_SSLKEY', parse: path, purpose: 'PEM file of the key to the client certificate' },
 } satisfies Table
 
+/** Whether the node holds nothing, and hands every request on. */
+export const forwardingSettings = {
+  forwardingAddress: {
+    name: 'FORWARDING_ADDRESS',
+    parse: address,
+    purpose: 'host:port of the node that every request is forwarded to; unset: this one serves',
+  },
+} satisfies Table
+
 /** What the service itself goes by; the keys are fields of Config. */
 export const serviceSettings = {
   postgresTimeoutMs: {
@@ -54,6 +63,12 @@ export const serviceSettings = {
   },
   host: { name: 'KVS_HOST', default: '127.0.0.1', parse: text, purpose: 'Address to listen on' },
   port: { name: 'PORT', default: '8080', parse: port, purpose: 'Port to listen on; 0: any free one' },
+  forwardTimeoutMs: {
+    name: 'KVS_FORWARD_TIMEOUT',
+    default: '15s', // above KVS_APPEND_TIMEOUT: by then a node that waits for its log has said what became of a write
+    parse: duration(),
+    purpose: 'How long a forwarding node waits for the answer; past it 503',
+  },
   dataDir: { name: 'KVS_DATA_DIR', default: './data', parse: path, purpose: 'Directory of what the node keeps' },
   maxValueBytes: {
     name: 'KVS_MAX_VALUE_BYTES',
@@ -171,7 +186,11 @@ export const serviceSettings = {
   },
 } satisfies Table
 
-export const settings: readonly Setting[] = [...Object.values(postgresSettings), ...Object.values(serviceSettings)]
+export const settings: readonly Setting[] = [
+  ...Object.values(postgresSettings),
+  ...Object.values(forwardingSettings),
+  ...Object.values(serviceSettings),
+]
 
 export type Texts<T extends Table> = { [K in keyof T]?: string }
 

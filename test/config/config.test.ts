@@ -7,6 +7,8 @@ import { problemsOf } from './problems.ts'
 test('nothing set gives the defaults', () => {
   expect(readConfig({})).toEqual({
     postgres: 'embedded',
+    forwardingAddress: undefined,
+    forwardTimeoutMs: 15_000,
     warnings: [],
     host: '127.0.0.1',
     port: 8080,
@@ -82,12 +84,18 @@ describe('settings that contradict each other', () => {
     [{ KVS_APPEND_TIMEOUT: '2m' }, 'KVS_IDLE_TIMEOUT (90s) must be more than KVS_APPEND_TIMEOUT (2m)'],
     [{ KVS_HEADERS_TIMEOUT: '61s' }, 'KVS_REQUEST_TIMEOUT (60s) must be at least KVS_HEADERS_TIMEOUT (61s)'],
     [{ KVS_MAX_WAITING_BYTES: '1KiB' }, 'KVS_MAX_WAITING_BYTES (1KiB) must be at least KVS_MAX_VALUE_BYTES (1MiB)'],
+    [
+      { FORWARDING_ADDRESS: 'kvs:8080', KVS_IDLE_TIMEOUT: '15s' },
+      'KVS_IDLE_TIMEOUT (15s) must be more than KVS_FORWARD_TIMEOUT (15s): or a request that waits',
+    ],
   ])('%j', (env, problem) => {
     expect(problemsOf(env)).toEqual([expect.stringContaining(problem)])
   })
 
   test.each<Environment>([
     { KVS_IDLE_TIMEOUT: '10001ms' },
+    { KVS_IDLE_TIMEOUT: '11s', KVS_FORWARD_TIMEOUT: '20s' },
+    { FORWARDING_ADDRESS: 'kvs:8080', KVS_IDLE_TIMEOUT: '5s', KVS_FORWARD_TIMEOUT: '4s' },
     { KVS_HEADERS_TIMEOUT: '60s' },
     { KVS_MAX_WAITING_BYTES: '1MiB' },
     { KVS_MAX_WAITING_BYTES: '0', KVS_MAX_VALUE_BYTES: '0' },
@@ -107,12 +115,33 @@ describe('warnings', () => {
       { KVS_FOO: '1', POSTGRES_INITDB_ARGS: '1' },
       ['KVS_FOO is not a setting', 'POSTGRES_INITDB_ARGS is not a setting'],
     ],
+    [{ FORWARDING_ADRESS: 'kvs:8080' }, ['FORWARDING_ADRESS is not a setting; did you mean FORWARDING_ADDRESS?']],
+    [{ FORWARDING_ADDRESS: '', KVS_FORWARD_TIMEOUT: '1s' }, []],
     [{ KVS_FOO: '', HOME: '/root', PGPASSWORD: 'x' }, []],
     [{ POSTGRES_TIMEOUT: '5s' }, []],
     [{ POSTGRES_HOST: 'db', POSTGRES_USER: 'me' }, []],
     [{ DATABASE_URL: 'postgres://h', POSTGRES_SSLMODE: 'require' }, []],
   ])('%j', (env, warnings) => {
     expect(readConfig(env).warnings).toEqual(warnings)
+  })
+
+  test('what a forwarding node has no use for is not read, only named, but for what the image sets', () => {
+    const env = {
+      FORWARDING_ADDRESS: 'kvs:8080',
+      KVS_FORWARD_TIMEOUT: '1s',
+      KVS_HOST: '::',
+      KVS_IDLE_TIMEOUT: '2s',
+      KVS_DATA_DIR: '~/data',
+      POSTGRES_PASSWORD: 'S3CRET',
+      DATABASE_URL: 'mysql://h',
+      KVS_SPOOL_MAX_BYTES: '1',
+    }
+    const config = readConfig(env)
+    expect(config).toMatchObject({ forwardingAddress: 'kvs:8080', forwardTimeoutMs: 1_000, host: '::' })
+    expect(config.warnings).toEqual([
+      'not used: DATABASE_URL, POSTGRES_PASSWORD, KVS_SPOOL_MAX_BYTES; ' +
+        'every request is forwarded, since FORWARDING_ADDRESS is set',
+    ])
   })
 
   test('what the embedded log has no use for is not read, only named', () => {

@@ -1,0 +1,127 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { Logger } from 'pino'
+import type { Dispatcher } from 'undici'
+import { KvsError } from '../errors.ts'
+import { answerError, endAfterUpload, isUploading, renderAsErrorJson } from '../http/answers.ts'
+import { Broken } from '../http/body.ts'
+import { explain, Late } from './failures.ts'
+import { endToEnd, headersOnward } from './headers.ts'
+import type { Reach } from './reach.ts'
+import { hasBody, openUpload } from './upload.ts'
+
+export interface ExchangeOptions {
+  readonly dispatcher: Dispatcher
+  /** `host:port`, for people. */
+  readonly target: string
+  /** How long to wait for the target: to be connected, to take more of a body, to answer. */
+  readonly timeoutMs: number
+  readonly pseudonym: string
+  readonly reach: Reach
+  readonly logger: Pick<Logger, 'debug' | 'isLevelEnabled'>
+}
+
+/** @param path as the target is to get it, with the query */
+export type Exchange = (request: IncomingMessage, response: ServerResponse, path: string) => void
+
+/**
+ * Sends a request on, and its answer back, each as it comes. What breaks off on one side breaks off on the other. A request
+ * is sent once: undici sends only that again of which it has sent nothing, and no retrying is built on it here.
+ */
+export function makeExchange(options: ExchangeOptions): Exchange {
+  const { dispatcher, target, timeoutMs, pseudonym, reach, logger } = options
+  const logsRequests = logger.isLevelEnabled('debug')
+
+  return (request, response, path) => {
+    const since = logsRequests ? performance.now() : 0
+    const { method = 'GET' } = request
+    const upload = hasBody(request) ? openUpload(request, response) : null
+    let controller: Dispatcher.DispatchController | undefined
+    let givenUp: Error | undefined
+    let isOver = false
+    let bytes = 0
+
+    const timer = setTimeout(() => {
+      if (isClientsTurn(request, upload, controller !== undefined)) timer.refresh()
+      else giveUp(new Late(`no answer within ${timeoutMs} ms`))
+    }, timeoutMs)
+    response.on('close', () => {
+      if (!response.writableFinished) giveUp(new Broken('the client is gone'))
+    })
+
+    function giveUp(error: Error): void {
+      givenUp ??= error
+      if (controller) controller.abort(error)
+      else fail(error)
+    }
+
+    function fail(error: Error): void {
+      clearTimeout(timer)
+      if (isOver) return
+      isOver = true
+      const reason = explain(error, target)
+      if (error instanceof Broken || response.destroyed) {
+        log(`broke off after ${bytes} bytes: ${error.message}`)
+        return
+      }
+      reach.failed(reason)
+      if (response.headersSent) {
+        request.socket.resetAndDestroy()
+        log(`status=${response.statusCode} broke off after ${bytes} bytes: ${reason}`)
+      } else {
+        answerError(request, response, new KvsError('cannot_forward'), [], renderAsErrorJson)
+        log(`status=${response.statusCode}: ${reason}`)
+      }
+    }
+
+    function log(rest: string): void {
+      if (!logsRequests) return
+      logger.debug(`${method} ${path} ${rest} ${Math.round(performance.now() - since)}ms`)
+    }
+
+    const headers = headersOnward(request, pseudonym)
+    dispatcher.dispatch(
+      { method: method as Dispatcher.HttpMethod, path, headers, body: upload },
+      {
+        onRequestStart(started) {
+          controller = started
+          if (givenUp) controller.abort(givenUp)
+        },
+        onBodySent: () => void timer.refresh(),
+        onRequestSent: () => void timer.refresh(),
+
+        onResponseStart({ rawHeaders }, status, _headers, reason) {
+          if (status < 200) return
+          clearTimeout(timer)
+          reach.answered()
+          const close = isUploading(request) ? ['Connection', 'close'] : []
+          response.writeHead(status, reason, [...endToEnd(asText(rawHeaders)), ...close])
+          // Where the body does not come with them, the headers go ahead.
+          process.nextTick(() => bytes > 0 || response.writableEnded || response.flushHeaders())
+        },
+        onResponseData(controller, chunk) {
+          bytes += chunk.length
+          if (response.write(chunk)) return
+          controller.pause()
+          response.once('drain', () => controller.resume())
+        },
+        onResponseEnd() {
+          isOver = true
+          log(`status=${response.statusCode} bytes=${bytes}`)
+          if (isUploading(request)) void endAfterUpload(request, response)
+          else response.end()
+        },
+        onResponseError: (_controller, error) => fail(error),
+      },
+    )
+  }
+}
+
+/** While it is the client that has to send more of the body, the target is not late. */
+function isClientsTurn(request: IncomingMessage, upload: Readable | null, isConnected: boolean): boolean {
+  return upload !== null && isConnected && !request.complete && !upload.isPaused()
+}
+
+function asText(headers: Dispatcher.DispatchController['rawHeaders']): string[] {
+  return Array.isArray(headers) ? headers.map((text) => text.toString('latin1')) : []
+}

@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http'
+
+/** Headers as they came: names and values in turn. */
+type RawHeaders = readonly string[]
+
+/** About a connection, not about the message: RFC 9110, 7.6.1. */
+const hopByHop = [
+  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
+] as const
+
+/** What of a message's headers goes on to the next connection. */
+export function endToEnd(headers: RawHeaders): string[] {
+  const dropped = new Set<string>(hopByHop)
+  for (const options of valuesOf(headers, 'connection')) {
+    for (const name of options.split(',')) dropped.add(name.trim().toLowerCase())
+  }
+  return headers.filter((_, index) => !dropped.has(nameAt(headers, index - (index % 2))))
+}
+
+/**
+ * The headers of a request for its way to the target. Host stays what the client has sent: the answer is to be the one it
+ * would have got there. Expect is this node's to answer (RFC 9110, 10.1.1), since the body is sent on only as it comes.
+ * Via tells this node when the request comes back to it (RFC 9110, 7.6.3).
+ */
+export function headersOnward({ rawHeaders, httpVersion }: IncomingMessage, pseudonym: string): string[] {
+  const headers = endToEnd(rawHeaders)
+  const kept = headers.filter((_, index) => nameAt(headers, index - (index % 2)) !== 'expect')
+  return [...kept, 'Via', `${httpVersion} ${pseudonym}`]
+}
+
+export function hasPassed({ rawHeaders }: IncomingMessage, pseudonym: string): boolean {
+  return valuesOf(rawHeaders, 'via').some((hops) => hops.includes(pseudonym))
+}
+
+/** Exactly one, or none where HTTP/1.0 had not got any (RFC 9112, 3.2). */
+export function isHostGiven({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  const { length } = valuesOf(rawHeaders, 'host')
+  return length === 1 || (length === 0 && httpVersion === '1.0')
+}
+
+export function valuesOf(headers: RawHeaders, name: string): string[] {
+  return headers.filter((_, index) => index % 2 === 1 && nameAt(headers, index - 1) === name)
+}
+
+function nameAt(headers: RawHeaders, index: number): string {
+  return (headers[index] ?? '').toLowerCase()
+}
