@@ -4,8 +4,8 @@ import { type Environment, forwardingSettings, serviceSettings as service, setti
 const used = [
   ...[forwardingSettings.forwardingAddress, service.forwardTimeoutMs, service.host, service.port],
   ...[service.maxConnections, service.maxHeaderBytes, service.headersTimeoutMs, service.requestTimeoutMs],
-  ...[service.idleTimeoutMs, service.keepAliveTimeoutMs, service.shutdownTimeoutMs],
-  ...[service.logLevel, service.logFormat],
+  ...[service.idleTimeoutMs, service.keepAliveTimeoutMs],
+  ...[service.drainDelayMs, service.shutdownTimeoutMs, service.logLevel, service.logFormat],
 ].map(({ name }) => name)
 
 export function isForwarding(env: Environment): boolean {

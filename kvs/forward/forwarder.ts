@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { flushCompileCache } from 'node:module'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Pool } from 'undici'
 import { KvsError } from '../errors.ts'
@@ -19,6 +20,7 @@ export interface ForwarderOptions extends HttpOptions {
   readonly host: string
   readonly port: number
   readonly forwardTimeoutMs: number
+  readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
   readonly logger: Logger
   /** Settles when the process is told to stop, with what told it. */
@@ -33,12 +35,13 @@ export async function runForwarder(options: ForwarderOptions): Promise<void> {
   const { address, logger, told } = options
   const forwarding = makeForwarding(options)
   const server = makeHttpServer(options, forwarding.answer)
-  await listen(server, options, logger)
   logger.info(`forwarding every request to http://${address}`)
+  await listen(server, options, logger)
   flushCompileCache()
 
   logger.info(`${await told}: finishing what is under way`)
   forwarding.announceStop()
+  await sleep(options.drainDelayMs)
   await finish(server, forwarding.stop, countdown(options.shutdownTimeoutMs))
   logger.info('stopped')
 }
@@ -60,7 +63,7 @@ export function makeForwarding({ address: target, forwardTimeoutMs: timeoutMs, l
   const exchange = makeExchange({ dispatcher, target, timeoutMs, pseudonym, reach: makeReach(target, logger), logger })
   const ready = makeReadiness({ dispatcher, target, pseudonym, isStopping: () => isStopping })
   const own = new Map([
-    ['/livez', liveness().GET],
+    ['/livez', liveness({ position: () => '' }).GET],
     ['/readyz', ready],
     ['/healthz', ready],
   ])
@@ -82,7 +85,7 @@ export function makeForwarding({ address: target, forwardTimeoutMs: timeoutMs, l
       if (!isHostGiven(request))
         refuse(request, response, 'bad_request', 'a request needs one Host header (RFC 9112, 3.2)')
       else if (hasPassed(request, pseudonym)) refuse(request, response, 'loop_detected')
-      else if (ownPage) void ownPage(request, response, path)
+      else if (ownPage) void ownPage(request, response, path, '')
       else if (!path.startsWith('/')) refuse(request, response, 'bad_request', 'only a path can be forwarded')
       else exchange(request, response, path)
     },

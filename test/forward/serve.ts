@@ -20,6 +20,7 @@ export async function startForwarder(target: number | string, options: Partial<F
     host: '127.0.0.1',
     port: 0,
     forwardTimeoutMs: 20_000,
+    drainDelayMs: 0,
     shutdownTimeoutMs: 10_000,
     maxConnections: 1_000,
     maxHeaderBytes: 8_192,
