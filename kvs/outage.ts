@@ -1,10 +1,10 @@
 import type { AppendQueue } from './append-queue.ts'
 import type { Logger } from './condition.ts'
+import { makeDrain, positionOf, requireSameLog } from './drain.ts'
 import { batchLimits } from './entry.ts'
 import { KvsError } from './errors.ts'
 import type { Follower } from './follower.ts'
-import { Diverged, type LogSession, Undecided } from './log/log.ts'
-import type { LogPosition } from './spool/file.ts'
+import type { LogSession } from './log/log.ts'
 import type { Spool } from './spool/spool.ts'
 
 export interface OutageOptions {
@@ -60,12 +60,8 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
   let inDoubt: bigint | undefined
   let obstacle: string | null = null
   let refused = 0
-  let tellsRemoval = true
   let drained = 0
-  /** Of a batch, as much as the connection has lately carried within the time that an answer may take. */
-  let part = 1
-
-  const position = (): LogPosition => ({ logId: follower.logId ?? '', ...follower.view.position })
+  const drainBatch = spool && makeDrain({ spool, follower, logger })
 
   function startAfter(number: bigint): void {
     if (number > last) last = number
@@ -84,7 +80,7 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
     const end = inDoubt ?? number(batch.length)
     inDoubt = undefined
     try {
-      await spool.add(end - BigInt(batch.length) + 1n, batch, position(), !wasInDoubt)
+      await spool.add(end - BigInt(batch.length) + 1n, batch, positionOf(follower), !wasInDoubt)
       obstacle = null
       queue.spooled()
     } catch (error) {
@@ -98,30 +94,6 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
 
   async function spoolUntil(isOver: () => boolean): Promise<void> {
     while (spools && spool && !isOver()) await (queue.length > 0 ? spoolBatch() : queue.filled())
-  }
-
-  async function drainBatch(from: Spool, session: LogSession): Promise<void> {
-    const oldest = await from.oldest(part)
-    const landed = oldest.filter(({ number }) => number <= session.committed.number)
-    const taken = landed.length > 0 ? landed : oldest
-    if (landed.length === 0) {
-      const end = await session.appendSpooled(oldest, follower.view.position.sequence).catch((error) => {
-        if (error instanceof Undecided) part = Math.max(part / 2, 1 / batchLimits.writes)
-        throw error
-      })
-      part = Math.min(1, part * 1.1)
-      await follower.readThrough(session, end.sequence)
-    }
-    drained += taken.length
-    await from.remove(taken, position()).then(
-      () => {
-        tellsRemoval = true
-      },
-      (error) => {
-        if (tellsRemoval) logger.warn(`the spool can’t be told what is in the log (${error.message}); the log knows`)
-        tellsRemoval = false
-      },
-    )
   }
 
   return {
@@ -148,16 +120,10 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
     },
 
     async requireSameLog(session) {
-      const { head } = session
-      const known = spool?.position
-      if (!spool || !known || spool.writes === 0) return
-      if (known.logId !== head.logId) {
-        throw new Diverged(
-          `the spool holds writes (${spool.writes}) for the log ${known.logId}, and this is the log ${head.logId}: ` +
-            'connect this node to the log they are for, or give it another KVS_DATA_DIR',
-        )
-      }
-      if (await session.holds(known)) return
+      if (!spool?.position || spool.writes === 0) return
+      const advice = 'connect this node to the log they are for, or give it another KVS_DATA_DIR'
+      requireSameLog(spool, session.head.logId, advice)
+      if (await session.holds(spool.position)) return
       logger.warn('the log went back since writes were spooled; they go to the log as it is now')
     },
 
@@ -184,11 +150,11 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
     },
 
     async drain(session, onProgress) {
-      if (!spool) return 0
+      if (!spool || !drainBatch) return 0
       // Two batches out for one in, so that it comes to an end beside clients that write as fast as they can.
       for (let batches = 1; spool.writes > 0; batches++) {
         onProgress()
-        await drainBatch(spool, session)
+        drained += await drainBatch(session)
         const isLong = spool.writes > batchLimits.writes || spool.bytes > batchLimits.bytes
         if (isLong && batches % 2 === 0) await spoolBatch()
       }
