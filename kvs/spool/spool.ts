@@ -46,17 +46,23 @@ export class NoSpace extends Error {
   override readonly name = 'NoSpace'
 }
 
+/** Another process has the spool open: one that is about to end, where this one holds the lock beside it. */
+export class SpoolHeld extends Error {
+  override readonly name = 'SpoolHeld'
+}
+
 /** Past this an emptied file gives its space back. */
 const shrinkAboveBytes = 16 * 1024 * 1024
 
 /**
  * Opens the spool, or makes it where there is none, and reads what is in it.
  * @param maxBytes what all writes in it may weigh
- * @throws NoSpace, or an Error with a sentence that names the file
+ * @param isRead false where `get` is never asked: then no values are kept in memory
+ * @throws NoSpace, SpoolHeld, or an Error with a sentence that names the file
  */
-export async function openSpool(path: string, maxBytes: number): Promise<Spool> {
+export async function openSpool(path: string, maxBytes: number, isRead = true): Promise<Spool> {
   const file = makeThreadedFile(path)
-  const newest = new Map<string, SpooledWrite>()
+  const newest = new Map<string, { readonly number: bigint; readonly write: Write | undefined }>()
   /** Not on disk yet: up to which number the writes of a key are superseded. */
   const superseded = new Map<string, bigint>()
   let writes = 0
@@ -67,11 +73,12 @@ export async function openSpool(path: string, maxBytes: number): Promise<Spool> 
   let position: LogPosition | undefined
 
   function hold(spooled: SpooledWrite): void {
+    const { number, write } = spooled
     writes++
-    bytes += weight(spooled.write)
+    bytes += weight(write)
     mostBytes = Math.max(mostBytes, bytes)
-    last = spooled.number
-    if (!spooled.superseded) newest.set(spooled.write.key, spooled)
+    last = number
+    if (!spooled.superseded) newest.set(write.key, { number, write: isRead ? write : undefined })
   }
 
   async function load(): Promise<void> {
@@ -93,6 +100,7 @@ export async function openSpool(path: string, maxBytes: number): Promise<Spool> 
   await load().catch(async (error) => {
     await file.close().catch(() => undefined)
     if (error.isFull) throw new NoSpace(`there is no space for the spool ${path}`)
+    if (/database is locked/.test(error.message)) throw new SpoolHeld(`another process has the spool ${path} open`)
     throw new Error(`the spool ${path} can’t be read (${error.message}); it may hold writes that are nowhere else`)
   })
 

@@ -1,0 +1,32 @@
+import { join } from 'node:path'
+import { openDataDirectory } from '../../kvs/data-directory.ts'
+import type { Write } from '../../kvs/entry.ts'
+import type { LogPosition } from '../../kvs/spool/file.ts'
+import { openSpool } from '../../kvs/spool/spool.ts'
+
+/**
+ * Leaves a slot as a node does that has spooled these writes and is gone.
+ * @param seen how far it had applied which log
+ * @param first the number of the first write, after all that the slot's node has ever written
+ * @returns its identity as a writer
+ */
+export async function leaveSlot(
+  path: string,
+  writes: readonly Write[],
+  seen: LogPosition,
+  first = 1n,
+): Promise<string> {
+  const data = openDataDirectory(path)
+  const spool = await openSpool(join(path, 'spool.db'), 1e9)
+  if (writes.length > 0) await spool.add(first, writes, seen)
+  await spool.close()
+  data.close()
+  return data.writerId
+}
+
+/** How many writes are in the spool of a slot that nobody holds. */
+export async function countSpooled(path: string): Promise<number> {
+  const spool = await openSpool(join(path, 'spool.db'), 1e9)
+  await spool.close()
+  return spool.writes
+}
