@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { config as loadDotenv } from 'dotenv'
 import { type Config, InvalidConfig, readConfig } from './config/config.ts'
-import type { PostgresTarget } from './config/postgres.ts'
-import { type DataDirectory, Locked, openDataDirectory } from './data-directory.ts'
+import { forPurpose, type PostgresTarget } from './config/postgres.ts'
+import type { DataDirectory } from './data-directory.ts'
 import { makeServer } from './http/server.ts'
 import { makeCheckpointer } from './log/checkpointer.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embedded.ts'
@@ -13,8 +12,8 @@ import { readMigrations } from './log/migrate.ts'
 import { makePostgresLog } from './log/postgres-log.ts'
 import { makeLogger } from './logger.ts'
 import { countdown, finish, listen } from './serving.ts'
-import { mayHoldWrites } from './spool/look.ts'
-import { NoSpace, openSpool, type Spool } from './spool/spool.ts'
+import { type Slot, takeSlot } from './slots/take.ts'
+import { makeTakeover } from './slots/takeover.ts'
 import { makeStore } from './store.ts'
 
 /** sysexits.h: the configuration is wrong */
@@ -41,24 +40,43 @@ process.exit()
 
 /** Opens from the inside out, lives, and closes in the reverse order. */
 async function live(config: Config): Promise<void> {
-  const data = openData(config)
-  const { spool, spooling } = await openSpooling(config, data)
+  const warn = (message: string) => logger.warn(message)
+  const isShared = config.postgres !== 'embedded'
+  const slot = await takeSlot({ directory: config.dataDir, isShared, maxBytes: config.spoolMaxBytes, warn })
+  const { data, spool } = slot
+  const spooling = describeSpooling(config, slot)
   const { target, embedded } = locatePostgres(config, data)
-  const log = makePostgresLog({
+  const logOptions = {
     target,
-    writerId: data.writerId,
     migrations: readMigrations(new URL('../migrations/', import.meta.url)),
     timeoutMs: config.postgresTimeoutMs,
     appendTimeoutMs: config.appendTimeoutMs,
+  }
+  const log = makePostgresLog({
+    ...logOptions,
+    writerId: data.writerId,
     ...(embedded && { beforeConnecting: embedded.ensureRunning }),
     info: (message) => logger.info(message),
-    warn: (message) => logger.warn(message),
+    warn,
   })
-  const checkpointer = makeCheckpointer({
-    target,
-    timeoutMs: config.postgresTimeoutMs,
-    warn: (message) => logger.warn(message),
-  })
+  const checkpointer = makeCheckpointer({ target, timeoutMs: config.postgresTimeoutMs, warn })
+  const takeover =
+    isShared && slot.number !== undefined
+      ? makeTakeover({
+          directory: config.dataDir,
+          own: slot.number,
+          logOf: (writerId) =>
+            makePostgresLog({
+              ...logOptions,
+              target: forPurpose(target, 'takeover'),
+              writerId,
+              info: () => undefined,
+              warn: () => undefined,
+            }),
+          isServing: () => store.status().state === 'serving',
+          logger,
+        })
+      : undefined
   const toldToStop = new AbortController()
   void told.then(() => toldToStop.abort())
   const store = makeStore({
@@ -66,6 +84,7 @@ async function live(config: Config): Promise<void> {
     onReplayed(logId) {
       rememberLog(data, logId)
       void checkpointer.run(toldToStop.signal)
+      void takeover?.run(logId, toldToStop.signal)
     },
     spool,
     spooling,
@@ -98,8 +117,7 @@ async function live(config: Config): Promise<void> {
     await finish(server, store.stop, left)
   } finally {
     await Promise.race([embedded?.stop(), sleep(left())])
-    await Promise.race([spool?.close().catch(() => undefined), sleep(1_000)])
-    data.close()
+    await Promise.race([slot.close(), sleep(1_000)])
   }
   await Promise.race([life, sleep(left())])
   logger.info('stopped')
@@ -121,40 +139,16 @@ function readConfigOrExit(): Config {
   }
 }
 
-type Data = DataDirectory & { readonly unusable?: string }
-
-/**
- * Without a directory to write to, a node with a log elsewhere runs under an identity that ends with it. Not where there
- * may be a spool in it: what that holds would be missing from every answer.
- */
-function openData({ dataDir, postgres }: Config): Data {
-  try {
-    return openDataDirectory(dataDir)
-  } catch (error) {
-    if (error instanceof Locked || postgres === 'embedded' || mayHoldWrites(dataDir)) throw error
-    const unusable = error instanceof Error ? error.message : String(error)
-    const nothing = () => undefined
-    return { path: dataDir, writerId: randomUUID(), logId: undefined, rememberLog: nothing, close: nothing, unusable }
-  }
-}
-
-/** Where there is no disk for a spool the node refuses, and says so. A spool that can't be read ends the start. */
-async function openSpooling({ whenLogIsDown, spoolMaxBytes: maxBytes }: Config, data: Data) {
-  let spool: Spool | undefined
-  let { unusable } = data
-  try {
-    if (unusable === undefined) spool = await openSpool(join(data.path, 'spool.db'), maxBytes)
-  } catch (error) {
-    if (!(error instanceof NoSpace)) throw error
-    unusable = error.message
-  }
-  if (unusable) logger.warn(`${unusable}; without it, writes are refused while the log is down`)
-  const reason = whenLogIsDown === 'refuse' ? 'KVS_WHEN_LOG_IS_DOWN=refuse' : (unusable ?? null)
-  return { spool, spooling: { on: reason === null, reason, maxBytes } }
+/** Where there is no disk for a spool the node refuses, and says so. */
+function describeSpooling({ whenLogIsDown, spoolMaxBytes: maxBytes }: Config, { number, data, obstacle }: Slot) {
+  if (number !== undefined && number > 1) logger.info(`slot ${number}: ${data.path}`)
+  if (obstacle) logger.warn(`${obstacle}; without it, writes are refused while the log is down`)
+  const reason = whenLogIsDown === 'refuse' ? 'KVS_WHEN_LOG_IS_DOWN=refuse' : (obstacle ?? null)
+  return { on: reason === null, reason, maxBytes }
 }
 
 /** So that a start on a log made anew is told from any other. */
-function rememberLog(data: Data, logId: string): void {
+function rememberLog(data: DataDirectory, logId: string): void {
   if (data.logId === logId) return
   if (data.logId !== undefined) logger.warn(`this is the log ${logId}; the last one of this node was ${data.logId}`)
   data.rememberLog(logId)
