@@ -4,13 +4,11 @@ import type { IncomingMessage } from 'node:http'
 type RawHeaders = readonly string[]
 
 /** About a connection, not about the message: RFC 9110, 7.6.1. */
-const hopByHop = [
-  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
-] as const
+const hopByHop = 'connection keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' ')
 
 /** What of a message's headers goes on to the next connection. */
 export function endToEnd(headers: RawHeaders): string[] {
-  const dropped = new Set<string>(hopByHop)
+  const dropped = new Set(hopByHop)
   for (const options of valuesOf(headers, 'connection')) {
     for (const name of options.split(',')) dropped.add(name.trim().toLowerCase())
   }
@@ -32,7 +30,7 @@ export function hasPassed({ rawHeaders }: IncomingMessage, pseudonym: string): b
   return valuesOf(rawHeaders, 'via').some((hops) => hops.includes(pseudonym))
 }
 
-/** Exactly one, or none where HTTP/1.0 had not got any (RFC 9112, 3.2). */
+/** Exactly one, but that HTTP/1.0 needs none (RFC 9112, 3.2). */
 export function isHostGiven({ rawHeaders, httpVersion }: IncomingMessage): boolean {
   const { length } = valuesOf(rawHeaders, 'host')
   return length === 1 || (length === 0 && httpVersion === '1.0')

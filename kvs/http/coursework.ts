@@ -44,10 +44,10 @@ export function courseworkRoutes({ store, readBody, logger }: KeyRoutesOptions):
     const key = keyIn(request, path)
     await awaitFreshness(request, query, store)
     const found = store.get(key)
+    if (logsRequests) logLine(request, key, `status=${found ? 200 : 404} bytes=${found?.value.length ?? 0}`, since)
     if (found === undefined) throw missing()
     const place = found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
     answer(response, 200, `{"result":"found","value":${jsonOf(found)}}`, place)
-    if (logsRequests) logLine(request, key, `status=200 bytes=${found.value.length}`, since)
   }
 
   async function put(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {

@@ -174,6 +174,12 @@ describeWithDocker('docker compose with two forwarders', () => {
     for (const node of forwarders) expect(await seen(get(node, 'x'))).toEqual(cannotForward)
     await compose('up', '--wait')
     for (const node of forwarders) expect(await seen(get(node, 'x'))).toEqual([200, '{"result":"found","value":1}'])
+    await compose('kill', 'postgres')
+    for (const node of forwarders) {
+      expect(await seen(put(node, 'x', '{"value":"spooled"}'))).toEqual([202, '{"result":"spooled"}'])
+      expect(await seen(get(node, 'x'))).toEqual([200, '{"result":"found","value":"spooled"}'])
+      expect((await node.request('/readyz')).status).toBe(200)
+    }
     expect(await compose('logs', '--no-log-prefix', '--no-color', 'forwarder-1')).toMatch(
       /DEBUG: PUT \/kvs\/x status=201 /,
     )

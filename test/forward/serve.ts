@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { type ForwarderOptions, makeForwarding } from '../../kvs/forward/forwarder.ts'
+import { type ForwardingOptions, makeForwarding } from '../../kvs/forward/forwarding.ts'
 import { makeHttpServer } from '../../kvs/http/server.ts'
 import { makeLogger } from '../../kvs/logger.ts'
 import { until } from '../support/until.ts'
@@ -14,14 +14,13 @@ async function listen(server: Server, port = 0): Promise<number> {
 }
 
 /** A forwarder in this process, on a free port of the loopback. */
-export async function startForwarder(target: number | string, options: Partial<ForwarderOptions> = {}) {
-  const all: ForwarderOptions = {
+export async function startForwarder(
+  target: number | string,
+  options: Partial<ForwardingOptions> & { port?: number } = {},
+) {
+  const all: ForwardingOptions = {
     address: typeof target === 'number' ? `127.0.0.1:${target}` : target,
-    host: '127.0.0.1',
-    port: 0,
     forwardTimeoutMs: 20_000,
-    drainDelayMs: 0,
-    shutdownTimeoutMs: 10_000,
     maxConnections: 1_000,
     maxHeaderBytes: 8_192,
     headersTimeoutMs: 10_000,
@@ -29,12 +28,11 @@ export async function startForwarder(target: number | string, options: Partial<F
     idleTimeoutMs: 30_000,
     keepAliveTimeoutMs: 5_000,
     logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
-    told: new Promise(() => undefined),
     ...options,
   }
   const forwarding = makeForwarding(all)
   const server = makeHttpServer(all, forwarding.answer)
-  const port = await listen(server, all.port)
+  const port = await listen(server, options.port)
   async function close(): Promise<void> {
     server.closeAllConnections()
     server.close()
