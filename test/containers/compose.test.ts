@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
 import { describeWithDocker, docker, freePort } from './docker.ts'
 
@@ -55,6 +56,14 @@ describeWithDocker('docker compose', () => {
     expect(log).toMatch(/DEBUG: GET key=key-a status=200 bytes=11 \d+ms$/m)
     expect(log).not.toContain('Test Pair')
     expect(log).not.toContain('значение')
+  })
+
+  test('the checkpoint’s connection is let in too, with the password that Postgres asks for', async () => {
+    const query = 'SELECT application_name FROM pg_stat_activity'
+    await until('it is there', async () => {
+      const names = await compose('exec', '-T', 'postgres', 'psql', '-U', 'kvs', '-Atc', query)
+      return names.split('\n').includes('kvs checkpoint')
+    })
   })
 
   test('kvs runs as nobody special on a file system it can’t write to', async () => {
