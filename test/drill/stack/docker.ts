@@ -46,21 +46,28 @@ export async function buildImage(): Promise<DrillImage> {
 }
 
 /**
- * A TCP port of 127.0.0.1 that nobody has now, and that stays the same over a container's restarts: below those that
- * systems give to connections of their own accord, which could have it while the container is down.
+ * A TCP port of 127.0.0.1 that nobody has now, the first of so many in a row, and that stays the same over a container's
+ * restarts: below those that systems give to connections of their own accord, which could have it while the container is
+ * down.
  */
-export async function freePort(): Promise<number> {
+export async function freePort(inRow = 1): Promise<number> {
   for (;;) {
-    const port = randomInt(10_000, 32_000)
-    const server = createServer()
-    const isFree = once(server, 'listening').then(
-      () => true,
-      () => false,
-    )
-    server.listen(port, '127.0.0.1')
-    if (!(await isFree)) continue
-    server.close()
-    await once(server, 'close')
-    return port
+    const first = randomInt(10_000, 32_000)
+    const ports = Array.from({ length: inRow }, (_, index) => first + index)
+    const areFree = await Promise.all(ports.map(isFree))
+    if (areFree.every(Boolean)) return first
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const isListening = once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+  server.listen(port, '127.0.0.1')
+  if (!(await isListening)) return false
+  server.close()
+  await once(server, 'close')
+  return true
 }
