@@ -37,9 +37,9 @@ export function makeContext({ notebook, now, deadline, ...given }: ContextOption
 
     moment: (name) => faults.push({ name, from: now() }),
 
-    becomes(wanted, boundSeconds) {
+    becomes(wanted, boundSeconds, node) {
       const look = async () => {
-        const status = await stack.status()
+        const status = await stack.status(node)
         return status && wanted(status) && status
       }
       return waitFor(look, { boundMs: 1000 * boundSeconds, signal })

@@ -1,5 +1,6 @@
+import type { History } from './history.ts'
 import type { Random } from './random.ts'
-import type { NodeStatus, Stack, StackOptions } from './stack/stack.ts'
+import type { NodeName, NodeStatus, Stack, StackOptions } from './stack/stack.ts'
 import type { Workload } from './workload/clients.ts'
 
 /** A scripted fault; the runner brings stack and workload, and has the checker judge what the clients saw. */
@@ -14,6 +15,8 @@ export interface Drill {
   prepare?(context: Context): Promise<void>
   /** One fault, put on and taken back; called again and again until the time is over. */
   fault(context: Context): Promise<void>
+  /** What must be so besides, of all that was seen: a sentence for each thing that is not. */
+  expects?(history: History): string[]
 }
 
 /** What a drill's script works with. Everything that waits rejects when the drill is aborted. */
@@ -30,8 +33,12 @@ export interface Context {
   lasting<T>(name: string, body: () => Promise<T>): Promise<T>
   /** Records a fault without a duration. */
   moment(name: string): void
-  /** The node's state, where it becomes that within the bound; else it is undefined, and nothing has happened. */
-  becomes(wanted: (status: NodeStatus) => boolean, boundSeconds: number): Promise<NodeStatus | undefined>
+  /** The state of a node, the first unless another is named, where it becomes that within the bound; else it is undefined, and nothing has happened. */
+  becomes(
+    wanted: (status: NodeStatus) => boolean,
+    boundSeconds: number,
+    node?: NodeName,
+  ): Promise<NodeStatus | undefined>
   /** Something that must not be; the drill fails, and goes on. */
   violation(sentence: string): void
   /** Something worth telling below the table. */

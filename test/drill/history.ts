@@ -19,9 +19,26 @@ export interface Operation {
   readonly outcome: 'ok' | 'failed' | 'unknown' | 'torn'
   /** The HTTP status; 0 where there was no answer. */
   readonly status: number
-  /** Of the entry, from the ETag, where the answer had one. */
+  /** Of the entry, from the ETag, where the answer had one: of a 412, that of the value that the key had. */
   readonly sequence?: number
+  /** Which was asked, where there are several. */
+  readonly node?: string
+  /** Of the answer, from KVS-Position: how far the node had applied the log. */
+  readonly position?: number
+  /** What was sent as KVS-Min-Position. */
+  readonly minPosition?: number
+  /** A get of `?consistent`. */
+  readonly isConsistent?: true
+  /** Answered from the node's spool, or put there. */
+  readonly isSpooled?: true
+  /** Of a write. */
+  readonly condition?: Condition
+  /** What the service calls the error that it answered. Without an answer: what became of the request. */
+  readonly error?: string
 }
+
+/** If-Match with that sequence as the ETag, If-Match: * (present), or If-None-Match: * (absent). */
+export type Condition = number | 'present' | 'absent'
 
 /** One row of the table `transactions`, as read when all was well again. */
 export interface LogEntry {
@@ -32,6 +49,8 @@ export interface LogEntry {
   readonly value: string | undefined
   /** Lost to a write of another node; in the log for the record, without effect. */
   readonly superseded: boolean
+  /** The number that the log has for the node that wrote it. */
+  readonly writer?: number
 }
 
 /** What was done to the stack, for the timeline. */
@@ -45,7 +64,10 @@ export interface Fault {
 export interface History {
   readonly operations: readonly Operation[]
   readonly log: readonly LogEntry[]
-  /** Each key's value as the node served it when all was well again, and as it did after one more SIGKILL and start; null for 404. */
+  /**
+   * Each key's value as the node served it when all was well again, and as it did after one more SIGKILL and start; null
+   * for 404. Of several nodes one after the other, then all of them again.
+   */
   readonly views: readonly Readonly<Record<string, string | null>>[]
   readonly faults: readonly Fault[]
 }

@@ -48,14 +48,14 @@ export async function recover(run: Run): Promise<number | null> {
   say('healing')
   await attempt(run, 'healing', () => stack.heal())
   const ended = Math.max(0, ...notebook.faults.map(({ from, to = from }) => to))
-  say('waiting until the node is serving')
+  say('waiting until all nodes are serving')
   if (!(await serves(run))) return null
   const seconds = (now() - ended) / 1000
   await sleep(1_000, undefined, { signal })
   return seconds
 }
 
-/** The log, the view, and the view again after one more SIGKILL. */
+/** The log, each node's view, and each one's again after one more SIGKILL to all of them. */
 export async function readBack(run: Run): Promise<Pick<History, 'log' | 'views'>> {
   const { context, workload, say } = run
   const { stack } = context
@@ -65,22 +65,28 @@ export async function readBack(run: Run): Promise<Pick<History, 'log' | 'views'>
   await attempt(run, 'reading log and view', async () => {
     if (!(await serves(run))) return
     log = await readLog(stack)
-    views.push(await readView(stack.url, workload.keys))
-    await stack.kill('kvs')
-    await stack.start('kvs')
-    if (await serves(run)) views.push(await readView(stack.url, workload.keys))
+    for (const { url } of stack.nodes) views.push(await readView(url, workload.keys))
+    const names = stack.nodes.map(({ name }) => name)
+    await stack.kill(...names)
+    await stack.start(...names)
+    if (!(await serves(run))) return
+    for (const { url } of stack.nodes) views.push(await readView(url, workload.keys))
   })
   return { log, views }
 }
 
-/** Whether the node gets there; that it does not is a violation. */
+/** Whether every node gets there; that one does not is a violation. */
 export async function serves({ context, notebook }: Run): Promise<boolean> {
-  if (await context.becomes(isServing, patienceSeconds)) return true
-  const status = await context.stack.status()
-  notebook.violations.push(
-    `the node was not serving after ${patienceSeconds} s: ${status ? JSON.stringify(status) : 'it does not answer'}`,
-  )
-  return false
+  const { stack } = context
+  for (const { name } of stack.nodes) {
+    if (await context.becomes(isServing, patienceSeconds, name)) continue
+    const status = await stack.status(name)
+    notebook.violations.push(
+      `${name} was not serving after ${patienceSeconds} s: ${status ? JSON.stringify(status) : 'it does not answer'}`,
+    )
+    return false
+  }
+  return true
 }
 
 /** Whatever breaks off is told as a violation, unless the whole drill is being aborted. */

@@ -1,4 +1,3 @@
-import type { Client } from 'pg'
 import type { History, LogEntry } from './history.ts'
 import type { Stack } from './stack/stack.ts'
 import { makeRequester } from './workload/request.ts'
@@ -12,14 +11,14 @@ interface Row {
   readonly key: string
   readonly value: Buffer | null
   readonly superseded: boolean
+  readonly writer: number | null
 }
 
 /** The whole log, by plain SQL and past the service. */
 export async function readLog(stack: Pick<Stack, 'connect'>): Promise<LogEntry[]> {
   const client = await stack.connect()
   try {
-    const superseded = (await hasColumn(client, 'superseded')) ? 'superseded' : 'false AS superseded'
-    const page = `SELECT sequence, event_type, key, value, ${superseded} FROM transactions
+    const page = `SELECT sequence, event_type, key, value, superseded, writer FROM transactions
       WHERE sequence > $1 ORDER BY sequence LIMIT ${pageSize}`
     const log: LogEntry[] = []
     for (;;) {
@@ -27,7 +26,8 @@ export async function readLog(stack: Pick<Stack, 'connect'>): Promise<LogEntry[]
       for (const row of rows) {
         const value = row.value === null ? undefined : readValue(row.value)
         const kind = row.event_type === 2 ? 'put' : 'delete'
-        log.push({ sequence: Number(row.sequence), kind, key: row.key, value, superseded: row.superseded === true })
+        const { key, superseded, writer } = row
+        log.push({ sequence: Number(row.sequence), kind, key, value, superseded, ...(writer !== null && { writer }) })
       }
       if (rows.length < pageSize) return log
     }
@@ -36,21 +36,13 @@ export async function readLog(stack: Pick<Stack, 'connect'>): Promise<LogEntry[]
   }
 }
 
-async function hasColumn(client: Client, name: string): Promise<boolean> {
-  const { rows } = await client.query(
-    `SELECT 1 FROM pg_attribute WHERE attrelid = 'transactions'::regclass AND attname = $1 AND NOT attisdropped`,
-    [name],
-  )
-  return rows.length > 0
-}
-
-/** Each key's value as the node serves it. Bytes that no client has sent are named as such, and are no value's id. */
+/** Each key's value as the node serves it, with all that is in the log. Bytes that no client has sent are named as such, and are no value's id. */
 export async function readView(url: string, keys: readonly string[]): Promise<History['views'][number]> {
   const requester = makeRequester(url, 15_000)
   const view: Record<string, string | null> = {}
   try {
     for (const key of keys) {
-      const { outcome, status, value = null } = await requester.get(key)
+      const { outcome, status, value = null } = await requester.get(key, { isConsistent: true })
       if (outcome === 'failed') throw new Error(`the node answers ${status || 'nothing'} for the key ${key}`)
       view[key] = outcome === 'torn' ? 'torn bytes' : value
     }

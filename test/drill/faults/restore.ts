@@ -33,7 +33,7 @@ async function restoreOlder(context: Context): Promise<void> {
 
 async function expectDiverged({ stack, workload, violation }: Context, http: number): Promise<void> {
   if (http !== 503) violation(`/readyz answered ${http} for a log that went back`)
-  const requester = makeRequester(stack.url, 15_000)
+  const requester = makeRequester(stack.nodes[0].url, 15_000)
   const [key = ''] = workload.keys
   const read = await requester.get(key)
   if (read.outcome !== 'ok') violation(`a read was answered ${read.status} after the log went back`)

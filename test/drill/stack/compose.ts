@@ -66,8 +66,9 @@ export async function startComposeStack(image: string, options: StackOptions = {
   const url = `http://127.0.0.1:${port}`
 
   return {
-    url,
+    nodes: [{ name: 'kvs', url }],
     network,
+    networkOf: () => network,
     disks,
     down,
     start,

@@ -10,6 +10,8 @@ const largestOutput = 16 * 1024 * 1024
 
 export interface LocalNodeOptions {
   readonly directory: string
+  /** Of its own directory in that one. */
+  readonly name: string
   readonly main?: string
   readonly env: Readonly<Record<string, string>>
 }
@@ -20,7 +22,7 @@ export interface LocalNode extends LocalService {
 }
 
 /** kvs as a process; the same directory at every start. */
-export function makeLocalNode({ directory, main = service, env }: LocalNodeOptions): LocalNode {
+export function makeLocalNode({ directory, name, main = service, env }: LocalNodeOptions): LocalNode {
   let child: ChildProcess | undefined
   let output = ''
 
@@ -42,7 +44,7 @@ export function makeLocalNode({ directory, main = service, env }: LocalNodeOptio
       if (runs()) return
       child = spawn(process.execPath, [main], {
         cwd: directory,
-        env: { PATH: process.env.PATH, KVS_DATA_DIR: join(directory, 'kvs'), ...env },
+        env: { PATH: process.env.PATH, KVS_DATA_DIR: join(directory, name), ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
         // A group of its own: Ctrl-C is for the drill, which then ends it.
         detached: true,

@@ -1,17 +1,22 @@
 import type { Client } from 'pg'
 import type { Conditions } from '../network/proxy.ts'
 
-export type Service = 'kvs' | 'postgres'
+/** In the order of their starting; a stack of one has the first. */
+export const nodeNames = ['kvs', 'kvs-2', 'kvs-3'] as const
+export type NodeName = (typeof nodeNames)[number]
+export type Service = NodeName | 'postgres'
 export type Direction = 'both' | 'to postgres' | 'from postgres'
 
 export interface StackOptions {
+  /** How many nodes share the log; 1 unless said otherwise. */
+  readonly nodes?: 1 | 2 | 3
   /** Has the network between kvs and Postgres go through a proxy that can be slowed down. */
   readonly proxy?: boolean
   /** Small disks that can be filled, and copies of the log. */
   readonly disks?: boolean
   /** A wall clock of kvs that can be moved. */
   readonly clock?: boolean
-  /** Environment of kvs. */
+  /** Environment of each node. */
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -20,17 +25,25 @@ export interface NodeStatus {
   readonly http: number
   readonly state: string
   readonly reason: string | null
+  /** LOGID=SEQUENCE */
+  readonly position?: string | null
   readonly spool?: { readonly writes: number; readonly bytes: number }
 }
 
+/** One of the services that are nodes. */
+export interface StackNode {
+  readonly name: NodeName
+  readonly url: string
+}
+
 /**
- * A service with a Postgres of its own, and all that can be done to them. What is done stays until it is taken back; a
+ * A service, or several on one log, with a Postgres of its own, and all that can be done to them. What is done stays until it is taken back; a
  * service that is killed or stopped stays down until it is started.
  */
 export interface Stack {
-  readonly url: string
-  /** Undefined while nothing answers. */
-  status(): Promise<NodeStatus | undefined>
+  readonly nodes: readonly [StackNode, ...StackNode[]]
+  /** Undefined while nothing answers. The first node's, unless another is named. */
+  status(node?: NodeName): Promise<NodeStatus | undefined>
   /** SIGKILL, to all of them at once. Resolves when they are gone. */
   kill(...services: Service[]): Promise<void>
   /** SIGTERM. Resolves with the exit code when the service has ended, by itself or by the SIGKILL of an impatient engine. */
@@ -43,13 +56,15 @@ export interface Stack {
   resume(service: Service): Promise<void>
   /** To Postgres, past every fault of the network; waits until it takes connections. To be ended by the caller. */
   connect(): Promise<Client>
+  /** Of the first node. */
   readonly network: Network
+  networkOf(node: NodeName): Network
   readonly disks: Disks
-  /** Moves the wall clock of kvs, and of nothing else, to that far from the real one. */
+  /** Moves the wall clock of the first node, and of nothing else, to that far from the real one. */
   setClock(offsetSeconds: number): Promise<void>
-  /** What is resident of the node's memory, in bytes; undefined while it is down. */
+  /** What is resident of the first node's memory, in bytes; undefined while it is down. */
   memory(): Promise<number | undefined>
-  /** What kvs has logged. */
+  /** What the nodes have logged. */
   output(): Promise<string>
   /** Takes back every fault; all that was down is started. Idempotent. */
   heal(): Promise<void>
@@ -57,7 +72,7 @@ export interface Stack {
   down(): Promise<void>
 }
 
-/** Between kvs and Postgres. */
+/** Between a node and Postgres. */
 export interface Network {
   cut(): Promise<void>
   /** Packets vanish without a word. */

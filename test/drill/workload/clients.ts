@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Operation } from '../history.ts'
 import type { Random } from '../random.ts'
-import { makeRequester, type Requester } from './request.ts'
-import { largestValue, makeValue, smallestValue } from './value.ts'
+import type { Stack } from '../stack/stack.ts'
+import { type Asker, makeHopper } from './hopper.ts'
+import { makeRequester } from './request.ts'
+import { makeSteady } from './steady.ts'
+import { makeValue } from './value.ts'
 
 export interface WorkloadOptions {
-  readonly url: string
+  readonly nodes: Stack['nodes']
   /** How long it is meant to run; sets the pace. */
   readonly seconds: number
   readonly random: Random
@@ -30,19 +33,24 @@ export interface Workload {
 }
 
 /** The search for a linearization takes time with the operations on a key and with the clients that share it. */
-const limits = { operationsOfAKey: 3_000, clientsOfAKey: 3, operationsInASecond: 1_500 }
+const limits = {
+  ...{ operationsOfAKey: 3_000, clientsOfAKey: 3 },
+  // What one node applies, each of several has to.
+  ...{ operationsInASecond: 1_500, operationsInASecondOfSeveral: 600 },
+}
 /** Of a long drill, which for this has more keys. */
 const leastOperationsInASecond = 600
 const preloadKeys = 100
 
 export function makeWorkload(options: WorkloadOptions): Workload {
-  const { url, seconds, random, now, clients = 8, timeoutMs = 15_000 } = options
+  const { nodes, seconds, random, now, clients = 8, timeoutMs = 15_000 } = options
   const enough = Math.ceil((leastOperationsInASecond * (seconds + 15)) / limits.operationsOfAKey)
-  const { keys = Math.max(40, enough) } = options
+  const { keys = Math.max(nodes.length > 1 ? 24 : 40, enough) } = options
   const operations: Operation[] = []
   const names = Array.from({ length: keys }, (_, index) => `drill/key ${index}`)
   const preloaded = new Set<string>()
-  const perSecond = Math.min(limits.operationsInASecond, (limits.operationsOfAKey * keys) / (seconds + 15))
+  const most = nodes.length > 1 ? limits.operationsInASecondOfSeveral : limits.operationsInASecond
+  const perSecond = Math.min(most, (limits.operationsOfAKey * keys) / (seconds + 15))
   const interval = (1000 * clients) / perSecond
   let acknowledged = 0
   let ids = 0
@@ -55,38 +63,26 @@ export function makeWorkload(options: WorkloadOptions): Workload {
     return operation
   }
 
-  async function put(requester: Requester, client: number, key: string, size: number): Promise<Operation> {
-    const id = `${client}-${ids++}`
-    const value = makeValue(id, size)
-    const invoked = now()
-    const answer = await requester.put(key, value)
-    return record({ client, kind: 'put', key, invoked, returned: now(), ...answer, value: id })
-  }
-
-  async function operate(requester: Requester, client: number, key: string, random: Random): Promise<Operation> {
-    const dice = random.next()
-    const size = smallestValue + Math.floor(random.next() ** 4 * (largestValue - smallestValue))
-    if (dice < 0.45) return put(requester, client, key, size)
-    const invoked = now()
-    const kind = dice < 0.9 ? 'get' : 'delete'
-    const answer = kind === 'get' ? await requester.get(key) : await requester.remove(key)
-    return record({ client, kind, key, invoked, returned: now(), ...answer })
+  function askerFor(client: number, random: Random): Asker {
+    const options = { client, nodes, random, now, timeoutMs, record, nextId: () => `${client}-${ids++}` }
+    return nodes.length > 1 ? makeHopper(options) : makeSteady(options)
   }
 
   async function run(client: number): Promise<void> {
     const own = random.fork(`client ${client}`)
     const mine = names.filter((_, index) => (index - client + clients) % clients < limits.clientsOfAKey)
-    const requester = makeRequester(url, timeoutMs)
+    const asker = askerFor(client, own)
     let next = performance.now() + own.between(0, interval)
     while (!isStopping) {
-      const { outcome } = await operate(requester, client, own.pick(mine), own)
-      if (outcome === 'failed' || outcome === 'unknown') await sleep(own.between(10, 100))
+      const { outcome, status } = await asker.operate(own.pick(mine))
+      const hasFailed = (outcome === 'failed' && status !== 412) || outcome === 'unknown'
+      if (hasFailed) await sleep(own.between(10, 100))
       // What was missed while nothing answered is not made up for.
       next = Math.max(next + interval, performance.now() - interval)
       const pause = next - performance.now()
       if (pause > 0) await sleep(pause)
     }
-    requester.close()
+    asker.close()
   }
 
   return {
@@ -101,11 +97,14 @@ export function makeWorkload(options: WorkloadOptions): Workload {
     async preload(count, bytes) {
       const loading = Array.from({ length: clients }, async (_, index) => {
         const client = clients + index
-        const requester = makeRequester(url, timeoutMs)
+        const requester = makeRequester(nodes[0].url, timeoutMs)
         for (let n = index; n < count; n += clients) {
           const key = `preloaded/${n % preloadKeys}`
           preloaded.add(key)
-          await put(requester, client, key, bytes)
+          const value = `${client}-${ids++}`
+          const invoked = now()
+          const { positionText: _, ...answer } = await requester.put(key, makeValue(value, bytes))
+          record({ client, kind: 'put', key, invoked, returned: now(), ...answer, value })
         }
         requester.close()
       })

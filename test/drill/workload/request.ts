@@ -1,54 +1,82 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
-import type { Operation } from '../history.ts'
+import type { Condition, Operation } from '../history.ts'
 import { readValue } from './value.ts'
 
-export type Answer = Pick<Operation, 'outcome' | 'status' | 'value' | 'sequence'>
+export type Answer = Pick<
+  Operation,
+  'outcome' | 'status' | 'value' | 'sequence' | 'position' | 'isSpooled' | 'error'
+> & {
+  /** KVS-Position as it was. */
+  readonly positionText?: string
+}
 
-/** One client's connection: one request at a time, kept alive in between. */
+/** What a request may ask for besides. */
+export interface Demands {
+  /** As KVS-Position had it. */
+  readonly minPosition?: string | undefined
+  readonly isConsistent?: boolean
+  readonly condition?: Condition | undefined
+}
+
+/** One client's connection to one node: one request at a time, kept alive in between. */
 export interface Requester {
-  get(key: string): Promise<Answer>
-  put(key: string, value: Buffer): Promise<Answer>
-  remove(key: string): Promise<Answer>
+  get(key: string, demands?: Demands): Promise<Answer>
+  put(key: string, value: Buffer, demands?: Demands): Promise<Answer>
+  remove(key: string, demands?: Demands): Promise<Answer>
   close(): void
 }
 
 type Received =
   | { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
   /** Without a connection nothing of the request can have been sent. */
-  | { readonly status: 0; readonly wasConnected: boolean }
+  | { readonly status: 0; readonly error: Lost }
+
+/** There was no connection; it was lost; it gave no answer in time. */
+type Lost = 'refused' | 'reset' | 'late'
 
 /** The codes that promise: nothing was stored. */
-const notStored = new Set(['not_stored', 'overloaded', 'not_ready', 'spool_full'])
+const notStored = new Set(['not_stored', 'overloaded', 'not_ready', 'spool_full', 'log_down', 'behind'])
 
 export function makeRequester(url: string, timeoutMs: number): Requester {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 
-  function send(method: string, key: string, body?: Buffer): Promise<Received> {
+  function send(method: string, key: string, demands: Demands, body?: Buffer): Promise<Received> {
     return new Promise((resolve) => {
       let wasConnected = false
-      const outgoing = request(`${url}/v1/${encodeURIComponent(key)}`, {
+      const query = demands.isConsistent ? '?consistent' : ''
+      const outgoing = request(`${url}/v1/${encodeURIComponent(key)}${query}`, {
         method,
         agent,
-        headers: { accept: 'application/json', ...(body && { 'content-length': body.length }) },
+        headers: {
+          accept: 'application/json',
+          ...(body && { 'content-length': body.length }),
+          ...(demands.minPosition && { 'kvs-min-position': demands.minPosition }),
+          ...conditionHeader(demands.condition),
+        },
       })
-      const deadline = setTimeout(() => outgoing.destroy(new Error('no answer in time')), timeoutMs)
+      let isLate = false
+      const deadline = setTimeout(() => {
+        isLate = true
+        outgoing.destroy(new Error('no answer in time'))
+      }, timeoutMs)
       const settle = (received: Received) => {
         clearTimeout(deadline)
         resolve(received)
       }
+      const lose = () => settle({ status: 0, error: !wasConnected ? 'refused' : isLate ? 'late' : 'reset' })
       outgoing.on('socket', (socket) => {
         if (!socket.connecting) wasConnected = true
         else socket.once('connect', () => (wasConnected = true))
       })
-      outgoing.on('error', () => settle({ status: 0, wasConnected }))
+      outgoing.on('error', lose)
       outgoing.on('response', (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('error', () => settle({ status: 0, wasConnected }))
+        response.on('error', lose)
         response.on('end', () => {
           const { statusCode: status = 0, headers, complete } = response
           if (complete) settle({ status, headers, body: Buffer.concat(chunks) })
-          else settle({ status: 0, wasConnected })
+          else lose()
         })
       })
       outgoing.end(body)
@@ -56,28 +84,40 @@ export function makeRequester(url: string, timeoutMs: number): Requester {
   }
 
   return {
-    get: async (key) => toRead(await send('GET', key)),
-    put: async (key, value) => toWritten(await send('PUT', key, value)),
-    remove: async (key) => toWritten(await send('DELETE', key)),
+    get: async (key, demands = {}) => toRead(await send('GET', key, demands)),
+    put: async (key, value, demands = {}) => toWritten(await send('PUT', key, demands, value)),
+    remove: async (key, demands = {}) => toWritten(await send('DELETE', key, demands)),
     close: () => agent.destroy(),
   }
 }
 
+function conditionHeader(condition: Condition | undefined): Record<string, string> {
+  if (condition === undefined) return {}
+  if (condition === 'absent') return { 'if-none-match': '*' }
+  return { 'if-match': condition === 'present' ? '*' : `"${condition}"` }
+}
+
 function toRead(received: Received): Answer {
   const { status } = received
-  if (status === 404) return { outcome: 'ok', status, value: null }
-  if (status !== 200 || !('body' in received)) return { outcome: 'failed', status }
+  if (!('body' in received)) return { outcome: 'failed', status, error: received.error }
+  const told = toldBy(received.headers)
+  if (status === 404) return { outcome: 'ok', status, value: null, ...told }
+  if (status !== 200) return { outcome: 'failed', status, ...told, error: codeOf(received.body) }
   const value = readValue(received.body)
-  if (value === undefined) return { outcome: 'torn', status, ...sequenceOf(received.headers) }
-  return { outcome: 'ok', status, value, ...sequenceOf(received.headers) }
+  return value === undefined ? { outcome: 'torn', status, ...told } : { outcome: 'ok', status, value, ...told }
 }
 
 function toWritten(received: Received): Answer {
   const { status } = received
-  if (!('body' in received)) return { outcome: received.wasConnected ? 'unknown' : 'failed', status }
-  if (status >= 200 && status < 300) return { outcome: 'ok', status, ...sequenceOf(received.headers) }
-  if (status >= 400 && status < 500) return { outcome: 'failed', status }
-  return { outcome: notStored.has(codeOf(received.body)) ? 'failed' : 'unknown', status }
+  if (!('body' in received)) {
+    const { error } = received
+    return { outcome: error === 'refused' ? 'failed' : 'unknown', status, error }
+  }
+  const told = toldBy(received.headers)
+  if (status >= 200 && status < 300) return { outcome: 'ok', status, ...told }
+  const error = codeOf(received.body)
+  if (status >= 400 && status < 500) return { outcome: 'failed', status, ...told, error }
+  return { outcome: notStored.has(error) ? 'failed' : 'unknown', status, ...told, error }
 }
 
 function codeOf(body: Buffer): string {
@@ -88,7 +128,13 @@ function codeOf(body: Buffer): string {
   }
 }
 
-function sequenceOf({ etag }: IncomingHttpHeaders): { sequence?: number } {
-  const [, digits] = /^"(\d+)"$/.exec(etag ?? '') ?? []
-  return digits === undefined ? {} : { sequence: Number(digits) }
+function toldBy(headers: IncomingHttpHeaders): Pick<Answer, 'sequence' | 'position' | 'positionText' | 'isSpooled'> {
+  const [, tag] = /^"(\d+)"$/.exec(headers.etag ?? '') ?? []
+  const positionText = headers['kvs-position']?.toString()
+  const [, digits] = /^\w+=(\d+)$/.exec(positionText ?? '') ?? []
+  return {
+    ...(tag !== undefined && { sequence: Number(tag) }),
+    ...(positionText !== undefined && digits !== undefined && { position: Number(digits), positionText }),
+    ...(headers['kvs-durability'] === 'spooled' && { isSpooled: true as const }),
+  }
 }

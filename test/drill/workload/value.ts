@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
+import type { Random } from '../random.ts'
 
 export const smallestValue = 50
 export const largestValue = 16 * 1024
+
+/** Mostly small. */
+export function randomSize(random: Random): number {
+  return smallestValue + Math.floor(random.next() ** 4 * (largestValue - smallestValue))
+}
 
 /** Every byte there is, in order, over and over. */
 const pattern = Buffer.from(Array.from({ length: largestValue + 256 }, (_, index) => index & 255))

@@ -1,0 +1,118 @@
+import type { Condition, Operation } from '../history.ts'
+import type { Random } from '../random.ts'
+import { type Demands, makeRequester } from './request.ts'
+import { makeValue, randomSize } from './value.ts'
+
+/** One client. */
+export interface Asker {
+  /** One thing done to a key. What was asked and answered is recorded; returned is the last of it. */
+  operate(key: string): Promise<Operation>
+  close(): void
+}
+
+export interface AskerOptions {
+  readonly client: number
+  readonly nodes: readonly { readonly name: string; readonly url: string }[]
+  readonly random: Random
+  readonly now: () => number
+  readonly timeoutMs: number
+  readonly nextId: () => string
+  readonly record: (operation: Operation) => Operation
+}
+
+interface Wish {
+  readonly kind: Operation['kind']
+  readonly key: string
+  readonly bytes: number
+  readonly isConsistent?: true
+  readonly condition?: Condition
+}
+
+/**
+ * A client of several nodes, who asks another one where a connection is refused or reset, or the node is not ready. Every
+ * second client passes the newest position that it has seen; of the others half stay with a node as long as it answers.
+ */
+export function makeHopper({ client, nodes, random, now, timeoutMs, nextId, record }: AskerOptions): Asker {
+  const requesters = new Map(nodes.map(({ name, url }) => [name, makeRequester(url, timeoutMs)]))
+  const names = nodes.map(({ name }) => name)
+  const passesPosition = client % 2 === 0
+  const isFaithful = client % 4 === 3
+  let home = names[(client >> 2) % names.length] ?? ''
+  let newest: { readonly sequence: number; readonly text: string } | undefined
+  /** Of each key, the sequence of the value that it had when it was last seen. */
+  const seen = new Map<string, number>()
+
+  function draw(key: string): Wish {
+    const dice = random.next()
+    const bytes = randomSize(random)
+    if (dice < 0.3) return { kind: 'put', key, bytes }
+    if (dice < 0.37) return { kind: 'delete', key, bytes }
+    if (dice < 0.6) return drawConditional(key, bytes)
+    return { kind: 'get', key, bytes, ...(dice < 0.75 && { isConsistent: true }) }
+  }
+
+  function drawConditional(key: string, bytes: number): Wish {
+    const dice = random.next()
+    const kind = random.chance(0.15) ? 'delete' : 'put'
+    if (dice < 0.1) return { kind, key, bytes, condition: 'present' }
+    const known = dice < 0.25 ? undefined : seen.get(key)
+    if (known === undefined) return { kind: 'put', key, bytes, condition: 'absent' }
+    return { kind, key, bytes, condition: known }
+  }
+
+  async function ask(node: string, wish: Wish): Promise<Operation> {
+    const { kind, key, bytes, ...asked } = wish
+    const requester = requesters.get(node)
+    if (requester === undefined) throw new Error(`there is no node ${node}`)
+    const passed = passesPosition ? newest : undefined
+    const demands: Demands = { ...asked, minPosition: passed?.text }
+    const id = kind === 'put' ? nextId() : undefined
+    const invoked = now()
+    const { positionText, ...answer } =
+      id !== undefined
+        ? await requester.put(key, makeValue(id, bytes), demands)
+        : kind === 'get'
+          ? await requester.get(key, demands)
+          : await requester.remove(key, demands)
+    const operation: Operation = {
+      ...{ client, node, kind, key, ...asked },
+      ...{ invoked, returned: now(), ...(passed && { minPosition: passed.sequence }) },
+      ...answer,
+      ...(id !== undefined && { value: id }),
+    }
+    learn(operation, positionText)
+    return record(operation)
+  }
+
+  function learn({ kind, key, outcome, status, sequence, position }: Operation, text: string | undefined): void {
+    if (outcome !== 'ok' && status !== 412) return
+    if (sequence !== undefined && (kind !== 'delete' || status === 412)) seen.set(key, sequence)
+    else seen.delete(key)
+    if (position !== undefined && text !== undefined && position > (newest?.sequence ?? 0)) {
+      newest = { sequence: position, text }
+    }
+  }
+
+  return {
+    async operate(key) {
+      const wish = draw(key)
+      const first = isFaithful ? home : random.pick(names)
+      const others = names.filter((name) => name !== first)
+      let last = await ask(first, wish)
+      for (const name of others) {
+        if (!isForAnother(last)) break
+        if (isFaithful) home = name
+        last = await ask(name, wish)
+      }
+      return last
+    },
+    close() {
+      for (const requester of requesters.values()) requester.close()
+    },
+  }
+}
+
+/** Whether the request may be sent to another node: this one is down, or not there yet. */
+export function isForAnother({ error }: Operation): boolean {
+  return error === 'refused' || error === 'reset' || error === 'not_ready'
+}
