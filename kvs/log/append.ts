@@ -7,13 +7,17 @@ import type { Connection } from './connection.ts'
 import { isAnswer, takesNoWrites } from './failures.ts'
 import { advice, type Committed, Diverged, type LogSession, NotAppended, Undecided } from './log.ts'
 
+/** The server's, in seconds; by its own clock, which may be anything. */
+const clock = 'extract(epoch FROM clock_timestamp())::double precision'
+
 /**
  * One statement, one round trip, a batch. `claim` takes the lock on this writer's row, and goes on only where this
  * connection's session is still the writer's; `head` raises the log's head under its lock, held to commit, so that
  * sequences are gapless and in commit order. No row back means that nothing was written, since somebody else has
- * registered as this writer. The digest covers the session, which is random, so that no two pasts have the same.
+ * registered as this writer; one without a sequence, that it came too late. The digest covers the session, which is
+ * random, so that no two pasts have the same.
  */
-const statement = (superseded: string, more: { arrays: string; columns: string }) => `
+const statement = (superseded: string, inTime: string, more: { arrays: string; columns: string }) => `
   WITH claim AS MATERIALIZED (
     SELECT id, number FROM writers WHERE id = $1 AND session = $2 AND last_write < $3::bigint FOR UPDATE
   ), head AS (
@@ -21,7 +25,7 @@ const statement = (superseded: string, more: { arrays: string; columns: string }
     SET sequence = log_head.sequence + $4::bigint,
         recorded_at = greatest(recorded_at, clock_timestamp()),
         digest = substring(sha256(digest || uuid_send($2::uuid) || int8send($3::bigint)) FOR 8)
-    FROM claim
+    FROM claim WHERE ${inTime}
     RETURNING sequence, recorded_at, digest
   ), written AS (
     UPDATE writers SET last_write = $3::bigint, last_sequence = head.sequence, last_digest = head.digest
@@ -33,14 +37,21 @@ const statement = (superseded: string, more: { arrays: string; columns: string }
     FROM claim, head, unnest($5::smallint[], $6::text[], $7::bytea[], $8::text[]${more.arrays})
       WITH ORDINALITY AS entry (event_type, key, value, content_type${more.columns}, place)
   )
-  SELECT sequence, digest, pg_notify('kvs_log', '') FROM head`
+  SELECT sequence, digest, ${clock}, pg_notify('kvs_log', '') FROM claim LEFT JOIN head ON true`
 
-const append = { name: 'append', text: statement('false', { arrays: '', columns: '' }) }
+/**
+ * Not past the time at which its answer is given up on: the network may deliver it later, when the node has spooled and
+ * acknowledged the batch, and others have committed what it must not overwrite.
+ */
+const append = {
+  name: 'append',
+  text: statement('false', 'clock_timestamp() < to_timestamp($9::double precision)', { arrays: '', columns: '' }),
+}
 
 /** What others have committed after `seen`, $10, while this waited for the head's lock, overtakes it. */
 const appendSpooled = {
   name: 'append_spooled',
-  text: statement('entry.superseded OR is_overtaken(entry.key, $10::bigint, head.sequence - $4::bigint)', {
+  text: statement('entry.superseded OR is_overtaken(entry.key, $10::bigint, head.sequence - $4::bigint)', 'true', {
     arrays: ', $9::boolean[]',
     columns: ', superseded',
   }),
@@ -52,14 +63,14 @@ const appendSpooled = {
  */
 const register = `
   INSERT INTO writers (id, session, last_write, last_sequence, last_digest) VALUES ($1, $2, 0, 0, '')
-  ON CONFLICT (id) DO UPDATE SET session = $2 RETURNING last_write, last_sequence, last_digest, number`
+  ON CONFLICT (id) DO UPDATE SET session = $2 RETURNING last_write, last_sequence, last_digest, number, ${clock}`
 
 const registerAgain = `
-  UPDATE writers SET session = $2 WHERE id = $1 RETURNING last_write, last_sequence, last_digest, number`
+  UPDATE writers SET session = $2 WHERE id = $1 RETURNING last_write, last_sequence, last_digest, number, ${clock}`
 
-type Appended = [sequence: string, digest: Buffer]
+type Appended = [sequence: string | null, digest: Buffer, serverSeconds: number]
 
-type Registered = [lastWrite: string, lastSequence: string, lastDigest: Buffer, number: number]
+type Registered = [lastWrite: string, lastSequence: string, lastDigest: Buffer, number: number, serverSeconds: number]
 
 /** The numbering of one writer's writes: what makes an append happen exactly once. Outlives connections. */
 export interface Writer {
@@ -87,6 +98,8 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
   let committed: Committed | undefined
   /** The last write that was ever sent. */
   let sent = 0n
+  /** What the server's clock is ahead of this process's, in seconds: at the least, as the answer has taken its time. */
+  let serverAhead = 0
 
   async function takeOver(connection: Connection): Promise<void> {
     session = randomUUID()
@@ -104,7 +117,15 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     committed = { number: last, end: { sequence: BigInt(row[1]), digest: row[2] } }
     sent = last
     writerNumber = row[3]
+    noteClock(row[4])
   }
+
+  function noteClock(serverSeconds: number): void {
+    serverAhead = serverSeconds - performance.now() / 1000
+  }
+
+  /** By the server's clock: this process gives up no sooner. */
+  const endOfWait = () => (performance.now() + timeoutMs) / 1000 + serverAhead
 
   /** @returns the statement's rows, of which there is one at least */
   async function send<Row extends unknown[]>(
@@ -123,6 +144,12 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
       throw new NotAppended(error.message, takesNoWrites(error), error)
     }
     throw new Diverged(copied)
+  }
+
+  function appended(last: bigint, [sequence, digest, serverSeconds]: Appended): Position {
+    noteClock(serverSeconds)
+    if (sequence !== null) return ended(last, sequence, digest)
+    throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error('Query read timeout') })
   }
 
   function ended(last: bigint, sequence: string, digest: Buffer): Position {
@@ -145,15 +172,16 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     },
     register: takeOver,
     async append(connection, writes, last = required().number + BigInt(writes.length)) {
-      const [[sequence, digest]] = await send<Appended>(connection, append, last, [writes.length, ...columns(writes)])
-      return ended(last, sequence, digest)
+      const values = [writes.length, ...columns(writes), endOfWait()]
+      const [row] = await send<Appended>(connection, append, last, values)
+      return appended(last, row)
     },
     async appendSpooled(connection, spooled, seen) {
       const last = spooled.at(-1)?.number ?? 0n
       const superseded = booleanArray(spooled.map((write) => write.superseded))
       const values = [spooled.length, ...columns(spooled.map(({ write }) => write)), superseded, seen]
-      const [[sequence, digest]] = await send<Appended>(connection, appendSpooled, last, values)
-      return ended(last, sequence, digest)
+      const [row] = await send<Appended>(connection, appendSpooled, last, values)
+      return appended(last, row)
     },
     async appendConditional(connection, decided, seen, last = required().number + BigInt(decided.length)) {
       const rows = await send<VerdictRow>(connection, appendConditional, last, [seen, ...decidedColumns(decided)])

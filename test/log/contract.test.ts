@@ -167,15 +167,28 @@ describe('exactly once', () => {
   test('a batch that was committed before its answer was lost is found at the next connection', async () => {
     const log = makeLog(database, { timeoutMs: 500 })
     const session = await log.open()
-    const blocked = await blockAppends()
-    // The answer is no longer waited for; the statement itself runs on, and commits once the lock is gone.
+    await database.sql(`CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_sleep(0.75); RETURN NULL; END $$`)
+    await database.sql('CREATE TRIGGER take_long AFTER INSERT ON transactions EXECUTE FUNCTION take_long()')
+    // The answer is no longer waited for; the statement itself runs on, and commits before the server looks for its client.
     await expect(session.append([put('a'), put('b')])).rejects.toThrow(Undecided)
-    await blocked.letGo()
-    await until('it is there', async () => (await database.sql('SELECT FROM writers WHERE last_write = 2')).length)
     const again = await log.open()
     const entries = await readAll(again)
     expect(again.committed).toEqual({ number: 2n, end: { sequence: 2n, digest: entries[1]?.digest } })
     expect(entries.map((entry) => entry.write.key)).toEqual(['a', 'b'])
+    await again.close()
+  })
+
+  test('a batch that comes to its turn when its answer is no longer waited for is not there, and never will be', async () => {
+    const log = makeLog(database, { timeoutMs: 500 })
+    const session = await log.open()
+    const blocked = await blockAppends()
+    await expect(session.append([put('a'), put('b')])).rejects.toThrow(Undecided)
+    await blocked.letGo()
+    const again = await log.open() // waits for the statement, which holds the writer's row
+    expect(again.committed).toMatchObject({ number: 0n, end: { sequence: 0n } })
+    expect((await again.append([put('c')])).sequence).toBe(1n)
+    expect((await readAll(again)).map((entry) => entry.write.key)).toEqual(['c'])
     await again.close()
   })
 

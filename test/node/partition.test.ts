@@ -57,6 +57,25 @@ test('a spooled write is not overtaken by one that was overtaken itself', async 
   ])
 })
 
+test('a batch that the network delivers when it is in the spool already overwrites nothing newer', async () => {
+  const postgres = await startPostgres()
+  const proxy = await startProxy(postgres.socket)
+  const cut = await startReadyNode(makeDirectory(), { ...postgres.through(proxy.port), POSTGRES_TIMEOUT: '500ms' })
+  const other = await startReadyNode(makeDirectory(), postgres.environment)
+  expect((await put(cut, 'k', 'old')).status).toBe(201)
+  proxy.hold()
+  expect((await put(cut, 'k', 'late')).status).toBe(202)
+  expect((await put(other, 'k', 'newer')).status).toBe(201)
+  proxy.release()
+  await reaches(cut, 'serving')
+  expect((await postgres.log()).map((row) => [row.value, row.superseded])).toEqual([
+    ['old', false],
+    ['newer', false],
+    ['late', true],
+  ])
+  expect([await text(cut, 'k'), await text(other, 'k')]).toEqual(['newer', 'newer'])
+})
+
 test('a node that comes back catches up, and takes writes, beside one that writes all the time', async () => {
   const postgres = await startPostgres()
   const proxy = await startProxy(postgres.socket, { latencyMs: 30 })

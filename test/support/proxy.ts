@@ -6,6 +6,9 @@ export interface Proxy {
   readonly port: number
   /** Nothing passes any more, and nobody is told: packets are dropped. */
   blackhole(): void
+  /** What is sent to Postgres is held back, as where packets are lost and sent again: it arrives with `release`. */
+  hold(): void
+  release(): void
   /** Every connection is reset, and new ones are. */
   cut(): void
   /** What was lost stays lost. */
@@ -19,6 +22,8 @@ export async function startProxy(socketPath: string, conditions: Conditions = {}
   return {
     port: proxy.port,
     blackhole: () => proxy.set({ ...conditions, holds: 'both' }),
+    hold: () => proxy.set({ ...conditions, holds: 'up' }),
+    release: () => proxy.set(conditions),
     cut: () => proxy.set({ ...conditions, isCut: true }),
     heal() {
       proxy.reset()
