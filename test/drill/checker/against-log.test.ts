@@ -187,20 +187,3 @@ test('counts what was acknowledged, lost, torn and read', () => {
   const torn = { sequence: 2, kind: 'put', key: 'k', value: undefined, superseded: false } as const
   expect(checkAgainstLog(historyOf(operations, [...logOf('b'), torn]))).toMatchObject(counts)
 })
-
-test('where writes may be superseded, these are not lost, have no effect and no place in time', () => {
-  const operations = [
-    put(1, 'a', 0, 1, { status: 202 }),
-    get(1, 'a', 2, 3),
-    put(2, 'b', 4, 5),
-    get(1, 'b', 6, 7),
-    remove(1, 8, 9, { status: 202 }),
-    put(2, 'c', 10, 11),
-  ]
-  const history = historyOf(operations, superseded(logOf('b', 'a', 'c', null), 2, 4), [{ k: 'c' }])
-  expect(checkAgainstLog(history, { allowSuperseded: true })).toMatchObject({
-    acknowledged: 4,
-    lost: 0,
-    violations: [],
-  })
-})

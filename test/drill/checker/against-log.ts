@@ -1,10 +1,11 @@
 import type { History, LogEntry, Operation } from '../history.ts'
 import { checkKeyOrder } from './key-order.ts'
+import { checkNodes } from './nodes.ts'
 import { describe, named, quoted } from './words.ts'
 
 export interface LogRules {
-  /** Whether writes may have lost to those of another node. With a single node there is none they could lose to. */
-  readonly allowSuperseded?: boolean
+  /** Writes may have lost to those of another node, and only `?consistent` reads show all that was acknowledged before. */
+  readonly severalNodes?: boolean
 }
 
 export interface LogFindings {
@@ -24,23 +25,24 @@ export interface LogFindings {
  * Holds what the clients saw against the log, in n log n time: sequences without gaps; each acknowledged write there once,
  * nothing there that nobody sent or that failed; sequences in the order in which writes followed each other (see
  * checkKeyOrder); each read explained by an entry; the views equal to the log's fold. An outcome that was unknown is what
- * the log says, so a read that says otherwise is a violation.
+ * the log says, so a read that says otherwise is a violation. Of several nodes, see checkNodes as well.
  */
-export function checkAgainstLog(history: History, { allowSuperseded = false }: LogRules = {}): LogFindings {
+export function checkAgainstLog(history: History, { severalNodes = false }: LogRules = {}): LogFindings {
   const { operations, log } = history
   const violations: string[] = []
   const report = (text: string) => violations.push(text)
   const puts = indexPuts(operations, report)
 
   checkSequences(log, report)
-  for (const entry of log) checkEntry(entry, puts, allowSuperseded, report)
+  for (const entry of log) checkEntry(entry, puts, severalNodes, report)
   checkEachOnce(log, report)
   const lost = countLost(history, puts, report)
   checkPlaces(history, report)
   const tornReads = operations.filter((operation) => operation.outcome === 'torn')
   for (const read of tornReads)
     report(`key ${quoted(read.key)}: ${describe(read)} shows bytes that are no client's value`)
-  checkKeys(history, puts, report)
+  checkKeys(severalNodes ? inOrderOfTime(history) : history, puts, report)
+  if (severalNodes) checkNodes(history).forEach(report)
   checkViews(history, report)
 
   const tornEntries = log.filter((entry) => entry.kind === 'put' && entry.value === undefined)
@@ -76,11 +78,11 @@ function checkSequences(log: readonly LogEntry[], report: Report): void {
   }
 }
 
-function checkEntry(entry: LogEntry, puts: Puts, allowSuperseded: boolean, report: Report): void {
+function checkEntry(entry: LogEntry, puts: Puts, severalNodes: boolean, report: Report): void {
   const { sequence, kind, key, value, superseded } = entry
   const name = `entry ${sequence} (${kind} at ${quoted(key)})`
   const put = value === undefined ? undefined : puts.get(value)
-  if (superseded && !allowSuperseded) report(`${name} is superseded, with no other node to lose to`)
+  if (superseded && !severalNodes) report(`${name} is superseded, with no other node to lose to`)
   if (kind === 'delete') return
   if (value === undefined) report(`${name} is torn`)
   else if (put === undefined) report(`${name} has the value ${quoted(value)}, which no client sent`)
@@ -163,6 +165,12 @@ function checkKeys({ operations, log }: History, puts: Puts, report: Report): vo
     })
     sentences.forEach(report)
   }
+}
+
+/** What was spooled, and what a node shows of its past, have no place in the clients' time. */
+function inOrderOfTime({ operations, ...rest }: History): History {
+  const timed = operations.filter(({ kind, isConsistent }) => kind !== 'get' || isConsistent)
+  return { ...rest, operations: timed.map((one) => (one.status === 202 ? { ...one, outcome: 'unknown' } : one)) }
 }
 
 function checkViews({ log, views }: History, report: Report): void {

@@ -66,12 +66,6 @@ test('the same sentence is said once, and giving up is a violation', () => {
   expect(gaveUp.violations).toEqual([expect.stringContaining('gave up')])
 })
 
-test('a key with superseded entries is held against the log only', () => {
-  const operations = [put(1, 'a', 0, 1), get(1, 'a', 2, 3), put(2, 'b', 4, 5), get(2, 'b', 6, 7), get(1, 'a', 8, 9)]
-  const log = logOf('b', 'a').map((entry) => ({ ...entry, superseded: entry.value === 'a' }))
-  expect(checkHistory(historyOf(operations, log), { allowSuperseded: true }).violations).toEqual([])
-})
-
 test('seconds without writes: the longest wait for the next acknowledged one', () => {
   const seconds = (...operations: Parameters<typeof historyOf>[0]) =>
     checkHistory(historyOf(operations, [])).secondsWithoutWrites

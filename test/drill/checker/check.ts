@@ -1,6 +1,7 @@
 import type { History, Operation } from '../history.ts'
 import { checkAgainstLog, type LogFindings, type LogRules } from './against-log.ts'
 import { checkLinearizable, type SearchLimits } from './linearizable.ts'
+import { asOneRegister } from './one-register.ts'
 
 /** None of the violations: the history is what the service promises. */
 export interface Verdict extends LogFindings {
@@ -10,13 +11,11 @@ export interface Verdict extends LogFindings {
 
 /**
  * Checks a history in two ways that share no assumption: against the log, and each key by itself as a register, without
- * the log. Where writes may be superseded, a key with such an entry is held against the log only: nodes that were apart
- * did not make one register of it.
+ * the log. Of several nodes, what has to make one register is `asOneRegister`; the rest is held against the log only.
  */
 export function checkHistory(history: History, rules: LogRules & SearchLimits = {}): Verdict {
   const findings = checkAgainstLog(history, rules)
-  const apart = new Set(rules.allowSuperseded ? history.log.filter((e) => e.superseded).map((e) => e.key) : [])
-  const together = history.operations.filter((operation) => !apart.has(operation.key))
+  const together = rules.severalNodes ? asOneRegister(history.operations) : history.operations
   const disorder = checkLinearizable(together, rules).flatMap((key) => (key.verdict === 'ok' ? [] : key.explanation))
   return {
     ...findings,

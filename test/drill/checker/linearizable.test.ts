@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Operation } from '../history.ts'
 import { isLinearizable } from './brute-force.ts'
 import { failed, get, put, remove, unknown } from './histories.ts'
 import { checkLinearizable } from './linearizable.ts'
+import type { RegisterOperation } from './register.ts'
 
-const explanations = (operations: Operation[]) =>
+const explanations = (operations: RegisterOperation[]) =>
   checkLinearizable(operations).map((key) => (key.verdict === 'ok' ? 'ok' : key.explanation))
 
-const good: Record<string, Operation[]> = {
+const good: Record<string, RegisterOperation[]> = {
   'nothing at all': [],
   'one client, one thing after the other': [
     get(1, null, 0, 1),
@@ -72,7 +72,64 @@ test.each(Object.entries(good))('linearizable: %s', (_, operations) => {
   expect(explanations(operations).filter((text) => text !== 'ok')).toEqual([])
 })
 
-const bad: Record<string, [Operation[], RegExp]> = {
+const over = (value: string | null, operation: RegisterOperation): RegisterOperation => ({
+  ...operation,
+  replaces: value,
+})
+
+const goodReplacing: Record<string, RegisterOperation[]> = {
+  'each replaces what the one before has put, whoever asked first': [
+    put(1, 'a', 0, 1),
+    over('b', put(3, 'c', 2, 20)),
+    over('a', put(2, 'b', 3, 19)),
+    get(4, 'c', 21, 22),
+  ],
+  'a value is read before it is replaced': [
+    put(1, 'a', 0, 1),
+    get(3, 'a', 2, 9),
+    over('a', put(2, 'b', 2, 9)),
+    get(4, 'a', 2, 9),
+  ],
+  'a put that nobody reads waits for the one that needs nothing there': [
+    put(1, 'a', 0, 10),
+    over(null, put(2, 'b', 0, 10)),
+  ],
+  'created anew after each delete': [
+    over(null, put(1, 'a', 0, 1)),
+    over('a', remove(1, 2, 3)),
+    over(null, put(2, 'b', 4, 5)),
+    remove(1, 6, 7),
+    over(null, put(2, 'c', 8, 9)),
+  ],
+  'an unknown delete makes room': [put(1, 'a', 0, 1), remove(1, 2, 3, unknown), over(null, put(2, 'b', 4, 5))],
+  'an unknown put is replaced': [put(1, 'a', 0, 1, unknown), over('a', put(2, 'b', 4, 5))],
+}
+
+test.each(Object.entries(goodReplacing))('linearizable: %s', (_, operations) => {
+  expect(isLinearizable(operations)).toBe(true)
+  expect(explanations(operations)).toEqual(['ok'])
+})
+
+const badReplacing: Record<string, RegisterOperation[]> = {
+  'one value replaced twice: a lost update': [
+    put(1, 'a', 0, 1),
+    over('a', put(2, 'b', 2, 9)),
+    over('a', put(3, 'c', 2, 9)),
+  ],
+  'a key created twice': [over(null, put(1, 'a', 0, 9)), over(null, put(2, 'b', 0, 9))],
+  'a value replaced after it was covered': [put(1, 'a', 0, 1), put(2, 'b', 2, 3), over('a', put(3, 'c', 4, 5))],
+  'a value read after it was replaced': [put(1, 'a', 0, 1), over('a', put(2, 'b', 2, 3)), get(3, 'a', 4, 5)],
+  'a value replaced before it was put': [over('a', put(2, 'b', 0, 1)), put(1, 'a', 2, 3)],
+  'a failed put replaced': [put(1, 'a', 0, 1, failed), over('a', put(2, 'b', 2, 3))],
+  'a value deleted twice': [put(1, 'a', 0, 1), over('a', remove(1, 2, 9)), over('a', remove(2, 2, 9))],
+}
+
+test.each(Object.entries(badReplacing))('not linearizable: %s', (_, operations) => {
+  expect(isLinearizable(operations)).toBe(false)
+  expect(explanations(operations)).not.toEqual(['ok'])
+})
+
+const bad: Record<string, [RegisterOperation[], RegExp]> = {
   'a lost update': [
     [put(1, 'a', 0, 1), put(2, 'b', 2, 3), get(3, 'a', 4, 5)],
     /no order has a place for\n.*client 2's put of b.*\n.*a is still to be seen by:\n.*client 3's read of a/,
@@ -140,15 +197,25 @@ const small = fc
       duration: fc.nat(8),
       outcome: fc.constantFrom('ok', 'ok', 'ok', 'ok', 'unknown', 'failed'),
       seen: fc.option(fc.nat(6), { freq: 3 }),
+      replaces: fc.option(fc.boolean(), { freq: 2 }),
     }),
     { maxLength: 7 },
   )
   .map((drafts) =>
-    drafts.map(({ kind, duration, seen, ...rest }, index): Operation => {
+    drafts.map(({ kind, duration, seen, replaces, ...rest }, index): RegisterOperation => {
       const puts = drafts.flatMap((draft, at) => (draft.kind === 'put' ? `v${at}` : []))
       const read = seen === null ? null : (puts[seen % puts.length] ?? null)
       const value = kind === 'put' ? { value: `v${index}` } : kind === 'get' ? { value: read } : {}
-      return { ...rest, ...value, kind, key: 'k', returned: rest.invoked + duration, status: 0 } as Operation
+      const found = kind !== 'get' && rest.outcome === 'ok' && replaces ? { replaces: read } : {}
+      return {
+        ...rest,
+        ...value,
+        ...found,
+        kind,
+        key: 'k',
+        returned: rest.invoked + duration,
+        status: 0,
+      } as RegisterOperation
     }),
   )
 

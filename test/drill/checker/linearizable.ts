@@ -1,5 +1,4 @@
-import type { Operation } from '../history.ts'
-import { readRegister, type Step } from './register.ts'
+import { type RegisterOperation, readRegister, type Step } from './register.ts'
 import { findOrder, type Impasse } from './search.ts'
 import { describe, named, quoted } from './words.ts'
 
@@ -24,14 +23,14 @@ const defaultTries = 500_000
  * values put must be unique within a key.
  */
 export function checkLinearizable(
-  operations: readonly Operation[],
+  operations: readonly RegisterOperation[],
   { maxTries = defaultTries }: SearchLimits = {},
 ): KeyVerdict[] {
   const keys = Map.groupBy(operations, (operation) => operation.key)
   return [...keys].map(([key, ofKey]) => checkKey(key, ofKey, maxTries))
 }
 
-function checkKey(key: string, operations: readonly Operation[], maxTries: number): KeyVerdict {
+function checkKey(key: string, operations: readonly RegisterOperation[], maxTries: number): KeyVerdict {
   const register = readRegister(operations)
   if (typeof register === 'string') {
     return { key, verdict: 'violation', explanation: `key ${quoted(key)}: ${register}` }

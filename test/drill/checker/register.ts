@@ -4,12 +4,19 @@ import { describe, quoted } from './words.ts'
 /** States of a key, by number: the values read of it from 1 on, in the order of their puts. */
 export const absent = 0
 
+export interface RegisterOperation extends Operation {
+  /** The value that an acknowledged write must find, null for none; undefined where it takes any. */
+  readonly replaces?: string | null
+}
+
 /** An operation that has one place in the order, between these times (milliseconds). */
 export interface Step {
   readonly operation: Operation
   readonly writes: boolean
   /** The state it leaves, or the one it saw. */
   readonly state: number
+  /** The state that a write must find. */
+  readonly needs?: number
   readonly from: number
   readonly until: number
 }
@@ -20,7 +27,7 @@ export interface Register {
   readonly steps: readonly Step[]
   /** When each delete of unknown outcome was invoked; ascending. It may take effect at any time after that, or never. */
   readonly unknownDeletes: readonly number[]
-  /** How many reads saw each state. */
+  /** How many steps have to find each state. */
   readonly reads: readonly number[]
 }
 
@@ -31,11 +38,11 @@ export interface Register {
  * where no read of nothing ended after it was invoked.
  *
  * A value is put once, so a put must come before the first read of it has returned, and each read after the put was
- * invoked; a put whose outcome is unknown is thereby as certain as any other.
+ * invoked; a put whose outcome is unknown is thereby as certain as any other. A write that had to find a value has read it.
  *
  * @returns the sentence, where a single read cannot be explained by any order
  */
-export function readRegister(operations: readonly Operation[]): Register | string {
+export function readRegister(operations: readonly RegisterOperation[]): Register | string {
   const puts = new Map<string, Operation>()
   for (const operation of operations) {
     const { kind, value } = operation
@@ -46,8 +53,9 @@ export function readRegister(operations: readonly Operation[]): Register | strin
   }
   const firstReturn = new Map<string, number>()
   for (const operation of operations) {
-    const { kind, value, outcome, returned } = operation
-    if (kind !== 'get' || outcome !== 'ok' || typeof value !== 'string') continue
+    const { returned, outcome } = operation
+    const value = foundBy(operation)
+    if (outcome !== 'ok' || typeof value !== 'string') continue
     const put = puts.get(value)
     if (put === undefined) return `${describe(operation)} shows a value that nobody put there`
     if (put.outcome === 'failed') return `${describe(operation)} shows what failed: ${describe(put)}`
@@ -57,8 +65,13 @@ export function readRegister(operations: readonly Operation[]): Register | strin
   return arrange(operations, puts, firstReturn)
 }
 
+/** Undefined where it finds whatever there is. */
+function foundBy({ kind, value, replaces }: RegisterOperation): string | null | undefined {
+  return kind === 'get' ? value : replaces
+}
+
 function arrange(
-  operations: readonly Operation[],
+  operations: readonly RegisterOperation[],
   puts: ReadonlyMap<string | null | undefined, Operation>,
   firstReturn: ReadonlyMap<string | null | undefined, number>,
 ): Register {
@@ -72,20 +85,23 @@ function arrange(
     const { kind, value, outcome, invoked, returned } = operation
     const state = states.get(value) ?? absent
     const end = outcome === 'ok' ? returned : Number.POSITIVE_INFINITY
+    const found = outcome === 'ok' ? foundBy(operation) : undefined
+    const from = Math.max(invoked, puts.get(found)?.invoked ?? invoked)
+    const needs = kind !== 'get' && found !== undefined ? { needs: states.get(found) ?? absent } : {}
+    if (needs.needs !== undefined) reads[needs.needs] = (reads[needs.needs] ?? 0) + 1
     if (kind === 'put') {
       const until = Math.min(end, firstReturn.get(value) ?? end)
       if (outcome === 'ok' || (outcome === 'unknown' && firstReturn.has(value))) {
-        steps.push({ operation, writes: true, state, from: invoked, until })
+        steps.push({ operation, writes: true, state, ...needs, from, until })
       }
     } else if (kind === 'delete') {
-      if (outcome === 'ok') steps.push({ operation, writes: true, state: absent, from: invoked, until: end })
+      if (outcome === 'ok') steps.push({ operation, writes: true, state: absent, ...needs, from, until: end })
       else if (outcome === 'unknown') unknownDeletes.push(invoked)
     } else if (outcome === 'ok') {
-      const from = Math.max(invoked, puts.get(value)?.invoked ?? invoked)
       steps.push({ operation, writes: false, state, from, until: end })
       reads[state] = (reads[state] ?? 0) + 1
-      if (state === absent) lastReadOfNothing = Math.max(lastReadOfNothing, returned)
     }
+    if (outcome === 'ok' && found === null) lastReadOfNothing = Math.max(lastReadOfNothing, returned)
   }
   return {
     steps: steps.sort((a, b) => a.from - b.from),

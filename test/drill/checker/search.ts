@@ -47,7 +47,8 @@ const unknownDelete = 'unknown delete'
  * - a read that sees the present value goes first, as it takes nothing from the others;
  * - a value that some read still has to see can't be covered, as nobody puts it again;
  * - a write whose value no read is left to see goes as soon as it may, so that another write covers it;
- * - of several deletes the one that has to be done soonest goes first, one of unknown outcome last.
+ * - of several deletes the one that has to be done soonest goes first, one of unknown outcome last;
+ * - a write that needs the present value, which nothing else has to see any more, is the only one that can come next.
  *
  * @param maxTries how many pairs of operations placed and state are looked at before it gives up, so that it always ends
  */
@@ -64,6 +65,8 @@ export function findOrder(register: Register, maxTries: number): 'found' | 'gave
   const tried = new Set<string>()
   let state = absent
   let deletes = 0
+  /** Steps without a place that need a key without a value. */
+  let heirsOfNothing = register.steps.filter(({ needs }) => needs === absent).length
   let impasse: Impasse | undefined
 
   const wanted = (of: number) => (readsLeft[of] ?? 0) > 0
@@ -71,8 +74,14 @@ export function findOrder(register: Register, maxTries: number): 'found' | 'gave
   function place(mark: Mark, step: Step): void {
     cutOut(mark)
     placed.push(mark)
+    count(step, -1)
     if (step.writes) state = step.state
-    else readsLeft[step.state] = (readsLeft[step.state] ?? 0) - 1
+  }
+
+  function count({ writes, state, needs }: Step, by: 1 | -1): void {
+    const found = writes ? needs : state
+    if (found !== undefined) readsLeft[found] = (readsLeft[found] ?? 0) + by
+    if (needs === absent) heirsOfNothing += by
   }
 
   function takeBack(to: Fork): void {
@@ -80,7 +89,7 @@ export function findOrder(register: Register, maxTries: number): 'found' | 'gave
       const mark = placed.pop()
       if (mark?.step === undefined) break
       putBack(mark)
-      if (!mark.step.writes) readsLeft[mark.step.state] = (readsLeft[mark.step.state] ?? 0) + 1
+      count(mark.step, 1)
     }
     state = to.state
     deletes = to.deletes
@@ -97,11 +106,21 @@ export function findOrder(register: Register, maxTries: number): 'found' | 'gave
     }
   }
 
+  function placeHeir(): boolean {
+    if (state <= absent || readsLeft[state] !== 1) return false
+    const heir = [...list.open()].find(([, step]) => step.needs === state)
+    if (heir) place(...heir)
+    return heir !== undefined
+  }
+
   /** Gives a place to all that needs no choice. */
   function placeFree(): void {
-    placeAll((step) => !step.writes && step.state === state)
+    do placeAll((step) => !step.writes && step.state === state)
+    while (placeHeir())
     if (!wanted(state)) state = forgotten
-    if (state === forgotten || state === absent) placeAll((step) => step.writes && !wanted(step.state))
+    if (state === forgotten || (state === absent && heirsOfNothing === 0)) {
+      placeAll((step) => step.writes && step.needs === undefined && !wanted(step.state))
+    }
     if (!wanted(state)) state = forgotten
   }
 
@@ -111,7 +130,7 @@ export function findOrder(register: Register, maxTries: number): 'found' | 'gave
     const puts: Mark[] = []
     let soonest: Mark | undefined
     for (const [mark, step] of list.open()) {
-      if (!step.writes) continue
+      if (!step.writes || (step.needs !== undefined && step.needs !== state)) continue
       if (step.state !== absent) puts.push(mark)
       else if (step.until < (soonest?.step?.until ?? Number.POSITIVE_INFINITY)) soonest = mark
     }
