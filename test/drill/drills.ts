@@ -3,6 +3,7 @@ import { clockDrills } from './faults/clock.ts'
 import { diskDrills } from './faults/disks.ts'
 import { mixDrills } from './faults/mix.ts'
 import { networkDrills } from './faults/network.ts'
+import { nodesDrills } from './faults/nodes.ts'
 import { outageDrills } from './faults/outage.ts'
 import { postgresDrills } from './faults/postgres.ts'
 import { processDrills } from './faults/processes.ts'
@@ -20,4 +21,5 @@ export const drills: readonly Drill[] = [
   ...recoveryDrills,
   ...outageDrills,
   ...mixDrills,
+  ...nodesDrills,
 ]

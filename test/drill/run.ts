@@ -7,6 +7,7 @@ import type { Progress } from './progress.ts'
 import { makeRandom } from './random.ts'
 import type { Result } from './report.ts'
 import type { Stack, StackOptions } from './stack/stack.ts'
+import { tally } from './tally.ts'
 import { makeWorkload } from './workload/clients.ts'
 
 export interface RunOptions {
@@ -62,7 +63,7 @@ async function runOn(
   const began = performance.now()
   const now = () => performance.now() - began
   const random = makeRandom(seed, drill.name)
-  const workload = makeWorkload({ url: stack.url, seconds, random: random.fork('clients'), now })
+  const workload = makeWorkload({ nodes: stack.nodes, seconds, random: random.fork('clients'), now })
   const notebook: Notebook = { faults: [], violations: [], notes: [] }
   let deadline = Number.POSITIVE_INFINITY
   const given = { stack, workload, signal, random: random.fork('faults') }
@@ -89,8 +90,11 @@ async function runOn(
   const { faults, notes } = notebook
   say(`checking ${workload.operations.length} operations`)
   const history: History = { operations: workload.operations, faults, ...found }
-  const verdict = checkHistory(history)
-  const violations = [...notebook.violations, ...verdict.violations]
+  const severalNodes = stack.nodes.length > 1
+  const verdict = checkHistory(history, { severalNodes })
+  const expected = drill.expects?.(history) ?? []
+  const violations = [...notebook.violations, ...verdict.violations, ...expected]
+  if (severalNodes) notes.push(tally(history))
   const result: DrillResult = {
     ...{ drill: drill.name, seed, seconds: Math.round(now() / 1000), faults: faults.length },
     ...{ ...verdict, violations, secondsUntilReady, notes },

@@ -1,0 +1,21 @@
+import type { History } from './history.ts'
+
+/** What happened in a drill of several nodes, in a sentence: what did not happen is not shown by it. */
+export function tally({ operations, log }: Pick<History, 'operations' | 'log'>): string {
+  const count = (number: number) => number.toLocaleString('en-US')
+  const answered = operations.filter(({ outcome }) => outcome === 'ok')
+  const spooled = answered.filter(({ kind, status }) => kind !== 'get' && status === 202)
+  const superseded = log.filter((entry) => entry.superseded)
+  const conditional = operations.filter(({ condition }) => condition !== undefined)
+  const landed = conditional.filter(({ outcome }) => outcome === 'ok')
+  const refused = conditional.filter(({ status }) => status === 412)
+  const open = conditional.filter(({ outcome }) => outcome === 'unknown')
+  const reads = answered.filter(({ kind }) => kind === 'get')
+  const consistent = reads.filter(({ isConsistent }) => isConsistent)
+  const passed = answered.filter(({ minPosition }) => minPosition !== undefined)
+  return (
+    `${count(spooled.length)} writes were spooled, ${count(superseded.length)} superseded; ` +
+    `${count(landed.length)} conditional writes landed, ${count(refused.length)} were refused, ${count(open.length)} left open; ` +
+    `${count(consistent.length)} of the reads were consistent; ${count(passed.length)} answers were to a position`
+  )
+}
