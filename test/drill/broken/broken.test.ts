@@ -31,8 +31,20 @@ test('a service that forgets its spool is caught', { timeout: 120_000 }, async (
   expect(result.passed).toBe(false)
 })
 
-test('the service itself is not, in the same drills', { timeout: 240_000 }, async () => {
-  for (const name of ['kill-kvs', 'kill-while-draining']) {
+test.each([
+  ['passes over the position that its client has seen', 'cut-one', 'ignores-min-position.ts', /, and said so$/],
+  ['decides on conditions by its own view', 'rolling-restart', 'decides-alone.ts', / landed as entry \d+ under If-/],
+  ['answers ?consistent from its own view', 'rolling-restart', 'reads-its-view.ts', / was known to be at \d+ before/],
+  ['has what it spooled overwrite newer writes', 'split', 'overwrites-newer.ts', / overwrites entry \d+: /],
+])('of several nodes, one that %s is caught', { timeout: 120_000 }, async (_, drill, program, sentence) => {
+  const result = await drillOf(drill, program)
+  expect(result.acknowledged).toBeGreaterThan(100)
+  expect(result.passed).toBe(false)
+  expect(result.violations).toContainEqual(expect.stringMatching(sentence))
+})
+
+test('the service itself is not, in the same drills', { timeout: 400_000 }, async () => {
+  for (const name of ['kill-kvs', 'kill-while-draining', 'cut-one', 'rolling-restart', 'split']) {
     const result = await drillOf(name, '../../../kvs/main.ts')
     expect(result.violations).toEqual([])
     expect(result.passed).toBe(true)

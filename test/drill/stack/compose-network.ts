@@ -1,8 +1,11 @@
 import type { Conditions } from '../network/proxy.ts'
 import { docker } from './docker.ts'
-import type { Network } from './stack.ts'
+import type { Network, NodeName } from './stack.ts'
 
 export interface ComposeNetworkOptions {
+  readonly node: NodeName
+  /** Others stay connected when this node is cut off. */
+  readonly hasOthers: boolean
   readonly network: string
   readonly container: (service: string) => string
   /** of the proxy */
@@ -11,19 +14,22 @@ export interface ComposeNetworkOptions {
 
 const toPostgres = ['OUTPUT', '-p', 'tcp', '--dport', '5432']
 const fromPostgres = ['INPUT', '-p', 'tcp', '--sport', '5432']
+const drop = ['--jump', 'DROP']
+const reset = ['--jump', 'REJECT', '--reject-with', 'tcp-reset']
 
-export function makeComposeNetwork({ network, container, controlPort }: ComposeNetworkOptions): Network {
+export function makeComposeNetwork(options: ComposeNetworkOptions): Network {
+  const { node, hasOthers, network, container, controlPort } = options
   let isCut = false
   let hasRules = false
   let isSlow = false
 
-  /** In the network namespace of kvs, with rights that kvs itself does not have. */
+  /** In the network namespace of the node, with rights that kvs itself does not have. */
   const iptables = (...args: string[]) =>
-    docker(['exec', '--privileged', '--user', 'root', container('kvs'), 'iptables', '--wait', ...args])
+    docker(['exec', '--privileged', '--user', 'root', container(node), 'iptables', '--wait', ...args])
 
   async function add(...rule: string[]): Promise<void> {
     hasRules = true
-    await iptables('--append', ...rule, '--jump', 'DROP').catch(unlessEnded)
+    await iptables('--append', ...rule).catch(unlessEnded)
   }
 
   async function tellProxy(method: string, conditions: Conditions = {}): Promise<void> {
@@ -35,13 +41,18 @@ export function makeComposeNetwork({ network, container, controlPort }: ComposeN
 
   return {
     async cut() {
+      if (hasOthers) {
+        await add(...toPostgres, ...reset)
+        await add(...fromPostgres, ...drop)
+        return
+      }
       isCut = true
       await docker(['network', 'disconnect', network, container('postgres')])
     },
 
     async drop(direction) {
-      if (direction !== 'from postgres') await add(...toPostgres)
-      if (direction !== 'to postgres') await add(...fromPostgres)
+      if (direction !== 'from postgres') await add(...toPostgres, ...drop)
+      if (direction !== 'to postgres') await add(...fromPostgres, ...drop)
     },
 
     async slow(conditions, lost) {
@@ -49,8 +60,8 @@ export function makeComposeNetwork({ network, container, controlPort }: ComposeN
       await tellProxy('PUT', conditions)
       if (lost === 0) return
       const random = ['-m', 'statistic', '--mode', 'random', '--probability', lost.toFixed(3)]
-      await add(...toPostgres, ...random)
-      await add(...fromPostgres, ...random)
+      await add(...toPostgres, ...random, ...drop)
+      await add(...fromPostgres, ...random, ...drop)
     },
 
     reset: () => tellProxy('POST'),

@@ -6,23 +6,31 @@ import { makeComposeDisks } from './compose-disks.ts'
 import { makeComposeNetwork } from './compose-network.ts'
 import { connect } from './connect.ts'
 import { docker, freePort } from './docker.ts'
-import type { Service, Stack, StackOptions } from './stack.ts'
+import { logsOf } from './logs.ts'
+import { type NodeName, nodeNames, type Service, type Stack, type StackNode, type StackOptions } from './stack.ts'
 import { statusOf } from './status.ts'
 
 /** Containers of their own, under a project name of their own: a stack that the user runs is left alone. */
 export async function startComposeStack(image: string, options: StackOptions = {}): Promise<Stack> {
   const project = `kvs-drill-${randomUUID().slice(0, 8)}`
   const home = await mkdtemp(join(tmpdir(), 'drillrun-'))
-  const [port, postgresPort, controlPort] = [await freePort(), await freePort(), await freePort()]
+  const names = nodeNames.slice(0, options.nodes ?? 1)
+  const ports = new Map<NodeName, number>()
+  for (const name of nodeNames) ports.set(name, await freePort())
+  const [postgresPort, controlPort] = [await freePort(), await freePort()]
   const own = join(home, 'environment.yml') // JSON is YAML too
-  await writeFile(own, JSON.stringify({ services: { kvs: { environment: options.env ?? {} } } }))
-  const overlays = ['drill', ...(['proxy', 'disks', 'clock'] as const).filter((name) => options[name])]
+  const ofEach = names.map((name) => [name, { environment: options.env ?? {} }])
+  await writeFile(own, JSON.stringify({ services: Object.fromEntries(ofEach) }))
+  const more = [...(['proxy', 'disks', 'clock'] as const).filter((name) => options[name])]
+  const overlays = ['drill', ...more, ...(names.length > 1 ? ['nodes'] : [])]
   const files = ['docker-compose.yml', ...overlays.map((name) => `compose/drill/${name}.yml`), own]
   const environment = {
     ...process.env,
     // The defaults, whatever the user's environment or .env says
     ...{ POSTGRES_USER: '', POSTGRES_PASSWORD: '', POSTGRES_DB: '', LOG_LEVEL: '', LOG_FORMAT: '' },
-    PUBLISH: `127.0.0.1:${port}`,
+    PUBLISH: `127.0.0.1:${ports.get('kvs')}`,
+    KVS_DRILL_NODE_2: `127.0.0.1:${ports.get('kvs-2')}`,
+    KVS_DRILL_NODE_3: `127.0.0.1:${ports.get('kvs-3')}`,
     KVS_DRILL_PROJECT: project,
     KVS_DRILL_IMAGE: image,
     KVS_DRILL_POSTGRES: `127.0.0.1:${postgresPort}`,
@@ -33,7 +41,12 @@ export async function startComposeStack(image: string, options: StackOptions = {
 
   const container = (service: string) => `${project}-${service}-1`
   const inspect = (service: string, format: string) => docker(['inspect', '--format', format, container(service)])
-  const network = makeComposeNetwork({ network: `${project}_default`, container, controlPort })
+  const networks = new Map(
+    names.map((node) => {
+      const hasOthers = names.length > 1
+      return [node, makeComposeNetwork({ node, hasOthers, network: `${project}_default`, container, controlPort })]
+    }),
+  )
   const disks = makeComposeDisks(container('disks'))
   const paused = new Set<Service>()
   let clockIsOff = false
@@ -58,23 +71,32 @@ export async function startComposeStack(image: string, options: StackOptions = {
   }
 
   try {
-    await compose('up', '--detach', '--no-build')
+    await compose('up', '--detach', '--no-build', ...(names.length > 1 ? names : []))
   } catch (error) {
     await down()
     throw error
   }
-  const url = `http://127.0.0.1:${port}`
+
+  function networkOf(node: NodeName) {
+    const network = networks.get(node)
+    if (network === undefined) throw new Error(`this stack has no ${node}`)
+    return network
+  }
+
+  const urlOf = (node: NodeName) => `http://127.0.0.1:${ports.get(node)}`
+  const [first, ...others] = names.map((name): StackNode => ({ name, url: urlOf(name) }))
+  if (first === undefined) throw new Error('a stack has a node')
 
   return {
-    nodes: [{ name: 'kvs', url }],
-    network,
-    networkOf: () => network,
+    nodes: [first, ...others],
+    network: networkOf('kvs'),
+    networkOf,
     disks,
     down,
     start,
     resume,
     setClock,
-    status: () => statusOf(url),
+    status: (node = 'kvs') => statusOf(urlOf(node)),
 
     async kill(...services) {
       for (const service of services) await resume(service)
@@ -105,13 +127,18 @@ export async function startComposeStack(image: string, options: StackOptions = {
       return largest > 0 ? largest * 1024 : undefined
     },
 
-    output: () => compose('logs', '--no-log-prefix', '--no-color', 'kvs'),
+    async output() {
+      const read = async (name: NodeName) => {
+        return { name, output: await compose('logs', '--no-log-prefix', '--no-color', name) }
+      }
+      return logsOf(await Promise.all(names.map(read)))
+    },
 
     async heal() {
       await disks.heal()
-      await network.heal()
+      for (const network of networks.values()) await network.heal()
       for (const service of [...paused]) await resume(service)
-      await start('postgres', 'kvs')
+      await start('postgres', ...names)
       if (clockIsOff) await setClock(0)
     },
   }

@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../stack/docker.ts'
@@ -8,9 +8,9 @@ import { largestValue, makeValue, readValue, smallestValue } from './value.ts'
 const value = makeValue('3-14', 1_000)
 
 /** What a client makes of a server that answers like this. */
-async function requesterFor(answer: (response: ServerResponse) => void) {
+async function requesterFor(answer: (response: ServerResponse, request: IncomingMessage) => void) {
   const server = createServer((request, response) => {
-    request.resume().on('end', () => answer(response))
+    request.resume().on('end', () => answer(response, request))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const requester = makeRequester(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 300)
@@ -47,12 +47,24 @@ test.each([
     (response: ServerResponse) => void response.writeHead(201, { etag: '"12"' }).end(),
     { outcome: 'ok', sequence: 12 },
   ],
-  ['202', (response: ServerResponse) => void response.writeHead(202).end(), { outcome: 'ok' }],
+  [
+    '202',
+    (response: ServerResponse) =>
+      void response.writeHead(202, { 'kvs-position': 'cafe0123=7', 'kvs-durability': 'spooled' }).end(),
+    { outcome: 'ok', position: 7, positionText: 'cafe0123=7', isSpooled: true },
+  ],
+  [
+    '412',
+    (response: ServerResponse) => void response.writeHead(412, { etag: '"9"' }).end('{"code":"condition_failed"}'),
+    { outcome: 'failed', status: 412, sequence: 9, error: 'condition_failed' },
+  ],
   ['not_stored', problem('not_stored'), { outcome: 'failed' }],
   ['overloaded', problem('overloaded'), { outcome: 'failed' }],
   ['not_ready', problem('not_ready'), { outcome: 'failed' }],
   ['spool_full', problem('spool_full'), { outcome: 'failed' }],
-  ['undecided', problem('undecided'), { outcome: 'unknown' }],
+  ['log_down', problem('log_down'), { outcome: 'failed', error: 'log_down' }],
+  ['behind', problem('behind'), { outcome: 'failed', error: 'behind' }],
+  ['undecided', problem('undecided'), { outcome: 'unknown', error: 'undecided' }],
   ['draining', problem('draining'), { outcome: 'unknown' }],
   [
     'a 503 without a code',
@@ -61,11 +73,11 @@ test.each([
   ],
   ['500', (response: ServerResponse) => void response.writeHead(500).end(), { outcome: 'unknown' }],
   ['413', (response: ServerResponse) => void response.writeHead(413).end(), { outcome: 'failed' }],
-  ['no answer in time', () => undefined, { outcome: 'unknown', status: 0 }],
+  ['no answer in time', () => undefined, { outcome: 'unknown', status: 0, error: 'late' }],
   [
     'a connection that breaks',
     (response: ServerResponse) => void response.destroy(),
-    { outcome: 'unknown', status: 0 },
+    { outcome: 'unknown', status: 0, error: 'reset' },
   ],
 ])('a write: %s', async (_, answer, expected) => {
   const requester = await requesterFor(answer)
@@ -98,6 +110,25 @@ function breakOff(response: ServerResponse): void {
 
 test('what nobody listens to was never sent', async () => {
   const requester = makeRequester(`http://127.0.0.1:${await freePort()}`, 300)
-  expect(await requester.put('a', value)).toMatchObject({ outcome: 'failed', status: 0 })
+  expect(await requester.put('a', value)).toMatchObject({ outcome: 'failed', status: 0, error: 'refused' })
   expect(await requester.get('a')).toMatchObject({ outcome: 'failed', status: 0 })
+})
+
+test.each([
+  [{}, '/v1/a%2Fb', {}],
+  [{ isConsistent: true, minPosition: 'cafe0123=7' }, '/v1/a%2Fb?consistent', { 'kvs-min-position': 'cafe0123=7' }],
+  [{ condition: 12 }, '/v1/a%2Fb', { 'if-match': '"12"' }],
+  [{ condition: 'present' as const }, '/v1/a%2Fb', { 'if-match': '*' }],
+  [{ condition: 'absent' as const }, '/v1/a%2Fb', { 'if-none-match': '*' }],
+])('%j is asked for as %s, %j', async (demands, url, headers) => {
+  const asked: IncomingMessage[] = []
+  const requester = await requesterFor((response, request) => {
+    asked.push(request)
+    response.end(value)
+  })
+  expect(await requester.get('a/b', demands)).toMatchObject({ outcome: 'ok' })
+  expect(asked[0]?.url).toBe(url)
+  const wanted = ['kvs-min-position', 'if-match', 'if-none-match']
+  const sent = Object.entries(asked[0]?.headers ?? {}).filter(([name]) => wanted.includes(name))
+  expect(Object.fromEntries(sent)).toEqual(headers)
 })
