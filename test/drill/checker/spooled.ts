@@ -121,7 +121,7 @@ export function showsSpooledDelete(nodes: NodesHistory, read: Operation, positio
       kind === 'delete' &&
       key === read.key &&
       node === read.node &&
-      invoked < read.returned &&
+      invoked <= read.returned &&
       (status === 202 || outcome === 'unknown'),
   )
   const isLater = (entry: LogEntry) =>
