@@ -63,7 +63,8 @@ async function runOn(
   const began = performance.now()
   const now = () => performance.now() - began
   const random = makeRandom(seed, drill.name)
-  const workload = makeWorkload({ nodes: stack.nodes, seconds, random: random.fork('clients'), now })
+  const { nodes, forwarders } = stack
+  const workload = makeWorkload({ nodes, forwarders, seconds, random: random.fork('clients'), now })
   const notebook: Notebook = { faults: [], violations: [], notes: [] }
   let deadline = Number.POSITIVE_INFINITY
   const given = { stack, workload, signal, random: random.fork('faults') }

@@ -1,5 +1,6 @@
 import { describe, quoted } from '../checker/words.ts'
 import type { History, Operation } from '../history.ts'
+import { forwarderNames } from '../stack/stack.ts'
 import { isForAnother } from '../workload/hopper.ts'
 
 export function spooledNothing({ operations }: Pick<History, 'operations'>): string[] {
@@ -9,6 +10,13 @@ export function spooledNothing({ operations }: Pick<History, 'operations'>): str
 
 export function supersededNothing({ log }: Pick<History, 'log'>): string[] {
   return log.some(({ superseded }) => superseded) ? [] : ['nothing was superseded, so that the drill shows nothing']
+}
+
+export function forwardedNothing({ operations }: Pick<History, 'operations'>): string[] {
+  return forwarderNames.flatMap((name) => {
+    const isWritten = (one: Operation) => one.node === name && one.kind !== 'get' && one.outcome === 'ok'
+    return operations.some(isWritten) ? [] : `no write was acknowledged by way of ${name}`
+  })
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type Context, type Drill, isServing } from '../drill.ts'
 import type { NodeName, StackNode } from '../stack/stack.ts'
-import { clientsThatSawErrors, spooledNothing, supersededNothing } from './expectations.ts'
+import { statusOf } from '../stack/status.ts'
+import { clientsThatSawErrors, forwardedNothing, spooledNothing, supersededNothing } from './expectations.ts'
 import { kill } from './processes.ts'
 
 /** A request for a position that a node can't reach is not to hold up its client. */
@@ -105,6 +106,21 @@ async function split(context: Context): Promise<void> {
   })
 }
 
+async function killForwarded(context: Context): Promise<void> {
+  const { stack, random, pause, lasting, violation } = context
+  await lasting('kill kvs', async () => {
+    await stack.kill('kvs')
+    for (const { name, url } of stack.forwarders) {
+      const status = await statusOf(url)
+      if (status && status.http !== 503) {
+        violation(`${name} said that it was ready, ${status.http}, while the node that it forwards to was down`)
+      }
+    }
+    if (random.chance(0.5)) await pause(0, 2)
+    await stack.start('kvs')
+  })
+}
+
 /** Faults done to one or more of several nodes on one log. */
 export const nodesDrills: readonly Drill[] = [
   {
@@ -133,6 +149,13 @@ export const nodesDrills: readonly Drill[] = [
     stack: { nodes: 3, env },
     fault: restartEach,
     expects: clientsThatSawErrors,
+  },
+  {
+    name: 'kill-forwarded',
+    sentence: 'The node that two others forward to is killed with SIGKILL and started again; clients ask all three.',
+    stack: { forwarders: true },
+    fault: killForwarded,
+    expects: forwardedNothing,
   },
   {
     name: 'split',

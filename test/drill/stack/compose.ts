@@ -7,7 +7,15 @@ import { makeComposeNetwork } from './compose-network.ts'
 import { connect } from './connect.ts'
 import { docker, freePort } from './docker.ts'
 import { logsOf } from './logs.ts'
-import { type NodeName, nodeNames, type Service, type Stack, type StackNode, type StackOptions } from './stack.ts'
+import {
+  forwarderNames,
+  type NodeName,
+  nodeNames,
+  type Service,
+  type Stack,
+  type StackNode,
+  type StackOptions,
+} from './stack.ts'
 import { statusOf } from './status.ts'
 
 /** Containers of their own, under a project name of their own: a stack that the user runs is left alone. */
@@ -15,22 +23,22 @@ export async function startComposeStack(image: string, options: StackOptions = {
   const project = `kvs-drill-${randomUUID().slice(0, 8)}`
   const home = await mkdtemp(join(tmpdir(), 'drillrun-'))
   const names = nodeNames.slice(0, options.nodes ?? 1)
-  const ports = new Map<NodeName, number>()
-  for (const name of nodeNames) ports.set(name, await freePort())
+  const ports = new Map<string, number>()
+  for (const name of [...nodeNames, ...forwarderNames]) ports.set(name, await freePort())
+  const at = (service: string) => `127.0.0.1:${ports.get(service)}`
   const [postgresPort, controlPort] = [await freePort(), await freePort()]
   const own = join(home, 'environment.yml') // JSON is YAML too
   const ofEach = names.map((name) => [name, { environment: options.env ?? {} }])
   await writeFile(own, JSON.stringify({ services: Object.fromEntries(ofEach) }))
-  const more = [...(['proxy', 'disks', 'clock'] as const).filter((name) => options[name])]
+  const more = [...(['proxy', 'disks', 'clock', 'forwarders'] as const).filter((name) => options[name])]
   const overlays = ['drill', ...more, ...(names.length > 1 ? ['nodes'] : [])]
   const files = ['docker-compose.yml', ...overlays.map((name) => `compose/drill/${name}.yml`), own]
   const environment = {
     ...process.env,
     // The defaults, whatever the user's environment or .env says
     ...{ POSTGRES_USER: '', POSTGRES_PASSWORD: '', POSTGRES_DB: '', LOG_LEVEL: '', LOG_FORMAT: '' },
-    PUBLISH: `127.0.0.1:${ports.get('kvs')}`,
-    KVS_DRILL_NODE_2: `127.0.0.1:${ports.get('kvs-2')}`,
-    KVS_DRILL_NODE_3: `127.0.0.1:${ports.get('kvs-3')}`,
+    ...{ PUBLISH: at('kvs'), KVS_DRILL_NODE_2: at('kvs-2'), KVS_DRILL_NODE_3: at('kvs-3') },
+    ...{ KVS_DRILL_FORWARDER_1: at('forwarder-1'), KVS_DRILL_FORWARDER_2: at('forwarder-2') },
     KVS_DRILL_PROJECT: project,
     KVS_DRILL_IMAGE: image,
     KVS_DRILL_POSTGRES: `127.0.0.1:${postgresPort}`,
@@ -83,12 +91,14 @@ export async function startComposeStack(image: string, options: StackOptions = {
     return network
   }
 
-  const urlOf = (node: NodeName) => `http://127.0.0.1:${ports.get(node)}`
+  const urlOf = (service: string) => `http://${at(service)}`
+  const forwarders = options.forwarders ? forwarderNames.map((name) => ({ name, url: urlOf(name) })) : []
   const [first, ...others] = names.map((name): StackNode => ({ name, url: urlOf(name) }))
   if (first === undefined) throw new Error('a stack has a node')
 
   return {
     nodes: [first, ...others],
+    forwarders,
     network: networkOf('kvs'),
     networkOf,
     disks,
@@ -128,10 +138,10 @@ export async function startComposeStack(image: string, options: StackOptions = {
     },
 
     async output() {
-      const read = async (name: NodeName) => {
+      const read = async (name: string) => {
         return { name, output: await compose('logs', '--no-log-prefix', '--no-color', name) }
       }
-      return logsOf(await Promise.all(names.map(read)))
+      return logsOf(await Promise.all([...names, ...forwarders.map(({ name }) => name)].map(read)))
     },
 
     async heal() {

@@ -7,7 +7,15 @@ import { type LocalNode, makeLocalNode } from './local-node.ts'
 import { makeLocalPostgres } from './local-postgres.ts'
 import type { LocalService } from './local-service.ts'
 import { logsOf } from './logs.ts'
-import { type Network, type NodeName, nodeNames, type Service, type Stack, type StackOptions } from './stack.ts'
+import {
+  forwarderNames,
+  type Network,
+  type NodeName,
+  nodeNames,
+  type Service,
+  type Stack,
+  type StackOptions,
+} from './stack.ts'
 import { statusOf } from './status.ts'
 
 export interface LocalOptions extends StackOptions {
@@ -38,6 +46,9 @@ export async function startLocalStack(options: LocalOptions = {}): Promise<Stack
     members.push(await makeMember(name, home, postgres.socket, options))
   }
   const names = members.map(({ name }) => name)
+  const forwarders = await Promise.all(
+    (options.forwarders ? forwarderNames : []).map((name) => makeForwarder(name, home, first.url)),
+  )
 
   function member(name: NodeName): Member {
     const found = members.find((candidate) => candidate.name === name)
@@ -52,9 +63,11 @@ export async function startLocalStack(options: LocalOptions = {}): Promise<Stack
   }
 
   await start(...names)
+  await Promise.all(forwarders.map(({ node }) => node.start()))
 
   return {
     nodes: [first, ...members.slice(1)],
+    forwarders,
     start,
     status: (name = 'kvs') => statusOf(member(name).url),
     kill: async (...services) => void (await Promise.all(services.map((name) => service(name).kill()))),
@@ -64,7 +77,7 @@ export async function startLocalStack(options: LocalOptions = {}): Promise<Stack
     resume: (name) => service(name).resume(),
     connect: () => postgres.connect(),
     memory: () => first.node.memory(),
-    output: async () => logsOf(members.map(({ name, node }) => ({ name, output: node.output() }))),
+    output: async () => logsOf([...members, ...forwarders].map(({ name, node }) => ({ name, output: node.output() }))),
     network: first.network,
     networkOf: (name) => member(name).network,
 
@@ -83,7 +96,7 @@ export async function startLocalStack(options: LocalOptions = {}): Promise<Stack
     },
 
     async down() {
-      await Promise.all(members.map(({ node }) => node.kill()))
+      await Promise.all([...members, ...forwarders].map(({ node }) => node.kill()))
       await Promise.all(members.map(({ proxy }) => proxy.close()))
       await postgres.resume()
       await postgres.stop()
@@ -115,6 +128,12 @@ async function makeMember(name: NodeName, home: string, socket: string, options:
     heal: async () => proxy.set({}),
   } satisfies Network
   return { name, url: `http://127.0.0.1:${port}`, node, proxy, network }
+}
+
+async function makeForwarder(name: (typeof forwarderNames)[number], home: string, target: string) {
+  const port = await freePort()
+  const env = { PORT: String(port), FORWARDING_ADDRESS: new URL(target).host, LOG_FORMAT: 'json', LOG_LEVEL: 'info' }
+  return { name, url: `http://127.0.0.1:${port}`, node: makeLocalNode({ directory: home, name, env }) }
 }
 
 const holds = { both: 'both', 'to postgres': 'up', 'from postgres': 'down' } as const

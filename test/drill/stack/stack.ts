@@ -10,6 +10,8 @@ export type Direction = 'both' | 'to postgres' | 'from postgres'
 export interface StackOptions {
   /** How many nodes share the log; 1 unless said otherwise. */
   readonly nodes?: 1 | 2 | 3
+  /** Has two nodes besides that forward every request to the first one. */
+  readonly forwarders?: boolean
   /** Has the network between kvs and Postgres go through a proxy that can be slowed down. */
   readonly proxy?: boolean
   /** Small disks that can be filled, and copies of the log. */
@@ -30,6 +32,14 @@ export interface NodeStatus {
   readonly spool?: { readonly writes: number; readonly bytes: number }
 }
 
+export const forwarderNames = ['forwarder-1', 'forwarder-2'] as const
+
+/** Where a node that only forwards is asked. */
+export interface Forwarder {
+  readonly name: (typeof forwarderNames)[number]
+  readonly url: string
+}
+
 /** One of the services that are nodes. */
 export interface StackNode {
   readonly name: NodeName
@@ -42,6 +52,7 @@ export interface StackNode {
  */
 export interface Stack {
   readonly nodes: readonly [StackNode, ...StackNode[]]
+  readonly forwarders: readonly Forwarder[]
   /** Undefined while nothing answers. The first node's, unless another is named. */
   status(node?: NodeName): Promise<NodeStatus | undefined>
   /** SIGKILL, to all of them at once. Resolves when they are gone. */

@@ -9,6 +9,8 @@ import { makeValue } from './value.ts'
 
 export interface WorkloadOptions {
   readonly nodes: Stack['nodes']
+  /** Where clients of a single node ask as well as at that. */
+  readonly forwarders?: Stack['forwarders']
   /** How long it is meant to run; sets the pace. */
   readonly seconds: number
   readonly random: Random
@@ -43,7 +45,7 @@ const leastOperationsInASecond = 600
 const preloadKeys = 100
 
 export function makeWorkload(options: WorkloadOptions): Workload {
-  const { nodes, seconds, random, now, clients = 8, timeoutMs = 15_000 } = options
+  const { nodes, forwarders = [], seconds, random, now, clients = 8, timeoutMs = 15_000 } = options
   const enough = Math.ceil((leastOperationsInASecond * (seconds + 15)) / limits.operationsOfAKey)
   const { keys = Math.max(nodes.length > 1 ? 24 : 40, enough) } = options
   const operations: Operation[] = []
@@ -65,7 +67,9 @@ export function makeWorkload(options: WorkloadOptions): Workload {
 
   function askerFor(client: number, random: Random): Asker {
     const options = { client, nodes, random, now, timeoutMs, record, nextId: () => `${client}-${ids++}` }
-    return nodes.length > 1 ? makeHopper(options) : makeSteady(options)
+    if (nodes.length > 1) return makeHopper(options)
+    const doors = [nodes[0], ...forwarders]
+    return makeSteady({ ...options, door: doors[client % doors.length] ?? nodes[0] })
   }
 
   async function run(client: number): Promise<void> {

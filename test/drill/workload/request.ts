@@ -122,7 +122,8 @@ function toWritten(received: Received): Answer {
 
 function codeOf(body: Buffer): string {
   try {
-    return String((JSON.parse(body.toString()) as { code?: unknown }).code)
+    const { code } = JSON.parse(body.toString()) as { code?: unknown }
+    return typeof code === 'string' ? code : ''
   } catch {
     return ''
   }

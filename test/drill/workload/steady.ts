@@ -3,8 +3,13 @@ import { makeRequester } from './request.ts'
 import { makeValue, randomSize } from './value.ts'
 
 /** A client of a single node, who writes and reads, and asks for nothing besides. */
-export function makeSteady({ client, nodes, random, now, timeoutMs, nextId, record }: AskerOptions): Asker {
-  const requester = makeRequester(nodes[0]?.url ?? '', timeoutMs)
+export interface SteadyOptions extends Omit<AskerOptions, 'nodes'> {
+  /** Where it asks. */
+  readonly door: AskerOptions['nodes'][number]
+}
+
+export function makeSteady({ client, door, random, now, timeoutMs, nextId, record }: SteadyOptions): Asker {
+  const requester = makeRequester(door.url, timeoutMs)
 
   return {
     async operate(key) {
@@ -20,7 +25,7 @@ export function makeSteady({ client, nodes, random, now, timeoutMs, nextId, reco
             ? await requester.get(key)
             : await requester.remove(key)
       const value = id === undefined ? {} : { value: id }
-      return record({ client, kind, key, invoked, returned: now(), ...answer, ...value })
+      return record({ client, node: door.name, kind, key, invoked, returned: now(), ...answer, ...value })
     },
     close: () => requester.close(),
   }
