@@ -15,7 +15,7 @@ const legend = [
   ['write', '#009e73', 'write committed (200, 201)'],
   ['spooled', '#e69f00', 'write spooled (202)'],
   ['read', '#56b4e9', 'read (200, 404)'],
-  ['refused', '#d55e00', 'refused (503, or no connection)'],
+  ['refused', '#d55e00', 'refused (412, 503, no connection)'],
   ['open', '#9b6fb0', 'no answer, or undecided'],
   ['torn', '#000000', 'torn'],
 ] as const
