@@ -2,13 +2,11 @@ import { randomUUID } from 'node:crypto'
 import type { Position, SpooledWrite, Write } from '../entry.ts'
 import { appendConditional, decidedColumns, toVerdict, type VerdictRow } from './append-conditional.ts'
 import { booleanArray } from './arrays.ts'
+import { serverClock } from './clock.ts'
 import { columns } from './columns.ts'
 import type { Connection } from './connection.ts'
 import { isAnswer, takesNoWrites } from './failures.ts'
 import { advice, type Committed, Diverged, type LogSession, NotAppended, Undecided } from './log.ts'
-
-/** The server's, in seconds; by its own clock, which may be anything. */
-const clock = 'extract(epoch FROM clock_timestamp())::double precision'
 
 /**
  * One statement, one round trip, a batch. `claim` takes the lock on this writer's row, and goes on only where this
@@ -37,7 +35,7 @@ const statement = (superseded: string, inTime: string, more: { arrays: string; c
     FROM claim, head, unnest($5::smallint[], $6::text[], $7::bytea[], $8::text[]${more.arrays})
       WITH ORDINALITY AS entry (event_type, key, value, content_type${more.columns}, place)
   )
-  SELECT sequence, digest, ${clock}, pg_notify('kvs_log', '') FROM claim LEFT JOIN head ON true`
+  SELECT sequence, digest, ${serverClock}, pg_notify('kvs_log', '') FROM claim LEFT JOIN head ON true`
 
 /**
  * Not past the time at which its answer is given up on: the network may deliver it later, when the node has spooled and
@@ -63,10 +61,10 @@ const appendSpooled = {
  */
 const register = `
   INSERT INTO writers (id, session, last_write, last_sequence, last_digest) VALUES ($1, $2, 0, 0, '')
-  ON CONFLICT (id) DO UPDATE SET session = $2 RETURNING last_write, last_sequence, last_digest, number, ${clock}`
+  ON CONFLICT (id) DO UPDATE SET session = $2 RETURNING last_write, last_sequence, last_digest, number, ${serverClock}`
 
 const registerAgain = `
-  UPDATE writers SET session = $2 WHERE id = $1 RETURNING last_write, last_sequence, last_digest, number, ${clock}`
+  UPDATE writers SET session = $2 WHERE id = $1 RETURNING last_write, last_sequence, last_digest, number, ${serverClock}`
 
 type Appended = [sequence: string | null, digest: Buffer, serverSeconds: number]
 
@@ -80,6 +78,8 @@ export interface Writer {
   readonly writerNumber: number
   /** Takes the writer over for this connection, and so learns what became of a batch that an earlier one had sent. */
   register(connection: Connection): Promise<void>
+  /** Told of each answer that has the server's clock in it, so that these do not drift apart. */
+  noteClock(serverSeconds: number): void
   /** As `LogSession.append`. */
   append(connection: Connection, writes: readonly Write[], last?: bigint): Promise<Position>
   /** As `LogSession.appendSpooled`. */
@@ -171,6 +171,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
       return writerNumber
     },
     register: takeOver,
+    noteClock,
     async append(connection, writes, last = required().number + BigInt(writes.length)) {
       const values = [writes.length, ...columns(writes), endOfWait()]
       const [row] = await send<Appended>(connection, append, last, values)

@@ -76,7 +76,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       loadCheckpoint: (load) => explained(loadCheckpoint(connection, load, options.warn)),
       replay: (after, apply) => explained(replay(connection, after, head.sequence, apply)),
       read: (after, through = endOfSequences) => explained(readPage(connection, after, through, writer.writerNumber)),
-      askHead: () => explained(askHead(connection, timeoutMs / 2)),
+      askHead: () => explained(askHead(connection, timeoutMs / 2, writer.noteClock)),
       onOthersAppended: (callback) => connection.onNotified(callback),
       append: (writes, last) => explained(writer.append(connection, writes, last)),
       appendSpooled: (writes, seen) => explained(writer.appendSpooled(connection, writes, seen)),

@@ -1,4 +1,5 @@
 import type { Entry, Position, Write } from '../entry.ts'
+import { serverClock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { isAnswer } from './failures.ts'
 import { Diverged, type Head } from './log.ts'
@@ -71,10 +72,18 @@ export class UnknownEntry extends Diverged {
   }
 }
 
-export async function askHead(connection: Connection, timeoutMs: number): Promise<bigint> {
-  const { rows } = await connection.query<[string]>({ name: 'head', text: 'SELECT sequence FROM log_head' }, timeoutMs)
+const head = { name: 'head', text: `SELECT sequence, ${serverClock} FROM log_head` }
+
+/** @param noteClock given the server's clock */
+export async function askHead(
+  connection: Connection,
+  timeoutMs: number,
+  noteClock: (serverSeconds: number) => void,
+): Promise<bigint> {
+  const { rows } = await connection.query<[string, number]>(head, timeoutMs)
   const [row] = rows
   if (!row) throw new Diverged(noHead)
+  noteClock(row[1])
   return BigInt(row[0])
 }
 
