@@ -17,6 +17,8 @@ export interface Condition {
   /** @param so what happens to writes, for the log line */
   logIsDown(reason: string, so: string): void
   logIsUp(description: string): void
+  /** It can be reached, and refuses what is written, for a reason that only an operator can mend. */
+  logRefuses(reason: string): void
   /** The log can be reached again, and this many spooled writes are on their way to it. */
   drains(writes: number): void
 }
@@ -63,6 +65,12 @@ export function makeCondition(logger: Logger): Condition {
       become('serving', null)
       if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${description}`)
       downSince = undefined
+    },
+
+    logRefuses(why) {
+      const sentence = `the log refuses writes: ${why}`
+      if (reason !== sentence) logger.error(sentence)
+      become('serving', sentence)
     },
 
     drains(writes) {

@@ -29,9 +29,10 @@ export interface ConditionalQueue {
   /**
    * One round. Rejections are those of `LogSession.appendConditional` and `read`; the writes are answered all the same.
    * @param number gives the round's writes their numbers
-   * @returns whether there was anything to ask the log for; then the view has all that it had before
+   * @returns whether any has landed, or the log was only asked; after both the view has all that it had before. Undefined
+   * where there was nothing to ask it for
    */
-  round(session: LogSession, number: (writes: number) => bigint): Promise<boolean>
+  round(session: LogSession, number: (writes: number) => bigint): Promise<'landed' | 'asked' | undefined>
   /** Rejects all that waits. */
   abandon(error: KvsError): void
 }
@@ -122,7 +123,7 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
     async round(session, number) {
       expire()
       const { items, decided } = take()
-      if (items.length === 0) return false
+      if (items.length === 0) return undefined
       const verdicts = await follower.appendConditional(session, decided, number(items.length)).catch((error) => {
         rejectAll(items, refusal(error))
         throw error
@@ -135,7 +136,7 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
         release([item])
         answer(item, verdict)
       })
-      return true
+      return verdicts.some(({ outcome }) => outcome === 'landed') ? 'landed' : 'asked'
     },
 
     abandon(error) {
@@ -149,7 +150,8 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
 function refusal(error: unknown): KvsError {
   if (!(error instanceof NotAppended)) return new KvsError('undecided')
   const cause = { cause: error }
-  return error.logIsDown ? new KvsError('log_down', undefined, cause) : new KvsError('not_stored', undefined, cause)
+  if (!error.logIsDown) return new KvsError('not_stored', undefined, cause)
+  return new KvsError('log_down', `the log takes no writes now; nothing was done: ${error.message}`, cause)
 }
 
 /** Equal for equal requests alone: each part is preceded by its length. */

@@ -60,7 +60,7 @@ export const catalogue = {
   },
   behind: {
     status: 503,
-    message: 'this node has not applied KVS-Min-Position yet',
+    message: 'this node has not applied KVS-Min-Position yet; nothing was done',
     when: 'the node did not get to KVS-Min-Position within KVS_WAIT_TIMEOUT; nothing was done',
   },
   log_down: {
@@ -117,8 +117,8 @@ export class ConditionFailed extends KvsError {
   /** The sequence of the value that the key has; undefined where it has none. */
   readonly current: bigint | undefined
 
-  constructor(current: bigint | undefined) {
-    super('condition_failed')
+  constructor(current: bigint | undefined, message?: string) {
+    super('condition_failed', message)
     this.current = current
   }
 }

@@ -1,4 +1,5 @@
 import type { AppendQueue } from './append-queue.ts'
+import { makeAppending } from './appending.ts'
 import { type Condition, type Logger, seconds } from './condition.ts'
 import type { ConditionalQueue } from './conditional-queue.ts'
 import type { Connector } from './connect.ts'
@@ -32,6 +33,8 @@ export interface LifeParts {
 /** A node's way from session to session: replay, catch up, drain, then append and follow until the session is lost. */
 export interface Life {
   readonly isReplayed: boolean
+  /** In step with a log that can be asked, and nothing is spooled; it may take no writes just now. */
+  readonly isFollowing: boolean
   /** When the view was last known to have all that the log had, as a moment of `performance.now()`. */
   readonly caughtUpAt: number
   /** Has the log read soon. */
@@ -46,15 +49,14 @@ export interface Life {
 
 export function makeLife(parts: LifeParts): Life {
   const { connector, queue, conditional, waits, follower, outage, spool, condition, logger } = parts
+  const appending = makeAppending(parts)
   let session: LogSession | undefined
-  /** It can be reached, but has refused an append for a reason like a full disk: only another append can tell. */
-  let takesNoWrites = false
   let isReplayed = false
+  let isFollowing = false
   let connectedTo: string | undefined
   let isStopping = false
   /** Somebody else may have appended. */
   let isLookDue = false
-  let wasConditional = false
   let caughtUpAt = 0
 
   async function live(signal: AbortSignal): Promise<void> {
@@ -90,36 +92,31 @@ export function makeLife(parts: LifeParts): Life {
     await follower.requireSamePast(session)
     await (isReplayed ? catchUp(session) : replay(session))
     const drained = await outage.drain(session, () => condition.drains(spool?.writes ?? 0))
-    if (drained > 0) takesNoWrites = false
-    if (!takesNoWrites) condition.logIsUp(session.description)
+    if (drained > 0) appending.takesNoWrites = false
+    if (!appending.takesNoWrites) condition.logIsUp(session.description)
     if (drained > 0) logger.info(`spooled writes that are in the log now: ${drained}`)
+    waits.logIsUp()
     look()
     const looking = setInterval(look, parts.tailIntervalMs)
+    isFollowing = true
     try {
       while (!signal.aborted) {
         if (lost) throw lost
-        const work = nextWork()
-        if (work === undefined) await queue.filled()
-        else await goOn(session, work)
+        if (appending.hasWork || isLookDue || waits.isAsked) await goOn(session)
+        else await queue.filled()
       }
     } finally {
+      isFollowing = false
       clearInterval(looking)
     }
   }
 
-  /** Each has its turn: neither kind of write waits for the other to run dry. An append also reads what others have appended. */
-  function nextWork(): ((session: LogSession) => Promise<bigint | undefined>) | undefined {
-    if (conditional.length > 0 && (queue.length === 0 || !wasConditional)) return conditionalRound
-    if (queue.length > 0) return appendBatch
-    return isLookDue || waits.isAsked ? tail : undefined
-  }
-
-  /** Has the work done, after which the view has all that the log had before. */
-  async function goOn(session: LogSession, work: NonNullable<ReturnType<typeof nextWork>>): Promise<void> {
+  /** Does what there is to do, after which the view has all that the log had before. */
+  async function goOn(session: LogSession): Promise<void> {
     const since = performance.now()
     const answered = waits.question()
-    wasConditional = work === conditionalRound
-    const head = await work(session)
+    // An append also reads what others have appended before it.
+    const head = await (appending.hasWork ? appending.appendNext(session) : tail(session))
     connector.wasOfUse()
     if (head === undefined) return
     caughtUpAt = since
@@ -130,43 +127,6 @@ export function makeLife(parts: LifeParts): Life {
   function tail(session: LogSession): Promise<bigint> {
     isLookDue = false
     return follower.tail(session)
-  }
-
-  async function conditionalRound(session: LogSession): Promise<bigint | undefined> {
-    try {
-      const isDone = await conditional.round(session, outage.number)
-      return isDone ? follower.view.position.sequence : undefined
-    } catch (error) {
-      if (!(error instanceof NotAppended) || error.logIsDown) throw error
-      logger.error(`the log refuses writes under a condition: ${error.message}`)
-      return undefined
-    }
-  }
-
-  /** Acknowledges only what is committed, and only once the view shows it. */
-  async function appendBatch(session: LogSession): Promise<bigint | undefined> {
-    const batch = queue.take()
-    const number = outage.number(batch.length)
-    try {
-      const appended = await follower.append(session, batch, number)
-      queue.committed(appended)
-      if (condition.state !== 'serving') condition.logIsUp(session.description)
-      takesNoWrites = false
-      return appended.last
-    } catch (error) {
-      if (!(error instanceof NotAppended)) {
-        outage.leaveInDoubt(number)
-        throw error
-      }
-      if (error.logIsDown) {
-        takesNoWrites = true
-        queue.putBack()
-        throw error
-      }
-      logger.error(`the log refuses a batch of ${batch.length} writes: ${error.message}`)
-      queue.failed(new KvsError('not_stored', undefined, { cause: error }))
-      return undefined
-    }
   }
 
   async function replay(session: LogSession): Promise<void> {
@@ -225,6 +185,9 @@ export function makeLife(parts: LifeParts): Life {
   return {
     get isReplayed() {
       return isReplayed
+    },
+    get isFollowing() {
+      return isFollowing
     },
     get caughtUpAt() {
       return caughtUpAt

@@ -112,7 +112,7 @@ export function makeStore(options: StoreOptions): Store {
   function requireLog(): void {
     requireReplayed()
     if (ending === 'stopped') throw new KvsError('draining')
-    if (condition.state === 'serving') return
+    if (life.isFollowing) return
     throw new KvsError('log_down', `this needs the log, which is down; nothing was done: ${condition.reason}`)
   }
 
@@ -161,6 +161,7 @@ export function makeStore(options: StoreOptions): Store {
       await running?.catch(() => undefined)
       queue.abandon(new KvsError('draining'))
       conditional.abandon(new KvsError('draining'))
+      waits.abandon(new KvsError('draining'))
     },
 
     position: () => follower.position ?? '',

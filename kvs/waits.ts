@@ -15,8 +15,11 @@ export interface Waits {
   question(): (head: bigint) => void
   /** The view has applied the log up to here. */
   advanced(sequence: bigint): void
-  /** Rejects those who wait for the head. */
+  /** Rejects those who wait for the head. Who waits for a position is told, once that has taken too long. */
   logIsDown(reason: string): void
+  logIsUp(): void
+  /** Rejects all. */
+  abandon(error: KvsError): void
 }
 
 interface Wait {
@@ -33,6 +36,8 @@ interface Wait {
  */
 export function makeWaits(timeoutMs: number, onWait: () => void): Waits {
   const waiting = new Set<Wait>()
+  /** Why the log is down; undefined where it is not. */
+  let reason: string | undefined
 
   function wait(sequence: bigint | undefined, late: () => KvsError): Promise<void> {
     return new Promise<void>((resolve, reject) => {
@@ -52,7 +57,7 @@ export function makeWaits(timeoutMs: number, onWait: () => void): Waits {
   }
 
   return {
-    reach: (sequence) => wait(sequence, () => new KvsError('behind')),
+    reach: (sequence) => wait(sequence, () => new KvsError('behind', behind(reason))),
     reachHead: () => wait(undefined, () => new KvsError('log_down', 'the log does not answer; nothing was done')),
 
     get isAsked() {
@@ -72,10 +77,24 @@ export function makeWaits(timeoutMs: number, onWait: () => void): Waits {
       for (const one of waiting) if (one.sequence !== undefined && one.sequence <= to) one.resolve()
     },
 
-    logIsDown(reason) {
+    logIsUp() {
+      reason = undefined
+    },
+
+    abandon(error) {
+      for (const one of waiting) one.reject(error)
+    },
+
+    logIsDown(why) {
+      reason = why
       for (const one of waiting) {
-        if (one.isForHead) one.reject(new KvsError('log_down', `the log can’t be asked: ${reason}`))
+        if (one.isForHead) one.reject(new KvsError('log_down', `the log can’t be asked: ${why}`))
       }
     },
   }
+}
+
+function behind(reason: string | undefined): string | undefined {
+  if (reason === undefined) return undefined
+  return `this node has not applied KVS-Min-Position, and the log is down; nothing was done: ${reason}`
 }

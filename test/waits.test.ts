@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { KvsError } from '../kvs/errors.ts'
 import { makeWaits } from '../kvs/waits.ts'
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
@@ -56,5 +57,28 @@ test('who waits for too long, or for a log that is down, is told so', async () =
   expect(await goes).toBe('log_down')
   waits.advanced(9n)
   expect(await stays).toBe('reached')
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('who waits for a position of a log that is down is told both', async () => {
+  const waits = makeWaits(1_000, () => undefined)
+  const message = (wait: Promise<void>) => wait.catch((error) => error.message)
+  waits.logIsDown('it was killed')
+  const down = message(waits.reach(9n))
+  vi.advanceTimersByTime(1_000)
+  expect(await down).toBe(
+    'this node has not applied KVS-Min-Position, and the log is down; nothing was done: it was killed',
+  )
+  waits.logIsUp()
+  const up = message(waits.reach(9n))
+  vi.advanceTimersByTime(1_000)
+  expect(await up).toBe('this node has not applied KVS-Min-Position yet; nothing was done')
+})
+
+test('at a stop all who wait are let go', async () => {
+  const waits = makeWaits(1_000, () => undefined)
+  const waiting = [outcome(waits.reach(9n)), outcome(waits.reachHead())]
+  waits.abandon(new KvsError('draining'))
+  expect(await Promise.all(waiting)).toEqual(['draining', 'draining'])
   expect(vi.getTimerCount()).toBe(0)
 })

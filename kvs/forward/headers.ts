@@ -30,12 +30,6 @@ export function hasPassed({ rawHeaders }: IncomingMessage, pseudonym: string): b
   return valuesOf(rawHeaders, 'via').some((hops) => hops.includes(pseudonym))
 }
 
-/** Exactly one, but that HTTP/1.0 needs none (RFC 9112, 3.2). */
-export function isHostGiven({ rawHeaders, httpVersion }: IncomingMessage): boolean {
-  const { length } = valuesOf(rawHeaders, 'host')
-  return length === 1 || (length === 0 && httpVersion === '1.0')
-}
-
 export function valuesOf(headers: RawHeaders, name: string): string[] {
   return headers.filter((_, index) => index % 2 === 1 && nameAt(headers, index - 1) === name)
 }

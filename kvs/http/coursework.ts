@@ -6,7 +6,8 @@ import { renderAsErrorJson, valueHeaders } from './answers.ts'
 import { awaitFreshness } from './freshness.ts'
 import { memberText, TooDeep } from './json-text.ts'
 import { decodeKey } from './key.ts'
-import { type KeyRoutesOptions, placeOf, spooled } from './keys.ts'
+import { answerNotModified, type KeyRoutesOptions, placeOf, spooled } from './keys.ts'
+import { judgeRead } from './preconditions.ts'
 import { makeRequestLog } from './request-log.ts'
 import { errorsAs, type Methods, positionHeader, type Routes } from './routes.ts'
 import { writerFor } from './write.ts'
@@ -44,10 +45,11 @@ export function courseworkRoutes({ store, readBody, logger }: KeyRoutesOptions):
     const key = keyIn(request, path)
     await awaitFreshness(request, query, store)
     const found = store.get(key)
-    if (logsRequests) logLine(request, key, `status=${found ? 200 : 404} bytes=${found?.value.length ?? 0}`, since)
+    if (judgeRead(request, found) === 'not modified') return answerNotModified(response, found, store.position())
     if (found === undefined) throw missing()
     const place = found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
     answer(response, 200, `{"result":"found","value":${jsonOf(found)}}`, place)
+    if (logsRequests) logLine(request, key, `status=200 bytes=${found.value.length}`, since)
   }
 
   async function put(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
@@ -73,10 +75,10 @@ export function courseworkRoutes({ store, readBody, logger }: KeyRoutesOptions):
     const since = logsRequests ? performance.now() : 0
     const key = keyIn(request, path)
     const stored = await writerFor(request, query, store)({ kind: 'delete', key })
-    if (logsRequests) logLine(request, key, placeOf(stored), since)
+    if (stored !== 'spooled' && !stored.replaced) throw missing()
     if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
-    else if (stored.replaced) answer(response, 200, '{"result":"deleted"}', [])
-    else throw missing()
+    else answer(response, 200, '{"result":"deleted"}', [])
+    if (logsRequests) logLine(request, key, placeOf(stored), since)
   }
 
   const withoutKey: Methods = { [errorsAs]: renderAsErrorJson }

@@ -38,8 +38,9 @@ function isConsistent(query: string): boolean {
 /** The newest of the positions, of which a client may have several, from several nodes. */
 function sequenceIn(text: string, logId: string | undefined): bigint {
   let newest = 0n
-  for (const part of text.split(',')) {
-    const [, of, digits] = /^\s*([^\s=]+)=(\d{1,18})\s*$/.exec(part) ?? []
+  const parts = text.split(',').filter((part) => part.trim() !== '') // RFC 9110, 5.6.1.2
+  for (const part of parts.length > 0 ? parts : [text]) {
+    const [, of, digits] = /^\s*([^\s=]+)=(\d{1,19})\s*$/.exec(part) ?? []
     if (of === undefined || digits === undefined) {
       throw new KvsError(
         'bad_position',

@@ -12,6 +12,16 @@ export function hasHeader({ rawHeaders }: IncomingMessage, name: string): boolea
   return false
 }
 
+/** Exactly one, but that HTTP/1.0 needs none (RFC 9112, 3.2). */
+export function isHostGiven({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts === 1 || (hosts === 0 && httpVersion === '1.0')
+}
+
 /** Its value; where it is there several times, joined by commas. */
 export function headerOf(request: IncomingMessage, name: string): string | undefined {
   if (!hasHeader(request, name)) return undefined

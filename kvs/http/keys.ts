@@ -2,14 +2,13 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
 import type { Stored } from '../append-queue.ts'
-import { ConditionFailed, KvsError } from '../errors.ts'
-import { holds } from '../precondition.ts'
+import { KvsError } from '../errors.ts'
 import type { Found } from '../view/view.ts'
 import { answerError, valueHeaders } from './answers.ts'
 import type { ReadBody } from './body.ts'
 import { awaitFreshness, type FreshStore } from './freshness.ts'
 import { decodeKey } from './key.ts'
-import { preconditionOf } from './preconditions.ts'
+import { judgeRead } from './preconditions.ts'
 import { makeRequestLog } from './request-log.ts'
 import type { Methods } from './routes.ts'
 import { type WritableStore, writerFor } from './write.ts'
@@ -30,8 +29,6 @@ const prefix = '/v1/'
 const maxContentTypeLength = 255
 const emptyBody = ['Content-Length', '0']
 export const spooled = ['KVS-Durability', 'spooled']
-/** Of a value that is not in the log yet: no tag is its. */
-const unknownSequence = -1n
 
 /** GET, HEAD, PUT and DELETE on /v1/KEY. */
 export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Methods {
@@ -47,11 +44,7 @@ export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Method
 
     function answer(): void {
       const found = store.get(key)
-      const precondition = preconditionOf(request)
-      if (precondition !== undefined && !holds(precondition, found && (found.sequence ?? unknownSequence))) {
-        if (precondition.ifMatch !== undefined && !holds({ ifMatch: precondition.ifMatch }, found?.sequence)) {
-          throw new ConditionFailed(found?.sequence)
-        }
+      if (judgeRead(request, found) === 'not modified') {
         answerNotModified(response, found, store.position())
       } else if (found === undefined) {
         answerError(request, response, new KvsError('no_such_key'), ['KVS-Position', store.position()])
@@ -112,7 +105,7 @@ export function placeOf(stored: Stored): string {
   return stored === 'spooled' ? stored : `sequence=${stored.sequence}`
 }
 
-function answerNotModified(response: ServerResponse, found: Found | undefined, position: string): void {
+export function answerNotModified(response: ServerResponse, found: Found | undefined, position: string): void {
   const tag = found?.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
   response.writeHead(304, ['KVS-Position', position, ...tag, 'Cache-Control', 'no-cache'])
   response.end()

@@ -1,9 +1,12 @@
 import type { IncomingMessage } from 'node:http'
-import { KvsError } from '../errors.ts'
-import type { Precondition } from '../precondition.ts'
+import { ConditionFailed, KvsError } from '../errors.ts'
+import { holds, type Precondition } from '../precondition.ts'
+import type { Found } from '../view/view.ts'
 import { hasHeader, headerOf } from './headers.ts'
 
 const maxIdempotencyKeyLength = 255
+/** Of a value that is not in the log yet: no tag is its. */
+const unknownSequence = -1n
 
 /**
  * The condition of a request, in If-Match and If-None-Match (RFC 9110, 13.1); undefined where it has none.
@@ -17,6 +20,18 @@ export function preconditionOf(request: IncomingMessage): Precondition | undefin
     ifMatch: ifMatch === undefined ? undefined : parseTags(ifMatch, 'If-Match'),
     ifNoneMatch: ifNoneMatch === undefined ? undefined : parseTags(ifNoneMatch, 'If-None-Match'),
   }
+}
+
+/**
+ * Whether a read is answered with the value, or that it is the one that the client has.
+ * @throws KvsError bad_request or condition_failed
+ */
+export function judgeRead(request: IncomingMessage, found: Found | undefined): 'value' | 'not modified' {
+  const precondition = preconditionOf(request)
+  const current = found && (found.sequence ?? unknownSequence)
+  if (precondition === undefined || holds(precondition, current)) return 'value'
+  if (holds({ ifMatch: precondition.ifMatch }, current)) return 'not modified'
+  throw new ConditionFailed(found?.sequence, 'the condition does not hold')
 }
 
 /** A write under a condition that is not looked at would be done where it must not be. */
@@ -40,7 +55,8 @@ export function idempotencyKeyOf(request: IncomingMessage): string | undefined {
 /** Tags are the sequences of entries; another one is no value's. A weak one is none that If-Match may match. */
 function parseTags(text: string, name: string): '*' | readonly bigint[] {
   if (text.trim() === '*') return '*'
-  if (!/^\s*(W\/)?"[^"]*"(\s*,\s*(W\/)?"[^"]*")*\s*$/.test(text)) {
+  // Empty elements count for nothing (RFC 9110, 5.6.1.2).
+  if (!/^[\s,]*(W\/)?"[^"]*"(\s*,[\s,]*(W\/)?"[^"]*")*[\s,]*$/.test(text)) {
     throw new KvsError('bad_request', `${name} takes an ETag with its quotes, like "12", several with commas, or *`)
   }
   const tags = text.matchAll(/(W\/)?"([^"]*)"/g)

@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { ConditionFailed, KvsError } from '../errors.ts'
 import { answerError, type RenderError } from './answers.ts'
 import { Broken } from './body.ts'
-import { hasHeader } from './headers.ts'
+import { isHostGiven } from './headers.ts'
 
 /**
  * @param path the request's path as it came over the wire, without the query
@@ -30,7 +30,12 @@ export type Routes = Readonly<Record<string, Methods>>
  * Answers each request by its path and method, and each error that a handler throws.
  * @param position goes with each of these answers, unless it is empty
  */
-export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, position: () => string) {
+export function makeDispatcher(
+  routes: Routes,
+  logger: Pick<Logger, 'error' | 'debug' | 'isLevelEnabled'>,
+  position: () => string,
+) {
+  const logsRequests = logger.isLevelEnabled('debug')
   // Methods are told apart below, so that the router only knows paths.
   const router = makeRouter()
   for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, methods)
@@ -57,6 +62,7 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, po
     }
     if (!(error instanceof KvsError)) logger.error({ err: error }, `${request.method} ${request.url} failed`)
     const known = error instanceof KvsError ? error : new KvsError('internal')
+    if (logsRequests) logger.debug(`${request.method} ${request.url} status=${known.status} ${known.code}`)
     answerError(request, response, known, [...positionHeader(position()), ...headersOf(known)], renderAs)
   }
 
@@ -65,9 +71,7 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, po
     try {
       const [path, query] = split(request.url ?? '')
       methods = methodsOf(path)
-      if (!hasHeader(request, 'host') && request.httpVersion === '1.1') {
-        throw new KvsError('bad_request', 'a request needs a Host header (RFC 9112, 3.2)')
-      }
+      if (!isHostGiven(request)) throw new KvsError('bad_request', 'a request needs one Host header (RFC 9112, 3.2)')
       const handle = handlerOf(methods, request.method ?? '')
       handle(request, response, path, query)?.catch((error) => fail(request, response, error, methods))
     } catch (error) {

@@ -19,6 +19,15 @@ test('a read whose If-None-Match has the value’s ETag is answered with 304', a
   expect(shown(await get(url, { 'If-Match': '"2"' }))).toEqual([412, '"1"'])
 })
 
+test('a spooled value has no tag, and is there', async () => {
+  const { url, store } = await serve()
+  store.get = () => ({ value: Buffer.from('x'), contentType: undefined, sequence: undefined })
+  const both = await get(url, { 'If-Match': '*', 'If-None-Match': '*' })
+  expect([both.status, both.headers.get('kvs-durability')]).toEqual([304, 'spooled'])
+  expect((await get(url, { 'If-Match': '"1"' })).status).toBe(412)
+  expect((await get(url, { 'If-None-Match': '"1"' })).status).toBe(200)
+})
+
 test('a write is done only where its condition holds', async () => {
   const { url, store } = await serve()
   expect(shown(await put(url, 'x', { 'If-Match': '*' }))).toEqual([412, null])
@@ -34,7 +43,7 @@ test('a write is done only where its condition holds', async () => {
   expect(store.writes.map(({ kind }) => kind)).toEqual(['put', 'put', 'delete'])
 })
 
-test.each(['1', 'abc', '"1" "2"', '"1",', ''])('a condition that is no list of ETags is refused: %s', async (tag) => {
+test.each(['1', 'abc', '"1" "2"', ',', ''])('a condition that is no list of ETags is refused: %s', async (tag) => {
   const { request, store } = await serve()
   const answer = await request('PUT', '/v1/a', `If-Match: ${tag}\r\nContent-Length: 0\r\n`)
   expect(answer).toMatch(/^HTTP\/1\.1 400 /)
