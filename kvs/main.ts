@@ -112,7 +112,7 @@ async function live(config: Config): Promise<void> {
     await Promise.race([told, life])
     logger.info(`${await told}: finishing what is under way`)
     store.announceStop()
-    await sleep(config.drainDelayMs)
+    if (config.drainDelayMs > 0) await sleep(config.drainDelayMs)
     left = countdown(config.shutdownTimeoutMs)
     await finish(server, store.stop, left)
   } finally {

@@ -24,7 +24,7 @@ export async function runForwarder(options: ForwarderOptions): Promise<void> {
 
   logger.info(`${await told}: finishing what is under way`)
   forwarding.announceStop()
-  await sleep(options.drainDelayMs)
+  if (options.drainDelayMs > 0) await sleep(options.drainDelayMs)
   await finish(server, forwarding.stop, countdown(options.shutdownTimeoutMs))
   logger.info('stopped')
 }
