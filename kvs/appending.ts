@@ -16,8 +16,11 @@ export interface AppendingParts {
 
 /** Brings to the log what waits for it, while that is up. */
 export interface Appending {
-  /** It can be reached, but has refused an append for a reason like a full disk: only another append can tell. */
-  takesNoWrites: boolean
+  /**
+   * The log can be reached, but has refused an append for this reason, such as a full disk: only another append can tell
+   * whether that is over.
+   */
+  refusal: string | undefined
   readonly hasWork: boolean
   /**
    * Appends a batch, of each kind of write in turn, so that neither waits for the other to run dry. Writes are acknowledged once
@@ -28,7 +31,7 @@ export interface Appending {
 }
 
 export function makeAppending({ queue, conditional, follower, outage, condition }: AppendingParts): Appending {
-  let takesNoWrites = false
+  let refusal: string | undefined
   let wasConditional = false
 
   async function appendConditional(session: LogSession): Promise<bigint | undefined> {
@@ -65,24 +68,24 @@ export function makeAppending({ queue, conditional, follower, outage, condition 
 
   function logTakesWrites(session: LogSession): void {
     if (condition.state !== 'serving' || condition.reason !== null) condition.logIsUp(session.description)
-    takesNoWrites = false
+    refusal = undefined
   }
 
   /** Throws where writes are to be spooled. */
   function logTakesNone(error: NotAppended): void {
     if (error.logIsDown) {
-      takesNoWrites = true
+      refusal = error.message
       throw error
     }
     condition.logRefuses(error.message)
   }
 
   return {
-    get takesNoWrites() {
-      return takesNoWrites
+    get refusal() {
+      return refusal
     },
-    set takesNoWrites(takesNone) {
-      takesNoWrites = takesNone
+    set refusal(reason) {
+      refusal = reason
     },
     get hasWork() {
       return queue.length > 0 || conditional.length > 0

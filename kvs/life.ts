@@ -92,8 +92,8 @@ export function makeLife(parts: LifeParts): Life {
     await follower.requireSamePast(session)
     await (isReplayed ? catchUp(session) : replay(session))
     const drained = await outage.drain(session, () => condition.drains(spool?.writes ?? 0))
-    if (drained > 0) appending.takesNoWrites = false
-    if (!appending.takesNoWrites) condition.logIsUp(session.description)
+    if (drained > 0) appending.refusal = undefined
+    if (appending.refusal === undefined) condition.logIsUp(session.description)
     if (drained > 0) logger.info(`spooled writes that are in the log now: ${drained}`)
     waits.logIsUp()
     look()
@@ -147,7 +147,7 @@ export function makeLife(parts: LifeParts): Life {
 
   async function catchUp(session: LogSession): Promise<void> {
     const since = performance.now()
-    condition.become('log down', 'the log is back; reading what others have written meanwhile')
+    condition.become('log down', appending.refusal ?? 'the log is back; reading what others have written meanwhile')
     const replaced = await follower.catchUp(session, async () => {
       waits.advanced(follower.view.position.sequence)
       await outage.spoolBatch()
