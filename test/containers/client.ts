@@ -39,10 +39,10 @@ export function makeClient(url: string) {
       for (const [path, value] of pairs) expect((await put(path, value)).status).toBe(201)
     },
 
-    /** Byte for byte. */
-    async expectPairs() {
+    /** Byte for byte. Behind a balancer only a consistent read is sure to see what another node has just taken. */
+    async expectPairs(query: '' | '?consistent' = '') {
       for (const [path, value] of pairs) {
-        const response = await request(`/v1/${path}`)
+        const response = await request(`/v1/${path}${query}`)
         expect(response.status).toBe(200)
         expect(Buffer.from(await response.arrayBuffer()).equals(value), path).toBe(true)
       }

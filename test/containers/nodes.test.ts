@@ -51,7 +51,7 @@ describeWithDocker('three nodes behind a balancer', () => {
 
   test('every node has what was put through the balancer, byte for byte', async () => {
     await client.putPairs()
-    await client.expectPairs()
+    await client.expectPairs('?consistent')
     expect(await nodes()).toHaveLength(3)
     expect(await askEach('/v1/key-a?consistent')).toEqual(['Test Pair 1', 'Test Pair 1', 'Test Pair 1'])
   })
