@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { forwardingSettings, serviceSettings, settings } from '../kvs/config/settings.ts'
+import { forwardingSettings } from '../kvs/config/settings/forwarding.ts'
+import { serviceSettings, settings } from '../kvs/config/settings.ts'
 import { catalogue } from '../kvs/errors.ts'
 import { routesOf } from '../kvs/http/server.ts'
 import { makeLogger } from '../kvs/logger.ts'
