@@ -94,6 +94,7 @@ test('every setting that the code’s own texts name exists', () => {
     readme,
     read('docs/log.md'),
     read('docs/outages.md'),
+    read('docs/access.md'),
     JSON.stringify(catalogue),
     JSON.stringify(states),
   ].join('\n')
