@@ -10,7 +10,7 @@ import { keyFor } from '../http/key.ts'
  * @throws KvsError unauthorized, forbidden, too_many_requests, bad_key
  */
 export function admit(request: IncomingMessage, path: string, guard: Guard): Caller {
-  const caller = guard.admit(authorizationOf(request))
+  const caller = guard.admit(authorizationOf(request), request.socket)
   const [, , key] = inDialect.exec(path) ?? []
   if (key === undefined) {
     caller.require('admin')

@@ -14,8 +14,11 @@ export interface Caller {
 
 /** Where there is one, every caller has to be known. */
 export interface Guard {
-  /** @throws KvsError unauthorized, too_many_requests */
-  admit(authorization: string | undefined): Caller
+  /**
+   * @param connection what the header has come over
+   * @throws KvsError unauthorized, too_many_requests
+   */
+  admit(authorization: string | undefined, connection: object): Caller
   /** Undefined where it is nobody known; refuses nobody. */
   recognise(authorization: string | undefined): Caller | undefined
 }

@@ -109,7 +109,7 @@ export function positionHeader(position: string): string[] {
 /** Before a request's body is read, and before it is told what the path takes. */
 function admit(request: IncomingMessage, methods: Methods | undefined, guard: Guard): Caller | undefined {
   const isOpen = methods === undefined || methods[rights] === 'open'
-  return isOpen ? undefined : guard.admit(authorizationOf(request))
+  return isOpen ? undefined : guard.admit(authorizationOf(request), request.socket)
 }
 
 /** A method that no right was named for asks for the greatest. */

@@ -25,15 +25,15 @@ const challengeOf = (act: () => unknown) => {
 }
 
 test.each([`Bearer ${secret}`, `bearer ${secret}`, `BEARER   ${secret} `])('%s is taken', (authorization) => {
-  expect(guardOf(`ci:read:${secret}`).admit(authorization).name).toBe('ci')
+  expect(guardOf(`ci:read:${secret}`).admit(authorization, {}).name).toBe('ci')
 })
 
 test.each([undefined, '', secret, `Basic ${secret}`, `Token ${secret}`, 'Bearer', `Bearer:${secret}`])(
   '%s names no token, and is told no error',
   (authorization) => {
     const guard = guardOf(`ci:read:${secret}`)
-    expect(refusal(() => guard.admit(authorization)).code).toBe('unauthorized')
-    expect(challengeOf(() => guard.admit(authorization))).toBe('Bearer realm="kvs"')
+    expect(refusal(() => guard.admit(authorization, {})).code).toBe('unauthorized')
+    expect(challengeOf(() => guard.admit(authorization, {}))).toBe('Bearer realm="kvs"')
     expect(guard.recognise(authorization)).toBeUndefined()
   },
 )
@@ -47,23 +47,23 @@ test.each([
   'Bearer é',
 ])('%s is a wrong token', (authorization) => {
   const guard = guardOf(`ci:read:${secret}`)
-  expect(challengeOf(() => guard.admit(authorization))).toBe('Bearer realm="kvs", error="invalid_token"')
-  expect(refusal(() => guard.admit(authorization)).message).not.toContain(secret)
+  expect(challengeOf(() => guard.admit(authorization, {}))).toBe('Bearer realm="kvs", error="invalid_token"')
+  expect(refusal(() => guard.admit(authorization, {})).message).not.toContain(secret)
   expect(guard.recognise(authorization)).toBeUndefined()
 })
 
 test('a token given as its digest is presented in clear, and the digest is no token', () => {
   const digest = createHash('sha256').update(secret).digest('hex')
   const guard = guardOf(`ci:read:sha256=${digest}`)
-  expect(guard.admit(`Bearer ${secret}`).name).toBe('ci')
+  expect(guard.admit(`Bearer ${secret}`, {}).name).toBe('ci')
   for (const wrong of [digest, `sha256=${digest}`]) {
-    expect(refusal(() => guard.admit(`Bearer ${wrong}`)).code).toBe('unauthorized')
+    expect(refusal(() => guard.admit(`Bearer ${wrong}`, {})).code).toBe('unauthorized')
   }
 })
 
 test('a right is what was granted, and implies no other', () => {
   const guard = guardOf(`ci:read+admin:${secret}`)
-  const holder = guard.admit(`Bearer ${secret}`)
+  const holder = guard.admit(`Bearer ${secret}`, {})
   for (const right of ['read', 'admin'] as const) {
     expect(holder.has(right)).toBe(true)
     expect(() => holder.require(right)).not.toThrow()
@@ -77,7 +77,7 @@ test('a right is what was granted, and implies no other', () => {
 })
 
 test('a key out of reach is told what the token’s keys begin with', () => {
-  const holder = guardOf(`ci:read:${secret}:a/,"%2C`).admit(`Bearer ${secret}`)
+  const holder = guardOf(`ci:read:${secret}:a/,"%2C`).admit(`Bearer ${secret}`, {})
   expect(refusal(() => holder.requireKey('b'))).toMatchObject({
     code: 'forbidden',
     message: 'the token ci does not reach this key: its keys begin with "a/" or "\\","',
@@ -89,13 +89,29 @@ test('other tokens put in their place are in force at once, and the old ones no 
   const guard = guardOf(`ci:read:${secret} ops:admin:${secret}0`)
   guard.replace(tokensOf(`ci:write:${secret}1 ops:read:${secret}0`))
   expect(guard.recognise(`Bearer ${secret}`)).toBeUndefined()
-  expect(guard.admit(`Bearer ${secret}1`).has('write')).toBe(true)
-  expect(guard.admit(`Bearer ${secret}0`).has('admin')).toBe(false)
+  expect(guard.admit(`Bearer ${secret}1`, {}).has('write')).toBe(true)
+  expect(guard.admit(`Bearer ${secret}0`, {}).has('admin')).toBe(false)
+})
+
+test('a connection is judged by each header that comes over it', () => {
+  const guard = guardOf(`a:read:${secret}a b:write:${secret}b`, 3)
+  const connection = {}
+  const ask = (token: string | undefined) => guard.admit(token && `Bearer ${secret}${token}`, connection).name
+  expect(ask('a')).toBe('a')
+  expect(ask('a')).toBe('a')
+  expect(ask('b')).toBe('b')
+  for (const wrong of ['', 'c', 'bb', undefined]) expect(refusal(() => ask(wrong)).code).toBe('unauthorized')
+  expect(ask('b')).toBe('b')
+  expect(ask('a')).toBe('a')
+  expect(refusal(() => ask('a')).code).toBe('too_many_requests')
+  guard.replace(tokensOf(`b:read:${secret}b`))
+  expect(refusal(() => ask('a')).code).toBe('unauthorized')
+  expect(guard.admit(`Bearer ${secret}b`, connection).has('write')).toBe(false)
 })
 
 test('a token over its rate is refused until the second is over, and disturbs no other', async () => {
   const guard = guardOf(`a:read:${secret}a b:read:${secret}b`, 3)
-  const ask = (token: string) => guard.admit(`Bearer ${secret}${token}`)
+  const ask = (token: string) => guard.admit(`Bearer ${secret}${token}`, {})
   for (let n = 0; n < 3; n++) ask('a')
   const error = refusal(() => ask('a'))
   expect(error).toMatchObject({ code: 'too_many_requests', status: 429 })
