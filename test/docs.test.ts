@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { forwardingSettings, serviceSettings, settings } from '../kvs/config/settings.ts'
+import { accessSettings } from '../kvs/config/settings/access.ts'
+import { forwardingSettings } from '../kvs/config/settings/forwarding.ts'
+import { serviceSettings, settings } from '../kvs/config/settings.ts'
 import { catalogue } from '../kvs/errors.ts'
 import { routesOf } from '../kvs/http/server.ts'
 import { makeLogger } from '../kvs/logger.ts'
@@ -109,10 +111,11 @@ test('docs/drills.md has every drill, and none that is not there', () => {
   expect(told.toSorted()).toEqual(drills.map(({ name }) => name).toSorted())
 })
 
-test('compose hands every setting on, but for those that are the image’s own', () => {
+test('compose hands every setting on, but for those that are the image’s own, or an overlay’s', () => {
   const compose = read('docker-compose.yml')
-  const fixed = ['KVS_HOST', 'PORT', 'KVS_DATA_DIR']
-  const names = [...Object.values(forwardingSettings), ...Object.values(serviceSettings)].map(({ name }) => name)
+  const fixed = ['KVS_HOST', 'PORT', 'KVS_DATA_DIR', 'KVS_ALLOW_ANONYMOUS', 'KVS_TOKENS_FILE']
+  const tables = [forwardingSettings, accessSettings, serviceSettings]
+  const names = tables.flatMap((table) => Object.values(table)).map(({ name }) => name)
   for (const name of names.filter((name) => !fixed.includes(name)))
     expect(compose).toMatch(new RegExp(`^      ${name}:`, 'm'))
 })

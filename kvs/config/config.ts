@@ -1,20 +1,16 @@
+import { type Access, lockNames, readAccess } from './access.ts'
 import { isForwarding, unusedByForwarding } from './forwarding.ts'
 import { nearest } from './nearest.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres.ts'
-import {
-  type Environment,
-  forwardingSettings,
-  givenTexts,
-  parseTexts,
-  serviceSettings,
-  settings,
-  type Values,
-} from './settings.ts'
+import { type Environment, givenTexts, parseTexts, type Values } from './setting.ts'
+import { forwardingSettings } from './settings/forwarding.ts'
+import { serviceSettings, settings } from './settings.ts'
 
 type Service = Values<typeof serviceSettings>
 
 export interface Config extends Service {
   postgres: PostgresTarget | 'embedded'
+  access: Access
   /** `host:port`, as it can stand in a URL. Where it is set, the node has no log, nor anything else to keep. */
   forwardingAddress: string | undefined
   /** What was set to no effect, in sentences for the log. */
@@ -68,13 +64,16 @@ const storeRules = [
  */
 export function readConfig(env: Environment): Config {
   const problems: string[] = []
+  const warnings: string[] = []
   const { forwardingAddress } = parseTexts(forwardingSettings, givenTexts(forwardingSettings, env), problems)
   // What is of no use is not looked at either: it can't be wrong.
   const used = isForwarding(env) ? without(unusedByForwarding(env), env) : env
   const postgres = readPostgres(used, problems)
   const service = readService(used, problems)
+  const access = readAccess(used, service.host, problems, warnings)
+  noteUnknown(env, problems, warnings)
   if (problems.length > 0 || postgres === undefined) throw new InvalidConfig(problems)
-  return { ...service, postgres, forwardingAddress, warnings: [...unknown(env), ...unused(env, postgres)] }
+  return { ...service, postgres, access, forwardingAddress, warnings: [...warnings, ...unused(env, postgres)] }
 }
 
 function without(names: readonly string[], env: Environment): Environment {
@@ -96,15 +95,17 @@ function readService(env: Environment, problems: string[]): Service {
   return values as Service
 }
 
-function unknown(env: Environment): string[] {
+/** A lock whose name is misspelt is no lock: that is no matter for a warning. */
+function noteUnknown(env: Environment, problems: string[], warnings: string[]): void {
   const known = settings.map(({ name }) => name)
   const names = Object.keys(env).filter(
     (name) => /^(KVS|POSTGRES|FORWARDING)_/.test(name) && env[name] && !known.includes(name),
   )
-  return names.map((name) => {
+  for (const name of names) {
     const meant = nearest(name, known)
-    return `${name} is not a setting${meant === undefined ? '' : `; did you mean ${meant}?`}`
-  })
+    const notes = meant !== undefined && lockNames.includes(meant) ? problems : warnings
+    notes.push(`${name} is not a setting${meant === undefined ? '' : `; did you mean ${meant}?`}`)
+  }
 }
 
 function unused(env: Environment, postgres: Config['postgres']): string[] {

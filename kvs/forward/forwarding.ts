@@ -4,9 +4,12 @@ import type { Logger } from 'pino'
 import { Pool } from 'undici'
 import { KvsError } from '../errors.ts'
 import { answerError, renderAsErrorJson } from '../http/answers.ts'
+import type { Guard } from '../http/callers.ts'
 import { isHostGiven } from '../http/headers.ts'
 import { liveness } from '../http/health.ts'
+import { headersOf } from '../http/routes.ts'
 import type { HttpOptions } from '../http/server.ts'
+import { admit, renderFor } from './door.ts'
 import { makeExchange } from './exchange.ts'
 import { hasPassed } from './headers.ts'
 import { makeReadiness } from './health.ts'
@@ -17,6 +20,8 @@ export interface ForwardingOptions extends HttpOptions {
   readonly address: string
   readonly forwardTimeoutMs: number
   readonly logger: Logger
+  /** Undefined where everybody may do everything. */
+  readonly guard?: Guard | undefined
 }
 
 /** What a forwarding node does with a request. */
@@ -35,6 +40,7 @@ export function makeForwarding({
   address: target,
   forwardTimeoutMs: timeoutMs,
   logger,
+  guard,
 }: ForwardingOptions): Forwarding {
   let isStopping = false
   /** By which this node knows a request that it has forwarded. */
@@ -50,9 +56,9 @@ export function makeForwarding({
     bodyTimeout: 0,
   })
   const exchange = makeExchange({ dispatcher, target, timeoutMs, pseudonym, reach: makeReach(target, logger), logger })
-  const ready = makeReadiness({ dispatcher, target, pseudonym, isStopping: () => isStopping })
+  const ready = makeReadiness({ dispatcher, target, pseudonym, isStopping: () => isStopping, guard })
   const ownPages = new Map([
-    ['/livez', liveness({ position: () => '' }).GET],
+    ['/livez', liveness({ position: () => '' }, guard).GET],
     ['/readyz', ready],
     ['/healthz', ready],
   ])
@@ -63,6 +69,16 @@ export function makeForwarding({
     return path.startsWith('/') ? undefined : new KvsError('bad_request', 'only a path can be forwarded')
   }
 
+  function handOn(request: IncomingMessage, response: ServerResponse, path: string): void {
+    try {
+      exchange(request, response, path, guard && admit(request, path, guard))
+    } catch (error) {
+      if (!(error instanceof KvsError)) throw error
+      if (logger.isLevelEnabled('debug')) logger.debug(`${request.method} ${path} status=${error.status} ${error.code}`)
+      answerError(request, response, error, headersOf(error), renderFor(path))
+    }
+  }
+
   return {
     answer(request, response) {
       const { method, url = '' } = request
@@ -71,8 +87,8 @@ export function makeForwarding({
       const refusal = refusalOf(request, path)
       const ownPage = method === 'GET' || method === 'HEAD' ? ownPages.get(path.replace(/\?.*/, '')) : undefined
       if (refusal) answerError(request, response, refusal, [], renderAsErrorJson)
-      else if (ownPage) void ownPage(request, response, path, '')
-      else exchange(request, response, path)
+      else if (ownPage) void ownPage(request, response, path, '', undefined)
+      else handOn(request, response, path)
     },
 
     announceStop() {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { answerJson } from '../http/answers.ts'
+import { type Guard, seesInside } from '../http/callers.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { explain, Late } from './failures.ts'
 import { valuesOf } from './headers.ts'
@@ -10,17 +11,21 @@ export interface ReadinessOptions {
   readonly target: string
   readonly pseudonym: string
   readonly isStopping: () => boolean
+  readonly guard: Guard | undefined
 }
 
 /** Below what the image's own health check waits. */
 const timeoutMs = 2_000
 
 /** Ready is who can forward to a node that is ready: 200 where the target's own /readyz answers so, and what it has to say. */
-export function makeReadiness({ dispatcher, target, pseudonym, isStopping }: ReadinessOptions) {
+export function makeReadiness({ dispatcher, target, pseudonym, isStopping, guard }: ReadinessOptions) {
   async function ask(request: IncomingMessage): Promise<{ status: number; answer: unknown }> {
     const signal = AbortSignal.timeout(timeoutMs)
     const via = [...valuesOf(request.rawHeaders, 'via'), `1.1 ${pseudonym}`].join(', ')
-    const asked = dispatcher.request({ method: 'GET', path: '/readyz', headers: { via }, signal })
+    // What the target tells of itself is for it to decide.
+    const [authorization] = valuesOf(request.rawHeaders, 'authorization')
+    const headers = authorization === undefined ? { via } : { via, authorization }
+    const asked = dispatcher.request({ method: 'GET', path: '/readyz', headers, signal })
     const answer = asked.then(async ({ statusCode, body }) => ({
       status: statusCode,
       answer: parsed(await body.text()),
@@ -43,7 +48,8 @@ export function makeReadiness({ dispatcher, target, pseudonym, isStopping }: Rea
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { reason, answer } = await reasonAnd(request)
     const state = isStopping() ? 'draining' : 'forwarding'
-    answerJson(request, response, reason === null ? 200 : 503, { state, target, reason, answer })
+    const shown = seesInside(request, guard) ? { state, target, reason, answer } : { state }
+    answerJson(request, response, reason === null ? 200 : 503, shown)
   }
 }
 

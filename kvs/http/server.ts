@@ -12,10 +12,11 @@ import { KvsError } from '../errors.ts'
 import type { Store } from '../store.ts'
 import { render } from './answers.ts'
 import { makeBodyReader } from './body.ts'
+import type { Guard } from './callers.ts'
 import { courseworkRoutes } from './coursework.ts'
 import { liveness, readiness } from './health.ts'
 import { keyRoutes } from './keys.ts'
-import { makeDispatcher, type Routes } from './routes.ts'
+import { makeDispatcher, type Routes, rights } from './routes.ts'
 import { atEndOfTurn } from './turns.ts'
 
 export interface ServerOptions extends HttpOptions {
@@ -24,6 +25,8 @@ export interface ServerOptions extends HttpOptions {
   readonly maxValueBytes: number
   /** Of all values together that are being received. */
   readonly maxWaitingBytes: number
+  /** Undefined where everybody may do everything. */
+  readonly guard?: Guard | undefined
 }
 
 export interface HttpOptions {
@@ -43,7 +46,7 @@ export interface HttpOptions {
 export function makeServer(options: ServerOptions): Server {
   return makeHttpServer(
     options,
-    makeDispatcher(routesOf(options), options.logger, () => options.store.position()),
+    makeDispatcher(routesOf(options), options.logger, () => options.store.position(), options.guard),
   )
 }
 
@@ -89,15 +92,16 @@ export function routesOf({
   logger,
   maxValueBytes,
   maxWaitingBytes,
-}: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes'>): Routes {
-  const ready = readiness(store)
+  guard,
+}: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes' | 'guard'>): Routes {
+  const ready = readiness(store, guard)
   const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
   return {
-    '/v1': {},
-    '/v1/': {},
+    '/v1': { [rights]: {} },
+    '/v1/': { [rights]: {} },
     '/v1/*': keyRoutes({ store, readBody, logger }),
     ...courseworkRoutes({ store, readBody, logger }),
-    '/livez': liveness(store),
+    '/livez': liveness(store, guard),
     '/readyz': ready,
     '/healthz': ready,
   }
