@@ -69,10 +69,11 @@ mount_data() {
   mkdir -p "$data/postgres"
 }
 
-# put_file FILE MODE: stdin, at once or not at all; says so where it differs from what was there
+# put_file FILE MODE [OWNER]: stdin, at once or not at all; says so where it differs from what was there
 put_file() {
   install -m 600 /dev/null "$1.new"
   cat >"$1.new"
+  chown "${3:-root}" "$1.new"
   chmod "$2" "$1.new"
   if cmp --silent "$1.new" "$1"; then
     rm "$1.new"
@@ -95,15 +96,15 @@ write_secrets() {
   password=$(secret postgres-password)
   tokens=$(secret tokens)
   [[ -n $password && -n $tokens ]] || fail 'a secret is empty'
-  printf %s "$password" | put_file "$own/postgres-password" 400
-  printf '%s\n' "$tokens" | put_file "$own/tokens" 400
+  printf %s "$password" | put_file "$own/postgres-password" 400 "$service_user"
+  printf '%s\n' "$tokens" | put_file "$own/tokens" 400 "$service_user"
   # Read within the container by a user of the image's choice; out here by nobody, since the directory is root's.
   printf %s "$password" | put_file "$state/secrets/postgres/password" 444
   if [[ $(attribute tls) == true ]]; then
     secret tls-cert >"$state/secrets/cert"
     secret tls-key >"$state/secrets/key"
-    put_file "$own/tls.crt" 400 <"$state/secrets/cert"
-    put_file "$own/tls.key" 400 <"$state/secrets/key"
+    put_file "$own/tls.crt" 400 "$service_user" <"$state/secrets/cert"
+    put_file "$own/tls.key" 400 "$service_user" <"$state/secrets/key"
     rm "$state/secrets/cert" "$state/secrets/key"
   else
     rm -f "$own/tls.crt" "$own/tls.key"
@@ -114,7 +115,7 @@ write_secrets() {
 cloud_sql_settings() {
   local instance="https://sqladmin.googleapis.com/v1/projects/$project/instances/$1" address
   address=$(google_api "$instance" | jq --raw-output 'first(.ipAddresses[] | select(.type == "PRIMARY")).ipAddress')
-  google_api "$instance/listServerCas" | jq --raw-output '.certs[].cert' | put_file "$state/secrets/kvs/server-ca.pem" 400
+  google_api "$instance/listServerCas" | jq --raw-output '.certs[].cert' | put_file "$state/secrets/kvs/server-ca.pem" 400 "$service_user"
   printf 'POSTGRES_HOST=%s\nPOSTGRES_SSLMODE=verify-ca\nPOSTGRES_SSLROOTCERT=/run/kvs/server-ca.pem\n' "$address"
 }
 

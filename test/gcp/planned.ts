@@ -9,6 +9,7 @@ export const scripts = fileURLToPath(new URL('../../compose/gcp/', import.meta.u
 /** Finds nothing where it is asked whether something is there, so that the plan goes through all that it would make. */
 const recorder = `#!/bin/bash
 printf '%s\\0' "$@" $'\\n' >>"$RECORD"
+case " $* " in *"=- "*) cat >/dev/null ;; esac
 case " $* " in *" describe "*--format=*) echo 192.0.2.7 ;; *" describe "*) exit 1 ;; *"get-iam-policy"*) echo a-role ;; esac`
 
 /** What --dry-run prints. */
@@ -25,7 +26,8 @@ export function commandsOf(plan: string, whereAllIsThere = false): string[][] {
     writeFileSync(join(directory, 'gcloud'), whereAllIsThere ? recorder.replace('exit 1', 'exit 0') : recorder)
     chmodSync(join(directory, 'gcloud'), 0o755)
     const env = { ...process.env, PATH: `${directory}:${process.env.PATH}`, RECORD: record }
-    execFileSync('bash', { input: plan, env, stdio: 'pipe' })
+    writeFileSync(join(directory, 'plan'), plan)
+    execFileSync('bash', [join(directory, 'plan')], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const lines = readFileSync(record, 'utf8').split('\0\n\0').slice(0, -1)
     return lines.map((line) => line.split('\0'))
   } finally {

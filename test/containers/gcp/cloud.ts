@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { until } from '../../support/until.ts'
 import { docker, freePort } from '../docker.ts'
 
@@ -33,11 +33,16 @@ export async function startCloud(id: string, state: CloudState) {
   /** What the VM has told last, behind its release. */
   async function told(): Promise<string | undefined> {
     const response = await fetch(`http://127.0.0.1:${control}/state`).catch(() => undefined)
-    const { guestAttributes } = (await response?.json()) as { guestAttributes: Record<string, string> }
-    return guestAttributes['kvs/state']
+    const shown = (await response?.json()) as { guestAttributes: Record<string, string> } | undefined
+    return shown?.guestAttributes['kvs/state']
   }
 
-  await until('the metadata are served', () => set(state).then(() => true, () => undefined))
+  await until('the metadata are served', () =>
+    set(state).then(
+      () => true,
+      () => undefined,
+    ),
+  )
   await docker([
     ...['run', '--detach', '--privileged', '--cgroupns', 'private', '--name', image('vm'), '--network', id],
     ...['--tmpfs', '/run', '--tmpfs', '/tmp', '--hostname', 'kvs'],
@@ -52,10 +57,8 @@ export async function startCloud(id: string, state: CloudState) {
     /** No image registry is reached from the VM in the test: what it would pull comes from here. */
     async loadImages(...images: string[]) {
       await until('the VM has an engine', () => run('docker', 'version').catch(() => undefined), 300_000)
-      const file = '/disk/images.tar'
-      const script = `docker save ${images.join(' ')} | docker exec --interactive ${image('vm')} docker load --quiet`
-      await shell(script)
-      await run('rm', '-f', file)
+      const pipe = `docker save ${images.join(' ')} | docker exec --interactive ${image('vm')} docker load --quiet`
+      await promisify(execFile)('bash', ['-o', 'pipefail', '-c', pipe])
     },
 
     async startCloudSql(password: string) {
@@ -69,7 +72,8 @@ export async function startCloud(id: string, state: CloudState) {
     },
 
     async stop() {
-      const detach = 'systemctl stop docker docker.socket; umount /mnt/disks/kvs; losetup --detach-all --associated /disk/data'
+      const detach =
+        'systemctl stop kvs-watch docker docker.socket; umount /mnt/disks/kvs; losetup --detach $(losetup --noheadings --output NAME --associated /disk/data)'
       await run('bash', '-c', detach).catch(() => undefined)
       for (const name of ['vm', 'sql', 'google']) await docker(['rm', '--force', '--volumes', image(name)])
       await docker(['network', 'rm', id])

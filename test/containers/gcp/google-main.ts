@@ -40,7 +40,8 @@ const serveMetadata: RequestListener = async (request, response) => {
   const [, path = ''] = /^\/computeMetadata\/v1\/(.*)$/.exec(url.pathname) ?? []
   const [, attribute] = /^instance\/attributes\/([\w-]+)$/.exec(path) ?? []
   const [, guest] = /^instance\/guest-attributes\/([\w/-]+)$/.exec(path) ?? []
-  if (request.headers['metadata-flavor'] !== 'Google') return answer(response, 'Missing Metadata-Flavor:Google header.', 403)
+  if (request.headers['metadata-flavor'] !== 'Google')
+    return answer(response, 'Missing Metadata-Flavor:Google header.', 403)
   if (url.searchParams.get('wait_for_change') === 'true') await change(Number(url.searchParams.get('timeout_sec')))
   if (path === 'instance/attributes/') return answer(response, state.attributes)
   if (path === 'project/project-id') return answer(response, 'my-project')
