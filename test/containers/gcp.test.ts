@@ -99,7 +99,7 @@ describeWithDocker('a VM with compose/gcp/startup.sh', () => {
     const shown = [
       await cloud.run('journalctl', '--no-pager'),
       await cloud.run('bash', '-c', 'docker inspect $(docker ps --quiet)'),
-      await cloud.run('ps', '-eo', 'args'),
+      await cloud.run('bash', '-c', "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"),
     ].join('\n')
     expect(shown).toContain('kvs-watch')
     for (const secret of [token, password]) expect(shown).not.toContain(secret)
