@@ -24,19 +24,20 @@
 #   --dry-run               prints the commands, as a script that does the same, and runs none
 #
 # docs/deploy.md explains what is made, what it costs, and how to update it. compose/gcp/destroy.sh undoes it.
+
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 arguments=("$@")
-# shellcheck source-path=SCRIPTDIR
 . "$here/lib/options.sh"
 . "$here/lib/plan.sh"
 . "$here/lib/tokens.sh"
 . "$here/lib/resources.sh"
 
 source_ranges='' open_to_the_world=false tokens_file='' tls_cert='' tls_key='' port=8080 network=default
-machine_type=e2-small disk_size=20GB cloud_sql_tier=db-custom-1-3840 image='' cloud_logging=false timeout=900
+machine_type=e2-small disk_size=20GB cloud_sql_tier=db-custom-1-3840 image='' cloud_logging=false timeout=900 address=''
 
 check_options() {
   check_place
@@ -48,7 +49,7 @@ check_options() {
   check_ranges
   if [[ -z $tokens_file ]]; then
     problem "--tokens-file is needed: no port is opened without access tokens. To make one:
-  (umask 077 && echo \"me:read+write:\$(openssl rand -hex 32)\" >tokens.txt)"
+  (umask 077 && mkdir -p secrets && echo \"me:read+write:\$(openssl rand -hex 32)\" >>secrets/tokens)"
   elif [[ ! -r $tokens_file ]]; then
     problem "--tokens-file $tokens_file can't be read"
   elif ! has_token "$tokens_file"; then

@@ -9,11 +9,12 @@
 #   --cloud-sql=INSTANCE    the Cloud SQL instance, if there is one: nothing may connect to it any more
 #   --delete-data           deletes the data too, for ever
 #   --dry-run               prints the commands, as a script that does the same, and runs none
+
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 arguments=("$@")
-# shellcheck source-path=SCRIPTDIR
 . "$here/lib/options.sh"
 . "$here/lib/plan.sh"
 . "$here/lib/resources.sh"

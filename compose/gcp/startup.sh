@@ -42,8 +42,8 @@ tell() {
 
 install_packages() {
   if ! docker compose version >/dev/null 2>&1 || ! command -v jq >/dev/null; then
-    apt-get update --quiet=2
-    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
+    apt-get update --quiet=2 -o DPkg::Lock::Timeout=300
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes -o DPkg::Lock::Timeout=300 --no-install-recommends \
       docker.io docker-cli docker-compose iptables jq curl ca-certificates e2fsprogs >/dev/null
   fi
   systemctl enable --quiet --now docker
@@ -141,7 +141,7 @@ pull_image() {
   if [[ $registry == *-docker.pkg.dev ]]; then
     DOCKER_CONFIG=$(mktemp -d)
     export DOCKER_CONFIG
-    access_token | docker login --username oauth2accesstoken --password-stdin "https://$registry" >/dev/null 2>&1
+    access_token | docker login --username oauth2accesstoken --password-stdin "https://$registry" >/dev/null
   fi
   docker pull --quiet "$image"
   [[ -z ${DOCKER_CONFIG:-} ]] || { rm -r "$DOCKER_CONFIG" && unset DOCKER_CONFIG; }

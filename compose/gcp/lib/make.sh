@@ -6,7 +6,7 @@ make_image() {
   [[ -z $image ]] || return 0
   tag=$(git -C "$root" rev-parse --short=12 HEAD)
   [[ -z $(git -C "$root" status --porcelain) ]] || printf 'What is not committed is not deployed.\n' >&2
-  image=$repository/kvs:$tag
+  image=$region-docker.pkg.dev/$project/$name/kvs:$tag
 
   step 'The image of this commit, built by Cloud Build, kept in Artifact Registry; a tag never moves'
   make "$(gc artifacts repositories describe "$name" --location="$region")" \
@@ -72,7 +72,7 @@ make_address() {
 }
 
 make_cloud_sql() {
-  local networks='--authorized-networks="$address/32"'
+  local networks="--authorized-networks=\"\$address/32\""
   [[ -n $cloud_sql ]] || return 0
   step 'Postgres as a service: only the VM may connect, and only with TLS'
   make "$(gc sql instances describe "$cloud_sql")" \

@@ -50,7 +50,7 @@ run() {
 
 # conditional CONDITION TEXT: prints both as one command of the shell
 conditional() {
-  printf 'if %s; then\n%s\nfi\n' "$1" "$(sed 's/^/  /' <<<"$2")"
+  printf 'if %s; then\n  %s\nfi\n' "$1" "${2//$'\n'/$'\n  '}"
 }
 
 # there TEXT: whether what TEXT describes is there. An error that says anything else ends the script, so that a lost login

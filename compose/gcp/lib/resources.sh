@@ -6,7 +6,6 @@ name_resources() {
   disk=$name-data
   service_account=$name-service@$project.iam.gserviceaccount.com
   builder=$name-builder@$project.iam.gserviceaccount.com
-  repository=$region-docker.pkg.dev/$project/$name
   password_secret=$name-postgres-password
 }
 

@@ -8,6 +8,7 @@ has_token() {
 }
 
 # Of the first token that can be sent, and that may read and write
+# shellcheck disable=SC2016 # $2 and $3 are awk's
 readonly usable='/^[^#]/ && $2 ~ /read/ && $2 ~ /write/ && $3 !~ /^sha256=/'
 
 # a_token FILE: the text of a command that prints it
