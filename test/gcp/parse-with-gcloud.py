@@ -18,6 +18,9 @@ sys.path[:0] = [os.path.join(lib, 'third_party'), lib]
 for name in [name for name in sys.modules if name == 'google' or name.startswith('google.')]:
   del sys.modules[name]  # a "google" of the system's, in whose place gcloud has its own
 
+# gcloud writes its errors to what stderr is when it is loaded.
+said = sys.stderr = io.StringIO()
+
 from googlecloudsdk import gcloud_main  # pylint: disable=wrong-import-position
 from googlecloudsdk.calliope import backend  # pylint: disable=wrong-import-position
 
@@ -27,17 +30,18 @@ backend.Command.Run = lambda self, cli, args: None
 
 def judge(words):
   cli = gcloud_main.CreateCLI([])  # One that has parsed a command keeps something of it.
-  said = io.StringIO()
+  said.seek(0)
+  said.truncate()
   # A file of flags comes by stdin, in which there is none here.
   words = [word for word in words if word != '--flags-file=-']
-  with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-    try:
+  try:
+    with contextlib.redirect_stdout(said):
       cli.Execute(words)
-    except SystemExit as end:
-      if end.code != 0:
-        return said.getvalue().strip() or f'exit {end.code}'
-    except Exception as error:  # pylint: disable=broad-except
-      return str(error)
+  except SystemExit as end:
+    if end.code != 0:
+      return said.getvalue() or f'exit {end.code}'
+  except Exception as error:  # pylint: disable=broad-except
+    return str(error)
   return ''
 
 

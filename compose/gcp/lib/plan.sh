@@ -59,7 +59,7 @@ there() {
   local problem
   if problem=$(eval "$1" 2>&1 >/dev/null); then return 0; fi
   shopt -s nocasematch
-  if [[ $problem =~ not[_\ ]found|does\ not\ exist|no\ instance\ found && ! $problem =~ permission ]]; then
+  if [[ $problem =~ not[_\ ]found|not\ exist|not\ be\ found|error\ 404|no\ instance\ found && ! $problem =~ permission ]]; then
     shopt -u nocasematch
     return 1
   fi
