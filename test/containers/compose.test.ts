@@ -69,11 +69,11 @@ describeWithDocker('docker compose', () => {
   test('kvs runs as nobody special on a file system it can’t write to', async () => {
     const kvs = await containerOf('kvs')
     expect(await inspect(kvs, '{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}')).toBe(
-      'node true [ALL]',
+      '1000 true [ALL]',
     )
     expect(await compose('exec', '-T', 'kvs', 'id', '-u')).toBe('1000')
     await expect(compose('exec', '-T', 'kvs', 'touch', '/app/kvs/main.ts')).rejects.toThrow('Permission denied')
-    await expect(compose('exec', '-T', 'kvs', 'touch', '/home/node/x')).rejects.toThrow('Read-only file system')
+    await expect(compose('exec', '-T', 'kvs', 'touch', '/var/x')).rejects.toThrow('Read-only file system')
     expect(await compose('exec', '-T', 'kvs', 'sh', '-c', 'grep NoNewPrivs /proc/self/status')).toMatch(/1$/)
   })
 

@@ -51,7 +51,7 @@ describeWithDocker('a main and two forwarders in containers', () => {
   }
 
   beforeAll(async () => {
-    await docker(['build', '--quiet', '--file', 'kvs/Dockerfile', '--tag', id, '.'])
+    await docker(['build', '--quiet', '--tag', id, '.'])
     const subnet = await makeNetwork()
     main = await run('main', subnet, 2)
     first = await run('first', subnet, 3, `FORWARDING_ADDRESS=${subnet}.2:8090`)

@@ -61,7 +61,7 @@ describeWithDocker('the flush before a 202', () => {
   beforeAll(async () => {
     const port = await freePort()
     client = makeClient(`http://127.0.0.1:${port}`)
-    await docker(['build', '--quiet', '--file', `${root}kvs/Dockerfile`, '--tag', `${name}-kvs`, root])
+    await docker(['build', '--quiet', '--tag', `${name}-kvs`, root])
     const strace = `FROM ${name}-kvs\nUSER root\nRUN apt-get update -qq && apt-get install -y -qq strace procps >/dev/null\nUSER node\n`
     execFileSync('docker', ['build', '--quiet', '--tag', name, '-'], {
       input: strace,

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process'
 import { chown, lchown, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import process from 'node:process'
 import { promisify } from 'node:util'
 import type { Binaries } from './binaries.ts'
 import type { Launcher, ServerUser } from './launch.ts'
+import { adviceOn, nameFor } from './name.ts'
 
 /**
  * Leaves a whole cluster of the binaries' version, owned by the server's user, or throws. It is made beside its place
@@ -52,12 +54,16 @@ async function makeCluster(
     // Whoever gets to the socket is let in; see makePrivateDirectory. initdb itself fsyncs all it wrote.
     '--auth=trust',
   ])
+  const nameFile = `${unfinished}-passwd` // removed with what a kill leaves, too
   try {
-    await promisify(execFile)(file, args, options)
+    const named = await nameFor(user?.uid ?? process.getuid?.(), nameFile)
+    await promisify(execFile)(file, args, { ...options, env: { ...options.env, ...named } })
   } catch (cause) {
     await rm(unfinished, { recursive: true, force: true })
     const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
-    throw new Error(`initdb failed in ${directory}: ${output || String(cause)}`, { cause })
+    throw new Error(`initdb failed in ${directory}: ${output || String(cause)}${adviceOn(output)}`, { cause })
+  } finally {
+    await rm(nameFile, { force: true })
   }
   await rename(unfinished, directory)
   const parent = await open(dirname(directory))

@@ -35,7 +35,7 @@ export interface DrillImage {
 export async function buildImage(): Promise<DrillImage> {
   const id = randomUUID().slice(0, 8)
   const [plain, name] = [`kvs-drill-${id}:plain`, `kvs-drill-${id}:drill`]
-  await docker(['build', '--quiet', '--file', 'kvs/Dockerfile', '--tag', plain, '.'])
+  await docker(['build', '--quiet', '--tag', plain, '.'])
   try {
     await docker(['build', '--quiet', '--build-arg', `KVS_IMAGE=${plain}`, '--tag', name, 'compose/drill'])
   } catch (error) {
