@@ -6,6 +6,7 @@ import { type Config, InvalidConfig, readConfig } from './config/config.ts'
 import { forPurpose, type PostgresTarget } from './config/postgres.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { makeServer } from './http/server.ts'
+import { replaceTls } from './http/tls.ts'
 import { makeCheckpointer } from './log/checkpointer.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embedded.ts'
 import { readMigrations } from './log/migrate.ts'
@@ -15,6 +16,7 @@ import { countdown, finish, listen } from './serving.ts'
 import { type Slot, takeSlot } from './slots/take.ts'
 import { makeTakeover } from './slots/takeover.ts'
 import { makeStore } from './store.ts'
+import { watchTls } from './tls/watch.ts'
 
 /** sysexits.h: the configuration is wrong */
 const exitConfig = 78
@@ -104,6 +106,7 @@ async function live(config: Config): Promise<void> {
   })
   const server = makeServer({ ...config, store, logger })
   await listen(server, config, logger)
+  onHangup(watchTls(config.tls, (texts) => replaceTls(server, texts), logger)?.look)
   flushCompileCache() // a killed process does not come to it
 
   const life = store.run()
@@ -126,7 +129,7 @@ async function live(config: Config): Promise<void> {
 /** Loaded only where something is to be forwarded: undici takes 0.1 s and 26 MB. */
 async function forward(config: Config, address: string): Promise<void> {
   const { runForwarder } = await import('./forward/forwarder.ts')
-  await runForwarder({ ...config, address, logger, told })
+  await runForwarder({ ...config, address, logger, told, onHangup })
 }
 
 function readConfigOrExit(): Config {
@@ -161,6 +164,11 @@ function locatePostgres(
   if (postgres !== 'embedded') return { target: postgres }
   const embedded = makeEmbeddedPostgres({ directory: join(data.path, 'postgres'), log: logger })
   return { embedded, target: { ...embedded.connection, applicationName: 'kvs', tls: { mode: 'disable' } } }
+}
+
+/** What SIGHUP has looked at again. Without any of it, SIGHUP ends the process, as its terminal's end does. */
+function onHangup(look: (() => void) | undefined): void {
+  if (look) process.on('SIGHUP', look)
 }
 
 /**

@@ -2,10 +2,11 @@ import type { Environment } from './setting.ts'
 import { forwarderSettings, forwardingSettings } from './settings/forwarding.ts'
 import { httpSettings } from './settings/http.ts'
 import { loggingSettings } from './settings/logging.ts'
+import { tlsSettings } from './settings/tls.ts'
 import { settings } from './settings.ts'
 
 /** All that a forwarding node goes by. */
-const used = [forwardingSettings, forwarderSettings, httpSettings, loggingSettings].flatMap((table) =>
+const used = [forwardingSettings, forwarderSettings, httpSettings, tlsSettings, loggingSettings].flatMap((table) =>
   Object.values(table).map(({ name }) => name),
 )
 
