@@ -8,6 +8,7 @@ import { admitAtMost } from './admission.ts'
 import { answerError } from './answers.ts'
 import { makeBodyReader } from './body.ts'
 import { courseworkRoutes } from './coursework.ts'
+import { hasHeader } from './headers.ts'
 import { liveness, readiness } from './health.ts'
 import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
@@ -55,7 +56,8 @@ export function makeHttpServer(
   const handle = atEndOfTurn<Parameters<RequestListener>>(([request, response]) => {
     // Its connection is at its end: the rest of it was no HTTP. What is answered 400 is not done.
     if (!request.socket.writable) return
-    if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
+    // Draining, or no upgrade: it is not taken up, but the parser has lost its place behind it.
+    if (!server.listening || hasHeader(request, 'upgrade')) response.shouldKeepAlive = false
     const refusal = refusalOf(request)
     if (refusal === undefined) answer(request, response)
     else {
@@ -79,6 +81,11 @@ export function makeHttpServer(
 
   function refusalOf(request: IncomingMessage): KvsError | undefined {
     if (isSurplus(request.socket)) return new KvsError('too_many_connections')
+    if (request.httpVersionMajor !== 1) return new KvsError('bad_request', 'the version must be HTTP/1.1 or HTTP/1.0')
+    // Whoever has passed it on may know of no chunks, and take the body to be of another length (RFC 9112, 6.1).
+    if (request.httpVersionMinor === 0 && hasHeader(request, 'transfer-encoding')) {
+      return new KvsError('bad_request', 'HTTP/1.0 has no Transfer-Encoding')
+    }
     return tls?.texts.ca === undefined ? undefined : certificateRefusal(request)
   }
 
@@ -92,7 +99,7 @@ export function makeHttpServer(
   server.on('connect', (_, socket: Socket) => inTurn.end(socket, unparsedAnswer(new KvsError('method_not_allowed'))))
   server.on('clientError', (error: ConnectionError, socket: Socket) => {
     const known = unparsed(error)
-    if (!socket.writable || known === undefined) socket.destroy()
+    if (known === undefined) socket.destroy()
     else inTurn.end(socket, unparsedAnswer(known))
   })
   server.setTimeout(options.idleTimeoutMs, (socket) => socket.destroy())
