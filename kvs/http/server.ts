@@ -95,8 +95,11 @@ export function makeHttpServer(
   // Left to Node, a client would be told to go on before its Content-Length was looked at.
   server.on('checkContinue', inTurn.take)
   server.on('checkExpectation', inTurn.take)
-  // Left to Node, it would be closed without an answer.
-  server.on('connect', (_, socket: Socket) => inTurn.end(socket, unparsedAnswer(new KvsError('method_not_allowed'))))
+  // Left to Node, it would be closed without an answer. Its errors are this listener's too.
+  server.on('connect', (_, socket: Socket) => {
+    socket.on('error', () => socket.destroy())
+    inTurn.end(socket, unparsedAnswer(new KvsError('method_not_allowed')))
+  })
   server.on('clientError', (error: ConnectionError, socket: Socket) => {
     const known = unparsed(error)
     if (known === undefined) socket.destroy()

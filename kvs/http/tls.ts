@@ -39,6 +39,7 @@ export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Se
     if (logger.isLevelEnabled('debug')) logger.debug(`no TLS with ${socket.remoteAddress}: ${error.message.trim()}`)
     const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? below.get(peerOf(socket)) : undefined
     if (plain === undefined) return void socket.destroy()
+    plain.on('error', () => plain.destroy())
     plain.end(unparsedAnswer(new KvsError('bad_request', 'this port speaks HTTPS: write https://')))
     plain.destroySoon()
   })
