@@ -63,6 +63,9 @@ function contextOptions({ cert, key, ca }: TlsTexts): SecureContextOptions {
   }
 }
 
+/** So that a certificate is asked for once on each connection. */
+const trusted = new WeakSet<Socket>()
+
 /** What a client needs no certificate for: that the node is there, and whether it is ready. */
 const open = new Set(['/livez', '/readyz', '/healthz'])
 
@@ -72,9 +75,13 @@ const open = new Set(['/livez', '/readyz', '/healthz'])
  * resumed that had none.
  */
 export function refusalOf({ socket, method, url = '' }: IncomingMessage): KvsError | undefined {
+  if (trusted.has(socket)) return undefined
   if (!(socket instanceof TLSSocket)) return new KvsError('certificate_required')
   const isShown = socket.getPeerX509Certificate() !== undefined
-  if (isShown && socket.authorized) return undefined
+  if (isShown && socket.authorized) {
+    trusted.add(socket)
+    return undefined
+  }
   if ((method === 'GET' || method === 'HEAD') && open.has(url)) return undefined
   if (!isShown) return new KvsError('certificate_required')
   return new KvsError('certificate_required', `the client certificate is not accepted: ${socket.authorizationError}`)
