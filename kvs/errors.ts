@@ -24,6 +24,11 @@ export const catalogue = {
     message: 'the token does not allow this',
     when: 'the token lacks the right, or the key begins with none of its prefixes',
   },
+  certificate_required: {
+    status: 403,
+    message: 'this service serves only clients that show a certificate of its CA (KVS_TLS_CLIENT_CA)',
+    when: 'KVS_TLS_CLIENT_CA is set, and the client has no certificate of it that is valid',
+  },
   no_such_key: { status: 404, message: 'no such key', when: 'the key has no value' },
   no_such_page: {
     status: 404,
@@ -82,6 +87,11 @@ export const catalogue = {
     status: 503,
     message: 'the log can’t be reached now; nothing was done',
     when: 'a consistent read, or a write under a condition or an Idempotency-Key, needs the log, and it is down',
+  },
+  too_many_connections: {
+    status: 503,
+    message: 'too many connections are open; nothing was done',
+    when: 'KVS_MAX_CONNECTIONS is reached; nothing was done',
   },
   overloaded: {
     status: 503,

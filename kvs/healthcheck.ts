@@ -1,7 +1,12 @@
-import { get } from 'node:http'
+/**
+ * A program of its own, for an image that has no curl: ends with 0 where the node on this machine is ready, else with 1. Over
+ * HTTPS where the node speaks that, with whatever certificate it has: nobody is in between. It needs none of its own.
+ */
+const isTls = Boolean(process.env.KVS_TLS_CERT)
+const { get } = isTls ? await import('node:https') : await import('node:http')
+const target = { host: '127.0.0.1', port: process.env.PORT || 8080, path: '/readyz', rejectUnauthorized: false }
 
-/** A program of its own, for an image that has no curl: ends with 0 where the node on this machine is ready, else with 1. */
-get({ host: '127.0.0.1', port: process.env.PORT || 8080, path: '/readyz' }, ({ statusCode }) => {
+get(target, ({ statusCode }) => {
   process.exit(statusCode === 200 ? 0 : 1)
 }).on('error', ({ message }) => {
   console.error(message)

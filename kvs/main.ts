@@ -11,6 +11,7 @@ import { forPurpose, type PostgresTarget } from './config/postgres.ts'
 import { accessSettings } from './config/settings/access.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { makeServer } from './http/server.ts'
+import { replaceTls } from './http/tls.ts'
 import { makeCheckpointer } from './log/checkpointer.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embedded.ts'
 import { readMigrations } from './log/migrate.ts'
@@ -20,6 +21,7 @@ import { countdown, finish, listen } from './serving.ts'
 import { type Slot, takeSlot } from './slots/take.ts'
 import { makeTakeover } from './slots/takeover.ts'
 import { makeStore } from './store.ts'
+import { watchTls } from './tls/watch.ts'
 
 /** sysexits.h: the configuration is wrong */
 const exitConfig = 78
@@ -35,7 +37,9 @@ for (const warning of config.warnings) logger.warn(warning)
 
 const told = signalled()
 const guard = lock(config)
-onHangup([...tokenReload(config, guard)])
+const reloads: (() => unknown)[] = []
+readAnewOnHangup()
+onHangup(tokenReload(config, guard))
 
 try {
   await (config.forwardingAddress === undefined ? live(config) : forward(config, config.forwardingAddress))
@@ -111,6 +115,7 @@ async function live(config: Config): Promise<void> {
   })
   const server = makeServer({ ...config, store, logger, guard })
   await listen(server, config, logger)
+  onHangup(watchTls(config.tls, (texts) => replaceTls(server, texts), logger)?.look)
   flushCompileCache() // a killed process does not come to it
 
   const life = store.run()
@@ -133,7 +138,7 @@ async function live(config: Config): Promise<void> {
 /** Loaded only where something is to be forwarded: undici takes 0.1 s and 26 MB. */
 async function forward(config: Config, address: string): Promise<void> {
   const { runForwarder } = await import('./forward/forwarder.ts')
-  await runForwarder({ ...config, address, logger, told, guard })
+  await runForwarder({ ...config, address, logger, told, guard, onHangup })
 }
 
 function lock({ access: { tokens, maxRequestRate }, host }: Config): TokenGuard | undefined {
@@ -193,8 +198,12 @@ function signalled(): Promise<NodeJS.Signals> {
   })
 }
 
-/** What SIGHUP has read anew. It ends nothing, but where it says that the terminal that all this was started from is closed. */
-function onHangup(reloads: readonly (() => void)[]): void {
+function onHangup(reload: (() => unknown) | undefined): void {
+  if (reload) reloads.push(reload)
+}
+
+/** SIGHUP has files read anew. It ends nothing, but where it says that the terminal that all this was started from is closed. */
+function readAnewOnHangup(): void {
   const hadTerminal = hasTerminal()
   process.on('SIGHUP', () => {
     if (hadTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM')
@@ -212,7 +221,7 @@ function hasTerminal(): boolean {
   }
 }
 
-function tokenReload({ access: { file: path } }: Config, guard: TokenGuard | undefined): (() => void)[] {
-  if (guard === undefined || path === undefined) return []
-  return [() => reloadTokens({ setting: accessSettings.tokensFile.name, path, guard, logger })]
+function tokenReload({ access: { file: path } }: Config, guard: TokenGuard | undefined): (() => void) | undefined {
+  if (guard === undefined || path === undefined) return undefined
+  return () => reloadTokens({ setting: accessSettings.tokensFile.name, path, guard, logger })
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
+import { Server as TlsServer } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from './condition.ts'
 
@@ -16,7 +17,8 @@ export async function listen(
   })
   const address = server.address()
   const shown = typeof address === 'object' ? address?.port : port
-  logger.info(`listening on http://${host.includes(':') ? `[${host}]` : host}:${shown}`)
+  const scheme = server instanceof TlsServer ? 'https' : 'http'
+  logger.info(`listening on ${scheme}://${host.includes(':') ? `[${host}]` : host}:${shown}`)
 }
 
 /**

@@ -1,18 +1,24 @@
+import type { Tls } from '../tls/texts.ts'
 import { type Access, lockNames, readAccess } from './access.ts'
 import { isForwarding, unusedByForwarding } from './forwarding.ts'
 import { nearest } from './nearest.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres.ts'
-import { type Environment, givenTexts, parseTexts, type Values } from './setting.ts'
-import { forwardingSettings } from './settings/forwarding.ts'
+import { type Environment, givenTexts, parseTexts, type Setting, type Values } from './setting.ts'
+import { forwarderSettings, forwardingSettings } from './settings/forwarding.ts'
 import { serviceSettings, settings } from './settings.ts'
+import { readForwardTls, readServerTls } from './tls.ts'
 
 type Service = Values<typeof serviceSettings>
 
 export interface Config extends Service {
   postgres: PostgresTarget | 'embedded'
   access: Access
-  /** `host:port`, as it can stand in a URL. Where it is set, the node has no log, nor anything else to keep. */
+  /** `host:port` or `https://host:port`, as it can stand in a URL. Where it is set, the node has no log, nor anything else to keep. */
   forwardingAddress: string | undefined
+  /** Where it is there, the service speaks HTTPS. */
+  tls: Tls | undefined
+  /** Where it is there, the target does. */
+  forwardTls: Tls | undefined
   /** What was set to no effect, in sentences for the log. */
   warnings: string[]
 }
@@ -71,9 +77,15 @@ export function readConfig(env: Environment): Config {
   const postgres = readPostgres(used, problems)
   const service = readService(used, problems)
   const access = readAccess(used, service.host, problems, warnings)
+  const { tlsCertFile, tlsKeyFile, tlsClientCaFile, forwardCertFile, forwardKeyFile, forwardCaFile } = service
+  const tls = readServerTls({ cert: tlsCertFile, key: tlsKeyFile, ca: tlsClientCaFile }, problems)
+  const forwardTls = forwardingAddress?.startsWith('https://')
+    ? readForwardTls({ cert: forwardCertFile, key: forwardKeyFile, ca: forwardCaFile }, problems)
+    : undefined
   noteUnknown(env, problems, warnings)
   if (problems.length > 0 || postgres === undefined) throw new InvalidConfig(problems)
-  return { ...service, postgres, access, forwardingAddress, warnings: [...warnings, ...unused(env, postgres)] }
+  warnings.push(...unused(env, postgres), ...unusedWithoutHttps(env, forwardingAddress))
+  return { ...service, postgres, access, forwardingAddress, tls, forwardTls, warnings }
 }
 
 function without(names: readonly string[], env: Environment): Environment {
@@ -84,7 +96,10 @@ function without(names: readonly string[], env: Environment): Environment {
 function readService(env: Environment, problems: string[]): Service {
   const given = givenTexts(serviceSettings, env)
   const values = parseTexts(serviceSettings, given, problems)
-  const written = (key: keyof Service) => `${serviceSettings[key].name} (${given[key] ?? serviceSettings[key].default})`
+  const written = (key: keyof Service) => {
+    const setting: Setting = serviceSettings[key]
+    return `${setting.name} (${given[key] ?? setting.default})`
+  }
   const more = isForwarding(env) ? forwardingRules : storeRules
   for (const { larger, must, smaller, why } of [...rules, ...more]) {
     const [large, small] = [values[larger], values[smaller]]
@@ -116,6 +131,13 @@ function unused(env: Environment, postgres: Config['postgres']): string[] {
   }
   const names = postgres === 'embedded' ? unusedByEmbedded(env) : []
   return notUsed(names, 'the log is embedded, since neither POSTGRES_HOST nor DATABASE_URL is set')
+}
+
+function unusedWithoutHttps(env: Environment, forwardingAddress: string | undefined): string[] {
+  if (forwardingAddress?.startsWith('https://')) return []
+  const { forwardCaFile, forwardCertFile, forwardKeyFile } = forwarderSettings
+  const names = [forwardCaFile, forwardCertFile, forwardKeyFile].flatMap(({ name }) => (env[name] ? [name] : []))
+  return notUsed(names, 'FORWARDING_ADDRESS does not begin with https://')
 }
 
 function notUsed(names: readonly string[], why: string): string[] {

@@ -93,10 +93,11 @@ export const path: Parser<string> = (text) => {
   throw new Error('begins with ~, which only a shell expands: write the path in full')
 }
 
-/** A server's `host:port`, as it can stand in a URL; the host of an IPv6 address is in brackets. */
+/** A server's `host:port`, or `https://host:port`, as it can stand in a URL; an IPv6 address is in brackets. */
 export const address: Parser<string> = (text) => {
-  const hostname = URL.parse(`http://${text}`)?.hostname
-  const [, host, port = ''] = /^(\[[^\]]*\]|[^:/?#@\\]+):(\d+)$/.exec(text) ?? []
+  const bare = text.replace(/^https:\/\//, '')
+  const hostname = URL.parse(`http://${bare}`)?.hostname
+  const [, host, port = ''] = /^(\[[^\]]*\]|[^:/?#@\\]+):(\d+)$/.exec(bare) ?? []
   // A URL takes other texts for addresses as well: 10.2 for 10.0.0.2
   const isHost = hostname === host?.toLowerCase() || isIPv6(host?.slice(1, -1) ?? '')
   if (host && isHost && Number(port) >= 1 && Number(port) <= 65_535) return text

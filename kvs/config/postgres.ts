@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { hiding, readFile } from '../named-file.ts'
 import { type Environment, givenTexts, parseTexts, type Texts, type Values } from './setting.ts'
 import { postgresSettings } from './settings/postgres.ts'
 
@@ -213,19 +213,4 @@ function readPem(key: 'sslRootCert' | 'sslCert' | 'sslKey', path: string | undef
   if (pem === undefined || begin.test(pem)) return pem
   problems.push(`${nameOf(key)} names a file without a PEM ${what}`)
   return undefined
-}
-
-/** The problem names no path: it may be a secret put where its file's name belongs. */
-function readFile(name: string, path: string, problems: string[]): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : 'unknown error'
-    problems.push(`${name} names a file that can't be read (${code})`)
-    return undefined
-  }
-}
-
-function hiding<T extends object, K extends string, V>(object: T, key: K, value: V | undefined): T & { [P in K]?: V } {
-  return value === undefined ? object : Object.defineProperty(object, key, { value })
 }

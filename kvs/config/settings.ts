@@ -5,9 +5,16 @@ import { httpSettings } from './settings/http.ts'
 import { loggingSettings } from './settings/logging.ts'
 import { postgresSettings } from './settings/postgres.ts'
 import { storeSettings } from './settings/store.ts'
+import { tlsSettings } from './settings/tls.ts'
 
 /** What the service itself goes by; the keys are fields of Config. */
-export const serviceSettings = { ...httpSettings, ...storeSettings, ...forwarderSettings, ...loggingSettings }
+export const serviceSettings = {
+  ...httpSettings,
+  ...tlsSettings,
+  ...storeSettings,
+  ...forwarderSettings,
+  ...loggingSettings,
+}
 
 /** All, in the order in which they are told. */
 export const settings: readonly Setting[] = [

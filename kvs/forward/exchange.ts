@@ -9,12 +9,11 @@ import { by, type Caller } from '../http/callers.ts'
 import { explain, Late } from './failures.ts'
 import { endToEnd, headersOnward } from './headers.ts'
 import type { Reach } from './reach.ts'
+import type { Sent, Target } from './target.ts'
 import { hasBody, openUpload } from './upload.ts'
 
 export interface ExchangeOptions {
-  readonly dispatcher: Dispatcher
-  /** `host:port`, for people. */
-  readonly target: string
+  readonly target: Pick<Target, 'dispatcher' | 'name' | 'servername'>
   /** How long to wait for the target: to be connected, to take more of a body, to answer. */
   readonly timeoutMs: number
   readonly pseudonym: string
@@ -35,7 +34,7 @@ export type Exchange = (
  * is sent once: undici sends only that again of which it has sent nothing, and no retrying is built on it here.
  */
 export function makeExchange(options: ExchangeOptions): Exchange {
-  const { dispatcher, target, timeoutMs, pseudonym, reach, logger } = options
+  const { target, timeoutMs, pseudonym, reach, logger } = options
   const logsRequests = logger.isLevelEnabled('debug')
 
   return (request, response, path, caller) => {
@@ -65,7 +64,7 @@ export function makeExchange(options: ExchangeOptions): Exchange {
       clearTimeout(timer)
       if (isOver) return
       isOver = true
-      const reason = explain(error, target)
+      const reason = explain(error, target.name)
       if (error instanceof Broken || response.destroyed) {
         log(`broke off after ${bytes} bytes: ${error.message}`)
         return
@@ -86,40 +85,39 @@ export function makeExchange(options: ExchangeOptions): Exchange {
     }
 
     const headers = headersOnward(request, pseudonym)
-    dispatcher.dispatch(
-      { method: method as Dispatcher.HttpMethod, path, headers, body: upload },
-      {
-        onRequestStart(started) {
-          controller = started
-          if (givenUp) controller.abort(givenUp)
-        },
-        onBodySent: () => void timer.refresh(),
-        onRequestSent: () => void timer.refresh(),
-
-        onResponseStart({ rawHeaders }, status, _headers, reason) {
-          if (status < 200) return
-          clearTimeout(timer)
-          reach.answered()
-          const close = isUploading(request) ? ['Connection', 'close'] : []
-          response.writeHead(status, reason, [...endToEnd(asText(rawHeaders)), ...close])
-          // Where the body does not come with them, the headers go ahead.
-          process.nextTick(() => bytes > 0 || response.writableEnded || response.flushHeaders())
-        },
-        onResponseData(controller, chunk) {
-          bytes += chunk.length
-          if (response.write(chunk)) return
-          controller.pause()
-          response.once('drain', () => controller.resume())
-        },
-        onResponseEnd() {
-          isOver = true
-          log(`status=${response.statusCode} bytes=${bytes}`)
-          if (isUploading(request)) void endAfterUpload(request, response)
-          else response.end()
-        },
-        onResponseError: (_controller, error) => fail(error),
+    const { dispatcher, servername } = target
+    const sent: Sent = { method: method as Dispatcher.HttpMethod, path, headers, body: upload, servername }
+    dispatcher.dispatch(sent, {
+      onRequestStart(started) {
+        controller = started
+        if (givenUp) controller.abort(givenUp)
       },
-    )
+      onBodySent: () => void timer.refresh(),
+      onRequestSent: () => void timer.refresh(),
+
+      onResponseStart({ rawHeaders }, status, _headers, reason) {
+        if (status < 200) return
+        clearTimeout(timer)
+        reach.answered()
+        const close = isUploading(request) ? ['Connection', 'close'] : []
+        response.writeHead(status, reason, [...endToEnd(asText(rawHeaders)), ...close])
+        // Where the body does not come with them, the headers go ahead.
+        process.nextTick(() => bytes > 0 || response.writableEnded || response.flushHeaders())
+      },
+      onResponseData(controller, chunk) {
+        bytes += chunk.length
+        if (response.write(chunk)) return
+        controller.pause()
+        response.once('drain', () => controller.resume())
+      },
+      onResponseEnd() {
+        isOver = true
+        log(`status=${response.statusCode} bytes=${bytes}`)
+        if (isUploading(request)) void endAfterUpload(request, response)
+        else response.end()
+      },
+      onResponseError: (_controller, error) => fail(error),
+    })
   }
 }
 

@@ -10,6 +10,7 @@ export function explain(error: Error, target: string): string {
 }
 
 const brokeOff = (target: string) => `the connection to ${target} broke off before its answer was there`
+const untrusted = (target: string) => `the certificate of ${target} is of no CA that is trusted here (KVS_FORWARD_CA)`
 const unreachable = (target: string) => `${target} can’t be reached`
 
 const sentences: Record<string, (target: string) => string> = {
@@ -23,6 +24,14 @@ const sentences: Record<string, (target: string) => string> = {
   UND_ERR_DESTROYED: () => 'this node has been told to stop',
   ECONNRESET: brokeOff,
   EPIPE: brokeOff,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  CERT_HAS_EXPIRED: (target) => `the certificate of ${target} has expired`,
+  ERR_TLS_CERT_ALTNAME_INVALID: (target) => `the certificate of ${target} is for another host`,
+  ERR_SSL_WRONG_VERSION_NUMBER: (target) => `${target} does not speak TLS: is it http:// there?`,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: (target) => `${target} does not speak TLS: is it http:// there?`,
 }
 
 function codeOf(error: Error): string {

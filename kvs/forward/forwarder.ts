@@ -1,25 +1,32 @@
 import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeHttpServer } from '../http/server.ts'
+import { replaceTls } from '../http/tls.ts'
 import { countdown, finish, listen } from '../serving.ts'
+import type { Tls } from '../tls/texts.ts'
+import { watchTls } from '../tls/watch.ts'
 import { type ForwardingOptions, makeForwarding } from './forwarding.ts'
 
 export interface ForwarderOptions extends ForwardingOptions {
   readonly host: string
+  readonly tls: Tls | undefined
   readonly port: number
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
   /** Settles when the process is told to stop, with what told it. */
   readonly told: Promise<string>
+  readonly onHangup: (reload: (() => unknown) | undefined) => void
 }
 
 /** Forwards until told to stop. Holds nothing, so that it is there as soon as it listens. */
 export async function runForwarder(options: ForwarderOptions): Promise<void> {
-  const { address, logger, told } = options
+  const { logger, told } = options
   const forwarding = makeForwarding(options)
   const server = makeHttpServer(options, forwarding.answer)
-  logger.info(`forwarding every request to http://${address}`)
+  logger.info(`forwarding every request to ${forwarding.target.url}`)
   await listen(server, options, logger)
+  options.onHangup(watchTls(options.tls, (texts) => replaceTls(server, texts), logger)?.look)
+  options.onHangup(forwarding.target.watch?.look)
   flushCompileCache()
 
   logger.info(`${await told}: finishing what is under way`)

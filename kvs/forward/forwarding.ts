@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Logger } from 'pino'
-import { Pool } from 'undici'
 import { KvsError } from '../errors.ts'
 import { answerError, renderAsErrorJson } from '../http/answers.ts'
 import type { Guard } from '../http/callers.ts'
@@ -9,23 +7,27 @@ import { isHostGiven } from '../http/headers.ts'
 import { liveness } from '../http/health.ts'
 import { headersOf } from '../http/routes.ts'
 import type { HttpOptions } from '../http/server.ts'
+import type { Tls } from '../tls/texts.ts'
 import { admit, renderFor } from './door.ts'
 import { makeExchange } from './exchange.ts'
 import { hasPassed } from './headers.ts'
 import { makeReadiness } from './health.ts'
 import { makeReach } from './reach.ts'
+import { makeTarget, type Target } from './target.ts'
 
 export interface ForwardingOptions extends HttpOptions {
-  /** The target's `host:port`, as it can stand in a URL. */
+  /** The target's `host:port` or `https://host:port`, as it can stand in a URL. */
   readonly address: string
+  /** For https:// */
+  readonly forwardTls?: Tls | undefined
   readonly forwardTimeoutMs: number
-  readonly logger: Logger
   /** Undefined where everybody may do everything. */
   readonly guard?: Guard | undefined
 }
 
 /** What a forwarding node does with a request. */
 export interface Forwarding {
+  readonly target: Target
   answer(request: IncomingMessage, response: ServerResponse): void
   /** Says on /readyz that the node is about to stop; requests are still forwarded. */
   announceStop(): void
@@ -33,11 +35,9 @@ export interface Forwarding {
   stop(): Promise<void>
 }
 
-/** A target takes a connection at once, or when a packet that was lost is sent again: after 1 s, and after 3. */
-const maxConnectMs = 5_000
-
 export function makeForwarding({
-  address: target,
+  address,
+  forwardTls: tls,
   forwardTimeoutMs: timeoutMs,
   logger,
   guard,
@@ -45,18 +45,10 @@ export function makeForwarding({
   let isStopping = false
   /** By which this node knows a request that it has forwarded. */
   const pseudonym = `kvs-${randomBytes(8).toString('hex')}`
-  const dispatcher = new Pool(`http://${target}`, {
-    connect: { timeout: Math.min(timeoutMs, maxConnectMs) },
-    // An idle connection is closed this much sooner than the target says it will, so that a request does not cross its end.
-    keepAliveTimeoutThreshold: 1_000,
-    // Where it does not say
-    keepAliveTimeout: 4_000,
-    // The exchange has its own
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
-  const exchange = makeExchange({ dispatcher, target, timeoutMs, pseudonym, reach: makeReach(target, logger), logger })
-  const ready = makeReadiness({ dispatcher, target, pseudonym, isStopping: () => isStopping, guard })
+  const target = makeTarget({ address, tls, timeoutMs, logger })
+  const { dispatcher, name } = target
+  const exchange = makeExchange({ target, timeoutMs, pseudonym, reach: makeReach(name, logger), logger })
+  const ready = makeReadiness({ target, pseudonym, isStopping: () => isStopping, guard })
   const ownPages = new Map([
     ['/livez', liveness({ position: () => '' }, guard).GET],
     ['/readyz', ready],
@@ -80,6 +72,8 @@ export function makeForwarding({
   }
 
   return {
+    target,
+
     answer(request, response) {
       const { method, url = '' } = request
       // The absolute form (RFC 9112, 3.2.2) names this node, not the target.

@@ -1,14 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Dispatcher } from 'undici'
 import { answerJson } from '../http/answers.ts'
 import { type Guard, seesInside } from '../http/callers.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { explain, Late } from './failures.ts'
 import { valuesOf } from './headers.ts'
+import type { Sent, Target } from './target.ts'
 
 export interface ReadinessOptions {
-  readonly dispatcher: Dispatcher
-  readonly target: string
+  readonly target: Pick<Target, 'dispatcher' | 'name' | 'servername'>
   readonly pseudonym: string
   readonly isStopping: () => boolean
   readonly guard: Guard | undefined
@@ -18,14 +17,17 @@ export interface ReadinessOptions {
 const timeoutMs = 2_000
 
 /** Ready is who can forward to a node that is ready: 200 where the target's own /readyz answers so, and what it has to say. */
-export function makeReadiness({ dispatcher, target, pseudonym, isStopping, guard }: ReadinessOptions) {
+export function makeReadiness({ target, pseudonym, isStopping, guard }: ReadinessOptions) {
+  const { dispatcher, servername, name } = target
+
   async function ask(request: IncomingMessage): Promise<{ status: number; answer: unknown }> {
     const signal = AbortSignal.timeout(timeoutMs)
     const via = [...valuesOf(request.rawHeaders, 'via'), `1.1 ${pseudonym}`].join(', ')
     // What the target tells of itself is for it to decide.
     const [authorization] = valuesOf(request.rawHeaders, 'authorization')
     const headers = authorization === undefined ? { via } : { via, authorization }
-    const asked = dispatcher.request({ method: 'GET', path: '/readyz', headers, signal })
+    const sent: Sent & { signal: AbortSignal } = { method: 'GET', path: '/readyz', headers, signal, servername }
+    const asked = dispatcher.request(sent)
     const answer = asked.then(async ({ statusCode, body }) => ({
       status: statusCode,
       answer: parsed(await body.text()),
@@ -39,16 +41,16 @@ export function makeReadiness({ dispatcher, target, pseudonym, isStopping, guard
     if (isStopping()) return { reason: 'told to stop', answer: null }
     try {
       const { status, answer } = await ask(request)
-      return { reason: status === 200 ? null : `${target} is not ready: it answers ${status}`, answer }
+      return { reason: status === 200 ? null : `${name} is not ready: it answers ${status}`, answer }
     } catch (error) {
-      return { reason: explain(error instanceof Error ? error : new Error(String(error)), target), answer: null }
+      return { reason: explain(error instanceof Error ? error : new Error(String(error)), name), answer: null }
     }
   }
 
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { reason, answer } = await reasonAnd(request)
     const state = isStopping() ? 'draining' : 'forwarding'
-    const shown = seesInside(request, guard) ? { state, target, reason, answer } : { state }
+    const shown = seesInside(request, guard) ? { state, target: name, reason, answer } : { state }
     answerJson(request, response, reason === null ? 200 : 503, shown)
   }
 }

@@ -1,27 +1,25 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
 import type { Store } from '../store.ts'
-import { render } from './answers.ts'
+import type { Tls } from '../tls/texts.ts'
+import { admitAtMost } from './admission.ts'
+import { answerError } from './answers.ts'
 import { makeBodyReader } from './body.ts'
 import type { Guard } from './callers.ts'
 import { courseworkRoutes } from './coursework.ts'
+import { hasHeader } from './headers.ts'
 import { liveness, readiness } from './health.ts'
+import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
 import { makeDispatcher, type Routes, rights } from './routes.ts'
+import { refusalOf as certificateRefusal, makeTlsServer } from './tls.ts'
 import { atEndOfTurn } from './turns.ts'
+import { type ConnectionError, unparsed, unparsedAnswer } from './unparsed.ts'
 
 export interface ServerOptions extends HttpOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>
-  readonly logger: Logger
   readonly maxValueBytes: number
   /** Of all values together that are being received. */
   readonly maxWaitingBytes: number
@@ -30,6 +28,9 @@ export interface ServerOptions extends HttpOptions {
 }
 
 export interface HttpOptions {
+  readonly logger: Logger
+  /** Where it is there, the server speaks HTTPS; with CAs in it, to clients that have a certificate of theirs. */
+  readonly tls?: Pick<Tls, 'texts'> | undefined
   readonly maxConnections: number
   readonly maxHeaderBytes: number
   /** For the request line and the headers, in milliseconds, as all that follow. */
@@ -56,19 +57,19 @@ export function makeHttpServer(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   const handle = atEndOfTurn<Parameters<RequestListener>>(([request, response]) => {
-    if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
-    answer(request, response)
+    // Its connection is at its end: the rest of it was no HTTP. What is answered 400 is not done.
+    if (!request.socket.writable) return
+    // Draining, or no upgrade: it is not taken up, but the parser has lost its place behind it.
+    if (!server.listening || hasHeader(request, 'upgrade')) response.shouldKeepAlive = false
+    const refusal = refusalOf(request)
+    if (refusal === undefined) answer(request, response)
+    else {
+      response.shouldKeepAlive = false
+      answerError(request, response, refusal)
+    }
   })
-  const dispatch: RequestListener = (...exchange) => {
-    const [request, response] = exchange
-    // Pipelined requests take effect in their order (RFC 9112, 9.3.2), though a PUT has to wait for its body.
-    const before = latest.get(request.socket)
-    latest.set(request.socket, response)
-    if (before === undefined || before.writableEnded) handle(exchange)
-    else before.once('close', () => handle(exchange))
-  }
-  const latest = new WeakMap<Socket, ServerResponse>()
-  const server = createServer({
+  const inTurn = makeInTurn((...exchange) => handle(exchange))
+  const common = {
     maxHeaderSize: options.maxHeaderBytes,
     headersTimeout: options.headersTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
@@ -76,13 +77,37 @@ export function makeHttpServer(
     connectionsCheckingInterval: 1_000,
     optimizeEmptyRequests: true,
     requireHostHeader: false, // left to Node, the answer would be empty
-  })
-  server.maxConnections = options.maxConnections
-  server.on('request', dispatch)
+  }
+  const { tls, logger } = options
+  const server: Server = tls === undefined ? createServer(common) : makeTlsServer({ ...common, tls: tls.texts, logger })
+  const isSurplus = admitAtMost(options.maxConnections, server)
+
+  function refusalOf(request: IncomingMessage): KvsError | undefined {
+    if (isSurplus(request.socket)) return new KvsError('too_many_connections')
+    if (request.httpVersionMajor !== 1) return new KvsError('bad_request', 'the version must be HTTP/1.1 or HTTP/1.0')
+    // Whoever has passed it on may know of no chunks, and take the body to be of another length (RFC 9112, 6.1).
+    if (request.httpVersionMinor === 0 && hasHeader(request, 'transfer-encoding')) {
+      return new KvsError('bad_request', 'HTTP/1.0 has no Transfer-Encoding')
+    }
+    return tls?.texts.ca === undefined ? undefined : certificateRefusal(request)
+  }
+
+  // Those past Node's own bound would be left out without a word, a Transfer-Encoding among them; their bytes are bounded.
+  server.maxHeadersCount = 0
+  server.on('request', inTurn.take)
   // Left to Node, a client would be told to go on before its Content-Length was looked at.
-  server.on('checkContinue', dispatch)
-  server.on('checkExpectation', dispatch)
-  server.on('clientError', answerUnparsed)
+  server.on('checkContinue', inTurn.take)
+  server.on('checkExpectation', inTurn.take)
+  // Left to Node, it would be closed without an answer. Its errors are this listener's too.
+  server.on('connect', (_, socket: Socket) => {
+    socket.on('error', () => socket.destroy())
+    inTurn.end(socket, unparsedAnswer(new KvsError('method_not_allowed')))
+  })
+  server.on('clientError', (error: ConnectionError, socket: Socket) => {
+    const known = unparsed(error)
+    if (known === undefined) socket.destroy()
+    else inTurn.end(socket, unparsedAnswer(known))
+  })
   server.setTimeout(options.idleTimeoutMs, (socket) => socket.destroy())
   return server
 }
@@ -105,32 +130,4 @@ export function routesOf({
     '/readyz': ready,
     '/healthz': ready,
   }
-}
-
-/** Answers what the parser gave up on, where there is no request to answer. */
-function answerUnparsed(error: Error & { code?: string; rawPacket?: Buffer }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-  const known = unparsed(error)
-  const [type, body] = render(known, false)
-  socket.end(
-    `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
-      `X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n` +
-      `${known.status === 405 ? 'Allow: GET, HEAD, PUT, DELETE\r\n' : ''}` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
-}
-
-function unparsed({ code, message, rawPacket }: Error & { code?: string; rawPacket?: Buffer }): KvsError {
-  if (code === 'HPE_HEADER_OVERFLOW') return new KvsError('headers_too_large')
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new KvsError('too_slow')
-  // Node's parser knows a fixed set of methods
-  const looksLikeMethod = /^[A-Za-z]+ \//.test(rawPacket?.subarray(0, 32).toString('latin1') ?? '')
-  if (code === 'HPE_INVALID_METHOD' && looksLikeMethod) return new KvsError('method_not_allowed')
-  if (code === 'HPE_INVALID_URL') {
-    return new KvsError(
-      'bad_key',
-      'the path must begin with "/", and all but ASCII in it be percent-encoded, as curl does not by itself',
-    )
-  }
-  return new KvsError('bad_request', `the request is not valid HTTP: ${message}`)
 }

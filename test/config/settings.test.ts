@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { text } from '../../kvs/config/parsers.ts'
+import type { Setting } from '../../kvs/config/setting.ts'
 import { serviceSettings, settings } from '../../kvs/config/settings.ts'
 
 test('each name is there once', () => {
@@ -11,7 +12,7 @@ test.each(settings.filter((setting) => setting.default !== undefined))('the defa
   expect(() => setting.parse(setting.default ?? '')).not.toThrow()
 })
 
-test.each(Object.values(serviceSettings))('$name has a default', (setting) => {
+test.each<Setting>(Object.values(serviceSettings))('$name has a default', (setting) => {
   expect(setting.default).not.toBe('')
 })
 

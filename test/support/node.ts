@@ -39,7 +39,7 @@ export async function startNode(directory: string, env: Record<string, string> =
   const node = spawnNode(directory, env)
   const [, url] = await until('the node listens', () => {
     if (node.process.exitCode !== null) throw new Error(`the node ended:\n${node.output()}`)
-    return /listening on (http:\/\/[^"\s]+)/.exec(node.output()) ?? undefined
+    return /listening on (https?:\/\/[^"\s]+)/.exec(node.output()) ?? undefined
   })
   return { ...node, url: url ?? '' }
 }

@@ -1,4 +1,4 @@
-import { address, duration } from '../parsers.ts'
+import { address, duration, path } from '../parsers.ts'
 import type { Table } from '../setting.ts'
 
 /** Whether the node holds nothing, and hands every request on. */
@@ -6,7 +6,7 @@ export const forwardingSettings = {
   forwardingAddress: {
     name: 'FORWARDING_ADDRESS',
     parse: address,
-    purpose: 'host:port of the node that every request is forwarded to; unset: this one serves',
+    purpose: 'host:port or https://host:port of the node to forward to; unset: this one serves',
   },
 } satisfies Table
 
@@ -18,4 +18,15 @@ export const forwarderSettings = {
     parse: duration(),
     purpose: 'How long a forwarding node waits for the answer; past it 503',
   },
+  forwardCaFile: {
+    name: 'KVS_FORWARD_CA',
+    parse: path,
+    purpose: 'PEM file of the CAs to trust at https://; unset: those of the system',
+  },
+  forwardCertFile: {
+    name: 'KVS_FORWARD_CERT',
+    parse: path,
+    purpose: 'PEM file of the certificate to show at https://, where one is asked for',
+  },
+  forwardKeyFile: { name: 'KVS_FORWARD_KEY', parse: path, purpose: 'PEM file of the key to that certificate' },
 } satisfies Table

@@ -1,0 +1,71 @@
+import type { Logger } from 'pino'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
+import type { Tls, TlsTexts } from '../tls/texts.ts'
+import { type Watch, watchTls } from '../tls/watch.ts'
+
+export interface TargetOptions {
+  /** `host:port` or `https://host:port`, as it can stand in a URL. */
+  readonly address: string
+  /** For https:// */
+  readonly tls: Tls | undefined
+  readonly timeoutMs: number
+  readonly logger: Logger
+}
+
+export interface Target {
+  readonly url: string
+  /** `host:port`, for people. */
+  readonly name: string
+  readonly dispatcher: Dispatcher
+  /** Goes with each request: without it, undici would take the client's Host for the name to reconnect to. */
+  readonly servername: string
+  readonly watch: Watch | undefined
+}
+
+/** undici takes a name beside what its types have. */
+export type Sent = Dispatcher.DispatchOptions & Pick<Target, 'servername'>
+
+/** A target takes a connection at once, or when a packet that was lost is sent again: after 1 s, and after 3. */
+const maxConnectMs = 5_000
+
+/** The connections to the node that requests go to. */
+export function makeTarget({ address, tls, timeoutMs, logger }: TargetOptions): Target {
+  const url = new URL(address.startsWith('https://') ? address : `http://${address}`)
+  let connector = connectorWith(tls?.texts)
+  const dispatcher = new Pool(url.origin, {
+    // The name that is verified is the target's, whatever Host a client has sent.
+    connect: (options, callback) => {
+      const { servername: _, ...rest } = options
+      connector(rest, callback)
+    },
+    // An idle connection is closed this much sooner than the target says it will, so that a request does not cross its end.
+    keepAliveTimeoutThreshold: 1_000,
+    // Where it does not say
+    keepAliveTimeout: 4_000,
+    // The exchange has its own
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    allowH2: false,
+  })
+  const apply = (texts: TlsTexts) => {
+    connector = connectorWith(texts)
+  }
+  return {
+    url: url.origin,
+    name: address.replace(/^https:\/\//, ''),
+    dispatcher,
+    servername: url.hostname,
+    watch: watchTls(tls, apply, logger),
+  }
+
+  function connectorWith({ cert, key, ca }: TlsTexts = {}) {
+    return buildConnector({
+      timeout: Math.min(timeoutMs, maxConnectMs),
+      allowH2: false,
+      minVersion: 'TLSv1.2',
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+      ...(ca !== undefined && { ca }),
+    })
+  }
+}

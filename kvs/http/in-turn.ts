@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** How many requests may wait for the one before them, before no more are read from their connection. */
+const maxWaiting = 64
+
+/** How long a client has to take its last answer and close. To close on what it still sends would destroy the answer. */
+const lingerMs = 2_000
+
+/** What has come in on a connection, as far as the order of its answers goes. */
+interface Line {
+  request: IncomingMessage
+  response: ServerResponse
+  /** The one before the latest */
+  before: ServerResponse | undefined
+  waiting: number
+  isHeld: boolean
+}
+
+/**
+ * Pipelined requests take effect in their order (RFC 9112, 9.3.2), though a PUT has to wait for its body. Of a client that
+ * sends ever more of them without reading an answer no more is read: each takes some kilobytes, a hundred times what it took
+ * on the wire, and Node itself counts only the bytes of answers.
+ */
+export function makeInTurn(handle: (request: IncomingMessage, response: ServerResponse) => void) {
+  const lines = new WeakMap<Socket, Line>()
+  const ending = new WeakSet<Socket>()
+
+  function take(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request
+    const line = lines.get(socket)
+    if (line === undefined) {
+      lines.set(socket, { request, response, before: undefined, waiting: 0, isHeld: false })
+      handle(request, response)
+      return
+    }
+    const before = line.response
+    Object.assign(line, { request, response, before })
+    if (before.writableEnded) {
+      handle(request, response)
+      return
+    }
+    if (++line.waiting === maxWaiting) hold(socket, line)
+    before.once('close', () => {
+      if (--line.waiting <= maxWaiting / 2) letGo(socket, line)
+      if (!socket.destroyed) handle(request, response)
+    })
+  }
+
+  function hold(socket: Socket, line: Line): void {
+    line.isHeld = true
+    socket.pause()
+    // Node resumes it for reasons of its own.
+    if (!socket.listeners('resume').includes(holdOn)) socket.on('resume', holdOn)
+  }
+
+  function holdOn(this: Socket): void {
+    if (lines.get(this)?.isHeld) this.pause()
+  }
+
+  function letGo(socket: Socket, line: Line): void {
+    if (!line.isHeld) return
+    line.isHeld = false
+    socket.resume()
+  }
+
+  /**
+   * Ends a connection on which nothing more can be read, with an answer to what could not be, in its turn. Without one where
+   * the answer to that has begun.
+   */
+  function end(socket: Socket, answer: string): void {
+    if (ending.has(socket)) return // whatever more comes is not HTTP either
+    ending.add(socket)
+    const line = lines.get(socket)
+    const isBroken = line !== undefined && !line.request.complete
+    const before = isBroken ? line.before : line?.response
+    if (isBroken && line.response.headersSent) socket.destroySoon()
+    else if (before === undefined || before.writableFinished) write()
+    else before.once('close', write)
+
+    function write(): void {
+      if (!socket.writable) return void socket.destroy()
+      socket.end(answer)
+      const timer = setTimeout(() => socket.destroy(), lingerMs)
+      socket.once('close', () => clearTimeout(timer))
+    }
+  }
+
+  return { take, end }
+}
