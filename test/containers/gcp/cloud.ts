@@ -12,7 +12,7 @@ export interface CloudState {
 
 /** A VM of deploy.sh in a container, with what it asks of Google Cloud beside it in a network of their own. */
 export async function startCloud(id: string, state: CloudState) {
-  const [port, tlsPort, control] = [await freePort(), await freePort(), await freePort()]
+  const [port, control] = [await freePort(), await freePort()]
   const image = (target: string) => `${id}-${target}`
   for (const target of ['google', 'cloud-sql', 'vm']) {
     await docker(['build', '--quiet', '--target', target, '--tag', image(target), 'test/containers/gcp'])
@@ -46,12 +46,12 @@ export async function startCloud(id: string, state: CloudState) {
   await docker([
     ...['run', '--detach', '--privileged', '--cgroupns', 'private', '--name', image('vm'), '--network', id],
     ...['--tmpfs', '/run', '--tmpfs', '/tmp', '--hostname', 'kvs'],
-    ...['--publish', `127.0.0.1:${port}:8080`, '--publish', `127.0.0.1:${tlsPort}:8443`, image('vm')],
+    ...['--publish', `127.0.0.1:${port}:8080`, image('vm')],
   ])
   const run = (...command: string[]) => docker(['exec', image('vm'), ...command])
 
   return {
-    ...{ port, tlsPort, set, told, run },
+    ...{ port, set, told, run },
     vm: image('vm'),
 
     /** No image registry is reached from the VM in the test: what it would pull comes from here. */
