@@ -14,6 +14,16 @@ export const catalogue = {
     message: 'the position is not valid',
     when: 'KVS-Min-Position is no position, or one of another log',
   },
+  unauthorized: {
+    status: 401,
+    message: 'this needs a token: send the header "Authorization: Bearer TOKEN"',
+    when: 'tokens are in force, and the request has none of them',
+  },
+  forbidden: {
+    status: 403,
+    message: 'the token does not allow this',
+    when: 'the token lacks the right, or the key begins with none of its prefixes',
+  },
   certificate_required: {
     status: 403,
     message: 'this service serves only clients that show a certificate of its CA (KVS_TLS_CLIENT_CA)',
@@ -41,6 +51,11 @@ export const catalogue = {
     status: 422,
     message: 'this Idempotency-Key was used for another request; nothing was stored',
     when: 'an Idempotency-Key comes again with another request',
+  },
+  too_many_requests: {
+    status: 429,
+    message: 'too many requests within this second',
+    when: 'the token is over KVS_MAX_REQUEST_RATE; nothing was done',
   },
   headers_too_large: {
     status: 431,
@@ -130,5 +145,16 @@ export class ConditionFailed extends KvsError {
   constructor(current: bigint | undefined, message?: string) {
     super('condition_failed', message)
     this.current = current
+  }
+}
+
+/** The caller is nobody known, or not one who may do this; nothing was done. */
+export class NotAdmitted extends KvsError {
+  /** For the header WWW-Authenticate (RFC 6750, 3). */
+  readonly challenge: string
+
+  constructor(code: 'unauthorized' | 'forbidden', message?: string, detail?: string) {
+    super(code, message)
+    this.challenge = `Bearer realm="kvs"${detail === undefined ? '' : `, ${detail}`}`
   }
 }

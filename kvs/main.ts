@@ -1,9 +1,14 @@
+import { closeSync, openSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { config as loadDotenv } from 'dotenv'
+import { makeGuard, type TokenGuard } from './access/guard.ts'
+import { isLoopback } from './access/loopback.ts'
+import { namesOf, reloadTokens } from './access/reload.ts'
 import { type Config, InvalidConfig, readConfig } from './config/config.ts'
 import { forPurpose, type PostgresTarget } from './config/postgres.ts'
+import { accessSettings } from './config/settings/access.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { makeServer } from './http/server.ts'
 import { replaceTls } from './http/tls.ts'
@@ -31,6 +36,9 @@ const logger = makeLogger({
 for (const warning of config.warnings) logger.warn(warning)
 
 const told = signalled()
+const guard = lock(config)
+const reloads = tokenReload(config, guard)
+onHangup(reloads)
 
 try {
   await (config.forwardingAddress === undefined ? live(config) : forward(config, config.forwardingAddress))
@@ -104,9 +112,9 @@ async function live(config: Config): Promise<void> {
     maxLagMs: config.maxLagMs,
     logger,
   })
-  const server = makeServer({ ...config, store, logger })
+  const server = makeServer({ ...config, store, logger, guard })
   await listen(server, config, logger)
-  onHangup(watchTls(config.tls, (texts) => replaceTls(server, texts), logger)?.look)
+  reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process does not come to it
 
   const life = store.run()
@@ -129,7 +137,13 @@ async function live(config: Config): Promise<void> {
 /** Loaded only where something is to be forwarded: undici takes 0.1 s and 26 MB. */
 async function forward(config: Config, address: string): Promise<void> {
   const { runForwarder } = await import('./forward/forwarder.ts')
-  await runForwarder({ ...config, address, logger, told, onHangup })
+  await runForwarder({ ...config, address, logger, told, guard, reloads })
+}
+
+function lock({ access: { tokens, maxRequestRate }, host }: Config): TokenGuard | undefined {
+  if (tokens !== undefined) logger.info(`tokens in force: ${namesOf(tokens)}`)
+  else if (!isLoopback(host)) logger.info('no tokens: whoever can connect may read and write every key')
+  return tokens && makeGuard({ tokens, maxRequestRate })
 }
 
 function readConfigOrExit(): Config {
@@ -166,11 +180,6 @@ function locatePostgres(
   return { embedded, target: { ...embedded.connection, applicationName: 'kvs', tls: { mode: 'disable' } } }
 }
 
-/** What SIGHUP has looked at again. Without any of it, SIGHUP ends the process, as its terminal's end does. */
-function onHangup(look: (() => void) | undefined): void {
-  if (look) process.on('SIGHUP', look)
-}
-
 /**
  * Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. npm hands on a Ctrl-C that the
  * terminal has already sent to everybody, so that one arriving together with the first does not count.
@@ -186,4 +195,28 @@ function signalled(): Promise<NodeJS.Signals> {
       })
     }
   })
+}
+
+/** What SIGHUP has read anew. It ends nothing, but where it says that the terminal that all this was started from is closed. */
+function onHangup(reloads: readonly (() => void)[]): void {
+  const hadTerminal = hasTerminal()
+  process.on('SIGHUP', () => {
+    if (hadTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM')
+    else if (reloads.length === 0) logger.info('SIGHUP: no setting names a file that could be read anew')
+    else for (const reload of reloads) reload()
+  })
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
+}
+
+function tokenReload({ access: { file: path } }: Config, guard: TokenGuard | undefined): (() => void)[] {
+  if (guard === undefined || path === undefined) return []
+  return [() => reloadTokens({ setting: accessSettings.tokensFile.name, path, guard, logger })]
 }

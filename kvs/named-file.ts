@@ -16,10 +16,10 @@ export function unreadable(name: string, error: unknown): string {
 }
 
 /** The object with a field that is not enumerable: neither shown by JSON and util.inspect, nor copied by spreading. */
-export function hiding<T extends object, K extends string>(
+export function hiding<T extends object, K extends string, V>(
   object: T,
   key: K,
-  value: string | undefined,
-): T & { [P in K]?: string } {
+  value: V | undefined,
+): T & { [P in K]?: V } {
   return value === undefined ? object : Object.defineProperty(object, key, { value })
 }

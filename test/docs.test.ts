@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { accessSettings } from '../kvs/config/settings/access.ts'
 import { forwardingSettings } from '../kvs/config/settings/forwarding.ts'
 import { serviceSettings, settings } from '../kvs/config/settings.ts'
 import { catalogue } from '../kvs/errors.ts'
@@ -93,10 +94,19 @@ test('every setting that the code’s own texts name exists', () => {
     readme,
     read('docs/log.md'),
     read('docs/outages.md'),
+    read('docs/access.md'),
+    read('docs/operations.md'),
     JSON.stringify(catalogue),
     JSON.stringify(states),
   ].join('\n')
   for (const [name] of texts.matchAll(/\b(KVS|POSTGRES|FORWARDING)_[A-Z_]+[A-Z]\b/g)) expect(known).toContain(name)
+})
+
+test('docs/operations.md has a heading for each alert', () => {
+  const text = read('docs/operations.md')
+  const headings = [...text.slice(text.indexOf('\n## Alerts\n')).matchAll(/^### (\w+)$/gm)].map(([, name]) => name)
+  const alerts = ['Down', 'NotReady', 'LogDown', 'LogDiverged', 'SpoolFilling', 'Lagging', 'RestartLoop', 'LogGrowth']
+  expect(headings).toEqual([...alerts, 'RefusingWrites'].map((name) => `Kvs${name}`))
 })
 
 test('docs/drills.md has every drill, and none that is not there', () => {
@@ -110,10 +120,11 @@ test('docs/drills.md has every drill, and none that is not there', () => {
   expect(told.toSorted()).toEqual(drills.map(({ name }) => name).toSorted())
 })
 
-test('compose hands every setting on, but for those that are the image’s own', () => {
+test('compose hands every setting on, but for those that are the image’s own, or an overlay’s', () => {
   const compose = read('docker-compose.yml')
-  const fixed = ['KVS_HOST', 'PORT', 'KVS_DATA_DIR']
-  const names = [...Object.values(forwardingSettings), ...Object.values(serviceSettings)].map(({ name }) => name)
+  const fixed = ['KVS_HOST', 'PORT', 'KVS_DATA_DIR', 'KVS_ALLOW_ANONYMOUS', 'KVS_TOKENS_FILE']
+  const tables = [forwardingSettings, accessSettings, serviceSettings]
+  const names = tables.flatMap((table) => Object.values(table)).map(({ name }) => name)
   for (const name of names.filter((name) => !fixed.includes(name)))
     expect(compose).toMatch(new RegExp(`^      ${name}:`, 'm'))
 })

@@ -1,4 +1,5 @@
 import type { Tls } from '../tls/texts.ts'
+import { type Access, lockNames, readAccess } from './access.ts'
 import { isForwarding, unusedByForwarding } from './forwarding.ts'
 import { nearest } from './nearest.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres.ts'
@@ -11,6 +12,7 @@ type Service = Values<typeof serviceSettings>
 
 export interface Config extends Service {
   postgres: PostgresTarget | 'embedded'
+  access: Access
   /** `host:port` or `https://host:port`, as it can stand in a URL. Where it is set, the node has no log, nor anything else to keep. */
   forwardingAddress: string | undefined
   /** Where it is there, the service speaks HTTPS. */
@@ -68,6 +70,7 @@ const storeRules = [
  */
 export function readConfig(env: Environment): Config {
   const problems: string[] = []
+  const warnings: string[] = []
   const { forwardingAddress } = parseTexts(forwardingSettings, givenTexts(forwardingSettings, env), problems)
   // What is of no use is not looked at either: it can't be wrong.
   const used = isForwarding(env) ? without(unusedByForwarding(env), env) : env
@@ -78,9 +81,11 @@ export function readConfig(env: Environment): Config {
   const forwardTls = forwardingAddress?.startsWith('https://')
     ? readForwardTls({ cert: forwardCertFile, key: forwardKeyFile, ca: forwardCaFile }, problems)
     : undefined
+  const access = readAccess(used, service.host, problems, warnings)
+  noteUnknown(env, problems, warnings)
   if (problems.length > 0 || postgres === undefined) throw new InvalidConfig(problems)
-  const warnings = [...unknown(env), ...unused(env, postgres), ...unusedWithoutHttps(env, forwardingAddress)]
-  return { ...service, postgres, forwardingAddress, tls, forwardTls, warnings }
+  warnings.push(...unused(env, postgres), ...unusedWithoutHttps(env, forwardingAddress))
+  return { ...service, postgres, access, forwardingAddress, tls, forwardTls, warnings }
 }
 
 function without(names: readonly string[], env: Environment): Environment {
@@ -105,15 +110,17 @@ function readService(env: Environment, problems: string[]): Service {
   return values as Service
 }
 
-function unknown(env: Environment): string[] {
+/** A lock whose name is misspelt is no lock: that is no matter for a warning. */
+function noteUnknown(env: Environment, problems: string[], warnings: string[]): void {
   const known = settings.map(({ name }) => name)
   const names = Object.keys(env).filter(
     (name) => /^(KVS|POSTGRES|FORWARDING)_/.test(name) && env[name] && !known.includes(name),
   )
-  return names.map((name) => {
+  for (const name of names) {
     const meant = nearest(name, known)
-    return `${name} is not a setting${meant === undefined ? '' : `; did you mean ${meant}?`}`
-  })
+    const notes = meant !== undefined && lockNames.includes(meant) ? problems : warnings
+    notes.push(`${name} is not a setting${meant === undefined ? '' : `; did you mean ${meant}?`}`)
+  }
 }
 
 function unused(env: Environment, postgres: Config['postgres']): string[] {

@@ -1,4 +1,5 @@
 import type { Environment } from './setting.ts'
+import { accessSettings } from './settings/access.ts'
 import { forwarderSettings, forwardingSettings } from './settings/forwarding.ts'
 import { httpSettings } from './settings/http.ts'
 import { loggingSettings } from './settings/logging.ts'
@@ -6,9 +7,14 @@ import { tlsSettings } from './settings/tls.ts'
 import { settings } from './settings.ts'
 
 /** All that a forwarding node goes by. */
-const used = [forwardingSettings, forwarderSettings, httpSettings, tlsSettings, loggingSettings].flatMap((table) =>
-  Object.values(table).map(({ name }) => name),
-)
+const used = [
+  forwardingSettings,
+  forwarderSettings,
+  accessSettings,
+  httpSettings,
+  tlsSettings,
+  loggingSettings,
+].flatMap((table) => Object.values(table).map(({ name }) => name))
 
 export function isForwarding(env: Environment): boolean {
   return Boolean(env[forwardingSettings.forwardingAddress.name])

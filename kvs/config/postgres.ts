@@ -12,6 +12,11 @@ export interface PostgresTarget {
   password?: string
   applicationName: string
   tls: TlsSettings
+  /**
+   * The same with what the files of password and certificates hold now, for each new connection: so they can be changed
+   * under a node that runs. Not enumerable. @throws an Error that says which of them can't be used
+   */
+  reread?(): PostgresTarget
 }
 
 export type TlsSettings =
@@ -27,8 +32,9 @@ export type TlsSettings =
 
 /** The same for a connection with a purpose of its own, which the server shows beside the name. */
 export function forPurpose(target: PostgresTarget, purpose: string): PostgresTarget {
+  const { password, reread } = target
   const named = { ...target, applicationName: `${target.applicationName} ${purpose}` }
-  return hiding(named, 'password', target.password)
+  return hiding(hiding(named, 'password', password), 'reread', reread && (() => forPurpose(reread(), purpose)))
 }
 
 type Given = Texts<typeof postgresSettings>
@@ -64,11 +70,21 @@ export function readPostgres(env: Environment, problems: string[]): PostgresTarg
 
   const label = (key: keyof Given, name: string) => (key in url ? `${name} (from DATABASE_URL)` : name)
   const values = parseTexts(postgresSettings, { ...given, ...url }, problems, label)
+  return readSecrets(values, applicationName, problems)
+}
+
+function readSecrets(values: Parsed, applicationName: string, problems: string[]): PostgresTarget | undefined {
   const password = readPassword(values, problems)
   const tls = readTls(values, problems)
   const { host, port, database, user } = values
   if (host === undefined || port === undefined || database === undefined || user === undefined) return undefined
-  return hiding({ host, port, database, user, applicationName, tls }, 'password', password)
+  const target = hiding({ host, port, database, user, applicationName, tls }, 'password', password)
+  return hiding(target, 'reread', () => {
+    const problems: string[] = []
+    const reread = readSecrets(values, applicationName, problems)
+    if (problems.length > 0 || reread === undefined) throw new Error(problems.join('; '))
+    return reread
+  })
 }
 
 // A raw / or ? in the password pushes the @ into the path or query. There no @ may be, or a later message could quote

@@ -1,4 +1,5 @@
 import type { Setting } from './setting.ts'
+import { accessSettings } from './settings/access.ts'
 import { forwarderSettings, forwardingSettings } from './settings/forwarding.ts'
 import { httpSettings } from './settings/http.ts'
 import { loggingSettings } from './settings/logging.ts'
@@ -19,5 +20,6 @@ export const serviceSettings = {
 export const settings: readonly Setting[] = [
   ...Object.values(postgresSettings),
   ...Object.values(forwardingSettings),
+  ...Object.values(accessSettings),
   ...Object.values(serviceSettings),
 ]

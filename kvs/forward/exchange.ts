@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici'
 import { KvsError } from '../errors.ts'
 import { answerError, endAfterUpload, isUploading, renderAsErrorJson } from '../http/answers.ts'
 import { Broken } from '../http/body.ts'
+import { by, type Caller } from '../http/callers.ts'
 import { explain, Late } from './failures.ts'
 import { endToEnd, headersOnward } from './headers.ts'
 import type { Reach } from './reach.ts'
@@ -21,7 +22,12 @@ export interface ExchangeOptions {
 }
 
 /** @param path as the target is to get it, with the query */
-export type Exchange = (request: IncomingMessage, response: ServerResponse, path: string) => void
+export type Exchange = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  caller: Caller | undefined,
+) => void
 
 /**
  * Sends a request on, and its answer back, each as it comes. What breaks off on one side breaks off on the other. A request
@@ -31,7 +37,7 @@ export function makeExchange(options: ExchangeOptions): Exchange {
   const { target, timeoutMs, pseudonym, reach, logger } = options
   const logsRequests = logger.isLevelEnabled('debug')
 
-  return (request, response, path) => {
+  return (request, response, path, caller) => {
     const since = logsRequests ? performance.now() : 0
     const { method = 'GET' } = request
     const upload = hasBody(request) ? openUpload(request, response) : null
@@ -75,7 +81,7 @@ export function makeExchange(options: ExchangeOptions): Exchange {
 
     function log(rest: string): void {
       if (!logsRequests) return
-      logger.debug(`${method} ${path} ${rest} ${Math.round(performance.now() - since)}ms`)
+      logger.debug(`${method} ${path} ${rest}${by(caller)} ${Math.round(performance.now() - since)}ms`)
     }
 
     const headers = headersOnward(request, pseudonym)

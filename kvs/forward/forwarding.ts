@@ -2,10 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { KvsError } from '../errors.ts'
 import { answerError, renderAsErrorJson } from '../http/answers.ts'
+import type { Guard } from '../http/callers.ts'
 import { isHostGiven } from '../http/headers.ts'
 import { liveness } from '../http/health.ts'
+import { headersOf } from '../http/routes.ts'
 import type { HttpOptions } from '../http/server.ts'
 import type { Tls } from '../tls/texts.ts'
+import { admit, renderFor } from './door.ts'
 import { makeExchange } from './exchange.ts'
 import { hasPassed } from './headers.ts'
 import { makeReadiness } from './health.ts'
@@ -18,6 +21,8 @@ export interface ForwardingOptions extends HttpOptions {
   /** For https:// */
   readonly forwardTls?: Tls | undefined
   readonly forwardTimeoutMs: number
+  /** Undefined where everybody may do everything. */
+  readonly guard?: Guard | undefined
 }
 
 /** What a forwarding node does with a request. */
@@ -35,6 +40,7 @@ export function makeForwarding({
   forwardTls: tls,
   forwardTimeoutMs: timeoutMs,
   logger,
+  guard,
 }: ForwardingOptions): Forwarding {
   let isStopping = false
   /** By which this node knows a request that it has forwarded. */
@@ -42,9 +48,9 @@ export function makeForwarding({
   const target = makeTarget({ address, tls, timeoutMs, logger })
   const { dispatcher, name } = target
   const exchange = makeExchange({ target, timeoutMs, pseudonym, reach: makeReach(name, logger), logger })
-  const ready = makeReadiness({ target, pseudonym, isStopping: () => isStopping })
+  const ready = makeReadiness({ target, pseudonym, isStopping: () => isStopping, guard })
   const ownPages = new Map([
-    ['/livez', liveness({ position: () => '' }).GET],
+    ['/livez', liveness({ position: () => '' }, guard).GET],
     ['/readyz', ready],
     ['/healthz', ready],
   ])
@@ -53,6 +59,16 @@ export function makeForwarding({
     if (!isHostGiven(request)) return new KvsError('bad_request', 'a request needs one Host header (RFC 9112, 3.2)')
     if (hasPassed(request, pseudonym)) return new KvsError('loop_detected')
     return path.startsWith('/') ? undefined : new KvsError('bad_request', 'only a path can be forwarded')
+  }
+
+  function handOn(request: IncomingMessage, response: ServerResponse, path: string): void {
+    try {
+      exchange(request, response, path, guard && admit(request, path, guard))
+    } catch (error) {
+      if (!(error instanceof KvsError)) throw error
+      if (logger.isLevelEnabled('debug')) logger.debug(`${request.method} ${path} status=${error.status} ${error.code}`)
+      answerError(request, response, error, headersOf(error), renderFor(path))
+    }
   }
 
   return {
@@ -65,8 +81,8 @@ export function makeForwarding({
       const refusal = refusalOf(request, path)
       const ownPage = method === 'GET' || method === 'HEAD' ? ownPages.get(path.replace(/\?.*/, '')) : undefined
       if (refusal) answerError(request, response, refusal, [], renderAsErrorJson)
-      else if (ownPage) void ownPage(request, response, path, '')
-      else exchange(request, response, path)
+      else if (ownPage) void ownPage(request, response, path, '', undefined)
+      else handOn(request, response, path)
     },
 
     announceStop() {

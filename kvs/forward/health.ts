@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerJson } from '../http/answers.ts'
+import { type Guard, seesInside } from '../http/callers.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { explain, Late } from './failures.ts'
 import { valuesOf } from './headers.ts'
@@ -9,25 +10,23 @@ export interface ReadinessOptions {
   readonly target: Pick<Target, 'dispatcher' | 'name' | 'servername'>
   readonly pseudonym: string
   readonly isStopping: () => boolean
+  readonly guard: Guard | undefined
 }
 
 /** Below what the image's own health check waits. */
 const timeoutMs = 2_000
 
 /** Ready is who can forward to a node that is ready: 200 where the target's own /readyz answers so, and what it has to say. */
-export function makeReadiness({ target, pseudonym, isStopping }: ReadinessOptions) {
+export function makeReadiness({ target, pseudonym, isStopping, guard }: ReadinessOptions) {
   const { dispatcher, servername, name } = target
 
   async function ask(request: IncomingMessage): Promise<{ status: number; answer: unknown }> {
     const signal = AbortSignal.timeout(timeoutMs)
     const via = [...valuesOf(request.rawHeaders, 'via'), `1.1 ${pseudonym}`].join(', ')
-    const sent: Sent & { signal: AbortSignal } = {
-      method: 'GET',
-      path: '/readyz',
-      headers: { via },
-      signal,
-      servername,
-    }
+    // What the target tells of itself is for it to decide.
+    const [authorization] = valuesOf(request.rawHeaders, 'authorization')
+    const headers = authorization === undefined ? { via } : { via, authorization }
+    const sent: Sent & { signal: AbortSignal } = { method: 'GET', path: '/readyz', headers, signal, servername }
     const asked = dispatcher.request(sent)
     const answer = asked.then(async ({ statusCode, body }) => ({
       status: statusCode,
@@ -51,7 +50,8 @@ export function makeReadiness({ target, pseudonym, isStopping }: ReadinessOption
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { reason, answer } = await reasonAnd(request)
     const state = isStopping() ? 'draining' : 'forwarding'
-    answerJson(request, response, reason === null ? 200 : 503, { state, target: name, reason, answer })
+    const shown = seesInside(request, guard) ? { state, target: name, reason, answer } : { state }
+    answerJson(request, response, reason === null ? 200 : 503, shown)
   }
 }
 

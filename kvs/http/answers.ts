@@ -36,7 +36,7 @@ export function answerError(
     'nosniff',
     'Cache-Control',
     'no-store',
-    ...(status === 503 ? ['Retry-After', retryAfterSeconds] : []),
+    ...(status === 503 || status === 429 ? ['Retry-After', retryAfterSeconds] : []),
     ...(isUploading(request) ? ['Connection', 'close'] : []),
     ...headers,
   ])
@@ -76,7 +76,7 @@ export function render(error: KvsError, asJson: boolean): [type: string, body: s
 export const renderAsErrorJson = ({ message: error }: KvsError) =>
   ['application/json', JSON.stringify({ error })] as const
 
-const renderAsAccepted: RenderError = (error, { headers }) => render(error, wantsJson(headers.accept))
+export const renderAsAccepted: RenderError = (error, { headers }) => render(error, wantsJson(headers.accept))
 
 export function answerJson(
   request: IncomingMessage,

@@ -3,13 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { KvsError } from '../errors.ts'
 import type { Found } from '../view/view.ts'
 import { renderAsErrorJson, valueHeaders } from './answers.ts'
+import { type Caller, keyRights } from './callers.ts'
 import { awaitFreshness } from './freshness.ts'
 import { memberText, TooDeep } from './json-text.ts'
-import { decodeKey } from './key.ts'
+import { keyFor } from './key.ts'
 import { answerNotModified, type KeyRoutesOptions, placeOf, spooled } from './keys.ts'
 import { judgeRead } from './preconditions.ts'
 import { makeRequestLog } from './request-log.ts'
-import { errorsAs, type Methods, positionHeader, type Routes } from './routes.ts'
+import { errorsAs, type Methods, positionHeader, type Routes, rights } from './routes.ts'
 import { writerFor } from './write.ts'
 
 const prefix = '/kvs/'
@@ -40,22 +41,34 @@ export function courseworkRoutes({ store, readBody, logger }: KeyRoutesOptions):
     response.writeHead(status, all).end(response.req.method === 'HEAD' ? undefined : body)
   }
 
-  async function read(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
+  async function read(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    query: string,
+    caller: Caller | undefined,
+  ): Promise<void> {
     const since = logsRequests ? performance.now() : 0
-    const key = keyIn(request, path)
+    const key = keyIn(request, path, caller)
     await awaitFreshness(request, query, store)
     const found = store.get(key)
     if (judgeRead(request, found) === 'not modified') return answerNotModified(response, found, store.position())
     if (found === undefined) throw missing()
     const place = found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
     answer(response, 200, `{"result":"found","value":${jsonOf(found)}}`, place)
-    if (logsRequests) logLine(request, key, `status=200 bytes=${found.value.length}`, since)
+    if (logsRequests) logLine(request, key, `status=200 bytes=${found.value.length}`, since, caller)
   }
 
-  async function put(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
+  async function put(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    query: string,
+    caller: Caller | undefined,
+  ): Promise<void> {
     const since = logsRequests ? performance.now() : 0
-    const key = keyIn(request, path)
-    const write = writerFor(request, query, store)
+    const key = keyIn(request, path, caller)
+    const write = writerFor(request, query, store, caller)
     const value = valueIn(await readBody(request, response))
     const stored = await write({ kind: 'put', key, value, contentType: json })
     if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
@@ -63,7 +76,7 @@ export function courseworkRoutes({ store, readBody, logger }: KeyRoutesOptions):
       const [status, result] = stored.replaced ? [200, 'replaced'] : [201, 'created']
       answer(response, status, JSON.stringify({ result }), ['ETag', `"${stored.sequence}"`])
     }
-    if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since)
+    if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since, caller)
   }
 
   async function remove(
@@ -71,30 +84,31 @@ export function courseworkRoutes({ store, readBody, logger }: KeyRoutesOptions):
     response: ServerResponse,
     path: string,
     query: string,
+    caller: Caller | undefined,
   ): Promise<void> {
     const since = logsRequests ? performance.now() : 0
-    const key = keyIn(request, path)
-    const stored = await writerFor(request, query, store)({ kind: 'delete', key })
+    const key = keyIn(request, path, caller)
+    const stored = await writerFor(request, query, store, caller)({ kind: 'delete', key })
     if (stored !== 'spooled' && !stored.replaced) throw missing()
     if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
     else answer(response, 200, '{"result":"deleted"}', [])
-    if (logsRequests) logLine(request, key, placeOf(stored), since)
+    if (logsRequests) logLine(request, key, placeOf(stored), since, caller)
   }
 
-  const withoutKey: Methods = { [errorsAs]: renderAsErrorJson }
+  const withoutKey: Methods = { [errorsAs]: renderAsErrorJson, [rights]: {} }
   return {
     '/kvs': withoutKey,
     '/kvs/': withoutKey,
-    '/kvs/*': { GET: read, HEAD: read, PUT: put, DELETE: remove, [errorsAs]: renderAsErrorJson },
+    '/kvs/*': { GET: read, HEAD: read, PUT: put, DELETE: remove, [errorsAs]: renderAsErrorJson, [rights]: keyRights },
   }
 }
 
 /** Only what is put has a bound on its characters: other keys can have come by /v1. */
-function keyIn({ method }: IncomingMessage, path: string): string {
+function keyIn({ method }: IncomingMessage, path: string, caller: Caller | undefined): string {
   const raw = path.slice(prefix.length)
   const isPut = method === 'PUT'
   if (isPut && raw.length > maxKeyPath) throw tooLong()
-  const key = decodeKey(raw)
+  const key = keyFor(caller, raw)
   if (isPut && [...key].length > maxKeyCharacters) throw tooLong()
   return key
 }

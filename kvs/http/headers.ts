@@ -28,3 +28,15 @@ export function headerOf(request: IncomingMessage, name: string): string | undef
   const value = request.headers[name]
   return Array.isArray(value) ? value.join(', ') : value
 }
+
+/** The value of a header that may be there once; undefined where it is there several times, too. */
+export function onlyHeaderOf({ rawHeaders }: IncomingMessage, name: string): string | undefined {
+  let value: string | undefined
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const candidate = rawHeaders[at] as string
+    if (candidate.length !== name.length || candidate.toLowerCase() !== name) continue
+    if (value !== undefined) return undefined
+    value = rawHeaders[at + 1]
+  }
+  return value
+}

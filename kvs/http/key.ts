@@ -1,5 +1,17 @@
 import { maxKeyBytes } from '../entry.ts'
 import { KvsError } from '../errors.ts'
+import type { Caller } from './callers.ts'
+
+/**
+ * The key that the rest of a path names, for whoever is to touch it.
+ * @param caller undefined where everybody may
+ * @throws KvsError bad_key, forbidden
+ */
+export function keyFor(caller: Caller | undefined, raw: string): string {
+  const key = decodeKey(raw)
+  caller?.requireKey(key)
+  return key
+}
 
 /**
  * The key that the rest of a path names, percent-decoded.

@@ -6,11 +6,12 @@ import { KvsError } from '../errors.ts'
 import type { Found } from '../view/view.ts'
 import { answerError, valueHeaders } from './answers.ts'
 import type { ReadBody } from './body.ts'
+import { type Caller, keyRights } from './callers.ts'
 import { awaitFreshness, type FreshStore } from './freshness.ts'
-import { decodeKey } from './key.ts'
+import { keyFor } from './key.ts'
 import { judgeRead } from './preconditions.ts'
 import { makeRequestLog } from './request-log.ts'
-import type { Methods } from './routes.ts'
+import { type Methods, rights } from './routes.ts'
 import { type WritableStore, writerFor } from './write.ts'
 
 /** What these routes need of the store. */
@@ -35,9 +36,15 @@ export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Method
   const logsRequests = logger.isLevelEnabled('debug')
   const logLine = makeRequestLog(logger)
 
-  function read(request: IncomingMessage, response: ServerResponse, path: string, query: string): void | Promise<void> {
+  function read(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    query: string,
+    caller: Caller | undefined,
+  ): void | Promise<void> {
     const since = logsRequests ? performance.now() : 0
-    const key = decodeKey(path.slice(prefix.length))
+    const key = keyFor(caller, path.slice(prefix.length))
     const fresh = awaitFreshness(request, query, store)
     if (fresh === undefined) answer()
     else return fresh.then(answer)
@@ -51,19 +58,26 @@ export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Method
       } else {
         answerValue(request, response, found, store.position())
       }
-      if (logsRequests) logLine(request, key, `status=${response.statusCode} bytes=${found?.value.length ?? 0}`, since)
+      if (logsRequests)
+        logLine(request, key, `status=${response.statusCode} bytes=${found?.value.length ?? 0}`, since, caller)
     }
   }
 
-  async function put(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
+  async function put(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    query: string,
+    caller: Caller | undefined,
+  ): Promise<void> {
     const since = logsRequests ? performance.now() : 0
-    const key = decodeKey(path.slice(prefix.length))
-    const write = writerFor(request, query, store)
+    const key = keyFor(caller, path.slice(prefix.length))
+    const write = writerFor(request, query, store, caller)
     const contentType = contentTypeOf(request)
     const value = await readBody(request, response)
     const stored = await write({ kind: 'put', key, value, contentType })
     answerStored(response, 201, stored)
-    if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since)
+    if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since, caller)
   }
 
   async function remove(
@@ -71,12 +85,13 @@ export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Method
     response: ServerResponse,
     path: string,
     query: string,
+    caller: Caller | undefined,
   ): Promise<void> {
     const since = logsRequests ? performance.now() : 0
-    const key = decodeKey(path.slice(prefix.length))
-    const stored = await writerFor(request, query, store)({ kind: 'delete', key })
+    const key = keyFor(caller, path.slice(prefix.length))
+    const stored = await writerFor(request, query, store, caller)({ kind: 'delete', key })
     answerStored(response, 200, stored)
-    if (logsRequests) logLine(request, key, placeOf(stored), since)
+    if (logsRequests) logLine(request, key, placeOf(stored), since, caller)
   }
 
   function answerStored(response: ServerResponse, status: number, stored: Stored): void {
@@ -87,7 +102,7 @@ export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Method
     response.end()
   }
 
-  return { GET: read, HEAD: read, PUT: put, DELETE: remove }
+  return { GET: read, HEAD: read, PUT: put, DELETE: remove, [rights]: keyRights }
 }
 
 /** What a client says of the value; what curl says of every body, unasked, does not count. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { ConditionFailed, KvsError } from '../errors.ts'
 import { holds, type Precondition } from '../precondition.ts'
 import type { Found } from '../view/view.ts'
+import type { Caller } from './callers.ts'
 import { hasHeader, headerOf } from './headers.ts'
 
 const maxIdempotencyKeyLength = 255
@@ -43,12 +44,15 @@ export function refuseOtherConditions(request: IncomingMessage): void {
   }
 }
 
-/** @throws KvsError bad_request */
-export function idempotencyKeyOf(request: IncomingMessage): string | undefined {
+/**
+ * Each caller has keys of its own, so that none learns by another's key what that one has written, or takes it away. A
+ * line break can be in no key and no name.
+ * @throws KvsError bad_request
+ */
+export function idempotencyKeyOf(request: IncomingMessage, caller: Caller | undefined): string | undefined {
   const key = headerOf(request, 'idempotency-key')
-  if (key === undefined || /^[ -~]+$/.test(key)) {
-    if (key === undefined || key.length <= maxIdempotencyKeyLength) return key
-  }
+  if (key === undefined) return undefined
+  if (/^[ -~]+$/.test(key) && key.length <= maxIdempotencyKeyLength) return caller ? `${caller.name}\n${key}` : key
   throw new KvsError('bad_request', `an Idempotency-Key has 1 to ${maxIdempotencyKeyLength} printable ASCII characters`)
 }
 

@@ -7,12 +7,13 @@ import type { Tls } from '../tls/texts.ts'
 import { admitAtMost } from './admission.ts'
 import { answerError } from './answers.ts'
 import { makeBodyReader } from './body.ts'
+import type { Guard } from './callers.ts'
 import { courseworkRoutes } from './coursework.ts'
 import { hasHeader } from './headers.ts'
 import { liveness, readiness } from './health.ts'
 import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
-import { makeDispatcher, type Routes } from './routes.ts'
+import { makeDispatcher, type Routes, rights } from './routes.ts'
 import { refusalOf as certificateRefusal, makeTlsServer } from './tls.ts'
 import { atEndOfTurn } from './turns.ts'
 import { type ConnectionError, unparsed, unparsedAnswer } from './unparsed.ts'
@@ -22,6 +23,8 @@ export interface ServerOptions extends HttpOptions {
   readonly maxValueBytes: number
   /** Of all values together that are being received. */
   readonly maxWaitingBytes: number
+  /** Undefined where everybody may do everything. */
+  readonly guard?: Guard | undefined
 }
 
 export interface HttpOptions {
@@ -44,7 +47,7 @@ export interface HttpOptions {
 export function makeServer(options: ServerOptions): Server {
   return makeHttpServer(
     options,
-    makeDispatcher(routesOf(options), options.logger, () => options.store.position()),
+    makeDispatcher(routesOf(options), options.logger, () => options.store.position(), options.guard),
   )
 }
 
@@ -114,15 +117,16 @@ export function routesOf({
   logger,
   maxValueBytes,
   maxWaitingBytes,
-}: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes'>): Routes {
-  const ready = readiness(store)
+  guard,
+}: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes' | 'guard'>): Routes {
+  const ready = readiness(store, guard)
   const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
   return {
-    '/v1': {},
-    '/v1/': {},
+    '/v1': { [rights]: {} },
+    '/v1/': { [rights]: {} },
     '/v1/*': keyRoutes({ store, readBody, logger }),
     ...courseworkRoutes({ store, readBody, logger }),
-    '/livez': liveness(store),
+    '/livez': liveness(store, guard),
     '/readyz': ready,
     '/healthz': ready,
   }

@@ -3,6 +3,7 @@ import type { InLog, Stored } from '../append-queue.ts'
 import type { ConditionalWrite } from '../conditional-queue.ts'
 import type { Write } from '../entry.ts'
 import { KvsError } from '../errors.ts'
+import type { Caller } from './callers.ts'
 import { awaitPosition, type FreshStore } from './freshness.ts'
 import { hasHeader } from './headers.ts'
 import { idempotencyKeyOf, preconditionOf, refuseOtherConditions } from './preconditions.ts'
@@ -21,11 +22,12 @@ export function writerFor(
   request: IncomingMessage,
   query: string,
   store: WritableStore,
+  caller: Caller | undefined,
 ): (write: Write) => Promise<Stored> {
   if (query !== '') throw new KvsError('bad_request', 'a write takes no query; a "?" in a key is written %3F')
   refuseOtherConditions(request)
   const precondition = preconditionOf(request)
-  const idempotencyKey = idempotencyKeyOf(request)
+  const idempotencyKey = idempotencyKeyOf(request, caller)
   const isPlain = precondition === undefined && idempotencyKey === undefined
   const write = (write: Write) =>
     isPlain ? store.write(write) : store.writeIf({ write, precondition: precondition ?? {}, idempotencyKey })

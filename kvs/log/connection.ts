@@ -31,8 +31,12 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** Connects as libpq would for the target's sslmode; rejects with what `pg` or the socket says. */
-export async function connect(target: PostgresTarget, timeoutMs: number): Promise<Connection> {
+/**
+ * Connects as libpq would for the target's sslmode, with password and certificates as their files have them now; rejects
+ * with what `pg`, the socket or the target says.
+ */
+export async function connect(given: PostgresTarget, timeoutMs: number): Promise<Connection> {
+  const target = given.reread?.() ?? given
   const ssl = target.host.startsWith('/') ? false : tlsOptions(target.tls)
   try {
     return await connectOnce(target, ssl, timeoutMs)

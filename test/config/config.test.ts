@@ -9,6 +9,7 @@ test('nothing set gives the defaults', () => {
     postgres: 'embedded',
     forwardingAddress: undefined,
     forwardTimeoutMs: 15_000,
+    access: { tokens: undefined, file: undefined, maxRequestRate: undefined },
     warnings: [],
     host: '127.0.0.1',
     port: 8080,
@@ -40,13 +41,13 @@ test('nothing set gives the defaults', () => {
 test('what is set is taken, and an empty string counts as not set', () => {
   const config = readConfig({
     PORT: '0',
-    KVS_HOST: '::',
+    KVS_HOST: '::1',
     KVS_CONNECT_TIMEOUT: '2m',
     KVS_DATA_DIR: '',
     POSTGRES_HOST: '',
     LOG_LEVEL: 'debug',
   })
-  expect(config).toMatchObject({ port: 0, host: '::', connectTimeoutMs: 120_000, logLevel: 'debug' })
+  expect(config).toMatchObject({ port: 0, host: '::1', connectTimeoutMs: 120_000, logLevel: 'debug' })
   expect(config).toMatchObject({ dataDir: resolve('data'), postgres: 'embedded', warnings: [] })
 })
 
@@ -130,6 +131,7 @@ describe('warnings', () => {
       FORWARDING_ADDRESS: 'kvs:8080',
       KVS_FORWARD_TIMEOUT: '1s',
       KVS_HOST: '::',
+      KVS_ALLOW_ANONYMOUS: 'true',
       KVS_IDLE_TIMEOUT: '2s',
       KVS_DATA_DIR: '~/data',
       POSTGRES_PASSWORD: 'S3CRET',

@@ -192,6 +192,38 @@ test('a target with a purpose of its own keeps its password, as hidden as it was
   expect(JSON.stringify(named)).not.toContain('S3CRET')
 })
 
+describe('a target that is read again', () => {
+  const env = {
+    POSTGRES_HOST: 'db',
+    POSTGRES_PASSWORD_FILE: file('rotated', 'old'),
+    POSTGRES_SSLROOTCERT: file('rotated.pem', pem('CERTIFICATE')),
+  }
+
+  test('has what the files hold by then, for every purpose; what was read before stays as it was', () => {
+    const before = target(env)
+    const named = forPurpose(before, 'checkpoint')
+    file('rotated', 'PASSW0RD\n')
+    file('rotated.pem', `another ${pem('CERTIFICATE')}`)
+    for (const given of [before, named, before.reread?.()]) {
+      const after = given?.reread?.()
+      expect(after?.password).toBe('PASSW0RD')
+      expect(after?.tls).toMatchObject({ ca: `another ${pem('CERTIFICATE')}` })
+      expect(after?.applicationName).toBe(given?.applicationName)
+      expect(JSON.stringify(after) + inspect(after, { depth: 9 })).not.toContain('PASSW0RD')
+    }
+    expect(before.password).toBe('old')
+  })
+
+  test('names the setting whose file can’t be used', () => {
+    const before = target(env)
+    file('rotated', '')
+    rmSync(env.POSTGRES_SSLROOTCERT)
+    expect(before.reread).toThrow(
+      "POSTGRES_PASSWORD_FILE names an empty file: write the password into it; POSTGRES_SSLROOTCERT names a file that can't be read (ENOENT)",
+    )
+  })
+})
+
 describe('no secret is shown', () => {
   const shown = (value: unknown) => [JSON.stringify(value), inspect(value, { depth: 9 }), String(value)].join('\n')
 

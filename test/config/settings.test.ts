@@ -22,6 +22,6 @@ test.each(settings)('the purpose of $name fits a cell of a table', ({ purpose })
 
 test('what can hold a password is marked secret, and its parser has nothing to say of it', () => {
   const secret = settings.filter((setting) => setting.secret)
-  expect(secret.map(({ name }) => name)).toEqual(['DATABASE_URL', 'POSTGRES_PASSWORD'])
+  expect(secret.map(({ name }) => name)).toEqual(['DATABASE_URL', 'POSTGRES_PASSWORD', 'KVS_TOKENS'])
   for (const { parse } of secret) expect(parse).toBe(text)
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { obstacleToDocker } from '../drill/stack/docker.ts'
 
-export { docker, freePort } from '../drill/stack/docker.ts'
+export { docker, freePort, root } from '../drill/stack/docker.ts'
 
 const isRequired = process.env.CI === 'true' || process.env.KVS_REQUIRE_DOCKER === '1'
 

@@ -88,11 +88,13 @@ export async function startTlsServer() {
     password,
     pem: {
       ca: await file('ca.crt'),
+      otherCa: await file('other-ca.crt'),
       client: { cert: await file('client.crt'), key: await file('client.key') },
       intruder: { cert: await file('intruder.crt'), key: await file('intruder.key') },
     },
     become,
     libpq,
+    sql,
     stop: () => container.stop({ removeVolumes: true }),
   }
 }

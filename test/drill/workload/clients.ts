@@ -108,7 +108,7 @@ export function makeWorkload(options: WorkloadOptions): Workload {
           const value = `${client}-${ids++}`
           const invoked = now()
           const { positionText: _, ...answer } = await requester.put(key, makeValue(value, bytes))
-          record({ client, kind: 'put', key, invoked, returned: now(), ...answer, value })
+          record({ client, node: nodes[0].name, kind: 'put', key, invoked, returned: now(), ...answer, value })
         }
         requester.close()
       })

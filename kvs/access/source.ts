@@ -1,0 +1,52 @@
+import { isUtf8 } from 'node:buffer'
+import { readFileSync, statSync } from 'node:fs'
+import { type Entry, parseTokens, type Token } from './tokens.ts'
+
+/** What a place to keep tokens in has. The tokens are of use only if there are no problems. */
+export interface Source {
+  readonly tokens: readonly Token[]
+  /** Sentences, without a token. */
+  readonly problems: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+/** The tokens in a setting's own text, between white space. */
+export function tokensIn(setting: string, text: string): Source {
+  const texts = text.split(/\s+/).filter((text) => text !== '')
+  const entries = texts.map((text, index) => ({ place: `${setting}: token ${index + 1}`, text }))
+  return sourceOf(setting, entries)
+}
+
+/** The tokens in the file that a setting names, one a line. */
+export function tokensInFile(setting: string, path: string): Source {
+  const failed = (problem: string) => ({ tokens: [], problems: [`${setting} ${problem}`], warnings: [] })
+  try {
+    const content = readFileSync(path)
+    if (!isUtf8(content)) return failed('names a file that is not UTF-8')
+    const source = sourceOf(setting, entriesOf(setting, content.toString()))
+    const isForAll = (statSync(path).mode & 0o004) !== 0 && source.tokens.some(({ isHashed }) => !isHashed)
+    const advice = `${setting}: every user of this machine can read the tokens: chmod o-r, or keep them as sha256=…`
+    return { ...source, warnings: isForAll ? [advice] : [] }
+  } catch (error) {
+    // The path is not told: it may be a token put where its file's name belongs.
+    return failed(`names a file that can’t be read (${codeOf(error)})`)
+  }
+}
+
+function entriesOf(setting: string, content: string): Entry[] {
+  return content
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .map((line, index) => ({ place: `${setting}: line ${index + 1}`, text: line.trim() }))
+    .filter(({ text }) => text !== '' && !text.startsWith('#'))
+}
+
+/** None at all is a problem too: a file that was emptied by mistake must not open every door. */
+function sourceOf(setting: string, entries: readonly Entry[]): Source {
+  const problems: string[] = entries.length === 0 ? [`${setting} has no token in it`] : []
+  return { tokens: parseTokens(entries, problems), problems, warnings: [] }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+}

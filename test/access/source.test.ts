@@ -1,0 +1,59 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { tokensIn, tokensInFile } from '../../kvs/access/source.ts'
+import { makeDirectory } from '../support/node.ts'
+
+const secret = '0123456789abcdef'
+const setting = 'KVS_TOKENS_FILE'
+
+function fileOf(content: string | Buffer, mode = 0o600): string {
+  const path = join(makeDirectory(), 'tokens')
+  writeFileSync(path, content)
+  chmodSync(path, mode)
+  return path
+}
+
+const namesIn = (content: string) => tokensInFile(setting, fileOf(content)).tokens.map(({ name }) => name)
+
+test('a file has a token a line, between blank lines and comments', () => {
+  expect(namesIn(`# who\n\na:read:${secret}a\n  # may\n  b:read:${secret}b  \n`)).toEqual(['a', 'b'])
+  expect(namesIn(`\uFEFF# who\r\na:read:${secret}a\r\n\r\nb:read:${secret}b`)).toEqual(['a', 'b'])
+})
+
+test('what is wrong in a file is said with the number of its line, and none of its tokens', () => {
+  const content = `# who\n\na:read:${secret}\nb:reed:${secret}b\n\nc:read:S3CRET\n`
+  expect(tokensInFile(setting, fileOf(content)).problems).toEqual([
+    'KVS_TOKENS_FILE: line 4 (b): "reed" is no right: write read, write, admin, or several joined by +, such as read+write',
+    'KVS_TOKENS_FILE: line 6 (c): the token has 6 characters: make one of 16 or more (openssl rand -hex 32)',
+  ])
+})
+
+test.each<[string, () => string, RegExp]>([
+  ['that is not there', () => '/nowhere/S3CRET', /^KVS_TOKENS_FILE names a file that can’t be read \(ENOENT\)$/],
+  ['that is a directory', makeDirectory, /can’t be read \(EISDIR\)$/],
+  ['that is no text', () => fileOf(Buffer.from([0x61, 0xff])), /is not UTF-8$/],
+  ['that is empty', () => fileOf(''), /has no token in it$/],
+  ['of comments', () => fileOf('# none\n\n'), /has no token in it$/],
+])('a file %s is a problem', (_, makePath, problem) => {
+  const { tokens, problems } = tokensInFile(setting, makePath())
+  expect(tokens).toEqual([])
+  expect(problems).toEqual([expect.stringMatching(problem)])
+})
+
+test('a file that everybody can read is warned of, unless it has digests only', () => {
+  const hashed = `a:read:sha256=${'0'.repeat(64)}`
+  const clear = `b:read:${secret}`
+  expect(tokensInFile(setting, fileOf(clear, 0o640)).warnings).toEqual([])
+  expect(tokensInFile(setting, fileOf(hashed, 0o644)).warnings).toEqual([])
+  expect(tokensInFile(setting, fileOf(`${hashed}\n${clear}`, 0o644)).warnings).toEqual([
+    expect.stringMatching(/^KVS_TOKENS_FILE: every user of this machine can read the tokens: chmod o-r/),
+  ])
+})
+
+test('a setting has its tokens between white space', () => {
+  const { tokens, problems } = tokensIn('KVS_TOKENS', `  a:read:${secret}a\n\tb:read:${secret}b:x,y c:reed:${secret}c `)
+  expect(tokens.map(({ name }) => name)).toEqual(['a', 'b'])
+  expect(problems).toEqual([expect.stringMatching(/^KVS_TOKENS: token 3 \(c\): "reed" is no right/)])
+  expect(tokensIn('KVS_TOKENS', ' \n').problems).toEqual(['KVS_TOKENS has no token in it'])
+})

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest'
+import { makeLogger } from '../../kvs/logger.ts'
+import { bearer, guarded } from './guarded.ts'
+import { serve } from './serve.ts'
+
+describe('the open pages', () => {
+  test.each(['/readyz', '/healthz'])(
+    '%s tells an administrator all, and everybody else the state alone',
+    async (path) => {
+      const { url, store } = await guarded()
+      for (const state of ['serving', 'starting'] as const) {
+        store.state = state
+        const told = await fetch(url + path, { headers: bearer('admin') })
+        expect(await told.json()).toHaveProperty('spool')
+        expect(told.headers.get('kvs-position')).toBe('cafe0123=0')
+        for (const headers of [{}, bearer('wrong'), bearer('read-write')]) {
+          const answer = await fetch(url + path, { headers })
+          expect(answer.status).toBe(state === 'serving' ? 200 : 503)
+          expect(await answer.json()).toEqual({ state })
+          expect(answer.headers.get('kvs-position')).toBeNull()
+        }
+      }
+    },
+  )
+
+  test('/livez', async () => {
+    const { url } = await guarded()
+    const answer = await fetch(`${url}/livez`)
+    expect([answer.status, answer.headers.get('kvs-position'), await answer.json()]).toEqual([
+      200,
+      null,
+      { live: true },
+    ])
+  })
+
+  test('without tokens all is told to everybody', async () => {
+    const { url } = await serve()
+    const answer = await fetch(`${url}/readyz`)
+    expect(answer.headers.get('kvs-position')).toBe('cafe0123=0')
+    expect(await answer.json()).toHaveProperty('spool')
+  })
+})
+
+test('an Idempotency-Key is its token’s own', async () => {
+  const { url, store } = await guarded()
+  for (const name of ['write', 'read-write', 'write']) {
+    const headers = { ...bearer(name), 'idempotency-key': 'k' }
+    await fetch(`${url}/v1/a`, { method: 'PUT', body: 'x', headers })
+  }
+  const [first, second, third] = store.idempotencyKeys
+  expect(first).not.toBe(second)
+  expect(third).toBe(first)
+  const open = await serve()
+  await fetch(`${open.url}/v1/a`, { method: 'PUT', body: 'x', headers: { ...bearer('write'), 'idempotency-key': 'k' } })
+  expect(open.store.idempotencyKeys).toEqual(['k'])
+})
+
+test('past its rate a token gets 429 and when to come back; others, and the open pages, do not', async () => {
+  const { url, store } = await guarded({ maxRequestRate: 2 })
+  const ask = (name: string) => fetch(`${url}/v1/a`, { method: 'PUT', body: 'x', headers: bearer(name) })
+  const statuses = (await Promise.all([1, 2, 3].map(() => ask('write')))).map(({ status }) => status)
+  expect(statuses).toEqual([201, 201, 429])
+  const refused = await ask('write')
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1'])
+  expect(await refused.text()).toBe('the token write has sent its 2 requests of this second\n')
+  expect((await ask('read-write')).status).toBe(201)
+  expect((await fetch(`${url}/readyz`, { headers: bearer('write') })).status).toBe(200)
+  expect(store.writes).toHaveLength(3)
+})
+
+test('a line of the log names the token, and never shows it', async () => {
+  const lines: string[] = []
+  const logger = Object.assign(makeLogger({ level: 'debug', format: 'json', isTerminal: false }), {
+    debug: (line: string) => void lines.push(line),
+  })
+  const { url } = await guarded({ logger })
+  for (const dialect of ['/v1/', '/kvs/']) {
+    await fetch(`${url}${dialect}a/x`, { method: 'PUT', body: '{"value":1}', headers: bearer('bounded') })
+    await fetch(`${url}${dialect}a/x`, { headers: bearer('bounded') })
+    await fetch(`${url}${dialect}c`, { headers: bearer('bounded') })
+    await fetch(`${url}${dialect}a/x`, { method: 'DELETE', headers: bearer('bounded') })
+    await fetch(`${url}${dialect}a/x`)
+    await fetch(`${url}${dialect}a/x`, { headers: bearer('wrong') })
+  }
+  const shown = lines.map((line) => line.replace(/ \d+ms$/, ''))
+  expect(shown).toEqual([
+    'PUT key=a/x bytes=11 sequence=1 by=bounded',
+    'GET key=a/x status=200 bytes=11 by=bounded',
+    'GET /v1/c status=403 forbidden by=bounded',
+    'DELETE key=a/x sequence=2 by=bounded',
+    'GET /v1/a/x status=401 unauthorized',
+    'GET /v1/a/x status=401 unauthorized',
+    'PUT key=a/x bytes=1 sequence=3 by=bounded',
+    'GET key=a/x status=200 bytes=1 by=bounded',
+    'GET /kvs/c status=403 forbidden by=bounded',
+    'DELETE key=a/x sequence=4 by=bounded',
+    'GET /kvs/a/x status=401 unauthorized',
+    'GET /kvs/a/x status=401 unauthorized',
+  ])
+  expect(lines.join()).not.toContain('0123456789abcdef')
+})
