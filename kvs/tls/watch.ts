@@ -81,7 +81,7 @@ export function watchTls(
   }
 
   function lookNext(): Promise<void> {
-    looking = looking.then(look)
+    looking = looking.then(look).catch((error) => logger.warn(`TLS: what is in use is kept: ${error}`))
     return looking
   }
 
