@@ -37,9 +37,8 @@ for (const warning of config.warnings) logger.warn(warning)
 
 const told = signalled()
 const guard = lock(config)
-const reloads: (() => unknown)[] = []
-readAnewOnHangup()
-onHangup(tokenReload(config, guard))
+const reloads = tokenReload(config, guard)
+onHangup(reloads)
 
 try {
   await (config.forwardingAddress === undefined ? live(config) : forward(config, config.forwardingAddress))
@@ -115,7 +114,7 @@ async function live(config: Config): Promise<void> {
   })
   const server = makeServer({ ...config, store, logger, guard })
   await listen(server, config, logger)
-  onHangup(watchTls(config.tls, (texts) => replaceTls(server, texts), logger)?.look)
+  reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process does not come to it
 
   const life = store.run()
@@ -138,7 +137,7 @@ async function live(config: Config): Promise<void> {
 /** Loaded only where something is to be forwarded: undici takes 0.1 s and 26 MB. */
 async function forward(config: Config, address: string): Promise<void> {
   const { runForwarder } = await import('./forward/forwarder.ts')
-  await runForwarder({ ...config, address, logger, told, guard, onHangup })
+  await runForwarder({ ...config, address, logger, told, guard, reloads })
 }
 
 function lock({ access: { tokens, maxRequestRate }, host }: Config): TokenGuard | undefined {
@@ -198,12 +197,8 @@ function signalled(): Promise<NodeJS.Signals> {
   })
 }
 
-function onHangup(reload: (() => unknown) | undefined): void {
-  if (reload) reloads.push(reload)
-}
-
-/** SIGHUP has files read anew. It ends nothing, but where it says that the terminal that all this was started from is closed. */
-function readAnewOnHangup(): void {
+/** What SIGHUP has read anew. It ends nothing, but where it says that the terminal that all this was started from is closed. */
+function onHangup(reloads: readonly (() => void)[]): void {
   const hadTerminal = hasTerminal()
   process.on('SIGHUP', () => {
     if (hadTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM')
@@ -221,7 +216,7 @@ function hasTerminal(): boolean {
   }
 }
 
-function tokenReload({ access: { file: path } }: Config, guard: TokenGuard | undefined): (() => void) | undefined {
-  if (guard === undefined || path === undefined) return undefined
-  return () => reloadTokens({ setting: accessSettings.tokensFile.name, path, guard, logger })
+function tokenReload({ access: { file: path } }: Config, guard: TokenGuard | undefined): (() => void)[] {
+  if (guard === undefined || path === undefined) return []
+  return [() => reloadTokens({ setting: accessSettings.tokensFile.name, path, guard, logger })]
 }

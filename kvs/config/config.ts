@@ -76,12 +76,12 @@ export function readConfig(env: Environment): Config {
   const used = isForwarding(env) ? without(unusedByForwarding(env), env) : env
   const postgres = readPostgres(used, problems)
   const service = readService(used, problems)
-  const access = readAccess(used, service.host, problems, warnings)
   const { tlsCertFile, tlsKeyFile, tlsClientCaFile, forwardCertFile, forwardKeyFile, forwardCaFile } = service
   const tls = readServerTls({ cert: tlsCertFile, key: tlsKeyFile, ca: tlsClientCaFile }, problems)
   const forwardTls = forwardingAddress?.startsWith('https://')
     ? readForwardTls({ cert: forwardCertFile, key: forwardKeyFile, ca: forwardCaFile }, problems)
     : undefined
+  const access = readAccess(used, service.host, problems, warnings)
   noteUnknown(env, problems, warnings)
   if (problems.length > 0 || postgres === undefined) throw new InvalidConfig(problems)
   warnings.push(...unused(env, postgres), ...unusedWithoutHttps(env, forwardingAddress))

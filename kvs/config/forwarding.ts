@@ -8,8 +8,12 @@ import { settings } from './settings.ts'
 
 /** All that a forwarding node goes by. */
 const used = [
-  ...[forwardingSettings, forwarderSettings, accessSettings],
-  ...[httpSettings, tlsSettings, loggingSettings],
+  forwardingSettings,
+  forwarderSettings,
+  accessSettings,
+  httpSettings,
+  tlsSettings,
+  loggingSettings,
 ].flatMap((table) => Object.values(table).map(({ name }) => name))
 
 export function isForwarding(env: Environment): boolean {

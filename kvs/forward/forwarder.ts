@@ -15,7 +15,8 @@ export interface ForwarderOptions extends ForwardingOptions {
   readonly shutdownTimeoutMs: number
   /** Settles when the process is told to stop, with what told it. */
   readonly told: Promise<string>
-  readonly onHangup: (reload: (() => unknown) | undefined) => void
+  /** What is read anew when somebody asks for it; this adds to it. */
+  readonly reloads: (() => void)[]
 }
 
 /** Forwards until told to stop. Holds nothing, so that it is there as soon as it listens. */
@@ -25,8 +26,10 @@ export async function runForwarder(options: ForwarderOptions): Promise<void> {
   const server = makeHttpServer(options, forwarding.answer)
   logger.info(`forwarding every request to ${forwarding.target.url}`)
   await listen(server, options, logger)
-  options.onHangup(watchTls(options.tls, (texts) => replaceTls(server, texts), logger)?.look)
-  options.onHangup(forwarding.target.watch?.look)
+  options.reloads.push(
+    ...watchTls(options.tls, (texts) => replaceTls(server, texts), logger),
+    ...forwarding.target.reloads,
+  )
   flushCompileCache()
 
   logger.info(`${await told}: finishing what is under way`)

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { Tls, TlsTexts } from '../tls/texts.ts'
-import { type Watch, watchTls } from '../tls/watch.ts'
+import { watchTls } from '../tls/watch.ts'
 
 export interface TargetOptions {
   /** `host:port` or `https://host:port`, as it can stand in a URL. */
@@ -19,7 +19,7 @@ export interface Target {
   readonly dispatcher: Dispatcher
   /** Goes with each request: without it, undici would take the client's Host for the name to reconnect to. */
   readonly servername: string
-  readonly watch: Watch | undefined
+  readonly reloads: readonly (() => void)[]
 }
 
 /** undici takes a name beside what its types have. */
@@ -55,7 +55,7 @@ export function makeTarget({ address, tls, timeoutMs, logger }: TargetOptions): 
     name: address.replace(/^https:\/\//, ''),
     dispatcher,
     servername: url.hostname,
-    watch: watchTls(tls, apply, logger),
+    reloads: watchTls(tls, apply, logger),
   }
 
   function connectorWith({ cert, key, ca }: TlsTexts = {}) {

@@ -5,11 +5,6 @@ import { unreadable } from '../named-file.ts'
 import { hidden, leafOf, type Part, problemsOf, type Tls, type TlsTexts } from './texts.ts'
 import { describeValidity } from './validity.ts'
 
-export interface Watch {
-  /** Looks now; rejects never. */
-  look(): Promise<void>
-}
-
 const intervalMs = 5_000
 /** Files that are the same after this long are not being written. */
 const settlingMs = 200
@@ -20,14 +15,14 @@ const dayMs = 86_400_000
  * told of once and looked at again. By content, every few seconds: whatever tool renews them, by writing, renaming or
  * swapping links, and on whatever file system. Tells of a certificate about to expire at once, and then daily.
  * @param apply takes what has replaced the texts in use; it is without problems
- * @returns undefined where there is nothing to watch
+ * @returns what looks at once; nothing where there is nothing to watch
  */
 export function watchTls(
   tls: Tls | undefined,
   apply: (texts: TlsTexts) => void,
   logger: Pick<Logger, 'info' | 'warn'>,
-): Watch | undefined {
-  if (tls === undefined || Object.keys(tls.files).length === 0) return undefined
+): (() => void)[] {
+  if (tls === undefined || Object.keys(tls.files).length === 0) return []
   const { files } = tls
   let inUse = tls.texts
   let told = ''
@@ -86,12 +81,12 @@ export function watchTls(
   }
 
   function lookNext(): Promise<void> {
-    looking = looking.then(look)
+    looking = looking.then(look).catch((error) => logger.warn(`TLS: what is in use is kept: ${error}`))
     return looking
   }
 
   setInterval(() => void lookNext(), intervalMs).unref()
-  return { look: lookNext }
+  return [() => void lookNext()]
 }
 
 function isSame(a: TlsTexts, b: TlsTexts): boolean {
