@@ -49,8 +49,9 @@ describe('the README', () => {
 
   test('has every route', () => {
     const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false })
+    const readMetrics = async () => ({ type: '', text: '' })
     const served = Object.entries(
-      routesOf({ store: makeFakeStore(), maxValueBytes: 1, maxWaitingBytes: 1, logger }),
+      routesOf({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, maxWaitingBytes: 1, logger }),
     ).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
     const told = table('request', 'answer').map(([request = '']) => request.replace('?consistent', ''))
     // HEAD goes with GET, and is told where it matters
