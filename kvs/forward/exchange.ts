@@ -59,7 +59,7 @@ export function makeExchange(options: ExchangeOptions): Exchange {
       isOver = true
       const reason = explain(error, target)
       const isClients = error instanceof Broken || response.destroyed
-      response.reason = isClients ? error.message : reason
+      response.about.reason = isClients ? error.message : reason
       if (isClients) return
       reach.failed(reason)
       if (response.headersSent) request.socket.resetAndDestroy()
@@ -90,7 +90,7 @@ export function makeExchange(options: ExchangeOptions): Exchange {
         },
         onResponseData(controller, chunk) {
           bytes += chunk.length
-          response.bytes = bytes
+          response.about.bytes = bytes
           if (response.write(chunk)) return
           controller.pause()
           response.once('drain', () => controller.resume())

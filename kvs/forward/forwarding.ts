@@ -88,7 +88,9 @@ export function makeForwarding({
       const refusal = refusalOf(request, path)
       const page = path.replace(/\?.*/, '')
       const ownPage = method === 'GET' || method === 'HEAD' ? ownPages.get(page) : undefined
-      response.route = ownPages.has(page) ? page : (forwardedRoutes.find((route) => isOf(route, page)) ?? otherRoute)
+      response.about.route = ownPages.has(page)
+        ? page
+        : (forwardedRoutes.find((route) => isOf(route, page)) ?? otherRoute)
       if (refusal) answerError(request, response, refusal, [], renderAsErrorJson)
       else if (ownPage) void ownPage(request, response, path, '')
       else exchange(request, response, path)

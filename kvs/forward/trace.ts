@@ -9,9 +9,10 @@ import { beginTrace, makeSpanId, writeTraceparent } from '../trace.ts'
 export function joinTrace(answer: Answer): string[] {
   const own = traceOf(answer)
   const trace = own ?? beginTrace()
-  answer.trace = trace
-  answer.spanId = makeSpanId()
+  const spanId = makeSpanId()
+  answer.about.trace = trace
+  answer.about.spanId = spanId
   const state = own === undefined ? undefined : answer.req.headers.tracestate
-  const traceparent = ['traceparent', writeTraceparent(trace, answer.spanId)]
+  const traceparent = ['traceparent', writeTraceparent(trace, spanId)]
   return state === undefined ? traceparent : [...traceparent, 'tracestate', String(state)]
 }

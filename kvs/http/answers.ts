@@ -28,7 +28,7 @@ export function answerError(
   renderAs: RenderError = renderAsAccepted,
 ): void {
   const { status } = error
-  response.code = error.code
+  response.about.code = error.code
   const [type, body] = renderAs(error, request)
   response.writeHead(status, [
     'Content-Type',

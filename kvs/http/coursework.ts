@@ -39,12 +39,12 @@ export function courseworkRoutes({ store, readBody }: KeyRoutesOptions): Routes 
 
   async function read(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyIn(request, path)
-    response.key = key
+    response.about.key = key
     response.wait('position')
     await awaitFreshness(request, query, store)
     response.wait(undefined)
     const found = store.get(key)
-    response.bytes = found?.value.length
+    response.about.bytes = found?.value.length
     if (judgeRead(request, found) === 'not modified') return answerNotModified(response, found, store.position())
     if (found === undefined) throw missing()
     const place = found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
@@ -53,14 +53,14 @@ export function courseworkRoutes({ store, readBody }: KeyRoutesOptions): Routes 
 
   async function put(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyIn(request, path)
-    response.key = key
+    response.about.key = key
     const write = writerFor(request, query, store)
     response.wait('body')
     const value = valueIn(await readBody(request, response))
-    response.bytes = value.length
+    response.about.bytes = value.length
     response.wait('log')
     const stored = await write({ kind: 'put', key, value, contentType: json })
-    response.stored = stored
+    response.about.stored = stored
     if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
     else {
       const [status, result] = stored.replaced ? [200, 'replaced'] : [201, 'created']
@@ -70,11 +70,11 @@ export function courseworkRoutes({ store, readBody }: KeyRoutesOptions): Routes 
 
   async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyIn(request, path)
-    response.key = key
+    response.about.key = key
     const write = writerFor(request, query, store)
     response.wait('log')
     const stored = await write({ kind: 'delete', key })
-    response.stored = stored
+    response.about.stored = stored
     if (stored !== 'spooled' && !stored.replaced) throw missing()
     if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
     else answer(response, 200, '{"result":"deleted"}', [])

@@ -32,7 +32,7 @@ export const spooled = ['KVS-Durability', 'spooled']
 export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
   function read(request: IncomingMessage, response: Answer, path: string, query: string): void | Promise<void> {
     const key = decodeKey(path.slice(prefix.length))
-    response.key = key
+    response.about.key = key
     const fresh = awaitFreshness(request, query, store)
     if (fresh === undefined) return answer()
     response.wait('position')
@@ -40,7 +40,7 @@ export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
 
     function answer(): void {
       const found = store.get(key)
-      response.bytes = found?.value.length
+      response.about.bytes = found?.value.length
       if (judgeRead(request, found) === 'not modified') {
         answerNotModified(response, found, store.position())
       } else if (found === undefined) {
@@ -53,12 +53,12 @@ export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
 
   async function put(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = decodeKey(path.slice(prefix.length))
-    response.key = key
+    response.about.key = key
     const write = writerFor(request, query, store)
     const contentType = contentTypeOf(request)
     response.wait('body')
     const value = await readBody(request, response)
-    response.bytes = value.length
+    response.about.bytes = value.length
     response.wait('log')
     const stored = await write({ kind: 'put', key, value, contentType })
     answerStored(response, 201, stored)
@@ -66,7 +66,7 @@ export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
 
   async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = decodeKey(path.slice(prefix.length))
-    response.key = key
+    response.about.key = key
     const write = writerFor(request, query, store)
     response.wait('log')
     const stored = await write({ kind: 'delete', key })
@@ -74,7 +74,7 @@ export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
   }
 
   function answerStored(response: Answer, status: number, stored: Stored): void {
-    response.stored = stored
+    response.about.stored = stored
     const position = ['KVS-Position', store.position()]
     if (stored === 'spooled') response.writeHead(202, [...position, ...spooled, ...emptyBody])
     else if (status === 200) response.writeHead(status, [...position, ...emptyBody])

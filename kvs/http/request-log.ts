@@ -21,7 +21,7 @@ export function makeRequestLog({ logger, slowRequestMs = Infinity }: RequestLogO
   return (answer, ms) => {
     if (ms >= slowRequestMs) {
       answer.wait(undefined)
-      const { waitedFor } = answer
+      const { waitedFor } = answer.about
       logger.warn({ ...lineOf(answer, ms), ...(waitedFor && { waitedFor }) }, 'slow request')
     } else if (logsAll) {
       logger.debug(lineOf(answer, ms), 'request')
@@ -31,21 +31,24 @@ export function makeRequestLog({ logger, slowRequestMs = Infinity }: RequestLogO
 
 /** The trace that the request belongs to, where it tells one. */
 export function traceOf(answer: Answer): Trace | undefined {
-  if (answer.trace === undefined) {
-    const text = headerOf(answer.req, 'traceparent')
-    answer.trace = text === undefined ? undefined : parseTraceparent(text)
+  const { about, req } = answer
+  if (about.trace === undefined) {
+    const text = headerOf(req, 'traceparent')
+    about.trace = text === undefined ? undefined : parseTraceparent(text)
   }
-  return answer.trace
+  return about.trace
 }
 
 /** What a client can quote where something has gone wrong, and the log has as `traceId`: the trace's, or one made now. */
 export function requestIdOf(answer: Answer): string {
-  answer.trace = traceOf(answer) ?? beginTrace()
-  return answer.trace.traceId
+  const trace = traceOf(answer) ?? beginTrace()
+  answer.about.trace = trace
+  return trace.traceId
 }
 
 function lineOf(answer: Answer, ms: number): RequestLine {
-  const { req, key, code, reason, bytes, stored, by, spanId } = answer
+  const { req } = answer
+  const { key, code, reason, bytes, stored, by, spanId } = answer.about
   const trace = traceOf(answer)
   return {
     method: req.method ?? '',

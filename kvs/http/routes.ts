@@ -66,7 +66,7 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, po
       const route = routeOf(path)
       methods = route?.methods
       // Those without methods are there for their errors' looks
-      if (route !== undefined && Object.keys(route.methods).length > 0) response.route = route.path
+      if (route !== undefined && Object.keys(route.methods).length > 0) response.about.route = route.path
       if (!isHostGiven(request)) throw new KvsError('bad_request', 'a request needs one Host header (RFC 9112, 3.2)')
       const handle = handlerOf(methods, request.method ?? '')
       handle(request, response, path, query)?.catch((error) => fail(request, response, error, methods))

@@ -63,7 +63,7 @@ export function makeHttpServer(
   })
   const dispatch = (...exchange: [IncomingMessage, Answer]): void => {
     const [request, response] = exchange
-    response.arrivedAt = performance.now()
+    response.about.arrivedAt = performance.now()
     // Pipelined requests take effect in their order (RFC 9112, 9.3.2), though a PUT has to wait for its body.
     const before = latest.get(request.socket)
     latest.set(request.socket, response)

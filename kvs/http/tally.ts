@@ -39,7 +39,7 @@ export function makeHttpTally(): HttpTally {
   const unparsed = new Map<string, number>()
   let inFlight = 0
 
-  function countsOf({ route, req: { method = '' }, statusCode, writableFinished }: Answer): RequestCounts {
+  function countsOf({ about: { route }, req: { method = '' }, statusCode, writableFinished }: Answer): RequestCounts {
     const known = knownMethods.has(method) ? method : 'other'
     const status = writableFinished ? statusCode : aborted
     return counts.get(route)?.get(known)?.get(status) ?? add(route, known, status)

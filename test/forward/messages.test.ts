@@ -181,3 +181,19 @@ test.each([
   const { port } = await startForwarder(target.port)
   expect(bodyOf(await request(port, 'GET', '/v1/a'))).toBe(cannotForward)
 })
+
+test('a trace’s state goes on as it came, and only with its trace', async () => {
+  const { port } = await startForwarder((await tellHeaders()).port)
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const told = async (traceparent: string) =>
+    bodyOf(await request(port, 'GET', '/v1/a', `traceparent: ${traceparent}\r\ntracestate: a=1, b=2\r\n`)).split('\n')
+  const known = await told(`00-${trace}-00f067aa0ba902b7-01`)
+  expect(known).toContain('tracestate: a=1, b=2')
+  expect(known.filter((line) => /^traceparent: /.test(line))).toEqual([
+    expect.stringMatching(new RegExp(`^traceparent: 00-${trace}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`)),
+  ])
+  const unknown = await told(`00-${trace}-0-01`)
+  expect(unknown.join()).not.toMatch(/tracestate/)
+  expect(unknown.join()).toMatch(/traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00/)
+  expect(unknown.join()).not.toContain(trace)
+})
