@@ -3,6 +3,7 @@ import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { config as loadDotenv } from 'dotenv'
+import packageJson from '../package.json' with { type: 'json' }
 import { makeGuard, type TokenGuard } from './access/guard.ts'
 import { isLoopback } from './access/loopback.ts'
 import { namesOf, reloadTokens } from './access/reload.ts'
@@ -11,12 +12,17 @@ import { forPurpose, type PostgresTarget } from './config/postgres.ts'
 import { accessSettings } from './config/settings/access.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { makeServer } from './http/server.ts'
+import { makeHttpTally } from './http/tally.ts'
 import { replaceTls } from './http/tls.ts'
 import { makeCheckpointer } from './log/checkpointer.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embedded.ts'
 import { readMigrations } from './log/migrate.ts'
 import { makePostgresLog } from './log/postgres-log.ts'
+import { makeAppendTally } from './log/tally.ts'
 import { makeLogger } from './logger.ts'
+import { httpMetrics } from './metrics/http.ts'
+import { nodeMetrics } from './metrics/node.ts'
+import { makeMetricsReader } from './metrics/reader.ts'
 import { countdown, finish, listen } from './serving.ts'
 import { type Slot, takeSlot } from './slots/take.ts'
 import { makeTakeover } from './slots/takeover.ts'
@@ -25,6 +31,7 @@ import { watchTls } from './tls/watch.ts'
 
 /** sysexits.h: the configuration is wrong */
 const exitConfig = 78
+const { version } = packageJson
 
 loadDotenv({ quiet: true })
 const config = readConfigOrExit()
@@ -62,8 +69,10 @@ async function live(config: Config): Promise<void> {
     timeoutMs: config.postgresTimeoutMs,
     appendTimeoutMs: config.appendTimeoutMs,
   }
+  const appends = makeAppendTally()
   const log = makePostgresLog({
     ...logOptions,
+    tally: appends,
     writerId: data.writerId,
     ...(embedded && { beforeConnecting: embedded.ensureRunning }),
     info: (message) => logger.info(message),
@@ -112,7 +121,12 @@ async function live(config: Config): Promise<void> {
     maxLagMs: config.maxLagMs,
     logger,
   })
-  const server = makeServer({ ...config, store, logger, guard })
+  const tally = makeHttpTally()
+  const readMetrics = makeMetricsReader([
+    ...nodeMetrics({ version, store, appends, logSize: () => checkpointer.logSize }),
+    ...httpMetrics(tally),
+  ])
+  const server = makeServer({ ...config, store, tally, readMetrics, logger, guard })
   await listen(server, config, logger)
   reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process does not come to it
@@ -137,7 +151,7 @@ async function live(config: Config): Promise<void> {
 /** Loaded only where something is to be forwarded: undici takes 0.1 s and 26 MB. */
 async function forward(config: Config, address: string): Promise<void> {
   const { runForwarder } = await import('./forward/forwarder.ts')
-  await runForwarder({ ...config, address, logger, told, guard, reloads })
+  await runForwarder({ ...config, address, version, tally: makeHttpTally(), logger, told, guard, reloads })
 }
 
 function lock({ access: { tokens, maxRequestRate }, host }: Config): TokenGuard | undefined {

@@ -1,24 +1,26 @@
 import type { IncomingMessage } from 'node:http'
+import type { Answer } from '../http/answer.ts'
 import { type RenderError, renderAsAccepted, renderAsErrorJson } from '../http/answers.ts'
-import { authorizationOf, type Caller, type Guard, keyRights } from '../http/callers.ts'
+import { authorizationOf, type Guard, keyRights } from '../http/callers.ts'
 import { keyFor } from '../http/key.ts'
 
 /**
  * Asks of a request what the node that it is for would: a target that is reached by nobody but forwarders may know no
  * tokens. What is no key is for an administrator to ask for.
+ * @param answer is told who the caller is
  * @param path with the query
  * @throws KvsError unauthorized, forbidden, too_many_requests, bad_key
  */
-export function admit(request: IncomingMessage, path: string, guard: Guard): Caller {
+export function admit(request: IncomingMessage, answer: Answer, path: string, guard: Guard): void {
   const caller = guard.admit(authorizationOf(request), request.socket)
+  answer.about.caller = caller
   const [, , key] = inDialect.exec(path) ?? []
   if (key === undefined) {
     caller.require('admin')
   } else {
     caller.require(keyRights[request.method ?? ''] ?? 'write')
-    keyFor(caller, key)
+    keyFor(answer, key)
   }
-  return caller
 }
 
 /** As the target would write it. */

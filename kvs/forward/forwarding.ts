@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../errors.ts'
+import { type Answer, otherRoute } from '../http/answer.ts'
 import { answerError, renderAsErrorJson } from '../http/answers.ts'
 import type { Guard } from '../http/callers.ts'
 import { isHostGiven } from '../http/headers.ts'
 import { liveness } from '../http/health.ts'
-import { headersOf } from '../http/routes.ts'
+import { metricsRoute } from '../http/metrics.ts'
+import { headersOf, type Methods, rights } from '../http/routes.ts'
 import type { HttpOptions } from '../http/server.ts'
+import { forwardingMetrics } from '../metrics/forwarding.ts'
+import { httpMetrics } from '../metrics/http.ts'
+import { makeMetricsReader } from '../metrics/reader.ts'
 import type { Tls } from '../tls/texts.ts'
 import { admit, renderFor } from './door.ts'
 import { makeExchange } from './exchange.ts'
@@ -23,22 +28,30 @@ export interface ForwardingOptions extends HttpOptions {
   readonly forwardTimeoutMs: number
   /** Undefined where everybody may do everything. */
   readonly guard?: Guard | undefined
+  /** Of this program. */
+  readonly version: string
 }
 
 /** What a forwarding node does with a request. */
 export interface Forwarding {
   readonly target: Target
-  answer(request: IncomingMessage, response: ServerResponse): void
+  answer(request: IncomingMessage, response: Answer): void
   /** Says on /readyz that the node is about to stop; requests are still forwarded. */
   announceStop(): void
   /** Ends every connection to the target. What still waits for an answer gets its 503. */
   stop(): Promise<void>
 }
 
+/** Under which requests are counted that are forwarded. */
+const forwardedRoutes = ['/v1/*', '/kvs/*']
+const isOf = (route: string, path: string) => path.startsWith(route.slice(0, -1))
+
 export function makeForwarding({
   address,
   forwardTls: tls,
   forwardTimeoutMs: timeoutMs,
+  version,
+  tally,
   logger,
   guard,
 }: ForwardingOptions): Forwarding {
@@ -47,12 +60,19 @@ export function makeForwarding({
   const pseudonym = `kvs-${randomBytes(8).toString('hex')}`
   const target = makeTarget({ address, tls, timeoutMs, logger })
   const { dispatcher, name } = target
-  const exchange = makeExchange({ target, timeoutMs, pseudonym, reach: makeReach(name, logger), logger })
-  const ready = makeReadiness({ target, pseudonym, isStopping: () => isStopping, guard })
+  const reach = makeReach(name, logger)
+  const exchange = makeExchange({ target, timeoutMs, pseudonym, reach })
+  const ready = makeReadiness({ target, pseudonym, reach, isStopping: () => isStopping, guard })
+  const readMetrics = makeMetricsReader([
+    ...forwardingMetrics({ version, isTargetUp: () => reach.isUp }),
+    ...httpMetrics(tally),
+  ])
+  const health: Methods = { GET: ready, HEAD: ready, [rights]: 'open' }
   const ownPages = new Map([
-    ['/livez', liveness({ position: () => '' }, guard).GET],
-    ['/readyz', ready],
-    ['/healthz', ready],
+    ['/livez', liveness({ position: () => '' }, guard)],
+    ['/readyz', health],
+    ['/healthz', health],
+    ['/metrics', metricsRoute(readMetrics)],
   ])
 
   function refusalOf(request: IncomingMessage, path: string): KvsError | undefined {
@@ -61,13 +81,15 @@ export function makeForwarding({
     return path.startsWith('/') ? undefined : new KvsError('bad_request', 'only a path can be forwarded')
   }
 
-  function handOn(request: IncomingMessage, response: ServerResponse, path: string): void {
+  /** Whoever is not is answered so. */
+  function isAdmitted(request: IncomingMessage, response: Answer, path: string): boolean {
     try {
-      exchange(request, response, path, guard && admit(request, path, guard))
+      if (guard) admit(request, response, path, guard)
+      return true
     } catch (error) {
       if (!(error instanceof KvsError)) throw error
-      if (logger.isLevelEnabled('debug')) logger.debug(`${request.method} ${path} status=${error.status} ${error.code}`)
       answerError(request, response, error, headersOf(error), renderFor(path))
+      return false
     }
   }
 
@@ -75,14 +97,19 @@ export function makeForwarding({
     target,
 
     answer(request, response) {
-      const { method, url = '' } = request
+      const { method = '', url = '' } = request
       // The absolute form (RFC 9112, 3.2.2) names this node, not the target.
       const path = url.replace(/^https?:\/\/[^/?#]*\/?/i, '/')
       const refusal = refusalOf(request, path)
-      const ownPage = method === 'GET' || method === 'HEAD' ? ownPages.get(path.replace(/\?.*/, '')) : undefined
+      const page = path.replace(/\?.*/, '')
+      const own = ownPages.get(page)
+      const handle = own?.[method]
+      response.about.route = own ? page : (forwardedRoutes.find((route) => isOf(route, page)) ?? otherRoute)
       if (refusal) answerError(request, response, refusal, [], renderAsErrorJson)
-      else if (ownPage) void ownPage(request, response, path, '', undefined)
-      else handOn(request, response, path)
+      else if (handle && own?.[rights] === 'open') void handle(request, response, path, '')
+      else if (!isAdmitted(request, response, path)) return
+      else if (handle) void handle(request, response, path, '')
+      else exchange(request, response, path)
     },
 
     announceStop() {

@@ -4,11 +4,13 @@ import { type Guard, seesInside } from '../http/callers.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { explain, Late } from './failures.ts'
 import { valuesOf } from './headers.ts'
+import type { Reach } from './reach.ts'
 import type { Sent, Target } from './target.ts'
 
 export interface ReadinessOptions {
   readonly target: Pick<Target, 'dispatcher' | 'name' | 'servername'>
   readonly pseudonym: string
+  readonly reach: Reach
   readonly isStopping: () => boolean
   readonly guard: Guard | undefined
 }
@@ -17,7 +19,7 @@ export interface ReadinessOptions {
 const timeoutMs = 2_000
 
 /** Ready is who can forward to a node that is ready: 200 where the target's own /readyz answers so, and what it has to say. */
-export function makeReadiness({ target, pseudonym, isStopping, guard }: ReadinessOptions) {
+export function makeReadiness({ target, pseudonym, reach, isStopping, guard }: ReadinessOptions) {
   const { dispatcher, servername, name } = target
 
   async function ask(request: IncomingMessage): Promise<{ status: number; answer: unknown }> {
@@ -41,9 +43,12 @@ export function makeReadiness({ target, pseudonym, isStopping, guard }: Readines
     if (isStopping()) return { reason: 'told to stop', answer: null }
     try {
       const { status, answer } = await ask(request)
+      reach.answered()
       return { reason: status === 200 ? null : `${name} is not ready: it answers ${status}`, answer }
     } catch (error) {
-      return { reason: explain(error instanceof Error ? error : new Error(String(error)), name), answer: null }
+      const reason = explain(error instanceof Error ? error : new Error(String(error)), name)
+      reach.failed(reason)
+      return { reason, answer: null }
     }
   }
 

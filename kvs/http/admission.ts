@@ -10,16 +10,24 @@ const patienceMs = 2_000
 export type IsSurplus = (socket: Socket) => boolean
 
 /** Counts connections from the moment they are taken, so that those in a TLS handshake count as well. */
-export function admitAtMost(maxConnections: number, server: Server): IsSurplus {
+export function admitAtMost(
+  maxConnections: number,
+  server: Server,
+  tally: { connections: number; refused: number },
+): IsSurplus {
   const surplus = new Set<string>()
   let admitted = 0
   server.maxConnections = maxConnections + lobby
+  server.on('drop', () => tally.refused++)
   server.on('connection', (socket: Socket) => {
+    tally.connections++
+    socket.once('close', () => tally.connections--)
     if (admitted < maxConnections) {
       admitted++
       socket.once('close', () => admitted--)
       return
     }
+    tally.refused++
     const peer = peerOf(socket)
     surplus.add(peer)
     const timer = setTimeout(() => socket.destroy(), patienceMs)

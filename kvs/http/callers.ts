@@ -34,8 +34,3 @@ export function authorizationOf(request: IncomingMessage): string | undefined {
 export function seesInside(request: IncomingMessage, guard: Guard | undefined): boolean {
   return guard === undefined || guard.recognise(authorizationOf(request))?.has('admin') === true
 }
-
-/** For a line of the log. */
-export function by(caller: Caller | undefined): string {
-  return caller === undefined ? '' : ` by=${caller.name}`
-}

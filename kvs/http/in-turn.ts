@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Answer } from './answer.ts'
 
 /** How many requests may wait for the one before them, before no more are read from their connection. */
 const maxWaiting = 64
@@ -10,9 +11,9 @@ const lingerMs = 2_000
 /** What has come in on a connection, as far as the order of its answers goes. */
 interface Line {
   request: IncomingMessage
-  response: ServerResponse
+  response: Answer
   /** The one before the latest */
-  before: ServerResponse | undefined
+  before: Answer | undefined
   waiting: number
   isHeld: boolean
 }
@@ -22,11 +23,11 @@ interface Line {
  * sends ever more of them without reading an answer no more is read: each takes some kilobytes, a hundred times what it took
  * on the wire, and Node itself counts only the bytes of answers.
  */
-export function makeInTurn(handle: (request: IncomingMessage, response: ServerResponse) => void) {
+export function makeInTurn(handle: (request: IncomingMessage, response: Answer) => void) {
   const lines = new WeakMap<Socket, Line>()
   const ending = new WeakSet<Socket>()
 
-  function take(request: IncomingMessage, response: ServerResponse): void {
+  function take(request: IncomingMessage, response: Answer): void {
     const { socket } = request
     const line = lines.get(socket)
     if (line === undefined) {

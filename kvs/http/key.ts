@@ -1,15 +1,15 @@
 import { maxKeyBytes } from '../entry.ts'
 import { KvsError } from '../errors.ts'
-import type { Caller } from './callers.ts'
+import type { Answer } from './answer.ts'
 
 /**
- * The key that the rest of a path names, for whoever is to touch it.
- * @param caller undefined where everybody may
+ * The key that the rest of a path names, for the caller that the answer is for.
  * @throws KvsError bad_key, forbidden
  */
-export function keyFor(caller: Caller | undefined, raw: string): string {
+export function keyFor({ about }: Answer, raw: string): string {
   const key = decodeKey(raw)
-  caller?.requireKey(key)
+  about.key = key
+  about.caller?.requireKey(key)
   return key
 }
 

@@ -1,16 +1,15 @@
 import { isUtf8 } from 'node:buffer'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Logger } from 'pino'
+import type { IncomingMessage } from 'node:http'
 import type { Stored } from '../append-queue.ts'
 import { KvsError } from '../errors.ts'
 import type { Found } from '../view/view.ts'
+import type { Answer } from './answer.ts'
 import { answerError, valueHeaders } from './answers.ts'
 import type { ReadBody } from './body.ts'
-import { type Caller, keyRights } from './callers.ts'
+import { keyRights } from './callers.ts'
 import { awaitFreshness, type FreshStore } from './freshness.ts'
 import { keyFor } from './key.ts'
 import { judgeRead } from './preconditions.ts'
-import { makeRequestLog } from './request-log.ts'
 import { type Methods, rights } from './routes.ts'
 import { type WritableStore, writerFor } from './write.ts'
 
@@ -23,7 +22,6 @@ export interface KeyStore extends FreshStore, WritableStore {
 export interface KeyRoutesOptions {
   readonly store: KeyStore
   readonly readBody: ReadBody
-  readonly logger: Pick<Logger, 'debug' | 'isLevelEnabled'>
 }
 
 const prefix = '/v1/'
@@ -32,25 +30,17 @@ const emptyBody = ['Content-Length', '0']
 export const spooled = ['KVS-Durability', 'spooled']
 
 /** GET, HEAD, PUT and DELETE on /v1/KEY. */
-export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Methods {
-  const logsRequests = logger.isLevelEnabled('debug')
-  const logLine = makeRequestLog(logger)
-
-  function read(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    query: string,
-    caller: Caller | undefined,
-  ): void | Promise<void> {
-    const since = logsRequests ? performance.now() : 0
-    const key = keyFor(caller, path.slice(prefix.length))
+export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
+  function read(request: IncomingMessage, response: Answer, path: string, query: string): void | Promise<void> {
+    const key = keyFor(response, path.slice(prefix.length))
     const fresh = awaitFreshness(request, query, store)
-    if (fresh === undefined) answer()
-    else return fresh.then(answer)
+    if (fresh === undefined) return answer()
+    response.wait('position')
+    return fresh.then(answer)
 
     function answer(): void {
       const found = store.get(key)
+      response.about.bytes = found?.value.length
       if (judgeRead(request, found) === 'not modified') {
         answerNotModified(response, found, store.position())
       } else if (found === undefined) {
@@ -58,43 +48,31 @@ export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Method
       } else {
         answerValue(request, response, found, store.position())
       }
-      if (logsRequests)
-        logLine(request, key, `status=${response.statusCode} bytes=${found?.value.length ?? 0}`, since, caller)
     }
   }
 
-  async function put(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    query: string,
-    caller: Caller | undefined,
-  ): Promise<void> {
-    const since = logsRequests ? performance.now() : 0
-    const key = keyFor(caller, path.slice(prefix.length))
-    const write = writerFor(request, query, store, caller)
+  async function put(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
+    const key = keyFor(response, path.slice(prefix.length))
+    const write = writerFor(request, query, store, response.about.caller)
     const contentType = contentTypeOf(request)
+    response.wait('body')
     const value = await readBody(request, response)
+    response.about.bytes = value.length
+    response.wait('log')
     const stored = await write({ kind: 'put', key, value, contentType })
     answerStored(response, 201, stored)
-    if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since, caller)
   }
 
-  async function remove(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    query: string,
-    caller: Caller | undefined,
-  ): Promise<void> {
-    const since = logsRequests ? performance.now() : 0
-    const key = keyFor(caller, path.slice(prefix.length))
-    const stored = await writerFor(request, query, store, caller)({ kind: 'delete', key })
+  async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
+    const key = keyFor(response, path.slice(prefix.length))
+    const write = writerFor(request, query, store, response.about.caller)
+    response.wait('log')
+    const stored = await write({ kind: 'delete', key })
     answerStored(response, 200, stored)
-    if (logsRequests) logLine(request, key, placeOf(stored), since, caller)
   }
 
-  function answerStored(response: ServerResponse, status: number, stored: Stored): void {
+  function answerStored(response: Answer, status: number, stored: Stored): void {
+    response.about.stored = stored
     const position = ['KVS-Position', store.position()]
     if (stored === 'spooled') response.writeHead(202, [...position, ...spooled, ...emptyBody])
     else if (status === 200) response.writeHead(status, [...position, ...emptyBody])
@@ -116,17 +94,13 @@ function contentTypeOf(request: IncomingMessage): string | undefined {
   )
 }
 
-export function placeOf(stored: Stored): string {
-  return stored === 'spooled' ? stored : `sequence=${stored.sequence}`
-}
-
-export function answerNotModified(response: ServerResponse, found: Found | undefined, position: string): void {
+export function answerNotModified(response: Answer, found: Found | undefined, position: string): void {
   const tag = found?.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
   response.writeHead(304, ['KVS-Position', position, ...tag, 'Cache-Control', 'no-cache'])
   response.end()
 }
 
-function answerValue(request: IncomingMessage, response: ServerResponse, found: Found, position: string): void {
+function answerValue(request: IncomingMessage, response: Answer, found: Found, position: string): void {
   const { value } = found
   response.writeHead(200, [
     'Content-Type',

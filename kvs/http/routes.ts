@@ -1,25 +1,20 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import makeRouter from 'find-my-way'
 import type { Logger } from 'pino'
 import type { Right } from '../access/tokens.ts'
 import { ConditionFailed, KvsError, NotAdmitted } from '../errors.ts'
+import type { Answer } from './answer.ts'
 import { answerError, type RenderError } from './answers.ts'
 import { Broken } from './body.ts'
-import { authorizationOf, by, type Caller, type Guard } from './callers.ts'
+import { authorizationOf, type Caller, type Guard } from './callers.ts'
 import { isHostGiven } from './headers.ts'
+import { pathOf, requestIdOf } from './request-log.ts'
 
 /**
  * @param path the request's path as it came over the wire, without the query
  * @param query what comes after the "?"; empty where there is none
- * @param caller undefined where nobody has to say who they are
  */
-export type Handle = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  path: string,
-  query: string,
-  caller: Caller | undefined,
-) => void | Promise<void>
+export type Handle = (request: IncomingMessage, response: Answer, path: string, query: string) => void | Promise<void>
 
 /** The key, beside the methods, of how a dialect's errors look. */
 export const errorsAs = Symbol('errorsAs')
@@ -41,18 +36,12 @@ export type Routes = Readonly<Record<string, Methods>>
  * @param position goes with each of these answers, unless it is empty, or the caller nobody known
  * @param guard undefined where everybody may do everything
  */
-export function makeDispatcher(
-  routes: Routes,
-  logger: Pick<Logger, 'error' | 'debug' | 'isLevelEnabled'>,
-  position: () => string,
-  guard?: Guard,
-) {
-  const logsRequests = logger.isLevelEnabled('debug')
+export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, position: () => string, guard?: Guard) {
   // Methods are told apart below, so that the router only knows paths.
   const router = makeRouter()
-  for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, methods)
+  for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, { path, methods })
 
-  function methodsOf(path: string): Methods | undefined {
+  function routeOf(path: string): { path: string; methods: Methods } | undefined {
     // The router would decode the path, and fail on one that a key's own rules can say more about.
     return router.find('GET', path.includes('%') ? path.replaceAll('%', '_') : path)?.store
   }
@@ -64,40 +53,39 @@ export function makeDispatcher(
     return handle
   }
 
-  function fail(
-    request: IncomingMessage,
-    response: ServerResponse,
-    error: unknown,
-    methods?: Methods,
-    caller?: Caller,
-  ): void {
+  function fail(request: IncomingMessage, response: Answer, error: unknown, methods?: Methods): void {
     const renderAs = methods?.[errorsAs]
     if (error instanceof Broken) return
     if (response.headersSent) {
-      logger.error({ err: error }, 'an answer broke off')
+      logger.error({ err: error, traceId: requestIdOf(response) }, 'an answer broke off')
       response.destroy()
       return
     }
-    if (!(error instanceof KvsError)) logger.error({ err: error }, `${request.method} ${request.url} failed`)
     const known = error instanceof KvsError ? error : new KvsError('internal')
-    if (logsRequests) logger.debug(`${request.method} ${request.url} status=${known.status} ${known.code}${by(caller)}`)
-    const place = guard === undefined || caller !== undefined ? position() : ''
-    answerError(request, response, known, [...positionHeader(place), ...headersOf(known)], renderAs)
+    const isKnown = guard === undefined || response.about.caller !== undefined
+    if (known !== error) {
+      logger.error({ err: error, traceId: requestIdOf(response) }, `${request.method} ${pathOf(request)} failed`)
+    }
+    const place = positionHeader(isKnown ? position() : '')
+    answerError(request, response, known, [...place, ...headersOf(known)], renderAs)
   }
 
-  return function dispatch(request: IncomingMessage, response: ServerResponse): void {
+  return function dispatch(request: IncomingMessage, response: Answer): void {
     let methods: Methods | undefined
-    let caller: Caller | undefined
     try {
       const [path, query] = split(request.url ?? '')
-      methods = methodsOf(path)
+      const route = routeOf(path)
+      methods = route?.methods
+      // Those without methods are there for their errors' looks
+      if (route !== undefined && Object.keys(route.methods).length > 0) response.about.route = route.path
       if (!isHostGiven(request)) throw new KvsError('bad_request', 'a request needs one Host header (RFC 9112, 3.2)')
-      if (guard !== undefined) caller = admit(request, methods, guard)
+      const caller = guard && admit(request, methods, guard)
+      response.about.caller = caller
       const handle = handlerOf(methods, request.method ?? '')
       if (caller !== undefined) requireRight(caller, methods, request.method ?? '')
-      handle(request, response, path, query, caller)?.catch((error) => fail(request, response, error, methods, caller))
+      handle(request, response, path, query)?.catch((error) => fail(request, response, error, methods))
     } catch (error) {
-      fail(request, response, error, methods, caller)
+      fail(request, response, error, methods)
     }
   }
 }

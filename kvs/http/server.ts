@@ -1,10 +1,11 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
 import type { Store } from '../store.ts'
 import type { Tls } from '../tls/texts.ts'
 import { admitAtMost } from './admission.ts'
+import { Answer } from './answer.ts'
 import { answerError } from './answers.ts'
 import { makeBodyReader } from './body.ts'
 import type { Guard } from './callers.ts'
@@ -13,13 +14,18 @@ import { hasHeader } from './headers.ts'
 import { liveness, readiness } from './health.ts'
 import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
+import { metricsRoute, type ReadMetrics } from './metrics.ts'
+import { makeRequestLog } from './request-log.ts'
 import { makeDispatcher, type Routes, rights } from './routes.ts'
+import type { HttpTally } from './tally.ts'
 import { refusalOf as certificateRefusal, makeTlsServer } from './tls.ts'
 import { atEndOfTurn } from './turns.ts'
 import { type ConnectionError, unparsed, unparsedAnswer } from './unparsed.ts'
+import { makeWatch } from './watch.ts'
 
 export interface ServerOptions extends HttpOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>
+  readonly readMetrics: ReadMetrics
   readonly maxValueBytes: number
   /** Of all values together that are being received. */
   readonly maxWaitingBytes: number
@@ -29,6 +35,9 @@ export interface ServerOptions extends HttpOptions {
 
 export interface HttpOptions {
   readonly logger: Logger
+  readonly tally: HttpTally
+  /** A request that takes longer is told in the log; undefined: none is. */
+  readonly slowRequestMs: number | undefined
   /** Where it is there, the server speaks HTTPS; with CAs in it, to clients that have a certificate of theirs. */
   readonly tls?: Pick<Tls, 'texts'> | undefined
   readonly maxConnections: number
@@ -54,11 +63,14 @@ export function makeServer(options: ServerOptions): Server {
 /** An HTTP server that hands each request to `answer`, in the order they came in on their connection. */
 export function makeHttpServer(
   options: HttpOptions,
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  answer: (request: IncomingMessage, response: Answer) => void,
 ): Server {
-  const handle = atEndOfTurn<Parameters<RequestListener>>(([request, response]) => {
+  const { tls, tally, logger } = options
+  const watch = makeWatch(tally, makeRequestLog(options))
+  const handle = atEndOfTurn<[IncomingMessage, Answer]>(([request, response]) => {
     // Its connection is at its end: the rest of it was no HTTP. What is answered 400 is not done.
     if (!request.socket.writable) return
+    watch(response)
     // Draining, or no upgrade: it is not taken up, but the parser has lost its place behind it.
     if (!server.listening || hasHeader(request, 'upgrade')) response.shouldKeepAlive = false
     const refusal = refusalOf(request)
@@ -70,6 +82,7 @@ export function makeHttpServer(
   })
   const inTurn = makeInTurn((...exchange) => handle(exchange))
   const common = {
+    ServerResponse: Answer,
     maxHeaderSize: options.maxHeaderBytes,
     headersTimeout: options.headersTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
@@ -78,9 +91,8 @@ export function makeHttpServer(
     optimizeEmptyRequests: true,
     requireHostHeader: false, // left to Node, the answer would be empty
   }
-  const { tls, logger } = options
   const server: Server = tls === undefined ? createServer(common) : makeTlsServer({ ...common, tls: tls.texts, logger })
-  const isSurplus = admitAtMost(options.maxConnections, server)
+  const isSurplus = admitAtMost(options.maxConnections, server, tally)
 
   function refusalOf(request: IncomingMessage): KvsError | undefined {
     if (isSurplus(request.socket)) return new KvsError('too_many_connections')
@@ -92,21 +104,32 @@ export function makeHttpServer(
     return tls?.texts.ca === undefined ? undefined : certificateRefusal(request)
   }
 
+  function take(request: IncomingMessage, response: Answer): void {
+    response.about.arrivedAt = performance.now()
+    inTurn.take(request, response)
+  }
+
+  /** On what is no request of those that can be answered. */
+  function giveUp(socket: Socket, error: KvsError): void {
+    tally.countUnparsed(error.code)
+    inTurn.end(socket, unparsedAnswer(error))
+  }
+
   // Those past Node's own bound would be left out without a word, a Transfer-Encoding among them; their bytes are bounded.
   server.maxHeadersCount = 0
-  server.on('request', inTurn.take)
+  server.on('request', take)
   // Left to Node, a client would be told to go on before its Content-Length was looked at.
-  server.on('checkContinue', inTurn.take)
-  server.on('checkExpectation', inTurn.take)
+  server.on('checkContinue', take)
+  server.on('checkExpectation', take)
   // Left to Node, it would be closed without an answer. Its errors are this listener's too.
   server.on('connect', (_, socket: Socket) => {
     socket.on('error', () => socket.destroy())
-    inTurn.end(socket, unparsedAnswer(new KvsError('method_not_allowed')))
+    giveUp(socket, new KvsError('method_not_allowed'))
   })
   server.on('clientError', (error: ConnectionError, socket: Socket) => {
     const known = unparsed(error)
     if (known === undefined) socket.destroy()
-    else inTurn.end(socket, unparsedAnswer(known))
+    else giveUp(socket, known)
   })
   server.setTimeout(options.idleTimeoutMs, (socket) => socket.destroy())
   return server
@@ -114,20 +137,21 @@ export function makeHttpServer(
 
 export function routesOf({
   store,
-  logger,
+  readMetrics,
   maxValueBytes,
   maxWaitingBytes,
   guard,
-}: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes' | 'guard'>): Routes {
+}: Pick<ServerOptions, 'store' | 'readMetrics' | 'maxValueBytes' | 'maxWaitingBytes' | 'guard'>): Routes {
   const ready = readiness(store, guard)
   const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
   return {
     '/v1': { [rights]: {} },
     '/v1/': { [rights]: {} },
-    '/v1/*': keyRoutes({ store, readBody, logger }),
-    ...courseworkRoutes({ store, readBody, logger }),
+    '/v1/*': keyRoutes({ store, readBody }),
+    ...courseworkRoutes({ store, readBody }),
     '/livez': liveness(store, guard),
     '/readyz': ready,
     '/healthz': ready,
+    '/metrics': metricsRoute(readMetrics),
   }
 }

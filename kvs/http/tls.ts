@@ -1,5 +1,5 @@
 import { constants } from 'node:crypto'
-import type { Server as HttpServer, IncomingMessage, ServerOptions, ServerResponse } from 'node:http'
+import type { Server as HttpServer, IncomingMessage, ServerOptions } from 'node:http'
 import { createServer, Server } from 'node:https'
 import type { Socket } from 'node:net'
 import { type SecureContextOptions, TLSSocket } from 'node:tls'
@@ -7,9 +7,10 @@ import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
 import type { TlsTexts } from '../tls/texts.ts'
 import { peerOf } from './admission.ts'
+import type { Answer } from './answer.ts'
 import { unparsedAnswer } from './unparsed.ts'
 
-export interface TlsServerOptions extends ServerOptions<typeof IncomingMessage, typeof ServerResponse> {
+export interface TlsServerOptions extends ServerOptions<typeof IncomingMessage, typeof Answer> {
   readonly tls: TlsTexts
   readonly logger: Pick<Logger, 'debug' | 'isLevelEnabled'>
 }

@@ -73,7 +73,7 @@ test('a request’s headers go on as they came, but for those of the connection'
   const names = lines.map((line) => line.slice(0, line.indexOf(':')).toLowerCase())
   expect(names.filter((name) => !/^x-(case|twice|latin)$/.test(name)).toSorted()).toEqual(
     // The last two are undici's, about its own connection.
-    ['host', 'if-match', 'kvs-position', 'via', 'connection', 'transfer-encoding'].toSorted(),
+    ['host', 'if-match', 'kvs-position', 'via', 'traceparent', 'connection', 'transfer-encoding'].toSorted(),
   )
   expect(lines).toContain('connection: keep-alive')
 })
@@ -180,4 +180,20 @@ test.each([
   const target = await startRawTarget(({ socket }) => socket.write(answer))
   const { port } = await startForwarder(target.port)
   expect(bodyOf(await request(port, 'GET', '/v1/a'))).toBe(cannotForward)
+})
+
+test('a trace’s state goes on as it came, and only with its trace', async () => {
+  const { port } = await startForwarder((await tellHeaders()).port)
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const told = async (traceparent: string) =>
+    bodyOf(await request(port, 'GET', '/v1/a', `traceparent: ${traceparent}\r\ntracestate: a=1, b=2\r\n`)).split('\n')
+  const known = await told(`00-${trace}-00f067aa0ba902b7-01`)
+  expect(known).toContain('tracestate: a=1, b=2')
+  expect(known.filter((line) => /^traceparent: /.test(line))).toEqual([
+    expect.stringMatching(new RegExp(`^traceparent: 00-${trace}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`)),
+  ])
+  const unknown = await told(`00-${trace}-0-01`)
+  expect(unknown.join()).not.toMatch(/tracestate/)
+  expect(unknown.join()).toMatch(/traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00/)
+  expect(unknown.join()).not.toContain(trace)
 })

@@ -4,13 +4,17 @@ import { describe, expect, test } from 'vitest'
 import type { Right } from '../../kvs/access/tokens.ts'
 import { rights } from '../../kvs/http/routes.ts'
 import { routesOf } from '../../kvs/http/server.ts'
-import { makeLogger } from '../../kvs/logger.ts'
+import { makeMetricsReader } from '../../kvs/metrics/reader.ts'
 import { until } from '../support/until.ts'
 import { bearer, combinations, guarded, nameOf, secretOf } from './guarded.ts'
 import { makeFakeStore } from './serve.ts'
 
-const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false })
-const routes = routesOf({ store: makeFakeStore(), logger, maxValueBytes: 1_000, maxWaitingBytes: 1_000 })
+const routes = routesOf({
+  store: makeFakeStore(),
+  readMetrics: makeMetricsReader([]),
+  maxValueBytes: 1_000,
+  maxWaitingBytes: 1_000,
+})
 const served = Object.entries(routes).flatMap(([path, methods]) =>
   Object.keys(methods).map((method) => {
     const needed = methods[rights]

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { makeLogger } from '../../kvs/logger.ts'
+import { type RequestLine, requestText } from '../../kvs/request-line.ts'
 import { bearer, guarded } from './guarded.ts'
 import { serve } from './serve.ts'
 
@@ -69,9 +70,9 @@ test('past its rate a token gets 429 and when to come back; others, and the open
 })
 
 test('a line of the log names the token, and never shows it', async () => {
-  const lines: string[] = []
+  const lines: RequestLine[] = []
   const logger = Object.assign(makeLogger({ level: 'debug', format: 'json', isTerminal: false }), {
-    debug: (line: string) => void lines.push(line),
+    debug: (line: RequestLine) => void lines.push(line),
   })
   const { url } = await guarded({ logger })
   for (const dialect of ['/v1/', '/kvs/']) {
@@ -82,20 +83,20 @@ test('a line of the log names the token, and never shows it', async () => {
     await fetch(`${url}${dialect}a/x`)
     await fetch(`${url}${dialect}a/x`, { headers: bearer('wrong') })
   }
-  const shown = lines.map((line) => line.replace(/ \d+ms$/, ''))
+  const shown = lines.map((line) => requestText(line).replace(/ \d+ms$/, ''))
   expect(shown).toEqual([
-    'PUT key=a/x bytes=11 sequence=1 by=bounded',
+    'PUT key=a/x status=201 bytes=11 sequence=1 by=bounded',
     'GET key=a/x status=200 bytes=11 by=bounded',
-    'GET /v1/c status=403 forbidden by=bounded',
-    'DELETE key=a/x sequence=2 by=bounded',
+    'GET key=c status=403 forbidden by=bounded',
+    'DELETE key=a/x status=200 sequence=2 by=bounded',
     'GET /v1/a/x status=401 unauthorized',
     'GET /v1/a/x status=401 unauthorized',
-    'PUT key=a/x bytes=1 sequence=3 by=bounded',
+    'PUT key=a/x status=201 bytes=1 sequence=3 by=bounded',
     'GET key=a/x status=200 bytes=1 by=bounded',
-    'GET /kvs/c status=403 forbidden by=bounded',
-    'DELETE key=a/x sequence=4 by=bounded',
+    'GET key=c status=403 forbidden by=bounded',
+    'DELETE key=a/x status=200 sequence=4 by=bounded',
     'GET /kvs/a/x status=401 unauthorized',
     'GET /kvs/a/x status=401 unauthorized',
   ])
-  expect(lines.join()).not.toContain('0123456789abcdef')
+  expect(JSON.stringify(lines)).not.toContain('0123456789abcdef')
 })
