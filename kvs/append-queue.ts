@@ -51,7 +51,9 @@ export interface AppendQueue {
   putBack(): void
   /** Rejects all that waits with this error, and what is under way as undecided. */
   abandon(error: KvsError): void
+  /** What waits, and what is under way; `bytes` is its weight. */
   readonly length: number
+  readonly bytes: number
 }
 
 interface Waiting {
@@ -194,6 +196,9 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
 
     get length() {
       return length()
+    },
+    get bytes() {
+      return bytes
     },
   }
 }

@@ -25,7 +25,9 @@ export interface ConditionalQueue {
    * stored; or with `undecided`.
    */
   add(conditional: ConditionalWrite): Promise<InLog>
+  /** What waits, but for what is in a round; `bytes` is the weight of both. */
   readonly length: number
+  readonly bytes: number
   /**
    * One round. Rejections are those of `LogSession.appendConditional` and `read`; the writes are answered all the same.
    * @param number gives the round's writes their numbers
@@ -118,6 +120,9 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
 
     get length() {
       return waiting.length
+    },
+    get bytes() {
+      return bytes
     },
 
     async round(session, number) {

@@ -13,6 +13,8 @@ export interface Follower {
   /** How many entries were read from the log, and how many there were to read. */
   readonly replayed: number
   readonly total: number
+  /** The last sequence that the log is known to have; 0n before the first session. */
+  readonly head: bigint
   /** Rejects with `Diverged` where the session's log is no continuation of what has been applied. */
   requireSamePast(session: LogSession): Promise<void>
   /**
@@ -57,9 +59,14 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
   let loaded = 0
   let replayed = 0
   let total = 0
+  let head = 0n
   let position = { of: view.position, text: '' }
   /** Since the last catching up that came to its end. */
   let own: boolean[] = []
+
+  function knowHead(sequence: bigint): void {
+    if (sequence > head) head = sequence
+  }
 
   async function applyPage(session: LogSession, through: bigint): Promise<boolean> {
     const page = await session.read(view.position.sequence, through)
@@ -112,6 +119,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
 
   /** The log's last entries, just committed, after all that others have committed before them. */
   async function applyOwn(session: LogSession, writes: readonly Write[], { sequence: last, digest }: Position) {
+    knowHead(last)
     const before = last - BigInt(writes.length)
     await readThrough(session, before)
     return writes.map((write, index) => {
@@ -139,20 +147,24 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
     get total() {
       return total
     },
+    get head() {
+      return head
+    },
 
     async requireSamePast(session) {
-      const { head } = session
+      const { head: now } = session
       if (logId === undefined) {
-        logId = head.logId
-        gapsUpTo = head.adoptedThrough
+        logId = now.logId
+        gapsUpTo = now.adoptedThrough
         view = makeView(gapsUpTo)
       }
       const at = `${logId}=${view.position.sequence}`
-      if (head.logId !== logId)
-        throw new Diverged(`this node is at ${at}, and the log is another one now, ${head.logId}. ${advice}`)
+      if (now.logId !== logId)
+        throw new Diverged(`this node is at ${at}, and the log is another one now, ${now.logId}. ${advice}`)
+      knowHead(now.sequence)
       if (await session.holds(view.position)) return
       throw new Diverged(
-        `the log went back: this node is at ${at}, and the log, now at ${head.sequence}, has not that entry. ${advice}`,
+        `the log went back: this node is at ${at}, and the log, now at ${now.sequence}, has not that entry. ${advice}`,
       )
     },
 
@@ -183,9 +195,10 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
     readThrough,
 
     async tail(session) {
-      const head = await session.askHead()
-      await readThrough(session, head)
-      return head
+      const end = await session.askHead()
+      knowHead(end)
+      await readThrough(session, end)
+      return end
     },
 
     async append(session, batch, lastNumber) {

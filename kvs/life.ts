@@ -35,6 +35,8 @@ export interface Life {
   readonly isReplayed: boolean
   /** In step with a log that can be asked, and nothing is spooled; it may take no writes just now. */
   readonly isFollowing: boolean
+  /** There is a session, and the log has not refused to take writes over it. */
+  readonly isLogUp: boolean
   /** When the view was last known to have all that the log had, as a moment of `performance.now()`. */
   readonly caughtUpAt: number
   /** Has the log read soon. */
@@ -51,6 +53,7 @@ export function makeLife(parts: LifeParts): Life {
   const { connector, queue, conditional, waits, follower, outage, spool, condition, logger } = parts
   const appending = makeAppending(parts)
   let session: LogSession | undefined
+  let isConnected = false
   let isReplayed = false
   let isFollowing = false
   let connectedTo: string | undefined
@@ -67,12 +70,14 @@ export function makeLife(parts: LifeParts): Life {
       try {
         const connecting = Promise.resolve(closing).then(connector.connect)
         session = await (isReplayed ? outage.spoolDuring(connecting) : connecting)
+        isConnected = session !== undefined
         if (session) await follow(session, signal)
       } catch (error) {
         if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error, signal)
         if (!isOutage(error)) throw error
         logIsDown(error)
       } finally {
+        isConnected = false
         closing = session?.close()
       }
     }
@@ -188,6 +193,9 @@ export function makeLife(parts: LifeParts): Life {
     },
     get isFollowing() {
       return isFollowing
+    },
+    get isLogUp() {
+      return isConnected && appending.refusal === undefined
     },
     get caughtUpAt() {
       return caughtUpAt

@@ -2,15 +2,21 @@ import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { config as loadDotenv } from 'dotenv'
+import packageJson from '../package.json' with { type: 'json' }
 import { type Config, InvalidConfig, readConfig } from './config/config.ts'
 import { forPurpose, type PostgresTarget } from './config/postgres.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { makeServer } from './http/server.ts'
+import { makeHttpTally } from './http/tally.ts'
 import { makeCheckpointer } from './log/checkpointer.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embedded.ts'
 import { readMigrations } from './log/migrate.ts'
 import { makePostgresLog } from './log/postgres-log.ts'
+import { makeAppendTally } from './log/tally.ts'
 import { makeLogger } from './logger.ts'
+import { httpMetrics } from './metrics/http.ts'
+import { nodeMetrics } from './metrics/node.ts'
+import { makeMetricsReader } from './metrics/reader.ts'
 import { countdown, finish, listen } from './serving.ts'
 import { type Slot, takeSlot } from './slots/take.ts'
 import { makeTakeover } from './slots/takeover.ts'
@@ -18,6 +24,7 @@ import { makeStore } from './store.ts'
 
 /** sysexits.h: the configuration is wrong */
 const exitConfig = 78
+const { version } = packageJson
 
 loadDotenv({ quiet: true })
 const config = readConfigOrExit()
@@ -52,8 +59,10 @@ async function live(config: Config): Promise<void> {
     timeoutMs: config.postgresTimeoutMs,
     appendTimeoutMs: config.appendTimeoutMs,
   }
+  const appends = makeAppendTally()
   const log = makePostgresLog({
     ...logOptions,
+    tally: appends,
     writerId: data.writerId,
     ...(embedded && { beforeConnecting: embedded.ensureRunning }),
     info: (message) => logger.info(message),
@@ -102,7 +111,12 @@ async function live(config: Config): Promise<void> {
     maxLagMs: config.maxLagMs,
     logger,
   })
-  const server = makeServer({ ...config, store, logger })
+  const tally = makeHttpTally()
+  const readMetrics = makeMetricsReader([
+    ...nodeMetrics({ version, store, appends, logSize: () => checkpointer.logSize }),
+    ...httpMetrics(tally),
+  ])
+  const server = makeServer({ ...config, store, tally, readMetrics, logger })
   await listen(server, config, logger)
   flushCompileCache() // a killed process does not come to it
 
@@ -126,7 +140,7 @@ async function live(config: Config): Promise<void> {
 /** Loaded only where something is to be forwarded: undici takes 0.1 s and 26 MB. */
 async function forward(config: Config, address: string): Promise<void> {
   const { runForwarder } = await import('./forward/forwarder.ts')
-  await runForwarder({ ...config, address, logger, told })
+  await runForwarder({ ...config, address, version, tally: makeHttpTally(), logger, told })
 }
 
 function readConfigOrExit(): Config {

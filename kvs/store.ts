@@ -62,6 +62,19 @@ export interface Store {
   /** Undefined as long as it is not known. */
   logId(): string | undefined
   status(): Status
+  measures(): Measures
+}
+
+/** What status does not tell, in numbers. */
+export interface Measures {
+  /** It can be reached, and takes writes. */
+  readonly isLogUp: boolean
+  /** Of the last entry applied, and of the last one that the log is known to have; 0n before they are known. */
+  readonly sequence: bigint
+  readonly head: bigint
+  /** Writes that wait for the log or are on their way to it, and what they weigh. */
+  readonly queue: { readonly writes: number; readonly bytes: number }
+  readonly view: { readonly keys: number; readonly bytes: number; readonly allocatedBytes: number }
 }
 
 export function makeStore(options: StoreOptions): Store {
@@ -167,6 +180,17 @@ export function makeStore(options: StoreOptions): Store {
     position: () => follower.position ?? '',
 
     logId: () => follower.logId,
+
+    measures() {
+      const { position, size: keys, memory } = follower.view
+      return {
+        isLogUp: life.isLogUp,
+        sequence: position.sequence,
+        head: follower.head,
+        queue: { writes: queue.length + conditional.length, bytes: queue.bytes + conditional.bytes },
+        view: { keys, bytes: memory.liveBytes, allocatedBytes: memory.bytes },
+      }
+    },
 
     status() {
       const lag = life.isReplayed ? Math.round(performance.now() - life.caughtUpAt) : null

@@ -1,15 +1,9 @@
 import { isForwarding, unusedByForwarding } from './forwarding.ts'
 import { nearest } from './nearest.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres.ts'
-import {
-  type Environment,
-  forwardingSettings,
-  givenTexts,
-  parseTexts,
-  serviceSettings,
-  settings,
-  type Values,
-} from './settings.ts'
+import { type Environment, givenTexts, parseTexts, type Values } from './setting.ts'
+import { forwardingSettings } from './settings/forwarding.ts'
+import { serviceSettings, settings } from './settings.ts'
 
 type Service = Values<typeof serviceSettings>
 

@@ -1,12 +1,13 @@
-import { type Environment, forwardingSettings, serviceSettings as service, settings } from './settings.ts'
+import type { Environment } from './setting.ts'
+import { forwarderSettings, forwardingSettings } from './settings/forwarding.ts'
+import { httpSettings } from './settings/http.ts'
+import { loggingSettings } from './settings/logging.ts'
+import { settings } from './settings.ts'
 
 /** All that a forwarding node goes by. */
-const used = [
-  ...[forwardingSettings.forwardingAddress, service.forwardTimeoutMs, service.host, service.port],
-  ...[service.maxConnections, service.maxHeaderBytes, service.headersTimeoutMs, service.requestTimeoutMs],
-  ...[service.idleTimeoutMs, service.keepAliveTimeoutMs],
-  ...[service.drainDelayMs, service.shutdownTimeoutMs, service.logLevel, service.logFormat],
-].map(({ name }) => name)
+const used = [forwardingSettings, forwarderSettings, httpSettings, loggingSettings].flatMap((table) =>
+  Object.values(table).map(({ name }) => name),
+)
 
 export function isForwarding(env: Environment): boolean {
   return Boolean(env[forwardingSettings.forwardingAddress.name])

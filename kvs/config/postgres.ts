@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { type Environment, givenTexts, parseTexts, postgresSettings, type Texts, type Values } from './settings.ts'
+import { type Environment, givenTexts, parseTexts, type Texts, type Values } from './setting.ts'
+import { postgresSettings } from './settings/postgres.ts'
 
 export interface PostgresTarget {
   /** A name, an address, or the absolute path of a socket's directory. */

@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
 import { Pool } from 'undici'
 import { KvsError } from '../errors.ts'
+import { type Answer, otherRoute } from '../http/answer.ts'
 import { answerError, renderAsErrorJson } from '../http/answers.ts'
 import { isHostGiven } from '../http/headers.ts'
 import { liveness } from '../http/health.ts'
+import { metricsRoute } from '../http/metrics.ts'
 import type { HttpOptions } from '../http/server.ts'
+import { forwardingMetrics } from '../metrics/forwarding.ts'
+import { httpMetrics } from '../metrics/http.ts'
+import { makeMetricsReader } from '../metrics/reader.ts'
 import { makeExchange } from './exchange.ts'
 import { hasPassed } from './headers.ts'
 import { makeReadiness } from './health.ts'
@@ -16,12 +21,14 @@ export interface ForwardingOptions extends HttpOptions {
   /** The target's `host:port`, as it can stand in a URL. */
   readonly address: string
   readonly forwardTimeoutMs: number
+  /** Of this program. */
+  readonly version: string
   readonly logger: Logger
 }
 
 /** What a forwarding node does with a request. */
 export interface Forwarding {
-  answer(request: IncomingMessage, response: ServerResponse): void
+  answer(request: IncomingMessage, response: Answer): void
   /** Says on /readyz that the node is about to stop; requests are still forwarded. */
   announceStop(): void
   /** Ends every connection to the target. What still waits for an answer gets its 503. */
@@ -31,9 +38,15 @@ export interface Forwarding {
 /** A target takes a connection at once, or when a packet that was lost is sent again: after 1 s, and after 3. */
 const maxConnectMs = 5_000
 
+/** Under which requests are counted that are forwarded. */
+const forwardedRoutes = ['/v1/*', '/kvs/*']
+const isOf = (route: string, path: string) => path.startsWith(route.slice(0, -1))
+
 export function makeForwarding({
   address: target,
   forwardTimeoutMs: timeoutMs,
+  version,
+  tally,
   logger,
 }: ForwardingOptions): Forwarding {
   let isStopping = false
@@ -49,12 +62,18 @@ export function makeForwarding({
     headersTimeout: 0,
     bodyTimeout: 0,
   })
-  const exchange = makeExchange({ dispatcher, target, timeoutMs, pseudonym, reach: makeReach(target, logger), logger })
-  const ready = makeReadiness({ dispatcher, target, pseudonym, isStopping: () => isStopping })
+  const reach = makeReach(target, logger)
+  const exchange = makeExchange({ dispatcher, target, timeoutMs, pseudonym, reach, logger })
+  const ready = makeReadiness({ dispatcher, target, pseudonym, reach, isStopping: () => isStopping })
+  const readMetrics = makeMetricsReader([
+    ...forwardingMetrics({ version, isTargetUp: () => reach.isUp }),
+    ...httpMetrics(tally),
+  ])
   const ownPages = new Map([
     ['/livez', liveness({ position: () => '' }).GET],
     ['/readyz', ready],
     ['/healthz', ready],
+    ['/metrics', metricsRoute(readMetrics).GET],
   ])
 
   function refusalOf(request: IncomingMessage, path: string): KvsError | undefined {
@@ -69,7 +88,9 @@ export function makeForwarding({
       // The absolute form (RFC 9112, 3.2.2) names this node, not the target.
       const path = url.replace(/^https?:\/\/[^/?#]*\/?/i, '/')
       const refusal = refusalOf(request, path)
-      const ownPage = method === 'GET' || method === 'HEAD' ? ownPages.get(path.replace(/\?.*/, '')) : undefined
+      const page = path.replace(/\?.*/, '')
+      const ownPage = method === 'GET' || method === 'HEAD' ? ownPages.get(page) : undefined
+      response.route = ownPages.has(page) ? page : (forwardedRoutes.find((route) => isOf(route, page)) ?? otherRoute)
       if (refusal) answerError(request, response, refusal, [], renderAsErrorJson)
       else if (ownPage) void ownPage(request, response, path, '')
       else exchange(request, response, path)

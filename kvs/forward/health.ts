@@ -4,11 +4,13 @@ import { answerJson } from '../http/answers.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { explain, Late } from './failures.ts'
 import { valuesOf } from './headers.ts'
+import type { Reach } from './reach.ts'
 
 export interface ReadinessOptions {
   readonly dispatcher: Dispatcher
   readonly target: string
   readonly pseudonym: string
+  readonly reach: Reach
   readonly isStopping: () => boolean
 }
 
@@ -16,7 +18,7 @@ export interface ReadinessOptions {
 const timeoutMs = 2_000
 
 /** Ready is who can forward to a node that is ready: 200 where the target's own /readyz answers so, and what it has to say. */
-export function makeReadiness({ dispatcher, target, pseudonym, isStopping }: ReadinessOptions) {
+export function makeReadiness({ dispatcher, target, pseudonym, reach, isStopping }: ReadinessOptions) {
   async function ask(request: IncomingMessage): Promise<{ status: number; answer: unknown }> {
     const signal = AbortSignal.timeout(timeoutMs)
     const via = [...valuesOf(request.rawHeaders, 'via'), `1.1 ${pseudonym}`].join(', ')
@@ -34,9 +36,12 @@ export function makeReadiness({ dispatcher, target, pseudonym, isStopping }: Rea
     if (isStopping()) return { reason: 'told to stop', answer: null }
     try {
       const { status, answer } = await ask(request)
+      reach.answered()
       return { reason: status === 200 ? null : `${target} is not ready: it answers ${status}`, answer }
     } catch (error) {
-      return { reason: explain(error instanceof Error ? error : new Error(String(error)), target), answer: null }
+      const reason = explain(error instanceof Error ? error : new Error(String(error)), target)
+      reach.failed(reason)
+      return { reason, answer: null }
     }
   }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import makeRouter from 'find-my-way'
 import type { Logger } from 'pino'
 import { ConditionFailed, KvsError } from '../errors.ts'
+import type { Answer } from './answer.ts'
 import { answerError, type RenderError } from './answers.ts'
 import { Broken } from './body.ts'
 import { isHostGiven } from './headers.ts'
@@ -38,9 +39,9 @@ export function makeDispatcher(
   const logsRequests = logger.isLevelEnabled('debug')
   // Methods are told apart below, so that the router only knows paths.
   const router = makeRouter()
-  for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, methods)
+  for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, { path, methods })
 
-  function methodsOf(path: string): Methods | undefined {
+  function routeOf(path: string): { path: string; methods: Methods } | undefined {
     // The router would decode the path, and fail on one that a key's own rules can say more about.
     return router.find('GET', path.includes('%') ? path.replaceAll('%', '_') : path)?.store
   }
@@ -66,11 +67,14 @@ export function makeDispatcher(
     answerError(request, response, known, [...positionHeader(position()), ...headersOf(known)], renderAs)
   }
 
-  return function dispatch(request: IncomingMessage, response: ServerResponse): void {
+  return function dispatch(request: IncomingMessage, response: Answer): void {
     let methods: Methods | undefined
     try {
       const [path, query] = split(request.url ?? '')
-      methods = methodsOf(path)
+      const route = routeOf(path)
+      methods = route?.methods
+      // Those without methods are there for their errors' looks
+      if (route !== undefined && Object.keys(route.methods).length > 0) response.route = route.path
       if (!isHostGiven(request)) throw new KvsError('bad_request', 'a request needs one Host header (RFC 9112, 3.2)')
       const handle = handlerOf(methods, request.method ?? '')
       handle(request, response, path, query)?.catch((error) => fail(request, response, error, methods))

@@ -1,25 +1,22 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http'
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
 import type { Store } from '../store.ts'
+import { Answer } from './answer.ts'
 import { render } from './answers.ts'
 import { makeBodyReader } from './body.ts'
 import { courseworkRoutes } from './coursework.ts'
 import { liveness, readiness } from './health.ts'
 import { keyRoutes } from './keys.ts'
+import { metricsRoute, type ReadMetrics } from './metrics.ts'
 import { makeDispatcher, type Routes } from './routes.ts'
+import type { HttpTally } from './tally.ts'
 import { atEndOfTurn } from './turns.ts'
 
 export interface ServerOptions extends HttpOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>
+  readonly readMetrics: ReadMetrics
   readonly logger: Logger
   readonly maxValueBytes: number
   /** Of all values together that are being received. */
@@ -27,6 +24,7 @@ export interface ServerOptions extends HttpOptions {
 }
 
 export interface HttpOptions {
+  readonly tally: HttpTally
   readonly maxConnections: number
   readonly maxHeaderBytes: number
   /** For the request line and the headers, in milliseconds, as all that follow. */
@@ -50,22 +48,26 @@ export function makeServer(options: ServerOptions): Server {
 /** An HTTP server that hands each request to `answer`, in the order they came in on their connection. */
 export function makeHttpServer(
   options: HttpOptions,
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  answer: (request: IncomingMessage, response: Answer) => void,
 ): Server {
-  const handle = atEndOfTurn<Parameters<RequestListener>>(([request, response]) => {
+  const { tally } = options
+  const handle = atEndOfTurn<[IncomingMessage, Answer]>(([request, response]) => {
+    tally.begin(response)
     if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
     answer(request, response)
   })
-  const dispatch: RequestListener = (...exchange) => {
+  const dispatch = (...exchange: [IncomingMessage, Answer]): void => {
     const [request, response] = exchange
+    response.arrivedAt = performance.now()
     // Pipelined requests take effect in their order (RFC 9112, 9.3.2), though a PUT has to wait for its body.
     const before = latest.get(request.socket)
     latest.set(request.socket, response)
     if (before === undefined || before.writableEnded) handle(exchange)
     else before.once('close', () => handle(exchange))
   }
-  const latest = new WeakMap<Socket, ServerResponse>()
+  const latest = new WeakMap<Socket, Answer>()
   const server = createServer({
+    ServerResponse: Answer,
     maxHeaderSize: options.maxHeaderBytes,
     headersTimeout: options.headersTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
@@ -79,17 +81,23 @@ export function makeHttpServer(
   // Left to Node, a client would be told to go on before its Content-Length was looked at.
   server.on('checkContinue', dispatch)
   server.on('checkExpectation', dispatch)
-  server.on('clientError', answerUnparsed)
+  server.on('clientError', (error: ParserError, socket: Socket) => answerUnparsed(error, socket, tally))
+  server.on('drop', () => tally.refused++)
+  server.on('connection', (socket) => {
+    tally.connections++
+    socket.once('close', () => tally.connections--)
+  })
   server.setTimeout(options.idleTimeoutMs, (socket) => socket.destroy())
   return server
 }
 
 export function routesOf({
   store,
+  readMetrics,
   logger,
   maxValueBytes,
   maxWaitingBytes,
-}: Pick<ServerOptions, 'store' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes'>): Routes {
+}: Pick<ServerOptions, 'store' | 'readMetrics' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes'>): Routes {
   const ready = readiness(store)
   const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
   return {
@@ -100,13 +108,17 @@ export function routesOf({
     '/livez': liveness(store),
     '/readyz': ready,
     '/healthz': ready,
+    '/metrics': metricsRoute(readMetrics),
   }
 }
 
+type ParserError = Error & { code?: string; rawPacket?: Buffer }
+
 /** Answers what the parser gave up on, where there is no request to answer. */
-function answerUnparsed(error: Error & { code?: string; rawPacket?: Buffer }, socket: Socket): void {
+function answerUnparsed(error: ParserError, socket: Socket, tally: HttpTally): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
   const known = unparsed(error)
+  tally.countUnparsed(known.code)
   const [type, body] = render(known, false)
   socket.end(
     `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
@@ -116,7 +128,7 @@ function answerUnparsed(error: Error & { code?: string; rawPacket?: Buffer }, so
   )
 }
 
-function unparsed({ code, message, rawPacket }: Error & { code?: string; rawPacket?: Buffer }): KvsError {
+function unparsed({ code, message, rawPacket }: ParserError): KvsError {
   if (code === 'HPE_HEADER_OVERFLOW') return new KvsError('headers_too_large')
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new KvsError('too_slow')
   // Node's parser knows a fixed set of methods

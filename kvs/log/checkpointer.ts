@@ -6,10 +6,13 @@ import { unlessAborted } from '../unless-aborted.ts'
 import { advanceCheckpoint, type Lag, readLag } from './checkpoint.ts'
 import { type Connection, connect } from './connection.ts'
 import { explain } from './failures.ts'
+import { readSize } from './size.ts'
 
 /** When and how fast the checkpoint is brought forward. */
 export interface Pace {
   readonly lookEveryMs: number
+  /** How often the log's size is asked for. */
+  readonly sizeEveryMs: number
   /** A log that moves may be so many entries ahead: a start reads 50,000 in about 0.1 s. */
   readonly moving: number
   /** One that has not moved since the last look, so many: a start reads them in a few milliseconds. */
@@ -24,6 +27,7 @@ export interface Pace {
 
 const usualPace: Pace = {
   lookEveryMs: 5_000,
+  sizeEveryMs: 60_000,
   moving: 50_000,
   quiet: 1_000,
   step: 5_000,
@@ -46,6 +50,8 @@ export interface Checkpointer {
    * of nodes may run it on one log: one works, the others see that and leave it to that one.
    */
   run(signal: AbortSignal): Promise<void>
+  /** What the log takes in Postgres, in bytes, as it was lately; undefined while the connection is gone. */
+  readonly logSize: number | undefined
 }
 
 export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOptions): Checkpointer {
@@ -54,11 +60,15 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
   const backoff = makeBackoff({ firstMs: 1_000, maxMs: 60_000 })
   const told = new Set<string>()
   let { step } = pace
+  let logSize: number | undefined
+  let sizeIsDue = 0
 
   async function work(connection: Connection, signal: AbortSignal): Promise<void> {
     await settle(connection)
     let last = await readLag(connection)
+    sizeIsDue = 0
     while (!signal.aborted) {
+      await lookAtSize(connection)
       await pause(pace.lookEveryMs, signal)
       const lag = await readLag(connection)
       const othersAreAtIt = lag.checkpoint !== last.checkpoint
@@ -67,6 +77,12 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
       last = isBehind && !othersAreAtIt ? await bringForward(connection, signal, lag) : lag
       backoff.reset()
     }
+  }
+
+  async function lookAtSize(connection: Connection): Promise<void> {
+    if (performance.now() < sizeIsDue) return
+    logSize = await readSize(connection)
+    sizeIsDue = performance.now() + pace.sizeEveryMs
   }
 
   /** To the end of a log that is quiet, or near enough to that of one that moves. */
@@ -101,6 +117,9 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
   }
 
   return {
+    get logSize() {
+      return logSize
+    },
     async run(signal) {
       while (!signal.aborted) {
         await backoff.pause(signal)
@@ -114,6 +133,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
         } catch (error) {
           tell(error)
         }
+        logSize = undefined
         await connecting.then(
           (connection) => connection.close(),
           () => undefined,

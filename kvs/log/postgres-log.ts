@@ -7,6 +7,7 @@ import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable,
 import { type Migration, migrate } from './migrate.ts'
 import { askHead, holds, makeReader, readHead } from './read.ts'
 import { loadCheckpoint, replay } from './replay.ts'
+import { type AppendTally, makeAppendTally } from './tally.ts'
 
 export interface PostgresLogOptions {
   readonly target: PostgresTarget
@@ -19,13 +20,14 @@ export interface PostgresLogOptions {
   readonly appendTimeoutMs?: number
   /** Runs before each connecting: starts the embedded server where it is down. */
   readonly beforeConnecting?: () => Promise<void>
+  readonly tally?: AppendTally
   readonly warn: (message: string) => void
   readonly info: (message: string) => void
 }
 
 /** The log in Postgres 14 or newer. */
 export function makePostgresLog(options: PostgresLogOptions): Log {
-  const { target, timeoutMs } = options
+  const { target, timeoutMs, tally = makeAppendTally() } = options
   const appendTimeoutMs = Math.min(timeoutMs, options.appendTimeoutMs ?? timeoutMs)
   const readPage = makeReader()
   const writer = makeWriter(options.writerId, appendTimeoutMs)
@@ -78,9 +80,11 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       read: (after, through = endOfSequences) => explained(readPage(connection, after, through, writer.writerNumber)),
       askHead: () => explained(askHead(connection, timeoutMs / 2, writer.noteClock)),
       onOthersAppended: (callback) => connection.onNotified(callback),
-      append: (writes, last) => explained(writer.append(connection, writes, last)),
-      appendSpooled: (writes, seen) => explained(writer.appendSpooled(connection, writes, seen)),
-      appendConditional: (writes, seen, last) => explained(writer.appendConditional(connection, writes, seen, last)),
+      append: (writes, last) => explained(tally.count(writes.length, writer.append(connection, writes, last))),
+      appendSpooled: (writes, seen) =>
+        explained(tally.count(writes.length, writer.appendSpooled(connection, writes, seen))),
+      appendConditional: (writes, seen, last) =>
+        explained(tally.count(writes.length, writer.appendConditional(connection, writes, seen, last))),
       close: () => connection.close(),
     }
   }

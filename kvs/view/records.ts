@@ -46,6 +46,8 @@ export interface Records {
   remove(address: number): void
   /** Makes room at the old place. */
   move(address: number): number
+  /** What values of their own take, beside the slabs. */
+  readonly unpackedBytes: number
 }
 
 const header = 10
@@ -55,6 +57,7 @@ const unpackedFlag = 1 << 15
 export function makeRecords(slabs: Slabs): Records {
   const unpacked: (Value | undefined)[] = []
   const vacant: number[] = []
+  let unpackedBytes = 0
 
   function keyLengthAt(buffer: Buffer, at: number): number {
     return (byte(buffer, at + 2) | (byte(buffer, at + 3) << 8)) & (typeFlag - 1)
@@ -102,6 +105,7 @@ export function makeRecords(slabs: Slabs): Records {
     } else {
       const number = vacant.pop() ?? unpacked.length
       unpacked[number] = { value: owned(content.value, content.valueStart, valueLength), contentType }
+      unpackedBytes += valueLength
       buffer.writeUInt32LE(number, keyEnd)
     }
   }
@@ -121,6 +125,7 @@ export function makeRecords(slabs: Slabs): Records {
   function forget(address: number): void {
     const number = unpackedAt(address)
     if (number < 0) return
+    unpackedBytes -= unpacked[number]?.value.length ?? 0
     unpacked[number] = undefined
     vacant.push(number)
   }
@@ -193,6 +198,10 @@ export function makeRecords(slabs: Slabs): Records {
       from.copy(slabs.buffer(moved), slabs.offset(moved), start, start + size)
       slabs.release(address, size)
       return moved
+    },
+
+    get unpackedBytes() {
+      return unpackedBytes
     },
   }
 }

@@ -20,7 +20,7 @@ export interface View {
   readonly position: Position
   /** How many keys have a value. */
   readonly size: number
-  /** What keys and values take in memory, and how much of that is in use; without values above 32 KiB. */
+  /** What keys and values take in memory, and how much of that is in use. */
   readonly memory: { readonly bytes: number; readonly liveBytes: number }
   get(key: string): Found | undefined
   /** Of the entry that set the key's value; undefined where it has none. */
@@ -136,7 +136,8 @@ export function makeView(gapsUpTo = 0n, slabBytes?: number): View {
       return index.size
     },
     get memory() {
-      return { bytes: slabs.bytes, liveBytes: slabs.liveBytes }
+      const { unpackedBytes } = records
+      return { bytes: slabs.bytes + unpackedBytes, liveBytes: slabs.liveBytes + unpackedBytes }
     },
 
     get(key) {

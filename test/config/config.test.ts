@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { InvalidConfig, readConfig } from '../../kvs/config/config.ts'
-import type { Environment } from '../../kvs/config/settings.ts'
+import type { Environment } from '../../kvs/config/setting.ts'
 import { problemsOf } from './problems.ts'
 
 test('nothing set gives the defaults', () => {

@@ -6,7 +6,7 @@ import { assert, constantFrom, property, string } from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { InvalidConfig, readConfig } from '../../kvs/config/config.ts'
 import { forPurpose } from '../../kvs/config/postgres.ts'
-import type { Environment } from '../../kvs/config/settings.ts'
+import type { Environment } from '../../kvs/config/setting.ts'
 import { problemsOf } from './problems.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'kvs-config-'))

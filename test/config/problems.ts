@@ -1,5 +1,5 @@
 import { InvalidConfig, readConfig } from '../../kvs/config/config.ts'
-import type { Environment } from '../../kvs/config/settings.ts'
+import type { Environment } from '../../kvs/config/setting.ts'
 
 /** What readConfig finds wrong; empty where it finds nothing. */
 export function problemsOf(env: Environment): readonly string[] {

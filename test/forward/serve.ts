@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Server
 import { onTestFinished } from 'vitest'
 import { type ForwardingOptions, makeForwarding } from '../../kvs/forward/forwarding.ts'
 import { makeHttpServer } from '../../kvs/http/server.ts'
+import { makeHttpTally } from '../../kvs/http/tally.ts'
 import { makeLogger } from '../../kvs/logger.ts'
 import { until } from '../support/until.ts'
 
@@ -27,6 +28,8 @@ export async function startForwarder(
     requestTimeoutMs: 30_000,
     idleTimeoutMs: 30_000,
     keepAliveTimeoutMs: 5_000,
+    tally: makeHttpTally(),
+    version: '0.0.0',
     logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
     ...options,
   }

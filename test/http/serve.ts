@@ -5,7 +5,10 @@ import type { ConditionalWrite } from '../../kvs/conditional-queue.ts'
 import type { Write } from '../../kvs/entry.ts'
 import { ConditionFailed, KvsError } from '../../kvs/errors.ts'
 import { makeServer, type ServerOptions } from '../../kvs/http/server.ts'
+import { makeHttpTally } from '../../kvs/http/tally.ts'
 import { makeLogger } from '../../kvs/logger.ts'
+import { httpMetrics } from '../../kvs/metrics/http.ts'
+import { makeMetricsReader } from '../../kvs/metrics/reader.ts'
 import { holds } from '../../kvs/precondition.ts'
 import type { State } from '../../kvs/status.ts'
 import { makeView } from '../../kvs/view/view.ts'
@@ -71,8 +74,11 @@ export const notReady = new KvsError('not_ready')
 /** The real server over a fake store, on a free port of the loopback. */
 export async function serve(options: Partial<ServerOptions> = {}) {
   const store = makeFakeStore()
+  const tally = makeHttpTally()
   const server = makeServer({
     store,
+    tally,
+    readMetrics: makeMetricsReader(httpMetrics(tally)),
     logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
     maxValueBytes: 1_000,
     maxWaitingBytes: 100_000,

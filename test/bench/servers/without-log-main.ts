@@ -1,7 +1,9 @@
 import { readConfig } from '../../../kvs/config/config.ts'
 import { makeServer } from '../../../kvs/http/server.ts'
+import { makeHttpTally } from '../../../kvs/http/tally.ts'
 import type { LogSession } from '../../../kvs/log/log.ts'
 import { makeLogger } from '../../../kvs/logger.ts'
+import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
 import { makeStore } from '../../../kvs/store.ts'
 
 /**
@@ -51,5 +53,8 @@ const store = makeStore({
   maxLagMs: config.maxLagMs,
   logger,
 })
-makeServer({ ...config, store, logger }).listen(config.port, config.host)
+makeServer({ ...config, store, tally: makeHttpTally(), readMetrics: makeMetricsReader([]), logger }).listen(
+  config.port,
+  config.host,
+)
 await store.run()

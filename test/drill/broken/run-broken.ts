@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { readConfig } from '../../../kvs/config/config.ts'
 import { openDataDirectory } from '../../../kvs/data-directory.ts'
 import { makeServer } from '../../../kvs/http/server.ts'
+import { makeHttpTally } from '../../../kvs/http/tally.ts'
 import type { LogSession } from '../../../kvs/log/log.ts'
 import { readMigrations } from '../../../kvs/log/migrate.ts'
 import { makePostgresLog } from '../../../kvs/log/postgres-log.ts'
 import { makeLogger } from '../../../kvs/logger.ts'
+import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
 import { openSpool } from '../../../kvs/spool/spool.ts'
 import { makeStore, type Store } from '../../../kvs/store.ts'
 
@@ -48,7 +50,11 @@ export async function runBroken({ store: breakStore, session: breakSession }: Br
     maxLagMs: config.maxLagMs,
     logger,
   })
-  const server = makeServer({ ...config, logger, store: { ...store, ...breakStore?.(store) } })
+  const server = makeServer({
+    ...config,
+    ...{ tally: makeHttpTally(), readMetrics: makeMetricsReader([]), logger },
+    store: { ...store, ...breakStore?.(store) },
+  })
   server.listen(config.port, config.host)
   await once(server, 'listening')
   await store.run()

@@ -1,0 +1,18 @@
+import { oneOf } from '../parsers.ts'
+import type { Table } from '../setting.ts'
+
+/** What the service writes to its standard output. */
+export const loggingSettings = {
+  logLevel: {
+    name: 'LOG_LEVEL',
+    default: 'info',
+    parse: oneOf('trace', 'debug', 'info', 'warn', 'error'),
+    purpose: 'Least severe level logged: trace, debug, info, warn or error',
+  },
+  logFormat: {
+    name: 'LOG_FORMAT',
+    default: 'auto',
+    parse: oneOf('auto', 'json', 'pretty'),
+    purpose: 'json, pretty, or auto: pretty on a terminal, else json',
+  },
+} satisfies Table

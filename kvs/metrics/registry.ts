@@ -1,0 +1,47 @@
+import { collectDefaultMetrics, type Metric as Registered, Registry } from 'prom-client'
+import type { Histogram } from '../histogram.ts'
+import type { Metric } from './metric.ts'
+
+interface Sample {
+  readonly metricName?: string
+  readonly labels: Readonly<Record<string, string | number>>
+  readonly value: number
+}
+
+/** A registry of its own, so that several nodes can live in one process, with what prom-client tells of the process. */
+export function makeRegistry(metrics: readonly Metric[]): Registry {
+  const registry = new Registry()
+  for (const metric of metrics) {
+    const { name, help, type } = metric
+    const get = async () => ({ name, help, type, aggregator: 'sum', values: samplesOf(metric) })
+    // Of a metric a registry asks no more than this. prom-client's own count by themselves, a request's histogram for 0.3 µs.
+    registry.registerMetric({ name, get } as unknown as Registered)
+  }
+  collectDefaultMetrics({ register: registry })
+  return registry
+}
+
+function samplesOf(metric: Metric): Sample[] {
+  if (metric.type === 'histogram') {
+    const read = metric.read()
+    const all = 'bounds' in read ? [{ labels: {}, value: read }] : read
+    return all.flatMap(({ labels, value }) => bucketsOf(metric.name, labels, value))
+  }
+  const read = metric.read()
+  if (read === undefined) return []
+  return typeof read === 'number' ? [{ labels: {}, value: read }] : [...read]
+}
+
+/** Each bucket also counts what is in those below it. */
+function bucketsOf(name: string, labels: Sample['labels'], { bounds, counts, sum }: Histogram): Sample[] {
+  let count = 0
+  const buckets = Array.from(counts, (more, index) => {
+    count += more
+    return { metricName: `${name}_bucket`, labels: { le: bounds[index] ?? '+Inf', ...labels }, value: count }
+  })
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ]
+}
