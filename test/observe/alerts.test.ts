@@ -35,7 +35,11 @@ describeWithDocker('promtool', () => {
     await promtool('check', 'rules', '--lint=all', '--lint-fatal', 'alerts.yml')
   })
 
-  test.each(ruleTests)('finds the cases of %s as they should be', async (name) => {
-    expect(await promtool('test', 'rules', name)).toContain('SUCCESS')
-  }, 300_000)
+  test.each(ruleTests)(
+    'finds the cases of %s as they should be',
+    async (name) => {
+      expect(await promtool('test', 'rules', name)).toContain('SUCCESS')
+    },
+    300_000,
+  )
 })
