@@ -1,6 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { describeWithDocker } from '../containers/docker.ts'
 import { havePrometheus } from '../containers/prometheus.ts'
+import { root } from '../drill/stack/docker.ts'
 import { ruleCases, rules, ruleTests } from './files.ts'
 import { promtool } from './promtool.ts'
 
@@ -16,6 +18,13 @@ describe('the alerts', () => {
     expect(rule.annotations.summary).toMatch(/\S/)
     expect(rule.annotations.description).toMatch(/\.$/)
     expect(rule.annotations.runbook).toBe(`docs/operations.md#${rule.alert.toLowerCase()}`)
+  })
+
+  test('docs/operations.md has a heading for each', () => {
+    const path = `${root}docs/operations.md`
+    if (!existsSync(path)) return
+    const headings = Array.from(readFileSync(path, 'utf8').matchAll(/^#+ (Kvs\w+)$/gm), ([, name]) => name)
+    expect(headings.toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted())
   })
 
   test('no case is of an alert that is not there', () => {
