@@ -1,6 +1,7 @@
 import pino, { type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { makeOutput } from './output.ts'
+import { type RequestLine, requestFields, requestText } from './request-line.ts'
 
 /**
  * Lines on standard output. Those at info and above are written before the call returns, with all before them, so that
@@ -41,8 +42,17 @@ export function makeLogger(options: {
     colorize: options.isTerminal,
     translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
     singleLine: true,
+    ignore: requestFields.join(','),
+    messageFormat: (line, messageKey) => messageOf(line as Partial<RequestLine>, String(line[messageKey])),
   })
   return pino(settings, { write: (line: string) => output.write(prettify(line)) })
+}
+
+/** A request's fields make up its sentence. */
+function messageOf(line: Partial<RequestLine>, message: string): string {
+  if (line.method === undefined || line.ms === undefined) return message
+  const text = requestText(line as RequestLine)
+  return message === 'request' ? text : `${message}: ${text}`
 }
 
 /** As pino numbers levels */

@@ -4,7 +4,6 @@ import { forwardingSettings } from '../kvs/config/settings/forwarding.ts'
 import { serviceSettings, settings } from '../kvs/config/settings.ts'
 import { catalogue } from '../kvs/errors.ts'
 import { routesOf } from '../kvs/http/server.ts'
-import { makeLogger } from '../kvs/logger.ts'
 import { states } from '../kvs/status.ts'
 import { drills } from './drill/drills.ts'
 import { makeFakeStore } from './http/serve.ts'
@@ -48,10 +47,9 @@ describe('the README', () => {
   })
 
   test('has every route', () => {
-    const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false })
     const readMetrics = async () => ({ type: '', text: '' })
     const served = Object.entries(
-      routesOf({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, maxWaitingBytes: 1, logger }),
+      routesOf({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, maxWaitingBytes: 1 }),
     ).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
     const told = table('request', 'answer').map(([request = '']) => request.replace('?consistent', ''))
     // HEAD goes with GET, and is told where it matters

@@ -1,13 +1,14 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Logger } from 'pino'
 import type { Dispatcher } from 'undici'
 import { KvsError } from '../errors.ts'
+import type { Answer } from '../http/answer.ts'
 import { answerError, endAfterUpload, isUploading, renderAsErrorJson } from '../http/answers.ts'
 import { Broken } from '../http/body.ts'
 import { explain, Late } from './failures.ts'
 import { endToEnd, headersOnward } from './headers.ts'
 import type { Reach } from './reach.ts'
+import { joinTrace } from './trace.ts'
 import { hasBody, openUpload } from './upload.ts'
 
 export interface ExchangeOptions {
@@ -18,22 +19,19 @@ export interface ExchangeOptions {
   readonly timeoutMs: number
   readonly pseudonym: string
   readonly reach: Reach
-  readonly logger: Pick<Logger, 'debug' | 'isLevelEnabled'>
 }
 
 /** @param path as the target is to get it, with the query */
-export type Exchange = (request: IncomingMessage, response: ServerResponse, path: string) => void
+export type Exchange = (request: IncomingMessage, response: Answer, path: string) => void
 
 /**
  * Sends a request on, and its answer back, each as it comes. What breaks off on one side breaks off on the other. A request
  * is sent once: undici sends only that again of which it has sent nothing, and no retrying is built on it here.
  */
 export function makeExchange(options: ExchangeOptions): Exchange {
-  const { dispatcher, target, timeoutMs, pseudonym, reach, logger } = options
-  const logsRequests = logger.isLevelEnabled('debug')
+  const { dispatcher, target, timeoutMs, pseudonym, reach } = options
 
   return (request, response, path) => {
-    const since = logsRequests ? performance.now() : 0
     const { method = 'GET' } = request
     const upload = hasBody(request) ? openUpload(request, response) : null
     let controller: Dispatcher.DispatchController | undefined
@@ -60,26 +58,16 @@ export function makeExchange(options: ExchangeOptions): Exchange {
       if (isOver) return
       isOver = true
       const reason = explain(error, target)
-      if (error instanceof Broken || response.destroyed) {
-        log(`broke off after ${bytes} bytes: ${error.message}`)
-        return
-      }
+      const isClients = error instanceof Broken || response.destroyed
+      response.reason = isClients ? error.message : reason
+      if (isClients) return
       reach.failed(reason)
-      if (response.headersSent) {
-        request.socket.resetAndDestroy()
-        log(`status=${response.statusCode} broke off after ${bytes} bytes: ${reason}`)
-      } else {
-        answerError(request, response, new KvsError('cannot_forward'), [], renderAsErrorJson)
-        log(`status=${response.statusCode}: ${reason}`)
-      }
+      if (response.headersSent) request.socket.resetAndDestroy()
+      else answerError(request, response, new KvsError('cannot_forward'), [], renderAsErrorJson)
     }
 
-    function log(rest: string): void {
-      if (!logsRequests) return
-      logger.debug(`${method} ${path} ${rest} ${Math.round(performance.now() - since)}ms`)
-    }
-
-    const headers = headersOnward(request, pseudonym)
+    response.wait('target')
+    const headers = [...headersOnward(request, pseudonym), ...joinTrace(response)]
     dispatcher.dispatch(
       { method: method as Dispatcher.HttpMethod, path, headers, body: upload },
       {
@@ -94,6 +82,7 @@ export function makeExchange(options: ExchangeOptions): Exchange {
           if (status < 200) return
           clearTimeout(timer)
           reach.answered()
+          response.wait(undefined)
           const close = isUploading(request) ? ['Connection', 'close'] : []
           response.writeHead(status, reason, [...endToEnd(asText(rawHeaders)), ...close])
           // Where the body does not come with them, the headers go ahead.
@@ -101,13 +90,13 @@ export function makeExchange(options: ExchangeOptions): Exchange {
         },
         onResponseData(controller, chunk) {
           bytes += chunk.length
+          response.bytes = bytes
           if (response.write(chunk)) return
           controller.pause()
           response.once('drain', () => controller.resume())
         },
         onResponseEnd() {
           isOver = true
-          log(`status=${response.statusCode} bytes=${bytes}`)
           if (isUploading(request)) void endAfterUpload(request, response)
           else response.end()
         },

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Logger } from 'pino'
 import { Pool } from 'undici'
 import { KvsError } from '../errors.ts'
 import { type Answer, otherRoute } from '../http/answer.ts'
@@ -23,7 +22,6 @@ export interface ForwardingOptions extends HttpOptions {
   readonly forwardTimeoutMs: number
   /** Of this program. */
   readonly version: string
-  readonly logger: Logger
 }
 
 /** What a forwarding node does with a request. */
@@ -63,7 +61,7 @@ export function makeForwarding({
     bodyTimeout: 0,
   })
   const reach = makeReach(target, logger)
-  const exchange = makeExchange({ dispatcher, target, timeoutMs, pseudonym, reach, logger })
+  const exchange = makeExchange({ dispatcher, target, timeoutMs, pseudonym, reach })
   const ready = makeReadiness({ dispatcher, target, pseudonym, reach, isStopping: () => isStopping })
   const readMetrics = makeMetricsReader([
     ...forwardingMetrics({ version, isTargetUp: () => reach.isUp }),

@@ -6,6 +6,8 @@ type RawHeaders = readonly string[]
 /** About a connection, not about the message: RFC 9110, 7.6.1. */
 const hopByHop = 'connection keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' ')
 
+const notOnward = ['expect', 'traceparent', 'tracestate']
+
 /** What of a message's headers goes on to the next connection. */
 export function endToEnd(headers: RawHeaders): string[] {
   const dropped = new Set(hopByHop)
@@ -18,11 +20,11 @@ export function endToEnd(headers: RawHeaders): string[] {
 /**
  * The headers of a request for its way to the target. Host stays what the client has sent: the answer is to be the one it
  * would have got there. Expect is this node's to answer (RFC 9110, 10.1.1), since the body is sent on only as it comes.
- * Via tells this node when the request comes back to it (RFC 9110, 7.6.3).
+ * Via tells this node when the request comes back to it (RFC 9110, 7.6.3). The trace goes on by `joinTrace`.
  */
 export function headersOnward({ rawHeaders, httpVersion }: IncomingMessage, pseudonym: string): string[] {
   const headers = endToEnd(rawHeaders)
-  const kept = headers.filter((_, index) => nameAt(headers, index - (index % 2)) !== 'expect')
+  const kept = headers.filter((_, index) => !notOnward.includes(nameAt(headers, index - (index % 2))))
   return [...kept, 'Via', `${httpVersion} ${pseudonym}`]
 }
 

@@ -1,6 +1,8 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { KvsError } from '../errors.ts'
+import type { Answer } from './answer.ts'
 import { discardBody } from './body.ts'
+import { requestIdOf } from './request-log.ts'
 
 /** A stored page must not run as this service's own: no scripts, no origin, no guessing of types. */
 export const valueHeaders = [
@@ -17,15 +19,16 @@ const retryAfterSeconds = '1'
 /** How an error looks: the answer's Content-Type and its body. */
 export type RenderError = (error: KvsError, request: IncomingMessage) => readonly [type: string, body: string]
 
-/** The only translation of errors into answers. */
+/** The only translation of errors into answers. Those that are the service's own fault have an id for the operator to look for. */
 export function answerError(
   request: IncomingMessage,
-  response: ServerResponse,
+  response: Answer,
   error: KvsError,
   headers: readonly string[] = [],
   renderAs: RenderError = renderAsAccepted,
 ): void {
   const { status } = error
+  response.code = error.code
   const [type, body] = renderAs(error, request)
   response.writeHead(status, [
     'Content-Type',
@@ -37,6 +40,7 @@ export function answerError(
     'Cache-Control',
     'no-store',
     ...(status === 503 ? ['Retry-After', retryAfterSeconds] : []),
+    ...(status >= 500 ? ['X-Request-Id', requestIdOf(response)] : []),
     ...(isUploading(request) ? ['Connection', 'close'] : []),
     ...headers,
   ])

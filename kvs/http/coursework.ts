@@ -1,14 +1,14 @@
 import { isUtf8 } from 'node:buffer'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../errors.ts'
 import type { Found } from '../view/view.ts'
+import type { Answer } from './answer.ts'
 import { renderAsErrorJson, valueHeaders } from './answers.ts'
 import { awaitFreshness } from './freshness.ts'
 import { memberText, TooDeep } from './json-text.ts'
 import { decodeKey } from './key.ts'
-import { answerNotModified, type KeyRoutesOptions, placeOf, spooled } from './keys.ts'
+import { answerNotModified, type KeyRoutesOptions, spooled } from './keys.ts'
 import { judgeRead } from './preconditions.ts'
-import { makeRequestLog } from './request-log.ts'
 import { errorsAs, type Methods, positionHeader, type Routes } from './routes.ts'
 import { writerFor } from './write.ts'
 
@@ -22,11 +22,8 @@ const json = 'application/json'
  * GET, HEAD, PUT and DELETE on /kvs/KEY, in the JSON that a course on distributed systems gives its assignments in, over
  * the same keys as /v1. A value is stored as its JSON text.
  */
-export function courseworkRoutes({ store, readBody, logger }: KeyRoutesOptions): Routes {
-  const logsRequests = logger.isLevelEnabled('debug')
-  const logLine = makeRequestLog(logger)
-
-  function answer(response: ServerResponse, status: number, body: string, headers: readonly string[]): void {
+export function courseworkRoutes({ store, readBody }: KeyRoutesOptions): Routes {
+  function answer(response: Answer, status: number, body: string, headers: readonly string[]): void {
     const length = String(Buffer.byteLength(body))
     const all = [
       'Content-Type',
@@ -40,45 +37,47 @@ export function courseworkRoutes({ store, readBody, logger }: KeyRoutesOptions):
     response.writeHead(status, all).end(response.req.method === 'HEAD' ? undefined : body)
   }
 
-  async function read(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
-    const since = logsRequests ? performance.now() : 0
+  async function read(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyIn(request, path)
+    response.key = key
+    response.wait('position')
     await awaitFreshness(request, query, store)
+    response.wait(undefined)
     const found = store.get(key)
+    response.bytes = found?.value.length
     if (judgeRead(request, found) === 'not modified') return answerNotModified(response, found, store.position())
     if (found === undefined) throw missing()
     const place = found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
     answer(response, 200, `{"result":"found","value":${jsonOf(found)}}`, place)
-    if (logsRequests) logLine(request, key, `status=200 bytes=${found.value.length}`, since)
   }
 
-  async function put(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
-    const since = logsRequests ? performance.now() : 0
+  async function put(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyIn(request, path)
+    response.key = key
     const write = writerFor(request, query, store)
+    response.wait('body')
     const value = valueIn(await readBody(request, response))
+    response.bytes = value.length
+    response.wait('log')
     const stored = await write({ kind: 'put', key, value, contentType: json })
+    response.stored = stored
     if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
     else {
       const [status, result] = stored.replaced ? [200, 'replaced'] : [201, 'created']
       answer(response, status, JSON.stringify({ result }), ['ETag', `"${stored.sequence}"`])
     }
-    if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since)
   }
 
-  async function remove(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    query: string,
-  ): Promise<void> {
-    const since = logsRequests ? performance.now() : 0
+  async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyIn(request, path)
-    const stored = await writerFor(request, query, store)({ kind: 'delete', key })
+    response.key = key
+    const write = writerFor(request, query, store)
+    response.wait('log')
+    const stored = await write({ kind: 'delete', key })
+    response.stored = stored
     if (stored !== 'spooled' && !stored.replaced) throw missing()
     if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
     else answer(response, 200, '{"result":"deleted"}', [])
-    if (logsRequests) logLine(request, key, placeOf(stored), since)
   }
 
   const withoutKey: Methods = { [errorsAs]: renderAsErrorJson }

@@ -1,15 +1,14 @@
 import { isUtf8 } from 'node:buffer'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Logger } from 'pino'
+import type { IncomingMessage } from 'node:http'
 import type { Stored } from '../append-queue.ts'
 import { KvsError } from '../errors.ts'
 import type { Found } from '../view/view.ts'
+import type { Answer } from './answer.ts'
 import { answerError, valueHeaders } from './answers.ts'
 import type { ReadBody } from './body.ts'
 import { awaitFreshness, type FreshStore } from './freshness.ts'
 import { decodeKey } from './key.ts'
 import { judgeRead } from './preconditions.ts'
-import { makeRequestLog } from './request-log.ts'
 import type { Methods } from './routes.ts'
 import { type WritableStore, writerFor } from './write.ts'
 
@@ -22,7 +21,6 @@ export interface KeyStore extends FreshStore, WritableStore {
 export interface KeyRoutesOptions {
   readonly store: KeyStore
   readonly readBody: ReadBody
-  readonly logger: Pick<Logger, 'debug' | 'isLevelEnabled'>
 }
 
 const prefix = '/v1/'
@@ -31,19 +29,18 @@ const emptyBody = ['Content-Length', '0']
 export const spooled = ['KVS-Durability', 'spooled']
 
 /** GET, HEAD, PUT and DELETE on /v1/KEY. */
-export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Methods {
-  const logsRequests = logger.isLevelEnabled('debug')
-  const logLine = makeRequestLog(logger)
-
-  function read(request: IncomingMessage, response: ServerResponse, path: string, query: string): void | Promise<void> {
-    const since = logsRequests ? performance.now() : 0
+export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
+  function read(request: IncomingMessage, response: Answer, path: string, query: string): void | Promise<void> {
     const key = decodeKey(path.slice(prefix.length))
+    response.key = key
     const fresh = awaitFreshness(request, query, store)
-    if (fresh === undefined) answer()
-    else return fresh.then(answer)
+    if (fresh === undefined) return answer()
+    response.wait('position')
+    return fresh.then(answer)
 
     function answer(): void {
       const found = store.get(key)
+      response.bytes = found?.value.length
       if (judgeRead(request, found) === 'not modified') {
         answerNotModified(response, found, store.position())
       } else if (found === undefined) {
@@ -51,35 +48,33 @@ export function keyRoutes({ store, readBody, logger }: KeyRoutesOptions): Method
       } else {
         answerValue(request, response, found, store.position())
       }
-      if (logsRequests) logLine(request, key, `status=${response.statusCode} bytes=${found?.value.length ?? 0}`, since)
     }
   }
 
-  async function put(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
-    const since = logsRequests ? performance.now() : 0
+  async function put(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = decodeKey(path.slice(prefix.length))
+    response.key = key
     const write = writerFor(request, query, store)
     const contentType = contentTypeOf(request)
+    response.wait('body')
     const value = await readBody(request, response)
+    response.bytes = value.length
+    response.wait('log')
     const stored = await write({ kind: 'put', key, value, contentType })
     answerStored(response, 201, stored)
-    if (logsRequests) logLine(request, key, `bytes=${value.length} ${placeOf(stored)}`, since)
   }
 
-  async function remove(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-    query: string,
-  ): Promise<void> {
-    const since = logsRequests ? performance.now() : 0
+  async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = decodeKey(path.slice(prefix.length))
-    const stored = await writerFor(request, query, store)({ kind: 'delete', key })
+    response.key = key
+    const write = writerFor(request, query, store)
+    response.wait('log')
+    const stored = await write({ kind: 'delete', key })
     answerStored(response, 200, stored)
-    if (logsRequests) logLine(request, key, placeOf(stored), since)
   }
 
-  function answerStored(response: ServerResponse, status: number, stored: Stored): void {
+  function answerStored(response: Answer, status: number, stored: Stored): void {
+    response.stored = stored
     const position = ['KVS-Position', store.position()]
     if (stored === 'spooled') response.writeHead(202, [...position, ...spooled, ...emptyBody])
     else if (status === 200) response.writeHead(status, [...position, ...emptyBody])
@@ -101,17 +96,13 @@ function contentTypeOf(request: IncomingMessage): string | undefined {
   )
 }
 
-export function placeOf(stored: Stored): string {
-  return stored === 'spooled' ? stored : `sequence=${stored.sequence}`
-}
-
-export function answerNotModified(response: ServerResponse, found: Found | undefined, position: string): void {
+export function answerNotModified(response: Answer, found: Found | undefined, position: string): void {
   const tag = found?.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
   response.writeHead(304, ['KVS-Position', position, ...tag, 'Cache-Control', 'no-cache'])
   response.end()
 }
 
-function answerValue(request: IncomingMessage, response: ServerResponse, found: Found, position: string): void {
+function answerValue(request: IncomingMessage, response: Answer, found: Found, position: string): void {
   const { value } = found
   response.writeHead(200, [
     'Content-Type',

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import makeRouter from 'find-my-way'
 import type { Logger } from 'pino'
 import { ConditionFailed, KvsError } from '../errors.ts'
@@ -6,17 +6,13 @@ import type { Answer } from './answer.ts'
 import { answerError, type RenderError } from './answers.ts'
 import { Broken } from './body.ts'
 import { isHostGiven } from './headers.ts'
+import { pathOf, requestIdOf } from './request-log.ts'
 
 /**
  * @param path the request's path as it came over the wire, without the query
  * @param query what comes after the "?"; empty where there is none
  */
-export type Handle = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  path: string,
-  query: string,
-) => void | Promise<void>
+export type Handle = (request: IncomingMessage, response: Answer, path: string, query: string) => void | Promise<void>
 
 /** The key, beside the methods, of how a dialect's errors look. */
 export const errorsAs = Symbol('errorsAs')
@@ -31,12 +27,7 @@ export type Routes = Readonly<Record<string, Methods>>
  * Answers each request by its path and method, and each error that a handler throws.
  * @param position goes with each of these answers, unless it is empty
  */
-export function makeDispatcher(
-  routes: Routes,
-  logger: Pick<Logger, 'error' | 'debug' | 'isLevelEnabled'>,
-  position: () => string,
-) {
-  const logsRequests = logger.isLevelEnabled('debug')
+export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, position: () => string) {
   // Methods are told apart below, so that the router only knows paths.
   const router = makeRouter()
   for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, { path, methods })
@@ -53,17 +44,18 @@ export function makeDispatcher(
     return handle
   }
 
-  function fail(request: IncomingMessage, response: ServerResponse, error: unknown, methods?: Methods): void {
+  function fail(request: IncomingMessage, response: Answer, error: unknown, methods?: Methods): void {
     const renderAs = methods?.[errorsAs]
     if (error instanceof Broken) return
     if (response.headersSent) {
-      logger.error({ err: error }, 'an answer broke off')
+      logger.error({ err: error, traceId: requestIdOf(response) }, 'an answer broke off')
       response.destroy()
       return
     }
-    if (!(error instanceof KvsError)) logger.error({ err: error }, `${request.method} ${request.url} failed`)
     const known = error instanceof KvsError ? error : new KvsError('internal')
-    if (logsRequests) logger.debug(`${request.method} ${request.url} status=${known.status} ${known.code}`)
+    if (known !== error) {
+      logger.error({ err: error, traceId: requestIdOf(response) }, `${request.method} ${pathOf(request)} failed`)
+    }
     answerError(request, response, known, [...positionHeader(position()), ...headersOf(known)], renderAs)
   }
 

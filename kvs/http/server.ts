@@ -10,21 +10,25 @@ import { courseworkRoutes } from './coursework.ts'
 import { liveness, readiness } from './health.ts'
 import { keyRoutes } from './keys.ts'
 import { metricsRoute, type ReadMetrics } from './metrics.ts'
+import { makeRequestLog } from './request-log.ts'
 import { makeDispatcher, type Routes } from './routes.ts'
 import type { HttpTally } from './tally.ts'
 import { atEndOfTurn } from './turns.ts'
+import { makeWatch } from './watch.ts'
 
 export interface ServerOptions extends HttpOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>
   readonly readMetrics: ReadMetrics
-  readonly logger: Logger
   readonly maxValueBytes: number
   /** Of all values together that are being received. */
   readonly maxWaitingBytes: number
 }
 
 export interface HttpOptions {
+  readonly logger: Logger
   readonly tally: HttpTally
+  /** A request that takes longer is told in the log; undefined: none is. */
+  readonly slowRequestMs: number | undefined
   readonly maxConnections: number
   readonly maxHeaderBytes: number
   /** For the request line and the headers, in milliseconds, as all that follow. */
@@ -51,8 +55,9 @@ export function makeHttpServer(
   answer: (request: IncomingMessage, response: Answer) => void,
 ): Server {
   const { tally } = options
+  const watch = makeWatch(tally, makeRequestLog(options))
   const handle = atEndOfTurn<[IncomingMessage, Answer]>(([request, response]) => {
-    tally.begin(response)
+    watch(response)
     if (!server.listening) response.shouldKeepAlive = false // draining: this connection's last request
     answer(request, response)
   })
@@ -94,17 +99,16 @@ export function makeHttpServer(
 export function routesOf({
   store,
   readMetrics,
-  logger,
   maxValueBytes,
   maxWaitingBytes,
-}: Pick<ServerOptions, 'store' | 'readMetrics' | 'logger' | 'maxValueBytes' | 'maxWaitingBytes'>): Routes {
+}: Pick<ServerOptions, 'store' | 'readMetrics' | 'maxValueBytes' | 'maxWaitingBytes'>): Routes {
   const ready = readiness(store)
   const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
   return {
     '/v1': {},
     '/v1/': {},
-    '/v1/*': keyRoutes({ store, readBody, logger }),
-    ...courseworkRoutes({ store, readBody, logger }),
+    '/v1/*': keyRoutes({ store, readBody }),
+    ...courseworkRoutes({ store, readBody }),
     '/livez': liveness(store),
     '/readyz': ready,
     '/healthz': ready,

@@ -18,8 +18,10 @@ export interface HttpTally {
   readonly unparsed: ReadonlyMap<string, number>
   /** As many as there are routes, methods and statuses, whatever clients send. */
   requests(): Iterable<RequestCounts>
-  /** A request is being handled; it is counted once its answer has gone out, or its connection is gone. */
-  begin(answer: Answer): void
+  /** A request is being handled. Each that has begun ends. */
+  begin(): void
+  /** The answer has gone out, or its connection is gone. */
+  end(answer: Answer, seconds: number): void
   countUnparsed(code: string): void
 }
 
@@ -51,14 +53,6 @@ export function makeHttpTally(): HttpTally {
     return fill(byStatus, known, () => ({ route, method, status: word, seconds: makeHistogram(durationBounds) }))
   }
 
-  /** One function for all, not one made for each. */
-  function end(this: Answer): void {
-    if (this.isCounted) return
-    this.isCounted = true
-    inFlight--
-    countsOf(this).seconds.observe((performance.now() - this.arrivedAt) / 1_000)
-  }
-
   return {
     connections: 0,
     refused: 0,
@@ -69,13 +63,12 @@ export function makeHttpTally(): HttpTally {
     *requests() {
       for (const byMethod of counts.values()) for (const byStatus of byMethod.values()) yield* byStatus.values()
     },
-    begin(answer) {
-      const { socket } = answer.req
-      if (socket.destroyed) return
+    begin() {
       inFlight++
-      answer.on('close', end)
-      // Pipelined behind another one, it has no connection yet, and may never close.
-      if (answer.socket === null) socket.once('close', () => end.call(answer))
+    },
+    end(answer, seconds) {
+      inFlight--
+      countsOf(answer).seconds.observe(seconds)
     },
     countUnparsed(code) {
       unparsed.set(code, (unparsed.get(code) ?? 0) + 1)

@@ -34,6 +34,7 @@ test('nothing set gives the defaults', () => {
     maxHeaderBytes: 16_384,
     logLevel: 'info',
     logFormat: 'auto',
+    slowRequestMs: 1_000,
   })
 })
 

@@ -51,8 +51,8 @@ describeWithDocker('docker compose', () => {
   test('serves what was put, and its log has a line for each request, without values', async () => {
     await client.expectPairs()
     const log = await logOfKvs()
-    expect(log).toMatch(/DEBUG: PUT key=key-a bytes=11 sequence=1 \d+ms$/m)
-    expect(log).toMatch(/DEBUG: PUT key="key b" bytes=11 sequence=2 \d+ms$/m)
+    expect(log).toMatch(/DEBUG: PUT key=key-a status=201 bytes=11 sequence=1 \d+ms$/m)
+    expect(log).toMatch(/DEBUG: PUT key="key b" status=201 bytes=11 sequence=2 \d+ms$/m)
     expect(log).toMatch(/DEBUG: GET key=key-a status=200 bytes=11 \d+ms$/m)
     expect(log).not.toContain('Test Pair')
     expect(log).not.toContain('значение')

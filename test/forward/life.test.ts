@@ -20,7 +20,11 @@ test('a forwarder serves what its node has, says 503 while that is gone, and ser
   const directory = makeDirectory()
   const main = await startReadyNode(directory, environment)
   const home = makeDirectory()
-  const forwarder = await startNode(home, { FORWARDING_ADDRESS: addressOf(main), LOG_LEVEL: 'debug' })
+  const forwarder = await startNode(home, {
+    FORWARDING_ADDRESS: addressOf(main),
+    LOG_LEVEL: 'debug',
+    LOG_FORMAT: 'pretty',
+  })
   expect(forwarder.output()).toContain(`forwarding every request to http://${addressOf(main)}`)
   expect(existsSync(join(home, 'data'))).toBe(false)
 
@@ -45,8 +49,8 @@ test('a forwarder serves what its node has, says 503 while that is gone, and ser
   const told = (pattern: RegExp) => output.match(new RegExp(pattern, 'g'))?.length
   expect(told(/cannot forward: /)).toBe(1)
   expect(told(/answers again after \d+\.\d+ s/)).toBe(1)
-  expect(told(/PUT \/kvs\/a status=201 bytes=20 \d+ms/)).toBe(1)
-  expect(told(/GET \/kvs\/a status=503: nothing listens at .* \d+ms/)).toBe(3)
+  expect(told(/PUT \/kvs\/a status=201 bytes=20 trace=[0-9a-f]{32} .*\d+ms/)).toBe(1)
+  expect(told(/GET \/kvs\/a status=503 cannot_forward trace=[0-9a-f]{32} \(nothing listens at .*\) .*\d+ms/)).toBe(3)
   expect(output).not.toContain('Test Pair')
   expect(output).toMatch(/stopped/)
 })

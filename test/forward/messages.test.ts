@@ -73,7 +73,7 @@ test('a request’s headers go on as they came, but for those of the connection'
   const names = lines.map((line) => line.slice(0, line.indexOf(':')).toLowerCase())
   expect(names.filter((name) => !/^x-(case|twice|latin)$/.test(name)).toSorted()).toEqual(
     // The last two are undici's, about its own connection.
-    ['host', 'if-match', 'kvs-position', 'via', 'connection', 'transfer-encoding'].toSorted(),
+    ['host', 'if-match', 'kvs-position', 'via', 'traceparent', 'connection', 'transfer-encoding'].toSorted(),
   )
   expect(lines).toContain('connection: keep-alive')
 })

@@ -29,6 +29,7 @@ export async function startForwarder(
     idleTimeoutMs: 30_000,
     keepAliveTimeoutMs: 5_000,
     tally: makeHttpTally(),
+    slowRequestMs: undefined,
     version: '0.0.0',
     logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
     ...options,

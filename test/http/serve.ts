@@ -88,6 +88,7 @@ export async function serve(options: Partial<ServerOptions> = {}) {
     requestTimeoutMs: 10_000,
     idleTimeoutMs: 20_000,
     keepAliveTimeoutMs: 5_000,
+    slowRequestMs: undefined,
     ...options,
   })
   server.listen(0, '127.0.0.1')

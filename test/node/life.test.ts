@@ -333,10 +333,10 @@ test('request lines are logged at debug, with the key and never the value', asyn
   await get(node.url, 'a')
   await fetch(`${node.url}/v1/a`, { method: 'DELETE' })
   await until('the last line is there', () => node.output().includes('DELETE'))
-  expect(node.output()).toMatch(/PUT key=a bytes=6 sequence=1 \d+ms/)
-  expect(node.output()).toMatch(/PUT key="two\\nlines" bytes=6 sequence=2 \d+ms/)
+  expect(node.output()).toMatch(/PUT key=a status=201 bytes=6 sequence=1 \d+ms/)
+  expect(node.output()).toMatch(/PUT key="two\\nlines" status=201 bytes=6 sequence=2 \d+ms/)
   expect(node.output()).toMatch(/GET key=a status=200 bytes=6 \d+ms/)
-  expect(node.output()).toMatch(/DELETE key=a sequence=3 \d+ms/)
+  expect(node.output()).toMatch(/DELETE key=a status=200 sequence=3 \d+ms/)
   expect(node.output()).not.toContain('geheim')
 })
 

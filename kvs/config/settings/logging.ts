@@ -1,4 +1,4 @@
-import { oneOf } from '../parsers.ts'
+import { duration, oneOf, orWord } from '../parsers.ts'
 import type { Table } from '../setting.ts'
 
 /** What the service writes to its standard output. */
@@ -14,5 +14,11 @@ export const loggingSettings = {
     default: 'auto',
     parse: oneOf('auto', 'json', 'pretty'),
     purpose: 'json, pretty, or auto: pretty on a terminal, else json',
+  },
+  slowRequestMs: {
+    name: 'KVS_SLOW_REQUEST',
+    default: '1s',
+    parse: orWord('never', undefined, duration()),
+    purpose: 'How long a request may take before it is logged at warn, with what it waited for; or never',
   },
 } satisfies Table

@@ -1,0 +1,17 @@
+import type { Answer } from '../http/answer.ts'
+import { traceOf } from '../http/request-log.ts'
+import { beginTrace, makeSpanId, writeTraceparent } from '../trace.ts'
+
+/**
+ * The headers that have the target log the same trace: the request's own, or one that begins here, with this node as the
+ * parent. Where the request's is none, nor may its `tracestate` go on.
+ */
+export function joinTrace(answer: Answer): string[] {
+  const own = traceOf(answer)
+  const trace = own ?? beginTrace()
+  answer.trace = trace
+  answer.spanId = makeSpanId()
+  const state = own === undefined ? undefined : answer.req.headers.tracestate
+  const traceparent = ['traceparent', writeTraceparent(trace, answer.spanId)]
+  return state === undefined ? traceparent : [...traceparent, 'tracestate', String(state)]
+}
