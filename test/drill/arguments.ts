@@ -8,6 +8,7 @@ export interface Arguments {
   readonly seed: number
   readonly seconds: number
   readonly isLocal: boolean
+  readonly isObserved: boolean
   readonly keepHistory: boolean
   readonly out: string
   readonly json: string | undefined
@@ -23,16 +24,19 @@ const options = {
   out: { type: 'string', default: 'drill-results' },
   'keep-history': { type: 'boolean', default: false },
   local: { type: 'boolean', default: false },
+  observe: { type: 'boolean', default: false },
 } as const
 
 export function parseArguments(args: readonly string[], known: readonly Drill[]): Arguments {
   const { values, positionals } = parse(args)
   const names = [...new Set(positionals)]
+  if (values.local && values.observe) throw new WrongUse('--observe needs containers, and --local has none')
   return {
     drills: names.includes('all') ? known : names.map((name) => find(name, known)),
     seed: values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : number('--seed', values.seed, 0),
     seconds: number('--seconds', values.seconds, 1),
     isLocal: values.local,
+    isObserved: values.observe,
     keepHistory: values['keep-history'],
     out: values.out,
     json: values.json,

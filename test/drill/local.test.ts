@@ -41,6 +41,7 @@ test.each([
   [['kill-kv'], /there is no drill "kill-kv": did you mean kill-kvs/],
   [['disk-full'], /did you mean .*spool-disk-full/],
   [['xyzzy'], /there is no drill "xyzzy": npm run drill lists them/],
+  [['kill-kvs', '--local', '--observe'], /--observe needs containers/],
   [['--seconds', '1.5', 'cut'], /--seconds takes a whole number from 1, not "1.5"/],
   [['--sed', '1', 'cut'], /--sed/],
 ])('%j is refused with 2 and a sentence', async (args, sentence) => {

@@ -45,7 +45,7 @@ async function runAll(args: Arguments): Promise<number> {
   const results: DrillResult[] = []
   let platform: Platform | undefined
   try {
-    platform = await preparePlatform(args.isLocal, (line) => progress.say(line))
+    platform = await preparePlatform(args, (line) => progress.say(line))
     await mkdir(args.out, { recursive: true })
     for (const drill of chosen) results.push(await runOne(drill, args, platform, progress, abort.signal))
   } catch (error) {

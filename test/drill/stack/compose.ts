@@ -30,9 +30,11 @@ export async function startComposeStack(image: string, options: StackOptions = {
   const own = join(home, 'environment.yml') // JSON is YAML too
   const ofEach = names.map((name) => [name, { environment: options.env ?? {} }])
   await writeFile(own, JSON.stringify({ services: Object.fromEntries(ofEach) }))
-  const more = [...(['proxy', 'disks', 'clock', 'forwarders'] as const).filter((name) => options[name])]
+  const more = [...(['proxy', 'disks', 'clock', 'forwarders', 'observe'] as const).filter((name) => options[name])]
   const overlays = ['drill', ...more, ...(names.length > 1 ? ['nodes'] : [])]
-  const files = ['docker-compose.yml', ...overlays.map((name) => `compose/drill/${name}.yml`), own]
+  const watchers = options.observe ? ['prometheus', 'grafana'] : []
+  const watched = options.observe ? ['compose/observe.yml'] : []
+  const files = ['docker-compose.yml', ...watched, ...overlays.map((name) => `compose/drill/${name}.yml`), own]
   const environment = {
     ...process.env,
     // The defaults, whatever the user's environment or .env says
@@ -79,7 +81,7 @@ export async function startComposeStack(image: string, options: StackOptions = {
   }
 
   try {
-    await compose('up', '--detach', '--no-build', ...(names.length > 1 ? names : []))
+    await compose('up', '--detach', '--no-build', ...(names.length > 1 ? [...names, ...watchers] : []))
   } catch (error) {
     await down()
     throw error

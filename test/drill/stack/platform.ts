@@ -1,4 +1,4 @@
-import { WrongUse } from '../arguments.ts'
+import { type Arguments, WrongUse } from '../arguments.ts'
 import { startComposeStack } from './compose.ts'
 import { buildImage, obstacleToDocker } from './docker.ts'
 import { startLocalStack } from './local.ts'
@@ -10,7 +10,9 @@ export interface Platform {
   close(): Promise<void>
 }
 
-export async function preparePlatform(isLocal: boolean, say: (line: string) => void): Promise<Platform> {
+type Wanted = Pick<Arguments, 'isLocal' | 'isObserved'>
+
+export async function preparePlatform({ isLocal, isObserved }: Wanted, say: (line: string) => void): Promise<Platform> {
   if (isLocal) return { makeStack: (options) => startLocalStack(options), close: async () => undefined }
   const obstacle = obstacleToDocker()
   if (obstacle !== undefined) {
@@ -18,5 +20,8 @@ export async function preparePlatform(isLocal: boolean, say: (line: string) => v
   }
   say('building the image')
   const image = await buildImage()
-  return { makeStack: (options) => startComposeStack(image.name, options), close: () => image.remove() }
+  return {
+    makeStack: (options) => startComposeStack(image.name, { ...options, observe: isObserved }),
+    close: () => image.remove(),
+  }
 }

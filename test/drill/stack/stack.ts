@@ -18,6 +18,8 @@ export interface StackOptions {
   readonly disks?: boolean
   /** A wall clock of kvs that can be moved. */
   readonly clock?: boolean
+  /** Has Prometheus and Grafana besides, where compose/observe.yml publishes them. */
+  readonly observe?: boolean
   /** Environment of each node. */
   readonly env?: Readonly<Record<string, string>>
 }

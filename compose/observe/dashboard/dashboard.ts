@@ -1,0 +1,43 @@
+import type { Dashboard } from '@grafana/schema'
+import { log } from './log.ts'
+import { following, node } from './node.ts'
+import { now } from './now.ts'
+import { place, source } from './panels.ts'
+import { requestsRow } from './requests.ts'
+
+/** What an operator sees; `npm run dashboard` writes it to where Grafana reads it. */
+export const dashboard: Dashboard = {
+  uid: 'kvs',
+  title: 'Key-value store',
+  tags: ['kvs'],
+  schemaVersion: 41,
+  editable: false,
+  graphTooltip: 1,
+  refresh: '5s',
+  time: { from: 'now-30m', to: 'now' },
+  timezone: 'browser',
+  templating: {
+    list: [
+      {
+        ...{ type: 'query', name: 'instance', label: 'Node', datasource: source },
+        query: { query: 'label_values(up{job="kvs"}, instance)', refId: 'instance' },
+        ...{ refresh: 2, sort: 1, multi: true, includeAll: true, allValue: '.*' },
+        current: { text: ['All'], value: ['$__all'] },
+      },
+    ],
+  },
+  annotations: {
+    list: [
+      {
+        ...{ name: 'Started', enable: true, iconColor: 'blue', datasource: source },
+        ...{ expr: 'process_start_time_seconds{job="kvs"} * 1000', useValueForTime: 'on' },
+        ...{ titleFormat: 'Started', textFormat: '{{instance}}' },
+      },
+      {
+        ...{ name: 'Alerts', enable: true, iconColor: 'red', datasource: source },
+        ...{ expr: 'ALERTS{alertstate="firing"}', titleFormat: '{{alertname}}', textFormat: '{{instance}}' },
+      },
+    ],
+  },
+  panels: place([now, requestsRow, log, following, node]),
+}

@@ -1,0 +1,10 @@
+// The queries of the dashboard, of the nodes that are chosen at the top of the page
+
+export const of = (metric: string, matchers = '') =>
+  `${metric}{job="kvs", instance=~"$instance"${matchers && `, ${matchers}`}}`
+export const rate = (metric: string, matchers = '') => `rate(${of(metric, matchers)}[$__rate_interval])`
+
+export const requests = 'kvs_http_request_duration_seconds'
+export const keys = 'route=~"/v1/.*|/kvs/.*"'
+export const quantile = (q: number, histogram: string, by: string, matchers = '') =>
+  `histogram_quantile(${q}, sum by (${['le', by].filter(Boolean).join(', ')}) (${rate(`${histogram}_bucket`, matchers)}))`
