@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { accessSettings } from '../kvs/config/settings/access.ts'
 import { forwardingSettings } from '../kvs/config/settings/forwarding.ts'
@@ -12,12 +12,25 @@ import { makeFakeStore } from './http/serve.ts'
 const root = new URL('..', import.meta.url)
 const read = (name: string) => readFileSync(new URL(name, root), 'utf8')
 const readme = read('README.md')
+const documents = ['README.md', 'SECURITY.md', ...readdirSync(new URL('docs/', root))].flatMap((name) =>
+  name.endsWith('.md') ? [/^[A-Z]/.test(name) ? name : `docs/${name}`] : [],
+)
 
-/** The rows of the README's table with these headings, each cell without its backquotes. */
-function table(...headings: string[]): string[][] {
-  const lines = readme.split('\n')
+/** As GitHub makes links of them. */
+function headingsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+/** The rows of a document's table with these headings, each cell without its backquotes. */
+function tableIn(text: string, ...headings: string[]): string[][] {
+  const lines = text.split('\n')
   const start = lines.indexOf(`| ${headings.join(' | ')} |`)
-  if (start < 0) throw new Error(`the README has no table with ${headings.join(', ')}`)
+  if (start < 0) throw new Error(`there is no table with ${headings.join(', ')}`)
   const rows = lines.slice(start + 2)
   const end = rows.findIndex((line) => !line.startsWith('|'))
   return rows.slice(0, end).map((line) =>
@@ -30,19 +43,13 @@ function table(...headings: string[]): string[][] {
 
 describe('the README', () => {
   test('has every setting with its default, and none that is not there', () => {
-    expect(table('setting', 'default', 'what it is')).toEqual(
+    expect(tableIn(readme, 'setting', 'default', 'what it is')).toEqual(
       settings.map((setting) => [setting.name, setting.default ?? '', setting.purpose]),
     )
   })
 
-  test('has every error with its status', () => {
-    expect(table('code', 'status', 'returned when')).toEqual(
-      Object.entries(catalogue).map(([code, { status, when }]) => [code, String(status), when]),
-    )
-  })
-
   test('has every state', () => {
-    expect(table('state', '`/readyz`', 'meaning').map(([state, , meaning]) => [state, meaning])).toEqual(
+    expect(tableIn(readme, 'state', '`/readyz`', 'meaning').map(([state, , meaning]) => [state, meaning])).toEqual(
       Object.entries(states),
     )
   })
@@ -52,18 +59,12 @@ describe('the README', () => {
     const served = Object.entries(
       routesOf({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, maxWaitingBytes: 1 }),
     ).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
-    const told = table('request', 'answer').map(([request = '']) => request.replace('?consistent', ''))
+    const told = tableIn(readme, 'request', 'answer').map(([request = '']) => request.replace('?consistent', ''))
     // HEAD goes with GET, and is told where it matters
     expect(told).toEqual(
       expect.arrayContaining(served.filter((route) => !route.startsWith('HEAD') || route.includes('/v1/'))),
     )
     expect(served).toEqual(expect.arrayContaining(told))
-  })
-
-  test('names only files that are there', () => {
-    for (const [, path = ''] of readme.matchAll(/\]\(([^)#]+)\)/g)) {
-      if (!path.startsWith('http')) expect(() => read(path)).not.toThrow()
-    }
   })
 
   test('gives the commands that package.json has', () => {
@@ -73,6 +74,21 @@ describe('the README', () => {
     expect(readme).toMatch(/npm ci && npm start/)
     expect(readme).toMatch(/npm cit/)
   })
+})
+
+test('docs/api.md has every error with its status', () => {
+  expect(tableIn(read('docs/api.md'), 'code', 'status', 'returned when')).toEqual(
+    Object.entries(catalogue).map(([code, { status, when }]) => [code, String(status), when]),
+  )
+})
+
+test.each(documents)('%s links only what is there', (name) => {
+  for (const [, path = '', heading] of read(name).matchAll(/\]\(([^)#\s]*)(?:#([^)]+))?\)/g)) {
+    if (/^https?:/.test(path)) continue
+    const target = path === '' ? new URL(name, root) : new URL(path, new URL(name, root))
+    expect(existsSync(target), path).toBe(true)
+    if (heading !== undefined) expect(headingsOf(readFileSync(target, 'utf8'))).toContain(heading)
+  }
 })
 
 test('docs/log.md names the columns that the migrations make', () => {
@@ -89,15 +105,7 @@ test('docs/log.md names the columns that the migrations make', () => {
 
 test('every setting that the code’s own texts name exists', () => {
   const known = new Set<string>(settings.map(({ name }) => name))
-  const texts = [
-    readme,
-    read('docs/log.md'),
-    read('docs/outages.md'),
-    read('docs/access.md'),
-    read('docs/operations.md'),
-    JSON.stringify(catalogue),
-    JSON.stringify(states),
-  ].join('\n')
+  const texts = [...documents.map(read), JSON.stringify(catalogue), JSON.stringify(states)].join('\n')
   for (const [name] of texts.matchAll(/\b(KVS|POSTGRES|FORWARDING)_[A-Z_]+[A-Z]\b/g)) expect(known).toContain(name)
 })
 

@@ -41,20 +41,6 @@ describe('what /metrics tells', () => {
     expect(asked.length).toBeGreaterThan(30)
     for (const name of asked) expect([...told.keys()]).toContain(name.replace(/_(bucket|sum|count)$/, ''))
   })
-
-  test('is what docs/observe.md lists', async () => {
-    const told = [...(await metricsOfAllKinds())].filter(([name]) => name.startsWith('kvs_'))
-    const doc = readFileSync(`${root}docs/observe.md`, 'utf8')
-    const rows = Array.from(doc.matchAll(/^\| `(kvs_\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$/gm), ([, ...cells]) => cells)
-    expect(rows.map(([name]) => name).toSorted()).toEqual(told.map(([name]) => name).toSorted())
-    for (const [name = '', type, labels, meaning] of rows) {
-      const metric = told.find(([other]) => other === name)?.[1]
-      expect([name, type, meaning]).toEqual([name, metric?.type, metric?.help])
-      const listed = new Set(labels?.match(/(?<=`)\w+(?=`)/g))
-      // Not everything that has labels has happened here.
-      if (metric?.labels.size) expect(listed, name).toEqual(metric.labels)
-    }
-  })
 })
 
 test('docs/observe.md has every alert, as bad as it is', () => {
