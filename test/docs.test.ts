@@ -109,13 +109,6 @@ test('every setting that the code’s own texts name exists', () => {
   for (const [name] of texts.matchAll(/\b(KVS|POSTGRES|FORWARDING)_[A-Z_]+[A-Z]\b/g)) expect(known).toContain(name)
 })
 
-test('docs/operations.md has a heading for each alert', () => {
-  const text = read('docs/operations.md')
-  const headings = [...text.slice(text.indexOf('\n## Alerts\n')).matchAll(/^### (\w+)$/gm)].map(([, name]) => name)
-  const alerts = ['Down', 'NotReady', 'LogDown', 'LogDiverged', 'SpoolFilling', 'Lagging', 'RestartLoop', 'LogGrowth']
-  expect(headings).toEqual([...alerts, 'RefusingWrites'].map((name) => `Kvs${name}`))
-})
-
 test('docs/drills.md has every drill, and none that is not there', () => {
   const text = read('docs/drills.md')
   const rowsAfter = (heading: string) => {
