@@ -29,6 +29,11 @@ export const catalogue = {
     message: 'this service serves only clients that show a certificate of its CA (KVS_TLS_CLIENT_CA)',
     when: 'KVS_TLS_CLIENT_CA is set, and the client has no certificate of it that is valid',
   },
+  cross_origin: {
+    status: 403,
+    message: 'a web page of another origin may not ask this service, since it asks nobody for a token',
+    when: 'there are no tokens, and a browser asks for a web page of another origin',
+  },
   no_such_key: { status: 404, message: 'no such key', when: 'the key has no value' },
   no_such_page: {
     status: 404,
@@ -47,6 +52,11 @@ export const catalogue = {
     when: 'If-Match or If-None-Match does not hold of the key as it is; ETag says what it is at',
   },
   value_too_large: { status: 413, message: 'the value is too large', when: 'a value is over KVS_MAX_VALUE_BYTES' },
+  misdirected: {
+    status: 421,
+    message: 'without tokens, a service on the loopback answers only to localhost or an IP address in Host',
+    when: 'there are no tokens, the node listens on loopback, and Host is neither localhost nor an IP address',
+  },
   idempotency_key_reused: {
     status: 422,
     message: 'this Idempotency-Key was used for another request; nothing was stored',

@@ -11,6 +11,7 @@ import { type Config, InvalidConfig, readConfig } from './config/config.ts'
 import { forPurpose, type PostgresTarget } from './config/postgres.ts'
 import { accessSettings } from './config/settings/access.ts'
 import type { DataDirectory } from './data-directory.ts'
+import type { PageBounds } from './http/pages.ts'
 import { makeServer } from './http/server.ts'
 import { makeHttpTally } from './http/tally.ts'
 import { replaceTls } from './http/tls.ts'
@@ -44,6 +45,7 @@ for (const warning of config.warnings) logger.warn(warning)
 
 const told = signalled()
 const guard = lock(config)
+const pages: PageBounds | undefined = guard ? undefined : { hosts: isLoopback(config.host) ? 'loopback' : 'any' }
 const reloads = tokenReload(config, guard)
 onHangup(reloads)
 
@@ -126,7 +128,7 @@ async function live(config: Config): Promise<void> {
     ...nodeMetrics({ version, store, appends, logSize: () => checkpointer.logSize }),
     ...httpMetrics(tally),
   ])
-  const server = makeServer({ ...config, store, tally, readMetrics, logger, guard })
+  const server = makeServer({ ...config, store, tally, readMetrics, logger, guard, pages })
   await listen(server, config, logger)
   reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process does not come to it
@@ -151,7 +153,7 @@ async function live(config: Config): Promise<void> {
 /** Loaded only where something is to be forwarded: undici takes 0.1 s and 26 MB. */
 async function forward(config: Config, address: string): Promise<void> {
   const { runForwarder } = await import('./forward/forwarder.ts')
-  await runForwarder({ ...config, address, version, tally: makeHttpTally(), logger, told, guard, reloads })
+  await runForwarder({ ...config, address, version, tally: makeHttpTally(), logger, told, guard, pages, reloads })
 }
 
 function lock({ access: { tokens, maxRequestRate }, host }: Config): TokenGuard | undefined {

@@ -15,6 +15,7 @@ import { liveness, readiness } from './health.ts'
 import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
 import { metricsRoute, type ReadMetrics } from './metrics.ts'
+import { makePageRefusal, type PageBounds } from './pages.ts'
 import { makeRequestLog } from './request-log.ts'
 import { makeDispatcher, type Routes, rights } from './routes.ts'
 import type { HttpTally } from './tally.ts'
@@ -40,6 +41,8 @@ export interface HttpOptions {
   readonly slowRequestMs: number | undefined
   /** Where it is there, the server speaks HTTPS; with CAs in it, to clients that have a certificate of theirs. */
   readonly tls?: Pick<Tls, 'texts'> | undefined
+  /** Undefined where every caller has to show a token. They do not hold where clients show certificates. */
+  readonly pages?: PageBounds | undefined
   readonly maxConnections: number
   readonly maxHeaderBytes: number
   /** For the request line and the headers, in milliseconds, as all that follow. */
@@ -65,7 +68,7 @@ export function makeHttpServer(
   options: HttpOptions,
   answer: (request: IncomingMessage, response: Answer) => void,
 ): Server {
-  const { tls, tally, logger } = options
+  const { tls, tally, logger, pages } = options
   const watch = makeWatch(tally, makeRequestLog(options))
   const handle = atEndOfTurn<[IncomingMessage, Answer]>(([request, response]) => {
     // Its connection is at its end: the rest of it was no HTTP. What is answered 400 is not done.
@@ -92,6 +95,7 @@ export function makeHttpServer(
     requireHostHeader: false, // left to Node, the answer would be empty
   }
   const server: Server = tls === undefined ? createServer(common) : makeTlsServer({ ...common, tls: tls.texts, logger })
+  const pageRefusal = pages && tls?.texts.ca === undefined ? makePageRefusal(pages) : undefined
   const isSurplus = admitAtMost(options.maxConnections, server, tally)
 
   function refusalOf(request: IncomingMessage): KvsError | undefined {
@@ -101,7 +105,7 @@ export function makeHttpServer(
     if (request.httpVersionMinor === 0 && hasHeader(request, 'transfer-encoding')) {
       return new KvsError('bad_request', 'HTTP/1.0 has no Transfer-Encoding')
     }
-    return tls?.texts.ca === undefined ? undefined : certificateRefusal(request)
+    return tls?.texts.ca === undefined ? pageRefusal?.(request) : certificateRefusal(request)
   }
 
   function take(request: IncomingMessage, response: Answer): void {

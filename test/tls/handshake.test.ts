@@ -54,7 +54,7 @@ test('plain HTTP is told that the port speaks HTTPS', async () => {
   const authority = makeAuthority()
   const node = await startTlsNode(authority.issue('server'), { LOG_LEVEL: 'debug' })
   const client = startClient(portOf(node))
-  client.send('GET /v1/a HTTP/1.1\r\nHost: x\r\n\r\n')
+  client.send('GET /v1/a HTTP/1.1\r\nHost: localhost\r\n\r\n')
   await client.receives(/^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*Connection: close\r\n[\s\S]*this port speaks HTTPS/)
   await until('it is closed', client.ended)
   const noise = startClient(portOf(node))
@@ -85,7 +85,7 @@ async function sessionOf(node: Node, options: ConnectionOptions): Promise<Buffer
 }
 
 async function answerOn(socket: TLSSocket, path: string): Promise<string> {
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
   let text = ''
   socket.on('data', (data) => (text += data))
   await once(socket, 'close')
@@ -166,9 +166,9 @@ describe('with KVS_TLS_CLIENT_CA', () => {
   test('what comes behind a refused request on its connection is refused too', async () => {
     const { node, ca, clients } = await start()
     const socket = await handshake(node.url, { ca })
-    const put = 'PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx'
+    const put = 'PUT /v1/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx'
     let text = ''
-    socket.on('data', (data) => (text += data)).write(`GET /livez HTTP/1.1\r\nHost: x\r\n\r\n${put}${put}`)
+    socket.on('data', (data) => (text += data)).write(`GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n${put}${put}`)
     await once(socket, 'close')
     expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 403'])
     const { cert, key } = clients.client('mine')

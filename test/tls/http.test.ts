@@ -14,8 +14,8 @@ vi.setConfig({ testTimeout: 180_000 })
 
 const portOf = ({ url }: Node) => Number(new URL(url).port)
 const anyCertificate = { rejectUnauthorized: false }
-const put = (length: number) => `PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`
-const get = 'GET /v1/a HTTP/1.1\r\nHost: x\r\n\r\n'
+const put = (length: number) => `PUT /v1/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`
+const get = 'GET /v1/a HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
 async function open(node: Node) {
   const socket = await handshake(node.url, anyCertificate)
@@ -43,7 +43,7 @@ test('each request of the hostile corpus has the outcome that it has over plain 
 test('pipelined requests take effect in their order, and a client that does not read is read from no more', async () => {
   const node = await startTlsNode(makeAuthority().issue('server'))
   const { socket, statuses } = await open(node)
-  socket.write(`${put(1)}x${get}DELETE /v1/a HTTP/1.1\r\nHost: x\r\n\r\n${get}`)
+  socket.write(`${put(1)}x${get}DELETE /v1/a HTTP/1.1\r\nHost: localhost\r\n\r\n${get}`)
   await until('all are answered', () => statuses().length === 4)
   expect(statuses()).toEqual([201, 200, 200, 404])
 

@@ -38,7 +38,7 @@ test('a new pair is in use for new connections within seconds, by itself; the ol
   await until('the new one is shown', async () => (await serialOf(node)) !== serial)
   expect(node.output()).toContain('TLS: what has changed in the files is in use for new connections')
   let text = ''
-  kept.on('data', (data) => (text += data)).write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n')
+  kept.on('data', (data) => (text += data)).write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n')
   await until('the old connection is served', () => text.startsWith('HTTP/1.1 200'))
   expect(kept.getPeerCertificate().serialNumber).toBe(serial)
 })
@@ -137,7 +137,7 @@ test('a client CA is replaced with it: who had a session under the old one has t
   socket.on('session', (later) => {
     session = later
   })
-  socket.resume().write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n')
+  socket.resume().write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n')
   await until('there is a session', () => session)
   expect((await ask(`${node.url}/v1/a`, own)).status).toBe(404)
   replace(caFile, next.ca)

@@ -14,8 +14,8 @@ const bytes = (text: string) => Buffer.from(text, 'latin1')
 const repeat = (text: string, count: number) => text.repeat(count)
 
 /** What an attacker wants to have taken for a request of its own: another 404 would be its answer. */
-const tail = 'GET /v1/smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
-const head = (line: string, ...headers: string[]) => [line, 'Host: x', ...headers, '', ''].join('\r\n')
+const tail = 'GET /v1/smuggled HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+const head = (line: string, ...headers: string[]) => [line, 'Host: localhost', ...headers, '', ''].join('\r\n')
 
 /** A PUT with these headers and this body, and the tail behind. */
 const put = (headers: string[], body: string) => head('PUT /v1/hostile HTTP/1.1', ...headers) + body + tail
@@ -100,7 +100,7 @@ const lines: Case[] = [
     'a header that ends in LF alone': get('X: y').replace('y\r\n', 'y\n') + tail,
     'a CR in a value': get('X: a\rTransfer-Encoding: chunked') + tail,
     'an LF in a value': get('X: a\nTransfer-Encoding: chunked\r') + tail,
-    'headers that end in LF alone': `GET /v1/none HTTP/1.1\r\nHost: x\r\n\n${tail}`,
+    'headers that end in LF alone': `GET /v1/none HTTP/1.1\r\nHost: localhost\r\n\n${tail}`,
     'a header without a colon': get('X') + tail,
     'a header without a name': get(': y') + tail,
     'a space in a name': get('X Y: z') + tail,
@@ -109,7 +109,7 @@ const lines: Case[] = [
     ...Object.fromEntries(noBytes.map((byte) => [`${hex(byte)} in a value`, get(`X: a${byte}b`) + tail])),
     'no Host': `GET /v1/none HTTP/1.1\r\nConnection: close\r\n\r\n${tail}`,
     'two Hosts': get('Host: y') + tail,
-    'two Hosts that agree': get('Host: x') + tail,
+    'two Hosts that agree': get('Host: localhost') + tail,
     'HTTP/0.9': 'GET /v1/none\r\n\r\n',
     'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
     'random bytes': '\x9f\x02\xfe\x10\x00\x00\xaa\x99\r\n\r\n',
@@ -134,7 +134,7 @@ const lines: Case[] = [
     'obs-text in a value': get('X: \xe4\xff'),
     'empty lines before the request': `\r\n\r\n${get()}`,
     'HTTP/1.0 without Host': 'GET /v1/none HTTP/1.0\r\n\r\n',
-    'a Host without a name': get().replace('Host: x', 'Host:'),
+    'a Host without a name': get().replace('Host: localhost', 'Host:'),
   }),
   ...all(closed(404, 404), {
     'HTTP/1.0 kept alive': `GET /v1/none HTTP/1.0\r\nConnection: keep-alive\r\n\r\n${tail}`,

@@ -8,9 +8,9 @@ import { statusesOf } from './wire.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
 
-const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
-const connectTo = 'CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n'
-const head = (length: number) => `PUT /v1/slow HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+const connectTo = 'CONNECT x:1 HTTP/1.1\r\nHost: localhost:1\r\n\r\n'
+const head = (length: number) => `PUT /v1/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`
 
 async function start(settings: Record<string, string> = {}): Promise<{ node: Node; database: Database }> {
   const database = await makeDatabase()
@@ -70,7 +70,7 @@ describe.skipIf(process.platform !== 'linux')('a client that', () => {
   test('sends 10,000 requests at once gets 10,000 answers, once it reads', async () => {
     const { node } = await start()
     const { socket, statuses } = open(node)
-    socket.write(`PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx${get('/v1/a').repeat(9_999)}`)
+    socket.write(`PUT /v1/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx${get('/v1/a').repeat(9_999)}`)
     await expectService(node)
     socket.resume()
     await until('all are answered', () => statuses().length === 10_000, 120_000)
@@ -85,7 +85,7 @@ describe.skipIf(process.platform !== 'linux')('a client that', () => {
     await lock.query('BEGIN')
     await lock.query('LOCK TABLE transactions IN ACCESS EXCLUSIVE MODE')
     const { socket, statuses } = open(node)
-    socket.write('PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx')
+    socket.write('PUT /v1/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx')
     const taken = await flood(socket, Buffer.from(get('/v1/a').repeat(1_000)), 50e6)
     expect(taken).toBeLessThan(50e6)
     expect(holdingOf(node).mebibytes).toBeLessThan(before.mebibytes + 100)
@@ -172,7 +172,7 @@ describe.skipIf(process.platform !== 'linux')('a client that', () => {
     await until('it is served', () => one.statuses()[0] === 404)
     const more = Array.from({ length: 300 }, () => open(node))
     for (const { socket } of more)
-      socket.resume().write(`PUT /v1/none HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx`)
+      socket.resume().write(`PUT /v1/none HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx`)
     await until('all are closed', () => more.filter(({ isClosed }) => isClosed()).length >= 299)
     const told = more.filter(({ statuses }) => statuses()[0] === 503)
     expect(told.length).toBeGreaterThanOrEqual(20)

@@ -28,7 +28,7 @@ const timeouts = {
 }
 
 /** So that the server closes, where it is still there to read this. */
-const last = Buffer.from('GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+const last = Buffer.from('GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
 
 /** Sends it cut as it is to be. @returns what was acknowledged for certain, by key */
 async function play(port: number, traffic: Traffic, id: string): Promise<Map<string, string>> {

@@ -87,7 +87,9 @@ const body = fc.oneof(
 const nearly = fc
   .tuple(method, path, version, fc.boolean(), fc.array(header, { maxLength: 6 }), body)
   .map(([method, path, version, hasHost, headers, body]) => {
-    return latin1(`${method} ${path} ${version}\r\n${hasHost ? 'Host: x\r\n' : ''}${headers.join('')}\r\n${body}`)
+    return latin1(
+      `${method} ${path} ${version}\r\n${hasHost ? 'Host: localhost\r\n' : ''}${headers.join('')}\r\n${body}`,
+    )
   })
 
 /** A good one with some bytes of it changed, left out or put in. */
@@ -130,7 +132,7 @@ export const traffic: fc.Arbitrary<Traffic> = fc.record({
 export function bytesOf(item: Item, key: string): Buffer {
   if (item.kind === 'wild') return item.bytes
   const body = Buffer.from(item.value)
-  const head = `PUT /v1/${key} HTTP/1.1\r\nHost: x\r\n`
+  const head = `PUT /v1/${key} HTTP/1.1\r\nHost: localhost\r\n`
   if (!item.isChunked) return Buffer.concat([latin1(`${head}Content-Length: ${body.length}\r\n\r\n`), body])
   const size = body.length === 0 ? '' : `${body.length.toString(16)}\r\n`
   const end = body.length === 0 ? '' : '\r\n'
