@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Right } from '../access/tokens.ts'
+import { lacksCertificate } from './certificates.ts'
 import { onlyHeaderOf } from './headers.ts'
 
 /** Who has sent a request. */
@@ -32,5 +33,6 @@ export function authorizationOf(request: IncomingMessage): string | undefined {
 
 /** Whether a request may be told how things are inside, on a page that is open to all. */
 export function seesInside(request: IncomingMessage, guard: Guard | undefined): boolean {
+  if (lacksCertificate(request.socket)) return false
   return guard === undefined || guard.recognise(authorizationOf(request))?.has('admin') === true
 }

@@ -2,12 +2,13 @@ import { constants } from 'node:crypto'
 import type { Server as HttpServer, IncomingMessage, ServerOptions } from 'node:http'
 import { createServer, Server } from 'node:https'
 import type { Socket } from 'node:net'
-import { type SecureContextOptions, TLSSocket } from 'node:tls'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
 import type { TlsTexts } from '../tls/texts.ts'
 import { peerOf } from './admission.ts'
 import type { Answer } from './answer.ts'
+import { type ClientCas, noteCertificate } from './certificates.ts'
 import { unparsedAnswer } from './unparsed.ts'
 
 export interface TlsServerOptions extends ServerOptions<typeof IncomingMessage, typeof Answer> {
@@ -28,17 +29,23 @@ export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Se
     requestCert: tls.ca !== undefined,
     rejectUnauthorized: false,
   })
-  const below = new Map<string, Socket>()
+  const cas = tls.ca === undefined ? undefined : { pem: tls.ca }
+  if (cas) casOf.set(server, cas)
+  const below = new Map<string, { readonly socket: Socket; readonly caPem: string | undefined }>()
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket)
-    below.set(peer, socket)
+    below.set(peer, { socket, caPem: cas?.pem })
     socket.once('close', () => below.delete(peer))
+  })
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    const caPem = below.get(peerOf(socket))?.caPem
+    if (cas && caPem !== undefined) noteCertificate(socket, cas, caPem)
   })
   // Node's own has these answered as if they were HTTP's errors.
   server.removeAllListeners('tlsClientError')
   server.on('tlsClientError', (error: Error & { code?: string }, socket) => {
     if (logger.isLevelEnabled('debug')) logger.debug(`no TLS with ${socket.remoteAddress}: ${error.message.trim()}`)
-    const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? below.get(peerOf(socket)) : undefined
+    const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? below.get(peerOf(socket))?.socket : undefined
     if (plain === undefined) return void socket.destroy()
     plain.on('error', () => plain.destroy())
     plain.end(unparsedAnswer(new KvsError('bad_request', 'this port speaks HTTPS: write https://')))
@@ -47,9 +54,17 @@ export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Se
   return server
 }
 
-/** For new connections; those that are there go on. Sessions that were made under the former texts are not resumed. */
+const casOf = new WeakMap<HttpServer, ClientCas>()
+
+/**
+ * For new connections; those that are there go on, but where a client's certificate is of no CA that is left. Sessions that
+ * were made under the former texts are not resumed.
+ */
 export function replaceTls(server: HttpServer, tls: TlsTexts): void {
-  if (server instanceof Server) server.setSecureContext(contextOptions(tls))
+  if (!(server instanceof Server)) return
+  server.setSecureContext(contextOptions(tls))
+  const cas = casOf.get(server)
+  if (cas && tls.ca !== undefined) cas.pem = tls.ca
 }
 
 function contextOptions({ cert, key, ca }: TlsTexts): SecureContextOptions {
@@ -62,28 +77,4 @@ function contextOptions({ cert, key, ca }: TlsTexts): SecureContextOptions {
     // A client could have the server work for it over and over on one connection.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   }
-}
-
-/** So that a certificate is asked for once on each connection. */
-const trusted = new WeakSet<Socket>()
-
-/** What a client needs no certificate for: that the node is there, and whether it is ready. */
-const open = new Set(['/livez', '/readyz', '/healthz'])
-
-/**
- * Why a request must not be looked at, where client certificates are wanted: undefined where its own is good. That there is
- * one is asked for beside `authorized`: OpenSSL has nothing to verify, and so nothing to object to, where a session is
- * resumed that had none.
- */
-export function refusalOf({ socket, method, url = '' }: IncomingMessage): KvsError | undefined {
-  if (trusted.has(socket)) return undefined
-  if (!(socket instanceof TLSSocket)) return new KvsError('certificate_required')
-  const isShown = socket.getPeerX509Certificate() !== undefined
-  if (isShown && socket.authorized) {
-    trusted.add(socket)
-    return undefined
-  }
-  if ((method === 'GET' || method === 'HEAD') && open.has(url)) return undefined
-  if (!isShown) return new KvsError('certificate_required')
-  return new KvsError('certificate_required', `the client certificate is not accepted: ${socket.authorizationError}`)
 }

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { startClient } from '../forward/serve.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import { ask, handshake } from '../support/https.ts'
-import type { Node } from '../support/node.ts'
+import { makeDirectory, type Node, startNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
 import { startTlsNode } from './serve.ts'
 
@@ -124,7 +125,11 @@ describe('with KVS_TLS_CLIENT_CA', () => {
   test('health is told to whoever asks, and nothing else is, by any way of writing it', async () => {
     const { node, ca } = await start()
     for (const path of ['/livez', '/readyz', '/healthz']) {
-      expect((await ask(node.url + path, { ca })).status).toBe(200)
+      const answer = await ask(node.url + path, { ca })
+      expect([answer.status, JSON.parse(answer.body)]).toEqual([
+        200,
+        path === '/livez' ? { live: true } : { state: 'serving' },
+      ])
       expect((await ask(node.url + path, { ca, method: 'PUT', body: 'x' })).status).toBe(403)
     }
     const targets = [
@@ -173,6 +178,47 @@ describe('with KVS_TLS_CLIENT_CA', () => {
     expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 403'])
     const { cert, key } = clients.client('mine')
     expect((await ask(`${node.url}/v1/a`, { ca, cert, key })).status).toBe(404)
+  })
+
+  test('how things are inside is told to who shows a certificate alone, also by a forwarding node', async () => {
+    const { node, ca, clients } = await start()
+    const { cert, key } = clients.client('mine')
+    const told = await answerOn(await handshake(node.url, { ca, cert, key }), '/readyz')
+    expect(told).toContain('"spool"')
+    for (const path of ['/livez', '/readyz']) {
+      expect(await answerOn(await handshake(node.url, { ca, cert, key }), path)).toContain('KVS-Position')
+      expect(await answerOn(await handshake(node.url, { ca }), path)).not.toContain('KVS-Position')
+    }
+    const authority = makeAuthority()
+    const own = authority.issue('forwarder')
+    const forwarder = await startNode(makeDirectory(), {
+      FORWARDING_ADDRESS: '127.0.0.1:1',
+      KVS_TLS_CERT: own.certFile,
+      KVS_TLS_KEY: own.keyFile,
+      KVS_TLS_CLIENT_CA: clients.caFile,
+    })
+    const stranger = await ask(`${forwarder.url}/readyz`, { ca: authority.ca })
+    expect([stranger.status, JSON.parse(stranger.body)]).toEqual([503, { state: 'forwarding' }])
+    expect((await ask(`${forwarder.url}/readyz`, { ca: authority.ca, cert, key })).body).toContain('"target"')
+  })
+
+  test('a certificate that expires is refused from then on, on its connection too', async () => {
+    const { node, ca, clients } = await start()
+    const { cert, key } = clients.client('short', { days: 10 / 86_400 })
+    const socket = await handshake(node.url, { ca, cert, key })
+    let text = ''
+    socket.on('data', (data) => (text += data))
+    const statuses = () => text.match(/HTTP\/1\.1 \d+/g) ?? []
+    const get = 'GET /v1/a HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    socket.write(get)
+    await until('it is served', () => statuses().length === 1)
+    expect(statuses()).toEqual(['HTTP/1.1 404'])
+    const closed = once(socket, 'close')
+    const end = new Date(new X509Certificate(cert).validTo).getTime()
+    await until('it has expired', () => Date.now() > end)
+    socket.write(get)
+    await closed
+    expect(text).toMatch(/HTTP\/1\.1 403 [\s\S]*Connection: close[\s\S]*CERT_HAS_EXPIRED/)
   })
 
   test('the image’s health check needs no certificate', async () => {

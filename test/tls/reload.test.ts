@@ -147,3 +147,37 @@ test('a client CA is replaced with it: who had a session under the old one has t
   expect(again.isSessionReused()).toBe(false)
   expect((await ask(`${node.url}/v1/a`, { ca: authority.ca, cert: theirs.cert, key: theirs.key })).status).toBe(404)
 })
+
+test('a CA that is taken out revokes connections that are open; one that is added ends none', async () => {
+  const authority = makeAuthority()
+  const [old, next] = [makeAuthority('Old'), makeAuthority('Next')]
+  const caFile = join(makeDirectory(), 'ca.crt')
+  writeFileSync(caFile, old.ca)
+  const { node } = await start(authority.issue('server'), { KVS_TLS_CLIENT_CA: caFile })
+  const [mine, theirs] = [old.client('mine'), next.client('theirs')]
+  const connect = async ({ cert, key }: Issued) => {
+    const socket = await handshake(node.url, { ca: authority.ca, cert, key })
+    let text = ''
+    socket.on('data', (data) => (text += data))
+    return async () => {
+      text = ''
+      socket.write('GET /v1/a HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      await until('it is answered', () => text.includes('\r\n\r\n'))
+      return text
+    }
+  }
+  const askOld = await connect(mine)
+  expect(await askOld()).toMatch(/^HTTP\/1\.1 404 /)
+  const served = ({ cert, key }: Issued) => ask(`${node.url}/v1/a`, { ca: authority.ca, cert, key })
+  replace(caFile, old.ca + next.ca)
+  node.kill('SIGHUP')
+  await until('both are trusted', async () => (await served(theirs)).status === 404)
+  const askNext = await connect(theirs)
+  expect(await askNext()).toMatch(/^HTTP\/1\.1 404 /)
+  expect(await askOld()).toMatch(/^HTTP\/1\.1 404 /)
+  replace(caFile, next.ca)
+  node.kill('SIGHUP')
+  await until('the old one is trusted no more', async () => (await served(mine)).status === 403)
+  expect(await askNext()).toMatch(/^HTTP\/1\.1 404 /)
+  expect(await askOld()).toMatch(/^HTTP\/1\.1 403 [\s\S]*Connection: close[\s\S]*the CAs have changed/)
+})
