@@ -53,7 +53,8 @@ export function answerError(
 }
 
 /** Closing on a client that is still sending would destroy the answer on its way: reads on for a while, to nowhere. */
-export async function endAfterUpload(request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function endAfterUpload(request: IncomingMessage, response: Answer): Promise<void> {
+  response.about.answeredAt = performance.now()
   await discardBody(request, { maxBytes: 4 * 1024 * 1024, maxMs: 1_000 })
   response.end()
   if (!request.complete) request.socket.destroySoon()

@@ -11,7 +11,9 @@ export interface RequestLogOptions {
   readonly slowRequestMs: number | undefined
 }
 
-/** Told of each request when it is over, with what it took in milliseconds. */
+const maxShown = 200
+
+/** Told of each request when it is over, with how long it took to be answered in milliseconds. */
 export type RequestLog = (answer: Answer, ms: number) => void
 
 /** A line at debug for each request, and one at warn for each slow one. */
@@ -52,7 +54,7 @@ function lineOf(answer: Answer, ms: number): RequestLine {
   const trace = traceOf(answer)
   return {
     method: req.method ?? '',
-    ...(key === undefined ? { path: pathOf(req) } : { key }),
+    ...(key === undefined ? { path: pathOf(req) } : { key: cut(key) }),
     ...(answer.headersSent && { status: answer.statusCode }),
     ...(code !== undefined && { code }),
     ...(reason !== undefined && { reason }),
@@ -66,8 +68,14 @@ function lineOf(answer: Answer, ms: number): RequestLine {
   }
 }
 
-/** A query may hold what is nobody's business. */
+/** A query may hold what is nobody's business, and so may what comes before the path in the absolute form. */
 export function pathOf({ url = '' }: IncomingMessage): string {
-  const at = url.indexOf('?')
-  return at < 0 ? url : url.slice(0, at)
+  const path = url.startsWith('/') ? url : url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '')
+  const at = path.indexOf('?')
+  return cut(at < 0 ? path : path.slice(0, at))
+}
+
+/** Clients choose how long it is, and how often it is logged. */
+function cut(text: string): string {
+  return text.length > maxShown ? `${text.slice(0, maxShown)}…` : text
 }

@@ -16,9 +16,9 @@ export function makeWatch(tally: HttpTally, log: RequestLog): (answer: Answer) =
     const { about } = answer
     if (about.onOver === undefined) return
     about.onOver = undefined
-    const ms = performance.now() - about.arrivedAt
-    tally.end(answer, ms / 1_000)
-    log(answer, ms)
+    const now = performance.now()
+    tally.end(answer, (now - about.arrivedAt) / 1_000)
+    log(answer, (about.answeredAt || now) - about.arrivedAt)
   }
 
   function follow(connection: Connection): void {

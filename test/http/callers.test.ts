@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { makeLogger } from '../../kvs/logger.ts'
 import { type RequestLine, requestText } from '../../kvs/request-line.ts'
+import { until } from '../support/until.ts'
 import { bearer, guarded } from './guarded.ts'
 import { serve } from './serve.ts'
 
@@ -67,6 +68,42 @@ test('past its rate a token gets 429 and when to come back; others, and the open
   expect((await ask('read-write')).status).toBe(201)
   expect((await fetch(`${url}/readyz`, { headers: bearer('write') })).status).toBe(200)
   expect(store.writes).toHaveLength(3)
+})
+
+/** A server that puts its lines here. */
+async function logged(slowRequestMs: number) {
+  const [debug, warn]: [RequestLine[], RequestLine[]] = [[], []]
+  const logger = Object.assign(makeLogger({ level: 'debug', format: 'json', isTerminal: false }), {
+    debug: (line: RequestLine) => void debug.push(line),
+    warn: (line: RequestLine) => void warn.push(line),
+  })
+  return { ...(await serve({ logger, slowRequestMs })), debug, warn }
+}
+
+test('an upload that is refused at once is no slow request, however long the rest of it is awaited', async () => {
+  const { raw, debug, warn } = await logged(900)
+  const answer = await raw('PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n')
+  expect(answer).toMatch(/^HTTP\/1.1 413 /)
+  await until('it is told', () => debug.length + warn.length === 1)
+  expect(warn).toEqual([])
+  expect(debug).toMatchObject([{ key: 'a', status: 413 }])
+})
+
+test('of keys and paths a line has 200 characters, at warn too', async () => {
+  const long = 'x'.repeat(1_000)
+  for (const [slow, part] of [
+    [0, 'warn'],
+    [Infinity, 'debug'],
+  ] as const) {
+    const server = await logged(slow)
+    await fetch(`${server.url}/v1/${long}`)
+    await fetch(`${server.url}/${long}`)
+    await until('they are told', () => server[part].length === 2)
+    expect(server[part].map(({ key, path }) => key ?? path)).toEqual([
+      `${long.slice(0, 200)}…`,
+      `/${long.slice(0, 199)}…`,
+    ])
+  }
 })
 
 test('a line of the log names the token, and never shows it', async () => {
