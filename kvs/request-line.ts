@@ -56,5 +56,11 @@ export function requestText(line: RequestLine): string {
 
 /** What could be taken for more than itself is quoted. */
 function shown(text: string): string {
-  return /^[!-~]+$/.test(text) && !text.includes('"') ? text : JSON.stringify(text)
+  if (/^[!-~]+$/.test(text) && !text.includes('"')) return text
+  return JSON.stringify(text).replace(unseen, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }
+
+/** What a terminal does, or is shown elsewhere than it stands, and JSON lets pass: DEL, C1, line ends, directions. */
+const unseen = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g

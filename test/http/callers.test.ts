@@ -106,6 +106,16 @@ test('of keys and paths a line has 200 characters, at warn too', async () => {
   }
 })
 
+test('what a terminal would do, or show elsewhere, is written out in a line for people', () => {
+  const line = (key: string) => requestText({ method: 'GET', key, ms: 1 })
+  expect(line('a\x1b[2J')).toBe(String.raw`GET key="a\u001b[2J" 1ms`)
+  for (const code of [0x7f, 0x80, 0x9b, 0x9f, 0x61c, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202e, 0x2066, 0x2069]) {
+    const written = `\\u${code.toString(16).padStart(4, '0')}`
+    expect(line(`a${String.fromCharCode(code)}b`)).toBe(`GET key="a${written}b" 1ms`)
+  }
+  expect(line('é – 😀')).toBe('GET key="é – 😀" 1ms')
+})
+
 test('a line of the log names the token, and never shows it', async () => {
   const lines: RequestLine[] = []
   const logger = Object.assign(makeLogger({ level: 'debug', format: 'json', isTerminal: false }), {
