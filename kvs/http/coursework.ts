@@ -6,7 +6,7 @@ import type { Answer } from './answer.ts'
 import { renderAsErrorJson, valueHeaders } from './answers.ts'
 import { keyRights } from './callers.ts'
 import { awaitFreshness } from './freshness.ts'
-import { memberText, TooDeep } from './json-text.ts'
+import { isTooDeep, maxDepth, memberText } from './json-text.ts'
 import { keyFor } from './key.ts'
 import { answerNotModified, type KeyRoutesOptions, spooled } from './keys.ts'
 import { judgeRead } from './preconditions.ts'
@@ -99,22 +99,25 @@ function keyIn({ method }: IncomingMessage, response: Answer, path: string): str
 /** The JSON text of what a PUT is to store. */
 function valueIn(body: Buffer): Buffer {
   const text = body.toString()
+  if (isTooDeep(text, maxDepth + 1)) {
+    throw new KvsError('bad_request', `the value is nested deeper than ${maxDepth} levels`)
+  }
   try {
     const parsed: unknown = JSON.parse(text)
     const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
     const value = isObject && isUtf8(body) ? memberText(text, 'value') : undefined
     if (value !== undefined) return Buffer.from(value)
   } catch (error) {
-    if (error instanceof TooDeep) throw new KvsError('bad_request', error.message)
     if (!(error instanceof SyntaxError)) throw error
   }
   throw new KvsError('bad_request', 'PUT request does not specify a value')
 }
 
-/** A value that was not stored as JSON is told as a string. */
+/** A value that was not stored as JSON, or as one nested too deep, is told as a string. */
 function jsonOf({ value, contentType }: Found): string {
   const text = value.toString()
-  const isJson = /^application\/json\s*(;|$)/i.test(contentType ?? '') && isUtf8(value) && isValid(text)
+  const isJson =
+    /^application\/json\s*(;|$)/i.test(contentType ?? '') && isUtf8(value) && !isTooDeep(text) && isValid(text)
   return isJson ? text : JSON.stringify(text)
 }
 

@@ -1,10 +1,9 @@
 /** More levels than this, and many a reader of JSON gives up, or crashes. */
-const maxDepth = 1_000
+export const maxDepth = 1_000
 
 /**
  * The text of an object's member as it stands in JSON that is known to be valid: `JSON.parse` would lose the digits of a
  * number and the order of keys. Of several by that name the last, as `JSON.parse` has it; undefined where there is none.
- * @throws TooDeep where the member is nested deeper than 1,000 levels
  */
 export function memberText(json: string, name: string): string | undefined {
   let text: string | undefined
@@ -20,11 +19,19 @@ export function memberText(json: string, name: string): string | undefined {
   return text
 }
 
-export class TooDeep extends Error {
-  override readonly name = 'TooDeep'
-  constructor() {
-    super(`the value is nested deeper than ${maxDepth} levels`)
+/** Whether brackets that are no part of a string are nested deeper than this, in any text: parsing such takes long, and blocks. */
+export function isTooDeep(text: string, levels = maxDepth): boolean {
+  let depth = 0
+  let isInString = false
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]
+    if (character === '"') isInString = !isInString
+    else if (isInString) at += character === '\\' ? 1 : 0
+    else if (character === '{' || character === '[') depth++
+    else if (character === '}' || character === ']') depth--
+    if (depth > levels) return true
   }
+  return false
 }
 
 /** Where the comma or brace after a value is. */
@@ -33,9 +40,8 @@ function endOfValue(json: string, start: number): number {
   for (let at = start; ; at++) {
     const character = json[at]
     if (character === '"') at = endOfString(json, at) - 1
-    else if (character === '{' || character === '[') {
-      if (++depth > maxDepth) throw new TooDeep()
-    } else if (depth === 0 && (character === ',' || character === '}')) return at
+    else if (character === '{' || character === '[') depth++
+    else if (depth === 0 && (character === ',' || character === '}')) return at
     else if (character === '}' || character === ']') depth--
   }
 }

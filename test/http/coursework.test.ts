@@ -131,7 +131,7 @@ test('any JSON comes back equal, however it was laid out', async () => {
   )
 })
 
-test('a value nested too deep is refused, and one put by /v1 is still found', async () => {
+test('a value nested too deep is refused, and one put by /v1 is told as a string', async () => {
   const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
   const { url } = await serve({ maxValueBytes: 1_000_000, maxWaitingBytes: 1_000_000 })
   expect((await putValue(url, 'x', nested(1_000))).status).toBe(201)
@@ -140,8 +140,13 @@ test('a value nested too deep is refused, and one put by /v1 is still found', as
     expect(await seen(refused)).toEqual([400, '{"error":"the value is nested deeper than 1000 levels"}'])
   }
   const headers = { 'content-type': 'application/json' }
-  await fetch(`${url}/v1/x`, { method: 'PUT', body: nested(100_000), headers })
-  expect(await seen(get(url, 'x'))).toEqual([200, `{"result":"found","value":${nested(100_000)}}`])
+  for (const levels of [1_001, 100_000]) {
+    await fetch(`${url}/v1/x`, { method: 'PUT', body: nested(levels), headers })
+    expect(await seen(get(url, 'x'))).toEqual([200, `{"result":"found","value":"${nested(levels)}"}`])
+  }
+  const shallow = `[${nested(999)},"\\"${'['.repeat(2_000)}"${',[]'.repeat(2_000)}]`
+  await fetch(`${url}/v1/x`, { method: 'PUT', body: shallow, headers })
+  expect(await seen(get(url, 'x'))).toEqual([200, `{"result":"found","value":${shallow}}`])
 })
 
 test.each([
