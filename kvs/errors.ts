@@ -73,6 +73,11 @@ export const catalogue = {
     when: 'they are over KVS_MAX_HEADER_BYTES',
   },
   internal: { status: 500, message: 'an unexpected error; see the log', when: 'the service has a defect' },
+  unknown_coding: {
+    status: 501,
+    message: 'the only Transfer-Encoding that is taken is chunked',
+    when: 'the body has a Transfer-Encoding beside chunked',
+  },
   not_ready: {
     status: 503,
     message: 'the log is not replayed yet',

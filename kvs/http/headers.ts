@@ -22,6 +22,18 @@ export function isHostGiven({ rawHeaders, httpVersion }: IncomingMessage): boole
   return hosts === 1 || (hosts === 0 && httpVersion === '1.0')
 }
 
+/** Of a body, in lower case; undefined where there is none. One that is told on several lines is joined by commas. */
+export function transferCodingOf({ rawHeaders }: IncomingMessage): string | undefined {
+  let coding: string | undefined
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
+    if (name.length !== 17 || name.toLowerCase() !== 'transfer-encoding') continue
+    const value = (rawHeaders[at + 1] as string).toLowerCase()
+    coding = coding === undefined ? value : `${coding}, ${value}`
+  }
+  return coding
+}
+
 /** Its value; where it is there several times, joined by commas. */
 export function headerOf(request: IncomingMessage, name: string): string | undefined {
   if (!hasHeader(request, name)) return undefined

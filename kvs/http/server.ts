@@ -11,7 +11,7 @@ import { makeBodyReader } from './body.ts'
 import type { Guard } from './callers.ts'
 import { refusalOf as certificateRefusal } from './certificates.ts'
 import { courseworkRoutes } from './coursework.ts'
-import { hasHeader } from './headers.ts'
+import { hasHeader, transferCodingOf } from './headers.ts'
 import { liveness, readiness } from './health.ts'
 import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
@@ -102,9 +102,12 @@ export function makeHttpServer(
   function refusalOf(request: IncomingMessage): KvsError | undefined {
     if (isSurplus(request.socket)) return new KvsError('too_many_connections')
     if (request.httpVersionMajor !== 1) return new KvsError('bad_request', 'the version must be HTTP/1.1 or HTTP/1.0')
-    // Whoever has passed it on may know of no chunks, and take the body to be of another length (RFC 9112, 6.1).
-    if (request.httpVersionMinor === 0 && hasHeader(request, 'transfer-encoding')) {
-      return new KvsError('bad_request', 'HTTP/1.0 has no Transfer-Encoding')
+    const coding = transferCodingOf(request)
+    if (coding !== undefined) {
+      // Whoever has passed it on may know of no chunks, and take the body to be of another length (RFC 9112, 6.1).
+      if (request.httpVersionMinor === 0) return new KvsError('bad_request', 'HTTP/1.0 has no Transfer-Encoding')
+      // Node's parser takes off the chunks, and what is left would be stored for the value.
+      if (coding !== 'chunked') return new KvsError('unknown_coding')
     }
     return tls?.texts.ca === undefined ? pageRefusal?.(request) : certificateRefusal(request)
   }

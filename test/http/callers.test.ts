@@ -106,6 +106,15 @@ test('of keys and paths a line has 200 characters, at warn too', async () => {
   }
 })
 
+test('of the absolute form a line has the path alone', async () => {
+  const { raw, debug } = await logged(Infinity)
+  for (const target of ['http://user:passw0rd@h/nopage', 'HTTPS://user:passw0rd@h', 'ftp://user:passw0rd@h/x?y']) {
+    await raw(`GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`)
+  }
+  await until('they are told', () => debug.length === 3)
+  expect(debug.map(({ path }) => path)).toEqual(['/nopage', '', '/x'])
+})
+
 test('what a terminal would do, or show elsewhere, is written out in a line for people', () => {
   const line = (key: string) => requestText({ method: 'GET', key, ms: 1 })
   expect(line('a\x1b[2J')).toBe(String.raw`GET key="a\u001b[2J" 1ms`)

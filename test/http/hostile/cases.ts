@@ -63,6 +63,16 @@ const framing: Case[] = [
   }),
 ]
 
+const codings = ['gzip, chunked', 'identity, chunked', 'GZIP,chunked', 'gzip\r\nTransfer-Encoding: chunked']
+
+/** Where the body ends is known, and what it says is not. */
+const coded: Case[] = all(
+  closed(501),
+  Object.fromEntries(
+    codings.map((text) => [`Transfer-Encoding: ${text}`, put([`Transfer-Encoding: ${text}`], '2\r\nab\r\n0\r\n\r\n')]),
+  ),
+)
+
 const chunks: Case[] = [
   ...all(closed(400), {
     'a chunk size that overflows': chunked('FFFFFFFFFFFFFFFFFF\r\nab\r\n0\r\n\r\n'),
@@ -206,4 +216,13 @@ const bodies: Case[] = [
   }),
 ]
 
-export const cases: readonly Case[] = [...framing, ...chunks, ...lines, ...targets, ...sizes, ...upgrades, ...bodies]
+export const cases: readonly Case[] = [
+  ...framing,
+  ...coded,
+  ...chunks,
+  ...lines,
+  ...targets,
+  ...sizes,
+  ...upgrades,
+  ...bodies,
+]
