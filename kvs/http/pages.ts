@@ -27,7 +27,7 @@ export function makePageRefusal({ hosts }: PageBounds): (request: IncomingMessag
   }
 
   return ({ rawHeaders, method }) => {
-    let host = ''
+    let host: string | undefined
     let origin: string | undefined
     let site: string | undefined
     let mode: string | undefined
@@ -35,18 +35,20 @@ export function makePageRefusal({ hosts }: PageBounds): (request: IncomingMessag
       const name = rawHeaders[at] as string
       if (name.length !== 4 && name.length !== 6 && name.length !== 14) continue
       const lower = name.toLowerCase()
-      if (lower === 'host') host = rawHeaders[at + 1] as string
-      else if (lower === 'origin') origin = rawHeaders[at + 1]
+      if (lower === 'host') {
+        if (host !== undefined) return undefined // which is refused where Host is looked at for itself
+        host = rawHeaders[at + 1] as string
+      } else if (lower === 'origin') origin = rawHeaders[at + 1]
       else if (lower === 'sec-fetch-site') site = rawHeaders[at + 1]
       else if (lower === 'sec-fetch-mode') mode = rawHeaders[at + 1]
     }
-    if (hosts === 'loopback' && host !== '' && !isOwn(host)) return new KvsError('misdirected')
+    if (hosts === 'loopback' && host && !isOwn(host)) return new KvsError('misdirected')
     if (site === undefined) return origin === undefined || isAt(origin, host) ? undefined : new KvsError('cross_origin')
     if (site === 'same-origin' || site === 'none') return undefined
     return mode === 'navigate' && (method === 'GET' || method === 'HEAD') ? undefined : new KvsError('cross_origin')
   }
 }
 
-function isAt(origin: string, host: string): boolean {
+function isAt(origin: string, host = ''): boolean {
   return origin.replace(/^https?:\/\//i, '').toLowerCase() === host.toLowerCase()
 }

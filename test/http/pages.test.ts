@@ -50,6 +50,7 @@ describe('a node on loopback without tokens', () => {
     const { raw } = await serve(loopback)
     expect(status(await raw('GET /v1/a HTTP/1.0\r\n\r\n'))).toBe(404)
     expect(status(await raw(get('localhost', 'Host: localhost')))).toBe(400)
+    expect(status(await raw(get('localhost', 'Host: rebound.test')))).toBe(400)
   })
 })
 

@@ -140,6 +140,9 @@ const lines: Case[] = [
       ].map((version) => [`version ${version}`, get().replace('HTTP/1.1', version) + tail]),
     ),
   }),
+  ...all(closed(421), {
+    'a Host that was made to lead here': get().replace('Host: localhost', 'Host: rebound.test') + tail,
+  }),
   ...all(closed(404), {
     'obs-text in a value': get('X: \xe4\xff'),
     'empty lines before the request': `\r\n\r\n${get()}`,
