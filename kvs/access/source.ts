@@ -23,7 +23,7 @@ export function tokensInFile(setting: string, path: string): Source {
   try {
     const content = readFileSync(path)
     if (!isUtf8(content)) return failed('names a file that is not UTF-8')
-    const source = sourceOf(setting, entriesOf(setting, content.toString()))
+    const source = sourceOf(setting, entriesOf(setting, content.toString()), cutShort(setting, content))
     const isForAll = (statSync(path).mode & 0o004) !== 0 && source.tokens.some(({ isHashed }) => !isHashed)
     const advice = `${setting}: every user of this machine can read the tokens: chmod o-r, or keep them as sha256=…`
     return { ...source, warnings: isForAll ? [advice] : [] }
@@ -41,9 +41,15 @@ function entriesOf(setting: string, content: string): Entry[] {
     .filter(({ text }) => text !== '' && !text.startsWith('#'))
 }
 
+/** A line that is still being written may lack its prefixes, and so reach more than it is to. */
+function cutShort(setting: string, content: Buffer): string[] {
+  const isWhole = content.length === 0 || content.at(-1) === 0x0a
+  return isWhole ? [] : [`${setting}: its last line is cut short: end it with a line feed`]
+}
+
 /** None at all is a problem too: a file that was emptied by mistake must not open every door. */
-function sourceOf(setting: string, entries: readonly Entry[]): Source {
-  const problems: string[] = entries.length === 0 ? [`${setting} has no token in it`] : []
+function sourceOf(setting: string, entries: readonly Entry[], found: readonly string[] = []): Source {
+  const problems = [...found, ...(entries.length === 0 ? [`${setting} has no token in it`] : [])]
   return { tokens: parseTokens(entries, problems), problems, warnings: [] }
 }
 

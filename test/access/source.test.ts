@@ -18,7 +18,17 @@ const namesIn = (content: string) => tokensInFile(setting, fileOf(content)).toke
 
 test('a file has a token a line, between blank lines and comments', () => {
   expect(namesIn(`# who\n\na:read:${secret}a\n  # may\n  b:read:${secret}b  \n`)).toEqual(['a', 'b'])
-  expect(namesIn(`\uFEFF# who\r\na:read:${secret}a\r\n\r\nb:read:${secret}b`)).toEqual(['a', 'b'])
+  expect(namesIn(`\uFEFF# who\r\na:read:${secret}a\r\n\r\nb:read:${secret}b\r\n`)).toEqual(['a', 'b'])
+})
+
+test('a line that is not ended may lack its prefixes, and is a problem', () => {
+  const content = `a:read:${secret}a\nb:read:${secret}b:only/`
+  for (let end = 1; end <= content.length; end++) {
+    const isEnded = content[end - 1] === '\n'
+    const cutShort = 'KVS_TOKENS_FILE: its last line is cut short: end it with a line feed'
+    expect(tokensInFile(setting, fileOf(content.slice(0, end))).problems.includes(cutShort)).toBe(!isEnded)
+  }
+  expect(tokensInFile(setting, fileOf(`${content}\n`)).problems).toEqual([])
 })
 
 test('what is wrong in a file is said with the number of its line, and none of its tokens', () => {
@@ -42,11 +52,11 @@ test.each<[string, () => string, RegExp]>([
 })
 
 test('a file that everybody can read is warned of, unless it has digests only', () => {
-  const hashed = `a:read:sha256=${'0'.repeat(64)}`
-  const clear = `b:read:${secret}`
+  const hashed = `a:read:sha256=${'0'.repeat(64)}\n`
+  const clear = `b:read:${secret}\n`
   expect(tokensInFile(setting, fileOf(clear, 0o640)).warnings).toEqual([])
   expect(tokensInFile(setting, fileOf(hashed, 0o644)).warnings).toEqual([])
-  expect(tokensInFile(setting, fileOf(`${hashed}\n${clear}`, 0o644)).warnings).toEqual([
+  expect(tokensInFile(setting, fileOf(`${hashed}${clear}`, 0o644)).warnings).toEqual([
     expect.stringMatching(/^KVS_TOKENS_FILE: every user of this machine can read the tokens: chmod o-r/),
   ])
 })

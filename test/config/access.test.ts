@@ -42,7 +42,7 @@ test.each<Environment>([
 })
 
 test('tokens are taken from either setting, and kept as digests', () => {
-  for (const env of [{ KVS_TOKENS: tokens }, { KVS_TOKENS_FILE: makeFile(tokens) }]) {
+  for (const env of [{ KVS_TOKENS: tokens }, { KVS_TOKENS_FILE: makeFile(`${tokens}\n`) }]) {
     const config = readConfig({ ...env, KVS_MAX_REQUEST_RATE: '100' })
     expect(config.access).toMatchObject({ tokens: [{ name: 'ci' }], maxRequestRate: 100 })
     expect(inspect(config, { depth: 10, showHidden: true })).not.toContain(secret)
@@ -61,7 +61,7 @@ test('all that is wrong with tokens is told beside all else, without a token', (
 })
 
 test('both settings, or a file that is not there, are a problem, and do not open the door', () => {
-  expect(problemsOf({ KVS_TOKENS: tokens, KVS_TOKENS_FILE: makeFile(tokens) })).toEqual([
+  expect(problemsOf({ KVS_TOKENS: tokens, KVS_TOKENS_FILE: makeFile(`${tokens}\n`) })).toEqual([
     'KVS_TOKENS and KVS_TOKENS_FILE are both set: keep one',
   ])
   expect(problemsOf({ KVS_HOST: '0.0.0.0', KVS_TOKENS_FILE: '/nowhere' })).toEqual([
