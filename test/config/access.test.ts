@@ -30,7 +30,7 @@ test.each<Environment>([
 test.each<Environment>([
   { KVS_HOST: '0.0.0.0' },
   { KVS_HOST: '::', KVS_ALLOW_ANONYMOUS: 'false' },
-  { KVS_HOST: '10.0.0.1', KVS_TOKENS: '' },
+  { KVS_HOST: '10.0.0.1' },
   { KVS_HOST: '0.0.0.0', FORWARDING_ADDRESS: '127.0.0.1:8080' },
 ])('%j would open the door to everybody, and is told the ways out', (env) => {
   const [problem, ...others] = problemsOf(env)
@@ -77,6 +77,21 @@ test.each(['KVS_TOKEN', 'KVS_TOKEN_FILE', 'TOKENS', 'KVS_TOKENSFILE'])(
     else expect(problemsOf(env)).toEqual([expect.stringMatching(`^${name} is not a setting; did you mean KVS_TOKENS`)])
   },
 )
+
+test.each<Environment>([
+  { KVS_TOKENS: '' },
+  { KVS_TOKENS: ' \n' },
+  { KVS_TOKENS: '', KVS_TOKENS_FILE: '/nowhere' },
+  { KVS_TOKENS: '', KVS_HOST: '0.0.0.0', KVS_ALLOW_ANONYMOUS: 'true', FORWARDING_ADDRESS: 'kvs:8080' },
+])('a lock that is there and empty, %j, does not open the door', (env) => {
+  expect(problemsOf(env)).toEqual(['KVS_TOKENS is set to nothing: give it tokens, or unset it to have none'])
+})
+
+test('so with the file’s name', () => {
+  expect(problemsOf({ KVS_TOKENS_FILE: '', KVS_HOST: '0.0.0.0', KVS_ALLOW_ANONYMOUS: 'true' })).toEqual([
+    'KVS_TOKENS_FILE is set to nothing: give it tokens, or unset it to have none',
+  ])
+})
 
 test('a rate without tokens is of no use', () => {
   expect(readConfig({ KVS_MAX_REQUEST_RATE: '1' }).warnings).toEqual([
