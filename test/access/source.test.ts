@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -11,6 +12,12 @@ function fileOf(content: string | Buffer, mode = 0o600): string {
   const path = join(makeDirectory(), 'tokens')
   writeFileSync(path, content)
   chmodSync(path, mode)
+  return path
+}
+
+function makePipe(): string {
+  const path = join(makeDirectory(), 'tokens')
+  execFileSync('mkfifo', [path])
   return path
 }
 
@@ -34,14 +41,21 @@ test('a line that is not ended may lack its prefixes, and is a problem', () => {
 test('what is wrong in a file is said with the number of its line, and none of its tokens', () => {
   const content = `# who\n\na:read:${secret}\nb:reed:${secret}b\n\nc:read:S3CRET\n`
   expect(tokensInFile(setting, fileOf(content)).problems).toEqual([
-    'KVS_TOKENS_FILE: line 4 (b): "reed" is no right: write read, write, admin, or several joined by +, such as read+write',
+    'KVS_TOKENS_FILE: line 4 (b): what follows the name are no rights: write read, write, admin, or several joined by +, such as read+write',
     'KVS_TOKENS_FILE: line 6 (c): the token has 6 characters: make one of 16 or more (openssl rand -hex 32)',
   ])
 })
 
 test.each<[string, () => string, RegExp]>([
   ['that is not there', () => '/nowhere/S3CRET', /^KVS_TOKENS_FILE names a file that can’t be read \(ENOENT\)$/],
-  ['that is a directory', makeDirectory, /can’t be read \(EISDIR\)$/],
+  ['that is a directory', makeDirectory, /^KVS_TOKENS_FILE names what is no regular file$/],
+  ['that waits for who writes it', makePipe, /^KVS_TOKENS_FILE names what is no regular file$/],
+  ['that is endless', () => '/dev/zero', /^KVS_TOKENS_FILE names what is no regular file$/],
+  [
+    'that is too large',
+    () => fileOf(`${'#'.repeat(1_048_576)}\n`),
+    /^KVS_TOKENS_FILE names a file of more than 1048576/,
+  ],
   ['that is no text', () => fileOf(Buffer.from([0x61, 0xff])), /is not UTF-8$/],
   ['that is empty', () => fileOf(''), /has no token in it$/],
   ['of comments', () => fileOf('# none\n\n'), /has no token in it$/],
@@ -49,6 +63,14 @@ test.each<[string, () => string, RegExp]>([
   const { tokens, problems } = tokensInFile(setting, makePath())
   expect(tokens).toEqual([])
   expect(problems).toEqual([expect.stringMatching(problem)])
+})
+
+test('of many problems the first are told, and how many more there are', () => {
+  const lines = Array.from({ length: 5_000 }, (_, index) => `x${index}\n`)
+  const { problems } = tokensInFile(setting, fileOf(lines.join('')))
+  expect(problems).toHaveLength(11)
+  expect(problems[9]).toMatch(/^KVS_TOKENS_FILE: line 10: is no token/)
+  expect(problems[10]).toBe('KVS_TOKENS_FILE: and 4990 more')
 })
 
 test('a file that everybody can read is warned of, unless it has digests only', () => {
@@ -64,6 +86,6 @@ test('a file that everybody can read is warned of, unless it has digests only', 
 test('a setting has its tokens between white space', () => {
   const { tokens, problems } = tokensIn('KVS_TOKENS', `  a:read:${secret}a\n\tb:read:${secret}b:x,y c:reed:${secret}c `)
   expect(tokens.map(({ name }) => name)).toEqual(['a', 'b'])
-  expect(problems).toEqual([expect.stringMatching(/^KVS_TOKENS: token 3 \(c\): "reed" is no right/)])
+  expect(problems).toEqual([expect.stringMatching(/^KVS_TOKENS: token 3 \(c\): what follows the name are no rights/)])
   expect(tokensIn('KVS_TOKENS', ' \n').problems).toEqual(['KVS_TOKENS has no token in it'])
 })
