@@ -140,4 +140,12 @@ describe('/readyz', () => {
     expect(await json(url)).toEqual([200, expect.objectContaining({ answer: { state: 'serving' } })])
     expect(await json(url, 'admin')).toEqual([200, expect.objectContaining({ answer: node.store.status() })])
   })
+
+  test('does not choose between two tokens', async () => {
+    const node = await guarded()
+    const { port } = await startForwarder(node.port)
+    expect(await request(port, 'GET', '/readyz', header('admin'))).toContain('"spool"')
+    const answer = await request(port, 'GET', '/readyz', header('admin') + header('read'))
+    expect(answer).toMatch(/"answer":\{"state":"serving"\}\}/)
+  })
 })
