@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 
 /** The problem names no path: it may be a secret put where its file's name belongs. */
 export function readFile(name: string, path: string, problems: string[]): string | undefined {
@@ -36,6 +36,11 @@ export function readBounded(path: string, maxBytes: number): FileContent | strin
   } finally {
     closeSync(file)
   }
+}
+
+/** Whether every user of this machine may. */
+export function canAllRead(path: string): boolean {
+  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o004) !== 0
 }
 
 export function unreadable(name: string, error: unknown): string {

@@ -29,13 +29,22 @@ export function tokensInFile(setting: string, path: string): Source {
     const { content, mode } = file
     if (!isUtf8(content)) return failed('names a file that is not UTF-8')
     const source = sourceOf(setting, entriesOf(setting, content.toString()), cutShort(setting, content))
-    const isForAll = (mode & 0o004) !== 0 && source.tokens.some(({ isHashed }) => !isHashed)
-    const advice = `${setting}: every user of this machine can read the tokens: chmod o-r, or keep them as sha256=…`
-    return { ...source, warnings: isForAll ? [advice] : [] }
+    return { ...source, warnings: warningsOf(setting, mode, source.tokens) }
   } catch (error) {
     // The path is not told: it may be a token put where its file's name belongs.
     return failed(`names a file that can’t be read (${codeOf(error)})`)
   }
+}
+
+function warningsOf(setting: string, mode: number, tokens: readonly Token[]): string[] {
+  const canRead = (mode & 0o004) !== 0 && tokens.some(({ isHashed }) => !isHashed)
+  const canWrite = (mode & 0o022) !== 0
+  return [
+    ...(canRead
+      ? [`${setting}: every user of this machine can read the tokens: chmod o-r, or keep them as sha256=…`]
+      : []),
+    ...(canWrite ? [`${setting}: others than its owner can write tokens of their own into it: chmod go-w`] : []),
+  ]
 }
 
 function entriesOf(setting: string, content: string): Entry[] {

@@ -83,6 +83,12 @@ test('a file that everybody can read is warned of, unless it has digests only', 
   ])
 })
 
+test.each([0o620, 0o602])('a file that others can write, %o, is warned of, whatever is in it', (mode) => {
+  expect(tokensInFile(setting, fileOf(`a:read:sha256=${'0'.repeat(64)}\n`, mode)).warnings).toEqual([
+    'KVS_TOKENS_FILE: others than its owner can write tokens of their own into it: chmod go-w',
+  ])
+})
+
 test('a setting has its tokens between white space', () => {
   const { tokens, problems } = tokensIn('KVS_TOKENS', `  a:read:${secret}a\n\tb:read:${secret}b:x,y c:reed:${secret}c `)
   expect(tokens.map(({ name }) => name)).toEqual(['a', 'b'])
