@@ -51,10 +51,13 @@ test('a file of tokens is read anew on SIGHUP, for connections that are open too
   expect(await ask('both')).toEqual([403, port])
   expect(await ask('new')).toEqual([404, port])
 
-  for (const wrong of [`new:reed:${secretOf('new')}\nx:read:short\n`, '']) {
+  for (const [wrong, problem] of [
+    [`new:reed:${secretOf('new')}\nx:read:short\n`, 'KVS_TOKENS_FILE: line 2 (x): the token has 5'],
+    [entry('old', 'read', ':b/').slice(0, -4), 'KVS_TOKENS_FILE: its last line is cut short'],
+    ['', 'KVS_TOKENS_FILE has no token in it'],
+  ] as const) {
     write(wrong)
     node.kill('SIGHUP')
-    const problem = wrong === '' ? 'KVS_TOKENS_FILE has no token in it' : 'KVS_TOKENS_FILE: line 2 (x): the token has 5'
     await until('the problem is told', () => node.output().includes(problem) || undefined)
     expect(await ask('new')).toEqual([404, port])
     expect(await ask('old')).toEqual([401, port])
