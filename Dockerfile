@@ -20,7 +20,7 @@ COPY kvs kvs
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/.cache
 RUN install -d -o 1000 .cache \
  && setpriv --reuid=1000 --clear-groups sh -c \
-      'node --predictable -e "import(\"/app/kvs/forward/forwarder.ts\")" \
+      'node --predictable -e "import(\"/app/kvs/forward/forwarder.ts\"); import(\"/app/kvs/metrics/registry.ts\")" \
        && { PORT=none node --predictable kvs/main.ts 2>/dev/null || [ $? = 78 ]; } \
        && { node --predictable kvs/healthcheck.ts 2>/dev/null || [ $? = 1 ]; }' \
  && chown -R root:root . && chmod -R u=rwX,go=rX .

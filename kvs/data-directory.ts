@@ -24,13 +24,13 @@ export class Locked extends Error {
 }
 
 /**
- * Makes the directory where there is none, and locks it. The lock is SQLite's on a file in it, held by the kernel for
+ * Makes the directory where there is none, for its owner alone, and locks it. The lock is SQLite's on a file in it, held by the kernel for
  * this process and released with it, so that it can't be stale.
  * @throws Locked, or an Error that says why it can't be used
  */
 export function openDataDirectory(path: string): DataDirectory {
   try {
-    mkdirSync(path, { recursive: true })
+    mkdirSync(path, { recursive: true, mode: modeOf() })
     return open(path)
   } catch (error) {
     if (error instanceof Locked || !(error instanceof Error)) throw error
@@ -39,6 +39,11 @@ export function openDataDirectory(path: string): DataDirectory {
       : 'set KVS_DATA_DIR to another'
     throw new Error(`the directory ${path} can’t be used (${error.message}): ${advice}`, { cause: error })
   }
+}
+
+/** The embedded Postgres of root runs as another user, who has to get through to what is its own. */
+function modeOf(): number {
+  return process.getuid?.() === 0 ? 0o711 : 0o700
 }
 
 function open(path: string): DataDirectory {

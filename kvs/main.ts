@@ -158,7 +158,7 @@ async function forward(config: Config, address: string): Promise<void> {
 
 function lock({ access: { tokens, maxRequestRate }, host }: Config): TokenGuard | undefined {
   if (tokens !== undefined) logger.info(`tokens in force: ${namesOf(tokens)}`)
-  else if (!isLoopback(host)) logger.info('no tokens: whoever can connect may read and write every key')
+  else if (!isLoopback(host)) logger.warn('no tokens: whoever can connect may read and write every key')
   return tokens && makeGuard({ tokens, maxRequestRate })
 }
 

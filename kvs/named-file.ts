@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 
 /** The problem names no path: it may be a secret put where its file's name belongs. */
 export function readFile(name: string, path: string, problems: string[]): string | undefined {
@@ -8,6 +8,39 @@ export function readFile(name: string, path: string, problems: string[]): string
     problems.push(unreadable(name, error))
     return undefined
   }
+}
+
+export interface FileContent {
+  readonly content: Buffer
+  /** Its permissions, as chmod takes them. */
+  readonly mode: number
+}
+
+/**
+ * Reads a file that may have been replaced by anything at all, without ever waiting for it, as a pipe would have it.
+ * @returns what is in the way, after "names", where it is no regular file of at most `maxBytes`
+ * @throws where it can't be opened or read
+ */
+export function readBounded(path: string, maxBytes: number): FileContent | string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const stats = fstatSync(file)
+    if (!stats.isFile()) return 'what is no regular file'
+    const buffer = Buffer.alloc(maxBytes + 1)
+    let size = 0
+    for (let read = -1; read !== 0 && size < buffer.length; size += read) {
+      read = readSync(file, buffer, size, buffer.length - size, null)
+    }
+    if (size > maxBytes) return `a file of more than ${maxBytes} bytes`
+    return { content: buffer.subarray(0, size), mode: stats.mode & 0o777 }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Whether every user of this machine may. */
+export function canAllRead(path: string): boolean {
+  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o004) !== 0
 }
 
 export function unreadable(name: string, error: unknown): string {

@@ -25,11 +25,12 @@ export interface Entry {
 }
 
 export const minTokenLength = 16
+const namePattern = /^[A-Za-z0-9._-]{1,64}$/
 /** RFC 6750, 2.1: what can stand in an Authorization header. */
 const token68 = /^[A-Za-z0-9\-._~+/]+=*$/
 const form = 'write name:rights:token or name:rights:token:prefix,prefix…'
 
-/** `name:rights:token:prefix,prefix…` each. What is wrong adds to `problems`, in sentences that never show a token. */
+/** `name:rights:token:prefix,prefix…` each. What is wrong adds to `problems`, in sentences that show nothing of it but a name. */
 export function parseTokens(entries: readonly Entry[], problems: string[]): Token[] {
   const tokens: Token[] = []
   const takenNames = new Map<string, string>()
@@ -37,8 +38,8 @@ export function parseTokens(entries: readonly Entry[], problems: string[]): Toke
   for (const { place, text } of entries) {
     const wrong: string[] = []
     const token = parseEntry(text, wrong)
-    const [name = ''] = text.split(':', 1)
-    const label = isNoSecret(name) ? `${place} (${name})` : place
+    const [name = '', , secret] = text.split(':', 3)
+    const label = secret !== undefined && canBeShown(name) ? `${place} (${name})` : place
     const sameName = takenNames.get(name)
     const sameToken = token && takenDigests.get(token.digest)
     if (sameName) wrong.push(`${sameName} has the same name: each token has one of its own`)
@@ -62,7 +63,7 @@ function parseEntry(text: string, wrong: string[]): Token | undefined {
     wrong.push(`is no token: ${form}`)
     return undefined
   }
-  if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) wrong.push('the name has to be 1 to 64 letters, digits, ".", "_" or "-"')
+  if (!namePattern.test(name)) wrong.push('the name has to be 1 to 64 letters, digits, ".", "_" or "-"')
   const granted = parseRights(rightsText, wrong)
   const digest = digestIn(secret, wrong)
   const prefixes = rest.length === 0 ? undefined : parsePrefixes(rest.join(':'), wrong)
@@ -71,15 +72,14 @@ function parseEntry(text: string, wrong: string[]): Token | undefined {
 }
 
 function parseRights(text: string, wrong: string[]): Set<Right> {
-  const granted = new Set<Right>()
-  for (const word of text.split('+')) {
-    const right = rights.find((right) => right === word)
-    if (right === undefined) {
-      const shown = isNoSecret(word) ? `"${word}" is no right` : 'what follows the name are no rights'
-      wrong.push(`${shown}: write read, write, admin, or several joined by +, such as read+write`)
-    } else granted.add(right)
+  const words = text.split('+')
+  const granted = rights.filter((right) => words.includes(right))
+  if (!words.every((word) => granted.some((right) => right === word))) {
+    wrong.push(
+      'what follows the name are no rights: write read, write, admin, or several joined by +, such as read+write',
+    )
   }
-  return granted
+  return new Set(granted)
 }
 
 function digestIn(secret: string, wrong: string[]): string | undefined {
@@ -133,7 +133,7 @@ function decode(encoded: string): string | undefined {
   }
 }
 
-/** Whether a text may be shown that could be a token in the wrong place: none is that short. */
-function isNoSecret(text: string): boolean {
-  return /^[A-Za-z0-9._-]+$/.test(text) && text.length < minTokenLength
+/** Not what could be a token in the name's place: none is that short. */
+function canBeShown(name: string): boolean {
+  return namePattern.test(name) && name.length < minTokenLength
 }

@@ -33,10 +33,12 @@ export function readAccess(env: Environment, host: string | undefined, problems:
   if (text !== undefined && file !== undefined) {
     problems.push(`${nameOf.tokens} and ${nameOf.tokensFile} are both set: keep one`)
   }
-  const source = sourceOf(text, values.tokensFile)
+  const blank = lockNames.filter((name) => env[name]?.trim() === '')
+  problems.push(...blank.map((name) => `${name} is set to nothing: give it tokens, or unset it to have none`))
+  const source = blank.length > 0 ? undefined : sourceOf(text, values.tokensFile)
   problems.push(...(source?.problems ?? []))
   warnings.push(...(source?.warnings ?? []))
-  const isAnonymous = text === undefined && file === undefined
+  const isAnonymous = text === undefined && file === undefined && blank.length === 0
   if (isAnonymous && values.allowAnonymous === 'false' && host !== undefined && !isLoopback(host)) {
     problems.push(
       `${nameOf.host} (${host}) can be reached from other machines, and no token is set, so that anybody there could ` +

@@ -77,9 +77,9 @@ export function readConfig(env: Environment): Config {
   const postgres = readPostgres(used, problems)
   const service = readService(used, problems)
   const { tlsCertFile, tlsKeyFile, tlsClientCaFile, forwardCertFile, forwardKeyFile, forwardCaFile } = service
-  const tls = readServerTls({ cert: tlsCertFile, key: tlsKeyFile, ca: tlsClientCaFile }, problems)
+  const tls = readServerTls({ cert: tlsCertFile, key: tlsKeyFile, ca: tlsClientCaFile }, problems, warnings)
   const forwardTls = forwardingAddress?.startsWith('https://')
-    ? readForwardTls({ cert: forwardCertFile, key: forwardKeyFile, ca: forwardCaFile }, problems)
+    ? readForwardTls({ cert: forwardCertFile, key: forwardKeyFile, ca: forwardCaFile }, problems, warnings)
     : undefined
   const access = readAccess(used, service.host, problems, warnings)
   noteUnknown(env, problems, warnings)

@@ -1,4 +1,4 @@
-import { readFile } from '../named-file.ts'
+import { canAllRead, readFile } from '../named-file.ts'
 import { hidden, type Part, problemsOf, type Tls, type TlsFiles } from '../tls/texts.ts'
 import type { Setting } from './setting.ts'
 import { forwarderSettings } from './settings/forwarding.ts'
@@ -7,22 +7,24 @@ import { tlsSettings } from './settings/tls.ts'
 type Paths = { readonly [P in Part]?: string | undefined }
 
 /** What the service itself is to show, and `ca` what it wants to be shown. Undefined where it is to speak plain HTTP. */
-export function readServerTls(paths: Paths, problems: string[]): Tls | undefined {
+export function readServerTls(paths: Paths, problems: string[], warnings: string[]): Tls | undefined {
   const { tlsCertFile: cert, tlsKeyFile: key, tlsClientCaFile: ca } = tlsSettings
   if (paths.ca !== undefined && paths.cert === undefined && paths.key === undefined) {
     problems.push(`${ca.name} needs ${cert.name} and ${key.name}: without them there is no TLS`)
     return undefined
   }
-  return paths.cert === undefined && paths.key === undefined ? undefined : readTls({ cert, key, ca }, paths, problems)
+  return paths.cert === undefined && paths.key === undefined
+    ? undefined
+    : readTls({ cert, key, ca }, paths, problems, warnings)
 }
 
 /** What a forwarding node trusts at https://, and shows there. */
-export function readForwardTls(paths: Paths, problems: string[]): Tls {
+export function readForwardTls(paths: Paths, problems: string[], warnings: string[]): Tls {
   const { forwardCertFile: cert, forwardKeyFile: key, forwardCaFile: ca } = forwarderSettings
-  return readTls({ cert, key, ca }, paths, problems)
+  return readTls({ cert, key, ca }, paths, problems, warnings)
 }
 
-function readTls(settings: Readonly<Record<Part, Setting>>, paths: Paths, problems: string[]): Tls {
+function readTls(settings: Readonly<Record<Part, Setting>>, paths: Paths, problems: string[], warnings: string[]): Tls {
   const files = Object.fromEntries(
     (['cert', 'key', 'ca'] as const).flatMap((part) => {
       const path = paths[part]
@@ -35,5 +37,8 @@ function readTls(settings: Readonly<Record<Part, Setting>>, paths: Paths, proble
   const read = (part: Part) => files[part] && readFile(files[part].setting, files[part].path, problems)
   const texts = hidden({ cert: read('cert'), key: read('key'), ca: read('ca') })
   problems.push(...problemsOf(texts, files))
+  if (files.key && canAllRead(files.key.path)) {
+    warnings.push(`${files.key.setting}: every user of this machine can read the private key: chmod o-r`)
+  }
   return { files, texts }
 }

@@ -3,13 +3,14 @@ import type { Answer } from '../http/answer.ts'
 import { type RenderError, renderAsAccepted, renderAsErrorJson } from '../http/answers.ts'
 import { authorizationOf, type Guard, keyRights } from '../http/callers.ts'
 import { keyFor } from '../http/key.ts'
+import { idempotencyKeyOnward } from './headers.ts'
 
 /**
  * Asks of a request what the node that it is for would: a target that is reached by nobody but forwarders may know no
  * tokens. What is no key is for an administrator to ask for.
  * @param answer is told who the caller is
  * @param path with the query
- * @throws KvsError unauthorized, forbidden, too_many_requests, bad_key
+ * @throws KvsError unauthorized, forbidden, too_many_requests, bad_key, bad_request
  */
 export function admit(request: IncomingMessage, answer: Answer, path: string, guard: Guard): void {
   const caller = guard.admit(authorizationOf(request), request.socket)
@@ -21,6 +22,7 @@ export function admit(request: IncomingMessage, answer: Answer, path: string, gu
     caller.require(keyRights[request.method ?? ''] ?? 'write')
     keyFor(answer, key)
   }
+  idempotencyKeyOnward(request, caller)
 }
 
 /** As the target would write it. */

@@ -66,7 +66,7 @@ export function makeExchange(options: ExchangeOptions): Exchange {
     }
 
     response.wait('target')
-    const headers = [...headersOnward(request, pseudonym), ...joinTrace(response)]
+    const headers = [...headersOnward(request, pseudonym, response.about.caller), ...joinTrace(response)]
     const { dispatcher, servername } = target
     const sent: Sent = { method: method as Dispatcher.HttpMethod, path, headers, body: upload, servername }
     dispatcher.dispatch(sent, {

@@ -1,4 +1,7 @@
+import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Caller } from '../http/callers.ts'
+import { idempotencyKeyOf } from '../http/preconditions.ts'
 
 /** Headers as they came: names and values in turn. */
 type RawHeaders = readonly string[]
@@ -22,10 +25,23 @@ export function endToEnd(headers: RawHeaders): string[] {
  * would have got there. Expect is this node's to answer (RFC 9110, 10.1.1), since the body is sent on only as it comes.
  * Via tells this node when the request comes back to it (RFC 9110, 7.6.3). The trace goes on by `joinTrace`.
  */
-export function headersOnward({ rawHeaders, httpVersion }: IncomingMessage, pseudonym: string): string[] {
-  const headers = endToEnd(rawHeaders)
-  const kept = headers.filter((_, index) => !notOnward.includes(nameAt(headers, index - (index % 2))))
-  return [...kept, 'Via', `${httpVersion} ${pseudonym}`]
+export function headersOnward(request: IncomingMessage, pseudonym: string, caller: Caller | undefined): string[] {
+  const headers = endToEnd(request.rawHeaders)
+  const dropped = caller === undefined ? notOnward : [...notOnward, 'idempotency-key']
+  const kept = headers.filter((_, index) => !dropped.includes(nameAt(headers, index - (index % 2))))
+  const idempotencyKey = caller && idempotencyKeyOnward(request, caller)
+  const own = idempotencyKey === undefined ? [] : ['Idempotency-Key', idempotencyKey]
+  return [...kept, ...own, 'Via', `${request.httpVersion} ${pseudonym}`]
+}
+
+/**
+ * The target may know no callers: it is here that each is given keys of its own. A read has no use for any.
+ * @throws KvsError bad_request
+ */
+export function idempotencyKeyOnward(request: IncomingMessage, caller: Caller): string | undefined {
+  if (request.method === 'GET' || request.method === 'HEAD') return undefined
+  const key = idempotencyKeyOf(request, caller)
+  return key && hash('sha256', key, 'hex')
 }
 
 export function hasPassed({ rawHeaders }: IncomingMessage, pseudonym: string): boolean {

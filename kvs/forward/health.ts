@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerJson } from '../http/answers.ts'
-import { type Guard, seesInside } from '../http/callers.ts'
+import { authorizationOf, type Guard, seesInside } from '../http/callers.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { explain, Late } from './failures.ts'
 import { valuesOf } from './headers.ts'
@@ -26,7 +26,7 @@ export function makeReadiness({ target, pseudonym, reach, isStopping, guard }: R
     const signal = AbortSignal.timeout(timeoutMs)
     const via = [...valuesOf(request.rawHeaders, 'via'), `1.1 ${pseudonym}`].join(', ')
     // What the target tells of itself is for it to decide.
-    const [authorization] = valuesOf(request.rawHeaders, 'authorization')
+    const authorization = authorizationOf(request)
     const headers = authorization === undefined ? { via } : { via, authorization }
     const sent: Sent & { signal: AbortSignal } = { method: 'GET', path: '/readyz', headers, signal, servername }
     const asked = dispatcher.request(sent)

@@ -67,10 +67,10 @@ export function makeInTurn(handle: (request: IncomingMessage, response: Answer) 
 
   /**
    * Ends a connection on which nothing more can be read, with an answer to what could not be, in its turn. Without one where
-   * the answer to that has begun.
+   * the answer to that has begun. Returns false where it was ended before.
    */
-  function end(socket: Socket, answer: string): void {
-    if (ending.has(socket)) return // whatever more comes is not HTTP either
+  function end(socket: Socket, answer: string): boolean {
+    if (ending.has(socket)) return false // whatever more comes is not HTTP either
     ending.add(socket)
     const line = lines.get(socket)
     const isBroken = line !== undefined && !line.request.complete
@@ -78,6 +78,7 @@ export function makeInTurn(handle: (request: IncomingMessage, response: Answer) 
     if (isBroken && line.response.headersSent) socket.destroySoon()
     else if (before === undefined || before.writableFinished) write()
     else before.once('close', write)
+    return true
 
     function write(): void {
       if (!socket.writable) return void socket.destroy()

@@ -119,8 +119,7 @@ export function makeHttpServer(
 
   /** On what is no request of those that can be answered. */
   function giveUp(socket: Socket, error: KvsError): void {
-    tally.countUnparsed(error.code)
-    inTurn.end(socket, unparsedAnswer(error))
+    if (inTurn.end(socket, unparsedAnswer(error))) tally.countUnparsed(error.code)
   }
 
   // Those past Node's own bound would be left out without a word, a Transfer-Encoding among them; their bytes are bounded.

@@ -3,11 +3,18 @@ import type { Answer } from './answer.ts'
 import type { RequestLog } from './request-log.ts'
 import type { HttpTally } from './tally.ts'
 
-/** The answer that a connection is at. One listener for each connection then does for all its requests. */
-const current = Symbol('current')
+/** What a connection is to be asked about when it closes: one listener for each then does for all its requests. */
+const unfinished = Symbol('unfinished')
 
 interface Connection extends Socket {
-  [current]?: Answer
+  [unfinished]?: Unfinished
+}
+
+interface Unfinished {
+  /** The answer that the connection is at, or was at last. */
+  current: Answer | undefined
+  /** Answers that were made before the one ahead of them was out. */
+  readonly queued: Set<Answer>
 }
 
 /** Has each request counted and told to the log once it is over: its answer is out, or its connection gone. */
@@ -16,28 +23,30 @@ export function makeWatch(tally: HttpTally, log: RequestLog): (answer: Answer) =
     const { about } = answer
     if (about.onOver === undefined) return
     about.onOver = undefined
+    const connection: Connection = answer.req.socket
+    connection[unfinished]?.queued.delete(answer)
     const now = performance.now()
     tally.end(answer, (now - about.arrivedAt) / 1_000)
     log(answer, (about.answeredAt || now) - about.arrivedAt)
   }
 
-  function follow(connection: Connection): void {
+  function follow(connection: Connection): Unfinished {
+    const answers: Unfinished = { current: undefined, queued: new Set() }
+    connection[unfinished] = answers
     connection.once('close', () => {
-      if (connection[current]) end(connection[current])
+      if (answers.current) end(answers.current)
+      for (const answer of answers.queued) end(answer)
     })
+    return answers
   }
 
   return (answer) => {
     const connection: Connection = answer.req.socket
     if (connection.destroyed) return
+    const answers = connection[unfinished] ?? follow(connection)
     tally.begin()
     answer.about.onOver = end
-    if (answer.socket === null) {
-      // Pipelined behind one that is not out yet, and so not the connection's to close
-      connection.once('close', () => end(answer))
-    } else {
-      if (connection[current] === undefined) follow(connection)
-      connection[current] = answer
-    }
+    if (answer.socket === null) answers.queued.add(answer)
+    else answers.current = answer
   }
 }

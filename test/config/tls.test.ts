@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
@@ -30,6 +30,25 @@ test('a certificate, its chain and its key are taken; the key is shown nowhere',
   expect(traditional).toContain('BEGIN EC PRIVATE KEY')
   expect(problemsOf({ ...tls, KVS_TLS_KEY: file('ec.key', traditional) })).toEqual([])
   expect(readConfig({}).tls).toBe(undefined)
+})
+
+test('a private key that everybody can read is warned of', () => {
+  const { server, tls } = setUp()
+  const warned = (name: string) => [`${name}: every user of this machine can read the private key: chmod o-r`]
+  const forward = {
+    FORWARDING_ADDRESS: 'https://kvs:8443',
+    KVS_FORWARD_CERT: server.certFile,
+    KVS_FORWARD_KEY: server.keyFile,
+  }
+  for (const [mode, env, warnings] of [
+    [0o640, tls, []],
+    [0o644, tls, warned('KVS_TLS_KEY')],
+    [0o640, forward, []],
+    [0o644, forward, warned('KVS_FORWARD_KEY')],
+  ] as const) {
+    chmodSync(server.keyFile, mode)
+    expect(readConfig(env).warnings).toEqual(warnings)
+  }
 })
 
 test('what is wrong is told, without a path and without what is in the file', () => {

@@ -41,7 +41,7 @@ describeWithDocker('docker compose with a file of tokens', () => {
 
   const compose = (...args: string[]) => {
     const files = ['docker-compose.yml', 'compose/tokens.yml'].flatMap((file) => ['--file', `${root}${file}`])
-    return docker(['compose', '--project-name', project, ...files, ...args], environment)
+    return docker(['compose', '--env-file', '/dev/null', '--project-name', project, ...files, ...args], environment)
   }
   const log = () => compose('logs', '--no-log-prefix', '--no-color', 'kvs')
 
@@ -50,7 +50,7 @@ describeWithDocker('docker compose with a file of tokens', () => {
     chmodSync(secrets, 0o755)
     const port = await freePort()
     url = `http://127.0.0.1:${port}`
-    environment = { ...process.env, KVS_TOKENS: '', PUBLISH: `127.0.0.1:${port}`, TOKENS_DIR: secrets }
+    environment = { ...process.env, KVS_TOKENS: undefined, PUBLISH: `127.0.0.1:${port}`, TOKENS_DIR: secrets }
     writeTokens(
       secrets,
       `app:read+write:${hashed('app')}`,
@@ -116,7 +116,10 @@ describeWithDocker('docker compose with a file of tokens', () => {
 
     writeTokens(secrets, `app:reed:${secretOf('app')}`)
     await compose('kill', '--signal', 'HUP', 'kvs')
-    await until('it is refused', async () => /line 2 \(app\): \\?"reed\\?" is no right/.test(await log()) || undefined)
+    await until(
+      'it is refused',
+      async () => /line 2 \(app\): what follows the name are no rights/.test(await log()) || undefined,
+    )
     expect((await curl(`${url}/v1/a`, 'app-2'))[0]).toBe(200)
     expect(await log()).toMatch(/DEBUG: GET key=a status=200 bytes=1 by=app \d+ms/)
     expect(await log()).not.toContain('0123456789abcdef')
@@ -146,6 +149,16 @@ describeWithDocker('docker compose with a file of tokens', () => {
     }
     expect(await portsWith('')).toEqual([expect.objectContaining({ host_ip: '127.0.0.1', published: '8080' })])
     expect(await portsWith('0.0.0.0:80')).toEqual([expect.objectContaining({ host_ip: '0.0.0.0', published: '80' })])
+  })
+
+  test('compose hands on no tokens where none are set, and what is set to nothing as it is', async () => {
+    const tokensWith = async (KVS_TOKENS: string | undefined) => {
+      const args = ['compose', '--env-file', '/dev/null', '--file', `${root}docker-compose.yml`, 'config']
+      const config = JSON.parse(await docker([...args, '--format', 'json'], { ...environment, KVS_TOKENS }))
+      return config.services.kvs.environment.KVS_TOKENS
+    }
+    expect(await tokensWith(undefined)).toBeNull()
+    expect(await tokensWith('')).toBe('')
   })
 
   test('the image alone serves whoever its operator lets reach its port', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { bearer, guarded, guardOf, secretOf } from '../http/guarded.ts'
 import { serve } from '../http/serve.ts'
-import { request, startClient, startForwarder, startRawTarget } from './serve.ts'
+import { request, startClient, startForwarder, startRawTarget, startTarget } from './serve.ts'
 
 const rights = ['read', 'write', 'admin'] as const
 const door = [
@@ -65,6 +65,30 @@ test('what it may be asked for does, with its token', async () => {
   expect((await raw.connection()).text()).toContain(header('read'))
 })
 
+test('callers who send the same Idempotency-Key do not get each other’s answers from a target that knows no callers', async () => {
+  const target = await startTarget(({ headers }, response) => response.end(headers['idempotency-key'] ?? 'none'))
+  const open = await startForwarder(target.port)
+  const locked = await startForwarder(target.port, { guard: guardOf(`${door} other:read+write:${secretOf('other')}`) })
+  const ask = async (url: string, name: string, key: string, method = 'PUT') => {
+    const headers = { ...bearer(name), 'Idempotency-Key': key }
+    return (await fetch(`${url}/v1/a`, { method, headers })).text()
+  }
+  const sent = await ask(locked.url, 'write', 'k')
+  expect(sent).toMatch(/^[0-9a-f]{64}$/)
+  expect(await ask(locked.url, 'write', 'k')).toBe(sent)
+  expect(await ask(locked.url, 'write', 'k2')).not.toBe(sent)
+  expect(await ask(locked.url, 'other', 'k')).toMatch(/^[0-9a-f]{64}$/)
+  expect(await ask(locked.url, 'other', 'k')).not.toBe(sent)
+  expect(await ask(locked.url, 'other', 'k', 'GET')).toBe('none')
+  expect(await ask(open.url, 'write', 'k')).toBe('k')
+
+  const wrong = `Idempotency-Key: ${'x'.repeat(256)}\r\n`
+  expect(await request(locked.port, 'PUT', '/v1/a', header('write') + wrong)).toMatch(
+    /^HTTP\/1.1 400 [\s\S]*an Idempotency-Key has 1 to 255/,
+  )
+  expect(await request(locked.port, 'PUT', '/v1/a', wrong)).toMatch(/^HTTP\/1.1 401 /)
+})
+
 test('a refusal looks as its dialect has it', async () => {
   const { url } = await startLocked()
   expect(await (await fetch(`${url}/kvs/a`)).json()).toHaveProperty('error')
@@ -115,5 +139,13 @@ describe('/readyz', () => {
     const { url } = await startForwarder(node.port)
     expect(await json(url)).toEqual([200, expect.objectContaining({ answer: { state: 'serving' } })])
     expect(await json(url, 'admin')).toEqual([200, expect.objectContaining({ answer: node.store.status() })])
+  })
+
+  test('does not choose between two tokens', async () => {
+    const node = await guarded()
+    const { port } = await startForwarder(node.port)
+    expect(await request(port, 'GET', '/readyz', header('admin'))).toContain('"spool"')
+    const answer = await request(port, 'GET', '/readyz', header('admin') + header('read'))
+    expect(answer).toMatch(/"answer":\{"state":"serving"\}\}/)
   })
 })

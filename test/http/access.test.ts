@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Right } from '../../kvs/access/tokens.ts'
 import { rights } from '../../kvs/http/routes.ts'
 import { routesOf } from '../../kvs/http/server.ts'
@@ -181,4 +181,35 @@ test('pipelined requests are each judged by their own token', async () => {
   const authorization = `Authorization: Bearer ${secretOf('read')}\r\n`
   const answers = await raw(ask(authorization) + ask('') + ask(`${authorization}Connection: close\r\n`))
   expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 404', 'HTTP/1.1 401', 'HTTP/1.1 404'])
+})
+
+test('one caller’s half-sent bodies take half the room at most, and others send theirs', async () => {
+  const { port, url } = await guarded({ maxValueBytes: 60_000, maxWaitingBytes: 200_000 })
+  const half = 'x'.repeat(40_000)
+  const open = (key: string) => {
+    const socket = connect(port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let answer = ''
+    socket.on('data', (data) => {
+      answer += data
+    })
+    const headers = `Host: x\r\nAuthorization: Bearer ${secretOf('write')}\r\nContent-Length: 50000\r\n`
+    socket.write(`PUT /v1/${key} HTTP/1.1\r\n${headers}\r\n${half}`)
+    return { socket, answer: () => answer }
+  }
+  const put = async (name: string) => {
+    const answer = await fetch(`${url}/v1/c`, { method: 'PUT', body: half, headers: bearer(name) })
+    return [answer.status, await answer.text()]
+  }
+  const slow = [open('a'), open('b')]
+  await until('the third is refused', async () => {
+    const third = open('c')
+    await Promise.race([once(third.socket, 'data'), once(third.socket, 'close')])
+    third.socket.destroy()
+    return /^HTTP\/1.1 503 [\s\S]*too much of the token write is being received/.test(third.answer())
+  })
+  expect(await put('read-write')).toEqual([201, ''])
+  for (const { socket } of slow) socket.write('x'.repeat(10_000))
+  await until('they are done', () => slow.every(({ answer }) => answer().startsWith('HTTP/1.1 201')))
+  expect(await put('write')).toEqual([201, ''])
 })

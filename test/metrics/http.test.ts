@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { KvsError } from '../../kvs/errors.ts'
 import { serve } from '../http/serve.ts'
@@ -51,7 +52,6 @@ test('a thousand odd requests make no more series than a few, and none with thei
 
 test('connections, requests in flight, and those whose client is gone', async () => {
   const server = await serve()
-  const { connect } = await import('node:net')
   const socket = connect(server.port, '127.0.0.1')
   socket.write('PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
   await until('it is in flight', async () => (await scrape(server)).value('kvs_http_requests_in_flight') === 2)
@@ -64,7 +64,6 @@ test('connections, requests in flight, and those whose client is gone', async ()
 
 test('pipelined requests are counted, also where the connection breaks behind the first', async () => {
   const server = await serve()
-  const { connect } = await import('node:net')
   const socket = connect(server.port, '127.0.0.1')
   const gets = 'GET /v1/a HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3)
   socket.write(`PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789${gets}`)
@@ -80,6 +79,21 @@ test('pipelined requests are counted, also where the connection breaks behind th
   await until('none is', async () => (await scrape(server)).value('kvs_http_requests_in_flight') === 1)
 })
 
+test('answers that wait for a client to read are in flight, until it does or is gone', async () => {
+  const server = await serve({ maxValueBytes: 8_000_000, maxWaitingBytes: 10_000_000 })
+  await fetch(`${server.url}/v1/large`, { method: 'PUT', body: Buffer.alloc(8_000_000) })
+  const socket = connect(server.port, '127.0.0.1').pause()
+  const inFlight = async () => (await scrape(server)).value('kvs_http_requests_in_flight')
+  // The second is answered while the first is not out, and has no connection of its own yet
+  for (const waiting of [1, 2]) {
+    socket.write('GET /v1/large HTTP/1.1\r\nHost: x\r\n\r\n')
+    await until('it waits', async () => (await inFlight()) === 1 + waiting)
+  }
+  socket.destroy()
+  await until('none does', async () => (await inFlight()) === 1)
+  expect((await scrape(server)).value(count, { route: '/v1/*', method: 'GET', status: 'aborted' })).toBe(2)
+})
+
 test('what the parser gives up on, and connections past the bound', async () => {
   const server = await serve({ maxConnections: 2 })
   await server.raw('no http\r\n\r\n')
@@ -87,7 +101,6 @@ test('what the parser gives up on, and connections past the bound', async () => 
   const { value } = await scrape(server)
   expect(value('kvs_http_unparsed_requests_total', { code: 'bad_request' })).toBe(1)
   expect(value('kvs_http_unparsed_requests_total', { code: 'headers_too_large' })).toBe(1)
-  const { connect } = await import('node:net')
   const sockets = Array.from({ length: 6 }, () => connect(server.port, '127.0.0.1').on('error', () => undefined))
   await until('one is refused', () => sockets.some(({ closed, destroyed }) => closed || destroyed))
   for (const socket of sockets) socket.destroy()

@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Locked } from '../../kvs/data-directory.ts'
 import { slotPath } from '../../kvs/slots/slots.ts'
 import { type Slot, takeSlot } from '../../kvs/slots/take.ts'
@@ -37,6 +37,22 @@ function makeTaker(isShared = true) {
   }
   return { directory, warnings, take, path, leave, breakSlot }
 }
+
+test.each([
+  ['a user', 1000, 0o700],
+  ['root, whose Postgres is another user,', 0, 0o711],
+])('%s makes a directory that others can’t list, and leaves one that is there as it is', async (_, uid, mode) => {
+  vi.spyOn(process, 'getuid').mockReturnValue(uid)
+  onTestFinished(() => void vi.restoreAllMocks())
+  const directory = makeDirectory()
+  chmodSync(directory, 0o755)
+  for (const path of [join(directory, 'made'), directory]) {
+    const slot = await takeSlot({ directory: path, isShared: true, maxBytes: 1e9, warn: () => undefined })
+    onTestFinished(() => slot.close())
+  }
+  expect(statSync(join(directory, 'made')).mode & 0o777).toBe(mode)
+  expect(statSync(directory).mode & 0o777).toBe(0o755)
+})
 
 test('the first is the directory itself, the others are made in it as they are needed, and free ones taken again', async () => {
   const { directory, take, warnings } = makeTaker()
