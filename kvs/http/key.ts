@@ -21,8 +21,8 @@ export function keyFor({ about }: Answer, raw: string): string {
 export function decodeKey(raw: string): string {
   if (raw.endsWith(':')) throw bad('a path that ends in ":" is reserved; a key that ends in a colon is written %3A')
   if (raw.includes('#')) throw bad('a "#" in a key is written %23')
+  if (hasDotSegment(raw)) throw bad('"." and ".." can’t be keys or parts of a path, since clients collapse them')
   const key = percentDecode(raw)
-  if (hasDotPart(key)) throw bad('"." and ".." can’t be keys or parts of one, since clients collapse them')
   if (key.includes('\0')) throw bad('a key can’t contain the character NUL')
   // A UTF-16 unit takes at most 3 bytes of UTF-8, so that most keys need not be measured.
   if (key.length * 3 > maxKeyBytes && Buffer.byteLength(key) > maxKeyBytes) {
@@ -43,12 +43,9 @@ function percentDecode(raw: string): string {
   }
 }
 
-/**
- * As it is decoded: URL parsers collapse %2E just the same (https://url.spec.whatwg.org), and whoever makes a path of a key again,
- * or a file, would with %2F.
- */
-function hasDotPart(key: string): boolean {
-  return key.includes('.') && /(^|\/)\.\.?(\/|$)/.test(key)
+/** Also where a dot is written %2E, which URL parsers collapse just the same (https://url.spec.whatwg.org). */
+function hasDotSegment(raw: string): boolean {
+  return raw.includes('.') || raw.includes('%2') ? /(^|\/)(\.|%2[Ee]){1,2}(\/|$)/.test(raw) : false
 }
 
 function bad(message: string): KvsError {
