@@ -54,7 +54,8 @@ export const catalogue = {
   value_too_large: { status: 413, message: 'the value is too large', when: 'a value is over KVS_MAX_VALUE_BYTES' },
   misdirected: {
     status: 421,
-    message: 'without tokens, a service on the loopback answers only to localhost or an IP address in Host',
+    message:
+      'without tokens, and on the loopback, the service answers only to localhost or an IP address in Host (docs/tls.md)',
     when: 'there are no tokens, the node listens on loopback, and Host is neither localhost nor an IP address',
   },
   idempotency_key_reused: {

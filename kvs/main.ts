@@ -45,7 +45,7 @@ for (const warning of config.warnings) logger.warn(warning)
 
 const told = signalled()
 const guard = lock(config)
-const pages: PageBounds | undefined = guard ? undefined : { hosts: isLoopback(config.host) ? 'loopback' : 'any' }
+const pages = guard ? undefined : pageBoundsOf(config)
 const reloads = tokenReload(config, guard)
 onHangup(reloads)
 
@@ -154,6 +154,11 @@ async function live(config: Config): Promise<void> {
 async function forward(config: Config, address: string): Promise<void> {
   const { runForwarder } = await import('./forward/forwarder.ts')
   await runForwarder({ ...config, address, version, tally: makeHttpTally(), logger, told, guard, pages, reloads })
+}
+
+/** Who says that everybody may do everything has clients that call the service by other names, a proxy perhaps. */
+function pageBoundsOf({ host, access: { allowsAnonymous } }: Config): PageBounds {
+  return { hosts: isLoopback(host) && !allowsAnonymous ? 'loopback' : 'any' }
 }
 
 function lock({ access: { tokens, maxRequestRate }, host }: Config): TokenGuard | undefined {

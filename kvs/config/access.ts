@@ -10,6 +10,8 @@ export interface Access {
   readonly tokens: readonly Token[] | undefined
   /** Where they are in a file, which can be read anew. */
   readonly file: string | undefined
+  /** Whether it is said that whoever reaches the service may do everything; of no effect where there are tokens. */
+  readonly allowsAnonymous: boolean
   /** Of requests a second, for each token; undefined: unlimited. */
   readonly maxRequestRate: number | undefined
 }
@@ -49,7 +51,8 @@ export function readAccess(env: Environment, host: string | undefined, problems:
   if (isAnonymous && maxRequestRate !== undefined) {
     warnings.push(`not used: ${nameOf.maxRequestRate}; it holds for each token, and none is set`)
   }
-  return { tokens: source?.tokens, file: values.tokensFile, maxRequestRate }
+  const allowsAnonymous = values.allowAnonymous === 'true'
+  return { tokens: source?.tokens, file: values.tokensFile, allowsAnonymous, maxRequestRate }
 }
 
 function sourceOf(text: string | undefined, file: string | undefined): Source | undefined {

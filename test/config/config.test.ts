@@ -9,7 +9,7 @@ test('nothing set gives the defaults', () => {
     postgres: 'embedded',
     forwardingAddress: undefined,
     forwardTimeoutMs: 15_000,
-    access: { tokens: undefined, file: undefined, maxRequestRate: undefined },
+    access: { tokens: undefined, file: undefined, allowsAnonymous: false, maxRequestRate: undefined },
     warnings: [],
     host: '127.0.0.1',
     port: 8080,

@@ -99,6 +99,7 @@ test('a node as it starts by itself refuses them; with tokens, or where it liste
     return status(await requestTo(portOf(node), 'GET', '/livez', headers))
   }
   expect(await ask({})).toBe(421)
+  expect(await ask({ KVS_ALLOW_ANONYMOUS: 'true' })).toBe(200)
   expect(await ask({ KVS_TOKENS: `alice:read:${'t'.repeat(32)}` }, 'Sec-Fetch-Site: cross-site\r\n')).toBe(200)
   expect(await ask({ KVS_HOST: '0.0.0.0', KVS_ALLOW_ANONYMOUS: 'true' })).toBe(200)
 })

@@ -12,6 +12,7 @@ test('50 clients increment one counter across three nodes 5,000 times: none is l
   const path = '/v1/counter'
   const created = await call(urls[0] ?? '', { method: 'PUT', path, body: '0', headers: { 'If-None-Match': '*' } })
   expect(created.status).toBe(201)
+  for (const url of urls) expect((await call(url, { path: `${path}?consistent` })).body).toBe('0')
   let left = 5_000
   let failed = 0
 
