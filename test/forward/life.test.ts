@@ -59,7 +59,7 @@ test('told to stop, it finishes the request under way', async () => {
   const target = await startRawTarget()
   const forwarder = await startNode(makeDirectory(), { FORWARDING_ADDRESS: `127.0.0.1:${target.port}` })
   const client = startClient(portOf(forwarder))
-  client.send('GET /v1/a HTTP/1.1\r\nHost: x\r\n\r\n')
+  client.send('GET /v1/a HTTP/1.1\r\nHost: localhost\r\n\r\n')
   const { socket, text } = await target.connection()
   await until('the target has it', text)
   forwarder.kill('SIGTERM')
@@ -82,7 +82,7 @@ test('told to stop, it ends within KVS_SHUTDOWN_TIMEOUT, with an answer for who 
     KVS_SHUTDOWN_TIMEOUT: '500ms',
   })
   const client = startClient(portOf(forwarder))
-  client.send('GET /v1/a HTTP/1.1\r\nHost: x\r\n\r\n')
+  client.send('GET /v1/a HTTP/1.1\r\nHost: localhost\r\n\r\n')
   await until('the target has it', (await target.connection()).text)
   forwarder.kill('SIGTERM')
   await client.receives(/^HTTP\/1.1 503 [\s\S]*{"error":"Cannot forward request"}$/)
