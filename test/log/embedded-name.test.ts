@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { adviceOn, nameFor } from '../../kvs/log/embedded/name.ts'
+import { describeOnLinux } from '../support/linux.ts'
 import { makeDirectory } from '../support/node.ts'
 
 const nobodys = 1_234_567
@@ -12,10 +13,12 @@ test('a user with a name is left alone', async () => {
   expect(existsSync(file)).toBe(false)
 })
 
-test.skipIf(process.platform !== 'linux')('a user without one is given one, in a file of its own', async () => {
-  const file = join(makeDirectory(), 'passwd')
-  expect(await nameFor(nobodys, file)).toMatchObject({ NSS_WRAPPER_PASSWD: file, LD_PRELOAD: 'libnss_wrapper.so' })
-  expect(readFileSync(file, 'utf8')).toBe(`kvs:x:${nobodys}:0::/:/bin/false\n`)
+describeOnLinux('the name of a user', () => {
+  test('a user without one is given one, in a file of its own', async () => {
+    const file = join(makeDirectory(), 'passwd')
+    expect(await nameFor(nobodys, file)).toMatchObject({ NSS_WRAPPER_PASSWD: file, LD_PRELOAD: 'libnss_wrapper.so' })
+    expect(readFileSync(file, 'utf8')).toBe(`kvs:x:${nobodys}:0::/:/bin/false\n`)
+  })
 })
 
 test('where that did not help, the error says what will', () => {

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Database, makeDatabase } from '../../support/database.ts'
+import { describeOnLinux } from '../../support/linux.ts'
 import { makeDirectory, type Node, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
 import { expectService, expectUnharmed, holdingOf, serveMeanwhile } from './health.ts'
@@ -49,7 +50,7 @@ async function flood(socket: Socket, piece: Buffer, maxBytes: number): Promise<n
   return taken
 }
 
-describe.skipIf(process.platform !== 'linux')('a client that', () => {
+describeOnLinux('a client that', () => {
   test('sends ever more requests and reads no answer is read from no more', async () => {
     const { node } = await start()
     await fetch(`${node.url}/v1/a`, { method: 'PUT', body: 'x'.repeat(1_000) })

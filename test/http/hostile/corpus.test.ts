@@ -1,5 +1,6 @@
-import { describe, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { makeDatabase } from '../../support/database.ts'
+import { describeOnLinux } from '../../support/linux.ts'
 import { makeDirectory, type Node, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
 import { type Case, cases } from './cases.ts'
@@ -28,7 +29,7 @@ async function forEach(items: readonly Case[], visit: (item: Case) => Promise<vo
   )
 }
 
-describe.skipIf(process.platform !== 'linux')('malformed HTTP', () => {
+describeOnLinux('malformed HTTP', () => {
   test('each request of the corpus has its outcome, in one packet and in many', async () => {
     const { node } = await startPair()
     await forEach(cases, async ({ name, bytes, outcome }) => {

@@ -1,7 +1,8 @@
 import { connect } from 'node:net'
 import * as fc from 'fast-check'
-import { describe, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type Database, makeDatabase } from '../../support/database.ts'
+import { describeOnLinux } from '../../support/linux.ts'
 import { makeDirectory, type Node, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { expectService, expectUnharmed, holdingOf } from './health.ts'
 import { bytesOf, type Traffic, traffic } from './requests.ts'
@@ -100,7 +101,7 @@ async function warmUp(node: Node, port: number) {
   return holdingOf(node)
 }
 
-describe.skipIf(process.platform !== 'linux')(`raw requests of all kinds, from the seed ${seed}`, () => {
+describeOnLinux(`raw requests of all kinds, from the seed ${seed}`, () => {
   test('crash nothing, leave nothing hanging and nothing behind; what was acknowledged is in the log', async () => {
     const database = await makeDatabase()
     const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...timeouts })
