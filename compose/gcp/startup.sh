@@ -35,9 +35,9 @@ google_api() {
   curl --silent --show-error --fail --retry 3 --header @<(printf 'Authorization: Bearer %s' "$(access_token)") "$1"
 }
 
-# tell TEXT: where deploy.sh looks
+# tell TEXT: where deploy.sh looks, with the release that is being worked on: another may have been asked for since
 tell() {
-  metadata instance/guest-attributes/kvs/state --request PUT --data "$(attribute release) $1" >/dev/null
+  metadata instance/guest-attributes/kvs/state --request PUT --data "$release $1" >/dev/null
 }
 
 install_packages() {
@@ -173,7 +173,8 @@ bring_up() {
 }
 
 apply() {
-  local project name image secrets
+  local release project name image secrets
+  release=$(attribute release)
   tell 'installing packages'
   install_packages
   tell 'preparing the disk'
@@ -196,11 +197,14 @@ fetch_script() {
 
 # watch: for ever; the newest script does the work, in a process of its own
 watch() {
-  local change='instance/attributes/?recursive=true&wait_for_change=true&timeout_sec=300' problem
+  local attributes='instance/attributes/?recursive=true' etag release problem
   while true; do
+    # A change that comes while it is at work ends the wait at once.
+    etag=$(metadata "$attributes" --output /dev/null --write-out '%header{etag}' || true)
+    release=$(attribute release || true)
     fetch_script || true
     if problem=$(bash "$watcher" apply 2>&1 | tee >(cat >&2)); then
-      metadata "$change" >/dev/null || sleep 10
+      metadata "$attributes&wait_for_change=true&timeout_sec=300&last_etag=$etag" >/dev/null || sleep 10
     else
       tell "${problem##*$'\n'}" || true
       sleep 10

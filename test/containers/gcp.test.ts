@@ -121,6 +121,25 @@ describeWithDocker('a VM with compose/gcp/startup.sh', () => {
     expect(await cloud.run('docker', 'ps', '--quiet', '--no-trunc')).toBe(before)
   })
 
+  test('tells of what it has done, not of what has been asked since, and goes on to that at once', async () => {
+    const tokens = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')] as const
+    const change = async (release: string, bearer: string) => {
+      const secrets = { ...state.secrets, 'kvs-tokens': `me:read+write:${token}\nreader:read:${bearer}\n` }
+      state = { ...state, secrets, attributes: { ...state.attributes, 'kvs-release': release } }
+      await cloud.set(state)
+    }
+    const written = (bearer: string) =>
+      cloud.run('grep', '--quiet', bearer, '/var/lib/kvs/secrets/kvs/tokens').then(
+        () => true,
+        () => undefined,
+      )
+    await change('first', tokens[0])
+    await until('the first is being applied', () => written(tokens[0]), 120_000)
+    await change('second', tokens[1])
+    await until('the second is said to be', async () => (await cloud.told()) === 'second ready', 120_000)
+    expect(await written(tokens[1])).toBe(true)
+  })
+
   test('changes nothing when startup.sh runs again', async () => {
     const before = await cloud.run('docker', 'ps', '--quiet', '--no-trunc')
     await cloud.run('bash', '/run/startup-script')

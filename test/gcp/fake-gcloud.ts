@@ -13,9 +13,11 @@ interface Cloud {
   calls: { words: string[]; changed: boolean }[]
 }
 
+const words = process.argv.slice(2)
+// To its end first: what comes by a pipe may come from another call, which must have written the file before it is read.
+const input = words.some((word) => word.endsWith('-file=-')) ? readFileSync(0, 'utf8') : ''
 const file = process.env.FAKE_GCLOUD ?? ''
 const cloud: Cloud = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { things: {}, bindings: [], calls: [] }
-const words = process.argv.slice(2)
 const flags = new Map(
   words
     .filter((word) => word.startsWith('--'))
@@ -32,7 +34,6 @@ function end(output = '', code = 0): never {
 }
 
 const fail = (text: string) => end(`ERROR: (gcloud) ${text}`, 1)
-const stdin = () => readFileSync(0, 'utf8')
 const flag = (name: string) => flags.get(name) ?? ''
 const settings = () => Object.fromEntries(flags)
 
@@ -86,7 +87,7 @@ function versions(): never {
   const all = secret?.versions ?? []
   if (verb === 'add') {
     if (secret)
-      secret.versions = [...all, flag('--data-file') === '-' ? stdin() : readFileSync(flag('--data-file'), 'utf8')]
+      secret.versions = [...all, flag('--data-file') === '-' ? input : readFileSync(flag('--data-file'), 'utf8')]
     end()
   }
   if (all.length === 0) fail('NOT_FOUND: Secret Version [latest] not found.')
@@ -119,7 +120,7 @@ if (verb === 'submit') {
 }
 if (verb === 'create') {
   if (thing !== undefined) fail(`ALREADY_EXISTS: ${id}`)
-  cloud.things[id] = { ...settings(), ...(flags.get('--flags-file') === '-' ? { stdin: stdin() } : {}) }
+  cloud.things[id] = { ...settings(), ...(flags.get('--flags-file') === '-' ? { stdin: input } : {}) }
   end()
 }
 if (thing === undefined) fail(`NOT_FOUND: ${id}`)

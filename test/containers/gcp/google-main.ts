@@ -15,6 +15,7 @@ interface State {
 
 const accessToken = 'the access token of the VM'
 let state: State = { attributes: {}, secrets: {} }
+let changes = 0
 let waiting: (() => void)[] = []
 const guestAttributes: Record<string, string> = {}
 
@@ -42,7 +43,9 @@ const serveMetadata: RequestListener = async (request, response) => {
   const [, guest] = /^instance\/guest-attributes\/([\w/-]+)$/.exec(path) ?? []
   if (request.headers['metadata-flavor'] !== 'Google')
     return answer(response, 'Missing Metadata-Flavor:Google header.', 403)
-  if (url.searchParams.get('wait_for_change') === 'true') await change(Number(url.searchParams.get('timeout_sec')))
+  const { wait_for_change, last_etag = `${changes}`, timeout_sec } = Object.fromEntries(url.searchParams)
+  if (wait_for_change === 'true' && last_etag === `${changes}`) await change(Number(timeout_sec))
+  response.setHeader('ETag', changes)
   if (path === 'instance/attributes/') return answer(response, state.attributes)
   if (path === 'project/project-id') return answer(response, 'my-project')
   if (path === 'instance/service-accounts/default/token') {
@@ -84,6 +87,7 @@ const serveApis: RequestListener = (request, response) => {
 const serveTest: RequestListener = async (request, response) => {
   if (request.method === 'PUT') {
     state = JSON.parse(await bodyOf(request))
+    changes++
     for (const resolve of waiting) resolve()
     waiting = []
   }
