@@ -55,16 +55,21 @@ const appendSpooled = {
   }),
 }
 
-/**
- * Makes this connection the only one that may append for the writer. Waits for a statement of an earlier one that holds
- * the row, and shuts out one that is still on its way: what comes back is final.
- */
+const sessionOf = 'SELECT session FROM writers WHERE id = $1'
+
+const registered = `last_write, last_sequence, last_digest, number, ${serverClock}`
+
 const register = `
   INSERT INTO writers (id, session, last_write, last_sequence, last_digest) VALUES ($1, $2, 0, 0, '')
-  ON CONFLICT (id) DO UPDATE SET session = $2 RETURNING last_write, last_sequence, last_digest, number, ${serverClock}`
+  ON CONFLICT (id) DO NOTHING RETURNING ${registered}`
 
-const registerAgain = `
-  UPDATE writers SET session = $2 WHERE id = $1 RETURNING last_write, last_sequence, last_digest, number, ${serverClock}`
+/**
+ * Makes this connection the only one that may append for the writer. Waits for a statement of an earlier one that holds
+ * the row, and shuts out one that is still on its way: what comes back is final. It takes over from the session that it has
+ * been told of and from no other, so that a registration that nobody waits for any more, and that a lock has held up, does
+ * nothing when one that came after it is there.
+ */
+const takeOver = `UPDATE writers SET session = $2 WHERE id = $1 AND session = $3 RETURNING ${registered}`
 
 type Appended = [sequence: string | null, digest: Buffer, serverSeconds: number]
 
@@ -101,12 +106,18 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
   /** What the server's clock is ahead of this process's, in seconds: at the least, as the answer has taken its time. */
   let serverAhead = 0
 
-  async function takeOver(connection: Connection): Promise<void> {
+  async function registerOver(connection: Connection): Promise<void> {
     session = randomUUID()
-    const text = committed === undefined ? register : registerAgain
-    const { rows } = await connection.query<Registered>({ text, values: [id, session] })
+    const known = await connection.query<[string]>({ text: sessionOf, values: [id] })
+    const [before] = known.rows
+    if (!before && committed) {
+      throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${advice}`)
+    }
+    const { rows } = await connection.query<Registered>(
+      before ? { text: takeOver, values: [id, session, before[0]] } : { text: register, values: [id, session] },
+    )
     const [row] = rows
-    if (!row) throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${advice}`)
+    if (!row) throw new Error('somebody else registered as this node at the same time')
     const last = BigInt(row[0])
     if (committed !== undefined && last < committed.number) {
       throw new Diverged(
@@ -170,7 +181,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     get writerNumber() {
       return writerNumber
     },
-    register: takeOver,
+    register: registerOver,
     noteClock,
     async append(connection, writes, last = required().number + BigInt(writes.length)) {
       const values = [writes.length, ...columns(writes), endOfWait()]
