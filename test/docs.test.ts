@@ -5,7 +5,7 @@ import { forwardingSettings } from '../kvs/config/settings/forwarding.ts'
 import { serviceSettings, settings } from '../kvs/config/settings.ts'
 import { catalogue } from '../kvs/errors.ts'
 import { routesOf } from '../kvs/http/server.ts'
-import { states } from '../kvs/status.ts'
+import { states } from '../kvs/store/status.ts'
 import { drills } from './drill/drills.ts'
 import { makeFakeStore } from './http/serve.ts'
 

@@ -1,4 +1,4 @@
-import { type Logger, seconds } from '../condition.ts'
+import { type Logger, seconds } from '../store/condition.ts'
 
 /** Whether the target answers. A change is logged once, not with every request. */
 export interface Reach {

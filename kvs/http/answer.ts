@@ -1,7 +1,7 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Stored } from '../append-queue.ts'
 import type { ErrorCode } from '../errors.ts'
+import type { Stored } from '../store/append-queue.ts'
 import type { Trace } from '../trace.ts'
 import type { Caller } from './callers.ts'
 

@@ -1,4 +1,4 @@
-import type { Status } from '../status.ts'
+import type { Status } from '../store/status.ts'
 import { answerJson } from './answers.ts'
 import { type Guard, seesInside } from './callers.ts'
 import { type Handle, type Methods, positionHeader, rights } from './routes.ts'

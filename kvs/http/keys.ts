@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import type { Stored } from '../append-queue.ts'
 import { KvsError } from '../errors.ts'
+import type { Stored } from '../store/append-queue.ts'
 import type { Found } from '../view/view.ts'
 import type { Answer } from './answer.ts'
 import { answerError, valueHeaders } from './answers.ts'

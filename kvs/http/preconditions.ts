@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ConditionFailed, KvsError } from '../errors.ts'
-import { holds, type Precondition } from '../precondition.ts'
+import { holds, type Precondition } from '../store/precondition.ts'
 import type { Found } from '../view/view.ts'
 import type { Caller } from './callers.ts'
 import { hasHeader, headerOf } from './headers.ts'

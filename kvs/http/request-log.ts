@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
-import type { RequestLine } from '../request-line.ts'
+import type { RequestLine } from '../logger/request-line.ts'
 import { beginTrace, parseTraceparent, type Trace } from '../trace.ts'
 import type { Answer } from './answer.ts'
 import { headerOf } from './headers.ts'

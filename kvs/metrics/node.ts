@@ -1,6 +1,6 @@
 import type { AppendTally } from '../log/tally.ts'
-import { states } from '../status.ts'
-import type { Store } from '../store.ts'
+import { states } from '../store/status.ts'
+import type { Store } from '../store/store.ts'
 import type { Metric } from './metric.ts'
 
 export interface NodeSources {

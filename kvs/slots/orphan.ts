@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import type { Logger } from '../condition.ts'
-import type { DataDirectory } from '../data-directory.ts'
-import { makeDrain, requireSameLog } from '../drain.ts'
 import { Diverged, type Log, type LogSession } from '../log/log.ts'
 import { NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/spool.ts'
+import type { Logger } from '../store/condition.ts'
+import { makeDrain, requireSameLog } from '../store/drain.ts'
 import { unlessAborted } from '../unless-aborted.ts'
+import type { DataDirectory } from './data-directory.ts'
 import { makePlace } from './place.ts'
 
 export interface OrphanOptions {

@@ -1,7 +1,7 @@
-import type { Following } from '../drain.ts'
 import type { Entry, Position } from '../entry.ts'
 import { Diverged } from '../log/log.ts'
 import type { LogPosition } from '../spool/file.ts'
+import type { Following } from '../store/drain.ts'
 
 /**
  * Follows a log from a position on for nothing but the position: where a spool is drained of which nobody reads.

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type DataDirectory, Locked, openDataDirectory } from '../data-directory.ts'
 import { mayHoldWrites } from '../spool/look.ts'
 import { NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/spool.ts'
+import { type DataDirectory, Locked, openDataDirectory } from './data-directory.ts'
 import { findSlots, slotPath } from './slots.ts'
 
 export interface TakeOptions {

@@ -1,10 +1,10 @@
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from '../condition.ts'
-import { Locked, openDataDirectory } from '../data-directory.ts'
 import { Diverged, type Log, Unavailable, Undecided } from '../log/log.ts'
 import { SpoolHeld } from '../spool/spool.ts'
+import type { Logger } from '../store/condition.ts'
+import { Locked, openDataDirectory } from './data-directory.ts'
 import { drainOrphan, Unreadable } from './orphan.ts'
 import { findSlots, slotPath } from './slots.ts'
 

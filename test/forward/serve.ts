@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest'
 import { type ForwardingOptions, makeForwarding } from '../../kvs/forward/forwarding.ts'
 import { makeHttpServer } from '../../kvs/http/server.ts'
 import { makeHttpTally } from '../../kvs/http/tally.ts'
-import { makeLogger } from '../../kvs/logger.ts'
+import { makeLogger } from '../../kvs/logger/logger.ts'
 import { until } from '../support/until.ts'
 
 async function listen(server: Server, port = 0): Promise<number> {

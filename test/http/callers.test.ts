@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { makeLogger } from '../../kvs/logger.ts'
-import { type RequestLine, requestText } from '../../kvs/request-line.ts'
+import { makeLogger } from '../../kvs/logger/logger.ts'
+import { type RequestLine, requestText } from '../../kvs/logger/request-line.ts'
 import { until } from '../support/until.ts'
 import { bearer, guarded } from './guarded.ts'
 import { serve } from './serve.ts'

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { makeFollower } from '../../kvs/follower.ts'
+import { makeFollower } from '../../kvs/store/follower.ts'
 import { makeView } from '../../kvs/view/view.ts'
 import { makeRandom } from '../drill/random.ts'
 import { appendTo, fillLog, type Logged } from '../support/checkpoint.ts'

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { Locked } from '../../kvs/data-directory.ts'
+import { Locked } from '../../kvs/slots/data-directory.ts'
 import { slotPath } from '../../kvs/slots/slots.ts'
 import { type Slot, takeSlot } from '../../kvs/slots/take.ts'
 import { put } from '../support/entries.ts'

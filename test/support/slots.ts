@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { openDataDirectory } from '../../kvs/data-directory.ts'
 import type { Write } from '../../kvs/entry.ts'
+import { openDataDirectory } from '../../kvs/slots/data-directory.ts'
 import type { LogPosition } from '../../kvs/spool/file.ts'
 import { openSpool } from '../../kvs/spool/spool.ts'
 

@@ -1,4 +1,4 @@
-import { type State, states } from '../../../kvs/status.ts'
+import { type State, states } from '../../../kvs/store/status.ts'
 import { number, type Row, table, timeline } from './panels.ts'
 import { keys, of, rate, requests } from './queries.ts'
 

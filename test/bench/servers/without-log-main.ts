@@ -2,9 +2,9 @@ import { readConfig } from '../../../kvs/config/config.ts'
 import { makeServer } from '../../../kvs/http/server.ts'
 import { makeHttpTally } from '../../../kvs/http/tally.ts'
 import type { LogSession } from '../../../kvs/log/log.ts'
-import { makeLogger } from '../../../kvs/logger.ts'
+import { makeLogger } from '../../../kvs/logger/logger.ts'
 import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
-import { makeStore } from '../../../kvs/store.ts'
+import { makeStore } from '../../../kvs/store/store.ts'
 
 /**
  * The service with a log that keeps nothing: the most that its HTTP side and its view could ever do. It answers in the next turn of the

@@ -1,6 +1,6 @@
 /** A node that decides on conditions by its own view, and does not ask the log whether that has overtaken it. */
 import { ConditionFailed, KvsError } from '../../../kvs/errors.ts'
-import { holds } from '../../../kvs/precondition.ts'
+import { holds } from '../../../kvs/store/precondition.ts'
 import { runBroken } from './run-broken.ts'
 
 await runBroken({

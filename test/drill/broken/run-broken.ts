@@ -1,16 +1,16 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { readConfig } from '../../../kvs/config/config.ts'
-import { openDataDirectory } from '../../../kvs/data-directory.ts'
 import { makeServer } from '../../../kvs/http/server.ts'
 import { makeHttpTally } from '../../../kvs/http/tally.ts'
 import type { LogSession } from '../../../kvs/log/log.ts'
 import { readMigrations } from '../../../kvs/log/migrate.ts'
 import { makePostgresLog } from '../../../kvs/log/postgres-log.ts'
-import { makeLogger } from '../../../kvs/logger.ts'
+import { makeLogger } from '../../../kvs/logger/logger.ts'
 import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
+import { openDataDirectory } from '../../../kvs/slots/data-directory.ts'
 import { openSpool } from '../../../kvs/spool/spool.ts'
-import { makeStore, type Store } from '../../../kvs/store.ts'
+import { makeStore, type Store } from '../../../kvs/store/store.ts'
 
 export interface Breaks {
   /** What the store is to its clients. */

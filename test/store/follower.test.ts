@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Entry, Position, Write } from '../kvs/entry.ts'
-import { makeFollower } from '../kvs/follower.ts'
-import { Diverged, type LogSession } from '../kvs/log/log.ts'
-import { entryOf, packed, put, remove } from './support/entries.ts'
+import type { Entry, Position, Write } from '../../kvs/entry.ts'
+import { Diverged, type LogSession } from '../../kvs/log/log.ts'
+import { makeFollower } from '../../kvs/store/follower.ts'
+import { entryOf, packed, put, remove } from '../support/entries.ts'
 
 /** A log in memory that pages by two, all of whose entries are others'. */
 function makeMemoryLog(...writes: Write[]) {

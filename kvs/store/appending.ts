@@ -1,9 +1,9 @@
+import { KvsError } from '../errors.ts'
+import { type LogSession, NotAppended } from '../log/log.ts'
 import type { AppendQueue } from './append-queue.ts'
 import type { Condition } from './condition.ts'
 import type { ConditionalQueue } from './conditional-queue.ts'
-import { KvsError } from './errors.ts'
 import type { Follower } from './follower.ts'
-import { type LogSession, NotAppended } from './log/log.ts'
 import type { Outage } from './outage.ts'
 
 export interface AppendingParts {

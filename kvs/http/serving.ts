@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from './condition.ts'
+import type { Logger } from '../store/condition.ts'
 
 /** Rejects with a sentence where the port is taken. */
 export async function listen(

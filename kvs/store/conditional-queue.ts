@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
+import { batchLimits, type Write, weight } from '../entry.ts'
+import { ConditionFailed, KvsError } from '../errors.ts'
+import { type Decided, type LogSession, NotAppended, type Verdict } from '../log/log.ts'
 import type { InLog, QueueLimits } from './append-queue.ts'
-import { batchLimits, type Write, weight } from './entry.ts'
-import { ConditionFailed, KvsError } from './errors.ts'
 import type { Follower } from './follower.ts'
-import { type Decided, type LogSession, NotAppended, type Verdict } from './log/log.ts'
 import { holds, type Precondition } from './precondition.ts'
 
 /** A write that is done only where its condition holds, or only once however often it is asked for. */

@@ -1,5 +1,5 @@
-import { batchLimits, type Write, weight } from './entry.ts'
-import { KvsError } from './errors.ts'
+import { batchLimits, type Write, weight } from '../entry.ts'
+import { KvsError } from '../errors.ts'
 
 /** Where a batch is in the log. */
 export interface Appended {

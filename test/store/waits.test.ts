@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { KvsError } from '../kvs/errors.ts'
-import { makeWaits } from '../kvs/waits.ts'
+import { KvsError } from '../../kvs/errors.ts'
+import { makeWaits } from '../../kvs/store/waits.ts'
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => vi.useRealTimers())

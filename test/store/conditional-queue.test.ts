@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { type ConditionalWrite, makeConditionalQueue } from '../kvs/conditional-queue.ts'
-import { ConditionFailed, KvsError } from '../kvs/errors.ts'
-import type { Follower } from '../kvs/follower.ts'
-import { type Decided, type LogSession, NotAppended, Undecided, type Verdict } from '../kvs/log/log.ts'
-import { put } from './support/entries.ts'
+import { ConditionFailed, KvsError } from '../../kvs/errors.ts'
+import { type Decided, type LogSession, NotAppended, Undecided, type Verdict } from '../../kvs/log/log.ts'
+import { type ConditionalWrite, makeConditionalQueue } from '../../kvs/store/conditional-queue.ts'
+import type { Follower } from '../../kvs/store/follower.ts'
+import { put } from '../support/entries.ts'
 
 const limits = { maxWrites: 100, maxBytes: 1_000_000, timeoutMs: 10_000, graceMs: 0 }
 const session = {} as LogSession

@@ -1,6 +1,6 @@
-import { makeBackoff } from './backoff.ts'
-import { type Log, type LogSession, Refused, Unavailable } from './log/log.ts'
-import { unlessAborted } from './unless-aborted.ts'
+import { makeBackoff } from '../backoff.ts'
+import { type Log, type LogSession, Refused, Unavailable } from '../log/log.ts'
+import { unlessAborted } from '../unless-aborted.ts'
 
 export interface ConnectorOptions {
   readonly log: Log

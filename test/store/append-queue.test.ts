@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { makeAppendQueue } from '../kvs/append-queue.ts'
-import { weight } from '../kvs/entry.ts'
-import { KvsError } from '../kvs/errors.ts'
-import { put as putWrite } from './support/entries.ts'
+import { weight } from '../../kvs/entry.ts'
+import { KvsError } from '../../kvs/errors.ts'
+import { makeAppendQueue } from '../../kvs/store/append-queue.ts'
+import { put as putWrite } from '../support/entries.ts'
 
 const put = (key: string, size = 1) => putWrite(key, Buffer.alloc(size))
 const roomy = { maxWrites: 100_000, maxBytes: 1e9, timeoutMs: 1_000, graceMs: 0 }

@@ -1,7 +1,7 @@
+import type { Entry, Position, Write } from '../entry.ts'
+import { advice, type Decided, Diverged, type LogSession, type Verdict } from '../log/log.ts'
+import { makeView, type View } from '../view/view.ts'
 import type { Appended } from './append-queue.ts'
-import type { Entry, Position, Write } from './entry.ts'
-import { advice, type Decided, Diverged, type LogSession, type Verdict } from './log/log.ts'
-import { makeView, type View } from './view/view.ts'
 
 /** Keeps one view in step with one log, over however many sessions. */
 export interface Follower {

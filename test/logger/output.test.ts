@@ -5,12 +5,12 @@ import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { makeOutput } from '../kvs/output.ts'
-import { makeDatabase } from './support/database.ts'
-import { makeDirectory, serves, toEnvironment } from './support/node.ts'
-import { until } from './support/until.ts'
+import { makeOutput } from '../../kvs/logger/output.ts'
+import { makeDatabase } from '../support/database.ts'
+import { makeDirectory, serves, toEnvironment } from '../support/node.ts'
+import { until } from '../support/until.ts'
 
-const main = fileURLToPath(new URL('../kvs/main.ts', import.meta.url))
+const main = fileURLToPath(new URL('../../kvs/main.ts', import.meta.url))
 const failing = (code: string) => Object.assign(new Error(code), { code })
 
 /** Takes a few bytes at a time, or fails as it is told to. */

@@ -1,10 +1,10 @@
+import { batchLimits } from '../entry.ts'
+import { Diverged, type LogSession, Undecided } from '../log/log.ts'
+import type { LogPosition } from '../spool/file.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { View } from '../view/view.ts'
 import type { Logger } from './condition.ts'
-import { batchLimits } from './entry.ts'
 import type { Follower } from './follower.ts'
-import { Diverged, type LogSession, Undecided } from './log/log.ts'
-import type { LogPosition } from './spool/file.ts'
-import type { Spool } from './spool/spool.ts'
-import type { View } from './view/view.ts'
 
 /** What keeps step with the log beside a drain: a node's follower or, where nobody reads values, a place in the log. */
 export interface Following extends Pick<Follower, 'logId' | 'readThrough'> {

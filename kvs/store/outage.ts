@@ -1,11 +1,11 @@
+import { batchLimits } from '../entry.ts'
+import { KvsError } from '../errors.ts'
+import type { LogSession } from '../log/log.ts'
+import type { Spool } from '../spool/spool.ts'
 import type { AppendQueue } from './append-queue.ts'
 import type { Logger } from './condition.ts'
 import { makeDrain, positionOf, requireSameLog } from './drain.ts'
-import { batchLimits } from './entry.ts'
-import { KvsError } from './errors.ts'
 import type { Follower } from './follower.ts'
-import type { LogSession } from './log/log.ts'
-import type { Spool } from './spool/spool.ts'
 
 export interface OutageOptions {
   readonly queue: AppendQueue

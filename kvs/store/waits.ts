@@ -1,4 +1,4 @@
-import { KvsError } from './errors.ts'
+import { KvsError } from '../errors.ts'
 
 /** Requests that wait for the view to get somewhere. */
 export interface Waits {
