@@ -2,12 +2,11 @@ import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { count } from '../support/count.ts'
 import { makeDirectory, spawnNode, startReadyNode } from '../support/node.ts'
 import { startPostgres } from '../support/outside.ts'
 import { startProxy } from '../support/proxy.ts'
 import { get, put, type Ready, reaches, status, text } from '../support/requests.ts'
-
-const count = (text: string, pattern: RegExp) => text.match(new RegExp(pattern, 'g'))?.length ?? 0
 
 test('while the log is down writes are spooled, seen at once, and in the log in their order when it is back', async () => {
   const postgres = await startPostgres()

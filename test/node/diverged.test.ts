@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { makeDatabase } from '../support/database.ts'
+import { makeDirectory, startReadyNode, toEnvironment } from '../support/node.ts'
+import { text as get, put, status } from '../support/requests.ts'
+import { until } from '../support/until.ts'
+
+const terminateNodes = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = current_database() AND application_name = 'kvs'`
+
+test('a log that went back under the node is named; what the node holds can be read, and nothing is written', async () => {
+  const database = await makeDatabase()
+  const node = await startReadyNode(makeDirectory(), toEnvironment(database.target))
+  await put(node.url, 'a', '1')
+  await database.sql('CREATE TABLE old_head AS TABLE log_head')
+  await database.sql('CREATE TABLE old_writers AS TABLE writers')
+  await put(node.url, 'a', '2')
+  // All that a restored dump would bring back
+  await database.sql('ALTER TABLE transactions DISABLE TRIGGER append_only')
+  await database.sql(`DELETE FROM transactions WHERE sequence = 2`)
+  await database.sql(`UPDATE log_head SET sequence = old.sequence, digest = old.digest FROM old_head AS old`)
+  await database.sql(`UPDATE writers SET last_write = old.last_write, last_sequence = old.last_sequence,
+    last_digest = old.last_digest FROM old_writers AS old`)
+  await database.sql(terminateNodes)
+  await until('it is named', async () => (await status(node.url)).state === 'log diverged')
+  expect((await status(node.url)).reason).toMatch(
+    /the log went back: it lacks the last writes of this node \(numbers 2 to 2\)\. .*Do not restart/,
+  )
+  expect((await fetch(`${node.url}/readyz`)).status).toBe(503)
+  expect(await get(node.url, 'a')).toBe('2')
+  const refused = await put(node.url, 'a', '3')
+  expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining('the log diverged')])
+  expect(node.output()).toMatch(/log diverged: the log went back/)
+})
+
+test('so is one that has other entries in the place of those that this node has applied', async () => {
+  const database = await makeDatabase()
+  const node = await startReadyNode(makeDirectory(), toEnvironment(database.target))
+  await put(node.url, 'a', '1')
+  await put(node.url, 'a', '2')
+  await database.sql('ALTER TABLE transactions DISABLE TRIGGER append_only')
+  await database.sql(`UPDATE transactions SET digest = 'another' WHERE sequence = 2`)
+  await database.sql(terminateNodes)
+  await until('it is named', async () => (await status(node.url)).state === 'log diverged')
+  expect((await status(node.url)).reason).toMatch(/the log went back: this node is at [0-9a-f]{8}=2, .* now at 2/)
+})
+
+test('and one that was made anew under the same name', async () => {
+  const database = await makeDatabase()
+  const node = await startReadyNode(makeDirectory(), toEnvironment(database.target))
+  await put(node.url, 'a', '1')
+  await database.sql('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+  await database.sql(terminateNodes)
+  await until('it is named', async () => (await status(node.url)).state === 'log diverged')
+  expect((await status(node.url)).reason).toMatch(/another one: it knows nothing of this node\. .*Do not restart/)
+  expect(await get(node.url, 'a')).toBe('1')
+})
