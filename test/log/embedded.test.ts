@@ -1,98 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { copyBinaries, findBinaries } from '../../kvs/log/embedded/binaries.ts'
 import { prepareCluster } from '../../kvs/log/embedded/cluster.ts'
-import { type EmbeddedPostgres, makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded.ts'
 import { findLauncher, serverUser } from '../../kvs/log/embedded/launch.ts'
+import { alive, cleanups, directory, home, leaveHome, make, makeHome, pidOf, query, warnings } from './embedded-home.ts'
+
+beforeEach(makeHome)
+afterEach(leaveHome)
 
 const asRoot = process.getuid?.() === 0
-const unfinished = (name: string) => name.startsWith('postgres.new-')
-
-let home: string
-let directory: string
-let cleanups: (() => unknown)[]
-let warnings: string[]
-
-beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'kvs-embedded-'))
-  // mkdtemp's 0700 shuts the server's user out; one test below is about that.
-  await chmod(home, 0o755)
-  directory = join(home, 'postgres')
-  warnings = []
-  cleanups = [() => rm(home, { recursive: true, force: true })]
-})
-
-afterEach(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
-})
-
-function make(at = directory): EmbeddedPostgres {
-  const log = { info() {}, debug() {}, warn: (message: string) => warnings.push(message) }
-  const postgres = makeEmbeddedPostgres({ directory: at, log })
-  cleanups.push(() => postgres.stop())
-  return postgres
-}
-
-async function query(postgres: EmbeddedPostgres, text: string): Promise<unknown[]> {
-  const client = new pg.Client({ ...postgres.connection, ssl: false })
-  client.on('error', () => {})
-  await client.connect()
-  try {
-    return (await client.query({ text, rowMode: 'array' })).rows.flat()
-  } finally {
-    await client.end()
-  }
-}
-
-const alive = (pid: number) => {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
-const gone = (pid: number) => vi.waitFor(() => expect(alive(pid)).toBe(false), { timeout: 10_000, interval: 20 })
-
-function pidOf(postgres: EmbeddedPostgres): number {
-  if (postgres.pid === undefined) throw new Error('no server runs')
-  return postgres.pid
-}
-
-/** A node of its own, to be killed; whatever it leaves running is ended after the test. */
-function spawnParent() {
-  const script = join(import.meta.dirname, 'fixtures/embedded-parent.ts')
-  const parent = spawn(process.execPath, [script, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
-  cleanups.push(async () => {
-    await kill(parent)
-    const successor = make()
-    await successor.ensureRunning()
-    await successor.stop()
-  })
-  return parent
-}
-
-async function kill(parent: ChildProcess): Promise<void> {
-  if (parent.exitCode !== null || parent.signalCode !== null) return
-  parent.kill('SIGKILL')
-  await once(parent, 'exit')
-}
-
-/** The pid of the server that a node leaves when it is killed. */
-async function orphan(): Promise<number> {
-  const parent = spawnParent()
-  const [line] = await once(createInterface({ input: parent.stdout }), 'line')
-  await query(make(), 'CREATE TABLE t AS SELECT 7 AS n')
-  await kill(parent)
-  expect(alive(Number(line))).toBe(true)
-  return Number(line)
-}
 
 test('a first start makes a cluster that takes SQL, with checksums and fsync, for nobody but us', async () => {
   const postgres = make()
@@ -164,99 +83,6 @@ test('stop cuts a start short', async () => {
   const queued = expect(postgres.ensureRunning()).rejects.toThrow('stopped while it started')
   await Promise.all([first, postgres.stop(), queued])
   expect(postgres.pid).toBeUndefined()
-})
-
-test('a killed server is started again, also while its backends still run, and has what was committed', async () => {
-  const postgres = make()
-  await postgres.ensureRunning()
-  await query(postgres, 'CREATE TABLE t (n int)')
-  for (let round = 1; round <= 3; round++) {
-    const pid = pidOf(postgres)
-    const busy = query(postgres, 'SELECT sum(sqrt(n)) FROM generate_series(1, 8000000) AS n').catch(() => undefined)
-    await query(postgres, `INSERT INTO t VALUES (${round})`)
-    process.kill(pid, 'SIGKILL')
-    await vi.waitFor(() => expect(postgres.pid).toBeUndefined())
-    await postgres.ensureRunning()
-    await busy
-    expect(postgres.pid).not.toBe(pid)
-    expect(await query(postgres, 'SELECT count(*)::int FROM t')).toEqual([round])
-  }
-  expect(warnings).toHaveLength(3)
-  expect(warnings[0]).toContain('SIGKILL')
-})
-
-test('a server whose node was killed is ended and replaced', async () => {
-  const pid = await orphan()
-  const postgres = make()
-  await postgres.ensureRunning()
-  await gone(pid)
-  expect(postgres.pid).not.toBe(pid)
-  expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
-  expect(warnings).toEqual([expect.stringContaining(`pid ${pid}`)])
-})
-
-test('a server that will not end is killed after the milder signals', async () => {
-  const pid = await orphan()
-  process.kill(pid, 'SIGSTOP')
-  const postgres = make()
-  await postgres.ensureRunning()
-  await gone(pid)
-  expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
-})
-
-test('a stale lock whose pid is somebody else by now needs no hand, and that process lives on', async () => {
-  const other = spawn('sleep', ['1000'], { stdio: 'ignore' })
-  cleanups.push(() => other.kill('SIGKILL'))
-  const postgres = make()
-  await postgres.ensureRunning()
-  await query(postgres, 'CREATE TABLE t AS SELECT 7 AS n')
-  const lock = await readFile(join(directory, 'postmaster.pid'), 'utf8')
-  const socketLock = join(postgres.connection.host, '.s.PGSQL.5432.lock')
-  await postgres.stop()
-  for (const content of [lock.replace(/^\d+/, `${other.pid}`), '', '999999999\n']) {
-    await writeFile(join(directory, 'postmaster.pid'), content)
-    await writeFile(socketLock, `${other.pid}\n${directory}\n`)
-    await postgres.ensureRunning()
-    expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
-    await postgres.stop()
-  }
-  expect(other.exitCode ?? other.signalCode).toBeNull()
-})
-
-test('another Postgres whose pid a stale lock names is not touched', async () => {
-  const other = make(join(home, 'other', 'postgres'))
-  const postgres = make()
-  await Promise.all([other.ensureRunning(), postgres.ensureRunning()])
-  const lock = await readFile(join(directory, 'postmaster.pid'), 'utf8')
-  await postgres.stop()
-  await writeFile(join(directory, 'postmaster.pid'), lock.replace(/^\d+/, `${other.pid}`))
-  await postgres.ensureRunning()
-  expect(await query(other, 'SELECT 1')).toEqual([1])
-})
-
-test('an initdb cut short is done again', async () => {
-  await mkdir(join(home, 'postgres.new-AbCdEf'))
-  await writeFile(join(home, 'postgres.new-AbCdEf', 'PG_VERSION'), '18\n')
-  const postgres = make()
-  await postgres.ensureRunning()
-  expect(await query(postgres, 'SELECT 1')).toEqual([1])
-  expect((await readdir(home)).filter(unfinished)).toEqual([])
-})
-
-test('a node killed during its initdb, or before the database is made, hinders nobody', async () => {
-  for (const sign of [unfinished, (name: string) => name === 'postgres', (name: string) => name === 'postgres.log']) {
-    await rm(directory, { recursive: true, force: true })
-    await rm(join(home, 'postgres.log'), { force: true })
-    const parent = spawnParent()
-    const seen = async () => expect((await readdir(home)).some(sign)).toBe(true)
-    await vi.waitFor(seen, { timeout: 10_000, interval: 1 })
-    await kill(parent)
-    const postgres = make()
-    await postgres.ensureRunning()
-    expect(await query(postgres, 'SELECT 1')).toEqual([1])
-    await postgres.stop()
-    expect((await readdir(home)).filter(unfinished)).toEqual([])
-  }
 })
 
 test('a path too long for a socket, with spaces, quotes and commas, works', async () => {
