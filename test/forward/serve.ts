@@ -118,3 +118,17 @@ export async function request(port: number, method: string, path: string, header
 }
 
 export const cannotForward = '{"error":"Cannot forward request"}'
+
+/** The head of a request for one key. */
+export const head = (method: string, rest = '') => `${method} /v1/a HTTP/1.1\r\nHost: x\r\n${rest}\r\n`
+
+/** An answer, whole. */
+export const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'
+
+/** A port that nothing listens at. */
+export async function freePort(): Promise<number> {
+  const { port, server } = await startTarget(() => undefined)
+  server.close()
+  await once(server, 'close')
+  return port
+}
