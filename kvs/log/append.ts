@@ -57,11 +57,11 @@ const appendSpooled = {
 
 const sessionOf = 'SELECT session FROM writers WHERE id = $1'
 
-const registered = `last_write, last_sequence, last_digest, number, ${serverClock}`
+const numbering = `last_write, last_sequence, last_digest, number, ${serverClock}`
 
-const register = `
+const firstSession = `
   INSERT INTO writers (id, session, last_write, last_sequence, last_digest) VALUES ($1, $2, 0, 0, '')
-  ON CONFLICT (id) DO NOTHING RETURNING ${registered}`
+  ON CONFLICT (id) DO NOTHING RETURNING ${numbering}`
 
 /**
  * Makes this connection the only one that may append for the writer. Waits for a statement of an earlier one that holds
@@ -69,7 +69,7 @@ const register = `
  * been told of and from no other, so that a registration that nobody waits for any more, and that a lock has held up, does
  * nothing when one that came after it is there.
  */
-const takeOver = `UPDATE writers SET session = $2 WHERE id = $1 AND session = $3 RETURNING ${registered}`
+const takeOver = `UPDATE writers SET session = $2 WHERE id = $1 AND session = $3 RETURNING ${numbering}`
 
 type Appended = [sequence: string | null, digest: Buffer, serverSeconds: number]
 
@@ -106,7 +106,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
   /** What the server's clock is ahead of this process's, in seconds: at the least, as the answer has taken its time. */
   let serverAhead = 0
 
-  async function registerOver(connection: Connection): Promise<void> {
+  async function register(connection: Connection): Promise<void> {
     session = randomUUID()
     const known = await connection.query<[string]>({ text: sessionOf, values: [id] })
     const [before] = known.rows
@@ -114,7 +114,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
       throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${advice}`)
     }
     const { rows } = await connection.query<Registered>(
-      before ? { text: takeOver, values: [id, session, before[0]] } : { text: register, values: [id, session] },
+      before ? { text: takeOver, values: [id, session, before[0]] } : { text: firstSession, values: [id, session] },
     )
     const [row] = rows
     if (!row) throw new Error('somebody else registered as this node at the same time')
@@ -181,7 +181,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     get writerNumber() {
       return writerNumber
     },
-    register: registerOver,
+    register,
     noteClock,
     async append(connection, writes, last = required().number + BigInt(writes.length)) {
       const values = [writes.length, ...columns(writes), endOfWait()]

@@ -10,10 +10,10 @@ const terminateNodes = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 test('a log that went back under the node is named; what the node holds can be read, and nothing is written', async () => {
   const database = await makeDatabase()
   const node = await startReadyNode(makeDirectory(), toEnvironment(database.target))
-  await put(node.url, 'a', '1')
+  await put(node, 'a', '1')
   await database.sql('CREATE TABLE old_head AS TABLE log_head')
   await database.sql('CREATE TABLE old_writers AS TABLE writers')
-  await put(node.url, 'a', '2')
+  await put(node, 'a', '2')
   // All that a restored dump would bring back
   await database.sql('ALTER TABLE transactions DISABLE TRIGGER append_only')
   await database.sql(`DELETE FROM transactions WHERE sequence = 2`)
@@ -21,13 +21,13 @@ test('a log that went back under the node is named; what the node holds can be r
   await database.sql(`UPDATE writers SET last_write = old.last_write, last_sequence = old.last_sequence,
     last_digest = old.last_digest FROM old_writers AS old`)
   await database.sql(terminateNodes)
-  await until('it is named', async () => (await status(node.url)).state === 'log diverged')
-  expect((await status(node.url)).reason).toMatch(
+  await until('it is named', async () => (await status(node)).state === 'log diverged')
+  expect((await status(node)).reason).toMatch(
     /the log went back: it lacks the last writes of this node \(numbers 2 to 2\)\. .*Do not restart/,
   )
   expect((await fetch(`${node.url}/readyz`)).status).toBe(503)
-  expect(await get(node.url, 'a')).toBe('2')
-  const refused = await put(node.url, 'a', '3')
+  expect(await get(node, 'a')).toBe('2')
+  const refused = await put(node, 'a', '3')
   expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining('the log diverged')])
   expect(node.output()).toMatch(/log diverged: the log went back/)
 })
@@ -35,22 +35,22 @@ test('a log that went back under the node is named; what the node holds can be r
 test('so is one that has other entries in the place of those that this node has applied', async () => {
   const database = await makeDatabase()
   const node = await startReadyNode(makeDirectory(), toEnvironment(database.target))
-  await put(node.url, 'a', '1')
-  await put(node.url, 'a', '2')
+  await put(node, 'a', '1')
+  await put(node, 'a', '2')
   await database.sql('ALTER TABLE transactions DISABLE TRIGGER append_only')
   await database.sql(`UPDATE transactions SET digest = 'another' WHERE sequence = 2`)
   await database.sql(terminateNodes)
-  await until('it is named', async () => (await status(node.url)).state === 'log diverged')
-  expect((await status(node.url)).reason).toMatch(/the log went back: this node is at [0-9a-f]{8}=2, .* now at 2/)
+  await until('it is named', async () => (await status(node)).state === 'log diverged')
+  expect((await status(node)).reason).toMatch(/the log went back: this node is at [0-9a-f]{8}=2, .* now at 2/)
 })
 
 test('and one that was made anew under the same name', async () => {
   const database = await makeDatabase()
   const node = await startReadyNode(makeDirectory(), toEnvironment(database.target))
-  await put(node.url, 'a', '1')
+  await put(node, 'a', '1')
   await database.sql('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
   await database.sql(terminateNodes)
-  await until('it is named', async () => (await status(node.url)).state === 'log diverged')
-  expect((await status(node.url)).reason).toMatch(/another one: it knows nothing of this node\. .*Do not restart/)
-  expect(await get(node.url, 'a')).toBe('1')
+  await until('it is named', async () => (await status(node)).state === 'log diverged')
+  expect((await status(node)).reason).toMatch(/another one: it knows nothing of this node\. .*Do not restart/)
+  expect(await get(node, 'a')).toBe('1')
 })

@@ -67,7 +67,7 @@ test('without its Postgres a node lives, is not ready, and says once what it wai
     },
   ])
   expect((await fetch(`${node.url}/livez`)).status).toBe(200)
-  for (const answer of [await fetch(`${node.url}/v1/a`), await put(node.url, 'a', 'x')]) {
+  for (const answer of [await fetch(`${node.url}/v1/a`), await put(node, 'a', 'x')]) {
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
     expect(await answer.text()).toContain('nothing listens')
   }

@@ -57,7 +57,7 @@ test('SIGTERM ends a node that is still making its embedded Postgres, and the ne
   expect(await node.ended).toBe(0)
   expect(node.output()).not.toContain('replayed')
   const next = await startReadyNode(directory)
-  expect((await put(next.url, 'a', '1')).status).toBe(201)
+  expect((await put(next, 'a', '1')).status).toBe(201)
 })
 
 test('a second signal ends a node at once', async () => {

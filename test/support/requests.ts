@@ -1,9 +1,6 @@
 import { until } from './until.ts'
 
-/** Whom a test asks: a node, or what listens at its address. */
-type Asked = { readonly url: string } | string
-
-const urlOf = (asked: Asked) => (typeof asked === 'string' ? asked : asked.url)
+type Node = { readonly url: string }
 
 export interface Ready {
   readonly state: string
@@ -17,12 +14,11 @@ export interface Ready {
   }
 }
 
-export const put = (node: Asked, key: string, body: string) =>
-  fetch(`${urlOf(node)}/v1/${key}`, { method: 'PUT', body })
-export const get = (node: Asked, key: string) => fetch(`${urlOf(node)}/v1/${key}`)
-export const text = async (node: Asked, key: string) => (await get(node, key)).text()
-export const status = async (node: Asked) => (await (await fetch(`${urlOf(node)}/readyz`)).json()) as Ready
+export const put = (node: Node, key: string, body: string) => fetch(`${node.url}/v1/${key}`, { method: 'PUT', body })
+export const get = (node: Node, key: string) => fetch(`${node.url}/v1/${key}`)
+export const text = async (node: Node, key: string) => (await get(node, key)).text()
+export const status = async (node: Node) => (await (await fetch(`${node.url}/readyz`)).json()) as Ready
 
-export function reaches(node: Asked, state: string): Promise<unknown> {
+export function reaches(node: Node, state: string): Promise<unknown> {
   return until(`the node is ${state}`, async () => (await status(node)).state === state, 60_000)
 }

@@ -124,13 +124,19 @@ test('under load, no request fails', async () => {
   expect([...new Set(outcomes)]).toEqual(['201'])
 })
 
-test('a client CA is replaced with it: who had a session under the old one has to show a certificate of the new one', async () => {
+/** A node that accepts clients of one CA, which is to be replaced by the next, and a client of each. */
+async function startUnderOldCa() {
   const authority = makeAuthority()
   const [old, next] = [makeAuthority('Old'), makeAuthority('Next')]
   const caFile = join(makeDirectory(), 'ca.crt')
   writeFileSync(caFile, old.ca)
   const { node } = await start(authority.issue('server'), { KVS_TLS_CLIENT_CA: caFile })
   const [mine, theirs] = [old.client('mine'), next.client('theirs')]
+  return { authority, caFile, node, old, next, mine, theirs }
+}
+
+test('a client CA is replaced with it: who had a session under the old one has to show a certificate of the new one', async () => {
+  const { authority, caFile, node, next, mine, theirs } = await startUnderOldCa()
   const own = { ca: authority.ca, cert: mine.cert, key: mine.key }
   const socket = await handshake(node.url, own)
   let session = socket.getSession()
@@ -149,12 +155,7 @@ test('a client CA is replaced with it: who had a session under the old one has t
 })
 
 test('a CA that is taken out revokes connections that are open; one that is added ends none', async () => {
-  const authority = makeAuthority()
-  const [old, next] = [makeAuthority('Old'), makeAuthority('Next')]
-  const caFile = join(makeDirectory(), 'ca.crt')
-  writeFileSync(caFile, old.ca)
-  const { node } = await start(authority.issue('server'), { KVS_TLS_CLIENT_CA: caFile })
-  const [mine, theirs] = [old.client('mine'), next.client('theirs')]
+  const { authority, caFile, node, old, next, mine, theirs } = await startUnderOldCa()
   const connect = async ({ cert, key }: Issued) => {
     const socket = await handshake(node.url, { ca: authority.ca, cert, key })
     let text = ''
