@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { adviceOn, nameFor } from '../../kvs/log/embedded/name.ts'
-import { describeOnLinux } from '../support/linux.ts'
 import { makeDirectory } from '../support/node.ts'
+import { describeOnLinux } from '../support/skips.ts'
 
 const nobodys = 1_234_567
 

@@ -6,12 +6,11 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { copyBinaries, findBinaries } from '../../kvs/log/embedded/binaries.ts'
 import { prepareCluster } from '../../kvs/log/embedded/cluster.ts'
 import { findLauncher, serverUser } from '../../kvs/log/embedded/launch.ts'
+import { testAsRoot } from '../support/skips.ts'
 import { alive, cleanups, directory, home, leaveHome, make, makeHome, pidOf, query, warnings } from './embedded-home.ts'
 
 beforeEach(makeHome)
 afterEach(leaveHome)
-
-const asRoot = process.getuid?.() === 0
 
 test('a first start makes a cluster that takes SQL, with checksums and fsync, for nobody but us', async () => {
   const postgres = make()
@@ -99,13 +98,13 @@ test('a path too long for a socket, with spaces, quotes and commas, works', asyn
   expect(await query(socketsIn, 'SELECT 1')).toEqual([1])
 })
 
-test.runIf(asRoot)('a socket directory of somebody else is refused', async () => {
+testAsRoot('a socket directory of somebody else is refused', async () => {
   await mkdir(join(home, 'run'))
   await chown(join(home, 'run'), 4242, 4242)
   await expect(make().ensureRunning()).rejects.toThrow('run belongs to another user (uid 4242)')
 })
 
-test.runIf(asRoot)('below a directory only root may enter it works all the same', async () => {
+testAsRoot('below a directory only root may enter it works all the same', async () => {
   await chmod(home, 0o700)
   const postgres = make()
   await postgres.ensureRunning()
@@ -118,7 +117,7 @@ test.runIf(asRoot)('below a directory only root may enter it works all the same'
   expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
 })
 
-test.runIf(asRoot)('programs below a directory only root may enter run all the same, from a copy', async () => {
+testAsRoot('programs below a directory only root may enter run all the same, from a copy', async () => {
   const installed = await findBinaries()
   const reachable = await mkdtemp(join(tmpdir(), 'kvs-programs-'))
   cleanups.push(() => rm(reachable, { recursive: true, force: true }))
@@ -137,7 +136,7 @@ test.runIf(asRoot)('programs below a directory only root may enter run all the s
   expect(await readFile(join(directory, 'PG_VERSION'), 'utf8')).toBe('18\n')
 })
 
-test.runIf(asRoot)('a cluster that became root’s, as a copied backup does, is given to the server’s user', async () => {
+testAsRoot('a cluster that became root’s, as a copied backup does, is given to the server’s user', async () => {
   const postgres = make()
   await postgres.ensureRunning()
   await postgres.stop()

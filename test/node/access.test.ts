@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { makeDatabase } from '../support/database.ts'
 import { makeDirectory, type Node, spawnNode, startNode, startReadyNode, toEnvironment } from '../support/node.ts'
+import { testWhere } from '../support/skips.ts'
 import { until } from '../support/until.ts'
 
 const secretOf = (name: string) => `${name}-0123456789abcdef`
@@ -142,7 +143,9 @@ test('an Idempotency-Key that two tokens use is two', async () => {
 })
 
 // util-linux's, which gives the node a terminal of its own
-test.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'))(
+testWhere(
+  process.platform === 'linux' && existsSync('/usr/bin/script'),
+  'util-linux’s script',
   'a node ends with the terminal that it was started from',
   async () => {
     const main = join(import.meta.dirname, '../../kvs/main.ts')

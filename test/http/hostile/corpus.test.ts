@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { makeDatabase } from '../../support/database.ts'
-import { describeOnLinux } from '../../support/linux.ts'
 import { makeDirectory, type Node, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
+import { describeOnLinux } from '../../support/skips.ts'
 import { until } from '../../support/until.ts'
 import { type Case, cases } from './cases.ts'
 import { expectUnharmed, holdingOf, serveMeanwhile } from './health.ts'
