@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,10 +25,16 @@ export interface Gcloud {
 
 /** gcloud's own parser, which runs nothing; undefined where gcloud is not installed. */
 export function installedGcloud(): Gcloud | undefined {
-  // A configuration of its own: whoever runs the tests may be logged in.
-  const env = { ...process.env, CLOUDSDK_CONFIG: mkdtempSync(join(tmpdir(), 'kvs-gcloud-')) }
-  const run = (command: string, args: string[], input = '', more = {}) =>
-    execFileSync(command, args, { input, encoding: 'utf8', env: { ...env, ...more }, stdio: ['pipe', 'pipe', 'pipe'] })
+  const run = (command: string, args: string[], input = '', more = {}) => {
+    // A configuration of its own: whoever runs the tests may be logged in.
+    const configuration = mkdtempSync(join(tmpdir(), 'kvs-gcloud-'))
+    const env = { ...process.env, CLOUDSDK_CONFIG: configuration, ...more }
+    try {
+      return execFileSync(command, args, { input, encoding: 'utf8', env, stdio: ['pipe', 'pipe', 'pipe'] })
+    } finally {
+      rmSync(configuration, { recursive: true, force: true })
+    }
+  }
   let root: string, python: string, version: string
   try {
     const format = 'value(installation.sdk_root,basic.python_location,basic.version)'

@@ -62,7 +62,7 @@ export function serves({ url }: Pick<Node, 'url'>): Promise<unknown> {
 export function spawnNode(directory: string, env: Record<string, string>): Omit<Node, 'url'> {
   const child = spawn(process.execPath, [main], {
     cwd: directory,
-    env: { PATH: process.env.PATH, PORT: '0', KVS_DATA_DIR: join(directory, 'data'), ...env },
+    env: { PATH: process.env.PATH, TMPDIR: tmpdir(), PORT: '0', KVS_DATA_DIR: join(directory, 'data'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -71,7 +71,7 @@ export function spawnNode(directory: string, env: Record<string, string>): Omit<
   onTestFinished(async () => {
     child.kill('SIGKILL')
     await ended
-    endEmbedded(directory)
+    await endEmbedded(directory)
   })
   return { process: child, output: () => output, ended, kill: (signal) => void child.kill(signal) }
 }
@@ -85,12 +85,14 @@ export function embeddedPid(directory: string): number | undefined {
   }
 }
 
-function endEmbedded(directory: string): void {
+/** Waits for its end as well: a server that is ending writes files into a directory that is being removed. */
+async function endEmbedded(directory: string): Promise<void> {
   const pid = embeddedPid(directory)
   if (pid === undefined) return
   try {
     process.kill(pid, 'SIGQUIT')
   } catch {
-    // it ended with its node
+    return // it ended with its node
   }
+  await until('the embedded Postgres has removed its lock', () => embeddedPid(directory) !== pid)
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -44,7 +45,7 @@ export function makeLocalNode({ directory, name, main = service, env }: LocalNod
       if (runs()) return
       child = spawn(process.execPath, [main], {
         cwd: directory,
-        env: { PATH: process.env.PATH, KVS_DATA_DIR: join(directory, name), ...env },
+        env: { PATH: process.env.PATH, TMPDIR: tmpdir(), KVS_DATA_DIR: join(directory, name), ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
         // A group of its own: Ctrl-C is for the drill, which then ends it.
         detached: true,

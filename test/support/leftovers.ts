@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { promisify } from 'node:util'
+
+/** Kinds of things that a test run may leave behind in Docker, and the command that lists them with their names. */
+const inDocker = {
+  container: ['ps', '--all', '--format', '{{.ID}} {{.Names}} of {{.Image}}'],
+  network: ['network', 'ls', '--format', '{{.ID}} {{.Name}}'],
+  volume: ['volume', 'ls', '--format', '{{.Name}}'],
+} as const
+
+/** Lists what is in Docker now, a line each; nothing where there is no Docker. */
+export async function listDocker(): Promise<Set<string>> {
+  const lists = Object.entries(inDocker).map(async ([kind, args]) => {
+    const { stdout } = await promisify(execFile)('docker', args).catch(() => ({ stdout: '' }))
+    return stdout.split('\n').flatMap((line) => (line === '' ? [] : [`${kind} ${line}`]))
+  })
+  return new Set((await Promise.all(lists)).flat())
+}
+
+/** Lists what is in a directory of temporary files, and the processes that work there or name it; processes on Linux alone. */
+export function listFilesAndProcesses(directory: string): string[] {
+  const files = readdirSync(directory).map((name) => `file ${directory}/${name}`)
+  const pids = readdirIfAny('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+  const processes = pids.flatMap((pid) => {
+    const command = readIfAny(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))
+    const place = readIfAny(() => readlinkSync(`/proc/${pid}/cwd`))
+    return command.includes(directory) || place.startsWith(directory) ? [`process ${pid} ${command}`] : []
+  })
+  return [...files, ...processes]
+}
+
+function readdirIfAny(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
+}
+
+/** Processes end while they are looked at. */
+function readIfAny(read: () => string): string {
+  try {
+    return read()
+  } catch {
+    return ''
+  }
+}
