@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
 import { describeWithDocker, docker, freePort } from './docker.ts'
+import { buildFrom } from './image.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 
@@ -62,11 +62,8 @@ describeWithDocker('the flush before a 202', () => {
     const port = await freePort()
     client = makeClient(`http://127.0.0.1:${port}`)
     await docker(['build', '--quiet', '--tag', `${name}-kvs`, root])
-    const strace = `FROM ${name}-kvs\nUSER root\nRUN apt-get update -qq && apt-get install -y -qq strace procps >/dev/null\nUSER node\n`
-    execFileSync('docker', ['build', '--quiet', '--tag', name, '-'], {
-      input: strace,
-      stdio: ['pipe', 'ignore', 'pipe'],
-    })
+    const strace = 'RUN apt-get update -qq && apt-get install -y -qq strace procps >/dev/null'
+    await buildFrom(`FROM ${name}-kvs\nUSER root\n${strace}\nUSER node\n`, name)
     await docker(['network', 'create', name])
     const db = ['--env', 'POSTGRES_USER=kvs', '--env', 'POSTGRES_PASSWORD=kvs', '--env', 'POSTGRES_DB=kvs']
     await docker(['run', '--detach', '--name', `${name}-postgres`, '--network', name, ...db, 'postgres:17'])

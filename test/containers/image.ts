@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { docker } from './docker.ts'
 
 /** Whether an image is there, after an attempt to pull it. */
@@ -13,10 +14,18 @@ export async function canHave(image: string): Promise<boolean> {
 /** Has an image: pulled, or made where it can't be. */
 export async function haveImage(image: string, dockerfile: string): Promise<void> {
   if (await canHave(image)) return
-  const build = spawn('docker', ['build', '--quiet', '--tag', image, '-'], { stdio: ['pipe', 'ignore', 'pipe'] })
-  let errors = ''
-  build.stderr.on('data', (data) => (errors += data))
-  build.stdin.end(dockerfile)
-  const [code] = await once(build, 'exit')
-  if (code !== 0) throw new Error(`the image ${image} can’t be made: ${errors}`)
+  await buildFrom(dockerfile, image).catch((error) => {
+    throw new Error(`the image ${image} can’t be made`, { cause: error })
+  })
+}
+
+/** Builds an image from a Dockerfile alone. It is in a directory: given on standard input, Docker leaves files in /tmp. */
+export async function buildFrom(dockerfile: string, image: string): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'kvs-dockerfile-'))
+  try {
+    await writeFile(join(directory, 'Dockerfile'), dockerfile)
+    await docker(['build', '--quiet', '--tag', image, directory])
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
 }
