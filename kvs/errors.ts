@@ -155,7 +155,7 @@ export class KvsError extends Error {
 
 /** A write's condition did not hold, and nothing was stored. */
 export class ConditionFailed extends KvsError {
-  /** That of the value that the key has, as `Version.tag`; undefined where it has none, or one that is not in the log. */
+  /** The tag of the value that the key has; undefined where it has none, or one that is not in the log. */
   readonly tag: string | undefined
 
   constructor(tag: string | undefined, message?: string) {

@@ -10,7 +10,10 @@ export interface Version {
   readonly tag: string
 }
 
-/** Of the digest of an entry's past, as much as its tag has: four bytes, as an integer with a sign. 0 for an adopted entry, which has no digest. */
+/**
+ * As much of an entry's digest as its tag has: the first four bytes, as a signed integer. 0 for an adopted entry, whose digest is
+ * empty: of what was adopted the log's id tells, which is drawn as it is adopted.
+ */
 export function markOf(bytes: Buffer, start: number, length: number): number {
   return length < 4 ? 0 : bytes.readInt32BE(start)
 }

@@ -14,7 +14,7 @@ export interface Content {
   readonly valueLength: number
   readonly contentType: string | undefined
   readonly sequence: number
-  /** Of its digest; as `markOf`. */
+  /** Of its digest, as `markOf` has it. */
   readonly mark: number
 }
 
@@ -38,8 +38,9 @@ export interface Records {
   sizeAt(address: number): number
   /** The buffer that the key at the address is in, and where in it. */
   keyAt(address: number): { buffer: Buffer; start: number; length: number }
-  /** Of the entry it was made from; so does `markAt`. */
+  /** Of the entry it was made from. */
   sequenceAt(address: number): number
+  /** Of that entry's digest, as `markOf` has it. */
   markAt(address: number): number
   /** A copy that shares memory with nothing that changes. */
   read(address: number): Value & { sequence: number; mark: number }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { ConditionFailed, KvsError } from '../../kvs/errors.ts'
 import { type Decided, type LogSession, NotAppended, Undecided, type Verdict } from '../../kvs/log/log.ts'
@@ -122,6 +123,16 @@ test('equal requests under one idempotency key are told by the same hash, and ar
   await round()
   expect(rounds.map(keysOf)).toEqual([['a'], ['a'], ['b']])
   expect(await Promise.all(answers)).toEqual(['stored', 'stored', 'idempotency_key_reused'])
+})
+
+test('who asks again after an upgrade, under a tag of the older version, is told by the hash that this had', async () => {
+  const { queue, rounds, round } = makeQueue({ a: 1n })
+  const asked = { precondition: { ifMatch: ['1'], ifNoneMatch: undefined }, idempotencyKey: 'k' }
+  const answer = code(queue.add(write('a', asked)))
+  await round()
+  const hashed = createHash('sha256').update('3:put1:a17:{"ifMatch":["1"]}0:1:v').digest()
+  expect(rounds[0]?.[0]?.idempotency?.request).toEqual(hashed)
+  expect(await answer).toBe('condition_failed')
 })
 
 test.each([
