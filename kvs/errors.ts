@@ -155,12 +155,12 @@ export class KvsError extends Error {
 
 /** A write's condition did not hold, and nothing was stored. */
 export class ConditionFailed extends KvsError {
-  /** The sequence of the value that the key has; undefined where it has none. */
-  readonly current: bigint | undefined
+  /** The tag of the value that the key has; undefined where it has none, or one that is not in the log. */
+  readonly tag: string | undefined
 
-  constructor(current: bigint | undefined, message?: string) {
+  constructor(tag: string | undefined, message?: string) {
     super('condition_failed', message)
-    this.current = current
+    this.tag = tag
   }
 }
 

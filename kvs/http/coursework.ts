@@ -47,7 +47,7 @@ export function courseworkRoutes({ store, readBody }: KeyRoutesOptions): Routes 
     response.about.bytes = found?.value.length
     if (judgeRead(request, found) === 'not modified') return answerNotModified(response, found, store.position())
     if (found === undefined) throw missing()
-    const place = found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
+    const place = found.tag === undefined ? spooled : ['ETag', `"${found.tag}"`]
     answer(response, 200, `{"result":"found","value":${jsonOf(found)}}`, place)
   }
 
@@ -63,7 +63,7 @@ export function courseworkRoutes({ store, readBody }: KeyRoutesOptions): Routes 
     if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
     else {
       const [status, result] = stored.replaced ? [200, 'replaced'] : [201, 'created']
-      answer(response, status, JSON.stringify({ result }), ['ETag', `"${stored.sequence}"`])
+      answer(response, status, JSON.stringify({ result }), ['ETag', `"${stored.tag}"`])
     }
   }
 

@@ -76,7 +76,7 @@ export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
     const position = ['KVS-Position', store.position()]
     if (stored === 'spooled') response.writeHead(202, [...position, ...spooled, ...emptyBody])
     else if (status === 200) response.writeHead(status, [...position, ...emptyBody])
-    else response.writeHead(status, ['ETag', `"${stored.sequence}"`, ...position, ...emptyBody])
+    else response.writeHead(status, ['ETag', `"${stored.tag}"`, ...position, ...emptyBody])
     response.end()
   }
 
@@ -95,7 +95,7 @@ function contentTypeOf(request: IncomingMessage): string | undefined {
 }
 
 export function answerNotModified(response: Answer, found: Found | undefined, position: string): void {
-  const tag = found?.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
+  const tag = found?.tag === undefined ? spooled : ['ETag', `"${found.tag}"`]
   response.writeHead(304, ['KVS-Position', position, ...tag, 'Cache-Control', 'no-cache'])
   response.end()
 }
@@ -109,7 +109,7 @@ function answerValue(request: IncomingMessage, response: Answer, found: Found, p
     String(value.length),
     'KVS-Position',
     position,
-    ...(found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]),
+    ...(found.tag === undefined ? spooled : ['ETag', `"${found.tag}"`]),
     ...valueHeaders,
   ])
   if (request.method === 'HEAD') response.end()

@@ -6,8 +6,6 @@ import type { Caller } from './callers.ts'
 import { hasHeader, headerOf } from './headers.ts'
 
 const maxIdempotencyKeyLength = 255
-/** Of a value that is not in the log yet: no tag is its. */
-const unknownSequence = -1n
 
 /**
  * The condition of a request, in If-Match and If-None-Match (RFC 9110, 13.1); undefined where it has none.
@@ -29,10 +27,9 @@ export function preconditionOf(request: IncomingMessage): Precondition | undefin
  */
 export function judgeRead(request: IncomingMessage, found: Found | undefined): 'value' | 'not modified' {
   const precondition = preconditionOf(request)
-  const current = found && (found.sequence ?? unknownSequence)
-  if (precondition === undefined || holds(precondition, current)) return 'value'
-  if (holds({ ifMatch: precondition.ifMatch }, current)) return 'not modified'
-  throw new ConditionFailed(found?.sequence, 'the condition does not hold')
+  if (precondition === undefined || holds(precondition, found)) return 'value'
+  if (holds({ ifMatch: precondition.ifMatch }, found)) return 'not modified'
+  throw new ConditionFailed(found?.tag, 'the condition does not hold')
 }
 
 /** A write under a condition that is not looked at would be done where it must not be. */
@@ -56,14 +53,17 @@ export function idempotencyKeyOf(request: IncomingMessage, caller: Caller | unde
   throw new KvsError('bad_request', `an Idempotency-Key has 1 to ${maxIdempotencyKeyLength} printable ASCII characters`)
 }
 
-/** Tags are the sequences of entries; another one is no value's. A weak one is none that If-Match may match. */
-function parseTags(text: string, name: string): '*' | readonly bigint[] {
+/** Without their quotes. A weak one is none that If-Match may match (RFC 9110, 13.1.1 and 13.1.2). */
+function parseTags(text: string, name: string): '*' | readonly string[] {
   if (text.trim() === '*') return '*'
   // Empty elements count for nothing (RFC 9110, 5.6.1.2).
   if (!/^[\s,]*(W\/)?"[^"]*"(\s*,[\s,]*(W\/)?"[^"]*")*[\s,]*$/.test(text)) {
-    throw new KvsError('bad_request', `${name} takes an ETag with its quotes, like "12", several with commas, or *`)
+    throw new KvsError(
+      'bad_request',
+      `${name} takes an ETag with its quotes, like "c18e0369-12-9f86d081", several with commas, or *`,
+    )
   }
   const tags = text.matchAll(/(W\/)?"([^"]*)"/g)
   const counted = [...tags].filter(([, weak]) => weak === undefined || name === 'If-None-Match')
-  return counted.flatMap(([, , tag = '']) => (/^[1-9]\d{0,17}$/.test(tag) ? [BigInt(tag)] : []))
+  return counted.map(([, , tag = '']) => tag)
 }

@@ -109,7 +109,7 @@ function requireRight(caller: Caller, methods: Methods | undefined, method: stri
 export function headersOf(error: KvsError): string[] {
   if (error instanceof NotAdmitted) return ['WWW-Authenticate', error.challenge]
   if (error instanceof MethodNotAllowed) return ['Allow', error.allowed.join(', ')]
-  if (error instanceof ConditionFailed && error.current !== undefined) return ['ETag', `"${error.current}"`]
+  if (error instanceof ConditionFailed && error.tag !== undefined) return ['ETag', `"${error.tag}"`]
   return []
 }
 

@@ -92,6 +92,7 @@ export interface Writer {
   /** As `LogSession.appendConditional`. */
   appendConditional: (
     connection: Connection,
+    logId: string,
     ...rest: Parameters<LogSession['appendConditional']>
   ) => ReturnType<LogSession['appendConditional']>
 }
@@ -195,10 +196,10 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
       const [row] = await send<Appended>(connection, appendSpooled, last, values)
       return appended(last, row)
     },
-    async appendConditional(connection, decided, seen, last = required().number + BigInt(decided.length)) {
+    async appendConditional(connection, logId, decided, seen, last = required().number + BigInt(decided.length)) {
       const rows = await send<VerdictRow>(connection, appendConditional, last, [seen, ...decidedColumns(decided)])
       const [[, , , head, digest]] = rows
-      const verdicts = rows.map(toVerdict)
+      const verdicts = rows.map((row, index) => toVerdict(row, decided[index], logId))
       const hasLanded = verdicts.some(({ outcome }) => outcome === 'landed')
       return { verdicts, end: hasLanded ? ended(last, head, digest) : { sequence: BigInt(head), digest } }
     },

@@ -1,4 +1,5 @@
 import type { Entry, PackedEntry, Position, SpooledWrite, Write } from '../entry.ts'
+import type { Version } from '../version.ts'
 
 /** The transaction log as the store sees it. One process, one log object, at most one open session. */
 export interface Log {
@@ -80,8 +81,8 @@ export interface Decided {
   readonly write: Write
   /** Whether its condition holds; else the log is only asked whether that is so. */
   readonly lands: boolean
-  /** The sequence of the value that the key has. */
-  readonly current: bigint | undefined
+  /** The version of the value that the key has. */
+  readonly current: Version | undefined
   /** Has the answer kept, for whoever asks again. */
   readonly idempotency: { readonly key: string; readonly request: Buffer } | undefined
 }
@@ -94,9 +95,9 @@ export interface Verdict {
    */
   readonly outcome: 'landed' | 'refused' | 'overtaken' | 'answered' | 'reused'
   /** Of the write in the log; undefined where it is not there. */
-  readonly sequence: bigint | undefined
-  /** The sequence of the value that the key had before. */
-  readonly current: bigint | undefined
+  readonly version: Version | undefined
+  /** The version of the value that the key had before. */
+  readonly current: Version | undefined
 }
 
 export interface Committed {

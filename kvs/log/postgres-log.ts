@@ -84,7 +84,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       appendSpooled: (writes, seen) =>
         explained(tally.count(writes.length, writer.appendSpooled(connection, writes, seen))),
       appendConditional: (writes, seen, last) =>
-        explained(tally.count(writes.length, writer.appendConditional(connection, writes, seen, last))),
+        explained(tally.count(writes.length, writer.appendConditional(connection, head.logId, writes, seen, last))),
       close: () => connection.close(),
     }
   }

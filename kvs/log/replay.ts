@@ -74,9 +74,9 @@ async function loadEntries(connection: Connection, load: (entry: PackedEntry) =>
   const sum = Buffer.alloc(8)
   let keys = 0
   let isWhole = true
-  const read = makeRowReader(5, (data, { starts, lengths }) => {
+  const read = makeRowReader(6, (data, { starts, lengths }) => {
     keys++
-    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[4] as number) + at)
+    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[5] as number) + at)
     if ((lengths[2] as number) < 0) isWhole = false
     if (!isWhole) return
     entry.bytes = data
@@ -86,6 +86,8 @@ async function loadEntries(connection: Connection, load: (entry: PackedEntry) =>
     entry.valueStart = starts[2] as number
     entry.valueLength = lengths[2] as number
     entry.contentType = textOf(data, starts[3] as number, lengths[3] as number)
+    entry.digestStart = starts[4] as number
+    entry.digestLength = lengths[4] as number
     load(entry)
   })
   await connection.copy(`COPY (${checkpointEntries}) TO STDOUT (FORMAT binary)`, read)

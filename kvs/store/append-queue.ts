@@ -1,10 +1,12 @@
-import { batchLimits, type Write, weight } from '../entry.ts'
+import { batchLimits, type Position, type Write, weight } from '../entry.ts'
 import { KvsError } from '../errors.ts'
+import { markOf, tagOf, type Version } from '../version.ts'
 
 /** Where a batch is in the log. */
 export interface Appended {
-  /** The sequence of its last write. */
-  readonly last: bigint
+  readonly logId: string
+  /** Its last write's. */
+  readonly end: Position
   /** For each write whether it took the place of a value. */
   readonly replaced: readonly boolean[]
 }
@@ -23,8 +25,7 @@ export interface QueueLimits {
 /** Where a write is kept: in the log, or for now on this node's own disk. */
 export type Stored = InLog | 'spooled'
 
-export interface InLog {
-  readonly sequence: bigint
+export interface InLog extends Version {
   /** Whether the key had a value right before, in the order of the log. */
   readonly replaced: boolean
 }
@@ -41,7 +42,7 @@ export interface AppendQueue {
   wake(): void
   /** The next batch, now under way; the same one again until it has settled. */
   take(): readonly Write[]
-  /** The batch under way is committed, its entries at consecutive sequences ending in this one. */
+  /** The batch under way is committed, its entries at consecutive sequences up to its end's. */
   committed(appended: Appended): void
   /** The batch under way is in the spool. */
   spooled(): void
@@ -154,14 +155,16 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
       return underWay.writes
     },
 
-    committed({ last, replaced }) {
+    committed({ logId, end, replaced }) {
+      const mark = markOf(end.digest, 0, end.digest.length)
       const items = underWay?.waiting ?? []
       underWay = undefined
       release(items)
       const answer = () => {
         items.forEach((item, index) => {
-          const sequence = last - BigInt(items.length - 1 - index)
-          if (!item.answered) item.resolve({ sequence, replaced: replaced[index] ?? false })
+          if (item.answered) return
+          const sequence = end.sequence - BigInt(items.length - 1 - index)
+          item.resolve({ sequence, tag: tagOf(logId, sequence, mark), replaced: replaced[index] ?? false })
         })
       }
       // The next batch is sent first, so that Postgres has work while these are answered.

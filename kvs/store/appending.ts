@@ -53,7 +53,7 @@ export function makeAppending({ queue, conditional, follower, outage, condition 
       const appended = await follower.append(session, batch, number)
       queue.committed(appended)
       logTakesWrites(session)
-      return appended.last
+      return appended.end.sequence
     } catch (error) {
       if (!(error instanceof NotAppended)) {
         outage.leaveInDoubt(number)

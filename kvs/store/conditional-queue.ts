@@ -52,7 +52,7 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
   let bytes = 0
 
   function decide({ write, precondition, idempotencyKey, request }: Waiting): Decided {
-    const current = follower.view.sequenceOf(write.key)
+    const current = follower.view.versionOf(write.key)
     const idempotency = idempotencyKey !== undefined && request ? { key: idempotencyKey, request } : undefined
     return { write, lands: holds(precondition, current), current, idempotency }
   }
@@ -89,10 +89,10 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
     for (const { reject } of items) reject(error)
   }
 
-  function answer(item: Waiting, { outcome, sequence, current }: Verdict): void {
+  function answer(item: Waiting, { outcome, version, current }: Verdict): void {
     if (outcome === 'reused') item.reject(new KvsError('idempotency_key_reused'))
-    else if (sequence === undefined) item.reject(new ConditionFailed(current))
-    else item.resolve({ sequence, replaced: current !== undefined })
+    else if (version === undefined) item.reject(new ConditionFailed(current?.tag))
+    else item.resolve({ ...version, replaced: current !== undefined })
   }
 
   /** Those that have waited for too long; the others are on their way. */
@@ -161,7 +161,7 @@ function refusal(error: unknown): KvsError {
 
 /** Equal for equal requests alone: each part is preceded by its length. */
 function hashOf({ write, precondition }: ConditionalWrite): Buffer {
-  const condition = JSON.stringify(precondition, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+  const condition = JSON.stringify(precondition)
   const content = write.kind === 'put' ? [write.contentType ?? '', write.value] : []
   const hash = createHash('sha256')
   for (const part of [write.kind, write.key, condition, ...content]) {

@@ -137,11 +137,11 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
       }
     },
 
-    settle({ committed }, replaced = []) {
+    settle({ committed, head: { logId } }, replaced = []) {
       if (inDoubt !== undefined) {
         // What came into the view last is the batch, unless it was there before the connection was lost.
-        const last = committed.end.sequence
-        if (committed.number >= inDoubt) queue.committed({ last, replaced: replaced.slice(-queue.take().length) })
+        const { number, end } = committed
+        if (number >= inDoubt) queue.committed({ logId, end, replaced: replaced.slice(-queue.take().length) })
         else queue.putBack()
       }
       inDoubt = undefined

@@ -139,7 +139,7 @@ export function makeStore(options: StoreOptions): Store {
       requireReplayed()
       const spooled = spool?.get(key)
       if (spooled === undefined) return follower.view.get(key)
-      return spooled.kind === 'delete' ? undefined : { ...spooled, sequence: undefined }
+      return spooled.kind === 'delete' ? undefined : { ...spooled, tag: undefined }
     },
 
     async write(write) {

@@ -14,6 +14,8 @@ export interface Content {
   readonly valueLength: number
   readonly contentType: string | undefined
   readonly sequence: number
+  /** Of its digest, as `markOf` has it. */
+  readonly mark: number
 }
 
 export interface Value {
@@ -27,7 +29,8 @@ export interface Value {
  *     0  value's length, 16 bits; or 0 where the value is not packed
  *     2  key's length, 14 bits; whether there is a content type; whether the value is packed
  *     4  sequence, 48 bits: 400 years at 20,000 a second
- *    10  key, value, content type (its length, 8 bits, first), or the number of a value that is not packed, 32 bits
+ *    10  mark: of the entry's digest, 32 bits
+ *    14  key, value, content type (its length, 8 bits, first), or the number of a value that is not packed, 32 bits
  */
 export interface Records {
   isKeyAt(address: number, key: Uint8Array, start: number, length: number): boolean
@@ -37,8 +40,10 @@ export interface Records {
   keyAt(address: number): { buffer: Buffer; start: number; length: number }
   /** Of the entry it was made from. */
   sequenceAt(address: number): number
+  /** Of that entry's digest, as `markOf` has it. */
+  markAt(address: number): number
   /** A copy that shares memory with nothing that changes. */
-  read(address: number): Value & { sequence: number }
+  read(address: number): Value & { sequence: number; mark: number }
   /** @throws ViewFull */
   add(content: Content): number
   /** In place where it takes the same space, else as a new one. Returns where it is. */
@@ -50,7 +55,7 @@ export interface Records {
   readonly unpackedBytes: number
 }
 
-const header = 10
+const header = 14
 const typeFlag = 1 << 14
 const unpackedFlag = 1 << 15
 
@@ -87,7 +92,7 @@ export function makeRecords(slabs: Slabs): Records {
   }
 
   function writeAt(address: number, content: Content): void {
-    const { keyLength, valueLength, contentType, sequence } = content
+    const { keyLength, valueLength, contentType, sequence, mark } = content
     const buffer = slabs.buffer(address)
     const at = slabs.offset(address)
     const packed = isPacked(content)
@@ -97,6 +102,7 @@ export function makeRecords(slabs: Slabs): Records {
       at + 2,
     )
     buffer.writeUIntLE(sequence, at + 4, 6)
+    buffer.writeInt32LE(mark, at + 10)
     copy(content.key, content.keyStart, keyLength, buffer, at + header)
     const keyEnd = at + header + keyLength
     if (packed) {
@@ -120,6 +126,10 @@ export function makeRecords(slabs: Slabs): Records {
 
   function sequenceAt(address: number): number {
     return slabs.buffer(address).readUIntLE(slabs.offset(address) + 4, 6)
+  }
+
+  function markAt(address: number): number {
+    return slabs.buffer(address).readInt32LE(slabs.offset(address) + 10)
   }
 
   function forget(address: number): void {
@@ -156,19 +166,21 @@ export function makeRecords(slabs: Slabs): Records {
     },
 
     sequenceAt,
+    markAt,
 
     read(address) {
       const buffer = slabs.buffer(address)
       const at = slabs.offset(address)
       const sequence = sequenceAt(address)
+      const mark = markAt(address)
       const number = unpackedAt(address)
-      if (number >= 0) return { ...(unpacked[number] as Value), sequence }
+      if (number >= 0) return { ...(unpacked[number] as Value), sequence, mark }
       const start = at + header + keyLengthAt(buffer, at)
       const end = start + (byte(buffer, at) | (byte(buffer, at + 1) << 8))
       const value = Buffer.allocUnsafe(end - start)
       copy(buffer, start, end - start, value, 0)
-      if (!((byte(buffer, at + 3) << 8) & typeFlag)) return { value, contentType: undefined, sequence }
-      return { value, contentType: buffer.toString('utf8', end + 1, end + 1 + byte(buffer, end)), sequence }
+      if (!((byte(buffer, at + 3) << 8) & typeFlag)) return { value, contentType: undefined, sequence, mark }
+      return { value, contentType: buffer.toString('utf8', end + 1, end + 1 + byte(buffer, end)), sequence, mark }
     },
 
     add,

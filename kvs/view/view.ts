@@ -1,4 +1,5 @@
 import { type Entry, maxKeyBytes, type PackedEntry, type Position } from '../entry.ts'
+import { markOf, tagOf, type Version } from '../version.ts'
 import { makeCompactor } from './compactor.ts'
 import { makeHash } from './hash.ts'
 import { makeKeyIndex } from './key-index.ts'
@@ -8,8 +9,8 @@ import { makeSlabs } from './slabs.ts'
 export interface Found {
   readonly value: Buffer
   readonly contentType: string | undefined
-  /** Of the entry that set the value; undefined as long as that is not in the log. */
-  readonly sequence: bigint | undefined
+  /** As `Version.tag`; undefined as long as the entry that sets the value is not in the log. */
+  readonly tag: string | undefined
 }
 
 /**
@@ -23,8 +24,8 @@ export interface View {
   /** What keys and values take in memory, and how much of that is in use. */
   readonly memory: { readonly bytes: number; readonly liveBytes: number }
   get(key: string): Found | undefined
-  /** Of the entry that set the key's value; undefined where it has none. */
-  sequenceOf(key: string): bigint | undefined
+  /** The version of the key's value; undefined where it has none. */
+  versionOf(key: string): Version | undefined
   /**
    * Takes the log's next entry; throws `OutOfOrder`, and changes nothing, on any other. Throws `ViewFull`.
    * @returns whether it took the place of a value
@@ -42,11 +43,16 @@ export class OutOfOrder extends Error {
   override readonly name = 'OutOfOrder'
 }
 
-/**
- * @param gapsUpTo sequences up to here, adopted from the textbook service, may have gaps
- * @param slabBytes a power of two
- */
-export function makeView(gapsUpTo = 0n, slabBytes?: number): View {
+export interface ViewOptions {
+  /** Of the log that is to be applied; empty for a view that stays empty. */
+  readonly logId?: string
+  /** Sequences up to here, adopted from the textbook service, may have gaps. */
+  readonly gapsUpTo?: bigint
+  /** A power of two. */
+  readonly slabBytes?: number
+}
+
+export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions = {}): View {
   const hash = makeHash()
   const slabs = makeSlabs(slabBytes)
   const records = makeRecords(slabs)
@@ -121,7 +127,8 @@ export function makeView(gapsUpTo = 0n, slabBytes?: number): View {
     if (keyLength > maxKeyBytes) return
     if (entry.kind === 'put') {
       const { valueStart, valueLength, contentType, sequence } = entry
-      put({ key: bytes, keyStart, keyLength, value: bytes, valueStart, valueLength, contentType, sequence })
+      const mark = markOf(bytes, entry.digestStart, entry.digestLength)
+      put({ key: bytes, keyStart, keyLength, value: bytes, valueStart, valueLength, contentType, sequence, mark })
     } else {
       remove(bytes, keyStart, keyLength)
     }
@@ -143,13 +150,15 @@ export function makeView(gapsUpTo = 0n, slabBytes?: number): View {
     get(key) {
       const address = addressOf(key)
       if (address === 0) return undefined
-      const { value, contentType, sequence } = records.read(address)
-      return { value, contentType, sequence: BigInt(sequence) }
+      const { value, contentType, sequence, mark } = records.read(address)
+      return { value, contentType, tag: tagOf(logId, sequence, mark) }
     },
 
-    sequenceOf(key) {
+    versionOf(key) {
       const address = addressOf(key)
-      return address === 0 ? undefined : BigInt(records.sequenceAt(address))
+      if (address === 0) return undefined
+      const sequence = BigInt(records.sequenceAt(address))
+      return { sequence, tag: tagOf(logId, sequence, records.markAt(address)) }
     },
 
     apply({ sequence, digest, superseded, write }) {
@@ -171,6 +180,7 @@ export function makeView(gapsUpTo = 0n, slabBytes?: number): View {
           valueLength,
           contentType,
           sequence: next,
+          mark: markOf(digest, 0, digest.length),
         })
       } else {
         replaced = remove(encoded, 0, keyLength)

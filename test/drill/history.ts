@@ -37,7 +37,7 @@ export interface Operation {
   readonly error?: string
 }
 
-/** If-Match with that sequence as the ETag, If-Match: * (present), or If-None-Match: * (absent). */
+/** If-Match with the ETag of the entry with that sequence, If-Match: * (present), or If-None-Match: * (absent). */
 export type Condition = number | 'present' | 'absent'
 
 /** One row of the table `transactions`, as read when all was well again. */

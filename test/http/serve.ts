@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { onTestFinished } from 'vitest'
@@ -11,12 +12,15 @@ import { makeMetricsReader } from '../../kvs/metrics/reader.ts'
 import type { ConditionalWrite } from '../../kvs/store/conditional-queue.ts'
 import { holds } from '../../kvs/store/precondition.ts'
 import type { State } from '../../kvs/store/status.ts'
+import { versionAt } from '../../kvs/version.ts'
 import { makeView } from '../../kvs/view/view.ts'
 import { entryOf } from '../support/entries.ts'
 
+const logId = 'cafe0123'
+
 /** A store without a log, for tests of the HTTP side. */
 export function makeFakeStore() {
-  const view = makeView()
+  const view = makeView({ logId })
   const writes: Write[] = []
   const fake = {
     writes,
@@ -35,13 +39,14 @@ export function makeFakeStore() {
       const sequence = view.position.sequence + 1n
       writes.push(write)
       if (fake.spools) return 'spooled' as const
-      const replaced = view.apply(entryOf(sequence, write))
-      return { sequence, replaced }
+      const entry = entryOf(sequence, write, { digest: createHash('sha256').update(`${sequence}`).digest() })
+      const replaced = view.apply(entry)
+      return { ...versionAt(logId, entry), replaced }
     },
     async writeIf({ write, precondition, idempotencyKey }: ConditionalWrite) {
-      const current = view.sequenceOf(write.key)
+      const current = view.versionOf(write.key)
       fake.idempotencyKeys.push(idempotencyKey)
-      if (!holds(precondition, current)) throw new ConditionFailed(current)
+      if (!holds(precondition, current)) throw new ConditionFailed(current?.tag)
       const stored = await fake.write(write)
       if (stored === 'spooled') throw new KvsError('log_down')
       return stored
@@ -53,8 +58,8 @@ export function makeFakeStore() {
     async reachHead() {
       fake.waits.push('head')
     },
-    logId: () => 'cafe0123',
-    position: () => `cafe0123=${view.position.sequence}`,
+    logId: () => logId,
+    position: () => `${logId}=${view.position.sequence}`,
     status: () => ({
       state: fake.state,
       reason: null,

@@ -37,7 +37,7 @@ async function asTheTextbookDoes(database: Database) {
 async function adopt(database: Database) {
   const session = await makeLog(database).open()
   const entries = await session.read(0n)
-  const view = makeView(session.head.adoptedThrough)
+  const view = makeView({ logId: session.head.logId, gapsUpTo: session.head.adoptedThrough })
   for (const entry of entries) view.apply(entry)
   return { session, entries, view, value: (key: string) => view.get(key)?.value.toString() }
 }
@@ -72,6 +72,21 @@ test('a textbook log is adopted: every row under its number, each value as the u
   await expect(session.holds(next)).resolves.toBe(true)
   await expect(session.holds({ sequence: 9n, digest: entries[6]?.digest ?? next.digest })).resolves.toBe(true)
   await session.close()
+})
+
+test('an adopted value’s ETag has the log’s id and its sequence, and is another one where the same rows are adopted anew', async () => {
+  const tags: (string | undefined)[] = []
+  for (let time = 0; time < 2; time++) {
+    const database = await makeDatabase()
+    const textbook = await asTheTextbookDoes(database)
+    await textbook.gap()
+    await textbook.put('key', 'x')
+    const { session, view } = await adopt(database)
+    tags.push(view.get('key')?.tag)
+    expect(tags[time]).toBe(`${session.head.logId}-2-00000000`)
+    await session.close()
+  }
+  expect(tags[0]).not.toBe(tags[1])
 })
 
 test('what QueryEscape can’t have written was put there by hand, and is kept as it stands', async () => {
@@ -115,7 +130,7 @@ test('the textbook service can’t write past the log once it is adopted', async
 })
 
 test('gaps after the adopted part are not taken', async () => {
-  const view = makeView(3n)
+  const view = makeView({ gapsUpTo: 3n })
   const entry = (sequence: bigint) => entryOf(sequence, remove('a'))
   view.apply(entry(2n))
   view.apply(entry(3n))

@@ -32,13 +32,14 @@ describe('damage', () => {
     ['a value is another', `UPDATE checkpoint_entries SET value = '3' WHERE key = 'a'`],
     ['a key is another', `UPDATE checkpoint_entries SET key = 'A' WHERE key = 'a'`],
     ['a content type is gone', `UPDATE checkpoint_entries SET content_type = NULL WHERE key = 'b'`],
-    ['a row was added', `INSERT INTO checkpoint_entries VALUES (3, 'x', '')`],
+    ['a row was added', `INSERT INTO checkpoint_entries VALUES (3, 'x', '', NULL, '')`],
     ['a row is there twice', `INSERT INTO checkpoint_entries SELECT * FROM checkpoint_entries WHERE key = 'a'`],
     [
       'a row is there in the place of another',
       `INSERT INTO checkpoint_entries SELECT * FROM checkpoint_entries WHERE key = 'a';
        DELETE FROM checkpoint_entries WHERE key = 'b'`,
     ],
+    ['a digest is another', `UPDATE checkpoint_entries SET digest = '12345678' WHERE key = 'a'`],
     ['a row has another sequence', `UPDATE checkpoint_entries SET sequence = 5 WHERE key = 'a'`],
     [
       'values have changed places',

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { Write } from '../../kvs/entry.ts'
-import { type Decided, Diverged, Undecided } from '../../kvs/log/log.ts'
+import { type Decided, Diverged, type LogSession, Undecided } from '../../kvs/log/log.ts'
+import type { Version } from '../../kvs/version.ts'
 import { makeDatabase, makeLog } from '../support/database.ts'
 import { put, remove } from '../support/entries.ts'
 
@@ -13,6 +14,16 @@ const decided = (write: Write, rest: Partial<Decided> = {}): Decided => ({
   ...rest,
 })
 
+/** As a node tells it; the log takes its word, and gives it back. */
+const version = (sequence: bigint) => ({ sequence, tag: `the node's for ${sequence}` })
+
+/** As the log has it. */
+async function versionIn(session: LogSession, sequence: bigint): Promise<Version> {
+  const [entry] = await session.read(sequence - 1n, sequence)
+  if (entry === undefined) throw new Error(`the log has no entry ${sequence}`)
+  return { sequence, tag: `${session.head.logId}-${sequence}-${entry.digest.toString('hex', 0, 4)}` }
+}
+
 const under = (key: string, request = 'r') => ({ key, request: Buffer.from(request) })
 
 test('what was decided lands together, in order, with its place; what was refused does not', async () => {
@@ -22,15 +33,15 @@ test('what was decided lands together, in order, with its place; what was refuse
   const { verdicts, end } = await session.appendConditional(
     [
       decided(put('a', '1', 'text/x')),
-      decided(put('old', 'y'), { lands: false, current: 1n }),
-      decided(remove('b'), { current: 1n }),
+      decided(put('old', 'y'), { lands: false, current: version(1n) }),
+      decided(remove('b'), { current: version(1n) }),
     ],
     1n,
   )
   expect(verdicts).toEqual([
-    { outcome: 'landed', sequence: 2n, current: undefined },
-    { outcome: 'refused', sequence: undefined, current: 1n },
-    { outcome: 'landed', sequence: 3n, current: 1n },
+    { outcome: 'landed', version: await versionIn(session, 2n), current: undefined },
+    { outcome: 'refused', version: undefined, current: version(1n) },
+    { outcome: 'landed', version: await versionIn(session, 3n), current: version(1n) },
   ])
   expect(end.sequence).toBe(3n)
   const entries = await session.read(1n)
@@ -55,16 +66,19 @@ test('a key that has an entry since is passed over, and nothing else is', async 
   )
   expect(verdicts.map(({ outcome }) => outcome)).toEqual(['landed', 'overtaken', 'overtaken', 'landed'])
   expect(end.sequence).toBe(6n)
-  const { verdicts: again } = await session.appendConditional([decided(put('b', 'mine'), { current: 4n })], 6n)
-  expect(again).toEqual([{ outcome: 'landed', sequence: 7n, current: 4n }])
+  const { verdicts: again } = await session.appendConditional([decided(put('b', 'mine'), { current: version(4n) })], 6n)
+  expect(again).toEqual([{ outcome: 'landed', version: await versionIn(session, 7n), current: version(4n) }])
 })
 
 test('nothing that lands leaves the log as it is', async () => {
   const database = await makeDatabase()
   const session = await makeLog(database).open()
   const before = await session.append([put('a')])
-  const { verdicts, end } = await session.appendConditional([decided(put('a'), { lands: false, current: 1n })], 1n)
-  expect(verdicts).toEqual([{ outcome: 'refused', sequence: undefined, current: 1n }])
+  const { verdicts, end } = await session.appendConditional(
+    [decided(put('a'), { lands: false, current: version(1n) })],
+    1n,
+  )
+  expect(verdicts).toEqual([{ outcome: 'refused', version: undefined, current: version(1n) }])
   expect(end).toEqual(before)
   expect(session.committed.end).toEqual(before)
   expect((await session.append([put('b')])).sequence).toBe(2n)
@@ -78,39 +92,57 @@ test('entries that others append while the head is awaited count as well', async
   await blocker.query('BEGIN; SELECT FROM log_head FOR UPDATE')
   const theirs = other.append([put('a', 'theirs')])
   await waiting(database, 1)
-  const mine = session.appendConditional([decided(put('a', 'mine'), { current: 1n })], 1n)
+  const mine = session.appendConditional([decided(put('a', 'mine'), { current: version(1n) })], 1n)
   await waiting(database, 2)
   await blocker.query('COMMIT')
   expect((await theirs).sequence).toBe(2n)
-  expect((await mine).verdicts).toEqual([{ outcome: 'overtaken', sequence: undefined, current: 1n }])
+  expect((await mine).verdicts).toEqual([{ outcome: 'overtaken', version: undefined, current: version(1n) }])
 })
 
 test('who asks again under an idempotency key gets the first answer; another request is told apart', async () => {
   const database = await makeDatabase()
   const [session, other] = [await makeLog(database).open(), await makeLog(database).open()]
+  await session.append([put('b')])
   const first = await session.appendConditional(
     [
       decided(put('a'), { idempotency: under('k1') }),
-      decided(put('b'), { lands: false, current: 7n, idempotency: under('k2') }),
+      decided(put('b'), { lands: false, current: version(1n), idempotency: under('k2') }),
     ],
-    0n,
+    1n,
   )
   expect(first.verdicts.map(({ outcome }) => outcome)).toEqual(['landed', 'refused'])
+  await other.append([put('b')])
   const again = await other.appendConditional(
     [
-      decided(put('a'), { lands: false, current: 1n, idempotency: under('k1') }),
+      decided(put('a'), { lands: false, current: version(2n), idempotency: under('k1') }),
       decided(put('b'), { idempotency: under('k2') }),
       decided(put('c'), { idempotency: under('k3') }),
     ],
-    0n,
+    3n,
   )
   expect(again.verdicts).toEqual([
-    { outcome: 'answered', sequence: 1n, current: undefined },
-    { outcome: 'answered', sequence: undefined, current: 7n },
-    { outcome: 'landed', sequence: 2n, current: undefined },
+    { outcome: 'answered', version: await versionIn(session, 2n), current: undefined },
+    { outcome: 'answered', version: undefined, current: await versionIn(session, 1n) },
+    { outcome: 'landed', version: await versionIn(session, 4n), current: undefined },
   ])
-  const reused = await session.appendConditional([decided(put('a'), { idempotency: under('k1', 'other') })], 2n)
+  const reused = await session.appendConditional([decided(put('a'), { idempotency: under('k1', 'other') })], 4n)
   expect(reused.verdicts.map(({ outcome }) => outcome)).toEqual(['reused'])
+})
+
+test('an answer given while the head was awaited has its version as well', async () => {
+  const database = await makeDatabase()
+  const [session, other] = [await makeLog(database).open(), await makeLog(database).open()]
+  const blocker = await database.connect()
+  await blocker.query('BEGIN; SELECT FROM log_head FOR UPDATE')
+  const asked = decided(put('a'), { idempotency: under('k') })
+  const first = other.appendConditional([asked], 0n)
+  await waiting(database, 1)
+  const again = session.appendConditional([asked], 0n)
+  await waiting(database, 2)
+  await blocker.query('COMMIT')
+  expect((await first).verdicts).toMatchObject([{ outcome: 'landed' }])
+  const version = await versionIn(session, 1n)
+  expect((await again).verdicts).toEqual([{ outcome: 'answered', version, current: undefined }])
 })
 
 test('an overtaken write leaves no answer behind', async () => {
@@ -120,8 +152,8 @@ test('an overtaken write leaves no answer behind', async () => {
   const idempotency = under('k')
   const overtaken = await session.appendConditional([decided(put('a'), { idempotency })], 0n)
   expect(overtaken.verdicts.map(({ outcome }) => outcome)).toEqual(['overtaken'])
-  const landed = await session.appendConditional([decided(put('a'), { current: 1n, idempotency })], 1n)
-  expect(landed.verdicts).toEqual([{ outcome: 'landed', sequence: 2n, current: 1n }])
+  const landed = await session.appendConditional([decided(put('a'), { current: version(1n), idempotency })], 1n)
+  expect(landed.verdicts).toEqual([{ outcome: 'landed', version: await versionIn(session, 2n), current: version(1n) }])
 })
 
 test('the log keeps the newest 100,000 answers', async () => {

@@ -29,7 +29,7 @@ async function replay() {
 /** The same from the log alone. */
 async function fold() {
   const session = await makeLog(database).open()
-  const view = makeView(session.head.adoptedThrough)
+  const view = makeView({ logId: session.head.logId, gapsUpTo: session.head.adoptedThrough })
   await session.replay(0n, view.applyPacked)
   await session.close()
   return view
@@ -75,7 +75,7 @@ test.each([
   ['a key is lost', `DELETE FROM checkpoint_entries WHERE key = 'key 3'`],
   ['a value is another', `UPDATE checkpoint_entries SET value = 'x' WHERE key = 'key 3'`],
   ['a value is gone', `UPDATE checkpoint_entries SET value = NULL, sequence = -1 WHERE key = 'key 3'`],
-  ['a key is added', `INSERT INTO checkpoint_entries VALUES (3, 'new', 'x', NULL)`],
+  ['a key is added', `INSERT INTO checkpoint_entries VALUES (3, 'new', 'x', NULL, '')`],
   ['it is said to be newer', 'UPDATE checkpoint SET sequence = 100, digest = (SELECT digest FROM log_head)'],
   ['it is emptied', 'TRUNCATE checkpoint_entries'],
 ])('a checkpoint that is broken is told of, ignored, and made anew: %s', async (_, sql) => {

@@ -6,6 +6,13 @@ import { put as putWrite } from '../support/entries.ts'
 
 const put = (key: string, size = 1) => putWrite(key, Buffer.alloc(size))
 const roomy = { maxWrites: 100_000, maxBytes: 1e9, timeoutMs: 1_000, graceMs: 0 }
+const digest = Buffer.from('00c0ffee00000000', 'hex')
+/** A batch in the log, up to this sequence. */
+const upTo = (sequence: bigint, replaced: boolean[] = []) => ({
+  logId: 'cafe0123',
+  end: { sequence, digest },
+  replaced,
+})
 const code = (promise: Promise<unknown>) =>
   promise.then(
     () => 'stored',
@@ -20,13 +27,13 @@ test('what waits while a batch is under way forms the next one, each write with 
   const first = queue.add(put('a'))
   expect(queue.take()).toHaveLength(1)
   const others = [queue.add(put('b')), queue.add(put('c'))]
-  queue.committed({ last: 7n, replaced: [true] })
-  expect(await first).toEqual({ sequence: 7n, replaced: true })
+  queue.committed(upTo(7n, [true]))
+  expect(await first).toEqual({ sequence: 7n, tag: 'cafe0123-7-00c0ffee', replaced: true })
   expect(queue.take().map((write) => write.key)).toEqual(['b', 'c'])
-  queue.committed({ last: 9n, replaced: [false, true] })
+  queue.committed(upTo(9n, [false, true]))
   expect(await Promise.all(others)).toEqual([
-    { sequence: 8n, replaced: false },
-    { sequence: 9n, replaced: true },
+    { sequence: 8n, tag: 'cafe0123-8-00c0ffee', replaced: false },
+    { sequence: 9n, tag: 'cafe0123-9-00c0ffee', replaced: true },
   ])
   expect(queue.length).toBe(0)
 })
@@ -35,9 +42,9 @@ test('a batch is bounded in writes and in bytes, but takes any single write', ()
   const queue = makeAppendQueue(roomy)
   for (let i = 0; i < 1_500; i++) void queue.add(put(`k${i}`))
   expect(queue.take()).toHaveLength(1_000)
-  queue.committed({ last: 1_000n, replaced: [] })
+  queue.committed(upTo(1_000n))
   expect(queue.take()).toHaveLength(500)
-  queue.committed({ last: 1_500n, replaced: [] })
+  queue.committed(upTo(1_500n))
   for (let i = 0; i < 3; i++) void queue.add(put(`big${i}`, 5e6))
   expect(queue.take()).toHaveLength(1)
 })
@@ -56,7 +63,7 @@ test('past the bounds a write is refused at once, and there is room again when o
   expect(await code(byCount.add(put('b')))).toBe('overloaded')
   byCount.take()
   expect(await code(byCount.add(put('b')))).toBe('overloaded')
-  byCount.committed({ last: 1n, replaced: [] })
+  byCount.committed(upTo(1n))
   void byCount.add(put('b'))
   expect(byCount.length).toBe(1)
 
@@ -78,7 +85,7 @@ test('after the timeout what waits is not stored and never will be, what is unde
   expect(await waiting).toBe('not_stored')
   // the batch still has to be resolved, and its answer comes too late for its client
   expect(queue.take()).toBe(batch)
-  queue.committed({ last: 1n, replaced: [] })
+  queue.committed(upTo(1n))
   expect(queue.take().map((write) => write.key)).toEqual(['c'])
   vi.advanceTimersByTime(1_000)
   expect(await late).toBe('undecided')
@@ -115,7 +122,7 @@ test('filled settles with the next write, or when woken', async () => {
   await filled
   await queue.filled()
   queue.take()
-  queue.committed({ last: 1n, replaced: [] })
+  queue.committed(upTo(1n))
   const woken = queue.filled()
   queue.wake()
   await woken

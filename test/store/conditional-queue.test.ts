@@ -1,12 +1,16 @@
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { ConditionFailed, KvsError } from '../../kvs/errors.ts'
 import { type Decided, type LogSession, NotAppended, Undecided, type Verdict } from '../../kvs/log/log.ts'
 import { type ConditionalWrite, makeConditionalQueue } from '../../kvs/store/conditional-queue.ts'
 import type { Follower } from '../../kvs/store/follower.ts'
+import { versionAt } from '../../kvs/version.ts'
 import { put } from '../support/entries.ts'
 
 const limits = { maxWrites: 100, maxBytes: 1_000_000, timeoutMs: 10_000, graceMs: 0 }
 const session = {} as LogSession
+
+const versionOf = (sequence: bigint) => versionAt('cafe0123', { sequence, digest: Buffer.alloc(8, 1) })
 
 /** A queue over a view of keys with the sequences of their values, and a log that says what it is told to. */
 function makeQueue(values: Record<string, bigint> = {}, options = limits) {
@@ -17,11 +21,20 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
     /** What the log says of a write; by default that it is as decided. */
     judge: (decided: Decided, place: number): Verdict | Error => {
       const { lands, current } = decided
-      return { outcome: lands ? 'landed' : 'refused', sequence: lands ? 100n + BigInt(place) : undefined, current }
+      return {
+        outcome: lands ? 'landed' : 'refused',
+        version: lands ? versionOf(100n + BigInt(place)) : undefined,
+        current,
+      }
     },
   }
   const follower = {
-    view: { sequenceOf: (key: string) => queueOf.values[key] },
+    view: {
+      versionOf: (key: string) => {
+        const sequence = queueOf.values[key]
+        return sequence === undefined ? undefined : versionOf(sequence)
+      },
+    },
     async appendConditional(_: LogSession, batch: readonly Decided[]) {
       rounds.push(batch)
       return batch.map((decided, index) => {
@@ -41,7 +54,7 @@ const write = (key: string, rest: Partial<ConditionalWrite> = {}): ConditionalWr
   idempotencyKey: undefined,
   ...rest,
 })
-const ifMatch = (sequence: bigint) => ({ precondition: { ifMatch: [sequence] } })
+const ifMatch = (sequence: bigint) => ({ precondition: { ifMatch: [versionOf(sequence).tag] } })
 const code = (answer: Promise<unknown>) =>
   answer.then(
     () => 'stored',
@@ -56,10 +69,10 @@ test('one write to a key lands in a round; the next is decided with it in the vi
   const other = queue.add(write('b', { precondition: { ifNoneMatch: '*' } }))
   await round()
   expect(keysOf(rounds[0])).toEqual(['a', 'b'])
-  expect(await first).toEqual({ sequence: 100n, replaced: true })
-  expect(await other).toEqual({ sequence: 101n, replaced: false })
+  expect(await first).toEqual({ ...versionOf(100n), replaced: true })
+  expect(await other).toEqual({ ...versionOf(101n), replaced: false })
   queueOf.values.a = 100n
-  const refused = expect(second).rejects.toEqual(new ConditionFailed(100n))
+  const refused = expect(second).rejects.toEqual(new ConditionFailed(versionOf(100n).tag))
   await round()
   await refused
   expect(rounds[1]?.map(({ lands }) => lands)).toEqual([false])
@@ -77,7 +90,7 @@ test('many that are refused share a round, before one that lands and after it', 
 
 test('what was overtaken is decided on anew, before what came later', async () => {
   const { queue, queueOf, rounds, round } = makeQueue({ a: 1n })
-  queueOf.judge = ({ current }) => ({ outcome: 'overtaken', sequence: undefined, current })
+  queueOf.judge = ({ current }) => ({ outcome: 'overtaken', version: undefined, current })
   const answer = code(queue.add(write('a', ifMatch(1n))))
   await round()
   const later = code(queue.add(write('b')))
@@ -85,7 +98,7 @@ test('what was overtaken is decided on anew, before what came later', async () =
   queueOf.values.a = 7n
   queueOf.judge = ({ lands, current }) => ({
     outcome: lands ? 'landed' : 'refused',
-    sequence: lands ? 9n : undefined,
+    version: lands ? versionOf(9n) : undefined,
     current,
   })
   await round()
@@ -100,12 +113,26 @@ test('equal requests under one idempotency key are told by the same hash, and ar
   await round()
   queueOf.judge = ({ idempotency }) => {
     const isSame = rounds[0]?.[0]?.idempotency?.request.equals(idempotency?.request ?? Buffer.alloc(0))
-    return { outcome: isSame ? 'answered' : 'reused', sequence: isSame ? 100n : undefined, current: undefined }
+    return {
+      outcome: isSame ? 'answered' : 'reused',
+      version: isSame ? versionOf(100n) : undefined,
+      current: undefined,
+    }
   }
   await round()
   await round()
   expect(rounds.map(keysOf)).toEqual([['a'], ['a'], ['b']])
   expect(await Promise.all(answers)).toEqual(['stored', 'stored', 'idempotency_key_reused'])
+})
+
+test('who asks again after an upgrade, under a tag of the older version, is told by the hash that this had', async () => {
+  const { queue, rounds, round } = makeQueue({ a: 1n })
+  const asked = { precondition: { ifMatch: ['1'], ifNoneMatch: undefined }, idempotencyKey: 'k' }
+  const answer = code(queue.add(write('a', asked)))
+  await round()
+  const hashed = createHash('sha256').update('3:put1:a17:{"ifMatch":["1"]}0:1:v').digest()
+  expect(rounds[0]?.[0]?.idempotency?.request).toEqual(hashed)
+  expect(await answer).toBe('condition_failed')
 })
 
 test.each([

@@ -92,7 +92,8 @@ test('an own batch is applied after what others had committed before it', async 
   log.add(put('b', 'theirs'))
   log.add(put('d', 'theirs'))
   expect(await follower.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toEqual({
-    last: 8n,
+    logId: 'cafe0123',
+    end: { sequence: 8n, digest: Buffer.of(1) },
     replaced: [true, false],
   })
   const values = ['a', 'b', 'c'].map((key) => follower.view.get(key)?.value.toString())

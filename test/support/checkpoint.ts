@@ -48,6 +48,7 @@ export interface LoadedEntry {
   readonly key: string
   readonly value: Buffer | null
   readonly content_type: string | null
+  readonly digest: Buffer
   readonly hash: string
 }
 
@@ -76,10 +77,10 @@ export async function foldLog(database: Database, upTo: bigint) {
     [upTo],
   )
   const live = new Map<string, Omit<LoadedEntry, 'hash'>>()
-  for (const { sequence, key, value, content_type, event_type, superseded } of rows) {
+  for (const { sequence, key, value, content_type, digest, event_type, superseded } of rows) {
     if (superseded) continue
     if (event_type === 1) live.delete(key)
-    else live.set(key, { sequence, key, value, content_type })
+    else live.set(key, { sequence, key, value, content_type, digest })
   }
   return inOrder([...live.values()])
 }
@@ -87,6 +88,6 @@ export async function foldLog(database: Database, upTo: bigint) {
 /** Without their hashes, in the order of their sequences. */
 export function inOrder(entries: readonly Omit<LoadedEntry, 'hash'>[]) {
   return entries
-    .map(({ sequence, key, value, content_type }) => ({ sequence, key, value, content_type }))
+    .map(({ sequence, key, value, content_type, digest }) => ({ sequence, key, value, content_type, digest }))
     .sort((a, b) => Number(BigInt(a.sequence) - BigInt(b.sequence)))
 }

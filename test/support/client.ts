@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http'
 import { onTestFinished } from 'vitest'
+import { sequenceIn } from './tags.ts'
 
 export interface Answer {
   readonly status: number
@@ -42,7 +43,7 @@ export function positionOf({ headers }: Answer): bigint {
   return BigInt(headers['kvs-position']?.split('=')[1] ?? 0)
 }
 
-/** Of an answer's ETag. */
+/** Of an answer's ETag, the sequence. */
 export function tagOf({ headers }: Answer): bigint | undefined {
-  return headers.etag === undefined ? undefined : BigInt(headers.etag.slice(1, -1))
+  return sequenceIn(headers.etag)
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { sequenceOf } from './tags.ts'
 
 /** One write as its client saw it. */
 export interface Seen {
@@ -31,7 +32,7 @@ export function startWriters(clients: number, keys: number, seen: Seen[], label:
       })
       const isAcknowledged = answer.ok
       const position = answer.headers.get('kvs-position')?.split('=')[1]
-      const sequence = value === undefined ? position : answer.headers.get('etag')?.slice(1, -1)
+      const sequence = value === undefined ? position : sequenceOf(answer)
       if (answer.status === 202) seen.push({ key, value, isAcknowledged, sequence: undefined })
       // A DELETE names no sequence of its own: the position it saw is no less.
       else if (isAcknowledged && sequence) seen.push({ key, value, isAcknowledged, sequence: BigInt(sequence) })

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Write } from '../../kvs/entry.ts'
-import { makeView, OutOfOrder } from '../../kvs/view/view.ts'
+import { versionAt } from '../../kvs/version.ts'
+import { type Found, makeView, OutOfOrder } from '../../kvs/view/view.ts'
 import { makeRandom } from '../drill/random.ts'
 import { entryOf, put, remove } from '../support/entries.ts'
 
@@ -18,23 +20,36 @@ const write: fc.Arbitrary<Write> = fc.oneof(
   fc.record({ kind: fc.constant('delete' as const), key }),
 )
 
+const logId = 'cafe0123'
+
+/** Of all kinds of first bytes, and none where there is an adopted entry's. */
+const digestOf = (n: number) =>
+  createHash('sha256')
+    .update(`${n}`)
+    .digest()
+    .subarray(0, n % 7 === 0 ? 0 : 8)
+
 /** Small, so that slabs fill, empty, and are compacted all the time. */
 const slabBytes = 4096
 
 test('any entries read back as a plain map would', () => {
   fc.assert(
     fc.property(fc.array(write, { size: '+1' }), (writes) => {
-      const view = makeView(0n, slabBytes)
-      const model = new Map<string, { value: Buffer; contentType: string | undefined; sequence: bigint }>()
+      const view = makeView({ logId, slabBytes })
+      const model = new Map<string, Found>()
       writes.forEach((write, index) => {
-        const sequence = BigInt(index + 1)
-        view.apply(entryOf(sequence, write))
-        if (write.kind === 'put') model.set(write.key, { value: write.value, contentType: write.contentType, sequence })
+        const entry = entryOf(BigInt(index + 1), write, { digest: digestOf(index) })
+        view.apply(entry)
+        const { tag } = versionAt(logId, entry)
+        if (write.kind === 'put') model.set(write.key, { value: write.value, contentType: write.contentType, tag })
         else model.delete(write.key)
       })
       expect(view.size).toBe(model.size)
       expect(view.position.sequence).toBe(BigInt(writes.length))
-      for (const { key } of writes) expect(view.get(key)).toEqual(model.get(key))
+      for (const { key } of writes) {
+        expect(view.get(key)).toEqual(model.get(key))
+        expect(view.versionOf(key)?.tag).toBe(model.get(key)?.tag)
+      }
     }),
   )
 })
@@ -42,7 +57,7 @@ test('any entries read back as a plain map would', () => {
 test.each([1, 2, 3])('so do many, over slabs that are compacted; waste is bounded (seed %i)', (seed) => {
   const { integer, chance } = makeRandom(seed, 'view')
   const below = (bound: number) => integer(0, bound - 1)
-  const view = makeView(0n, slabBytes)
+  const view = makeView({ logId, slabBytes })
   const model = new Map<string, Buffer>()
   for (let sequence = 1n; sequence <= 60_000n; sequence++) {
     // keys come and go in waves, sizes change from time to time
@@ -70,7 +85,7 @@ test.each([1, 2, 3])('so do many, over slabs that are compacted; waste is bounde
 })
 
 test.each(['2', '1 1', '1 3', '1 2 1'])('the sequences %s are out of order', (sequences) => {
-  const view = makeView()
+  const view = makeView({ logId })
   const apply = () => {
     for (const sequence of sequences.split(' ').map(BigInt)) {
       view.apply(entryOf(sequence, remove('a')))
@@ -80,7 +95,7 @@ test.each(['2', '1 1', '1 3', '1 2 1'])('the sequences %s are out of order', (se
 })
 
 test('a value shares memory with nothing else', () => {
-  const view = makeView()
+  const view = makeView({ logId })
   const chunk = Buffer.from('a large chunk with a value in it')
   const value = chunk.subarray(2, 7)
   view.apply(entryOf(1n, { kind: 'put', key: 'k', value, contentType: undefined }))
@@ -91,16 +106,16 @@ test('a value shares memory with nothing else', () => {
 })
 
 test('a superseded entry has its place, and no effect', () => {
-  const view = makeView()
+  const view = makeView({ logId })
   view.apply(entryOf(1n, put('a', '1')))
   view.apply(entryOf(2n, put('a', '2'), { superseded: true }))
   view.apply(entryOf(3n, remove('a'), { superseded: true }))
-  expect(view.get('a')).toMatchObject({ value: Buffer.from('1'), sequence: 1n })
+  expect(view.get('a')).toMatchObject({ value: Buffer.from('1'), tag: 'cafe0123-1-00000000' })
   expect(view.position.sequence).toBe(3n)
 })
 
 test('values and content types past what is packed are kept whole, and let go', () => {
-  const view = makeView(0n, 64 * 1024)
+  const view = makeView({ logId, slabBytes: 64 * 1024 })
   const large = Buffer.alloc(100_000, 'large')
   const entries = [
     put('a', large),
@@ -114,16 +129,16 @@ test('values and content types past what is packed are kept whole, and let go', 
     return view.get(write.key)
   })
   expect(found[0]?.value.equals(large)).toBe(true)
-  expect(found[1]).toMatchObject({ contentType: 't'.repeat(300), sequence: 2n })
+  expect(found[1]).toMatchObject({ contentType: 't'.repeat(300), tag: 'cafe0123-2-00000000' })
   expect(found[2]?.value.toString()).toBe('small')
   expect([found[3]?.value.equals(large), found[3]?.contentType]).toEqual([true, 't'])
   expect(found[4]).toBeUndefined()
 })
 
 test('sequences of up to 48 bits are kept, and keys that no request can name are not', () => {
-  const view = makeView(2n ** 47n)
+  const view = makeView({ logId, gapsUpTo: 2n ** 47n })
   view.apply(entryOf(2n ** 47n, put('a')))
-  expect(view.get('a')?.sequence).toBe(2n ** 47n)
+  expect(view.versionOf('a')?.sequence).toBe(2n ** 47n)
   const long = ['x'.repeat(1025), 'é'.repeat(513)]
   for (const [index, key] of long.entries()) view.apply(entryOf(2n ** 47n + BigInt(index + 1), put(key)))
   expect([view.size, view.get(long[0] as string)]).toEqual([1, undefined])
@@ -132,7 +147,7 @@ test('sequences of up to 48 bits are kept, and keys that no request can name are
 })
 
 test('a hundred thousand keys are told apart, and removed from among each other', () => {
-  const view = makeView()
+  const view = makeView({ logId })
   const count = 100_000
   for (let n = 0; n < count; n++) view.apply(entryOf(BigInt(n + 1), put(`${n}`, `${n}`)))
   for (let n = 0; n < count; n += 2) view.apply(entryOf(view.position.sequence + 1n, remove(`${n}`)))

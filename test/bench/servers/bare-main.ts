@@ -5,7 +5,7 @@ import { valueHeaders } from '../../../kvs/http/answers.ts'
 const value = 'x'.repeat(100)
 const headers = [
   ...['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(value.length)],
-  ...['KVS-Position', '0123abcd=1234567', 'ETag', '"1234567"'],
+  ...['KVS-Position', '0123abcd=1234567', 'ETag', '"0123abcd-1234567-9f86d081"'],
   ...valueHeaders,
 ]
 createServer((_request, response) => {

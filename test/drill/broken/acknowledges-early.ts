@@ -10,7 +10,7 @@ await runBroken({
       const found = store.get(key)
       const write = early.get(key)
       if (write === undefined) return found
-      return write.kind === 'delete' ? undefined : { ...write, sequence: undefined }
+      return write.kind === 'delete' ? undefined : { ...write, tag: undefined }
     },
     async write(write) {
       store.get(write.key) // throws where the node is not ready

@@ -6,8 +6,8 @@ import { runBroken } from './run-broken.ts'
 await runBroken({
   store: (store) => ({
     async writeIf({ write, precondition }) {
-      const current = store.get(write.key)?.sequence
-      if (!holds(precondition, current)) throw new ConditionFailed(current)
+      const current = store.get(write.key)
+      if (!holds(precondition, current)) throw new ConditionFailed(current?.tag)
       const stored = await store.write(write)
       if (stored === 'spooled') throw new KvsError('undecided')
       return stored

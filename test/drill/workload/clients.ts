@@ -107,7 +107,7 @@ export function makeWorkload(options: WorkloadOptions): Workload {
           preloaded.add(key)
           const value = `${client}-${ids++}`
           const invoked = now()
-          const { positionText: _, ...answer } = await requester.put(key, makeValue(value, bytes))
+          const { positionText: _position, tag: _tag, ...answer } = await requester.put(key, makeValue(value, bytes))
           record({ client, node: nodes[0].name, kind: 'put', key, invoked, returned: now(), ...answer, value })
         }
         requester.close()

@@ -26,6 +26,7 @@ interface Wish {
   readonly bytes: number
   readonly isConsistent?: true
   readonly condition?: Condition
+  readonly tag?: string
 }
 
 /**
@@ -39,8 +40,8 @@ export function makeHopper({ client, nodes, random, now, timeoutMs, nextId, reco
   const isFaithful = client % 4 === 3
   let home = names[(client >> 2) % names.length] ?? ''
   let newest: { readonly sequence: number; readonly text: string } | undefined
-  /** Of each key, the sequence of the value that it had when it was last seen. */
-  const seen = new Map<string, number>()
+  /** Of each key, the value that it had when it was last seen: the sequence and the ETag. */
+  const seen = new Map<string, { readonly sequence: number; readonly tag: string }>()
 
   function draw(key: string): Wish {
     const dice = random.next()
@@ -57,18 +58,18 @@ export function makeHopper({ client, nodes, random, now, timeoutMs, nextId, reco
     if (dice < 0.1) return { kind, key, bytes, condition: 'present' }
     const known = dice < 0.25 ? undefined : seen.get(key)
     if (known === undefined) return { kind: 'put', key, bytes, condition: 'absent' }
-    return { kind, key, bytes, condition: known }
+    return { kind, key, bytes, condition: known.sequence, tag: known.tag }
   }
 
   async function ask(node: string, wish: Wish): Promise<Operation> {
-    const { kind, key, bytes, ...asked } = wish
+    const { kind, key, bytes, tag: wanted, ...asked } = wish
     const requester = requesters.get(node)
     if (requester === undefined) throw new Error(`there is no node ${node}`)
     const passed = passesPosition ? newest : undefined
-    const demands: Demands = { ...asked, minPosition: passed?.text }
+    const demands: Demands = { ...asked, tag: wanted, minPosition: passed?.text }
     const id = kind === 'put' ? nextId() : undefined
     const invoked = now()
-    const { positionText, ...answer } =
+    const { positionText, tag, ...answer } =
       id !== undefined
         ? await requester.put(key, makeValue(id, bytes), demands)
         : kind === 'get'
@@ -80,13 +81,15 @@ export function makeHopper({ client, nodes, random, now, timeoutMs, nextId, reco
       ...answer,
       ...(id !== undefined && { value: id }),
     }
-    learn(operation, positionText)
+    learn(operation, tag, positionText)
     return record(operation)
   }
 
-  function learn({ kind, key, outcome, status, sequence, position }: Operation, text: string | undefined): void {
+  function learn(operation: Operation, tag: string | undefined, text: string | undefined): void {
+    const { kind, key, outcome, status, sequence, position } = operation
     if (outcome !== 'ok' && status !== 412) return
-    if (sequence !== undefined && (kind !== 'delete' || status === 412)) seen.set(key, sequence)
+    const isKnown = sequence !== undefined && tag !== undefined && (kind !== 'delete' || status === 412)
+    if (isKnown) seen.set(key, { sequence, tag })
     else seen.delete(key)
     if (position !== undefined && text !== undefined && position > (newest?.sequence ?? 0)) {
       newest = { sequence: position, text }

@@ -44,8 +44,8 @@ test.each([smallestValue, 51, 1_000, largestValue])(
 test.each([
   [
     '201',
-    (response: ServerResponse) => void response.writeHead(201, { etag: '"12"' }).end(),
-    { outcome: 'ok', sequence: 12 },
+    (response: ServerResponse) => void response.writeHead(201, { etag: '"cafe0123-12-9f86d081"' }).end(),
+    { outcome: 'ok', sequence: 12, tag: '"cafe0123-12-9f86d081"' },
   ],
   [
     '202',
@@ -55,7 +55,8 @@ test.each([
   ],
   [
     '412',
-    (response: ServerResponse) => void response.writeHead(412, { etag: '"9"' }).end('{"code":"condition_failed"}'),
+    (response: ServerResponse) =>
+      void response.writeHead(412, { etag: '"cafe0123-9-00000000"' }).end('{"code":"condition_failed"}'),
     { outcome: 'failed', status: 412, sequence: 9, error: 'condition_failed' },
   ],
   ['not_stored', problem('not_stored'), { outcome: 'failed' }],
@@ -87,7 +88,7 @@ test.each([
 test.each([
   [
     '200',
-    (response: ServerResponse) => void response.setHeader('etag', '"12"').end(value),
+    (response: ServerResponse) => void response.setHeader('etag', '"cafe0123-12-9f86d081"').end(value),
     { outcome: 'ok', value: '3-14', sequence: 12 },
   ],
   [
@@ -117,7 +118,7 @@ test('what nobody listens to was never sent', async () => {
 test.each([
   [{}, '/v1/a%2Fb', {}],
   [{ isConsistent: true, minPosition: 'cafe0123=7' }, '/v1/a%2Fb?consistent', { 'kvs-min-position': 'cafe0123=7' }],
-  [{ condition: 12 }, '/v1/a%2Fb', { 'if-match': '"12"' }],
+  [{ condition: 12, tag: '"a-12-b"' }, '/v1/a%2Fb', { 'if-match': '"a-12-b"' }],
   [{ condition: 'present' as const }, '/v1/a%2Fb', { 'if-match': '*' }],
   [{ condition: 'absent' as const }, '/v1/a%2Fb', { 'if-none-match': '*' }],
 ])('%j is asked for as %s, %j', async (demands, url, headers) => {

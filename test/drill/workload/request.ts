@@ -8,6 +8,8 @@ export type Answer = Pick<
 > & {
   /** KVS-Position as it was. */
   readonly positionText?: string
+  /** ETag as it was. */
+  readonly tag?: string
 }
 
 /** What a request may ask for besides. */
@@ -16,6 +18,8 @@ export interface Demands {
   readonly minPosition?: string | undefined
   readonly isConsistent?: boolean
   readonly condition?: Condition | undefined
+  /** The ETag of what the condition names by its sequence. */
+  readonly tag?: string | undefined
 }
 
 /** One client's connection to one node: one request at a time, kept alive in between. */
@@ -51,7 +55,7 @@ export function makeRequester(url: string, timeoutMs: number): Requester {
           accept: 'application/json',
           ...(body && { 'content-length': body.length }),
           ...(demands.minPosition && { 'kvs-min-position': demands.minPosition }),
-          ...conditionHeader(demands.condition),
+          ...conditionHeader(demands),
         },
       })
       let isLate = false
@@ -91,10 +95,12 @@ export function makeRequester(url: string, timeoutMs: number): Requester {
   }
 }
 
-function conditionHeader(condition: Condition | undefined): Record<string, string> {
+function conditionHeader({ condition, tag }: Demands): Record<string, string> {
   if (condition === undefined) return {}
   if (condition === 'absent') return { 'if-none-match': '*' }
-  return { 'if-match': condition === 'present' ? '*' : `"${condition}"` }
+  if (condition === 'present') return { 'if-match': '*' }
+  if (tag === undefined) throw new Error(`the ETag of entry ${condition} is not known`)
+  return { 'if-match': tag }
 }
 
 function toRead(received: Received): Answer {
@@ -129,12 +135,14 @@ function codeOf(body: Buffer): string {
   }
 }
 
-function toldBy(headers: IncomingHttpHeaders): Pick<Answer, 'sequence' | 'position' | 'positionText' | 'isSpooled'> {
-  const [, tag] = /^"(\d+)"$/.exec(headers.etag ?? '') ?? []
+function toldBy(
+  headers: IncomingHttpHeaders,
+): Pick<Answer, 'sequence' | 'tag' | 'position' | 'positionText' | 'isSpooled'> {
+  const [tag, sequence] = /^"\w+-(\d+)-\w+"$/.exec(headers.etag ?? '') ?? []
   const positionText = headers['kvs-position']?.toString()
   const [, digits] = /^\w+=(\d+)$/.exec(positionText ?? '') ?? []
   return {
-    ...(tag !== undefined && { sequence: Number(tag) }),
+    ...(tag !== undefined && { sequence: Number(sequence), tag }),
     ...(positionText !== undefined && digits !== undefined && { position: Number(digits), positionText }),
     ...(headers['kvs-durability'] === 'spooled' && { isSpooled: true as const }),
   }

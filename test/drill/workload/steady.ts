@@ -18,12 +18,15 @@ export function makeSteady({ client, door, random, now, timeoutMs, nextId, recor
       const kind = dice < 0.45 ? 'put' : dice < 0.9 ? 'get' : 'delete'
       const id = kind === 'put' ? nextId() : undefined
       const invoked = now()
-      const { positionText: _, ...answer } =
-        id !== undefined
-          ? await requester.put(key, makeValue(id, bytes))
-          : kind === 'get'
-            ? await requester.get(key)
-            : await requester.remove(key)
+      const {
+        positionText: _,
+        tag: __,
+        ...answer
+      } = id !== undefined
+        ? await requester.put(key, makeValue(id, bytes))
+        : kind === 'get'
+          ? await requester.get(key)
+          : await requester.remove(key)
       const value = id === undefined ? {} : { value: id }
       return record({ client, node: door.name, kind, key, invoked, returned: now(), ...answer, ...value })
     },
