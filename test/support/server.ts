@@ -35,7 +35,9 @@ export async function startServer(settings: Record<string, string>): Promise<Own
   await server.ensureRunning()
   const first = await connect()
   for (const [name, value] of Object.entries(settings)) await first.query(`ALTER SYSTEM SET ${name} = '${value}'`)
-  await server.stop()
-  await server.ensureRunning()
+  if (Object.keys(settings).length > 0) {
+    await server.stop()
+    await server.ensureRunning()
+  }
   return { target: { ...server.connection, applicationName: 'kvs', tls: { mode: 'disable' } }, connect }
 }
