@@ -113,6 +113,27 @@ describeWithDocker('a pooler', () => {
     await expect(makeLog(pooler).open()).rejects.toThrow(words)
   })
 
+  test('that is not noticed yet takes nothing from an append: what durability rests on is in its transaction', async () => {
+    const pooler = await startPooler('session')
+    const session = await makeLog(pooler).open()
+    const operator = await connectTo({ ...pooler, target: server.direct })
+    await operator.query('CREATE TABLE seen (commits text, messages text)')
+    await operator.query(`CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO seen SELECT current_setting('synchronous_commit'), current_setting('client_min_messages');
+      RETURN NULL; END $$`)
+    await operator.query('CREATE TRIGGER see AFTER INSERT ON transactions FOR EACH STATEMENT EXECUTE FUNCTION see()')
+    await pooler.become('transaction')
+    await session.askHead()
+    const other = await connectTo(pooler)
+    await other.query('SET synchronous_commit = off; SET client_min_messages = error')
+    await session.append([put('a')])
+    const decided = { write: put('b'), lands: true, current: undefined, idempotency: undefined }
+    await session.appendConditional([decided], 1n)
+    const { rows } = await operator.query('SELECT * FROM seen')
+    expect(rows).toEqual(Array.from({ length: 2 }, () => ({ commits: 'on', messages: 'warning' })))
+    await session.close()
+  })
+
   test('in session mode serves a whole node: others’ writes, checkpoints and restarts', async () => {
     const pooler = await startPooler('session')
     const environment = toEnvironment(pooler)
