@@ -159,7 +159,7 @@ describeWithDocker('a pooler', () => {
     let notified = 0
     session.onOthersAppended(() => notified++)
     await session.append([put('own')])
-    expect(await session.askHead()).toBe(1n)
+    await session.askHead()
     expect(notified).toBe(0)
     await other.append([put('another’s')])
     await until('the other session’s append is told of', () => notified === 1)
