@@ -31,14 +31,18 @@ export const sessionSettings = {
   'plpgsql.extra_errors': 'none',
 } as const
 
-/** Sets all this for the connection; a server passes over what is newer than itself. */
-export async function settle(connection: Connection): Promise<void> {
+/**
+ * Sets all this for the connection, but for what is newer than the server.
+ * @param more for the same
+ */
+export async function settle(connection: Connection, more: Record<string, string> = {}): Promise<void> {
+  const all = { ...sessionSettings, ...more }
   await connection.query({
     text: `SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS wanted (name, value)
       WHERE name LIKE 'plpgsql.%' OR EXISTS (SELECT FROM pg_settings WHERE pg_settings.name = wanted.name)
       -- 'off' would acknowledge before the commit is on disk
       UNION ALL SELECT set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)`,
-    values: [Object.keys(sessionSettings), Object.values(sessionSettings)],
+    values: [Object.keys(all), Object.values(all)],
   })
   // Lets the server notice that a node is gone while its statement waits for a lock; not every platform can.
   await connection.query({ text: 'SET client_connection_check_interval = 1000' }).catch(ignoreAnswer)

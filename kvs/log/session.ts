@@ -23,9 +23,8 @@ export async function openSession(
   timeoutMs: number,
 ): Promise<ServerSession> {
   const processId = await requireOwnSession(connection, target, timeoutMs)
-  await settle(connection)
   // Planning the append anew for each batch takes longer than running it.
-  await connection.query({ text: 'SET plan_cache_mode = force_generic_plan' })
+  await settle(connection, { plan_cache_mode: 'force_generic_plan' })
   const fsync = await requireServer(connection, target)
   await connection.query({ text: 'LISTEN kvs_log' }).catch(ignoreAnswer) // not behind every proxy, and only a hint
   return {

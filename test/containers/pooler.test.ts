@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { makeCheckpointer } from '../../kvs/log/checkpointer.ts'
@@ -44,17 +45,20 @@ async function connectTo({ target }: Pooler): Promise<pg.Client> {
   return client
 }
 
-/** Other programs, which use the pool until the test ends. */
-async function crowd(pooler: Pooler, size: number): Promise<void> {
+/** Other programs, which use the pool until the test ends, or they are told to leave. */
+async function crowd(pooler: Pooler, size: number): Promise<() => Promise<void>> {
   const clients = await Promise.all(Array.from({ length: size }, () => connectTo(pooler)))
   let isOver = false
   const busy = clients.map(async (client) => {
     while (!isOver) await client.query('SELECT pg_sleep(0.001 * random())').catch(() => (isOver = true))
   })
-  onTestFinished(async () => {
+  const leave = async () => {
     isOver = true
     await Promise.all(busy)
-  })
+    await Promise.all(clients.map((client) => client.end().catch(() => undefined)))
+  }
+  onTestFinished(leave)
+  return leave
 }
 
 describeWithDocker('a pooler', () => {
@@ -111,6 +115,28 @@ describeWithDocker('a pooler', () => {
     expect(noticed.message).toBe(words)
     await session.close()
     await expect(makeLog(pooler).open()).rejects.toThrow(words)
+  })
+
+  test('that comes to transaction mode under a node ends it with the words, and loses nothing', async () => {
+    const pooler = await startPooler('session')
+    const directory = makeDirectory()
+    const node = await startReadyNode(directory, { ...toEnvironment(pooler), KVS_TAIL_INTERVAL: '50ms' })
+    const acknowledged = ['before']
+    expect((await putOver(node, 'before', 'x')).status).toBe(201)
+    const isOver = node.ended.then(() => true)
+    await pooler.become('transaction')
+    const leave = await crowd(pooler, 8)
+    for (let n = 0; !(await Promise.race([isOver, sleep(1)])); n++) {
+      const answer = await putOver(node, `k${n}`, 'x').catch(() => undefined)
+      if (answer?.ok) acknowledged.push(`k${n}`)
+    }
+    expect(await node.ended).toBe(1)
+    expect(node.output()).toContain(words)
+    await leave()
+    await pooler.become('session')
+    const again = await startReadyNode(directory, toEnvironment(pooler))
+    const answers = await Promise.all(acknowledged.map(async (key) => (await get(again, key)).status))
+    expect(new Set(answers)).toEqual(new Set([200]))
   })
 
   test('that is not noticed yet takes nothing from an append: what durability rests on is in its transaction', async () => {
