@@ -73,10 +73,13 @@ export interface Advance {
   readonly behind: bigint
 }
 
-/** Folds the log's next entries, so many at the most, into the checkpoint; committed on return. */
+/**
+ * Folds the log's next entries, so many at the most, into the checkpoint; committed on return, and not waited for until it is
+ * on disk: what a crash loses is done again. That holds for this transaction alone.
+ */
 export async function advanceCheckpoint(connection: Connection, most: number): Promise<Advance> {
   const { rows } = await connection.query<[Advance['outcome'], string | null, string | null, string | null]>({
-    text: 'SELECT outcome, before, reached, behind FROM advance_checkpoint($1)',
+    text: `SELECT outcome, before, reached, behind, set_config('synchronous_commit', 'off', true) FROM advance_checkpoint($1)`,
     values: [most],
   })
   const [outcome = 'busy', before, reached, behind] = rows[0] ?? []

@@ -5,7 +5,8 @@ import { forPurpose, type PostgresTarget } from '../config/postgres.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { advanceCheckpoint, type Lag, readLag } from './checkpoint.ts'
 import { type Connection, connect } from './connection.ts'
-import { explain } from './failures.ts'
+import { explain, tooLate } from './failures.ts'
+import { settle } from './session-settings.ts'
 import { readSize } from './size.ts'
 
 /** When and how fast the checkpoint is brought forward. */
@@ -105,7 +106,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
 
   /** Steps get smaller as long as they do not end in time, so that a slow disk gets there in the end. */
   function tell(error: unknown): void {
-    const isOver = error instanceof Error && error.message === 'Query read timeout'
+    const isOver = error instanceof Error && error.message === tooLate
     const isLeast = step === pace.leastStep
     if (isOver) step = Math.max(pace.leastStep, Math.floor(step / 2))
     // Of outages the log's own connection tells.
@@ -141,16 +142,6 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
       }
     },
   }
-}
-
-async function settle(connection: Connection): Promise<void> {
-  await connection.query({
-    text: `SELECT set_config('default_transaction_isolation', 'read committed', false),
-      set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),
-      set_config('idle_session_timeout', '0', false),
-      -- a crash may lose the last steps, which are made again; none waits for the disk
-      set_config('synchronous_commit', 'off', false)`,
-  })
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,10 @@
+import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, DatabaseError, type QueryArrayConfig, type QueryArrayResult } from 'pg'
 import type { PostgresTarget } from '../config/postgres.ts'
 import { makeCopy } from './copy.ts'
-import { isAnswer, isTlsMissing } from './failures.ts'
+import { isAnswer, isTlsMissing, tooLate } from './failures.ts'
 import { describeTls, tlsOptions } from './tls.ts'
 
 /** One connection to Postgres that is destroyed, and never used again, at the first sign that it is not sound. */
@@ -23,8 +25,12 @@ export interface Connection {
   copy(text: string, onData: (data: Buffer) => void): Promise<void>
   /** For the log line: 'not encrypted', or the TLS version and what was checked. */
   readonly tls: string
-  /** Has this called with each notification from another connection. */
-  onNotified(callback: () => void): void
+  /** Has this called with each notification, and the number of the server's process that has sent it. */
+  onNotified(callback: (processId: number) => void): void
+  /**
+   * The number of the server's process, as it was told at connecting. A pooler tells one of its own making.
+   */
+  readonly toldProcessId: number | undefined
   /** Settles once the connection is gone, with the reason. Never rejects. */
   readonly lost: Promise<Error>
   /** Waits for nothing that is still under way. */
@@ -70,19 +76,19 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
   let unsafe: Error | undefined
   client.on('notice', (notice) => {
     // The wait for a synchronous standby was cut short: what follows reports success, and may yet vanish.
-    if (notice.message?.includes('synchronous replication')) unsafe = new Error(notice.message)
+    if (notice.routine === 'SyncRepWaitForLSN') unsafe = new Error(notice.message)
   })
-  let notified = () => {}
-  client.on('notification', ({ processId }) => {
-    if (processId !== processOf(client)) notified()
-  })
+  let notified = (_processId: number) => {}
+  client.on('notification', ({ processId }) => notified(processId))
   await client.connect()
+  const ends = followEnds(client)
 
-  function onNotified(callback: () => void) {
+  function onNotified(callback: (processId: number) => void) {
     notified = callback
   }
 
   async function query<Row extends unknown[]>(config: Omit<QueryArrayConfig, 'rowMode'>, queryTimeoutMs = timeoutMs) {
+    const end = ends.next()
     try {
       const answer = await client.query<Row>({
         ...config,
@@ -92,10 +98,21 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
       if (unsafe) throw unsafe
       return answer
     } catch (error) {
-      // After a timeout `pg` would go on to queue queries behind the one that hangs.
-      if (!isAnswer(error)) void close()
-      throw error
+      throw await judged(error, end)
     }
+  }
+
+  /**
+   * After a timeout `pg` would go on to queue queries behind the one that hangs. And it passes the severity on in the
+   * server's language: that an error was not fatal shows in the server's being ready for the next statement.
+   */
+  async function judged(error: unknown, end: Promise<void>): Promise<unknown> {
+    if (isAnswer(error)) {
+      const isReady = await Promise.race([end.then(() => true), lost, sleep(timeoutMs, undefined, { ref: false })])
+      if (isReady !== true) error.severity = 'FATAL'
+    }
+    if (!isAnswer(error)) void close()
+    return error
   }
 
   async function copy(text: string, onData: (data: Buffer) => void) {
@@ -106,15 +123,15 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
     })
     const silence = Promise.withResolvers<never>()
     const watch = setInterval(() => {
-      if (isSilent) silence.reject(new Error('Query read timeout'))
+      if (isSilent) silence.reject(new Error(tooLate))
       isSilent = true
     }, timeoutMs)
+    const end = ends.next()
     try {
       client.query(query)
       await Promise.race([query.done, silence.promise])
     } catch (error) {
-      if (!isAnswer(error)) void close()
-      throw error
+      throw await judged(error, end)
     } finally {
       clearInterval(watch)
     }
@@ -127,16 +144,28 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
     clearTimeout(deadline)
   }
 
-  return { query, copy, onNotified, lost, close, tls: describeTls(streamOf(client), target.tls) } satisfies Connection
+  const tls = describeTls(streamOf(client), target.tls)
+  return { query, copy, onNotified, toldProcessId: toldProcessId(client), lost, close, tls } satisfies Connection
 }
 
-/** `pg` has no public name for its socket. */
+/** Tells of each statement, in the order in which they are sent, when the server is ready for the next one. */
+function followEnds(client: Client) {
+  const waiting: (() => void)[] = []
+  wireOf(client)?.on('readyForQuery', () => waiting.shift()?.())
+  return { next: () => new Promise<void>((resolve) => void waiting.push(resolve)) }
+}
+
+/** `pg` has no public name for what it speaks to the server through. */
+function wireOf(client: Client): (EventEmitter & { stream?: Socket }) | undefined {
+  return (client as unknown as { connection?: EventEmitter & { stream?: Socket } }).connection
+}
+
 function streamOf(client: Client): Socket | undefined {
-  return (client as unknown as { connection?: { stream?: Socket } }).connection?.stream
+  return wireOf(client)?.stream
 }
 
 /** Nor for the number of its process on the server. */
-function processOf(client: Client): number | undefined {
+function toldProcessId(client: Client): number | undefined {
   return (client as unknown as { processID?: number }).processID
 }
 

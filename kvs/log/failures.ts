@@ -13,17 +13,39 @@ export function isAnswer(error: unknown): error is DatabaseError {
 }
 
 /**
- * Whether an answered error says that the log takes no writes just now, whatever they are: out of resources (53, 58),
- * read only (25006), cancelled (57), not to be locked (55P03), rolled back for others' sake (40).
+ * What a write can be guilty of: a value that Postgres can't take (22), or one that a constraint or a trigger which somebody has
+ * added to the log's tables says no to (23502 null, 23503 foreign key, 23514 check, 23P01 exclusion, P0001 RAISE EXCEPTION).
+ * A key that is there already (23505) is none of them: sequences are the log's own.
+ */
+const guilty = /^(22|23502|23503|23514|23P01|P0001)/
+
+/**
+ * Whether an answered error says that the log takes no writes just now, whatever they are: for want of room, time, rights,
+ * transaction ids, locks …
  */
 export function takesNoWrites(error: DatabaseError): boolean {
-  return /^(53|58|25006|57|55P03|40)/.test(error.code ?? '')
+  return !guilty.test(error.code ?? '')
 }
+
+/** For what may fail, and is done without then. */
+export function ignoreAnswer(error: unknown): void {
+  if (!isAnswer(error)) throw error
+}
+
+export const swapsSessions =
+  'a pooler in transaction or statement mode stands before Postgres, and gives each transaction another session: ' +
+  'use its session mode (PgBouncer: pool_mode=session), or connect to Postgres directly'
+
+/** As `pg` says, without a code, where the time for an answer is over. */
+export const tooLate = 'Query read timeout'
 
 /** As `pg` says, without a code, that the server offers no TLS. */
 export function isTlsMissing(error: unknown): boolean {
   return error instanceof Error && error.message === 'The server does not support SSL connections'
 }
+
+/** What `pg` says, without a code, where nothing comes in time; the second of connecting. */
+const timeouts = new Set([tooLate, 'timeout expired'])
 
 /** What `pg` says, without a code, of any other answer than yes or no to the question for TLS */
 const handshakeBroken = 'There was an error establishing an SSL connection'
@@ -54,7 +76,7 @@ export function explain(error: unknown, at: Where): string {
   if (/^(ERR_TLS|ERR_SSL|EPROTO|CERT_|HOSTNAME_MISMATCH)/.test(code) || text === handshakeBroken) {
     return `TLS with Postgres at ${place} failed with POSTGRES_SSLMODE=${at.sslmode}: ${opensslReason(text) ?? text}`
   }
-  if (/timeout/i.test(text)) return `Postgres at ${place} does not answer (${text})`
+  if (timeouts.has(text)) return `Postgres at ${place} does not answer (${text})`
   return `Postgres at ${place}: ${text}${code ? ` (${code})` : ''}`
 }
 
@@ -75,7 +97,9 @@ const sentences: Record<string, (told: Told) => string> = {
   '53300': (t) => `Postgres at ${t.place} has no connection left: ${t.text}`,
   '57P03': (t) => `Postgres at ${t.place} is starting up or shutting down: ${t.text}`,
   '57P01': (t) => `Postgres at ${t.place} ended the connection: ${t.text}`,
-  '25006': (t) => `Postgres at ${t.place} is read only: is it a standby?`,
+  '25006': (t) => `Postgres at ${t.place} takes no writes: it is a standby, or has default_transaction_read_only=on`,
+  '26000': (t) => `Postgres at ${t.place} has lost what was prepared for this session (${t.text}): ${swapsSessions}`,
+  '42P05': (t) => `Postgres at ${t.place} has what another session has prepared (${t.text}): ${swapsSessions}`,
 }
 
 /** The words in OpenSSL's `…:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:…`, which ends a line */

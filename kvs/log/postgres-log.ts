@@ -1,3 +1,4 @@
+import { DatabaseError } from 'pg'
 import type { PostgresTarget } from '../config/postgres.ts'
 import { makeWriter } from './append.ts'
 import { type Connection, connect } from './connection.ts'
@@ -5,8 +6,10 @@ import { NotTaken } from './copy.ts'
 import { explain } from './failures.ts'
 import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from './log.ts'
 import { type Migration, migrate } from './migrate.ts'
+import { requireProcess } from './pooler.ts'
 import { askHead, holds, makeReader, readHead } from './read.ts'
 import { loadCheckpoint, replay } from './replay.ts'
+import { openSession } from './session.ts'
 import { type AppendTally, makeAppendTally } from './tally.ts'
 
 export interface PostgresLogOptions {
@@ -44,8 +47,8 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
           throw error
         })
       } catch (error) {
-        if (error instanceof Refused || error instanceof Diverged || error instanceof TypeError) throw error
-        throw new Unavailable(explain(error, where), { cause: error })
+        const isTold = [Refused, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
+        throw isTold ? error : new Unavailable(explain(error, where), { cause: error })
       }
     },
   }
@@ -63,7 +66,9 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
   }
 
   async function prepare(connection: Connection): Promise<LogSession> {
-    await settle(connection)
+    const { processId, warning } = await openSession(connection, target, timeoutMs)
+    if (warning && warning !== warned) options.warn(warning)
+    warned = warning
     for (const name of await migrate(connection, options.migrations)) options.info(`migrated the log: ${name}`)
     await writer.register(connection)
     const head = await readHead(connection)
@@ -78,8 +83,12 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       loadCheckpoint: (load) => explained(loadCheckpoint(connection, load, options.warn)),
       replay: (after, apply) => explained(replay(connection, after, head.sequence, apply)),
       read: (after, through = endOfSequences) => explained(readPage(connection, after, through, writer.writerNumber)),
-      askHead: () => explained(askHead(connection, timeoutMs / 2, writer.noteClock)),
-      onOthersAppended: (callback) => connection.onNotified(callback),
+      async askHead() {
+        const end = await explained(askHead(connection, timeoutMs / 2, writer.noteClock))
+        if (connection.toldProcessId !== processId) await explained(requireProcess(connection, processId))
+        return end
+      },
+      onOthersAppended: (callback) => connection.onNotified((sender) => sender !== processId && callback()),
       append: (writes, last) => explained(tally.count(writes.length, writer.append(connection, writes, last))),
       appendSpooled: (writes, seen) =>
         explained(tally.count(writes.length, writer.appendSpooled(connection, writes, seen))),
@@ -96,45 +105,21 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
     } catch (error) {
       if (error instanceof NotTaken) throw error.cause
       if (error instanceof Undecided) throw new Undecided(explain(error.cause, where), { cause: error.cause })
-      if (error instanceof NotAppended || error instanceof Diverged || error instanceof TypeError) throw error
-      throw new Unavailable(explain(error, where), { cause: error })
+      if (isLostStatement(error)) throw new NotAppended(explain(error.cause, where), true, error.cause)
+      const isTold = [NotAppended, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
+      throw isTold ? error : new Unavailable(explain(error, where), { cause: error })
     }
   }
+}
 
-  /** Sets what the promises rest on for this connection, and refuses or warns of what only the server can set. */
-  async function settle(connection: Connection): Promise<void> {
-    const { rows } = await connection.query<[number, string, string, boolean, string]>({
-      text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), current_setting('fsync'),
-        pg_is_in_recovery(),
-        -- 'off' would acknowledge before the commit is on disk
-        set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
-        -- the append rests on each of its locks being taken on the newest version of a row
-        || set_config('default_transaction_isolation', 'read committed', false)
-        || set_config('statement_timeout', '0', false) || set_config('lock_timeout', '0', false)
-        || set_config('idle_session_timeout', '0', false)
-        -- planning the append anew for each batch takes longer than running it
-        || set_config('plan_cache_mode', 'force_generic_plan', false)`,
-    })
-    const [version = 0, encoding, fsync, isStandby] = rows[0] ?? []
-    if (version < 140_000) throw new Refused(`Postgres ${version / 10_000} is too old: version 14 or newer is needed`)
-    if (encoding !== 'UTF8') {
-      throw new Refused(`the database "${target.database}" has the encoding ${encoding}; make one with ENCODING 'UTF8'`)
-    }
-    if (isStandby)
-      throw new Unavailable(`Postgres at ${target.host}:${target.port} is a standby, which takes no writes`)
-    // Lets the server notice that a node is gone while its statement waits for a lock; not every platform can.
-    await connection.query({ text: 'SET client_connection_check_interval = 1000' }).catch(ignoreAnswer)
-    await connection.query({ text: 'LISTEN kvs_log' }).catch(ignoreAnswer) // not behind every proxy, and only a hint
-    const warning =
-      fsync === 'off' ? 'Postgres runs with fsync=off: a crash of its machine loses acknowledged writes' : ''
-    if (warning && warning !== warned) options.warn(warning)
-    warned = warning
-  }
+/** What was prepared for the append is not there, or another's: that alone does not say why. */
+function isLostStatement(error: unknown): error is NotAppended {
+  return (
+    error instanceof NotAppended &&
+    error.cause instanceof DatabaseError &&
+    /^(26000|42P05)/.test(error.cause.code ?? '')
+  )
 }
 
 /** Of a bigint in Postgres */
 const endOfSequences = 2n ** 63n - 1n
-
-function ignoreAnswer(error: unknown): void {
-  if (!(error instanceof Error && 'severity' in error)) throw error
-}

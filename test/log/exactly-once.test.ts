@@ -136,7 +136,7 @@ describe('exactly once', () => {
       .open()
       .catch((error) => error)
     expect(error).toBeInstanceOf(Unavailable)
-    expect(error.message).toContain('read only')
+    expect(error.message).toContain('default_transaction_read_only=on')
   })
 
   test('a process that appends under a copied identity is refused, and so is the one it was copied from', async () => {

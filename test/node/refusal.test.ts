@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Database, makeDatabase } from '../support/database.ts'
-import { makeDirectory, startReadyNode, toEnvironment } from '../support/node.ts'
+import { makeDirectory, serves, startReadyNode, toEnvironment } from '../support/node.ts'
 import { put, status } from '../support/requests.ts'
 
 /** Has every append fail with an error of Postgres's, until the trigger is dropped. */
@@ -40,7 +40,7 @@ test('writes under a condition that a full disk refuses take the log down once, 
 test('a log that refuses what is written is named on /readyz, and told of once', async () => {
   const database = await makeDatabase()
   const { node, create, lines } = await startOn(database)
-  await refuse(database, '42501')
+  await refuse(database, '23514')
   for (const ask of [() => put(node, 'a', 'x'), () => create('b'), () => put(node, 'c', 'x')]) {
     expect((await ask()).status).toBe(503)
     expect(await status(node)).toMatchObject({ state: 'serving', reason: 'the log refuses writes: no, since INSERT' })
@@ -50,6 +50,20 @@ test('a log that refuses what is written is named on /readyz, and told of once',
   expect((await put(node, 'a', 'x')).status).toBe(201)
   expect(await status(node)).toMatchObject({ state: 'serving', reason: null })
 })
+
+test.each(['54000', '42501', 'XX000', '23505'])(
+  'what no write can be guilty of, such as %s, is the log’s own: writes go to the spool until it is over',
+  async (code) => {
+    const database = await makeDatabase()
+    const { node } = await startOn(database)
+    await refuse(database, code)
+    expect((await put(node, 'a', 'x')).status).toBe(202)
+    expect(await status(node)).toMatchObject({ state: 'log down', reason: 'no, since INSERT', spool: { writes: 1 } })
+    await database.sql('DROP TRIGGER refuse ON transactions')
+    await serves(node)
+    expect(await database.sql('SELECT key FROM transactions')).toEqual([{ key: 'a' }])
+  },
+)
 
 test('a request that waits for a position at a stop is answered', async () => {
   const database = await makeDatabase()
