@@ -5,7 +5,7 @@ import { forPurpose, type PostgresTarget } from '../config/postgres.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { advanceCheckpoint, type Lag, readLag } from './checkpoint.ts'
 import { type Connection, connect } from './connection.ts'
-import { explain } from './failures.ts'
+import { explain, whereOf } from './explain.ts'
 import { readSize } from './size.ts'
 
 /** When and how fast the checkpoint is brought forward. */
@@ -111,7 +111,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
     // Of outages the log's own connection tells.
     const isOutage = error instanceof DatabaseError ? /^(08|57P)/.test(error.code ?? '') : !(error instanceof TypeError)
     if (isOutage && !(isOver && isLeast)) return
-    const reason = explain(error, { ...target, sslmode: target.tls.mode })
+    const reason = explain(error, whereOf(target))
     if (!told.has(reason)) warn(`the checkpoint is not brought forward, and starts take longer: ${reason}`)
     told.add(reason)
   }

@@ -2,7 +2,7 @@ import type { PostgresTarget } from '../config/postgres.ts'
 import { makeWriter } from './append.ts'
 import { type Connection, connect } from './connection.ts'
 import { NotTaken } from './copy.ts'
-import { explain } from './failures.ts'
+import { explain, whereOf } from './explain.ts'
 import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from './log.ts'
 import { type Migration, migrate } from './migrate.ts'
 import { askHead, holds, makeReader, readHead } from './read.ts'
@@ -31,7 +31,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
   const appendTimeoutMs = Math.min(timeoutMs, options.appendTimeoutMs ?? timeoutMs)
   const readPage = makeReader()
   const writer = makeWriter(options.writerId, appendTimeoutMs)
-  const where = { ...target, sslmode: target.tls.mode }
+  const where = whereOf(target)
   let warned = ''
 
   return {
