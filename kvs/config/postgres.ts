@@ -226,6 +226,12 @@ function readPem(key: 'sslRootCert' | 'sslCert' | 'sslKey', path: string | undef
     key === 'sslKey'
       ? ['unencrypted private key', /-----BEGIN (?:RSA |EC )?PRIVATE KEY-----/]
       : ['certificate', /-----BEGIN CERTIFICATE-----/]
+  if (key === 'sslKey' && pem !== undefined && /-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(pem)) {
+    problems.push(
+      'POSTGRES_SSLKEY names a key with a passphrase, and there is nobody to ask for it: write one without (openssl pkey -in … -out …)',
+    )
+    return undefined
+  }
   if (pem === undefined || begin.test(pem)) return pem
   problems.push(`${nameOf(key)} names a file without a PEM ${what}`)
   return undefined

@@ -6,6 +6,7 @@ import { unlessAborted } from '../unless-aborted.ts'
 import { advanceCheckpoint, type Lag, readLag } from './checkpoint.ts'
 import { type Connection, connect } from './connection.ts'
 import { explain, whereOf } from './explain.ts'
+import { enterSchema } from './schema.ts'
 import { readSize } from './size.ts'
 
 /** When and how fast the checkpoint is brought forward. */
@@ -38,6 +39,8 @@ const usualPace: Pace = {
 
 export interface CheckpointerOptions {
   readonly target: PostgresTarget
+  /** The log that it is for, in whatever schema of the database; undefined where the search_path leads to it. */
+  readonly logId?: () => string | undefined
   /** How long connecting, or one step, may take before the connection counts as lost. */
   readonly timeoutMs: number
   readonly warn: (message: string) => void
@@ -64,6 +67,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
   let sizeIsDue = 0
 
   async function work(connection: Connection, signal: AbortSignal): Promise<void> {
+    await enterSchema(connection, { logId: options.logId?.(), isMet: false }, target.user)
     await settle(connection)
     let last = await readLag(connection)
     sizeIsDue = 0

@@ -7,12 +7,16 @@ import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable,
 import { type Migration, migrate } from './migrate.ts'
 import { askHead, holds, makeReader, readHead } from './read.ts'
 import { loadCheckpoint, replay } from './replay.ts'
+import { requireDailyRights } from './rights.ts'
+import { enterSchema } from './schema.ts'
 import { type AppendTally, makeAppendTally } from './tally.ts'
 
 export interface PostgresLogOptions {
   readonly target: PostgresTarget
   /** This node's identity in the log: one data directory's, for ever. */
   readonly writerId: string
+  /** The log that is to be found again, in whatever schema of the database; undefined where any will do. */
+  readonly knownLogId?: () => string | undefined
   readonly migrations: readonly Migration[]
   /** How long connecting, or the answer to one statement, may take before the connection counts as lost. */
   readonly timeoutMs: number
@@ -33,6 +37,8 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
   const writer = makeWriter(options.writerId, appendTimeoutMs)
   const where = whereOf(target)
   let warned = ''
+  const told = new Set<string>()
+  let metLogId: string | undefined
 
   return {
     async open() {
@@ -44,8 +50,8 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
           throw error
         })
       } catch (error) {
-        if (error instanceof Refused || error instanceof Diverged || error instanceof TypeError) throw error
-        throw new Unavailable(explain(error, where), { cause: error })
+        const isTold = [Refused, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
+        throw isTold ? error : new Unavailable(explain(error, where), { cause: error })
       }
     },
   }
@@ -64,9 +70,12 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
 
   async function prepare(connection: Connection): Promise<LogSession> {
     await settle(connection)
-    for (const name of await migrate(connection, options.migrations)) options.info(`migrated the log: ${name}`)
+    await findSchema(connection)
+    const migrated = await migrate(connection, options.migrations, target.user)
+    for (const name of migrated) options.info(`migrated the log: ${name}`)
     await writer.register(connection)
     const head = await readHead(connection)
+    metLogId = head.logId
     return {
       head,
       description: `${target.database} at ${target.host}:${target.port} (${connection.tls})`,
@@ -89,6 +98,19 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
     }
   }
 
+  /** And makes sure that it can be used, before anything is made or changed in it. */
+  async function findSchema(connection: Connection): Promise<void> {
+    const known = { logId: metLogId ?? options.knownLogId?.(), isMet: metLogId !== undefined }
+    const warnings = [
+      await enterSchema(connection, known, target.user),
+      await requireDailyRights(connection, target.user),
+    ]
+    for (const warning of warnings) {
+      if (warning && !told.has(warning)) options.warn(warning)
+      told.add(warning)
+    }
+  }
+
   /** With a sentence for a person where the connection failed. */
   async function explained<T>(answer: Promise<T>): Promise<T> {
     try {
@@ -104,7 +126,9 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
   /** Sets what the promises rest on for this connection, and refuses or warns of what only the server can set. */
   async function settle(connection: Connection): Promise<void> {
     const { rows } = await connection.query<[number, string, string, boolean, string]>({
-      text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), current_setting('fsync'),
+      text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
+        concat_ws(' and ', CASE current_setting('fsync') WHEN 'off' THEN 'fsync=off' END,
+                           CASE current_setting('full_page_writes') WHEN 'off' THEN 'full_page_writes=off' END),
         pg_is_in_recovery(),
         -- 'off' would acknowledge before the commit is on disk
         set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
@@ -115,7 +139,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
         -- planning the append anew for each batch takes longer than running it
         || set_config('plan_cache_mode', 'force_generic_plan', false)`,
     })
-    const [version = 0, encoding, fsync, isStandby] = rows[0] ?? []
+    const [version = 0, encoding, unsafe, isStandby] = rows[0] ?? []
     if (version < 140_000) throw new Refused(`Postgres ${version / 10_000} is too old: version 14 or newer is needed`)
     if (encoding !== 'UTF8') {
       throw new Refused(`the database "${target.database}" has the encoding ${encoding}; make one with ENCODING 'UTF8'`)
@@ -126,7 +150,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
     await connection.query({ text: 'SET client_connection_check_interval = 1000' }).catch(ignoreAnswer)
     await connection.query({ text: 'LISTEN kvs_log' }).catch(ignoreAnswer) // not behind every proxy, and only a hint
     const warning =
-      fsync === 'off' ? 'Postgres runs with fsync=off: a crash of its machine loses acknowledged writes' : ''
+      unsafe === '' ? '' : `Postgres runs with ${unsafe}: a crash of its machine loses acknowledged writes`
     if (warning && warning !== warned) options.warn(warning)
     warned = warning
   }

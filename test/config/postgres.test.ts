@@ -267,7 +267,17 @@ describe('TLS', () => {
     [{ POSTGRES_SSLROOTCERT: '/no/such' }, "POSTGRES_SSLROOTCERT names a file that can't be read (ENOENT)"],
     [{ POSTGRES_SSLROOTCERT: key }, 'POSTGRES_SSLROOTCERT names a file without a PEM certificate'],
     [{ ...files, POSTGRES_SSLKEY: cert }, 'POSTGRES_SSLKEY names a file without a PEM unencrypted private key'],
-    [{ ...files, POSTGRES_SSLKEY: file('locked.pem', pem('ENCRYPTED PRIVATE KEY')) }, 'unencrypted private key'],
+    [{ ...files, POSTGRES_SSLKEY: file('locked.pem', pem('ENCRYPTED PRIVATE KEY')) }, 'key with a passphrase'],
+    [
+      {
+        ...files,
+        POSTGRES_SSLKEY: file(
+          'locked-old.pem',
+          '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nS3CRET\n-----END RSA PRIVATE KEY-----\n',
+        ),
+      },
+      'key with a passphrase, and there is nobody to ask for it',
+    ],
   ])('%j is refused', (env, problem) => {
     const problems = problemsOf({ POSTGRES_HOST: 'db', ...env })
     expect(problems).toEqual([expect.stringContaining(problem)])

@@ -165,6 +165,16 @@ describeWithDocker('a URL means what it means to libpq', () => {
     expect(await ask(ends(`${url}prefer`, place))).toMatch(/^Postgres at .* refuses/)
   })
 
+  test('a key that is not that of the certificate is named by its setting', async () => {
+    const { cert } = server.pem.client
+    const tls = { mode: 'require' as const, cert, key: server.pem.intruder.key }
+    const target = { host: 'localhost', port: server.port, user: 'kvs', database: 'kvs', applicationName: 'kvs', tls }
+    const error = await connect(target, 30_000).catch((error) => error)
+    expect(explain(error, whereOf(target))).toMatch(
+      /POSTGRES_SSLKEY is not the key to the certificate in POSTGRES_SSLCERT$/,
+    )
+  })
+
   test('TLS that is not there is no TLS to bind to', async () => {
     await server.become({ certificate: undefined, hba: 'host all all all scram-sha-256' })
     const url = 'postgres://kvs:PW@SERVER/kvs?channel_binding=require'
