@@ -22,7 +22,7 @@ export interface PostgresTarget {
   /** What connecting may take, where that is not what any answer may take. */
   connectTimeoutMs?: number
   /** Without it, a connection's socket asks for signs of life after 10 s of silence. */
-  keepAlive?: { readonly isOn: boolean; readonly idleMs: number }
+  tcpKeepAlive?: { readonly isOn: boolean; readonly idleMs: number }
   /** `require` and `disable` as libpq's channel_binding; else the login is bound to TLS where the server offers it. */
   channelBinding?: 'require' | 'disable'
   /** The ways of logging in that the server may ask for; any of them where it is not there. */
@@ -119,7 +119,7 @@ function readUrlOnly(values: Parsed): Partial<PostgresTarget> {
     ...(address !== undefined && { address }),
     ...(options !== undefined && { options }),
     ...(connectSeconds !== undefined && { connectTimeoutMs: connectSeconds * 1000 }),
-    ...((keepAlives ?? keepAlivesIdle) !== undefined && { keepAlive: { isOn: keepAlives !== '0', idleMs } }),
+    ...((keepAlives ?? keepAlivesIdle) !== undefined && { tcpKeepAlive: { isOn: keepAlives !== '0', idleMs } }),
     ...(channelBinding !== undefined && channelBinding !== 'prefer' && { channelBinding }),
     ...(requireAuth !== undefined && { authMethods: requireAuth }),
   }

@@ -75,7 +75,7 @@ async function connectAllowingTls(target: PostgresTarget, ssl: ConnectionOptions
 
 async function connectOnce(target: PostgresTarget, ssl: ConnectionOptions | false, timeoutMs: number) {
   const isDirect = target.tls.mode !== 'disable' && target.tls.isDirect === true
-  const { isOn, idleMs } = target.keepAlive ?? { isOn: true, idleMs: 10_000 }
+  const { isOn, idleMs } = target.tcpKeepAlive ?? { isOn: true, idleMs: 10_000 }
   const client = new Client({
     host: target.address ?? target.host,
     port: target.port,

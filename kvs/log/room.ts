@@ -23,7 +23,7 @@ export async function requireRoom(connection: Connection, user: string, isFirst:
       SELECT quote_ident(current_schema()), relname, relkind, quote_ident(pg_get_userbyid(relowner)),
              pg_has_role(relowner, 'USAGE'), has_schema_privilege(current_schema(), 'CREATE')
       FROM (VALUES (1)) AS always
-      LEFT JOIN pg_class ON relnamespace = current_schema()::regnamespace AND relname = ANY ($1)
+      LEFT JOIN pg_class ON relnamespace = quote_ident(current_schema())::regnamespace AND relname = ANY ($1)
       ORDER BY relname`,
     values: [Object.keys(dailyRights)],
   })

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { readConfig } from '../../kvs/config/config.ts'
 import { connect } from '../../kvs/log/connection.ts'
 import { explain, whereOf } from '../../kvs/log/explain.ts'
+import { makeLog } from '../support/database.ts'
 import { makeDirectory } from '../support/node.ts'
 import { describeWithDocker } from './docker.ts'
 import { startTlsServer, type TlsServer } from './tls-server.ts'
@@ -173,6 +174,25 @@ describeWithDocker('a URL means what it means to libpq', () => {
     expect(explain(error, whereOf(target))).toMatch(
       /POSTGRES_SSLKEY is not the key to the certificate in POSTGRES_SSLCERT$/,
     )
+  })
+
+  test.each([
+    [{ fsync: 'off', full_page_writes: 'on' }, 'fsync=off'],
+    [{ fsync: 'on', full_page_writes: 'off' }, 'full_page_writes=off'],
+    [{ fsync: 'off', full_page_writes: 'off' }, 'fsync=off and full_page_writes=off'],
+    [{ fsync: 'on', full_page_writes: 'on' }, undefined],
+  ])('a server with %j is warned of as one that loses writes', async (settings, named) => {
+    for (const [name, value] of Object.entries(settings)) await server.sql(`ALTER SYSTEM SET ${name} = ${value}`)
+    await server.become({ certificate: 'localhost', hba: hba.join('\n') })
+    const { postgres: target } = readConfig({
+      DATABASE_URL: ends('postgres://kvs:PW@SERVER/kvs', { host: 'localhost', port: server.port, ca: '' }),
+    })
+    if (target === 'embedded') throw new Error('embedded')
+    const warnings: string[] = []
+    const session = await makeLog({ target }, { warn: (text) => warnings.push(text) }).open()
+    await session.close()
+    const warning = `Postgres runs with ${named}: a crash of its machine loses acknowledged writes`
+    expect(warnings).toEqual(named === undefined ? [] : [warning])
   })
 
   test('TLS that is not there is no TLS to bind to', async () => {

@@ -45,7 +45,7 @@ export async function makeDatabase(encoding = 'UTF8'): Promise<Database> {
 }
 
 /** The real log on a database, with a writer of its own. */
-export function makeLog({ target }: Database, options: Partial<PostgresLogOptions> = {}) {
+export function makeLog({ target }: Pick<Database, 'target'>, options: Partial<PostgresLogOptions> = {}) {
   const quiet = () => undefined
   return makePostgresLog({
     target,
