@@ -65,8 +65,10 @@ async function live(config: Config): Promise<void> {
   const { data, spool } = slot
   const spooling = describeSpooling(config, slot)
   const { target, embedded } = locatePostgres(config, data)
+  let logId = data.logId
   const logOptions = {
     target,
+    knownLogId: () => logId,
     migrations: readMigrations(new URL('../migrations/', import.meta.url)),
     timeoutMs: config.postgresTimeoutMs,
     appendTimeoutMs: config.appendTimeoutMs,
@@ -80,7 +82,7 @@ async function live(config: Config): Promise<void> {
     info: (message) => logger.info(message),
     warn,
   })
-  const checkpointer = makeCheckpointer({ target, timeoutMs: config.postgresTimeoutMs, warn })
+  const checkpointer = makeCheckpointer({ target, logId: () => logId, timeoutMs: config.postgresTimeoutMs, warn })
   const takeover =
     isShared && slot.number !== undefined
       ? makeTakeover({
@@ -102,10 +104,11 @@ async function live(config: Config): Promise<void> {
   void told.then(() => toldToStop.abort())
   const store = makeStore({
     log,
-    onReplayed(logId) {
-      rememberLog(data, logId)
+    onReplayed(replayed) {
+      logId = replayed
+      rememberLog(data, replayed)
       void checkpointer.run(toldToStop.signal)
-      void takeover?.run(logId, toldToStop.signal)
+      void takeover?.run(replayed, toldToStop.signal)
     },
     spool,
     spooling,

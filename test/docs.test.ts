@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { accessSettings } from '../kvs/config/settings/access.ts'
 import { forwardingSettings } from '../kvs/config/settings/forwarding.ts'
 import { serviceSettings, settings } from '../kvs/config/settings.ts'
+import { urlRules } from '../kvs/config/url-parameters.ts'
 import { catalogue } from '../kvs/errors.ts'
 import { routesOf } from '../kvs/http/server.ts'
+import { dailyRights } from '../kvs/log/rights.ts'
 import { states } from '../kvs/store/status.ts'
 import { drills } from './drill/drills.ts'
 import { makeFakeStore } from './http/serve.ts'
@@ -89,6 +91,22 @@ test.each(documents)('%s links only what is there', (name) => {
     expect(existsSync(target), path).toBe(true)
     if (heading !== undefined) expect(headingsOf(readFileSync(target, 'utf8'))).toContain(heading)
   }
+})
+
+test('docs/postgres.md has each parameter of a URL that is taken', () => {
+  const text = read('docs/postgres.md')
+  const taken = [...urlRules].flatMap(([name, rule]) => ('sets' in rule || rule.only.length > 0 ? [name] : []))
+  expect(taken.filter((name) => !text.includes(`\`${name}\``))).toEqual([])
+  const told = tableIn(text, 'parameter', 'what it does').flatMap(([names = '']) => names.match(/\w+/g) ?? [])
+  expect([...urlRules.keys()]).toEqual(expect.arrayContaining(told))
+})
+
+test('docs/postgres.md has the rights that a node asks for', () => {
+  const told = tableIn(read('docs/postgres.md'), 'table', 'rights').map(([table = '', rights = '']) => [
+    table,
+    rights.match(/\w+/g) ?? [],
+  ])
+  expect(Object.fromEntries(told)).toEqual(dailyRights)
 })
 
 test('docs/log.md names the columns that the migrations make', () => {

@@ -1,10 +1,15 @@
+import type { SecureVersion } from 'node:tls'
 import { hiding, readFile } from '../named-file.ts'
 import { type Environment, givenTexts, parseTexts, type Texts, type Values } from './setting.ts'
 import { postgresSettings } from './settings/postgres.ts'
+import { readUrl } from './url.ts'
+import { type AuthMethod, urlOnlySettings } from './url-parameters.ts'
 
 export interface PostgresTarget {
   /** A name, an address, or the absolute path of a socket's directory. */
   host: string
+  /** The IP address to connect to, where the host is not to be looked up; its certificate is checked for the host. */
+  address?: string
   port: number
   database: string
   user: string
@@ -12,6 +17,18 @@ export interface PostgresTarget {
   password?: string
   applicationName: string
   tls: TlsSettings
+  /** Sent at the start of a session as they are, such as `-c search_path=log`. */
+  options?: string
+  /** What connecting may take, where that is not what any answer may take. */
+  connectTimeoutMs?: number
+  /** Without it, a connection's socket asks for signs of life after 10 s of silence. */
+  tcpKeepAlive?: { readonly isOn: boolean; readonly idleMs: number }
+  /** `require` and `disable` as libpq's channel_binding; else the login is bound to TLS where the server offers it. */
+  channelBinding?: 'require' | 'disable'
+  /** The ways of logging in that the server may ask for; any of them where it is not there. */
+  authMethods?: readonly AuthMethod[]
+  /** Where the password is from and what is odd about it, for a sentence once it was refused; nothing of the password is in it. */
+  passwordNote?: string
   /**
    * The same with what the files of password and certificates hold now, for each new connection: so they can be changed
    * under a node that runs. Not enumerable. @throws an Error that says which of them can't be used
@@ -22,12 +39,16 @@ export interface PostgresTarget {
 export type TlsSettings =
   | { mode: 'disable' }
   | {
-      mode: 'prefer' | 'require' | 'verify-ca' | 'verify-full'
+      mode: 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
       /** PEM, or `system` for the CAs that Node trusts. */
       ca?: string | 'system'
       cert?: string
       /** Not enumerable, like the password. */
       key?: string
+      /** Begins with TLS at once, as Postgres 17 and later take it. */
+      isDirect?: true
+      minVersion?: SecureVersion
+      maxVersion?: SecureVersion
     }
 
 /** The same for a connection with a purpose of its own, which the server shows beside the name. */
@@ -38,20 +59,9 @@ export function forPurpose(target: PostgresTarget, purpose: string): PostgresTar
 }
 
 type Given = Texts<typeof postgresSettings>
-type Parsed = Partial<Values<typeof postgresSettings>>
-type UrlTexts = Given & { applicationName?: string }
+type Parsed = Partial<Values<typeof postgresSettings> & Values<typeof urlOnlySettings>>
 
 const onlyInOneForm = ['host', 'port', 'database', 'user', 'password'] as const
-
-/** Each URL parameter that is taken, and what it sets. */
-const urlParameters = new Map<string, keyof UrlTexts>([
-  ['sslmode', 'sslMode'],
-  ['sslrootcert', 'sslRootCert'],
-  ['sslcert', 'sslCert'],
-  ['sslkey', 'sslKey'],
-  ['host', 'host'],
-  ['application_name', 'applicationName'],
-])
 
 const nameOf = (key: keyof Given) => postgresSettings[key].name
 
@@ -65,99 +75,86 @@ export function readPostgres(env: Environment, problems: string[]): PostgresTarg
   const given = givenTexts(postgresSettings, env)
   if (given.url === undefined && given.host === undefined) return 'embedded'
 
-  const { applicationName = 'kvs', ...url } = given.url === undefined ? {} : readUrl(given.url, problems)
+  const url: Record<string, string> = given.url === undefined ? {} : readUrl(given.url, problems)
   if (given.url !== undefined) problems.push(...conflicts(given, url))
 
   const label = (key: keyof Given, name: string) => (key in url ? `${name} (from DATABASE_URL)` : name)
-  const values = parseTexts(postgresSettings, { ...given, ...url }, problems, label)
-  return readSecrets(values, applicationName, problems)
+  const values: Parsed = {
+    ...parseTexts(postgresSettings, { ...given, ...url }, problems, label),
+    ...parseTexts(urlOnlySettings, url, problems, (_key, name) => `DATABASE_URL has ${name}`),
+  }
+  problems.push(...contradictions(values))
+  return readSecrets(values, problems)
 }
 
-function readSecrets(values: Parsed, applicationName: string, problems: string[]): PostgresTarget | undefined {
+function readSecrets(values: Parsed, problems: string[]): PostgresTarget | undefined {
   const password = readPassword(values, problems)
   const tls = readTls(values, problems)
   const { host, port, database, user } = values
   if (host === undefined || port === undefined || database === undefined || user === undefined) return undefined
-  const target = hiding({ host, port, database, user, applicationName, tls }, 'password', password)
+  const { applicationName = values.fallbackName ?? 'kvs' } = values
+  const plain = {
+    host,
+    port,
+    database,
+    user,
+    applicationName,
+    tls,
+    ...readUrlOnly(values),
+    ...notePassword(values, password),
+  }
+  const target = hiding(plain, 'password', password)
   return hiding(target, 'reread', () => {
     const problems: string[] = []
-    const reread = readSecrets(values, applicationName, problems)
+    const reread = readSecrets(values, problems)
     if (problems.length > 0 || reread === undefined) throw new Error(problems.join('; '))
     return reread
   })
 }
 
-// A raw / or ? in the password pushes the @ into the path or query. There no @ may be, or a later message could quote
-// a piece of the password.
-const urlShape =
-  /^postgres(?:ql)?:\/\/(?:(?<user>[^:/?@]*)(?::(?<password>[^/?]*))?@)?(?<address>[^/?@]*)(?:\/(?<database>[^?@]*))?(?:\?(?<query>[^@]*))?$/
-const addressShape = /^(?:\[(?<ipv6>[^\]]*)\]|(?<name>[^:[\]]*))(?::(?<port>.*))?$/
-
-/** As libpq reads a URL (https://www.postgresql.org/docs/current/libpq-connect.html), for one host. */
-function readUrl(url: string, problems: string[]): UrlTexts {
-  const problem = (text: string) => problems.push(`DATABASE_URL ${text}`)
-  const parts = urlShape.exec(url)?.groups
-  const address = addressShape.exec(parts?.address ?? '')?.groups
-  if (parts?.address?.includes(',')) {
-    problem('names several hosts: one host is supported')
-    return {}
-  }
-  if (parts === undefined || address === undefined) {
-    problem(
-      'is not of the form postgres://user:password@host:port/database: in user and password ' +
-        'write / as %2F, ? as %3F, @ as %40, : as %3A and % as %25',
-    )
-    return {}
-  }
-  if (!decodes(url)) {
-    problem('has a % that does not begin an encoded character: write % itself as %25')
-    return {}
-  }
-
-  const texts: UrlTexts = {}
-  const set = (key: keyof UrlTexts, encoded: string | undefined) => {
-    if (encoded) texts[key] = decodeURIComponent(encoded)
-  }
-  set('user', parts.user)
-  set('password', parts.password)
-  set('database', parts.database)
-  set('host', address.ipv6 ?? address.name)
-  // Not left to the setting's parser, which quotes it: in postgres://user:password it is the password.
-  if (!address.port || isPort(address.port)) set('port', address.port)
-  else problem('has a port that is not a number from 1 to 65535')
-  for (const { name, value } of queryPairs(parts.query ?? '')) {
-    const key = urlParameters.get(name)
-    if (name === 'connect_timeout') problem('has connect_timeout, which is not supported: set POSTGRES_TIMEOUT')
-    else if (key === undefined) {
-      problem(`has the unknown parameter ${JSON.stringify(name)}: known are ${[...urlParameters.keys()].join(', ')}`)
-    } else if (value === '') problem(`has ${name} without a value: write ${name}=…, or leave it out`)
-    else if (key === 'host' && texts.host !== undefined) problem('names a host twice: leave out one of them')
-    else set(key, value)
-  }
-  if (texts.host === undefined) problem('names no host: write postgres://host/… or ?host=/socket/directory')
-  return texts
-}
-
-/** Not URLSearchParams: it would turn + into a space, which libpq does not. Values stay encoded. */
-function queryPairs(query: string) {
-  const pairs = query.split('&').filter((pair) => pair !== '')
-  return pairs.map((pair) => {
-    const [name = '', ...rest] = pair.split('=')
-    return { name: decodeURIComponent(name), value: rest.join('=') }
-  })
-}
-
-const isPort = (text: string) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535
-
-function decodes(text: string): boolean {
-  try {
-    return !decodeURIComponent(text).includes('\0')
-  } catch {
-    return false
+function readUrlOnly(values: Parsed): Partial<PostgresTarget> {
+  const { address, options, connectSeconds, keepAlives, keepAlivesIdle, channelBinding, requireAuth } = values
+  const idleMs = keepAlivesIdle ? keepAlivesIdle * 1000 : 10_000
+  return {
+    ...(address !== undefined && { address }),
+    ...(options !== undefined && { options }),
+    ...(connectSeconds !== undefined && { connectTimeoutMs: connectSeconds * 1000 }),
+    ...((keepAlives ?? keepAlivesIdle) !== undefined && { tcpKeepAlive: { isOn: keepAlives !== '0', idleMs } }),
+    ...(channelBinding !== undefined && channelBinding !== 'prefer' && { channelBinding }),
+    ...(requireAuth !== undefined && { authMethods: requireAuth }),
   }
 }
 
-function conflicts(given: Given, url: UrlTexts): string[] {
+/** What a URL asks for that can't be had together. */
+function contradictions({
+  host,
+  address,
+  sslMode,
+  channelBinding,
+  sslNegotiation,
+  minVersion = 'TLSv1.2',
+  maxVersion,
+}: Parsed): string[] {
+  const isSocket = host?.startsWith('/') ?? false
+  const found: [boolean, string][] = [
+    [isSocket && address !== undefined, 'has hostaddr beside the directory of a socket: keep one'],
+    [
+      channelBinding === 'require' && (isSocket || sslMode === 'disable' || sslMode === 'allow'),
+      `has channel_binding=require, which needs TLS: ${isSocket ? 'a socket has none' : `sslmode=${sslMode} begins without`}`,
+    ],
+    [
+      sslNegotiation === 'direct' && !isSocket && /^(disable|allow|prefer)$/.test(sslMode ?? ''),
+      `has sslnegotiation=direct, which needs sslmode=require, verify-ca or verify-full, and not ${sslMode}`,
+    ],
+    [
+      maxVersion !== undefined && minVersion > maxVersion,
+      `has an ssl_max_protocol_version older than ${minVersion}, its ssl_min_protocol_version`,
+    ],
+  ]
+  return found.flatMap(([isSo, text]) => (isSo ? [`DATABASE_URL ${text}`] : []))
+}
+
+function conflicts(given: Given, url: Given): string[] {
   const twice = onlyInOneForm.filter((key) => given[key] !== undefined).map(nameOf)
   const together = twice.length === 0 ? [] : [`DATABASE_URL can't be combined with ${twice.join(', ')}: keep one form`]
   const differing = (['sslMode', 'sslRootCert', 'sslCert', 'sslKey'] as const)
@@ -177,8 +174,25 @@ function readPassword({ password, passwordFile }: Parsed, problems: string[]): s
   return content
 }
 
+/** For whom the password was refused: most of those that were copied wrong end in what nobody sees. */
+function notePassword({ passwordFile }: Parsed, password: string | undefined): Pick<PostgresTarget, 'passwordNote'> {
+  if (password === undefined) return {}
+  const from = passwordFile === undefined ? '' : 'in POSTGRES_PASSWORD_FILE '
+  const oddities: [RegExp, string][] = [
+    [/\n$/, 'ends in a line break'],
+    [/\r$/, 'ends in a carriage return'],
+    [/\s$/, 'ends in a blank'],
+    [/^\uFEFF/, 'begins with a byte order mark'],
+    [/^\s/, 'begins with a blank'],
+    [/^(['"]).*\1$/s, 'is in quotes'],
+  ]
+  const [, oddity] = oddities.find(([shape]) => shape.test(password)) ?? []
+  if (oddity === undefined) return from ? { passwordNote: 'it is from POSTGRES_PASSWORD_FILE' } : {}
+  return { passwordNote: `the password ${from}${oddity}` }
+}
+
 function readTls(values: Parsed, problems: string[]): TlsSettings {
-  const { host, sslMode: mode, sslRootCert, sslCert, sslKey } = values
+  const { host, sslMode: mode, sslRootCert, sslCert, sslKey, sslNegotiation, minVersion, maxVersion } = values
   if (mode === undefined || host === undefined) return { mode: 'disable' } // a problem already
   if (host.startsWith('/')) return { mode: 'disable' } // libpq, too, ignores sslmode on a Unix socket
 
@@ -200,7 +214,9 @@ function readTls(values: Parsed, problems: string[]): TlsSettings {
   const ca = sslRootCert === 'system' ? 'system' : readPem('sslRootCert', sslRootCert, problems)
   const cert = readPem('sslCert', sslCert, problems)
   const key = readPem('sslKey', sslKey, problems)
-  return hiding({ mode, ...(ca && { ca }), ...(cert && { cert }) }, 'key', key)
+  const versions = { ...(minVersion && { minVersion }), ...(maxVersion && { maxVersion }) }
+  const isDirect = sslNegotiation === 'direct' && { isDirect: true as const }
+  return hiding({ mode, ...(ca && { ca }), ...(cert && { cert }), ...isDirect, ...versions }, 'key', key)
 }
 
 function readPem(key: 'sslRootCert' | 'sslCert' | 'sslKey', path: string | undefined, problems: string[]) {
@@ -210,6 +226,12 @@ function readPem(key: 'sslRootCert' | 'sslCert' | 'sslKey', path: string | undef
     key === 'sslKey'
       ? ['unencrypted private key', /-----BEGIN (?:RSA |EC )?PRIVATE KEY-----/]
       : ['certificate', /-----BEGIN CERTIFICATE-----/]
+  if (key === 'sslKey' && pem !== undefined && /-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(pem)) {
+    problems.push(
+      'POSTGRES_SSLKEY names a key with a passphrase, and there is nobody to ask for it: write one without (openssl pkey -in … -out …)',
+    )
+    return undefined
+  }
   if (pem === undefined || begin.test(pem)) return pem
   problems.push(`${nameOf(key)} names a file without a PEM ${what}`)
   return undefined

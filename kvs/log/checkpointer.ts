@@ -5,7 +5,9 @@ import { forPurpose, type PostgresTarget } from '../config/postgres.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { advanceCheckpoint, type Lag, readLag } from './checkpoint.ts'
 import { type Connection, connect } from './connection.ts'
-import { explain, tooLate } from './failures.ts'
+import { explain, whereOf } from './explain.ts'
+import { tooLate } from './failures.ts'
+import { enterSchema } from './schema.ts'
 import { settle } from './session-settings.ts'
 import { readSize } from './size.ts'
 
@@ -39,6 +41,8 @@ const usualPace: Pace = {
 
 export interface CheckpointerOptions {
   readonly target: PostgresTarget
+  /** The log that it is for, in whatever schema of the database; undefined where the search_path leads to it. */
+  readonly logId?: () => string | undefined
   /** How long connecting, or one step, may take before the connection counts as lost. */
   readonly timeoutMs: number
   readonly warn: (message: string) => void
@@ -66,6 +70,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
 
   async function work(connection: Connection, signal: AbortSignal): Promise<void> {
     await settle(connection)
+    await enterSchema(connection, { logId: options.logId?.(), isMet: false }, target.user)
     let last = await readLag(connection)
     sizeIsDue = 0
     while (!signal.aborted) {
@@ -112,7 +117,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
     // Of outages the log's own connection tells.
     const isOutage = error instanceof DatabaseError ? /^(08|57P)/.test(error.code ?? '') : !(error instanceof TypeError)
     if (isOutage && !(isOver && isLeast)) return
-    const reason = explain(error, { ...target, sslmode: target.tls.mode })
+    const reason = explain(error, whereOf(target))
     if (!told.has(reason)) warn(`the checkpoint is not brought forward, and starts take longer: ${reason}`)
     told.add(reason)
   }

@@ -1,10 +1,13 @@
 import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ConnectionOptions } from 'node:tls'
 import { Client, DatabaseError, type QueryArrayConfig, type QueryArrayResult } from 'pg'
 import type { PostgresTarget } from '../config/postgres.ts'
 import { makeCopy } from './copy.ts'
-import { isAnswer, isTlsMissing, tooLate } from './failures.ts'
+import { isTlsMissing } from './explain.ts'
+import { isAnswer, tooLate } from './failures.ts'
+import { guardLogin } from './login.ts'
 import { describeTls, tlsOptions } from './tls.ts'
 
 /** One connection to Postgres that is destroyed, and never used again, at the first sign that it is not sound. */
@@ -43,12 +46,20 @@ export interface Connection {
  */
 export async function connect(given: PostgresTarget, timeoutMs: number): Promise<Connection> {
   const target = given.reread?.() ?? given
-  const ssl = target.host.startsWith('/') ? false : tlsOptions(target.tls)
+  const ssl = target.host.startsWith('/') ? false : tlsOptions(target)
+  const { mode } = target.tls
+  // Without TLS there is nothing to bind to.
+  if (target.channelBinding === 'require' || ssl === false) return connectOnce(target, ssl, timeoutMs)
+  if (mode === 'prefer') return connectPreferringTls(target, ssl, timeoutMs)
+  return mode === 'allow' ? connectAllowingTls(target, ssl, timeoutMs) : connectOnce(target, ssl, timeoutMs)
+}
+
+/** TLS if the server offers it and lets us in with it, else plain. */
+async function connectPreferringTls(target: PostgresTarget, ssl: ConnectionOptions, timeoutMs: number) {
   try {
     return await connectOnce(target, ssl, timeoutMs)
   } catch (error) {
-    // prefer = TLS if the server offers it and lets us in with it, else plain
-    if (target.tls.mode !== 'prefer' || ssl === false || !isTlsRefusal(error)) throw error
+    if (!isTlsRefusal(error)) throw error
     return connectOnce(target, false, timeoutMs).catch((plainError) => {
       // Where neither is let in, the reason with TLS is the one that helps.
       throw isNotLetIn(plainError) && !isTlsMissing(error) ? error : plainError
@@ -56,19 +67,38 @@ export async function connect(given: PostgresTarget, timeoutMs: number): Promise
   }
 }
 
-async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOptions>, timeoutMs: number) {
+/** Plain if the server lets us in so, else TLS. */
+async function connectAllowingTls(target: PostgresTarget, ssl: ConnectionOptions, timeoutMs: number) {
+  try {
+    return await connectOnce(target, false, timeoutMs)
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error
+    return connectOnce(target, ssl, timeoutMs).catch((tlsError) => {
+      throw isTlsMissing(tlsError) ? error : tlsError
+    })
+  }
+}
+
+async function connectOnce(target: PostgresTarget, ssl: ConnectionOptions | false, timeoutMs: number) {
+  const isDirect = target.tls.mode !== 'disable' && target.tls.isDirect === true
+  const { isOn, idleMs } = target.tcpKeepAlive ?? { isOn: true, idleMs: 10_000 }
   const client = new Client({
-    host: target.host,
+    host: target.address ?? target.host,
     port: target.port,
     database: target.database,
     user: target.user,
-    password: target.password ?? '',
+    // `pg` would look for what is no string in variables and files of its own.
+    password: () => target.password ?? '',
     application_name: target.applicationName,
+    options: target.options,
     ssl,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    connectionTimeoutMillis: timeoutMs,
+    sslnegotiation: ssl && isDirect ? 'direct' : 'postgres',
+    enableChannelBinding: ssl !== false && target.channelBinding !== 'disable',
+    keepAlive: isOn,
+    keepAliveInitialDelayMillis: idleMs,
+    connectionTimeoutMillis: target.connectTimeoutMs ?? timeoutMs,
   })
+  guardLogin(client, target, ssl === false ? 'none' : isDirect ? 'direct' : 'asked for')
   const lost = new Promise<Error>((resolve) => {
     client.on('error', resolve)
     client.on('end', () => resolve(new Error('the connection was closed')))

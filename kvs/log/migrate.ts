@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Connection } from './connection.ts'
 import { Refused } from './log.ts'
+import { requireRoom } from './room.ts'
 
 export interface Migration {
   readonly version: number
@@ -22,17 +23,24 @@ export function readMigrations(folder: URL): Migration[] {
 
 /**
  * Brings the schema to the newest version, in one transaction: all of it or nothing. Nodes that start together wait for
- * one another. Rejects with `Refused` where the schema is newer than this program, or a migration says no.
+ * one another. Rejects with `Refused` where the schema is newer than this program, something that is not ours is in the way, or
+ * a migration says no, and with `Unavailable` where a right is missing.
  * @returns the names of the migrations applied
  */
-export async function migrate(connection: Connection, migrations: readonly Migration[]): Promise<string[]> {
+export async function migrate(
+  connection: Connection,
+  migrations: readonly Migration[],
+  user: string,
+): Promise<string[]> {
   if (pendingAfter(await versionOf(connection), migrations).length === 0) return []
   await connection.query({ text: 'BEGIN' })
   try {
     // Any number will do that no other program is likely to take; this one spells "kvs log".
     await connection.query({ text: 'SELECT pg_advisory_xact_lock($1)', values: [0x6b7673206c6f67n] }, 0)
+    const version = await versionOf(connection)
+    const pending = pendingAfter(version, migrations)
+    if (pending.length > 0) await requireRoom(connection, user, version === 0)
     await connection.query({ text: schemaVersions })
-    const pending = pendingAfter(await versionOf(connection), migrations)
     for (const { version, name, sql } of pending) {
       await connection.query({ text: sql }, 0)
       await connection.query({
@@ -54,7 +62,7 @@ const schemaVersions = `
 
 async function versionOf(connection: Connection): Promise<number> {
   const { rows: exists } = await connection.query<[boolean]>({
-    text: `SELECT to_regclass('kvs_migrations') IS NOT NULL`,
+    text: `SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('kvs_migrations') AND attname = 'version')`,
   })
   if (!exists[0]?.[0]) return 0
   const { rows } = await connection.query<[number]>({ text: 'SELECT coalesce(max(version), 0) FROM kvs_migrations' })
@@ -70,9 +78,21 @@ function pendingAfter(version: number, migrations: readonly Migration[]): readon
   return migrations.slice(version)
 }
 
-/** A migration's own RAISE EXCEPTION (P0001) is its word to the operator: waiting won't change it. */
+/**
+ * Waiting won't change a migration's own RAISE EXCEPTION (P0001), which is its word to the operator, nor that something else
+ * has the name of a table (42P07), a function (42723) or another object (42710) that it makes.
+ */
 function refusal(error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== 'P0001') return error
-  const hint = 'hint' in error && error.hint ? ` (${error.hint})` : ''
-  return new Refused(`${error.message}${hint}`, { cause: error })
+  if (!(error instanceof Error) || !('code' in error)) return error
+  if (error.code === 'P0001') {
+    const hint = 'hint' in error && error.hint ? ` (${error.hint})` : ''
+    return new Refused(`${error.message}${hint}`, { cause: error })
+  }
+  if (!/^(42P07|42723|42710)$/.test(String(error.code))) return error
+  return new Refused(
+    `something that is not this service's has a name that it needs: ${error.message}: use another database or schema`,
+    {
+      cause: error,
+    },
+  )
 }

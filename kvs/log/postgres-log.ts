@@ -3,12 +3,14 @@ import type { PostgresTarget } from '../config/postgres.ts'
 import { makeWriter } from './append.ts'
 import { type Connection, connect } from './connection.ts'
 import { NotTaken } from './copy.ts'
-import { explain } from './failures.ts'
+import { explain, whereOf } from './explain.ts'
 import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from './log.ts'
 import { type Migration, migrate } from './migrate.ts'
 import { requireProcess } from './pooler.ts'
 import { askHead, holds, makeReader, readHead } from './read.ts'
 import { loadCheckpoint, replay } from './replay.ts'
+import { requireDailyRights } from './rights.ts'
+import { enterSchema } from './schema.ts'
 import { openSession } from './session.ts'
 import { type AppendTally, makeAppendTally } from './tally.ts'
 
@@ -16,6 +18,8 @@ export interface PostgresLogOptions {
   readonly target: PostgresTarget
   /** This node's identity in the log: one data directory's, for ever. */
   readonly writerId: string
+  /** The log that is to be found again, in whatever schema of the database; undefined where any will do. */
+  readonly knownLogId?: () => string | undefined
   readonly migrations: readonly Migration[]
   /** How long connecting, or the answer to one statement, may take before the connection counts as lost. */
   readonly timeoutMs: number
@@ -34,8 +38,10 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
   const appendTimeoutMs = Math.min(timeoutMs, options.appendTimeoutMs ?? timeoutMs)
   const readPage = makeReader()
   const writer = makeWriter(options.writerId, appendTimeoutMs)
-  const where = { ...target, sslmode: target.tls.mode }
+  const where = whereOf(target)
   let warned = ''
+  const told = new Set<string>()
+  let metLogId: string | undefined
 
   return {
     async open() {
@@ -69,9 +75,12 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
     const { processId, warning } = await openSession(connection, target, timeoutMs)
     if (warning && warning !== warned) options.warn(warning)
     warned = warning
-    for (const name of await migrate(connection, options.migrations)) options.info(`migrated the log: ${name}`)
+    await findSchema(connection)
+    const migrated = await migrate(connection, options.migrations, target.user)
+    for (const name of migrated) options.info(`migrated the log: ${name}`)
     await writer.register(connection)
     const head = await readHead(connection)
+    metLogId = head.logId
     return {
       head,
       description: `${target.database} at ${target.host}:${target.port} (${connection.tls})`,
@@ -95,6 +104,19 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       appendConditional: (writes, seen, last) =>
         explained(tally.count(writes.length, writer.appendConditional(connection, head.logId, writes, seen, last))),
       close: () => connection.close(),
+    }
+  }
+
+  /** And makes sure that it can be used, before anything is made or changed in it. */
+  async function findSchema(connection: Connection): Promise<void> {
+    const known = { logId: metLogId ?? options.knownLogId?.(), isMet: metLogId !== undefined }
+    const warnings = [
+      await enterSchema(connection, known, target.user),
+      await requireDailyRights(connection, target.user),
+    ]
+    for (const warning of warnings) {
+      if (warning && !told.has(warning)) options.warn(warning)
+      told.add(warning)
     }
   }
 

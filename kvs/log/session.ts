@@ -25,21 +25,23 @@ export async function openSession(
   const processId = await requireOwnSession(connection, target, timeoutMs)
   // Planning the append anew for each batch takes longer than running it.
   await settle(connection, { plan_cache_mode: 'force_generic_plan' })
-  const fsync = await requireServer(connection, target)
+  const unsafe = await requireServer(connection, target)
   await connection.query({ text: 'LISTEN kvs_log' }).catch(ignoreAnswer) // not behind every proxy, and only a hint
   return {
     processId,
-    warning: fsync === 'off' ? 'Postgres runs with fsync=off: a crash of its machine loses acknowledged writes' : '',
+    warning: unsafe === '' ? '' : `Postgres runs with ${unsafe}: a crash of its machine loses acknowledged writes`,
   }
 }
 
-/** @returns its fsync */
+/** @returns the settings with which it may lose what it has committed, as they stand in its configuration; empty where there are none */
 async function requireServer(connection: Connection, { host, port, database, user }: PostgresTarget): Promise<string> {
   const { rows } = await connection.query<[number, string, string, boolean, string]>({
-    text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), current_setting('fsync'),
+    text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
+      concat_ws(' and ', CASE current_setting('fsync') WHEN 'off' THEN 'fsync=off' END,
+                         CASE current_setting('full_page_writes') WHEN 'off' THEN 'full_page_writes=off' END),
       pg_is_in_recovery(), current_setting('default_transaction_read_only')`,
   })
-  const [version = 0, encoding, fsync = '', isStandby, isReadOnly] = rows[0] ?? []
+  const [version = 0, encoding, unsafe = '', isStandby, isReadOnly] = rows[0] ?? []
   if (version < 140_000) throw new Refused(`Postgres ${version / 10_000} is too old: version 14 or newer is needed`)
   if (encoding !== 'UTF8') {
     throw new Refused(`the database "${database}" has the encoding ${encoding}; make one with ENCODING 'UTF8'`)
@@ -51,5 +53,5 @@ async function requireServer(connection: Connection, { host, port, database, use
         'default_transaction_read_only=on, which ALTER ROLE, ALTER DATABASE or the server’s configuration has set',
     )
   }
-  return fsync
+  return unsafe
 }

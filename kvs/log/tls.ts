@@ -1,18 +1,23 @@
+import { isIP } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, TLSSocket } from 'node:tls'
-import type { TlsSettings } from '../config/postgres.ts'
+import type { PostgresTarget, TlsSettings } from '../config/postgres.ts'
 
 /**
  * What `pg` is to do for an sslmode of libpq; false is a plain connection. `pg` never reads the modes itself, since it
- * gives them other meanings. `prefer` and `require` don't check the certificate, except that `require` with a root
+ * gives them other meanings. `allow`, `prefer` and `require` don't check the certificate, except that `require` with a root
  * certificate checks it as `verify-ca` does. https://www.postgresql.org/docs/current/libpq-ssl.html
  */
-export function tlsOptions(tls: TlsSettings): ConnectionOptions | false {
+export function tlsOptions({ tls, host, address }: PostgresTarget): ConnectionOptions | false {
   if (tls.mode === 'disable') return false
   const verified = isVerified(tls)
   return {
     rejectUnauthorized: verified,
     checkServerIdentity: tls.mode === 'verify-full' ? checkServerIdentity : () => undefined,
     ...(verified && tls.ca !== undefined && tls.ca !== 'system' && { ca: tls.ca }),
+    ...(tls.minVersion && { minVersion: tls.minVersion }),
+    ...(tls.maxVersion && { maxVersion: tls.maxVersion }),
+    // Else `pg` and Node take the address for the name.
+    ...(address !== undefined && { host, ...(isIP(host) === 0 && { servername: host }) }),
     ...(tls.cert !== undefined && { cert: tls.cert }),
     ...(tls.key !== undefined && { key: tls.key }),
   }
@@ -29,6 +34,6 @@ export function describeTls(stream: unknown, tls: TlsSettings): string {
 }
 
 function isVerified(tls: TlsSettings): boolean {
-  if (tls.mode === 'disable' || tls.mode === 'prefer') return false
+  if (tls.mode === 'disable' || tls.mode === 'allow' || tls.mode === 'prefer') return false
   return tls.mode !== 'require' || tls.ca !== undefined
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { PostgresTarget, TlsSettings } from '../../kvs/config/postgres.ts'
 import { connect } from '../../kvs/log/connection.ts'
-import { explain } from '../../kvs/log/failures.ts'
+import { explain, whereOf } from '../../kvs/log/explain.ts'
 import { makeDirectory, spawnNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
 import { describeWithDocker } from './docker.ts'
@@ -32,9 +32,12 @@ const notTrusted =
 const otherName = /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=verify-full: Hostname\/IP does not match/
 const noTls = /^Postgres at \S+ does not offer TLS, and POSTGRES_SSLMODE=\S+ needs it$/
 const noCipher = /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=\S+: \S+ alert handshake failure$/
-const notPlain = /^Postgres at \S+ refuses user "kvs": no pg_hba.conf entry for host .*, no encryption$/
-const notWithTls = /^Postgres at \S+ refuses user "kvs": no pg_hba.conf entry for host .*, SSL encryption$/
-const noClientCertificate = /^Postgres at \S+ refuses user "kvs": connection requires a valid client certificate$/
+const notPlain =
+  /^Postgres at \S+ refuses user "kvs": no pg_hba.conf entry for host .*, no encryption: in its pg_hba.conf /
+const notWithTls =
+  /^Postgres at \S+ refuses user "kvs": no pg_hba.conf entry for host .*, SSL encryption: in its pg_hba.conf /
+const noClientCertificate =
+  /^Postgres at \S+ refuses user "kvs": connection requires a valid client certificate: in its pg_hba.conf .*POSTGRES_SSLCERT/
 const badClientCertificate = /^TLS with Postgres at \S+ failed with POSTGRES_SSLMODE=\S+: tlsv1 alert unknown ca$/
 
 interface Situation extends ServerSetup {
@@ -166,7 +169,7 @@ async function tryToConnect(mode: Mode, { host = 'localhost', client }: Situatio
     await connection.close()
     return { isEncrypted: rows[0]?.[0], said: connection.tls }
   } catch (error) {
-    return { isEncrypted: undefined, said: explain(error, { ...target, sslmode: tls.mode }) }
+    return { isEncrypted: undefined, said: explain(error, whereOf(target)) }
   }
 }
 

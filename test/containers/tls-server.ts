@@ -75,6 +75,9 @@ export async function startTlsServer() {
     await until('Postgres has its new settings', async () => (await sql('SELECT pg_conf_load_time()')) !== before)
   }
 
+  /** What a query says to libpq’s psql at a URL whose server is the container’s own; rejects with what psql says. */
+  const psql = (url: string, query: string) => run(container, ['psql', '-XAtq', '-F', ' ', '-d', url, '-c', query])
+
   /** What libpq makes of a connection string: whether the connection is encrypted, or why there is none. */
   async function libpq(connection: string): Promise<boolean | string> {
     const query = 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()'
@@ -94,6 +97,8 @@ export async function startTlsServer() {
     },
     become,
     libpq,
+    psql,
+    file,
     sql,
     stop: () => container.stop({ removeVolumes: true }),
   }

@@ -13,8 +13,8 @@ export const postgresSettings = {
   sslMode: {
     name: 'POSTGRES_SSLMODE',
     default: 'prefer',
-    parse: oneOf('disable', 'prefer', 'require', 'verify-ca', 'verify-full'),
-    purpose: 'TLS, as in libpq: disable, prefer, require, verify-ca or verify-full',
+    parse: oneOf('disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'),
+    purpose: 'TLS, as in libpq: disable, allow, prefer, require, verify-ca or verify-full',
   },
   sslRootCert: {
     name: 'POSTGRES_SSLROOTCERT',
