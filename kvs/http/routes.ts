@@ -121,9 +121,9 @@ class MethodNotAllowed extends KvsError {
   }
 }
 
-/** Into path and query. A server must take the absolute form as well (RFC 9112, 3.2.2). */
+/** Into path and query. A server must take the absolute form as well (RFC 9112, 3.2.2), in which a path may be left out. */
 function split(url: string): [path: string, query: string] {
-  const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/i, '')
+  const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*\/?/i, '/')
   const at = target.indexOf('?')
   return at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at + 1)]
 }

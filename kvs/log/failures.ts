@@ -68,6 +68,8 @@ const sentences: Record<string, (told: Told) => string> = {
   EHOSTUNREACH: (t) => `the host ${t.host} can’t be reached`,
   ENETUNREACH: (t) => `the network of ${t.host} can’t be reached`,
   ETIMEDOUT: (t) => `Postgres at ${t.place} does not answer (timed out)`,
+  EMFILE: () => 'this node is out of file descriptors (ulimit -n)',
+  ENFILE: () => 'the machine of this node is out of file descriptors (fs.file-max)',
   '28P01': (t) => `Postgres at ${t.place} refuses the password of user "${t.user}"`,
   '28000': (t) => `Postgres at ${t.place} refuses user "${t.user}": ${t.text}`,
   '3D000': (t) => `Postgres at ${t.place} has no database "${t.database}"`,

@@ -6,6 +6,7 @@ import { prepareCluster } from './cluster.ts'
 import { type Connection, createDatabase } from './database.ts'
 import { findLauncher, serverUser } from './launch.ts'
 import { clearLock, readLock } from './lock.ts'
+import { reasonIn } from './reason.ts'
 import { type Server, spawnServer } from './server.ts'
 import { makePrivateDirectory, port, removeSockets, socketDirectory, temporaryDirectory } from './socket.ts'
 
@@ -101,9 +102,10 @@ export function makeEmbeddedPostgres({ directory, log }: EmbeddedPostgresOptions
     }
   }
 
+  /** The first line is a whole sentence: it is all that is told where there is room for one. */
   function describe(ended: string, lines: string): string {
-    const advice = 'Mend what they name, or set POSTGRES_HOST or DATABASE_URL to use another server.'
-    return `embedded Postgres ended while starting (${ended}). The last lines of ${logFile}:\n${lines}\n${advice}`
+    const advice = 'mend that, or set POSTGRES_HOST or DATABASE_URL to use another server'
+    return `embedded Postgres ended while starting (${ended}): ${reasonIn(lines)}: ${advice}\nThe last lines of ${logFile}:\n${lines}`
   }
 
   return {
