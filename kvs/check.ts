@@ -5,6 +5,7 @@ import { describeShortage } from './http/descriptors.ts'
 import { lookAtEmbedded } from './log/embedded/look.ts'
 import { lookAtLog } from './log/look.ts'
 import { lookAtDataDirectory } from './slots/look.ts'
+import { mayHoldWrites } from './spool/look.ts'
 
 /**
  * Tries what a start with these settings would need, and changes nothing of it. Tells each finding in a line.
@@ -20,9 +21,8 @@ export async function check(config: Config, tell: (line: string) => void): Promi
       tell(`${what}: ${await find()}`)
     } catch (error) {
       isFit &&= !isNeeded
-      tell(
-        `${what}: ${isNeeded ? 'NOT USABLE: ' : 'not usable, and done without: '}${error instanceof Error ? error.message : error}`,
-      )
+      const why = error instanceof Error ? error.message : String(error)
+      tell(`${what}: ${isNeeded ? 'NOT USABLE' : 'not usable, and done without'}: ${why}`)
     }
   }
 
@@ -31,8 +31,9 @@ export async function check(config: Config, tell: (line: string) => void): Promi
     await look('target', () => lookAtTarget({ ...config, address }))
     return isFit
   }
-  // Without a disk for a spool a node that has its log elsewhere serves all the same.
-  await look('data directory', () => lookAtDataDirectory(dataDir), target === 'embedded')
+  // A node that has its log elsewhere does without a disk, unless that may hold writes which are nowhere else.
+  const isDiskNeeded = target === 'embedded' || mayHoldWrites(dataDir)
+  await look('data directory', () => lookAtDataDirectory(dataDir), isDiskNeeded)
   if (target === 'embedded') await look('log', () => lookAtEmbedded(join(dataDir, 'postgres')))
   else await look('log', () => lookAtLog({ target, timeoutMs }))
   return isFit
