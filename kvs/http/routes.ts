@@ -42,6 +42,8 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, po
   for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, { path, methods })
 
   function routeOf(path: string): { path: string; methods: Methods } | undefined {
+    // The router takes * for the path /
+    if (!path.startsWith('/')) return undefined
     // The router would decode the path, and fail on one that a key's own rules can say more about.
     return router.find('GET', path.includes('%') ? path.replaceAll('%', '_') : path)?.store
   }
