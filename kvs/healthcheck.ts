@@ -4,7 +4,9 @@
  */
 const isTls = Boolean(process.env.KVS_TLS_CERT)
 const { get } = isTls ? await import('node:https') : await import('node:http')
-const target = { host: '127.0.0.1', port: process.env.PORT || 8080, path: '/readyz', rejectUnauthorized: false }
+const listensAt = (process.env.KVS_HOST ?? '').replace(/^\[(.*)\]$/, '$1')
+const host = /^(0\.0\.0\.0|::)?$/.test(listensAt) ? '127.0.0.1' : listensAt
+const target = { host, port: process.env.PORT || 8080, path: '/readyz', rejectUnauthorized: false }
 
 get(target, ({ statusCode }) => {
   process.exit(statusCode === 200 ? 0 : 1)

@@ -2,14 +2,14 @@ import { closeSync, openSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { config as loadDotenv } from 'dotenv'
 import packageJson from '../package.json' with { type: 'json' }
 import { makeGuard, type TokenGuard } from './access/guard.ts'
 import { isLoopback } from './access/loopback.ts'
 import { namesOf, reloadTokens } from './access/reload.ts'
-import { type Config, InvalidConfig, readConfig } from './config/config.ts'
+import type { Config } from './config/config.ts'
 import { forPurpose, type PostgresTarget } from './config/postgres.ts'
 import { accessSettings } from './config/settings/access.ts'
+import { watchDescriptors } from './http/descriptors.ts'
 import type { PageBounds } from './http/pages.ts'
 import { makeServer } from './http/server.ts'
 import { countdown, finish, listen } from './http/serving.ts'
@@ -27,15 +27,12 @@ import { makeMetricsReader } from './metrics/reader.ts'
 import type { DataDirectory } from './slots/data-directory.ts'
 import { type Slot, takeSlot } from './slots/take.ts'
 import { makeTakeover } from './slots/takeover.ts'
+import { readStart } from './start.ts'
 import { makeStore } from './store/store.ts'
 import { watchTls } from './tls/watch.ts'
 
-/** sysexits.h: the configuration is wrong */
-const exitConfig = 78
 const { version } = packageJson
-
-loadDotenv({ quiet: true })
-const config = readConfigOrExit()
+const config = await readStart(version)
 const logger = makeLogger({
   level: config.logLevel,
   format: config.logFormat,
@@ -133,6 +130,7 @@ async function live(config: Config): Promise<void> {
   ])
   const server = makeServer({ ...config, store, tally, readMetrics, logger, guard, pages })
   await listen(server, config, logger)
+  watchDescriptors(server, config, logger)
   reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process does not come to it
 
@@ -168,16 +166,6 @@ function lock({ access: { tokens, maxRequestRate }, host }: Config): TokenGuard 
   if (tokens !== undefined) logger.info(`tokens in force: ${namesOf(tokens)}`)
   else if (!isLoopback(host)) logger.warn('no tokens: whoever can connect may read and write every key')
   return tokens && makeGuard({ tokens, maxRequestRate })
-}
-
-function readConfigOrExit(): Config {
-  try {
-    return readConfig(process.env)
-  } catch (error) {
-    if (!(error instanceof InvalidConfig)) throw error
-    console.error(error.message)
-    process.exit(exitConfig)
-  }
 }
 
 /** Where there is no disk for a spool the node refuses, and says so. */

@@ -1,13 +1,27 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { isUtf8 } from 'node:buffer'
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 
-/** The problem names no path: it may be a secret put where its file's name belongs. */
+/** Far more than any file that a setting names has to say: a CA bundle has a quarter of it. */
+const maxNamedBytes = 1_048_576
+
+/**
+ * The text of a file that a setting names, without a byte order mark. The problem names no path: it may be a secret put where
+ * its file's name belongs. PEM may have a comment in another encoding: what counts in it is ASCII.
+ */
 export function readFile(name: string, path: string, problems: string[]): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    const file = readBounded(path, maxNamedBytes)
+    const text = typeof file === 'string' ? undefined : textIn(file.content)
+    if (text !== undefined) return text
+    problems.push(`${name} names ${typeof file === 'string' ? file : 'a file that is not UTF-8'}`)
   } catch (error) {
     problems.push(unreadable(name, error))
-    return undefined
   }
+  return undefined
+}
+
+function textIn(content: Buffer): string | undefined {
+  return isUtf8(content) || content.includes('-----BEGIN ') ? content.toString().replace(/^\uFEFF/, '') : undefined
 }
 
 export interface FileContent {
@@ -25,7 +39,7 @@ export function readBounded(path: string, maxBytes: number): FileContent | strin
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const stats = fstatSync(file)
-    if (!stats.isFile()) return 'what is no regular file'
+    if (!stats.isFile()) return stats.isDirectory() ? 'a directory' : 'what is no regular file'
     const buffer = Buffer.alloc(maxBytes + 1)
     let size = 0
     for (let read = -1; read !== 0 && size < buffer.length; size += read) {

@@ -50,7 +50,7 @@ test('each package is known to one room', () => {
   }
   const known = Object.fromEntries([...rooms].map(([name, rooms]) => [name, [...rooms].join(', ')]))
   expect(known).toEqual({
-    ...{ dotenv: 'main', 'find-my-way': 'http', limiter: 'access', pg: 'log', pino: 'logger', 'pino-pretty': 'logger' },
+    ...{ 'find-my-way': 'http', limiter: 'access', pg: 'log', pino: 'logger', 'pino-pretty': 'logger' },
     ...{ 'prom-client': 'metrics', undici: 'forward' },
   })
 })

@@ -3,6 +3,7 @@ import { type Access, lockNames, readAccess } from './access.ts'
 import { isForwarding, unusedByForwarding } from './forwarding.ts'
 import { nearest } from './nearest.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres.ts'
+import { tellServiceLinks, withoutServiceLinks } from './service-links.ts'
 import { type Environment, givenTexts, parseTexts, type Setting, type Values } from './setting.ts'
 import { forwarderSettings, forwardingSettings } from './settings/forwarding.ts'
 import { serviceSettings, settings } from './settings.ts'
@@ -68,9 +69,13 @@ const storeRules = [
 /**
  * Reads the environment, and the files it names. @throws {InvalidConfig}
  */
-export function readConfig(env: Environment): Config {
+export function readConfig(given: Environment): Config {
+  const { env, links } = withoutServiceLinks(given)
   const problems: string[] = []
-  const warnings: string[] = []
+  const warnings = tellServiceLinks(
+    links,
+    settings.map(({ name }) => name),
+  )
   const { forwardingAddress } = parseTexts(forwardingSettings, givenTexts(forwardingSettings, env), problems)
   // What is of no use is not looked at either: it can't be wrong.
   const used = isForwarding(env) ? without(unusedByForwarding(env), env) : env

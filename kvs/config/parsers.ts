@@ -104,13 +104,31 @@ export const address: Parser<string> = (text) => {
   throw new Error(`${quoted(text)} is not host:port, such as 10.10.0.2:8080, kvs:8080 or [::1]:8080`)
 }
 
+/** An IPv6 address without the brackets that it has in a URL; any other text as it is. */
+function unbracketed(text: string): string {
+  const [, inside = ''] = /^\[(.*)\]$/.exec(text) ?? []
+  return isIPv6(inside) ? inside : text
+}
+
+/** A name or an address to listen on. Its text is never quoted: it may be a misplaced URL. */
+export const listenHost: Parser<string> = (text) => {
+  const host = unbracketed(text)
+  if (/[/*\s[\]]/.test(host) && !/\]:/.test(host))
+    throw new Error('is no address: write one, or 0.0.0.0 or :: for all of them')
+  if (host.includes(':') && !isIPv6(host)) {
+    throw new Error('has a colon but is no IPv6 address: write the host alone, and the port in PORT')
+  }
+  return host
+}
+
 /** A server's name or address, or the directory of its socket. Its text is never quoted: it may be a misplaced URL. */
-export const server: Parser<string> = (text) => {
+export const server: Parser<string> = (given) => {
+  const text = unbracketed(given)
   if (text.startsWith('/')) return text
   if (text.includes(',')) throw new Error('names several hosts: one host is supported')
   if (text.includes('/')) throw new Error('is neither a host nor an absolute path: a URL belongs in DATABASE_URL')
   if (text.includes(':') && !isIPv6(text)) {
-    throw new Error('has a colon but is no IPv6 address: write the host alone, without port or brackets')
+    throw new Error('has a colon but is no IPv6 address: write the host alone, without a port')
   }
   return text
 }

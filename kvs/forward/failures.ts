@@ -24,6 +24,8 @@ const sentences: Record<string, (target: string) => string> = {
   UND_ERR_DESTROYED: () => 'this node has been told to stop',
   ECONNRESET: brokeOff,
   EPIPE: brokeOff,
+  EMFILE: () => 'this node is out of file descriptors (ulimit -n)',
+  ENFILE: () => 'the machine of this node is out of file descriptors (fs.file-max)',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,

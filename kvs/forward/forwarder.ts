@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { watchDescriptors } from '../http/descriptors.ts'
 import { makeHttpServer } from '../http/server.ts'
 import { countdown, finish, listen } from '../http/serving.ts'
 import { replaceTls } from '../http/tls.ts'
@@ -26,6 +27,7 @@ export async function runForwarder(options: ForwarderOptions): Promise<void> {
   const server = makeHttpServer(options, forwarding.answer)
   logger.info(`forwarding every request to ${forwarding.target.url}`)
   await listen(server, options, logger)
+  watchDescriptors(server, { ...options, forwardingAddress: options.address }, logger)
   options.reloads.push(
     ...watchTls(options.tls, (texts) => replaceTls(server, texts), logger),
     ...forwarding.target.reloads,

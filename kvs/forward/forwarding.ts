@@ -4,6 +4,7 @@ import { KvsError } from '../errors.ts'
 import { type Answer, otherRoute } from '../http/answer.ts'
 import { answerError, renderAsErrorJson } from '../http/answers.ts'
 import type { Guard } from '../http/callers.ts'
+import { frontPage, ofForwarder } from '../http/front-page.ts'
 import { isHostGiven } from '../http/headers.ts'
 import { liveness } from '../http/health.ts'
 import { metricsRoute } from '../http/metrics.ts'
@@ -69,6 +70,7 @@ export function makeForwarding({
   ])
   const health: Methods = { GET: ready, HEAD: ready, [rights]: 'open' }
   const ownPages = new Map([
+    ['/', frontPage(ofForwarder)],
     ['/livez', liveness({ position: () => '' }, guard)],
     ['/readyz', health],
     ['/healthz', health],

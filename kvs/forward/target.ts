@@ -9,7 +9,7 @@ export interface TargetOptions {
   /** For https:// */
   readonly tls: Tls | undefined
   readonly timeoutMs: number
-  readonly logger: Logger
+  readonly logger: Pick<Logger, 'info' | 'warn'>
 }
 
 export interface Target {

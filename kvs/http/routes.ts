@@ -42,6 +42,8 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, po
   for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, { path, methods })
 
   function routeOf(path: string): { path: string; methods: Methods } | undefined {
+    // The router takes * for the path /
+    if (!path.startsWith('/')) return undefined
     // The router would decode the path, and fail on one that a key's own rules can say more about.
     return router.find('GET', path.includes('%') ? path.replaceAll('%', '_') : path)?.store
   }
@@ -121,9 +123,9 @@ class MethodNotAllowed extends KvsError {
   }
 }
 
-/** Into path and query. A server must take the absolute form as well (RFC 9112, 3.2.2). */
+/** Into path and query. A server must take the absolute form as well (RFC 9112, 3.2.2), in which a path may be left out. */
 function split(url: string): [path: string, query: string] {
-  const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/i, '')
+  const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*\/?/i, '/')
   const at = target.indexOf('?')
   return at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at + 1)]
 }

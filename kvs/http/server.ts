@@ -11,6 +11,7 @@ import { makeBodyReader } from './body.ts'
 import type { Guard } from './callers.ts'
 import { refusalOf as certificateRefusal } from './certificates.ts'
 import { courseworkRoutes } from './coursework.ts'
+import { frontPage, ofNode } from './front-page.ts'
 import { hasHeader, transferCodingOf } from './headers.ts'
 import { liveness, readiness } from './health.ts'
 import { makeInTurn } from './in-turn.ts'
@@ -152,6 +153,7 @@ export function routesOf({
   const ready = readiness(store, guard)
   const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
   return {
+    '/': frontPage(ofNode),
     '/v1': { [rights]: {} },
     '/v1/': { [rights]: {} },
     '/v1/*': keyRoutes({ store, readBody }),

@@ -60,7 +60,7 @@ const schemaVersions = `
   CREATE TABLE IF NOT EXISTS kvs_migrations (
     version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`
 
-async function versionOf(connection: Connection): Promise<number> {
+export async function versionOf(connection: Connection): Promise<number> {
   const { rows: exists } = await connection.query<[boolean]>({
     text: `SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('kvs_migrations') AND attname = 'version')`,
   })
@@ -69,7 +69,7 @@ async function versionOf(connection: Connection): Promise<number> {
   return rows[0]?.[0] ?? 0
 }
 
-function pendingAfter(version: number, migrations: readonly Migration[]): readonly Migration[] {
+export function pendingAfter(version: number, migrations: readonly Migration[]): readonly Migration[] {
   if (version > migrations.length) {
     throw new Refused(
       `the database's schema has version ${version}, and this program knows versions up to ${migrations.length}: run a newer one`,

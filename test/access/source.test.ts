@@ -48,7 +48,7 @@ test('what is wrong in a file is said with the number of its line, and none of i
 
 test.each<[string, () => string, RegExp]>([
   ['that is not there', () => '/nowhere/S3CRET', /^KVS_TOKENS_FILE names a file that can’t be read \(ENOENT\)$/],
-  ['that is a directory', makeDirectory, /^KVS_TOKENS_FILE names what is no regular file$/],
+  ['that is a directory', makeDirectory, /^KVS_TOKENS_FILE names a directory$/],
   ['that waits for who writes it', makePipe, /^KVS_TOKENS_FILE names what is no regular file$/],
   ['that is endless', () => '/dev/zero', /^KVS_TOKENS_FILE names what is no regular file$/],
   [

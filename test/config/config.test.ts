@@ -127,6 +127,41 @@ describe('warnings', () => {
     expect(readConfig(env).warnings).toEqual(warnings)
   })
 
+  test('what Kubernetes sets for Services of our names is passed over, and told in one line', () => {
+    const links = {
+      KVS_SERVICE_HOST: '10.0.0.5',
+      KVS_SERVICE_PORT: '8080',
+      KVS_SERVICE_PORT_HTTP: '8080',
+      KVS_PORT: 'tcp://10.0.0.5:8080',
+      KVS_PORT_8080_TCP: 'tcp://10.0.0.5:8080',
+      KVS_PORT_8080_TCP_PROTO: 'tcp',
+      KVS_PORT_8080_TCP_PORT: '8080',
+      KVS_PORT_8080_TCP_ADDR: '10.0.0.5',
+      POSTGRES_SERVICE_HOST: 'fd00::5',
+      POSTGRES_PORT: 'tcp://[fd00::5]:5432',
+      FORWARDING_NODE_PORT: 'udp://10.0.0.6:53',
+      KVS_TOKENS_SERVICE_HOST: '10.0.0.7',
+      KUBERNETES_PORT: 'tcp://10.0.0.1:443',
+    }
+    const { KUBERNETES_PORT: _, ...told } = links
+    const config = readConfig({ ...links, POSTGRES_HOST: 'db' })
+    expect(config.warnings).toEqual([
+      `passed over, as Kubernetes sets them for its Services: ${Object.keys(told).join(', ')}; POSTGRES_PORT counts as ` +
+        'not set; enableServiceLinks: false in the pod’s spec leaves them out',
+    ])
+    expect(config.postgres).toMatchObject({ host: 'db', port: 5432 })
+    expect(readConfig({ ...links, FORWARDING_ADDRESS: 'kvs:8080' }).warnings).toHaveLength(1)
+  })
+
+  test('what has a name of that shape and another value is what it was', () => {
+    expect(readConfig({ KVS_PORT: '8080', KVS_SERVICE_HOST: 'db.example.com' }).warnings).toEqual([
+      'KVS_PORT is not a setting; did you mean PORT?',
+      'KVS_SERVICE_HOST is not a setting',
+    ])
+    expect(problemsOf({ POSTGRES_HOST: 'db', POSTGRES_PORT: 'tcp://10.0.0.5' })).toHaveLength(1)
+    expect(readConfig({ POSTGRES_HOST: 'db', POSTGRES_PORT: '6543' }).postgres).toMatchObject({ port: 6543 })
+  })
+
   test('what a forwarding node has no use for is not read, only named, but for what the image sets', () => {
     const env = {
       FORWARDING_ADDRESS: 'kvs:8080',
@@ -148,7 +183,7 @@ describe('warnings', () => {
   })
 
   test('what the embedded log has no use for is not read, only named', () => {
-    const env = { POSTGRES_USER: 'me', POSTGRES_PORT: 'tcp://10.0.0.1:5432', POSTGRES_PASSWORD: 'S3CRET' }
+    const env = { POSTGRES_USER: 'me', POSTGRES_PORT: 'none', POSTGRES_PASSWORD: 'S3CRET' }
     expect(readConfig(env).warnings).toEqual([
       'not used: POSTGRES_PORT, POSTGRES_USER, POSTGRES_PASSWORD; ' +
         'the log is embedded, since neither POSTGRES_HOST nor DATABASE_URL is set',

@@ -5,6 +5,7 @@ import {
   bytes,
   duration,
   integer,
+  listenHost,
   oneOf,
   orWord,
   type Parser,
@@ -43,7 +44,13 @@ const good: [string, Parser<unknown>, string, unknown][] = [
   ['address', address, '[2001:DB8:0::1]:80', '[2001:DB8:0::1]:80'],
   ['server', server, 'db.example.com', 'db.example.com'],
   ['server', server, '::1', '::1'],
+  ['server', server, '[::1]', '::1'],
   ['server', server, '/var/run/postgresql', '/var/run/postgresql'],
+  ['listenHost', listenHost, '0.0.0.0', '0.0.0.0'],
+  ['listenHost', listenHost, 'localhost', 'localhost'],
+  ['listenHost', listenHost, '::', '::'],
+  ['listenHost', listenHost, '[::1]', '::1'],
+  ['listenHost', listenHost, '[fe80::1%eth0]', 'fe80::1%eth0'],
 ]
 
 const bad: [string, Parser<unknown>, string, string][] = [
@@ -95,7 +102,12 @@ const bad: [string, Parser<unknown>, string, string][] = [
   ['server', server, 'db1,db2', 'one host is supported'],
   ['server', server, './socket', 'is neither a host nor an absolute path'],
   ['server', server, 'db:5433', 'write the host alone'],
-  ['server', server, '[::1]', 'write the host alone'],
+  ['server', server, '[::1]:5432', 'write the host alone'],
+  ['listenHost', listenHost, '127.0.0.1:8080', 'write the host alone, and the port in PORT'],
+  ['listenHost', listenHost, '[::1]:8080', 'write the host alone, and the port in PORT'],
+  ['listenHost', listenHost, '[localhost]', 'is no address'],
+  ['listenHost', listenHost, '*', 'is no address: write one, or 0.0.0.0 or :: for all of them'],
+  ['listenHost', listenHost, 'http://localhost', 'is no address'],
 ]
 
 describe('takes', () => {

@@ -12,7 +12,7 @@ import { problemsOf } from './problems.ts'
 const directory = mkdtempSync(join(tmpdir(), 'kvs-config-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 
-function file(name: string, content: string): string {
+function file(name: string, content: string | Buffer): string {
   writeFileSync(join(directory, name), content)
   return join(directory, name)
 }
@@ -193,6 +193,7 @@ describe('password file', () => {
     ['p\n', 'p'],
     ['p\r\n', 'p'],
     [' p \n\n', ' p \n'],
+    ['\uFEFFp\n', 'p'],
   ])('%j', (content, password) => {
     const POSTGRES_PASSWORD_FILE = file('password', content)
     expect(target({ POSTGRES_HOST: 'db', POSTGRES_PASSWORD_FILE }).password).toBe(password)
@@ -204,7 +205,9 @@ describe('password file', () => {
       { POSTGRES_PASSWORD_FILE: join(directory, 'S3CRET') },
       "POSTGRES_PASSWORD_FILE names a file that can't be read (ENOENT)",
     ],
-    [{ POSTGRES_PASSWORD_FILE: directory }, '(EISDIR)'],
+    [{ POSTGRES_PASSWORD_FILE: directory }, 'POSTGRES_PASSWORD_FILE names a directory'],
+    [{ POSTGRES_PASSWORD_FILE: '/dev/zero' }, 'POSTGRES_PASSWORD_FILE names what is no regular file'],
+    [{ POSTGRES_PASSWORD_FILE: file('latin1', Buffer.from('p\xe4ss', 'latin1')) }, 'names a file that is not UTF-8'],
     [{ POSTGRES_PASSWORD_FILE: file('empty', '\n') }, 'names an empty file'],
     [{ POSTGRES_PASSWORD_FILE: key, POSTGRES_PASSWORD: 'S3CRET' }, 'is set beside a password'],
   ])('%j is refused', (env, problem) => {

@@ -102,7 +102,7 @@ test('a request without a Host, or with two, is refused; HTTP/1.0 needs none', a
 test('the absolute form goes on as a path, and what is no path is refused', async () => {
   const { port } = await startForwarder((await echo()).port)
   expect(await request(port, 'GET', 'http://x:1/v1/a?b')).toContain('\r\nX-Url: /v1/a?b\r\n')
-  expect(await request(port, 'GET', 'HTTP://x')).toContain('\r\nX-Url: /\r\n')
+  expect(await request(port, 'PUT', 'HTTP://x')).toContain('\r\nX-Url: /\r\n')
   expect(await request(port, 'OPTIONS', '*')).toMatch(/^HTTP\/1.1 400 [\s\S]*{"error":"only a path can be forwarded"}$/)
 })
 

@@ -26,7 +26,7 @@ test.each([
 
 test('any other path is answered with 404', async () => {
   const { url } = await serve()
-  for (const path of ['/', '/v2/a', '/favicon.ico', '/V1/a', '/readyz/x']) {
+  for (const path of ['/x', '/v2/a', '/favicon.ico', '/V1/a', '/readyz/x']) {
     expect((await fetch(url + path)).status).toBe(404)
   }
 })

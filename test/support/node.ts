@@ -35,8 +35,12 @@ export function toEnvironment({ host, port, database, user }: PostgresTarget): R
 }
 
 /** Starts a node and waits until it listens; it need not be ready. Ends it, and its embedded Postgres, with the test. */
-export async function startNode(directory: string, env: Record<string, string> = {}): Promise<Node> {
-  const node = spawnNode(directory, env)
+export async function startNode(
+  directory: string,
+  env: Record<string, string> = {},
+  limits: Limits = {},
+): Promise<Node> {
+  const node = spawnNode(directory, env, limits)
   const [, url] = await until('the node listens', () => {
     if (node.process.exitCode !== null) throw new Error(`the node ended:\n${node.output()}`)
     return /listening on (https?:\/\/[^"\s]+)/.exec(node.output()) ?? undefined
@@ -59,8 +63,20 @@ export function serves({ url }: Pick<Node, 'url'>): Promise<unknown> {
   )
 }
 
-export function spawnNode(directory: string, env: Record<string, string>): Omit<Node, 'url'> {
-  const child = spawn(process.execPath, [main], {
+/** What a process may have. */
+export interface Limits {
+  readonly openFiles?: number
+}
+
+export function spawnNode(
+  directory: string,
+  env: Record<string, string>,
+  { openFiles }: Limits = {},
+): Omit<Node, 'url'> {
+  // The shell becomes the node.
+  const limiting = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$@"`, 'sh']
+  const [command = '', ...args] = [...limiting, process.execPath, main]
+  const child = spawn(command, args, {
     cwd: directory,
     env: { PATH: process.env.PATH, TMPDIR: tmpdir(), PORT: '0', KVS_DATA_DIR: join(directory, 'data'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,6 +4,7 @@ import { arch, platform } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { childEnvironment } from './environment.ts'
+import { reasonIn } from './reason.ts'
 
 const packages = new Set(['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64'])
 
@@ -41,7 +42,7 @@ async function majorVersion(name: string, postgres: string): Promise<string> {
   } catch (cause) {
     // Its libraries are symbolic links made by a postinstall script, and need glibc on Linux.
     const hint = `try 'npm rebuild ${name}' (not on Alpine: it needs glibc), or set POSTGRES_HOST or DATABASE_URL`
-    throw new Error(`the embedded Postgres does not run: ${String(cause)}; ${hint}`, { cause })
+    throw new Error(`the embedded Postgres does not run: ${reasonIn(String(cause))}; ${hint}`, { cause })
   }
 }
 

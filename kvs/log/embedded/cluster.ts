@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import type { Binaries } from './binaries.ts'
 import type { Launcher, ServerUser } from './launch.ts'
 import { adviceOn, nameFor } from './name.ts'
+import { reasonIn } from './reason.ts'
 
 /**
  * Leaves a whole cluster of the binaries' version, owned by the server's user, or throws. It is made beside its place
@@ -20,17 +21,21 @@ export async function prepareCluster(
   await removeUnfinished(directory)
   const version = await clusterVersion(directory)
   if (version === undefined) return makeCluster(directory, binaries, launch, user)
-  if (version !== binaries.major) {
-    throw new Error(
-      `the cluster in ${directory} was made by Postgres ${version}, the embedded one is ${binaries.major}: run it with ` +
-        `Postgres ${version} (set POSTGRES_HOST), or dump it there and restore it into a new KVS_DATA_DIR`,
-    )
-  }
+  refuseOther(version, directory, binaries)
   if (user !== undefined && (await stat(directory)).uid !== user.uid) await chownTree(directory, user)
 }
 
+/** @throws where the cluster is of another major version than the binaries */
+export function refuseOther(version: string, directory: string, { major }: Binaries): void {
+  if (version === major) return
+  throw new Error(
+    `the cluster in ${directory} was made by Postgres ${version}, the embedded one is ${major}: run it with ` +
+      `Postgres ${version} (set POSTGRES_HOST), or dump it there and restore it into a new KVS_DATA_DIR`,
+  )
+}
+
 /** Undefined: there is no cluster yet. */
-async function clusterVersion(directory: string): Promise<string | undefined> {
+export async function clusterVersion(directory: string): Promise<string | undefined> {
   const names = await readdir(directory).catch((error): string[] => {
     if (error.code === 'ENOENT') return []
     throw error
@@ -61,7 +66,10 @@ async function makeCluster(
   } catch (cause) {
     await rm(unfinished, { recursive: true, force: true })
     const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
-    throw new Error(`initdb failed in ${directory}: ${output || String(cause)}${adviceOn(output)}`, { cause })
+    const said = output || String(cause)
+    throw new Error(`initdb failed in ${directory}: ${reasonIn(said)}${adviceOn(output)}\nAll that it says:\n${said}`, {
+      cause,
+    })
   } finally {
     await rm(nameFile, { force: true })
   }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { copyBinaries, findBinaries } from './binaries.ts'
@@ -6,6 +6,7 @@ import { prepareCluster } from './cluster.ts'
 import { type Connection, createDatabase } from './database.ts'
 import { findLauncher, serverUser } from './launch.ts'
 import { clearLock, readLock } from './lock.ts'
+import { reasonIn } from './reason.ts'
 import { type Server, spawnServer } from './server.ts'
 import { makePrivateDirectory, port, removeSockets, socketDirectory, temporaryDirectory } from './socket.ts'
 
@@ -101,9 +102,20 @@ export function makeEmbeddedPostgres({ directory, log }: EmbeddedPostgresOptions
     }
   }
 
-  function describe(ended: string, lines: string): string {
-    const advice = 'Mend what they name, or set POSTGRES_HOST or DATABASE_URL to use another server.'
-    return `embedded Postgres ended while starting (${ended}). The last lines of ${logFile}:\n${lines}\n${advice}`
+  /** The first line is a whole sentence: it is all that is told where there is room for one. */
+  async function describe(ended: string, lines: string): Promise<string> {
+    const advice = 'mend that, or set POSTGRES_HOST or DATABASE_URL to use another server'
+    const reason = reasonIn(lines) || (await explainSilence())
+    return `embedded Postgres ended while starting (${ended}): ${reason}: ${advice}\nThe last lines of ${logFile}:\n${lines}`
+  }
+
+  /** On a full disk not even the complaint of it gets into the log. */
+  async function explainSilence(): Promise<string> {
+    const isFull = await statfs(parent).then(
+      ({ bavail }) => bavail === 0,
+      () => false,
+    )
+    return isFull ? `no space is left on the disk of ${parent}` : 'it has not said why'
   }
 
   return {

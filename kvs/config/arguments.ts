@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util'
+import { settings } from './settings.ts'
+
+/** What a start is to do. */
+export type Command = 'serve' | 'check' | 'help' | 'version'
+
+const options = {
+  check: { type: 'boolean', purpose: 'read and check the settings, try the log or the target, change nothing' },
+  help: { type: 'boolean', short: 'h', purpose: 'show this' },
+  version: { type: 'boolean', short: 'v', purpose: 'show the version' },
+} as const
+
+const known = Object.keys(options).map((name) => `--${name}`)
+
+/** The arguments ask for something that there is not. */
+export class InvalidArguments extends Error {
+  override readonly name = 'InvalidArguments'
+}
+
+/**
+ * Reads the command line. What comes behind a "=", or without dashes, is not told: it may be a secret put in the wrong place.
+ * @throws {InvalidArguments}
+ */
+export function readArguments(args: readonly string[]): Command {
+  const { values, tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true })
+  for (const token of tokens) {
+    if (token.kind === 'positional') {
+      throw new InvalidArguments(
+        `an argument without dashes is not taken: settings come by names (${known.join(', ')})`,
+      )
+    }
+    if (token.kind !== 'option') continue
+    if (!(token.name in options)) {
+      throw new InvalidArguments(`unknown argument ${JSON.stringify(token.rawName)}: known are ${known.join(', ')}`)
+    }
+    if (token.value !== undefined) throw new InvalidArguments(`${token.rawName} takes no value`)
+  }
+  if (values.help) return 'help'
+  if (values.version) return 'version'
+  return values.check ? 'check' : 'serve'
+}
+
+/** What --help shows. */
+export function usage(): string {
+  const arguments_ = Object.entries(options).map(([name, { purpose }]) => [`--${name}`, purpose] as const)
+  const table = settings.map(
+    ({ name, purpose, default: value }) => [name, value === undefined ? purpose : `${purpose} (${value})`] as const,
+  )
+  return [
+    'A key-value store over a Postgres transaction log.',
+    '',
+    'usage: node kvs/main.ts [argument], or npm start -- [argument]',
+    '',
+    ...aligned(arguments_),
+    '',
+    'Settings, from the environment and from a file .env in the working directory, with their defaults:',
+    '',
+    ...aligned(table),
+    '',
+    'Exit codes: 0 told to stop, 1 failed, 78 a setting or an argument is wrong. README.md and docs/ have the rest.',
+  ].join('\n')
+}
+
+function aligned(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows.map(([name, purpose]) => `  ${name.padEnd(width)}  ${purpose}`)
+}

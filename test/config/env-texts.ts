@@ -1,0 +1,85 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is what an .env has
+
+/** Lines of an `.env` that set A, and what A is then: to Compose as well. B is 1, C is empty, and D is not set. */
+export const meanings: readonly (readonly [line: string, value: string])[] = [
+  ['A=x', 'x'],
+  [' A = x ', 'x'],
+  ['A: x', 'x'],
+  ['A:x', 'x'],
+  ['export A=x', 'x'],
+  ['export\tA=x', 'x'],
+  ['A=', ''],
+  ['A=""', ''],
+  ["A=''", ''],
+  ['A==x', '=x'],
+  ['A=ä;y', 'ä;y'],
+  ['A=x\r', 'x'],
+  ['A=x\t\v', 'x'],
+  ['A=x\u00a0', 'x'],
+  ['A=1\nA=2', '2'],
+  // Comments
+  ['A=ab#cd', 'ab#cd'],
+  ['A=ab #cd', 'ab'],
+  ['A=ab\t#cd', 'ab\t#cd'],
+  ['A=#cd', '#cd'],
+  ['A= #cd', '#cd'],
+  ['A="ab#cd"', 'ab#cd'],
+  ["A='ab #cd'", 'ab #cd'],
+  ['A="ab" # c', 'ab'],
+  ["A='ab'#c", 'ab'],
+  ['A="b" #"c"', 'b'],
+  ['A=x \\#y', 'x \\#y'],
+  // Quotes and escapes
+  ['A="a\nb"', 'a\nb'],
+  ["A='a\nb'", 'a\nb'],
+  ['A="a\\nb\\tc\\rd\\"e\\\\f\\qg"', 'a\nb\tc\rd"e\\f\\qg'],
+  ['A="\\a\\b\\f\\v"', '\x07\b\f\v'],
+  ['A="x\\\\ny"', 'x\\ny'],
+  ['A="x\\\\"', 'x\\'],
+  ["A='x\\\\'", 'x\\\\'],
+  ["A='a\\'b'", "a'b"],
+  ["A='a\\nb'", 'a\\nb'],
+  ['A=a\\nb', 'a\\nb'],
+  ['A=`a b`', '`a b`'],
+  ['A=a"b"c', 'a"b"c'],
+  ["A=it's", "it's"],
+  // Dollars
+  ["A='a$B'", 'a$B'],
+  ['A=a$B', 'a1'],
+  ['A="a${B}c"', 'a1c'],
+  ['A=a$B-c', 'a1-c'],
+  ['A=a$$B', 'a$B'],
+  ['A=a$${B}', 'a${B}'],
+  ['A="a\\$B"', 'a$B'],
+  ['A="a\\\\$B"', 'a\\1'],
+  ['A=a\\$B', 'a\\1'],
+  ['A=a$', 'a$'],
+  ['A=a$ b$1c$(d)$-e$}', 'a$ b$1c$(d)$-e$}'],
+  ['A=${D:-x y}z', 'x yz'],
+  ['A="${D:-x #y}"', 'x #y'],
+  ['A=${D-x}${C-x}${C:-y}', 'xy'],
+  ['A=${B:+x}${C:+y}${D:+z}', 'x'],
+]
+
+/** Those that Compose refuses as well, or takes for nothing. */
+export const refusals: readonly (readonly [text: string, problem: string])[] = [
+  ['A="S3CRET', 'line 1: the value of A begins with a " that nothing closes'],
+  ["\nA='S3CRET", "line 2: the value of A begins with a ' that nothing closes"],
+  ['A="S3CRET"x', 'line 1: the value of A goes on behind the " that closes it, where only a comment may be'],
+  ['A="a"S3CRET"c"', 'line 1: the value of A goes on behind the " that closes it, where only a comment may be'],
+  ['A=S3CRET${D', 'line 1: the value of A has a ${ in it that begins none of ${NAME}, ${NAME:-text} and ${NAME:+text}'],
+  ['A=S3CRET${}', 'line 1: the value of A has a ${ in it'],
+  ['A=${D:?S3CRET}', 'line 1: the value of A has a ${ in it'],
+  ['A=S3CRET\0', 'line 1: the value of A has a NUL byte in it'],
+  ['=S3CRET', 'line 1 is not of the form NAME=value'],
+  ['A S3CRET=1', 'line 1 is not of the form NAME=value'],
+]
+
+/** Those that Compose takes all the same, to an effect that nobody wants. */
+export const traps: readonly (readonly [text: string, problem: string])[] = [
+  ['# c\nA=S3CRET$D', 'line 2: the value of A has a $ before a name that is not set, which Compose takes for nothing'],
+  ['A="S3CRET${D}"', 'line 1: the value of A has a $ before a name that is not set'],
+  ['A="\\012"', 'line 1: the value of A has a \\0 in it'],
+  ['A\nB=1', 'line 1 is not of the form NAME=value'],
+  ['A.S3CRET', 'line 1 is not of the form NAME=value'],
+]
