@@ -20,15 +20,18 @@ export async function listDocker(): Promise<Set<string>> {
 
 /** Lists what is in a directory of temporary files, and the processes that work there or name it; processes on Linux alone. */
 export function listFilesAndProcesses(directory: string): string[] {
-  const files = readdirSync(directory).map((name) => `file ${directory}/${name}`)
+  const files = readdirSync(directory).filter((name) => name !== cache)
   const pids = readdirIfAny('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
   const processes = pids.flatMap((pid) => {
     const command = readIfAny(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))
     const place = readIfAny(() => readlinkSync(`/proc/${pid}/cwd`))
     return command.includes(directory) || place.startsWith(directory) ? [`process ${pid} ${command}`] : []
   })
-  return [...files, ...processes]
+  return [...files.map((name) => `file ${directory}/${name}`), ...processes]
 }
+
+/** Node's, which npm fills where it is run. */
+const cache = 'node-compile-cache'
 
 function readdirIfAny(path: string): string[] {
   try {
