@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../errors.ts'
 import type { Answer } from './answer.ts'
+import { awaitsContinue } from './headers.ts'
 
 export interface BodyLimits {
   /** Of one body, in bytes. */
@@ -38,7 +39,7 @@ export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBod
     if (declared === undefined && request.headers['transfer-encoding'] === undefined) return Promise.resolve(noBody)
     if (request.destroyed) return Promise.reject(broken())
     if (declared !== undefined && Number(declared) > maxBytes) return Promise.reject(tooLarge(maxBytes, declared))
-    if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
+    if (awaitsContinue(request)) response.writeContinue()
     const caller = response.about.caller?.name
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []

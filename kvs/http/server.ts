@@ -11,6 +11,7 @@ import { makeBodyReader } from './body.ts'
 import type { Guard } from './callers.ts'
 import { refusalOf as certificateRefusal } from './certificates.ts'
 import { courseworkRoutes } from './coursework.ts'
+import { makeCheckedReader } from './digests.ts'
 import { hasHeader, transferCodingOf } from './headers.ts'
 import { liveness, readiness } from './health.ts'
 import { makeInTurn } from './in-turn.ts'
@@ -150,7 +151,7 @@ export function routesOf({
   guard,
 }: Pick<ServerOptions, 'store' | 'readMetrics' | 'maxValueBytes' | 'maxWaitingBytes' | 'guard'>): Routes {
   const ready = readiness(store, guard)
-  const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
+  const readBody = makeCheckedReader(makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes }))
   return {
     '/v1': { [rights]: {} },
     '/v1/': { [rights]: {} },
