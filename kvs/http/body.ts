@@ -71,24 +71,6 @@ export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBod
   }
 }
 
-/** Settles when the rest of the body has passed by, or past the bounds. */
-export function discardBody(request: IncomingMessage, bounds: { maxBytes: number; maxMs: number }): Promise<void> {
-  return new Promise((resolve) => {
-    let left = bounds.maxBytes
-    const timer = setTimeout(finish, bounds.maxMs)
-    request.on('data', (chunk: Buffer) => {
-      left -= chunk.length
-      if (left < 0) finish()
-    })
-    request.on('close', finish).on('end', finish).resume()
-
-    function finish(): void {
-      clearTimeout(timer)
-      resolve()
-    }
-  })
-}
-
 /** The client is gone: there is nobody to answer. */
 export class Broken extends Error {
   override readonly name = 'Broken'

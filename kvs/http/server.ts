@@ -16,6 +16,7 @@ import { hasHeader, transferCodingOf } from './headers.ts'
 import { liveness, readiness } from './health.ts'
 import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
+import { closeByLingering } from './linger.ts'
 import { metricsRoute, type ReadMetrics } from './metrics.ts'
 import { makePageRefusal, type PageBounds } from './pages.ts'
 import { makeRequestLog } from './request-log.ts'
@@ -98,6 +99,7 @@ export function makeHttpServer(
   }
   const server: Server = tls === undefined ? createServer(common) : makeTlsServer({ ...common, tls: tls.texts, logger })
   const pageRefusal = pages && tls?.texts.ca === undefined ? makePageRefusal(pages) : undefined
+  closeByLingering(server)
   const isSurplus = admitAtMost(options.maxConnections, server, tally)
 
   function refusalOf(request: IncomingMessage): KvsError | undefined {
@@ -120,7 +122,8 @@ export function makeHttpServer(
 
   /** On what is no request of those that can be answered. */
   function giveUp(socket: Socket, error: KvsError): void {
-    if (inTurn.end(socket, unparsedAnswer(error))) tally.countUnparsed(error.code)
+    const known = isSurplus(socket) ? new KvsError('too_many_connections') : error
+    if (inTurn.end(socket, unparsedAnswer(known))) tally.countUnparsed(known.code)
   }
 
   // Those past Node's own bound would be left out without a word, a Transfer-Encoding among them; their bytes are bounded.
