@@ -14,6 +14,11 @@ export const catalogue = {
     message: 'the position is not valid',
     when: 'KVS-Min-Position is no position, or one of another log',
   },
+  bad_digest: {
+    status: 400,
+    message: 'the value does not have the digest that its headers tell; nothing was stored',
+    when: 'Content-Digest, Repr-Digest, Digest or Content-MD5 is not that of what arrived, or can’t be checked',
+  },
   unauthorized: {
     status: 401,
     message: 'this needs a token: send the header "Authorization: Bearer TOKEN"',
@@ -42,7 +47,7 @@ export const catalogue = {
   },
   method_not_allowed: {
     status: 405,
-    message: 'this method is not allowed here',
+    message: 'this method is not allowed here: GET, HEAD, PUT and DELETE are; a value is stored with PUT',
     when: 'the path takes other methods, which Allow names',
   },
   too_slow: { status: 408, message: 'the request took too long to arrive', when: 'headers or body arrive too slowly' },
@@ -52,6 +57,11 @@ export const catalogue = {
     when: 'If-Match or If-None-Match does not hold of the key as it is; ETag says what it is at',
   },
   value_too_large: { status: 413, message: 'the value is too large', when: 'a value is over KVS_MAX_VALUE_BYTES' },
+  unsupported_encoding: {
+    status: 415,
+    message: 'a value is taken without a Content-Encoding: send it as it is to be stored; nothing was stored',
+    when: 'a PUT has a Content-Encoding beside identity',
+  },
   misdirected: {
     status: 421,
     message:

@@ -79,7 +79,10 @@ async function live(config: Config): Promise<void> {
     info: (message) => logger.info(message),
     warn,
   })
-  const checkpointer = makeCheckpointer({ target, logId: () => logId, timeoutMs: config.postgresTimeoutMs, warn })
+  const checkpointer = makeCheckpointer({
+    ...{ target, logId: () => logId, position: () => store.position() },
+    ...{ timeoutMs: config.postgresTimeoutMs, warn },
+  })
   const takeover =
     isShared && slot.number !== undefined
       ? makeTakeover({
@@ -117,8 +120,7 @@ async function live(config: Config): Promise<void> {
       graceMs: spooling.on ? 2 * config.appendTimeoutMs : 0,
     },
     connectTimeoutMs: config.connectTimeoutMs,
-    // A silent log is noticed within the timeout: asked by half of it, and given the other half to answer
-    tailIntervalMs: Math.min(config.tailIntervalMs, config.postgresTimeoutMs / 2),
+    tailIntervalMs: config.tailIntervalMs,
     waitTimeoutMs: config.waitTimeoutMs,
     maxLagMs: config.maxLagMs,
     logger,

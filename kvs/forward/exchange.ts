@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { KvsError } from '../errors.ts'
 import type { Answer } from '../http/answer.ts'
-import { answerError, endAfterUpload, isUploading, renderAsErrorJson } from '../http/answers.ts'
+import { answerError, isUploading, renderAsErrorJson } from '../http/answers.ts'
 import { Broken } from '../http/body.ts'
 import { explain, Late } from './failures.ts'
 import { endToEnd, headersOnward } from './headers.ts'
@@ -96,8 +96,8 @@ export function makeExchange(options: ExchangeOptions): Exchange {
       },
       onResponseEnd() {
         isOver = true
-        if (isUploading(request)) void endAfterUpload(request, response)
-        else response.end()
+        response.end()
+        upload?.destroy()
       },
       onResponseError: (_controller, error) => fail(error),
     })

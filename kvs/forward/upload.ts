@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { Broken } from '../http/body.ts'
+import { awaitsContinue } from '../http/headers.ts'
 
 /**
  * The body of a request as a stream of its own: to destroy it leaves the client's connection as it is, for the answer.
@@ -19,7 +20,7 @@ export function openUpload(request: IncomingMessage, response: ServerResponse): 
 
   function begin(): void {
     isBegun = true
-    if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
+    if (awaitsContinue(request)) response.writeContinue()
     request.on('data', take).on('end', end).on('close', breakOff)
     if (request.destroyed) breakOff()
   }

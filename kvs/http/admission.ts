@@ -3,10 +3,13 @@ import type { Socket } from 'node:net'
 
 /** How many connections past the maximum are told so at a time; what is past these too is closed unanswered. */
 const lobby = 64
-/** How long such a connection has for its request and its answer. */
+/** How long such a connection has to send a request that can be answered. */
 const patienceMs = 2_000
 
-/** Whether a connection is one past the maximum, on which nothing is to be done. */
+/**
+ * Whether a connection is one past the maximum, on which nothing is to be done. To be asked when it is about to be answered,
+ * once: from then on its time is that of a lingering close.
+ */
 export type IsSurplus = (socket: Socket) => boolean
 
 /** Counts connections from the moment they are taken, so that those in a TLS handshake count as well. */
@@ -15,7 +18,7 @@ export function admitAtMost(
   server: Server,
   tally: { connections: number; refused: number },
 ): IsSurplus {
-  const surplus = new Set<string>()
+  const surplus = new Map<string, NodeJS.Timeout>()
   let admitted = 0
   server.maxConnections = maxConnections + lobby
   server.on('drop', () => tally.refused++)
@@ -29,14 +32,18 @@ export function admitAtMost(
     }
     tally.refused++
     const peer = peerOf(socket)
-    surplus.add(peer)
     const timer = setTimeout(() => socket.destroy(), patienceMs)
+    surplus.set(peer, timer)
     socket.once('close', () => {
       clearTimeout(timer)
       surplus.delete(peer)
     })
   })
-  return (socket) => surplus.size > 0 && surplus.has(peerOf(socket))
+  return (socket) => {
+    const timer = surplus.size > 0 ? surplus.get(peerOf(socket)) : undefined
+    clearTimeout(timer)
+    return timer !== undefined
+  }
 }
 
 /** The same for a TLS socket and the one below it. */

@@ -15,8 +15,6 @@ export type Wait = 'body' | 'position' | 'log' | 'target'
 export interface About {
   /** When its headers were there, as a moment of `performance.now()`. */
   arrivedAt: number
-  /** When its answer was written, where the rest of an upload is awaited behind it; else 0. */
-  answeredAt: number
   /** Called when its answer is out, or its connection gone. */
   onOver: ((answer: Answer) => void) | undefined
   /** The route's pattern, never the path. */
@@ -47,7 +45,6 @@ export interface About {
 export class Answer extends ServerResponse {
   readonly about: About = {
     arrivedAt: 0,
-    answeredAt: 0,
     onOver: undefined,
     route: otherRoute,
     key: undefined,

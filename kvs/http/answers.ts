@@ -1,7 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { KvsError } from '../errors.ts'
 import type { Answer } from './answer.ts'
-import { discardBody } from './body.ts'
 import { requestIdOf } from './request-log.ts'
 
 /** A stored page must not run as this service's own: no scripts, no origin, no guessing of types. */
@@ -44,22 +43,10 @@ export function answerError(
     ...(isUploading(request) ? ['Connection', 'close'] : []),
     ...headers,
   ])
-  if (request.method === 'HEAD') response.end()
-  else if (!isUploading(request)) response.end(body)
-  else {
-    response.write(body)
-    void endAfterUpload(request, response)
-  }
+  response.end(request.method === 'HEAD' ? undefined : body)
 }
 
-/** Closing on a client that is still sending would destroy the answer on its way: reads on for a while, to nowhere. */
-export async function endAfterUpload(request: IncomingMessage, response: Answer): Promise<void> {
-  response.about.answeredAt = performance.now()
-  await discardBody(request, { maxBytes: 4 * 1024 * 1024, maxMs: 1_000 })
-  response.end()
-  if (!request.complete) request.socket.destroySoon()
-}
-
+/** Whether more of the body is to come. To answer it all the same is to close the connection; see linger.ts. */
 export function isUploading({ complete, headers }: IncomingMessage): boolean {
   return !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
 }

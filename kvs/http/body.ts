@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../errors.ts'
 import type { Answer } from './answer.ts'
+import { awaitsContinue } from './headers.ts'
 
 export interface BodyLimits {
   /** Of one body, in bytes. */
@@ -38,7 +39,7 @@ export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBod
     if (declared === undefined && request.headers['transfer-encoding'] === undefined) return Promise.resolve(noBody)
     if (request.destroyed) return Promise.reject(broken())
     if (declared !== undefined && Number(declared) > maxBytes) return Promise.reject(tooLarge(maxBytes, declared))
-    if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
+    if (awaitsContinue(request)) response.writeContinue()
     const caller = response.about.caller?.name
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
@@ -68,24 +69,6 @@ export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBod
       }
     })
   }
-}
-
-/** Settles when the rest of the body has passed by, or past the bounds. */
-export function discardBody(request: IncomingMessage, bounds: { maxBytes: number; maxMs: number }): Promise<void> {
-  return new Promise((resolve) => {
-    let left = bounds.maxBytes
-    const timer = setTimeout(finish, bounds.maxMs)
-    request.on('data', (chunk: Buffer) => {
-      left -= chunk.length
-      if (left < 0) finish()
-    })
-    request.on('close', finish).on('end', finish).resume()
-
-    function finish(): void {
-      clearTimeout(timer)
-      resolve()
-    }
-  })
 }
 
 /** The client is gone: there is nobody to answer. */

@@ -5,6 +5,7 @@ import type { Found } from '../view/view.ts'
 import type { Answer } from './answer.ts'
 import { renderAsErrorJson, valueHeaders } from './answers.ts'
 import { keyRights } from './callers.ts'
+import { refuseUnmet } from './demands.ts'
 import { awaitFreshness } from './freshness.ts'
 import { isTooDeep, maxDepth, memberText } from './json-text.ts'
 import { keyFor } from './key.ts'
@@ -40,6 +41,7 @@ export function courseworkRoutes({ store, readBody }: KeyRoutesOptions): Routes 
 
   async function read(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyIn(request, response, path)
+    refuseUnmet(request)
     response.wait('position')
     await awaitFreshness(request, query, store)
     response.wait(undefined)

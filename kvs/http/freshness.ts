@@ -28,7 +28,8 @@ export function awaitFreshness(request: IncomingMessage, query: string, store: F
 
 function isConsistent(query: string): boolean {
   if (query === '') return false
-  if (query === 'consistent') return true
+  // Most client libraries write a flag as a name with an empty value.
+  if (query === 'consistent' || query === 'consistent=') return true
   throw new KvsError(
     'bad_request',
     `this service knows no query "?${query}", only "?consistent"; a "?" in a key is written %3F`,

@@ -12,6 +12,14 @@ export function hasHeader({ rawHeaders }: IncomingMessage, name: string): boolea
   return false
 }
 
+/**
+ * Whether the client waits to be told to send its body (RFC 9110, 10.1.1). One that speaks HTTP/1.0 is never told: it knows
+ * no interim answers, and would take the 100 for the answer.
+ */
+export function awaitsContinue({ headers, httpVersion }: IncomingMessage): boolean {
+  return httpVersion !== '1.0' && /^100-continue$/i.test(headers.expect ?? '')
+}
+
 /** Exactly one, but that HTTP/1.0 needs none (RFC 9112, 3.2). */
 export function isHostGiven({ rawHeaders, httpVersion }: IncomingMessage): boolean {
   let hosts = 0

@@ -1,12 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Answer } from './answer.ts'
+import { isLingering } from './linger.ts'
 
 /** How many requests may wait for the one before them, before no more are read from their connection. */
 const maxWaiting = 64
-
-/** How long a client has to take its last answer and close. To close on what it still sends would destroy the answer. */
-const lingerMs = 2_000
 
 /** What has come in on a connection, as far as the order of its answers goes. */
 interface Line {
@@ -56,7 +54,7 @@ export function makeInTurn(handle: (request: IncomingMessage, response: Answer) 
   }
 
   function holdOn(this: Socket): void {
-    if (lines.get(this)?.isHeld) this.pause()
+    if (lines.get(this)?.isHeld && !isLingering(this)) this.pause()
   }
 
   function letGo(socket: Socket, line: Line): void {
@@ -70,7 +68,8 @@ export function makeInTurn(handle: (request: IncomingMessage, response: Answer) 
    * the answer to that has begun. Returns false where it was ended before.
    */
   function end(socket: Socket, answer: string): boolean {
-    if (ending.has(socket)) return false // whatever more comes is not HTTP either
+    // Whatever more comes is not HTTP either, or behind the last answer.
+    if (ending.has(socket) || isLingering(socket)) return false
     ending.add(socket)
     const line = lines.get(socket)
     const isBroken = line !== undefined && !line.request.complete
@@ -81,10 +80,10 @@ export function makeInTurn(handle: (request: IncomingMessage, response: Answer) 
     return true
 
     function write(): void {
+      if (isLingering(socket)) return
       if (!socket.writable) return void socket.destroy()
-      socket.end(answer)
-      const timer = setTimeout(() => socket.destroy(), lingerMs)
-      socket.once('close', () => clearTimeout(timer))
+      socket.write(answer)
+      socket.destroySoon()
     }
   }
 

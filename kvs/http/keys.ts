@@ -7,6 +7,7 @@ import type { Answer } from './answer.ts'
 import { answerError, valueHeaders } from './answers.ts'
 import type { ReadBody } from './body.ts'
 import { keyRights } from './callers.ts'
+import { refuseUnmet } from './demands.ts'
 import { awaitFreshness, type FreshStore } from './freshness.ts'
 import { keyFor } from './key.ts'
 import { judgeRead } from './preconditions.ts'
@@ -33,6 +34,7 @@ export const spooled = ['KVS-Durability', 'spooled']
 export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
   function read(request: IncomingMessage, response: Answer, path: string, query: string): void | Promise<void> {
     const key = keyFor(response, path.slice(prefix.length))
+    refuseUnmet(request)
     const fresh = awaitFreshness(request, query, store)
     if (fresh === undefined) return answer()
     response.wait('position')
@@ -86,7 +88,7 @@ export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
 /** What a client says of the value; what curl says of every body, unasked, does not count. */
 function contentTypeOf(request: IncomingMessage): string | undefined {
   const type = request.headers['content-type']
-  if (type === undefined || type.toLowerCase() === 'application/x-www-form-urlencoded') return undefined
+  if (!type || type.toLowerCase() === 'application/x-www-form-urlencoded') return undefined
   if (type.length <= maxContentTypeLength) return type
   throw new KvsError(
     'bad_request',

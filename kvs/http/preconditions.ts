@@ -3,7 +3,7 @@ import { ConditionFailed, KvsError } from '../errors.ts'
 import { holds, type Precondition } from '../store/precondition.ts'
 import type { Found } from '../view/view.ts'
 import type { Caller } from './callers.ts'
-import { hasHeader, headerOf } from './headers.ts'
+import { headerOf } from './headers.ts'
 
 const maxIdempotencyKeyLength = 255
 
@@ -30,15 +30,6 @@ export function judgeRead(request: IncomingMessage, found: Found | undefined): '
   if (precondition === undefined || holds(precondition, found)) return 'value'
   if (holds({ ifMatch: precondition.ifMatch }, found)) return 'not modified'
   throw new ConditionFailed(found?.tag, 'the condition does not hold')
-}
-
-/** A write under a condition that is not looked at would be done where it must not be. */
-export function refuseOtherConditions(request: IncomingMessage): void {
-  for (const name of ['if-modified-since', 'if-unmodified-since', 'content-range']) {
-    if (hasHeader(request, name)) {
-      throw new KvsError('bad_request', `writes with ${name} are not supported; nothing was stored`)
-    }
-  }
 }
 
 /**

@@ -112,15 +112,23 @@ export function headersOf(error: KvsError): string[] {
   if (error instanceof NotAdmitted) return ['WWW-Authenticate', error.challenge]
   if (error instanceof MethodNotAllowed) return ['Allow', error.allowed.join(', ')]
   if (error instanceof ConditionFailed && error.tag !== undefined) return ['ETag', `"${error.tag}"`]
+  // RFC 9110, 12.5.3
+  if (error.code === 'unsupported_encoding') return ['Accept-Encoding', 'identity']
   return []
 }
 
 class MethodNotAllowed extends KvsError {
   readonly allowed: readonly string[]
   constructor(allowed: readonly string[]) {
-    super('method_not_allowed', allowed.length === 0 ? 'no method is allowed here: a key is missing' : undefined)
+    super('method_not_allowed', sentenceOn(allowed))
     this.allowed = allowed
   }
+}
+
+/** Undefined where the catalogue's own fits: a key takes just the methods that it names. */
+function sentenceOn(allowed: readonly string[]): string | undefined {
+  if (allowed.length === 0) return 'no method is allowed here: a key is missing'
+  return allowed.includes('PUT') ? undefined : `this method is not allowed here: ${allowed.join(' and ')} are`
 }
 
 /** Into path and query. A server must take the absolute form as well (RFC 9112, 3.2.2), in which a path may be left out. */

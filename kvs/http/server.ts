@@ -11,11 +11,13 @@ import { makeBodyReader } from './body.ts'
 import type { Guard } from './callers.ts'
 import { refusalOf as certificateRefusal } from './certificates.ts'
 import { courseworkRoutes } from './coursework.ts'
+import { makeCheckedReader } from './digests.ts'
 import { frontPage, ofNode } from './front-page.ts'
 import { hasHeader, transferCodingOf } from './headers.ts'
 import { liveness, readiness } from './health.ts'
 import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
+import { closeByLingering } from './linger.ts'
 import { metricsRoute, type ReadMetrics } from './metrics.ts'
 import { makePageRefusal, type PageBounds } from './pages.ts'
 import { makeRequestLog } from './request-log.ts'
@@ -98,6 +100,7 @@ export function makeHttpServer(
   }
   const server: Server = tls === undefined ? createServer(common) : makeTlsServer({ ...common, tls: tls.texts, logger })
   const pageRefusal = pages && tls?.texts.ca === undefined ? makePageRefusal(pages) : undefined
+  closeByLingering(server)
   const isSurplus = admitAtMost(options.maxConnections, server, tally)
 
   function refusalOf(request: IncomingMessage): KvsError | undefined {
@@ -120,7 +123,8 @@ export function makeHttpServer(
 
   /** On what is no request of those that can be answered. */
   function giveUp(socket: Socket, error: KvsError): void {
-    if (inTurn.end(socket, unparsedAnswer(error))) tally.countUnparsed(error.code)
+    const known = isSurplus(socket) ? new KvsError('too_many_connections') : error
+    if (inTurn.end(socket, unparsedAnswer(known))) tally.countUnparsed(known.code)
   }
 
   // Those past Node's own bound would be left out without a word, a Transfer-Encoding among them; their bytes are bounded.
@@ -151,7 +155,7 @@ export function routesOf({
   guard,
 }: Pick<ServerOptions, 'store' | 'readMetrics' | 'maxValueBytes' | 'maxWaitingBytes' | 'guard'>): Routes {
   const ready = readiness(store, guard)
-  const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
+  const readBody = makeCheckedReader(makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes }))
   return {
     '/': frontPage(ofNode),
     '/v1': { [rights]: {} },

@@ -31,27 +31,50 @@ export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Se
   })
   const cas = tls.ca === undefined ? undefined : { pem: tls.ca }
   if (cas) casOf.set(server, cas)
-  const below = new Map<string, { readonly socket: Socket; readonly caPem: string | undefined }>()
-  server.on('connection', (socket: Socket) => {
+  const casAtStart = new Map<string, string | undefined>()
+  beforeHandshake(server, options.headersTimeout ?? 0, (socket) => {
     const peer = peerOf(socket)
-    below.set(peer, { socket, caPem: cas?.pem })
-    socket.once('close', () => below.delete(peer))
+    casAtStart.set(peer, cas?.pem)
+    socket.once('close', () => casAtStart.delete(peer))
   })
   server.prependListener('secureConnection', (socket: TLSSocket) => {
-    const caPem = below.get(peerOf(socket))?.caPem
+    const caPem = casAtStart.get(peerOf(socket))
     if (cas && caPem !== undefined) noteCertificate(socket, cas, caPem)
   })
   // Node's own has these answered as if they were HTTP's errors.
   server.removeAllListeners('tlsClientError')
-  server.on('tlsClientError', (error: Error & { code?: string }, socket) => {
+  server.on('tlsClientError', (error: Error, socket) => {
     if (logger.isLevelEnabled('debug')) logger.debug(`no TLS with ${socket.remoteAddress}: ${error.message.trim()}`)
-    const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? below.get(peerOf(socket))?.socket : undefined
-    if (plain === undefined) return void socket.destroy()
-    plain.on('error', () => plain.destroy())
-    plain.end(unparsedAnswer(new KvsError('bad_request', 'this port speaks HTTPS: write https://')))
-    plain.destroySoon()
+    socket.destroy()
   })
   return server
+}
+
+/**
+ * Looks at what each connection begins with, before OpenSSL does: plain HTTP gets an answer that says what is wrong, and a
+ * close that does not take it back. Left to OpenSSL, the connection is gone with its first error, whatever else is on it.
+ */
+function beforeHandshake(server: Server, timeoutMs: number, begin: (socket: Socket) => void): void {
+  const handshakes = server.listeners('connection')
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    const timer = setTimeout(() => socket.destroy(), timeoutMs)
+    const destroy = () => socket.destroy()
+    socket.once('close', () => clearTimeout(timer))
+    socket.on('error', destroy)
+    socket.once('data', (first: Buffer) => {
+      clearTimeout(timer)
+      if (/^[A-Z]+ /.test(first.subarray(0, 16).toString('latin1'))) {
+        socket.write(unparsedAnswer(new KvsError('bad_request', 'this port speaks HTTPS: write https://')))
+        socket.destroySoon()
+        return
+      }
+      socket.pause().unshift(first)
+      socket.off('error', destroy)
+      begin(socket)
+      for (const handshake of handshakes) handshake.call(server, socket)
+    })
+  })
 }
 
 const casOf = new WeakMap<HttpServer, ClientCas>()

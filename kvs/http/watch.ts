@@ -25,9 +25,9 @@ export function makeWatch(tally: HttpTally, log: RequestLog): (answer: Answer) =
     about.onOver = undefined
     const connection: Connection = answer.req.socket
     connection[unfinished]?.queued.delete(answer)
-    const now = performance.now()
-    tally.end(answer, (now - about.arrivedAt) / 1_000)
-    log(answer, (about.answeredAt || now) - about.arrivedAt)
+    const ms = performance.now() - about.arrivedAt
+    tally.end(answer, ms / 1_000)
+    log(answer, ms)
   }
 
   function follow(connection: Connection): Unfinished {

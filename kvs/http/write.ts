@@ -4,9 +4,10 @@ import { KvsError } from '../errors.ts'
 import type { InLog, Stored } from '../store/append-queue.ts'
 import type { ConditionalWrite } from '../store/conditional-queue.ts'
 import type { Caller } from './callers.ts'
+import { refuseUnmet } from './demands.ts'
 import { awaitPosition, type FreshStore } from './freshness.ts'
 import { hasHeader } from './headers.ts'
-import { idempotencyKeyOf, preconditionOf, refuseOtherConditions } from './preconditions.ts'
+import { idempotencyKeyOf, preconditionOf } from './preconditions.ts'
 
 /** What writes need of the store. */
 export interface WritableStore extends FreshStore {
@@ -16,7 +17,7 @@ export interface WritableStore extends FreshStore {
 
 /**
  * How a request's write is to be done, by its headers: at once, under a condition, after a position.
- * @throws KvsError bad_request
+ * @throws KvsError bad_request, unsupported_encoding
  */
 export function writerFor(
   request: IncomingMessage,
@@ -25,7 +26,7 @@ export function writerFor(
   caller: Caller | undefined,
 ): (write: Write) => Promise<Stored> {
   if (query !== '') throw new KvsError('bad_request', 'a write takes no query; a "?" in a key is written %3F')
-  refuseOtherConditions(request)
+  refuseUnmet(request)
   const precondition = preconditionOf(request)
   const idempotencyKey = idempotencyKeyOf(request, caller)
   const isPlain = precondition === undefined && idempotencyKey === undefined

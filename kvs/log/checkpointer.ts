@@ -47,6 +47,11 @@ export interface CheckpointerOptions {
   readonly timeoutMs: number
   readonly warn: (message: string) => void
   readonly pace?: Partial<Pace>
+  /**
+   * How far this node has applied the log. As long as that does not change, a log with nothing to do for a checkpoint is
+   * not asked again: an idle node leaves Postgres alone. Undefined: it is asked at each look.
+   */
+  readonly position?: () => string
 }
 
 export interface Checkpointer {
@@ -59,7 +64,7 @@ export interface Checkpointer {
   readonly logSize: number | undefined
 }
 
-export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOptions): Checkpointer {
+export function makeCheckpointer({ timeoutMs, warn, position, ...options }: CheckpointerOptions): Checkpointer {
   const target = forPurpose(options.target, 'checkpoint')
   const pace = { ...usualPace, ...options.pace }
   const backoff = makeBackoff({ firstMs: 1_000, maxMs: 60_000 })
@@ -67,33 +72,47 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
   let { step } = pace
   let logSize: number | undefined
   let sizeIsDue = 0
+  /** Where this node was when the size was asked for. */
+  let sizedAt: string | undefined
 
   async function work(connection: Connection, signal: AbortSignal): Promise<void> {
     await settle(connection)
     await enterSchema(connection, { logId: options.logId?.(), isMet: false }, target.user)
     let last = await readLag(connection)
+    let lost: Error | undefined
+    void connection.lost.then((error) => (lost = error))
+    /** Where this node was when there was nothing to do. */
+    let restsAt: string | undefined
     sizeIsDue = 0
+    sizedAt = undefined
     while (!signal.aborted) {
       await lookAtSize(connection)
       await pause(pace.lookEveryMs, signal)
+      if (lost) throw lost
+      const at = position?.()
+      if (at !== undefined && at === restsAt) continue
       const lag = await readLag(connection)
       const othersAreAtIt = lag.checkpoint !== last.checkpoint
       const isQuiet = lag.head === last.head
       const isBehind = lag.head - lag.checkpoint > (isQuiet ? pace.quiet : pace.moving)
+      restsAt = isQuiet && !isBehind ? at : undefined
       last = isBehind && !othersAreAtIt ? await bringForward(connection, signal, lag) : lag
       backoff.reset()
     }
   }
 
   async function lookAtSize(connection: Connection): Promise<void> {
-    if (performance.now() < sizeIsDue) return
+    const at = position?.()
+    if (performance.now() < sizeIsDue || (at !== undefined && at === sizedAt)) return
     logSize = await readSize(connection)
+    sizedAt = at
     sizeIsDue = performance.now() + pace.sizeEveryMs
   }
 
   /** To the end of a log that is quiet, or near enough to that of one that moves. */
   async function bringForward(connection: Connection, signal: AbortSignal, from: Lag): Promise<Lag> {
     let lag = from
+    sizedAt = undefined
     while (!signal.aborted) {
       const since = performance.now()
       const { outcome, before, reached, behind } = await advanceCheckpoint(connection, step)

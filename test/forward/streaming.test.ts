@@ -29,6 +29,16 @@ test('a client that waits to be told to go on is told once its request is on its
   await inVain.receives(/^HTTP\/1.1 503 /)
 })
 
+test('a client that speaks HTTP/1.0 is not told to go on, and its body goes on all the same', async () => {
+  const { port: targetPort } = await startTarget((request, response) => request.pipe(response))
+  const { port } = await startForwarder(targetPort)
+  const client = startClient(port)
+  client.send('PUT /v1/a HTTP/1.0\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n')
+  client.send('hi')
+  await client.receives(/\r\n\r\nhi$/)
+  expect(client.text()).toMatch(/^HTTP\/1.1 200 /)
+})
+
 test('what does not wait for its end goes through as it comes, both ways', async () => {
   const target = await startTarget((request, response) => {
     response.writeHead(200).flushHeaders()

@@ -49,9 +49,28 @@ test('?consistent has the log asked first, on reads alone', async () => {
   expect((await fetch(`${url}/v1/a?consistent`, { method: 'HEAD' })).status).toBe(200)
   expect(await (await fetch(`${url}/v1/a?`)).text()).toBe('x')
   expect(store.waits).toEqual(['head', 'head'])
+  // As client libraries write a flag
+  expect(await (await fetch(`${url}/v1/a?consistent=`)).text()).toBe('x')
+  await fetch(`${url}/kvs/a?consistent=`, { method: 'HEAD' })
+  expect(store.waits).toHaveLength(4)
   expect(await request('PUT', '/v1/a?consistent', 'Content-Length: 0\r\n')).toContain('a write takes no query')
   expect(await request('GET', '/v1/a?consistent=1')).toContain('knows no query "?consistent=1", only "?consistent"')
 })
+
+test.each(['consistent=1', 'consistent=true', 'Consistent', 'consistent&x', 'ttl=60', 'x', '='])(
+  'a query that nobody knows is refused on every key: ?%s',
+  async (query) => {
+    const { request, store } = await serve()
+    for (const path of ['/v1/a', '/kvs/a']) {
+      for (const method of ['GET', 'PUT', 'DELETE']) {
+        const answer = await request(method, `${path}?${query}`, 'Content-Length: 11\r\n', '{"value":1}')
+        expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+        expect(answer).toContain(method === 'GET' ? `knows no query ` : 'a write takes no query')
+      }
+    }
+    expect(store.writes).toEqual([])
+  },
+)
 
 test('every answer has the node’s position', async () => {
   const { url, request } = await serve()

@@ -139,6 +139,15 @@ test.each([
   expect(answer).toContain(sentence ?? 'no such key')
 })
 
+test('an empty Content-Type counts as none', async () => {
+  const { url, request } = await serve()
+  for (const type of ['', '  ', '\t']) {
+    expect(await request('PUT', '/v1/a', `Content-Type:${type}\r\nContent-Length: 2\r\n`, 'hi')).toMatch(/ 201 /)
+    const answer = await fetch(`${url}/v1/a`)
+    expect([answer.headers.get('content-type'), await answer.text()]).toEqual(['text/plain; charset=utf-8', 'hi'])
+  }
+})
+
 test('the absolute form names the same keys as any other, and a raw UTF-8 path is refused', async () => {
   const { raw, url } = await serve()
   await fetch(`${url}/v1/${encodeURIComponent('grüße')}`, { ...put, body: 'hi' })

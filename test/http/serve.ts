@@ -120,5 +120,5 @@ export async function serve(options: Partial<ServerOptions> = {}) {
   const request = (method: string, path: string, headers = '', body = '') =>
     raw(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n${body}`)
 
-  return { store, url: `http://127.0.0.1:${port}`, port, raw, request }
+  return { store, server, url: `http://127.0.0.1:${port}`, port, raw, request }
 }

@@ -17,10 +17,11 @@ async function makeLogged(entries: number) {
   return database
 }
 
-function run(target: PostgresTarget, pace = quick, timeoutMs = 5_000) {
+function run(target: PostgresTarget, pace = quick, timeoutMs = 5_000, position?: () => string) {
   const warnings: string[] = []
   const stopping = new AbortController()
-  const checkpointer = makeCheckpointer({ target, timeoutMs, warn: (message) => warnings.push(message), pace })
+  const warn = (message: string) => void warnings.push(message)
+  const checkpointer = makeCheckpointer({ target, timeoutMs, warn, pace, ...(position && { position }) })
   const ended = checkpointer.run(stopping.signal)
   const stop = () => {
     stopping.abort()
@@ -56,6 +57,41 @@ test('a quiet log’s checkpoint is brought to its end', async () => {
   await reaches(database, 1_245n)
   await expectWhole(database)
   expect(warnings).toEqual([])
+})
+
+test('an idle node’s checkpointer asks nothing once all is done, until the node has applied more', async () => {
+  const database = await makeLogged(1_234)
+  let position = 'at 1234'
+  let looks = 0
+  const pace = { ...quick, lookEveryMs: 5, sizeEveryMs: 0 }
+  run(database.target, pace, 5_000, () => {
+    looks++
+    return position
+  })
+  const lastQuery = async () => {
+    const [row] = await database.sql<{ pid: number; at: string }>(
+      `SELECT pid, query_start::text AS at FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'kvs checkpoint'`,
+    )
+    return row && `${row.pid} ${row.at}`
+  }
+  const rests = () =>
+    until('it asks nothing while it looks fifty times', async () => {
+      const [before, from] = [await lastQuery(), looks]
+      await until('it has looked', () => looks > from + 100) // twice each time
+      return before !== undefined && (await lastQuery()) === before
+    })
+  await reaches(database, 1_234n)
+  await rests()
+  await fillLog(database, 11, 1)
+  position = 'at 1245'
+  await reaches(database, 1_245n)
+  await rests()
+  // A connection that is lost meanwhile is made anew.
+  const [before] = await working(database)
+  await database.sql(`SELECT pg_terminate_backend(${before?.pid})`)
+  await until('there is another', async () => ![undefined, before?.pid].includes((await working(database))[0]?.pid))
+  await rests()
 })
 
 test('a moving log’s is kept within its bound', async () => {

@@ -33,13 +33,13 @@ export const httpSettings = {
     name: 'KVS_IDLE_TIMEOUT',
     default: '90s',
     parse: duration(),
-    purpose: 'How long a connection may stay with nothing moving',
+    purpose: 'How long a connection with a request may stay with nothing moving',
   },
   keepAliveTimeoutMs: {
     name: 'KVS_KEEPALIVE_TIMEOUT',
     default: '30s',
     parse: duration(),
-    purpose: 'How long a connection is kept between requests',
+    purpose: 'How long a connection is kept between requests; longer than a balancer before it keeps it',
   },
   drainDelayMs: {
     name: 'KVS_DRAIN_DELAY',

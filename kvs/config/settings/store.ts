@@ -56,7 +56,8 @@ export const storeSettings = {
     name: 'KVS_TAIL_INTERVAL',
     default: '1s',
     parse: duration(),
-    purpose: 'How often to look for what other nodes have appended; they also say so at once',
+    purpose:
+      'How often to ask the log what other nodes have appended, though they also say so at once, and whether it is there',
   },
   maxLagMs: {
     name: 'KVS_MAX_LAG',

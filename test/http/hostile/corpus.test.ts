@@ -35,9 +35,7 @@ describeOnLinux('malformed HTTP', () => {
     await forEach(cases, async ({ name, bytes, outcome }) => {
       expect.soft({ name, outcome: (await send(plainTo(portOf(node)), bytes)).outcome }).toEqual({ name, outcome })
     })
-    // To close on a client that is still sending can cost it the answer; here that is between a version and what follows.
-    const split = cases.filter(({ name }) => !/^version HTTP\/\d\.\d/.test(name))
-    await forEach(split, async ({ name, bytes, outcome }) => {
+    await forEach(cases, async ({ name, bytes, outcome }) => {
       // An answer that is there before the body is closes the connection, so that there is none for what comes after.
       const seen = (await send(plainTo(portOf(node)), bytes, 7)).outcome.slice(0, -1)
       expect.soft([name, ...seen]).toEqual([name, ...outcome.slice(0, Math.max(1, seen.length)).filter(isStatus)])
