@@ -4,7 +4,9 @@
  */
 const isTls = Boolean(process.env.KVS_TLS_CERT)
 const { get } = isTls ? await import('node:https') : await import('node:http')
-const target = { host: '127.0.0.1', port: process.env.PORT || 8080, path: '/readyz', rejectUnauthorized: false }
+// Of a list the first will do: the node listens on all of them or on none.
+const [port] = (process.env.PORT || '8080').split(',')
+const target = { host: '127.0.0.1', port: Number(port), path: '/readyz', rejectUnauthorized: false }
 
 get(target, ({ statusCode }) => {
   process.exit(statusCode === 200 ? 0 : 1)

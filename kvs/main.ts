@@ -129,7 +129,7 @@ async function live(config: Config): Promise<void> {
     ...httpMetrics(tally),
   ])
   const server = makeServer({ ...config, store, tally, readMetrics, logger, guard, pages })
-  await listen(server, config, logger)
+  const listening = await listen(server, config, logger)
   reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process does not come to it
 
@@ -141,7 +141,7 @@ async function live(config: Config): Promise<void> {
     store.announceStop()
     if (config.drainDelayMs > 0) await sleep(config.drainDelayMs)
     left = countdown(config.shutdownTimeoutMs)
-    await finish(server, store.stop, left)
+    await finish(listening, store.stop, left)
   } finally {
     await Promise.race([embedded?.stop(), sleep(left())])
     await Promise.race([slot.close(), sleep(1_000)])
