@@ -24,6 +24,7 @@ import { makeLogger } from './logger/logger.ts'
 import { httpMetrics } from './metrics/http.ts'
 import { nodeMetrics } from './metrics/node.ts'
 import { makeMetricsReader } from './metrics/reader.ts'
+import { npmEnded } from './parent.ts'
 import type { DataDirectory } from './slots/data-directory.ts'
 import { type Slot, takeSlot } from './slots/take.ts'
 import { makeTakeover } from './slots/takeover.ts'
@@ -43,7 +44,7 @@ const logger = makeLogger({
 })
 for (const warning of config.warnings) logger.warn(warning)
 
-const told = signalled()
+const told = Promise.race([signalled(), npmEnded(process.env)])
 const guard = lock(config)
 const pages = guard ? undefined : pageBoundsOf(config)
 const reloads = tokenReload(config, guard)
