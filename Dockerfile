@@ -31,9 +31,9 @@ RUN install -d -o 1000 .cache \
 # Node alone on Debian, without the package managers of its image.
 FROM debian:trixie-slim
 COPY --from=app /usr/local/bin/node /usr/local/bin/node
-# libatomic1: for Node. libnss-wrapper: initdb wants its user to have a name, and a uid that is not in here has none.
+# libatomic1: for Node.
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends libatomic1 libnss-wrapper >/dev/null \
+ && apt-get install -y -qq --no-install-recommends libatomic1 >/dev/null \
  && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/* /var/lib/dpkg/*-old \
  && echo 'node:x:1000:' >>/etc/group \
  && echo 'node:x:1000:1000::/nonexistent:/usr/sbin/nologin' >>/etc/passwd \
