@@ -6,7 +6,9 @@ const isTls = Boolean(process.env.KVS_TLS_CERT)
 const { get } = isTls ? await import('node:https') : await import('node:http')
 const listensAt = (process.env.KVS_HOST ?? '').replace(/^\[(.*)\]$/, '$1')
 const host = /^(0\.0\.0\.0|::)?$/.test(listensAt) ? '127.0.0.1' : listensAt
-const target = { host, port: process.env.PORT || 8080, path: '/readyz', rejectUnauthorized: false }
+// Of a list the first will do: the node listens on all of them or on none.
+const [port] = (process.env.PORT || '8080').split(',')
+const target = { host, port: Number(port), path: '/readyz', rejectUnauthorized: false }
 
 get(target, ({ statusCode }) => {
   process.exit(statusCode === 200 ? 0 : 1)

@@ -24,6 +24,7 @@ import { makeLogger } from './logger/logger.ts'
 import { httpMetrics } from './metrics/http.ts'
 import { nodeMetrics } from './metrics/node.ts'
 import { makeMetricsReader } from './metrics/reader.ts'
+import { npmEnded } from './parent.ts'
 import type { DataDirectory } from './slots/data-directory.ts'
 import { type Slot, takeSlot } from './slots/take.ts'
 import { makeTakeover } from './slots/takeover.ts'
@@ -40,7 +41,7 @@ const logger = makeLogger({
 })
 for (const warning of config.warnings) logger.warn(warning)
 
-const told = signalled()
+const told = Promise.race([signalled(), npmEnded(process.env)])
 const guard = lock(config)
 const pages = guard ? undefined : pageBoundsOf(config)
 const reloads = tokenReload(config, guard)
@@ -131,7 +132,7 @@ async function live(config: Config): Promise<void> {
     ...httpMetrics(tally),
   ])
   const server = makeServer({ ...config, store, tally, readMetrics, logger, guard, pages })
-  await listen(server, config, logger)
+  const listening = await listen(server, config, logger)
   watchDescriptors(server, config, logger)
   reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process does not come to it
@@ -144,7 +145,7 @@ async function live(config: Config): Promise<void> {
     store.announceStop()
     if (config.drainDelayMs > 0) await sleep(config.drainDelayMs)
     left = countdown(config.shutdownTimeoutMs)
-    await finish(server, store.stop, left)
+    await finish(listening, store.stop, left)
   } finally {
     await Promise.race([embedded?.stop(), sleep(left())])
     await Promise.race([slot.close(), sleep(1_000)])

@@ -34,8 +34,18 @@ export function integer(min: number, max: number): Parser<number> {
   }
 }
 
-/** A port to listen on; 0 takes any free one. */
-export const port = integer(0, 65_535)
+const port = integer(0, 65_535)
+
+/** Ports to listen on, separated by commas; 0 takes any free one. */
+export const ports: Parser<readonly number[]> = (text) => {
+  if (!text.includes(',')) return [port(text)]
+  const listed = text.split(',').map((part) => part.trim())
+  if (listed.includes('')) throw new Error(`${quoted(text)} has a comma without a port: write ports as 8080,8090`)
+  const numbers = listed.map(port)
+  const twice = numbers.find((number, index) => numbers.indexOf(number) < index)
+  if (twice !== undefined) throw new Error(`${quoted(text)} names ${twice} twice: name each port once`)
+  return numbers
+}
 
 /** A size in bytes, within bounds written the same way: bytes('4KiB', '1MiB'). */
 export function bytes(min: string, max: string): Parser<number> {

@@ -11,7 +11,7 @@ import { type ForwardingOptions, makeForwarding } from './forwarding.ts'
 export interface ForwarderOptions extends ForwardingOptions {
   readonly host: string
   readonly tls: Tls | undefined
-  readonly port: number
+  readonly ports: readonly number[]
   readonly drainDelayMs: number
   readonly shutdownTimeoutMs: number
   /** Settles when the process is told to stop, with what told it. */
@@ -26,7 +26,7 @@ export async function runForwarder(options: ForwarderOptions): Promise<void> {
   const forwarding = makeForwarding(options)
   const server = makeHttpServer(options, forwarding.answer)
   logger.info(`forwarding every request to ${forwarding.target.url}`)
-  await listen(server, options, logger)
+  const listening = await listen(server, options, logger)
   watchDescriptors(server, { ...options, forwardingAddress: options.address }, logger)
   options.reloads.push(
     ...watchTls(options.tls, (texts) => replaceTls(server, texts), logger),
@@ -37,6 +37,6 @@ export async function runForwarder(options: ForwarderOptions): Promise<void> {
   logger.info(`${await told}: finishing what is under way`)
   forwarding.announceStop()
   if (options.drainDelayMs > 0) await sleep(options.drainDelayMs)
-  await finish(server, forwarding.stop, countdown(options.shutdownTimeoutMs))
+  await finish(listening, forwarding.stop, countdown(options.shutdownTimeoutMs))
   logger.info('stopped')
 }

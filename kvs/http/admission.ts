@@ -20,11 +20,20 @@ export function admitAtMost(
 ): IsSurplus {
   const surplus = new Map<string, NodeJS.Timeout>()
   let admitted = 0
-  server.maxConnections = maxConnections + lobby
-  server.on('drop', () => tally.refused++)
+  let open = 0
   server.on('connection', (socket: Socket) => {
+    // Not by `server.maxConnections`: each port that the server listens on would have that many for itself.
+    if (open >= maxConnections + lobby) {
+      tally.refused++
+      socket.destroy()
+      return
+    }
+    open++
     tally.connections++
-    socket.once('close', () => tally.connections--)
+    socket.once('close', () => {
+      open--
+      tally.connections--
+    })
     if (admitted < maxConnections) {
       admitted++
       socket.once('close', () => admitted--)
@@ -46,7 +55,7 @@ export function admitAtMost(
   }
 }
 
-/** The same for a TLS socket and the one below it. */
-export function peerOf({ remoteAddress, remotePort, localAddress }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress}`
+/** The same for a TLS socket and the one below it. A client's port may be connected to several of ours at a time. */
+export function peerOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }

@@ -1,32 +1,59 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { Server as TlsServer } from 'node:https'
+import { createServer, type Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../store/condition.ts'
 
-/** Rejects with a sentence where the port is taken. */
-export async function listen(
-  server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
-  logger: Logger,
-): Promise<void> {
-  server.listen(port, host)
-  await once(server, 'listening').catch((error) => {
-    if (error.code === 'EADDRINUSE') throw new Error(`port ${port} is in use on ${host}: set PORT to another one`)
-    throw error
-  })
-  const address = server.address()
-  const shown = typeof address === 'object' ? address?.port : port
+export interface ListenOptions {
+  readonly host: string
+  /** At least one; 0 takes any free one. */
+  readonly ports: readonly number[]
+}
+
+/** A server and what it takes connections from besides its own port. */
+export interface Listening {
+  readonly server: Server
+  /** One for each further port. They hand their connections to the server, whose limits hold for all together. */
+  readonly listeners: readonly NetServer[]
+}
+
+/** Rejects with a sentence where a port is taken. */
+export async function listen(server: Server, options: ListenOptions, logger: Logger): Promise<Listening> {
+  const [first = 0, ...further] = options.ports
+  await bind(server, first, options)
+  // The options with which Node's own HTTP and HTTPS servers take their connections.
+  const accept = { allowHalfOpen: !(server instanceof TlsServer), noDelay: true }
+  const listeners = further.map(() => createServer(accept, (socket) => void server.emit('connection', socket)))
+  for (const [index, port] of further.entries()) await bind(listeners[index] ?? server, port, options)
   const scheme = server instanceof TlsServer ? 'https' : 'http'
-  logger.info(`listening on ${scheme}://${host.includes(':') ? `[${host}]` : host}:${shown}`)
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  for (const listener of [server, ...listeners]) {
+    const address = listener.address()
+    if (typeof address === 'object') logger.info(`listening on ${scheme}://${host}:${address?.port}`)
+  }
+  return { server, listeners }
+}
+
+async function bind(listener: NetServer, port: number, { host, ports }: ListenOptions): Promise<void> {
+  listener.listen(port, host)
+  await once(listener, 'listening').catch((error) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    const change = ports.length === 1 ? 'set PORT to another one' : `set PORT (${ports}) to ports that are free`
+    throw new Error(`port ${port} is in use on ${host}: ${change}`)
+  })
 }
 
 /**
  * Takes no new connections, finishes the requests under way, then what is behind them; what is late gets its 503.
  * @param stop after which nothing is waited for any more
  */
-export async function finish(server: Server, stop: () => Promise<void>, left: () => number): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve))
+export async function finish(
+  { server, listeners }: Listening,
+  stop: () => Promise<void>,
+  left: () => number,
+): Promise<void> {
+  const closed = Promise.all([server, ...listeners].map((each) => new Promise((resolve) => each.close(resolve))))
   const idle = setInterval(() => server.closeIdleConnections(), 20) // as they become so
   await Promise.race([closed, sleep(left() * 0.8)])
   clearInterval(idle)

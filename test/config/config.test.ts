@@ -12,7 +12,7 @@ test('nothing set gives the defaults', () => {
     access: { tokens: undefined, file: undefined, allowsAnonymous: false, maxRequestRate: undefined },
     warnings: [],
     host: '127.0.0.1',
-    port: 8080,
+    ports: [8080],
     dataDir: resolve('data'),
     postgresTimeoutMs: 5_000,
     connectTimeoutMs: undefined,
@@ -48,7 +48,7 @@ test('what is set is taken, and an empty string counts as not set', () => {
     POSTGRES_HOST: '',
     LOG_LEVEL: 'debug',
   })
-  expect(config).toMatchObject({ port: 0, host: '::1', connectTimeoutMs: 120_000, logLevel: 'debug' })
+  expect(config).toMatchObject({ ports: [0], host: '::1', connectTimeoutMs: 120_000, logLevel: 'debug' })
   expect(config).toMatchObject({ dataDir: resolve('data'), postgres: 'embedded', warnings: [] })
 })
 

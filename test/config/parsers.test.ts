@@ -10,7 +10,7 @@ import {
   orWord,
   type Parser,
   path,
-  port,
+  ports,
   server,
   text,
 } from '../../kvs/config/parsers.ts'
@@ -20,8 +20,10 @@ const forEver = orWord('never', undefined, duration())
 const good: [string, Parser<unknown>, string, unknown][] = [
   ['integer', integer(1, 10), '1', 1],
   ['integer', integer(1, 10), '10', 10],
-  ['port', port, '0', 0],
-  ['port', port, '65535', 65_535],
+  ['ports', ports, '0', [0]],
+  ['ports', ports, '65535', [65_535]],
+  ['ports', ports, '8080,8090', [8080, 8090]],
+  ['ports', ports, '8080, 0', [8080, 0]],
   ['bytes', bytes('0', '1GiB'), '0', 0],
   ['bytes', bytes('0', '1GiB'), '1048576', 1_048_576],
   ['bytes', bytes('0', '1GiB'), '64KiB', 65_536],
@@ -61,8 +63,14 @@ const bad: [string, Parser<unknown>, string, string][] = [
   ['integer', integer(1, 10), '1e1', 'not a whole number'],
   ['integer', integer(1, 10), '0x1', 'not a whole number'],
   ['integer', integer(1, 10), ' 1', 'not a whole number'],
-  ['port', port, '65536', '"65536" is not a whole number from 0 to 65535'],
-  ['port', port, 'http', '"http" is not a whole number from 0 to 65535'],
+  ['ports', ports, '65536', '"65536" is not a whole number from 0 to 65535'],
+  ['ports', ports, 'http', '"http" is not a whole number from 0 to 65535'],
+  ['ports', ports, '8080,http', '"http" is not a whole number from 0 to 65535'],
+  ['ports', ports, '8080;8090', '"8080;8090" is not a whole number'],
+  ['ports', ports, '8080,', '"8080," has a comma without a port: write ports as 8080,8090'],
+  ['ports', ports, ',', 'a comma without a port'],
+  ['ports', ports, '8080,8090,8080', '"8080,8090,8080" names 8080 twice: name each port once'],
+  ['ports', ports, '0,00', 'names 0 twice'],
   ['bytes', bytes('4KiB', '1MiB'), '4095', '"4095" is out of bounds: write 4KiB to 1MiB'],
   ['bytes', bytes('4KiB', '1MiB'), '2MiB', '"2MiB" is out of bounds: write 4KiB to 1MiB'],
   ['bytes', bytes('0', '1MiB'), '9'.repeat(400), 'is out of bounds'],
@@ -112,7 +120,7 @@ const bad: [string, Parser<unknown>, string, string][] = [
 
 describe('takes', () => {
   test.each(good)('$0: $2', (_name, parse, text, value) => {
-    expect(parse(text)).toBe(value)
+    expect(parse(text)).toStrictEqual(value)
   })
 })
 

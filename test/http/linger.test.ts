@@ -111,7 +111,7 @@ test('so does the answer to a request under way when the server stops', async ()
   socket.write(put('Transfer-Encoding: chunked'))
   await asked
   const finished = finish(
-    server,
+    { server, listeners: [] },
     () => Promise.resolve(),
     () => 30_000,
   )

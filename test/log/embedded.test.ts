@@ -132,7 +132,7 @@ testAsRoot('programs below a directory only root may enter run all the same, fro
   const user = await serverUser(directory)
   const found = await findLauncher(user, hidden, [home], () => copyBinaries(hidden, reachable))
   expect(found.binaries.postgres).toBe(join(reachable, 'bin/postgres'))
-  await prepareCluster(directory, found.binaries, found.launch, user)
+  await prepareCluster(directory, found.binaries, found.launch, user, '')
   expect(await readFile(join(directory, 'PG_VERSION'), 'utf8')).toBe('18\n')
 })
 

@@ -1,10 +1,15 @@
-import { bytes, duration, integer, listenHost, port } from '../parsers.ts'
+import { bytes, duration, integer, listenHost, ports } from '../parsers.ts'
 import type { Table } from '../setting.ts'
 
 /** Where the service listens, and how long it bears with a client. */
 export const httpSettings = {
   host: { name: 'KVS_HOST', default: '127.0.0.1', parse: listenHost, purpose: 'Address to listen on' },
-  port: { name: 'PORT', default: '8080', parse: port, purpose: 'Port to listen on; 0: any free one' },
+  ports: {
+    name: 'PORT',
+    default: '8080',
+    parse: ports,
+    purpose: 'Port to listen on, or several, as in `8080,8090`; 0: any free one',
+  },
   maxConnections: {
     name: 'KVS_MAX_CONNECTIONS',
     default: '10000',

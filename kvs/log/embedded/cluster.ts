@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chown, lchown, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chown, lchown, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
@@ -7,20 +7,23 @@ import type { Binaries } from './binaries.ts'
 import type { Launcher, ServerUser } from './launch.ts'
 import { adviceOn, nameFor } from './name.ts'
 import { reasonIn } from './reason.ts'
+import { readTemplate, syncDirectory, unpackTemplate } from './template.ts'
 
 /**
  * Leaves a whole cluster of the binaries' version, owned by the server's user, or throws. It is made beside its place
  * and renamed there, so a kill in the middle leaves none, and the next call starts over.
+ * @param templateFile from which a new cluster is unpacked where it exists; else initdb makes it
  */
 export async function prepareCluster(
   directory: string,
   binaries: Binaries,
   launch: Launcher,
   user: ServerUser | undefined,
+  templateFile: string,
 ): Promise<void> {
   await removeUnfinished(directory)
   const version = await clusterVersion(directory)
-  if (version === undefined) return makeCluster(directory, binaries, launch, user)
+  if (version === undefined) return makeCluster(directory, binaries, launch, user, templateFile)
   refuseOther(version, directory, binaries)
   if (user !== undefined && (await stat(directory)).uid !== user.uid) await chownTree(directory, user)
 }
@@ -47,13 +50,37 @@ export async function clusterVersion(directory: string): Promise<string | undefi
 
 async function makeCluster(
   directory: string,
-  { initdb }: Binaries,
+  binaries: Binaries,
   launch: Launcher,
   user: ServerUser | undefined,
+  templateFile: string,
 ): Promise<void> {
   // A new name each time: the initdb of a killed node may still be writing to the last one.
   const unfinished = await mkdtemp(`${directory}.new-`)
   if (user !== undefined) await chown(unfinished, user.uid, user.gid)
+  try {
+    const template = await readTemplate(templateFile)
+    if (template === undefined) await initialise(unfinished, directory, binaries, launch, user)
+    else if (template.major === binaries.major) await unpackTemplate(template, unfinished, user)
+    else
+      throw new Error(
+        `${templateFile} is of Postgres ${template.major}, not ${binaries.major}: remove it, and initdb is used instead`,
+      )
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true })
+    throw error
+  }
+  await rename(unfinished, directory)
+  await syncDirectory(dirname(directory))
+}
+
+async function initialise(
+  unfinished: string,
+  directory: string,
+  { initdb }: Binaries,
+  launch: Launcher,
+  user: ServerUser | undefined,
+): Promise<void> {
   const { file, args, options } = launch(initdb, [
     ...['-D', unfinished, '--username=kvs', '--encoding=UTF8', '--locale=C', '--no-instructions'],
     // Whoever gets to the socket is let in; see makePrivateDirectory. initdb itself fsyncs all it wrote.
@@ -64,7 +91,6 @@ async function makeCluster(
     const named = await nameFor(user?.uid ?? process.getuid?.(), nameFile)
     await promisify(execFile)(file, args, { ...options, env: { ...options.env, ...named } })
   } catch (cause) {
-    await rm(unfinished, { recursive: true, force: true })
     const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
     const said = output || String(cause)
     throw new Error(`initdb failed in ${directory}: ${reasonIn(said)}${adviceOn(output)}\nAll that it says:\n${said}`, {
@@ -73,9 +99,6 @@ async function makeCluster(
   } finally {
     await rm(nameFile, { force: true })
   }
-  await rename(unfinished, directory)
-  const parent = await open(dirname(directory))
-  await parent.sync().finally(() => parent.close())
 }
 
 async function removeUnfinished(directory: string): Promise<void> {

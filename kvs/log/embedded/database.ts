@@ -9,17 +9,31 @@ export interface Connection {
 }
 
 /** Creates the connection's database unless it exists. Resolves to false if the server does not accept connections yet. */
-export async function createDatabase({ database, ...server }: Connection): Promise<boolean> {
-  const client = new pg.Client({ ...server, database: 'postgres', ssl: false, connectionTimeoutMillis: 5_000 })
-  client.on('error', () => {})
+export async function createDatabase(connection: Connection): Promise<boolean> {
   try {
-    await client.connect()
-    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database])
-    if (rowCount === 0) await client.query(`CREATE DATABASE ${pg.escapeIdentifier(database)}`)
+    if (await connects(connection)) return true
+    await connects(
+      { ...connection, database: 'postgres' },
+      `CREATE DATABASE ${pg.escapeIdentifier(connection.database)}`,
+    )
     return true
   } catch (error) {
     if (isDefinite(error)) throw error
     return false
+  }
+}
+
+/** Resolves to false if the server has no such database. Where it has, the statement has been run. */
+async function connects(connection: Connection, statement = ''): Promise<boolean> {
+  const client = new pg.Client({ ...connection, ssl: false, connectionTimeoutMillis: 5_000 })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    if (statement !== '') await client.query(statement)
+    return true
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && error.code === '3D000' && statement === '') return false
+    throw error
   } finally {
     await client.end().catch(() => {})
   }

@@ -1,6 +1,7 @@
 import { mkdir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { copyBinaries, findBinaries } from './binaries.ts'
 import { prepareCluster } from './cluster.ts'
 import { type Connection, createDatabase } from './database.ts'
@@ -28,14 +29,22 @@ export interface EmbeddedPostgres {
 export interface EmbeddedPostgresOptions {
   /** of the cluster, absolute; the socket (`run/`) and `postgres.log` are put beside it */
   directory: string
+  /** Of a new cluster, unless it does not exist. */
+  templateFile?: string
   log: { info(message: string): void; warn(message: string): void; debug(message: string): void }
 }
 
+/** In the image, beside the program; elsewhere there is none. */
+const builtIn = fileURLToPath(new URL('../../../cluster.template', import.meta.url))
 /** How long a killed server's last backends may take to end. */
 const remainsPatience = 30_000
 const stillStartingInterval = 10_000
 
-export function makeEmbeddedPostgres({ directory, log }: EmbeddedPostgresOptions): EmbeddedPostgres {
+export function makeEmbeddedPostgres({
+  directory,
+  templateFile = builtIn,
+  log,
+}: EmbeddedPostgresOptions): EmbeddedPostgres {
   const parent = dirname(directory)
   const logFile = join(parent, 'postgres.log')
   const connection = { host: socketDirectory(directory), port, user: 'kvs', database: 'kvs' }
@@ -57,7 +66,7 @@ export function makeEmbeddedPostgres({ directory, log }: EmbeddedPostgresOptions
       await makePrivateDirectory(reachable, user)
       return copyBinaries(installed, reachable)
     })
-    await prepareCluster(directory, binaries, launch, user)
+    await prepareCluster(directory, binaries, launch, user, templateFile)
 
     for (;;) {
       signal.throwIfAborted()

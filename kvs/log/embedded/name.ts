@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { platform } from 'node:os'
 import { promisify } from 'node:util'
 
-/** Debian's package libnss-wrapper has it; the image does. */
+/** Debian's package libnss-wrapper has it. The image needs none: its cluster is made without initdb. */
 const library = 'libnss_wrapper.so'
 
 /**

@@ -54,7 +54,7 @@ const store = makeStore({
   logger,
 })
 makeServer({ ...config, store, tally: makeHttpTally(), readMetrics: makeMetricsReader([]), logger }).listen(
-  config.port,
+  config.ports[0],
   config.host,
 )
 await store.run()

@@ -55,7 +55,7 @@ export async function runBroken({ store: breakStore, session: breakSession }: Br
     ...{ tally: makeHttpTally(), readMetrics: makeMetricsReader([]), logger },
     store: { ...store, ...breakStore?.(store) },
   })
-  server.listen(config.port, config.host)
+  server.listen(config.ports[0], config.host)
   await once(server, 'listening')
   await store.run()
 }

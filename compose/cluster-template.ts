@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { promisify } from 'node:util'
+import { copyBinaries, findBinaries } from '../kvs/log/embedded/binaries.ts'
+import { prepareCluster } from '../kvs/log/embedded/cluster.ts'
+import { findLauncher, serverUser } from '../kvs/log/embedded/launch.ts'
+import { makePrivateDirectory, temporaryDirectory } from '../kvs/log/embedded/socket.ts'
+import { packTemplate } from '../kvs/log/embedded/template.ts'
+
+/**
+ * The cluster that the image has ready, packed: as initdb makes it, but that its database `postgres` bears the name of the
+ * service's own, which then need not be made at the first start.
+ * @param directory in which the cluster is made; it does not exist, its parent does
+ */
+export async function makeTemplate(directory: string): Promise<Buffer> {
+  const [installed, user] = await Promise.all([findBinaries(), serverUser(directory)])
+  const { launch, binaries } = await findLauncher(user, installed, [dirname(directory)], async () => {
+    const reachable = temporaryDirectory(directory)
+    await makePrivateDirectory(reachable, user)
+    return copyBinaries(installed, reachable)
+  })
+  await prepareCluster(directory, binaries, launch, user, '')
+  const { file, args, options } = launch(binaries.postgres, ['--single', '-D', directory, 'template1'])
+  const renaming = promisify(execFile)(file, args, options)
+  renaming.child.stdin?.end('ALTER DATABASE postgres RENAME TO kvs;\n')
+  const { stderr } = await renaming
+  if (/ERROR|FATAL|PANIC/.test(stderr)) throw new Error(stderr)
+  return packTemplate(directory)
+}
+
+if (import.meta.main) {
+  const home = await mkdtemp(join(tmpdir(), 'cluster-'))
+  process.stdout.write(await makeTemplate(join(home, 'postgres')))
+  await rm(home, { recursive: true })
+}
