@@ -1,8 +1,8 @@
 -- An ETag names an entry and its past by the entry's sequence and its digest. So the checkpoint has the digest of each live
 -- key's entry as well, and what it had before is emptied: it is made anew from the log.
 
--- Not while a step is under way, which would go on with rows as they were.
-SELECT pg_advisory_xact_lock(x'6b767320636b7074'::bigint);  -- as advance_checkpoint
+-- Waits for a step that is under way, and holds up the next one; not who reads, to whom this lock would be the wrong way round.
+LOCK TABLE checkpoint IN EXCLUSIVE MODE;
 DELETE FROM checkpoint;
 TRUNCATE checkpoint_entries;
 ALTER TABLE checkpoint_entries ADD COLUMN digest bytea NOT NULL;  -- that of the entry in transactions

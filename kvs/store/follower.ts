@@ -1,6 +1,6 @@
 import type { Entry, Position, Write } from '../entry.ts'
 import { advice, type Decided, Diverged, type LogSession, type Verdict } from '../log/log.ts'
-import { makeView, type View, type ViewOptions } from '../view/view.ts'
+import { makeView, type View } from '../view/view.ts'
 import type { Appended } from './append-queue.ts'
 
 /** Keeps one view in step with one log, over however many sessions. */
@@ -54,7 +54,7 @@ export interface Replayed {
 /** @param onOthers is told of each entry read that has an effect and that this node has not written itself */
 export function makeFollower(onOthers: (entry: Entry) => void = () => undefined): Follower {
   let view = makeView()
-  let viewOptions: ViewOptions = {}
+  let gapsUpTo = 0n
   let logId: string | undefined
   let loaded = 0
   let replayed = 0
@@ -88,7 +88,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
 
   /** Into a view of its own, which is thrown away where the checkpoint turns out to be broken. */
   async function loadCheckpoint(session: LogSession): Promise<void> {
-    const fresh = makeView(viewOptions)
+    const fresh = makeView({ logId: session.head.logId, gapsUpTo })
     total = Number(session.head.entries)
     replayed = 0
     const at = await session.loadCheckpoint((entry) => {
@@ -155,8 +155,8 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
       const { head: now } = session
       if (logId === undefined) {
         logId = now.logId
-        viewOptions = { logId, gapsUpTo: now.adoptedThrough }
-        view = makeView(viewOptions)
+        gapsUpTo = now.adoptedThrough
+        view = makeView({ logId, gapsUpTo })
       }
       const at = `${logId}=${view.position.sequence}`
       if (now.logId !== logId)
