@@ -184,7 +184,7 @@ const system: Record<string, Sentence> = {
   EACCES: noRight,
   EPERM: noRight,
   ENOTSOCK: (t) => `${t.place} is no socket: ${look}`,
-  ENAMETOOLONG: tooLong,
+  EINVAL: (t) => (isTooLong(t.place) ? tooLong(t) : `Postgres at ${t.place}: ${t.text} (EINVAL)`),
   ENOTFOUND: (t) =>
     `the host name ${t.host} is not known: is that server, or its container, running? Else look at POSTGRES_HOST, or at DATABASE_URL`,
   ECONNRESET: (t) => `the connection to Postgres at ${t.place} was reset (${t.text})`,
