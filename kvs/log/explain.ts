@@ -95,8 +95,8 @@ const answers: Record<string, Sentence> = {
   '57P03': (t) => `Postgres at ${t.place} is starting up or shutting down: ${t.text}`,
   '57P01': (t) => `Postgres at ${t.place} ended the connection: ${t.text}`,
   '25006': (t) =>
-    `Postgres at ${t.place} is read only: is it a standby, or is default_transaction_read_only on, for the server, the ` +
-    `database or user "${t.user}"? Some providers set that when the disk is full`,
+    `Postgres at ${t.place} takes no writes: it is a standby, or has default_transaction_read_only=on for the server, the ` +
+    `database or user "${t.user}", which some providers set when the disk is full`,
 }
 
 /** What of a login was not gone along with. */
