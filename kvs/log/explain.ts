@@ -96,8 +96,8 @@ const answers: Record<string, Sentence> = {
   '57P03': (t) => `Postgres at ${t.place} is starting up or shutting down: ${t.text}`,
   '57P01': (t) => `Postgres at ${t.place} ended the connection: ${t.text}`,
   '25006': (t) =>
-    `Postgres at ${t.place} is read only: is it a standby, or is default_transaction_read_only on, for the server, the ` +
-    `database or user "${t.user}"? Some providers set that when the disk is full`,
+    `Postgres at ${t.place} takes no writes: it is a standby, or has default_transaction_read_only=on for the server, the ` +
+    `database or user "${t.user}", which some providers set when the disk is full`,
   '26000': (t) => `Postgres at ${t.place} has lost what was prepared for this session (${t.text}): ${swapsSessions}`,
   '42P05': (t) => `Postgres at ${t.place} has what another session has prepared (${t.text}): ${swapsSessions}`,
 }
@@ -174,17 +174,26 @@ const look = 'look at POSTGRES_HOST and POSTGRES_PORT, or at DATABASE_URL'
 const noRight: Sentence = (t) =>
   `this process may not use the socket ${t.place}: its user needs the right to search the directory and to write to the socket`
 
+/** The bytes that the system takes of a path. What is past them is cut off, so that the kernel looks for another one. */
+const isTooLong = (path: string) => Buffer.byteLength(path) > (process.platform === 'linux' ? 107 : 103)
+
+function tooLong({ place }: Told): string {
+  return `the path of the socket ${place} is too long for the system: have Postgres put it into a directory with a shorter one`
+}
+
 /** What the kernel says of the way to a server. */
 const system: Record<string, Sentence> = {
   ECONNREFUSED: (t) => `nothing listens at ${t.place}: is Postgres running there? Else ${look}`,
-  ENOENT: (t) => `there is no socket ${t.place}: is Postgres running there? Else ${look}`,
+  ENOENT: (t) =>
+    isTooLong(t.place) ? tooLong(t) : `there is no socket ${t.place}: is Postgres running there? Else ${look}`,
   ENOTDIR: (t) => `there is no socket ${t.place}: ${t.host} is not a directory`,
   EACCES: noRight,
   EPERM: noRight,
   ENOTSOCK: (t) => `${t.place} is no socket: ${look}`,
-  ENAMETOOLONG: (t) => `the path of the socket ${t.place} is too long for the system: move it to a shorter one`,
+  EINVAL: (t) => (isTooLong(t.place) ? tooLong(t) : `Postgres at ${t.place}: ${t.text} (EINVAL)`),
   ENOTFOUND: (t) =>
     `the host name ${t.host} is not known: is that server, or its container, running? Else look at POSTGRES_HOST, or at DATABASE_URL`,
+  ECONNRESET: (t) => `the connection to Postgres at ${t.place} was reset (${t.text})`,
   EAI_AGAIN: (t) => `the host name ${t.host} can’t be looked up now`,
   EHOSTUNREACH: (t) => `the host ${t.host} can’t be reached`,
   ENETUNREACH: (t) => `the network of ${t.host} can’t be reached`,

@@ -244,6 +244,12 @@ test('a socket that the process may not use', async () => {
   }
 })
 
+test('a socket whose path is too long', async () => {
+  expect(await said({ POSTGRES_HOST: join(home, 'x'.repeat(100)) })).toMatch(
+    /^the path of the socket .* is too long for the system/,
+  )
+})
+
 test('a socket that is not there, and a host name that nobody knows', async () => {
   expect(await said({ POSTGRES_PORT: '1' })).toMatch(
     /^there is no socket .*\.s\.PGSQL\.1: is Postgres running there\? Else look at/,

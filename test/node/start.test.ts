@@ -57,7 +57,8 @@ test('without its Postgres a node lives, is not ready, and says once what it wai
     503,
     {
       state: 'starting',
-      reason: 'nothing listens at 127.0.0.1:1: is Postgres running there?',
+      reason:
+        'nothing listens at 127.0.0.1:1: is Postgres running there? Else look at POSTGRES_HOST and POSTGRES_PORT, or at DATABASE_URL',
       since: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
       replayed: 0,
       total: 0,
