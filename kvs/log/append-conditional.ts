@@ -2,11 +2,11 @@ import { bigintArray, booleanArray, byteaArray, textArray } from './arrays.ts'
 import { columns } from './columns.ts'
 import type { Decided, Verdict } from './log.ts'
 
-/** migrations/004_conditional_writes.sql says what it does. */
+/** migrations/004_conditional_writes.sql says what it does, and 005_append_only_head.sql has it. */
 export const appendConditional = {
   name: 'append_conditional',
   text: `SELECT outcome, sequence, current, head, head_digest
-    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 }
 
 export type VerdictRow = [
@@ -17,7 +17,7 @@ export type VerdictRow = [
   headDigest: Buffer,
 ]
 
-/** The parameters after writer, session, number and `seen`. */
+/** The parameters after writer, session, numbers and `seen`. */
 export function decidedColumns(decided: readonly Decided[]): unknown[] {
   return [
     ...columns(decided.map(({ write }) => write)),
