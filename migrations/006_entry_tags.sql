@@ -22,14 +22,15 @@ LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$
 DECLARE
-  head  log_head;
+  head  log_end;
   at    checkpoint;
   next  record;
   fold  record;
 BEGIN
   outcome := 'busy';
   IF NOT pg_try_advisory_xact_lock(x'6b767320636b7074'::bigint) THEN RETURN; END IF;  -- any number; this spells "kvs ckpt"
-  SELECT * INTO STRICT head FROM log_head;
+  SELECT * INTO STRICT head FROM log_end;
+  IF head.flaw IS NOT NULL THEN RAISE EXCEPTION 'the log is broken: %', head.flaw; END IF;
   SELECT * INTO at FROM checkpoint FOR UPDATE;
 
   IF NOT FOUND OR NOT checkpoint_is_of_log(at) THEN

@@ -4,14 +4,14 @@ import { columns } from './columns.ts'
 import type { Decided, Verdict } from './log.ts'
 
 /**
- * migrations/004_conditional_writes.sql says what it does. Only of earlier answers are the digests looked up: of what lands it
- * is the head's, and what a condition was decided on is in the node's view.
+ * migrations/004_conditional_writes.sql says what it does, and 005_append_only_head.sql has it. Only of earlier answers are the
+ * digests looked up: of what lands it is the head's, and what a condition was decided on is in the node's view.
  */
 export const appendConditional = {
   name: 'append_conditional',
   text: `SELECT outcome, sequence, current, head, head_digest,
       CASE outcome WHEN 'answered' THEN digest_at(sequence) END, CASE outcome WHEN 'answered' THEN digest_at(current) END
-    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 }
 
 export type VerdictRow = [
@@ -24,7 +24,7 @@ export type VerdictRow = [
   answeredCurrentDigest: Buffer | null,
 ]
 
-/** The parameters after writer, session, number and `seen`. */
+/** The parameters after writer, session, numbers and `seen`. */
 export function decidedColumns(decided: readonly Decided[]): unknown[] {
   return [
     ...columns(decided.map(({ write }) => write)),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Position, SpooledWrite, Write } from '../entry.ts'
 import { appendConditional, decidedColumns, toVerdict, type VerdictRow } from './append-conditional.ts'
 import { booleanArray } from './arrays.ts'
+import { brokenLog, isBroken } from './broken.ts'
 import { serverClock } from './clock.ts'
 import { columns } from './columns.ts'
 import type { Connection } from './connection.ts'
@@ -9,59 +10,28 @@ import { isAnswer, takesNoWrites } from './failures.ts'
 import { advice, type Committed, Diverged, type LogSession, NotAppended, Undecided } from './log.ts'
 
 /**
- * One statement, one round trip, a batch. `claim` takes the lock on this writer's row, and goes on only where this
- * connection's session is still the writer's; `head` raises the log's head under its lock, held to commit, so that
- * sequences are gapless and in commit order. No row back means that nothing was written, since somebody else has
- * registered as this writer; one without a sequence, that it came too late. The digest covers the session, which is
- * random, so that no two pasts have the same.
+ * One statement, one round trip, a batch. The function takes the lock on this writer's row, and goes on only where this
+ * connection's session is still the writer's; then the lock on the log's head, held to commit, under which it reads the
+ * log's end: so sequences are gapless and in commit order. Migrations/005_append_only_head.sql has it, and why an append
+ * changes no row that is there.
  */
-const statement = (superseded: string, inTime: string, more: { arrays: string; columns: string }) => `
-  WITH claim AS MATERIALIZED (
-    SELECT id, number FROM writers WHERE id = $1 AND session = $2 AND last_write < $3::bigint FOR UPDATE
-  ), head AS (
-    UPDATE log_head
-    SET sequence = log_head.sequence + $4::bigint,
-        recorded_at = greatest(recorded_at, clock_timestamp()),
-        digest = substring(sha256(digest || uuid_send($2::uuid) || int8send($3::bigint)) FOR 8)
-    FROM claim WHERE ${inTime}
-    RETURNING sequence, recorded_at, digest
-  ), written AS (
-    UPDATE writers SET last_write = $3::bigint, last_sequence = head.sequence, last_digest = head.digest
-    FROM head WHERE id = $1
-  ), entries AS (
-    INSERT INTO transactions (sequence, event_type, key, value, content_type, recorded_at, digest, superseded, writer)
-    SELECT head.sequence - $4::bigint + place, entry.event_type, entry.key, entry.value, entry.content_type,
-           head.recorded_at, head.digest, ${superseded}, claim.number
-    FROM claim, head, unnest($5::smallint[], $6::text[], $7::bytea[], $8::text[]${more.arrays})
-      WITH ORDINALITY AS entry (event_type, key, value, content_type${more.columns}, place)
-  )
-  SELECT sequence, digest, ${serverClock}, pg_notify('kvs_log', '') FROM claim LEFT JOIN head ON true`
+const statement = (lands: { until: string; superseded: string; seen: string }) => `
+  SELECT outcome, sequence, digest, ${serverClock}
+  FROM append_writes($1, $2, $3, $4, $5, $6, $7, $8, ${lands.until}, ${lands.superseded}, ${lands.seen})`
 
 /**
  * Not past the time at which its answer is given up on: the network may deliver it later, when the node has spooled and
  * acknowledged the batch, and others have committed what it must not overwrite.
  */
-const append = {
-  name: 'append',
-  text: statement('false', 'clock_timestamp() < to_timestamp($9::double precision)', { arrays: '', columns: '' }),
-}
+const append = { name: 'append', text: statement({ until: '$9', superseded: 'NULL', seen: 'NULL' }) }
 
-/** What others have committed after `seen`, $10, while this waited for the head's lock, overtakes it. */
+/** What others have committed after `seen`, while this waited for the head's lock too, overtakes it. */
 const appendSpooled = {
   name: 'append_spooled',
-  text: statement('entry.superseded OR is_overtaken(entry.key, $10::bigint, head.sequence - $4::bigint)', 'true', {
-    arrays: ', $9::boolean[]',
-    columns: ', superseded',
-  }),
+  text: statement({ until: 'NULL', superseded: '$9', seen: '$10' }),
 }
 
 const sessionOf = 'SELECT session FROM writers WHERE id = $1'
-
-const numbering = `last_write, last_sequence, last_digest, number, ${serverClock}`
-
-const firstSession = `
-  INSERT INTO writers (id, session, last_write, last_sequence, last_digest) VALUES ($1, $2, 0, 0, '')
-  ON CONFLICT (id) DO NOTHING RETURNING ${numbering}`
 
 /**
  * Makes this connection the only one that may append for the writer. Waits for a statement of an earlier one that holds
@@ -69,9 +39,13 @@ const firstSession = `
  * been told of and from no other, so that a registration that nobody waits for any more, and that a lock has held up, does
  * nothing when one that came after it is there.
  */
-const takeOver = `UPDATE writers SET session = $2 WHERE id = $1 AND session = $3 RETURNING ${numbering}`
+const registration = `
+  SELECT last_write, last_sequence, last_digest, number, ${serverClock} FROM register_writer($1, $2, $3)
+  WHERE number IS NOT NULL`
 
-type Appended = [sequence: string | null, digest: Buffer, serverSeconds: number]
+type Appended =
+  | [outcome: 'landed', sequence: string, digest: Buffer, serverSeconds: number]
+  | [outcome: 'late' | 'fenced', sequence: null, digest: null, serverSeconds: number]
 
 type Registered = [lastWrite: string, lastSequence: string, lastDigest: Buffer, number: number, serverSeconds: number]
 
@@ -114,9 +88,8 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     if (!before && committed) {
       throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${advice}`)
     }
-    const { rows } = await connection.query<Registered>(
-      before ? { text: takeOver, values: [id, session, before[0]] } : { text: firstSession, values: [id, session] },
-    )
+    const values = [id, session, before?.[0] ?? null]
+    const { rows } = await connection.query<Registered>({ text: registration, values })
     const [row] = rows
     if (!row) throw new Error('somebody else registered as this node at the same time')
     const last = BigInt(row[0])
@@ -144,24 +117,34 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     connection: Connection,
     statement: { name: string; text: string },
     last: bigint,
-    values: unknown[],
+    rest: unknown[],
   ): Promise<[Row, ...Row[]]> {
+    const values = [id, session, required().number, last, ...rest]
     sent = last
     try {
-      const { rows } = await connection.query<Row>({ ...statement, values: [id, session, last, ...values] }, timeoutMs)
-      const [first, ...rest] = rows
-      if (first) return [first, ...rest]
+      const { rows } = await connection.query<Row>({ ...statement, values }, timeoutMs)
+      const [first, ...others] = rows
+      if (first) return [first, ...others]
     } catch (error) {
       if (!isAnswer(error)) throw new Undecided(`no answer to the writes up to ${last}`, { cause: error })
+      if (isBroken(error)) throw new Diverged(brokenLog(error.message), { cause: error })
       throw new NotAppended(error.message, takesNoWrites(error), error)
     }
     throw new Diverged(copied)
   }
 
-  function appended(last: bigint, [sequence, digest, serverSeconds]: Appended): Position {
+  async function land(
+    connection: Connection,
+    statement: { name: string; text: string },
+    last: bigint,
+    rest: unknown[],
+  ): Promise<Position> {
+    const [row] = await send<Appended>(connection, statement, last, rest)
+    const [outcome, sequence, digest, serverSeconds] = row
     noteClock(serverSeconds)
-    if (sequence !== null) return ended(last, sequence, digest)
-    throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error('Query read timeout') })
+    if (outcome === 'landed') return ended(last, sequence, digest)
+    if (outcome === 'fenced') throw new Diverged(copied)
+    throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error(tooLate) })
   }
 
   function ended(last: bigint, sequence: string, digest: Buffer): Position {
@@ -184,17 +167,13 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     },
     register,
     noteClock,
-    async append(connection, writes, last = required().number + BigInt(writes.length)) {
-      const values = [writes.length, ...columns(writes), endOfWait()]
-      const [row] = await send<Appended>(connection, append, last, values)
-      return appended(last, row)
+    append(connection, writes, last = required().number + BigInt(writes.length)) {
+      return land(connection, append, last, [...columns(writes), endOfWait()])
     },
-    async appendSpooled(connection, spooled, seen) {
+    appendSpooled(connection, spooled, seen) {
       const last = spooled.at(-1)?.number ?? 0n
       const superseded = booleanArray(spooled.map((write) => write.superseded))
-      const values = [spooled.length, ...columns(spooled.map(({ write }) => write)), superseded, seen]
-      const [row] = await send<Appended>(connection, appendSpooled, last, values)
-      return appended(last, row)
+      return land(connection, appendSpooled, last, [...columns(spooled.map(({ write }) => write)), superseded, seen])
     },
     async appendConditional(connection, logId, decided, seen, last = required().number + BigInt(decided.length)) {
       const rows = await send<VerdictRow>(connection, appendConditional, last, [seen, ...decidedColumns(decided)])
@@ -207,3 +186,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
 }
 
 const copied = 'another process appends as this node: is its data directory a copy of another one’s?'
+
+/** By the server's clock, as an earlier answer had told it: a lock or the network held the batch up, or that clock was set. */
+const tooLate =
+  'by its clock a batch came to its turn after the node had given up on it, and was not stored: did that clock jump ahead?'

@@ -58,7 +58,7 @@ export interface Lag {
 export async function readLag(connection: Connection): Promise<Lag> {
   const { rows } = await connection.query<[string, string]>({
     text: `SELECT head.sequence, coalesce(checkpoint.sequence, 0)
-      FROM log_head AS head LEFT JOIN checkpoint ON checkpoint_is_of_log(checkpoint)`,
+      FROM log_end AS head LEFT JOIN checkpoint ON checkpoint_is_of_log(checkpoint)`,
   })
   const [head = 0, checkpoint = 0] = rows[0] ?? []
   return { head: BigInt(head), checkpoint: BigInt(checkpoint) }

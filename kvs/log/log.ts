@@ -44,10 +44,11 @@ export interface LogSession {
    */
   read(after: bigint, through?: bigint): Promise<Entry[]>
   /**
-   * The sequence of the last entry: all that was committed anywhere before this was called is at or before it. Rejects, and
-   * ends the session, where no sign of life comes within half the time that any answer may take.
+   * The last entry's position: all that was committed anywhere before this was called is at or before it. Rejects, and
+   * ends the session, where no sign of life comes within half the time that any answer may take; with `Diverged` where
+   * somebody else than an append has changed the log.
    */
-  askHead(): Promise<bigint>
+  askHead(): Promise<Position>
   /** Has this called, soon but without a promise, when another session has appended. */
   onOthersAppended(callback: () => void): void
   /**

@@ -1,4 +1,5 @@
 import type { Entry, Position, Write } from '../entry.ts'
+import { brokenLog } from './broken.ts'
 import { serverClock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { isAnswer } from './failures.ts'
@@ -72,32 +73,36 @@ export class UnknownEntry extends Diverged {
   }
 }
 
-const head = { name: 'head', text: `SELECT sequence, ${serverClock} FROM log_head` }
+const end = { name: 'end', text: `SELECT flaw, sequence, digest, ${serverClock} FROM log_end` }
+
+type EndRow = [flaw: string | null, sequence: string, digest: Buffer, serverSeconds: number]
 
 /** @param noteClock given the server's clock */
 export async function askHead(
   connection: Connection,
   timeoutMs: number,
   noteClock: (serverSeconds: number) => void,
-): Promise<bigint> {
-  const { rows } = await connection.query<[string, number]>(head, timeoutMs)
-  const [row] = rows
-  if (!row) throw new Diverged(noHead)
-  noteClock(row[1])
-  return BigInt(row[0])
+): Promise<Position> {
+  const { rows } = await connection.query<EndRow>(end, timeoutMs)
+  const [, sequence, digest, serverSeconds] = requireWhole(rows[0])
+  noteClock(serverSeconds)
+  return { sequence: BigInt(sequence), digest }
 }
 
 export async function readHead(connection: Connection): Promise<Head> {
-  const { rows } = await connection.query<[string, string, string, string]>({
-    text: 'SELECT log_id, sequence, adopted_through, adopted_entries FROM log_head',
+  const { rows } = await connection.query<[string | null, string, string, string, string]>({
+    text: 'SELECT flaw, log_id, sequence, adopted_through, adopted_entries FROM log_end',
   })
-  const [row] = rows
-  if (!row) throw new Diverged(noHead)
-  const [sequence, adoptedThrough, adoptedEntries] = [BigInt(row[1]), BigInt(row[2]), BigInt(row[3])]
-  return { logId: row[0], sequence, adoptedThrough, entries: sequence - adoptedThrough + adoptedEntries }
+  const row = requireWhole(rows[0])
+  const [sequence, adoptedThrough, adoptedEntries] = [BigInt(row[2]), BigInt(row[3]), BigInt(row[4])]
+  return { logId: row[1], sequence, adoptedThrough, entries: sequence - adoptedThrough + adoptedEntries }
 }
 
-const noHead = 'the log has no head: its row in log_head is gone'
+function requireWhole<Row extends [flaw: string | null, ...unknown[]]>(row: Row | undefined): Row {
+  if (!row) throw new Diverged(brokenLog('its row in log_head is gone'))
+  if (row[0] !== null) throw new Diverged(brokenLog(row[0]))
+  return row
+}
 
 /** Whether the entry at a position is the one that was applied there. */
 export async function holds(connection: Connection, { sequence, digest }: Position): Promise<boolean> {

@@ -29,7 +29,9 @@ export async function requireRoom(connection: Connection, user: string, isFirst:
   })
   const schema = rows[0]?.[0] ?? ''
   const there = rows.filter(([, name]) => name !== null)
-  const foreign = there.filter(([, name, kind]) => kind !== 'r' || (isFirst && name !== 'transactions'))
+  const foreign = there.filter(
+    ([, name, kind]) => kind !== (name === 'log_end' ? 'v' : 'r') || (isFirst && name !== 'transactions'),
+  )
   if (foreign.length > 0) {
     const what = foreign.map(([, name, kind]) => `${kinds[kind] ?? 'something'} "${name}"`).join(', ')
     throw new Refused(

@@ -117,6 +117,20 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
     }
   }
 
+  /** The view is at the log's end, which lies behind it, or has another past, where somebody has taken entries out of the log. */
+  function requireContinued(end: Position): void {
+    const { sequence, digest } = view.position
+    if (end.sequence === sequence && (sequence <= gapsUpTo || end.digest.equals(digest))) return
+    throw wentBack(end.sequence)
+  }
+
+  function wentBack(end: bigint): Diverged {
+    const at = `${logId}=${view.position.sequence}`
+    return new Diverged(
+      `the log went back: this node is at ${at}, and the log, now at ${end}, has not that entry. ${advice}`,
+    )
+  }
+
   /** The log's last entries, just committed, after all that others have committed before them. */
   async function applyOwn(session: LogSession, writes: readonly Write[], { sequence: last, digest }: Position) {
     knowHead(last)
@@ -163,9 +177,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
         throw new Diverged(`this node is at ${at}, and the log is another one now, ${now.logId}. ${advice}`)
       knowHead(now.sequence)
       if (await session.holds(view.position)) return
-      throw new Diverged(
-        `the log went back: this node is at ${at}, and the log, now at ${now.sequence}, has not that entry. ${advice}`,
-      )
+      throw wentBack(now.sequence)
     },
 
     async replay(session) {
@@ -196,9 +208,10 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
 
     async tail(session) {
       const end = await session.askHead()
-      knowHead(end)
-      await readThrough(session, end)
-      return end
+      knowHead(end.sequence)
+      await readThrough(session, end.sequence)
+      requireContinued(end)
+      return end.sequence
     },
 
     async append(session, batch, lastNumber) {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { advanceCheckpoint, discardCheckpoint, readCheckpoint } from '../../kvs/log/checkpoint.ts'
 import { appendTo, type Logged, loadCheckpoint } from '../support/checkpoint.ts'
+import { byForce } from '../support/database.ts'
 import { put } from '../support/entries.ts'
 import { advanceToEnd, connection, database, expectWhole, openLog } from './checkpointing.ts'
 
@@ -55,15 +56,12 @@ describe('damage', () => {
     ['its number of keys is another', 'UPDATE checkpoint SET keys = keys - 1'],
     ['its checksum is', 'UPDATE checkpoint SET checksum = checksum # 1'],
     ['it has moved on, within one batch', 'UPDATE checkpoint SET sequence = 6'],
-    ['it is of another log, with the same digests', `UPDATE log_head SET log_id = 'another'`],
+    ['it is of another log, with the same digests', byForce(`UPDATE log_head SET log_id = 'another'`)],
     [
       'the log was written on from an older dump',
       `${disable}; UPDATE transactions SET digest = 'another' WHERE sequence > 4`,
     ],
-    [
-      'the log is from an older dump',
-      `${disable}; DELETE FROM transactions WHERE sequence > 4; UPDATE log_head SET sequence = 4`,
-    ],
+    ['the log is from an older dump', byForce('DELETE FROM transactions WHERE sequence > 4')],
     [
       'a large value is not in the log',
       `${disable}; ALTER TABLE transactions DROP CONSTRAINT value_where_put; UPDATE transactions SET value = NULL WHERE key = 'd'`,
@@ -103,8 +101,8 @@ describe('damage', () => {
   })
 
   test.each([
-    ['that went back', `${disable}; DELETE FROM transactions WHERE sequence > 4; UPDATE log_head SET sequence = 4`],
-    ['that is another', `UPDATE log_head SET log_id = 'another'`],
+    ['that went back', byForce('DELETE FROM transactions WHERE sequence > 4')],
+    ['that is another', byForce(`UPDATE log_head SET log_id = 'another'`)],
   ])('by a log %s is made up for by the next step', async (_, statements) => {
     await database.sql(statements)
     expect(await readCheckpoint(connection)).toBeUndefined()

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { advanceCheckpoint, readCheckpoint } from '../../kvs/log/checkpoint.ts'
 import { appendTo, fillLog, loadCheckpoint } from '../support/checkpoint.ts'
-import { makeLog } from '../support/database.ts'
+import { byForce, makeLog } from '../support/database.ts'
 import { put, remove } from '../support/entries.ts'
 import { until } from '../support/until.ts'
 import { advanceToEnd, connection, connectTo, database, expectWhole, openLog, session } from './checkpointing.ts'
@@ -93,11 +93,11 @@ describe('the checkpoint', () => {
     await database.sql('DELETE FROM transactions WHERE sequence = 2')
     await expect(advanceCheckpoint(connection, 10)).rejects.toThrow('the log lacks entries after 0')
     await database.sql('ALTER TABLE transactions DROP CONSTRAINT known_event_type, DROP CONSTRAINT value_where_put')
-    await database.sql(`INSERT INTO transactions VALUES (2, 7, 'k', NULL, NULL, now(), '')`)
+    await database.sql(byForce(`INSERT INTO transactions VALUES (2, 7, 'k', NULL, NULL, now(), 'd')`))
     await expect(advanceCheckpoint(connection, 10)).rejects.toThrow('the log has entries of an unknown kind after 0')
-    await database.sql('UPDATE log_head SET sequence = 4')
     await database.sql(`UPDATE transactions SET event_type = 1 WHERE sequence = 2`)
     await advanceCheckpoint(connection, 10)
+    await database.sql(byForce(`INSERT INTO transactions VALUES (5, 1, 'x', NULL, NULL, now(), 'd', false, NULL, 0)`))
     await expect(advanceCheckpoint(connection, 10)).rejects.toThrow('the log lacks entries after 3')
   })
 
@@ -173,8 +173,10 @@ describe('several at once', () => {
       await client.query('ROLLBACK')
     }
 
-    await client.query('BEGIN; UPDATE log_head SET sequence = sequence + 1')
-    await client.query(`INSERT INTO transactions SELECT sequence, 1, 'x', NULL, NULL, now(), '' FROM log_head`)
+    await client.query("BEGIN; SELECT FROM log_head FOR UPDATE; SET LOCAL kvs.changes = 'on'")
+    await client.query(
+      `INSERT INTO transactions SELECT sequence + 1, 1, 'x', NULL, NULL, now(), 'd', false, NULL, 0 FROM log_end`,
+    )
     expect(await advanceCheckpoint(connection, 10)).toMatchObject({ reached: 5n, behind: 0n })
     await client.query('ROLLBACK')
   })

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { PostgresTarget } from '../../kvs/config/postgres.ts'
 import { makeCheckpointer, type Pace } from '../../kvs/log/checkpointer.ts'
 import { fillLog, foldLog, inOrder, loadCheckpoint } from '../support/checkpoint.ts'
-import { type Database, makeDatabase, makeLog } from '../support/database.ts'
+import { byForce, type Database, makeDatabase, makeLog } from '../support/database.ts'
 import { makeDirectory, startReadyNode } from '../support/node.ts'
 import { startPostgres } from '../support/outside.ts'
 import { put as putTo, text } from '../support/requests.ts'
@@ -170,9 +170,11 @@ test('a node brings it forward once it serves, through a restart of Postgres, an
   const postgres = await startPostgres()
   const node = await startReadyNode(makeDirectory(), postgres.environment)
   const fill = (entries: number) =>
-    postgres.sql(`
-    WITH head AS (UPDATE log_head SET sequence = sequence + ${entries} RETURNING sequence - ${entries} AS start, digest)
-    INSERT INTO transactions SELECT start + i, 2, 'k' || i % 100, '', NULL, now(), digest FROM head, generate_series(1, ${entries}) i`)
+    postgres.sql(
+      byForce(`INSERT INTO transactions
+        SELECT sequence + i, 2, 'k' || i % 100, '', NULL, now(), 'd', false, NULL, CASE WHEN i = ${entries} THEN 0 END
+        FROM log_end, generate_series(1, ${entries}) i`),
+    )
   const at = (sequence: number) =>
     until(
       `the checkpoint is at ${sequence}`,

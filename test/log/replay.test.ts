@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import type { PackedEntry } from '../../kvs/entry.ts'
 import { Diverged, type LogSession, Unavailable } from '../../kvs/log/log.ts'
 import { makeView, OutOfOrder } from '../../kvs/view/view.ts'
-import { type Database, makeDatabase, makeLog } from '../support/database.ts'
+import { byForce, type Database, makeDatabase, makeLog } from '../support/database.ts'
 import { put, remove } from '../support/entries.ts'
 import { startProxy } from '../support/proxy.ts'
 import { until } from '../support/until.ts'
@@ -73,8 +73,7 @@ test('what an entry is refused with comes out, and ends the session', async () =
 test('an entry of an unknown kind is never skipped', async () => {
   await fill()
   await database.sql('ALTER TABLE transactions DROP CONSTRAINT known_event_type, DROP CONSTRAINT value_where_put')
-  await database.sql(`INSERT INTO transactions VALUES (10, 7, 'k', NULL, NULL, now(), '')`)
-  await database.sql('UPDATE log_head SET sequence = 10')
+  await database.sql(byForce(`INSERT INTO transactions VALUES (10, 7, 'k', NULL, NULL, now(), 'd', false, NULL, 0)`))
   const session = await reopen()
   await expect(session.replay(0n, () => undefined)).rejects.toThrow(
     new Diverged('entry 10 of the log has the unknown event_type 7'),

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Database, makeDatabase, makeLog } from '../support/database.ts'
+import { byForce, type Database, makeDatabase, makeLog } from '../support/database.ts'
 import { put } from '../support/entries.ts'
 
 let database: Database
@@ -12,17 +12,9 @@ describe('a log that went back', () => {
     const writerId = crypto.randomUUID()
     const session = await makeLog(database, { writerId }).open()
     await session.append([put('a')])
-    await database.sql('CREATE TABLE head AS TABLE log_head')
-    await database.sql('CREATE TABLE writer AS TABLE writers')
     const lost = await session.append([put('b')])
     await session.close()
-    await database.sql(
-      'ALTER TABLE transactions DISABLE TRIGGER append_only; DELETE FROM transactions WHERE sequence = 2',
-    )
-    await database.sql('UPDATE log_head SET sequence = head.sequence, digest = head.digest FROM head')
-    await database.sql(
-      'UPDATE writers SET last_write = writer.last_write, last_digest = writer.last_digest FROM writer',
-    )
+    await database.sql(byForce('DELETE FROM transactions WHERE sequence = 2'))
     const again = await makeLog(database, { writerId }).open()
     expect((await again.append([put('b')])).sequence).toBe(2n)
     expect(await again.holds(lost)).toBe(false)
@@ -46,9 +38,9 @@ describe('a log that went back', () => {
     await session.append([put('a')])
     await session.append([put('b')])
     await session.close()
-    await database.sql('UPDATE writers SET last_write = last_write - 1')
+    await database.sql(byForce('DELETE FROM transactions WHERE sequence = 2'))
     await expect(log.open()).rejects.toThrow(/went back: it lacks the last writes of this node \(numbers 2 to 2\)/)
-    await database.sql('DELETE FROM writers')
+    await database.sql(byForce('DELETE FROM writers'))
     await expect(log.open()).rejects.toThrow(/went back.*knows nothing/)
   })
 })

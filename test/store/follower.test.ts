@@ -28,7 +28,7 @@ function makeMemoryLog(...writes: Write[]) {
         },
         read: async (after, through = BigInt(entries.length)) =>
           entries.slice(Number(after), Math.min(Number(after) + 2, Number(through))),
-        askHead: async () => BigInt(entries.length),
+        askHead: async () => ({ sequence: BigInt(entries.length), digest: entries.at(-1)?.digest ?? Buffer.of() }),
         onOthersAppended: () => undefined,
         committed: { number: 0n, end: end() },
         async append(batch) {

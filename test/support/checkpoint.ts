@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Write } from '../../kvs/entry.ts'
 import { beginReadingCheckpoint, checkpointEntries } from '../../kvs/log/checkpoint.ts'
-import type { Database } from './database.ts'
+import { byForce, type Database } from './database.ts'
 
 export interface Logged {
   readonly write: Write
@@ -12,13 +12,11 @@ export interface Logged {
 export async function appendTo(database: Database, entries: readonly Logged[]): Promise<void> {
   const values = entries.map(({ write }) => (write.kind === 'put' ? write.value : null))
   const types = entries.map(({ write }) => (write.kind === 'put' ? (write.contentType ?? null) : null))
+  await database.sql("BEGIN; SET LOCAL kvs.changes = 'on'")
   await database.sql(
-    `WITH head AS (
-       UPDATE log_head SET sequence = sequence + $1, digest = $2 RETURNING sequence, digest
-     )
-     INSERT INTO transactions
-     SELECT sequence - $1 + place, type, key, value, content_type, now(), digest, superseded, NULL
-     FROM head, unnest($3::smallint[], $4::text[], $5::bytea[], $6::text[], $7::boolean[])
+    `INSERT INTO transactions
+     SELECT sequence + place, type, key, value, content_type, now(), $2, superseded, NULL, CASE WHEN place = $1 THEN 0 END
+     FROM log_end, unnest($3::smallint[], $4::text[], $5::bytea[], $6::text[], $7::boolean[])
        WITH ORDINALITY AS entry (type, key, value, content_type, superseded, place)`,
     [
       entries.length,
@@ -30,16 +28,16 @@ export async function appendTo(database: Database, entries: readonly Logged[]): 
       entries.map(({ superseded }) => superseded),
     ],
   )
+  await database.sql('COMMIT')
 }
 
 /** What the entries of `generate_series` up to a number make of some keys: a long log, made fast. */
 export async function fillLog(database: Database, entries: number, keys: number): Promise<void> {
   await database.sql(
-    `WITH head AS (UPDATE log_head SET sequence = sequence + $1, digest = int8send($1) RETURNING sequence - $1 AS start)
-     INSERT INTO transactions
-     SELECT start + i, 2, 'key ' || i % $2, convert_to('value ' || i, 'UTF8'), NULL, now(), int8send($1), false, NULL
-     FROM head, generate_series(1, $1::bigint) AS i`,
-    [entries, keys],
+    byForce(`INSERT INTO transactions
+     SELECT sequence + i, 2, 'key ' || i % ${keys}, convert_to('value ' || i, 'UTF8'), NULL, now(), int8send(${entries}), false,
+            NULL, CASE WHEN i = ${entries} THEN 0 END
+     FROM log_end, generate_series(1, ${entries}::bigint) AS i`),
   )
 }
 

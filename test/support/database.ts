@@ -15,6 +15,11 @@ export interface Database {
   connect(): Promise<Client>
 }
 
+/** Statements of somebody who gets past the triggers that guard the log, as only a superuser can. */
+export function byForce(statements: string): string {
+  return `SET session_replication_role = replica; ${statements}; RESET session_replication_role`
+}
+
 /** A new, empty database on the tests' server, gone with the test. */
 export async function makeDatabase(encoding = 'UTF8'): Promise<Database> {
   const server = inject('postgres')

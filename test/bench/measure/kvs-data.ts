@@ -38,13 +38,12 @@ export async function makeFilledNode(
 ): Promise<void> {
   await (await startKvs({ directory })).stop()
   await onLog(directory, async (client) => {
-    await client.query('SET synchronous_commit = off')
+    await client.query('SET synchronous_commit = off; SET session_replication_role = replica')
     const each = 1_000_000
     for (let from = 1; from <= entries; from += each) {
       signal.throwIfAborted()
       await client.query(insertEntries, [from, Math.min(entries, from + each - 1), keys, bytes])
     }
-    await client.query(`UPDATE log_head SET sequence = $1, recorded_at = now(), digest = '${digest}'`, [entries])
     await client.query('VACUUM (ANALYZE, FREEZE) transactions')
     await client.query('CHECKPOINT')
   })
@@ -53,9 +52,9 @@ export async function makeFilledNode(
 const digest = '\\x00112233aabbccdd'
 
 const insertEntries = `
-  INSERT INTO transactions (sequence, event_type, key, value, recorded_at, digest)
+  INSERT INTO transactions (sequence, event_type, key, value, recorded_at, digest, write_number)
   SELECT number, 2, 'key-' || lpad(((number - 1) % $3)::text, 10, '0'),
-         convert_to(rpad(number::text || '-', $4, md5(number::text) || md5((-number)::text)), 'UTF8'), now(), '${digest}'
+         convert_to(rpad(number::text || '-', $4, md5(number::text) || md5((-number)::text)), 'UTF8'), now(), '${digest}', CASE WHEN number = $2 THEN 0 END
   FROM generate_series($1::bigint, $2::bigint) AS number`
 
 /** What such a log has as a key's last value. */
@@ -74,7 +73,7 @@ export async function readCheckpoint(client: Client): Promise<CheckpointState | 
   const { rows: tables } = await client.query<{ found: string | null }>(`SELECT to_regclass('checkpoint') AS found`)
   if (!tables[0]?.found) return undefined
   const { rows } = await client.query<{ sequence: string; head: string }>(
-    'SELECT coalesce((SELECT max(sequence) FROM checkpoint), 0) AS sequence, (SELECT sequence FROM log_head) AS head',
+    'SELECT coalesce((SELECT max(sequence) FROM checkpoint), 0) AS sequence, (SELECT sequence FROM log_end) AS head',
   )
   return { sequence: Number(rows[0]?.sequence ?? 0), head: Number(rows[0]?.head ?? 0) }
 }

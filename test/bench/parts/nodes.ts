@@ -95,12 +95,12 @@ async function measurePolling(bench: Bench, postgres: Postgres, reader: HttpServ
   const { PGHOST: host, PGPORT: port, PGUSER: user, PGDATABASE: database } = postgres.environment
   const client = new Client({ host, port: Number(port), user, database, ssl: false })
   await client.connect()
+  await client.query('SET session_replication_role = replica')
   try {
     const append = (value: string) =>
       client.query(
-        `WITH head AS (UPDATE log_head SET sequence = sequence + 1 RETURNING sequence, digest)
-         INSERT INTO transactions (sequence, event_type, key, value, recorded_at, digest)
-         SELECT sequence, 2, 'lag', convert_to($1, 'UTF8'), now(), digest FROM head`,
+        `INSERT INTO transactions (sequence, event_type, key, value, recorded_at, digest, write_number)
+         SELECT sequence + 1, 2, 'lag', convert_to($1, 'UTF8'), now(), digest, 0 FROM log_end`,
         [value],
       )
     const lags = await measurePollingLag(append, reader, bench.args.isQuick ? 5 : 40, bench.signal)

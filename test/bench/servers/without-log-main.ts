@@ -28,7 +28,7 @@ const session = {
   read: async () => [],
   append,
   appendSpooled: append,
-  askHead: async () => sequence,
+  askHead: async () => ({ sequence, digest }),
   onOthersAppended: () => undefined,
   appendConditional: () => Promise.reject(new Error('not here')),
   close: async () => undefined,
