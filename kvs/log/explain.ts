@@ -192,6 +192,8 @@ const system: Record<string, Sentence> = {
   EHOSTUNREACH: (t) => `the host ${t.host} can’t be reached`,
   ENETUNREACH: (t) => `the network of ${t.host} can’t be reached`,
   ETIMEDOUT: (t) => `Postgres at ${t.place} does not answer (timed out)`,
+  EMFILE: () => 'this node is out of file descriptors (ulimit -n)',
+  ENFILE: () => 'the machine of this node is out of file descriptors (fs.file-max)',
 }
 
 /** The words in OpenSSL's `…:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:…`, which ends a line */
