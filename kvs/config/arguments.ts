@@ -42,8 +42,8 @@ export function readArguments(args: readonly string[]): Command {
 
 /** What --help shows. */
 export function usage(): string {
-  const arguments_ = Object.entries(options).map(([name, { purpose }]) => [`--${name}`, purpose] as const)
-  const table = settings.map(
+  const argumentRows = Object.entries(options).map(([name, { purpose }]) => [`--${name}`, purpose] as const)
+  const settingRows = settings.map(
     ({ name, purpose, default: value }) => [name, value === undefined ? purpose : `${purpose} (${value})`] as const,
   )
   return [
@@ -51,11 +51,11 @@ export function usage(): string {
     '',
     'usage: node kvs/main.ts [argument], or npm start -- [argument]',
     '',
-    ...aligned(arguments_),
+    ...aligned(argumentRows),
     '',
     'Settings, from the environment and from a file .env in the working directory, with their defaults:',
     '',
-    ...aligned(table),
+    ...aligned(settingRows),
     '',
     'Exit codes: 0 told to stop, 1 failed, 78 a setting or an argument is wrong. README.md and docs/ have the rest.',
   ].join('\n')
