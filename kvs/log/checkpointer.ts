@@ -7,6 +7,7 @@ import { advanceCheckpoint, type Lag, readLag } from './checkpoint.ts'
 import { type Connection, connect } from './connection.ts'
 import { explain } from './failures.ts'
 import { readSize } from './size.ts'
+import { type OldestSnapshot, readOldestSnapshot } from './snapshots.ts'
 
 /** When and how fast the checkpoint is brought forward. */
 export interface Pace {
@@ -52,6 +53,8 @@ export interface Checkpointer {
   run(signal: AbortSignal): Promise<void>
   /** What the log takes in Postgres, in bytes, as it was lately; undefined while the connection is gone. */
   readonly logSize: number | undefined
+  /** As of the same time. */
+  readonly oldestSnapshot: OldestSnapshot | undefined
 }
 
 export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOptions): Checkpointer {
@@ -61,6 +64,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
   const told = new Set<string>()
   let { step } = pace
   let logSize: number | undefined
+  let oldestSnapshot: OldestSnapshot | undefined
   let sizeIsDue = 0
 
   async function work(connection: Connection, signal: AbortSignal): Promise<void> {
@@ -82,6 +86,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
   async function lookAtSize(connection: Connection): Promise<void> {
     if (performance.now() < sizeIsDue) return
     logSize = await readSize(connection)
+    oldestSnapshot = await readOldestSnapshot(connection)
     sizeIsDue = performance.now() + pace.sizeEveryMs
   }
 
@@ -120,6 +125,9 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
     get logSize() {
       return logSize
     },
+    get oldestSnapshot() {
+      return oldestSnapshot
+    },
     async run(signal) {
       while (!signal.aborted) {
         await backoff.pause(signal)
@@ -134,6 +142,7 @@ export function makeCheckpointer({ timeoutMs, warn, ...options }: CheckpointerOp
           tell(error)
         }
         logSize = undefined
+        oldestSnapshot = undefined
         await connecting.then(
           (connection) => connection.close(),
           () => undefined,
