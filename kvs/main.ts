@@ -128,7 +128,11 @@ async function live(config: Config): Promise<void> {
   })
   const tally = makeHttpTally()
   const readMetrics = makeMetricsReader([
-    ...nodeMetrics({ version, store, appends, logSize: () => checkpointer.logSize }),
+    ...nodeMetrics({
+      ...{ version, store, appends },
+      logSize: () => checkpointer.logSize,
+      oldestSnapshot: () => checkpointer.oldestSnapshot,
+    }),
     ...httpMetrics(tally),
   ])
   const server = makeServer({ ...config, store, tally, readMetrics, logger, guard, pages })

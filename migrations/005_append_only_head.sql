@@ -6,7 +6,7 @@
 -- In the order in which an append locks them
 LOCK TABLE writers, log_head, transactions IN ACCESS EXCLUSIVE MODE;
 
-ALTER TABLE transactions ADD COLUMN write_number bigint;
+ALTER TABLE transactions ADD COLUMN write_number  bigint;
 COMMENT ON COLUMN transactions.write_number IS 'on the last entry of a batch: its number among its writer''s writes; else null';
 COMMENT ON COLUMN transactions.digest IS 'of the log up to and with this entry''s batch; empty where adopted';
 

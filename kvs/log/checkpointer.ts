@@ -10,6 +10,7 @@ import { tooLate } from './failures.ts'
 import { enterSchema } from './schema.ts'
 import { settle } from './session-settings.ts'
 import { readSize } from './size.ts'
+import { type OldestSnapshot, readOldestSnapshot } from './snapshots.ts'
 
 /** When and how fast the checkpoint is brought forward. */
 export interface Pace {
@@ -62,6 +63,8 @@ export interface Checkpointer {
   run(signal: AbortSignal): Promise<void>
   /** What the log takes in Postgres, in bytes, as it was lately; undefined while the connection is gone. */
   readonly logSize: number | undefined
+  /** As of the same time. */
+  readonly oldestSnapshot: OldestSnapshot | undefined
 }
 
 export function makeCheckpointer({ timeoutMs, warn, position, ...options }: CheckpointerOptions): Checkpointer {
@@ -71,6 +74,7 @@ export function makeCheckpointer({ timeoutMs, warn, position, ...options }: Chec
   const told = new Set<string>()
   let { step } = pace
   let logSize: number | undefined
+  let oldestSnapshot: OldestSnapshot | undefined
   let sizeIsDue = 0
   /** Where this node was when the size was asked for. */
   let sizedAt: string | undefined
@@ -103,8 +107,12 @@ export function makeCheckpointer({ timeoutMs, warn, position, ...options }: Chec
 
   async function lookAtSize(connection: Connection): Promise<void> {
     const at = position?.()
-    if (performance.now() < sizeIsDue || (at !== undefined && at === sizedAt)) return
+    // A snapshot that was held the last time is followed to its end.
+    const isHeld = oldestSnapshot !== undefined && oldestSnapshot.seconds * 1_000 > pace.sizeEveryMs
+    const rests = at !== undefined && at === sizedAt && !isHeld
+    if (performance.now() < sizeIsDue || rests) return
     logSize = await readSize(connection)
+    oldestSnapshot = await readOldestSnapshot(connection)
     sizedAt = at
     sizeIsDue = performance.now() + pace.sizeEveryMs
   }
@@ -145,6 +153,9 @@ export function makeCheckpointer({ timeoutMs, warn, position, ...options }: Chec
     get logSize() {
       return logSize
     },
+    get oldestSnapshot() {
+      return oldestSnapshot
+    },
     async run(signal) {
       while (!signal.aborted) {
         await backoff.pause(signal)
@@ -159,6 +170,7 @@ export function makeCheckpointer({ timeoutMs, warn, position, ...options }: Chec
           tell(error)
         }
         logSize = undefined
+        oldestSnapshot = undefined
         await connecting.then(
           (connection) => connection.close(),
           () => undefined,

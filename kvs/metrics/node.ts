@@ -1,3 +1,4 @@
+import type { OldestSnapshot } from '../log/snapshots.ts'
 import type { AppendTally } from '../log/tally.ts'
 import { states } from '../store/status.ts'
 import type { Store } from '../store/store.ts'
@@ -9,10 +10,12 @@ export interface NodeSources {
   readonly appends: AppendTally
   /** In bytes; undefined while it is not known. */
   readonly logSize: () => number | undefined
+  /** Undefined while it is not known. */
+  readonly oldestSnapshot: () => OldestSnapshot | undefined
 }
 
 /** What a node has to tell that holds keys, beside what the HTTP server has. */
-export function nodeMetrics({ version, store, appends, logSize }: NodeSources): Metric[] {
+export function nodeMetrics({ version, store, appends, logSize, oldestSnapshot }: NodeSources): Metric[] {
   const spool = () => store.status().spool
   const measures = () => store.measures()
 
@@ -118,6 +121,18 @@ export function nodeMetrics({ version, store, appends, logSize }: NodeSources): 
       type: 'gauge',
       help: 'What the tables of the log and their indexes take in Postgres, asked once a minute; absent while not known',
       read: logSize,
+    },
+    {
+      name: 'kvs_log_oldest_snapshot_seconds',
+      type: 'gauge',
+      help: 'How long ago the oldest transaction in Postgres began that holds a snapshot, asked once a minute; absent while not known',
+      read: () => oldestSnapshot()?.seconds,
+    },
+    {
+      name: 'kvs_log_oldest_snapshot_transactions',
+      type: 'gauge',
+      help: 'How many transactions ago that was, of standbys and replication slots too; absent while not known',
+      read: () => oldestSnapshot()?.transactions,
     },
     {
       name: 'kvs_replayed_entries',

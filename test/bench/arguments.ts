@@ -16,6 +16,10 @@ export const parts = {
   },
   memory: { byDefault: true, sentence: 'what a million keys take, beside Redis' },
   nodes: { byDefault: false, sentence: 'several nodes on one log: reads, lag, ?consistent, forwarding' },
+  snapshot: {
+    byDefault: false,
+    sentence: 'PUTs for --minutes while somebody holds a snapshot of the log, as a dump does',
+  },
   large: { byDefault: false, sentence: 'whether a node takes twenty million keys; as --large does beside other parts' },
   soak: { byDefault: false, sentence: 'mixed load for --minutes: do memory and latency stay flat?' },
 } as const

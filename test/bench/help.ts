@@ -8,14 +8,14 @@ export function help(): string {
   return `npm run bench -- [PART…] [OPTION…]
 
 Starts the service and its peers, lets them take turns, and prints medians, how far the rounds lie apart, and ratios. Without a PART it
-measures all but nodes, large and soak, in about a quarter of an hour; each part may be measured alone, and the latest of each make up the table of targets.
+measures all but nodes, snapshot, large and soak, in about a quarter of an hour; each part may be measured alone, and the latest of each make up the table of targets.
 
 ${list.join('\n')}
   ${'report'.padEnd(width)}runs nothing: the table from what was measured last
 
   --seconds N   of one run (3)                       --quick        two minutes, for a look; kept apart
   --runs N      rounds of what a target hangs on (5) --profile      the service alone, under V8's profiler
-  --minutes N   of the soak (20)                     --write-docs   docs/performance.md and its pictures
+  --minutes N   of soak and snapshot (20)            --write-docs   docs/performance.md and its pictures
   --large       also twenty million keys             --out DIR      where results go (bench-results)
 
 Workloads of throughput can be chosen: put, get, 95/5, 50/50; 1, 32, 256 connections; 10B, 1KiB, 64KiB; zipfian.

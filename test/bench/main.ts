@@ -8,6 +8,7 @@ import { measureLogging } from './parts/logging.ts'
 import { measureMemory } from './parts/memory.ts'
 import { measureNodes } from './parts/nodes.ts'
 import { measureProfiles } from './parts/profile.ts'
+import { measureSnapshot } from './parts/snapshot.ts'
 import { measureSoak } from './parts/soak.ts'
 import { measureStart } from './parts/start.ts'
 import { measureThroughput } from './parts/throughput.ts'
@@ -22,6 +23,7 @@ const measurements: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>
   start: measureStart,
   memory: measureMemory,
   nodes: measureNodes,
+  snapshot: measureSnapshot,
   large: measureLarge,
   soak: measureSoak,
 }

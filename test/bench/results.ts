@@ -7,6 +7,7 @@ import type { LatencyResult } from './parts/latency.ts'
 import type { LoggingResult } from './parts/logging.ts'
 import type { MemoryResult } from './parts/memory.ts'
 import type { NodesResult } from './parts/nodes.ts'
+import type { SnapshotResult } from './parts/snapshot.ts'
 import type { SoakResult } from './parts/soak.ts'
 import type { StartResult } from './parts/start.ts'
 import type { ThroughputResult } from './parts/throughput.ts'
@@ -19,6 +20,7 @@ export interface Results {
   readonly start?: Stored<StartResult>
   readonly memory?: Stored<MemoryResult>
   readonly nodes?: Stored<NodesResult>
+  readonly snapshot?: Stored<SnapshotResult>
   readonly large?: Stored<LargeResult>
   readonly soak?: Stored<SoakResult>
 }
@@ -33,7 +35,17 @@ export interface Stored<T> {
 }
 
 type Name = keyof Results
-const names: readonly Name[] = ['throughput', 'latency', 'logging', 'start', 'memory', 'nodes', 'large', 'soak']
+const names: readonly Name[] = [
+  'throughput',
+  'latency',
+  'logging',
+  'start',
+  'memory',
+  'nodes',
+  'snapshot',
+  'large',
+  'soak',
+]
 
 /** Quick ones are kept apart: they must not take the place of good ones. */
 function folderOf({ out, isQuick }: Pick<Arguments, 'out' | 'isQuick'>): string {

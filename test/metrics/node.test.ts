@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { connect } from '../../kvs/log/connection.ts'
+import { readOldestSnapshot } from '../../kvs/log/snapshots.ts'
 import { makeDatabase } from '../support/database.ts'
 import { makeDirectory, startNode, startReadyNode, toEnvironment } from '../support/node.ts'
 import { startPostgres } from '../support/outside.ts'
@@ -159,4 +161,23 @@ test('a forwarding node tells whether its target is up', async () => {
   await node.ended
   expect((await put(forwarder, 'a', 'x')).status).toBe(503)
   expect((await scrape(forwarder)).value('kvs_forward_target_up')).toBe(0)
+})
+
+test('who holds a snapshot in Postgres is told of, in seconds and transactions', async () => {
+  const database = await makeDatabase()
+  const connection = await connect(database.target, 10_000)
+  onTestFinished(() => connection.close())
+  // Those of the server's other databases hold nothing back in this one, but they have transactions.
+  expect((await readOldestSnapshot(connection)).seconds).toBeLessThan(1)
+  const holder = await database.connect()
+  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT')
+  for (let n = 0; n < 10; n++) await database.sql('SELECT pg_current_xact_id()')
+  const since = performance.now()
+  await until('it has some age', () => performance.now() - since > 50)
+  const held = await readOldestSnapshot(connection)
+  expect(held.seconds).toBeGreaterThanOrEqual(0.05)
+  expect(held.transactions).toBeGreaterThanOrEqual(10)
+  await holder.query('COMMIT; BEGIN; SELECT pg_current_xact_id()')
+  await database.sql('SELECT pg_current_xact_id()')
+  expect((await readOldestSnapshot(connection)).transactions).toBeGreaterThan(0)
 })

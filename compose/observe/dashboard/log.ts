@@ -71,5 +71,11 @@ export const log: Row = {
       ],
       { unit: 'bytes', min: 0 },
     ),
+    graph(
+      'Oldest snapshot in Postgres',
+      'How long ago its transaction began: a dump, or a session that was left open. Old versions of rows stay that long.',
+      [[`max(${of('kvs_log_oldest_snapshot_seconds')})`, 'oldest']],
+      { unit: 's', min: 0 },
+    ),
   ],
 }

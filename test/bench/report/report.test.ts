@@ -34,7 +34,7 @@ test('a target of at least, and one of at most', () => {
 
 test('every target has its row, whatever has been measured', () => {
   const rows = verdictsOf({})
-  expect(rows).toHaveLength(12)
+  expect(rows).toHaveLength(13)
   expect(new Set(rows.map(verdictText))).toEqual(new Set(['not measured']))
 })
 

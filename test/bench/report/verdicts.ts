@@ -22,6 +22,7 @@ export function verdictsOf(results: Results): Verdict[] {
     memoryVerdict(results.memory?.result),
     largeVerdict(results.large?.result),
     logging(results),
+    snapshot(results),
   ]
 }
 
@@ -122,5 +123,20 @@ function logging({ logging }: Results): Verdict {
     measured: shown ?? 'not measured',
     ...judged,
     ...(judged.isMet === false && { missedBy: `${percent((cost?.median ?? 0) - 0.15)} of PUT/s` }),
+  }
+}
+
+function snapshot({ snapshot }: Results): Verdict {
+  const runs = snapshot?.result.runs ?? []
+  const rate = (contender: string) => byRound(runs, { case: 'put 1', contender }, rateOf)
+  const [held, none] = [rate('held'), rate('none')]
+  const of = ratios(held, none)
+  const last = Math.max(...held.keys())
+  const seen = of ? `: ${number(held.get(last) ?? 0)} vs ${number(none.get(last) ?? 0)} PUT/s after ${last} min` : ''
+  return {
+    what: 'PUT/s on one connection while somebody holds a snapshot of the log vs without',
+    target: '0.85 ×',
+    measured: `${ratioSpread(of)}${seen}`,
+    ...judge(of?.median, { atLeast: 0.85 }),
   }
 }

@@ -1,0 +1,45 @@
+import type { Bench } from '../bench.ts'
+import type { Workload } from '../load/wrk.ts'
+import { besideNode } from '../measure/kvs-data.ts'
+import { interleave } from '../measure/rounds.ts'
+import type { Run } from '../measure/run.ts'
+import { describeRun } from '../report/runs.ts'
+import { startKvs } from '../servers/kvs.ts'
+import { type Contender, overHttp } from './contenders.ts'
+
+export interface SnapshotResult {
+  /** A round is a minute. Contenders are `none` and `held`: a node on whose log somebody holds a snapshot from the first round on. */
+  readonly runs: readonly Run[]
+}
+
+export const snapshotCase = 'put 1'
+const workload: Workload = { gets: 0, bytes: 100, keys: 100_000, distribution: 'uniform', connections: 1 }
+
+/** What a dump that takes its time does to writes: the longer it is open, the more versions of rows it keeps. */
+export async function measureSnapshot(bench: Bench): Promise<SnapshotResult> {
+  const { args, say, signal } = bench
+  const [rounds, seconds] = args.isQuick ? [2, args.seconds] : [args.minutes, 30]
+  const names = ['none', 'held'] as const
+  const servers: { name: string; directory: string; contender: Contender }[] = []
+  for (const name of names) {
+    const directory = await bench.makeDirectory(name)
+    const kvs = await startKvs({ directory })
+    bench.defer(() => kvs.stop())
+    const contender = overHttp(bench, kvs)
+    await contender.run(workload, 1, 7)
+    servers.push({ name, directory, contender })
+  }
+  const runs: Run[] = []
+  say(`\nPUT/s on one connection, ${rounds} minutes with a snapshot of the log held, and without`)
+  await besideNode(servers[1]?.directory ?? '', async (client) => {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    await client.query('SELECT count(*) FROM transactions')
+    await interleave({ rounds, signal }, servers, async ({ name, contender }, round) => {
+      const run = { case: snapshotCase, contender: name, round, ...(await contender.run(workload, seconds, round)) }
+      runs.push(run)
+      say(describeRun(run, rounds))
+    })
+    await client.query('COMMIT')
+  })
+  return { runs }
+}
