@@ -26,7 +26,7 @@ async function tagsOf({ url }: Node, keys: readonly string[]): Promise<Record<st
 }
 
 test('a value has one ETag, on every node, before and after a start, from the checkpoint and from the log', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const { nodes, database } = await startThree()
   const [one, two, three] = nodes as [Node, Node, Node]
