@@ -13,7 +13,7 @@ export const valueHeaders = [
   'no-cache',
 ]
 
-const retryAfterSeconds = '1'
+export const retryAfterSeconds = '1'
 
 /** How an error looks: the answer's Content-Type and its body. */
 export type RenderError = (error: KvsError, request: IncomingMessage) => readonly [type: string, body: string]

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { KvsError } from '../errors.ts'
-import { render } from './answers.ts'
+import { render, retryAfterSeconds } from './answers.ts'
 
 /** An error from where there is no request: of the parser, of a timeout, of the connection. */
 export type ConnectionError = Error & { code?: string; rawPacket?: Buffer }
@@ -29,6 +29,7 @@ export function unparsedAnswer(error: KvsError): string {
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
     `X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n` +
     `${error.status === 405 ? 'Allow: GET, HEAD, PUT, DELETE\r\n' : ''}` +
+    `${error.status === 503 ? `Retry-After: ${retryAfterSeconds}\r\n` : ''}` +
     `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   )
 }
