@@ -20,7 +20,7 @@ export async function listDocker(): Promise<Set<string>> {
 
 /** Lists what is in a directory of temporary files, and the processes that work there or name it; processes on Linux alone. */
 export function listFilesAndProcesses(directory: string): string[] {
-  const files = readdirSync(directory).filter((name) => name !== cache)
+  const files = readdirSync(directory).filter((name) => !expected.has(name))
   const pids = readdirIfAny('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
   const processes = pids.flatMap((pid) => {
     const command = readIfAny(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))
@@ -30,8 +30,8 @@ export function listFilesAndProcesses(directory: string): string[] {
   return [...files.map((name) => `file ${directory}/${name}`), ...processes]
 }
 
-/** Node's, which npm fills where it is run. */
-const cache = 'node-compile-cache'
+/** Node's cache, which npm fills where it is run, and a lock file that Testcontainers keeps. */
+const expected = new Set(['node-compile-cache', 'testcontainers-node-0.lock'])
 
 function readdirIfAny(path: string): string[] {
   try {
