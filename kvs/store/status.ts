@@ -5,7 +5,8 @@ export const states = {
   serving: 'all is well',
   behind: 'serving a past that is older than `KVS_MAX_LAG`; catching up',
   'log down': 'reads go on; writes are spooled and answered 202, or wait and are answered 503 (`KVS_WHEN_LOG_IS_DOWN`)',
-  'log diverged': 'the log is not the one this node has applied; reads show what the node holds, writes answer 503',
+  'log diverged':
+    'the log is not the one this node has applied, or was changed by hand; reads show what the node holds, writes answer 503',
   draining: 'told to stop; finishes what is under way',
   stopped: 'about to end',
 } as const
