@@ -32,7 +32,15 @@ export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Se
   const cas = tls.ca === undefined ? undefined : { pem: tls.ca }
   if (cas) casOf.set(server, cas)
   const casAtStart = new Map<string, string | undefined>()
-  beforeHandshake(server, options.headersTimeout ?? 0, (socket) => {
+  const tellNoTls = ({ remoteAddress }: Socket, why: string) => {
+    if (logger.isLevelEnabled('debug')) logger.debug(`no TLS with ${remoteAddress}: ${why}`)
+  }
+  const answerPlain = (socket: Socket) => {
+    tellNoTls(socket, 'it speaks plain HTTP')
+    socket.write(unparsedAnswer(new KvsError('bad_request', 'this port speaks HTTPS: write https://')))
+    socket.destroySoon()
+  }
+  beforeHandshake(server, options.headersTimeout ?? 0, answerPlain, (socket) => {
     const peer = peerOf(socket)
     casAtStart.set(peer, cas?.pem)
     socket.once('close', () => casAtStart.delete(peer))
@@ -44,7 +52,7 @@ export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Se
   // Node's own has these answered as if they were HTTP's errors.
   server.removeAllListeners('tlsClientError')
   server.on('tlsClientError', (error: Error, socket) => {
-    if (logger.isLevelEnabled('debug')) logger.debug(`no TLS with ${socket.remoteAddress}: ${error.message.trim()}`)
+    tellNoTls(socket, error.message.trim())
     socket.destroy()
   })
   return server
@@ -54,21 +62,23 @@ export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Se
  * Looks at what each connection begins with, before OpenSSL does: plain HTTP gets an answer that says what is wrong, and a
  * close that does not take it back. Left to OpenSSL, the connection is gone with its first error, whatever else is on it.
  */
-function beforeHandshake(server: Server, timeoutMs: number, begin: (socket: Socket) => void): void {
+function beforeHandshake(
+  server: Server,
+  timeoutMs: number,
+  answerPlain: (socket: Socket) => void,
+  begin: (socket: Socket) => void,
+): void {
   const handshakes = server.listeners('connection')
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
     const timer = setTimeout(() => socket.destroy(), timeoutMs)
     const destroy = () => socket.destroy()
     socket.once('close', () => clearTimeout(timer))
-    socket.on('error', destroy)
+    socket.on('error', destroy).once('end', destroy)
     socket.once('data', (first: Buffer) => {
       clearTimeout(timer)
-      if (/^[A-Z]+ /.test(first.subarray(0, 16).toString('latin1'))) {
-        socket.write(unparsedAnswer(new KvsError('bad_request', 'this port speaks HTTPS: write https://')))
-        socket.destroySoon()
-        return
-      }
+      socket.off('end', destroy)
+      if (/^[A-Z]+ /.test(first.subarray(0, 16).toString('latin1'))) return answerPlain(socket)
       socket.pause().unshift(first)
       socket.off('error', destroy)
       begin(socket)

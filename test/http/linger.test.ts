@@ -150,6 +150,20 @@ test('so do they over TLS, and that to plain HTTP where TLS is spoken', async ()
   }
 })
 
+test('a TLS client that goes away before it has said anything leaves nothing behind', async () => {
+  const { cert, key } = makeAuthority().issue('server')
+  const { port, server } = await serve({
+    tls: { texts: { cert, key } },
+    headersTimeoutMs: 1 << 30,
+    requestTimeoutMs: 1 << 30,
+  })
+  const connected = once(server, 'connection')
+  const client = open(port).resume()
+  const [socket] = (await connected) as [Socket]
+  client.end()
+  await until('it is gone', () => socket.destroyed)
+})
+
 test('a client that neither sends nor closes is let go, and so is one that sends on and on', async () => {
   const server = createServer((_, response) => response.end('hi'))
   closeByLingering(server, 20)

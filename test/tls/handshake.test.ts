@@ -62,7 +62,7 @@ test('plain HTTP is told that the port speaks HTTPS', async () => {
   noise.send(Buffer.alloc(2_000, 7))
   await until('it is closed', noise.ended)
   expect(noise.text()).not.toContain('HTTP')
-  expect(node.output()).toMatch(/no TLS with 127\.0\.0\.1: /)
+  await until('both are told', () => node.output().match(/no TLS with 127\.0\.0\.1: /g)?.length === 2)
   expect((await ask(`${node.url}/livez`, { ca: authority.ca })).status).toBe(200)
 })
 
