@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { root } from '../drill/stack/docker.ts'
 import { until } from '../support/until.ts'
@@ -132,6 +134,16 @@ describeWithDocker('the image', () => {
     const main = 'PORT=none NODE_DEBUG_NATIVE=COMPILE_CACHE node --max-semi-space-size=16 kvs/main.ts 2>&1'
     const counts = await inside(`${main} | grep -oE "was (accepted|rejected)|was not initialized" | sort | uniq -c`)
     expect(counts).toMatch(/^\s*\d{3} was accepted$/)
+  })
+
+  test('compiles nothing at its start, in no thread', async () => {
+    await withContainer(['--env', 'NODE_DEBUG_NATIVE=COMPILE_CACHE', '--no-healthcheck'], async (container, url) => {
+      await makeClient(url).reaches('serving')
+      expect((await makeClient(url).put('a', 'x')).status).toBe(201)
+      const { stderr } = await promisify(execFile)('docker', ['logs', container], { maxBuffer: 64 * 1024 * 1024 })
+      expect(stderr).toContain('was accepted')
+      expect(stderr.match(/.*(no transpile cache|was not initialized|was rejected).*/g) ?? []).toEqual([])
+    })
   })
 
   const storages = [
