@@ -19,6 +19,8 @@ export interface About {
   answeredAt: number
   /** Called when its answer is out, or its connection gone. */
   onOver: ((answer: Answer) => void) | undefined
+  /** Gives back what the answer counts for in the memory budget. */
+  release: (() => void) | undefined
   /** The route's pattern, never the path. */
   route: string
   key: string | undefined
@@ -49,6 +51,7 @@ export class Answer extends ServerResponse {
     arrivedAt: 0,
     answeredAt: 0,
     onOver: undefined,
+    release: undefined,
     route: otherRoute,
     key: undefined,
     bytes: undefined,

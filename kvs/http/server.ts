@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
+import type { MemoryBudget } from '../memory-budget.ts'
 import type { Store } from '../store/store.ts'
 import type { Tls } from '../tls/texts.ts'
 import { admitAtMost } from './admission.ts'
@@ -13,6 +14,7 @@ import { refusalOf as certificateRefusal } from './certificates.ts'
 import { courseworkRoutes } from './coursework.ts'
 import { hasHeader, transferCodingOf } from './headers.ts'
 import { liveness, readiness } from './health.ts'
+import { makeHoldAnswer } from './holding.ts'
 import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
 import { metricsRoute, type ReadMetrics } from './metrics.ts'
@@ -29,8 +31,7 @@ export interface ServerOptions extends HttpOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>
   readonly readMetrics: ReadMetrics
   readonly maxValueBytes: number
-  /** Of all values together that are being received. */
-  readonly maxWaitingBytes: number
+  readonly budget: MemoryBudget
   /** Undefined where everybody may do everything. */
   readonly guard?: Guard | undefined
 }
@@ -146,16 +147,17 @@ export function routesOf({
   store,
   readMetrics,
   maxValueBytes,
-  maxWaitingBytes,
+  budget,
   guard,
-}: Pick<ServerOptions, 'store' | 'readMetrics' | 'maxValueBytes' | 'maxWaitingBytes' | 'guard'>): Routes {
+}: Pick<ServerOptions, 'store' | 'readMetrics' | 'maxValueBytes' | 'budget' | 'guard'>): Routes {
   const ready = readiness(store, guard)
-  const readBody = makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes })
+  const receiveBody = makeBodyReader({ maxBytes: maxValueBytes, budget })
+  const holdAnswer = makeHoldAnswer(budget)
   return {
     '/v1': { [rights]: {} },
     '/v1/': { [rights]: {} },
-    '/v1/*': keyRoutes({ store, readBody }),
-    ...courseworkRoutes({ store, readBody }),
+    '/v1/*': keyRoutes({ store, receiveBody, holdAnswer }),
+    ...courseworkRoutes({ store, receiveBody, holdAnswer }),
     '/livez': liveness(store, guard),
     '/readyz': ready,
     '/healthz': ready,

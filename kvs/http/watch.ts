@@ -23,6 +23,7 @@ export function makeWatch(tally: HttpTally, log: RequestLog): (answer: Answer) =
     const { about } = answer
     if (about.onOver === undefined) return
     about.onOver = undefined
+    about.release?.()
     const connection: Connection = answer.req.socket
     connection[unfinished]?.queued.delete(answer)
     const now = performance.now()

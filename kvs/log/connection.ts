@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Client, DatabaseError, type QueryArrayConfig, type QueryArrayResult } from 'pg'
 import type { PostgresTarget } from '../config/postgres.ts'
+import { makeQueryInPieces, Pieces } from './bind.ts'
 import { makeCopy } from './copy.ts'
 import { isAnswer, isTlsMissing } from './failures.ts'
 import { describeTls, tlsOptions } from './tls.ts'
@@ -82,9 +83,16 @@ async function connectOnce(target: PostgresTarget, ssl: ReturnType<typeof tlsOpt
     notified = callback
   }
 
+  function send<Row extends unknown[]>(config: QueryArrayConfig & { query_timeout?: number }) {
+    if (!config.values?.some((value) => value instanceof Pieces)) return client.query<Row>(config)
+    const { query, promise } = makeQueryInPieces<Row>(config)
+    client.query(query)
+    return promise
+  }
+
   async function query<Row extends unknown[]>(config: Omit<QueryArrayConfig, 'rowMode'>, queryTimeoutMs = timeoutMs) {
     try {
-      const answer = await client.query<Row>({
+      const answer = await send<Row>({
         ...config,
         rowMode: 'array',
         ...(queryTimeoutMs > 0 && { query_timeout: queryTimeoutMs }),
