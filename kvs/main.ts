@@ -128,7 +128,7 @@ async function live(config: Config): Promise<void> {
   const tally = makeHttpTally()
   const budget = makeMemoryBudget(config.maxWaitingBytes, makeCollector(config.maxWaitingBytes / 16))
   const readMetrics = makeMetricsReader([
-    ...nodeMetrics({ version, store, appends, logSize: () => checkpointer.logSize }),
+    ...nodeMetrics({ version, store, appends, budget, logSize: () => checkpointer.logSize }),
     ...httpMetrics(tally),
   ])
   const server = makeServer({ ...config, store, budget, tally, readMetrics, logger, guard, pages })

@@ -48,8 +48,8 @@ export function courseworkRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOp
     if (judgeRead(request, found) === 'not modified') return answerNotModified(response, found, store.position())
     if (found === undefined) throw missing()
     const place = found.sequence === undefined ? spooled : ['ETag', `"${found.sequence}"`]
-    // Its text is there twice: as a string, and encoded on its way to the client.
-    if (request.method === 'GET') holdAnswer(response, 2 * found.value.length)
+    // Its text is there twice more: as a string, and encoded on its way to the client.
+    if (request.method === 'GET') holdAnswer(response, found.value, 2)
     answer(response, 200, `{"result":"found","value":${jsonOf(found)}}`, place)
   }
 

@@ -48,7 +48,7 @@ export function keyRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOptions):
       } else if (found === undefined) {
         answerError(request, response, new KvsError('no_such_key'), ['KVS-Position', store.position()])
       } else {
-        if (request.method === 'GET') holdAnswer(response, found.value.length)
+        if (request.method === 'GET') holdAnswer(response, found.value)
         answerValue(request, response, found, store.position())
       }
     }

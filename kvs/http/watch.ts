@@ -24,6 +24,7 @@ export function makeWatch(tally: HttpTally, log: RequestLog): (answer: Answer) =
     if (about.onOver === undefined) return
     about.onOver = undefined
     about.release?.()
+    about.release = undefined
     const connection: Connection = answer.req.socket
     connection[unfinished]?.queued.delete(answer)
     const now = performance.now()
