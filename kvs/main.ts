@@ -102,8 +102,10 @@ async function live(config: Config): Promise<void> {
       : undefined
   const toldToStop = new AbortController()
   void told.then(() => toldToStop.abort())
+  const budget = makeMemoryBudget(config.maxWaitingBytes, makeCollector(config.maxWaitingBytes / 16))
   const store = makeStore({
     log,
+    onDrained: budget.look,
     onReplayed(logId) {
       rememberLog(data, logId)
       void checkpointer.run(toldToStop.signal)
@@ -126,7 +128,6 @@ async function live(config: Config): Promise<void> {
     logger,
   })
   const tally = makeHttpTally()
-  const budget = makeMemoryBudget(config.maxWaitingBytes, makeCollector(config.maxWaitingBytes / 16))
   const readMetrics = makeMetricsReader([
     ...nodeMetrics({ version, store, appends, budget, logSize: () => checkpointer.logSize }),
     ...httpMetrics(tally),

@@ -30,6 +30,8 @@ export interface MemoryBudget {
    */
   take(purpose: Purpose, more: number, total?: number): boolean
   give(purpose: Purpose, bytes: number): void
+  /** Much has been in memory that does not count, and may be garbage by now. */
+  look(): void
 }
 
 export function makeMemoryBudget(maxBytes: number, collector?: Collector): MemoryBudget {
@@ -43,11 +45,14 @@ export function makeMemoryBudget(maxBytes: number, collector?: Collector): Memor
     return purpose === 'writes' || held.answers + more <= maxBytes * shares.answers
   }
 
-  function look(bytes: number): void {
-    sinceLook += bytes
-    if (sinceLook < leastBetweenLooks) return
+  function look(): void {
     sinceLook = 0
     collector?.look(held.writes + held.answers)
+  }
+
+  function passed(bytes: number): void {
+    sinceLook += bytes
+    if (sinceLook >= leastBetweenLooks) look()
   }
 
   return {
@@ -56,12 +61,13 @@ export function makeMemoryBudget(maxBytes: number, collector?: Collector): Memor
     take(purpose, more, total = more) {
       if (!hasRoom(purpose, more, total)) return false
       held[purpose] += more
-      look(more)
+      passed(more)
       return true
     },
     give(purpose, bytes) {
       held[purpose] -= bytes
-      look(bytes)
+      passed(bytes)
     },
+    look,
   }
 }

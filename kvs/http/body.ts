@@ -96,7 +96,8 @@ export function discardBody(request: IncomingMessage, bounds: { maxBytes: number
     const timer = setTimeout(finish, bounds.maxMs)
     request.on('data', (chunk: Buffer) => {
       left -= chunk.length
-      freeBuffer(chunk)
+      // A forwarder may still be sending it on.
+      if (request.listenerCount('data') === 1) freeBuffer(chunk)
       if (left < 0) finish()
     })
     request.on('close', finish).on('end', finish).resume()

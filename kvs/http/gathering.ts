@@ -15,8 +15,8 @@ export interface Gathering {
 }
 
 /**
- * Memory is taken for what has arrived, and for the whole body once that is more than `smallBytes`: so neither does it take
- * much to announce a large one, nor is a large one given up half way for want of room.
+ * Memory is taken for the whole body, but for no more than `smallBytes` before more than that has arrived: so neither does it
+ * take much to announce a large one, nor is a large one given up half way for want of room.
  * @param maxBytes which is never exceeded
  * @param declared how large the body is to be; undefined where that is not known
  */
