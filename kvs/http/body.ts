@@ -3,7 +3,7 @@ import { KvsError } from '../errors.ts'
 import { freeBuffer } from '../free-buffer.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import type { Answer } from './answer.ts'
-import { makeGathering } from './gathering.ts'
+import { Gathering } from './gathering.ts'
 
 export interface BodyLimits {
   /** Of one body, in bytes. */
@@ -49,7 +49,7 @@ export function makeBodyReader({ maxBytes, budget }: BodyLimits): ReceiveBody {
     if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue()
     const caller = response.about.caller?.name
     return new Promise((resolve, reject) => {
-      const body = makeGathering(maxBytes, declared === undefined ? undefined : Number(declared))
+      const body = new Gathering(maxBytes, declared === undefined ? undefined : Number(declared))
       let isSettled = false
       request.on('data', (chunk: Buffer) => {
         if (body.size + chunk.length > maxBytes) return fail(tooLarge(maxBytes))

@@ -93,27 +93,31 @@ test('an upload is held from its first byte until its write is done, whatever co
   expect(budget.held('writes')).toBe(0)
 })
 
-test('a body in many small pieces, with and without its length, takes little more than its size', async () => {
-  const { port, budget, store } = await start()
-  const body = Buffer.from(Array.from({ length: 5_000 }, (_, index) => index % 256))
-  for (const isChunked of [false, true]) {
-    const writes = store.writes.length
-    const socket = connect(port, '127.0.0.1').setNoDelay()
-    onTestFinished(() => void socket.destroy())
-    const coding = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`
-    socket.write(`PUT /v1/pieces HTTP/1.1\r\nHost: x\r\n${coding}\r\n\r\n`)
-    for (let at = 0; at < body.length; at += 10) {
-      const piece = body.subarray(at, at + 10)
-      if (isChunked) socket.write('a\r\n')
-      socket.write(piece)
-      if (isChunked) socket.write('\r\n')
-      if (at % 500 === 0) {
-        await until('it has begun to arrive', () => budget.held('writes') > 0)
-        expect(budget.held('writes')).toBeLessThanOrEqual(2 * body.length)
+test.each([
+  [5_000, 10],
+  [500_000, 9_000],
+])(
+  'a body of %i bytes in pieces of %i, with and without its length, is put together as it was',
+  async (length, step) => {
+    const { port, budget, store } = await start()
+    const body = Buffer.from(Array.from({ length }, (_, index) => (index * 31) % 251))
+    for (const isChunked of [false, true]) {
+      const writes = store.writes.length
+      const socket = connect(port, '127.0.0.1').setNoDelay()
+      onTestFinished(() => void socket.destroy())
+      const coding = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${length}`
+      socket.write(`PUT /v1/pieces HTTP/1.1\r\nHost: x\r\n${coding}\r\n\r\n`)
+      for (let at = 0; at < length; at += step) {
+        const piece = body.subarray(at, at + step)
+        if (isChunked) socket.write(`${piece.length.toString(16)}\r\n`)
+        socket.write(piece)
+        if (isChunked) socket.write('\r\n')
+        if (at % (10 * step) === 0) await until('it has begun to arrive', () => budget.held('writes') > 0)
+        expect(budget.held('writes')).toBeLessThanOrEqual(2 * length)
       }
+      if (isChunked) socket.write('0\r\n\r\n')
+      await until('it is stored', () => store.writes.length > writes)
+      expect(store.writes.at(-1)).toMatchObject({ value: body })
     }
-    if (isChunked) socket.write('0\r\n\r\n')
-    await until('it is stored', () => store.writes.length > writes)
-    expect(store.writes.at(-1)).toMatchObject({ value: body })
-  }
-})
+  },
+)
