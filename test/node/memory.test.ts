@@ -1,12 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { makeAuthority } from '../support/certificates.ts'
+import { ask, handshake } from '../support/https.ts'
 import { makeDirectory, type Node, startReadyNode } from '../support/node.ts'
 import { startPostgres } from '../support/outside.ts'
 import { status } from '../support/requests.ts'
 import { describeOnLinux } from '../support/skips.ts'
 import { until } from '../support/until.ts'
 import { idLength, type Uploads, upload } from '../support/uploads.ts'
+import { startTlsNode } from '../tls/serve.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
 
@@ -140,6 +143,25 @@ describeOnLinux('what requests hold in memory stays within 1.5 times KVS_MAX_WAI
     // Writers, and whoever asks for little, are served all the same.
     expect((await fetch(`${node.url}/v1/small`, { method: 'PUT', body: 'x' })).status).toBe(201)
     expect(await (await fetch(`${node.url}/v1/small`)).text()).toBe('x')
+  })
+
+  test('with clients that ask for one value over TLS and read none of it', async () => {
+    const authority = makeAuthority()
+    const { ca } = authority
+    const settings = { KVS_MAX_WAITING_BYTES: `${budget}MiB`, KVS_MAX_VALUE_BYTES: '8MiB' }
+    const node = await startTlsNode(authority.issue('server'), settings)
+    const body = 'x'.repeat(8 * mebibyte)
+    expect(await ask(`${node.url}/v1/large`, { ca, method: 'PUT', body })).toMatchObject({ status: 201 })
+    const peak = peakOf(node)
+    const answers: string[] = []
+    for (let reader = 0; reader < 40; reader++) {
+      const socket = await handshake(node.url, { ca })
+      socket.on('error', () => undefined)
+      socket.write('GET /v1/large HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      answers.push(await firstBytes(socket))
+    }
+    expect(peak()).toBeLessThan(1.5 * budget)
+    expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 200', 'HTTP/1.1 503']))
   })
 })
 
