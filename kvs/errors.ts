@@ -122,7 +122,7 @@ export const catalogue = {
   overloaded: {
     status: 503,
     message: 'too many writes are waiting or being received; nothing was stored',
-    when: 'KVS_MAX_WAITING_WRITES or KVS_MAX_WAITING_BYTES is reached',
+    when: 'KVS_MAX_WAITING_WRITES or KVS_MAX_WAITING_BYTES is reached, the latter also by answers that clients do not take; nothing was done',
   },
   spool_full: {
     status: 503,

@@ -6,6 +6,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { makeGuard, type TokenGuard } from './access/guard.ts'
 import { isLoopback } from './access/loopback.ts'
 import { namesOf, reloadTokens } from './access/reload.ts'
+import { makeCollector } from './collector.ts'
 import type { Config } from './config/config.ts'
 import { forPurpose, type PostgresTarget } from './config/postgres.ts'
 import { accessSettings } from './config/settings/access.ts'
@@ -21,6 +22,7 @@ import { readMigrations } from './log/migrate.ts'
 import { makePostgresLog } from './log/postgres-log.ts'
 import { makeAppendTally } from './log/tally.ts'
 import { makeLogger } from './logger/logger.ts'
+import { makeMemoryBudget } from './memory-budget.ts'
 import { httpMetrics } from './metrics/http.ts'
 import { nodeMetrics } from './metrics/node.ts'
 import { makeMetricsReader } from './metrics/reader.ts'
@@ -103,8 +105,10 @@ async function live(config: Config): Promise<void> {
       : undefined
   const toldToStop = new AbortController()
   void told.then(() => toldToStop.abort())
+  const budget = makeMemoryBudget(config.maxWaitingBytes, makeCollector(config.maxWaitingBytes / 16))
   const store = makeStore({
     log,
+    onDrained: budget.look,
     onReplayed(replayed) {
       logId = replayed
       rememberLog(data, replayed)
@@ -129,13 +133,13 @@ async function live(config: Config): Promise<void> {
   const tally = makeHttpTally()
   const readMetrics = makeMetricsReader([
     ...nodeMetrics({
-      ...{ version, store, appends },
+      ...{ version, store, appends, budget },
       logSize: () => checkpointer.logSize,
       oldestSnapshot: () => checkpointer.oldestSnapshot,
     }),
     ...httpMetrics(tally),
   ])
-  const server = makeServer({ ...config, store, tally, readMetrics, logger, guard, pages })
+  const server = makeServer({ ...config, store, budget, tally, readMetrics, logger, guard, pages })
   const listening = await listen(server, config, logger)
   watchDescriptors(server, config, logger)
   reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))

@@ -7,6 +7,7 @@ import { urlRules } from '../kvs/config/url-parameters.ts'
 import { catalogue } from '../kvs/errors.ts'
 import { routesOf } from '../kvs/http/server.ts'
 import { dailyRights } from '../kvs/log/rights.ts'
+import { makeMemoryBudget } from '../kvs/memory-budget.ts'
 import { states } from '../kvs/store/status.ts'
 import { drills } from './drill/drills.ts'
 import { makeFakeStore } from './http/serve.ts'
@@ -59,7 +60,7 @@ describe('the README', () => {
   test('has every route', () => {
     const readMetrics = async () => ({ type: '', text: '' })
     const served = Object.entries(
-      routesOf({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, maxWaitingBytes: 1 }),
+      routesOf({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) }),
     ).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
     const told = tableIn(readme, 'request', 'answer').map(([request = '']) => request.replace('?consistent', ''))
     // HEAD goes with GET, and is told where it matters

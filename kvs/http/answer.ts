@@ -17,6 +17,8 @@ export interface About {
   arrivedAt: number
   /** Called when its answer is out, or its connection gone. */
   onOver: ((answer: Answer) => void) | undefined
+  /** Gives back what the answer counts for in the memory budget. */
+  release: (() => void) | undefined
   /** The route's pattern, never the path. */
   route: string
   key: string | undefined
@@ -46,6 +48,7 @@ export class Answer extends ServerResponse {
   readonly about: About = {
     arrivedAt: 0,
     onOver: undefined,
+    release: undefined,
     route: otherRoute,
     key: undefined,
     bytes: undefined,

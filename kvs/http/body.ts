@@ -1,39 +1,46 @@
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../errors.ts'
+import type { MemoryBudget } from '../memory-budget.ts'
 import type { Answer } from './answer.ts'
+import { Gathering } from './gathering.ts'
 import { awaitsContinue } from './headers.ts'
 
 export interface BodyLimits {
   /** Of one body, in bytes. */
   readonly maxBytes: number
-  /** Of all bodies that are being received at once, as far as they have arrived; half of it for those of one caller. */
-  readonly maxTotalBytes: number
+  /** Of all bodies, from their first byte until they are done with. */
+  readonly budget: MemoryBudget
 }
 
-export type ReadBody = (request: IncomingMessage, response: Answer) => Promise<Buffer>
-
 /**
- * Reads a whole body into memory of its own. Rejects with `value_too_large` as soon as that is known, from Content-Length
- * before anything is read, with `overloaded` where all bodies together, or all of one caller, are past their bound, and with
- * `Broken` where the client goes away before the end.
+ * Reads a whole body into memory of its own and hands it to `use`; until that settles, the body counts in the budget. Rejects
+ * as `use` does, with `value_too_large` as soon as that is known, from Content-Length before anything is read, with
+ * `overloaded` where there is no room in the budget, or too much of one caller is arriving, and with `Broken` where the client
+ * goes away before the end.
  */
-export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBody {
-  let total = 0
-  const totals = new Map<string, number>()
+export type ReceiveBody = <Result>(
+  request: IncomingMessage,
+  response: Answer,
+  use: (body: Buffer) => Promise<Result>,
+) => Promise<Result>
+
+export function makeBodyReader({ maxBytes, budget }: BodyLimits): ReceiveBody {
+  /** What is arriving of each caller's. */
+  const arriving = new Map<string, number>()
   /** A caller alone can send the largest body, but not keep everybody else from sending theirs. */
-  const maxOfCaller = Math.max(maxTotalBytes / 2, maxBytes)
+  const maxOfCaller = Math.max(budget.maxBytes / 2, maxBytes)
 
   /** What a caller's bodies come to then. */
   function add(bytes: number, caller: string | undefined): number {
-    total += bytes
     if (caller === undefined) return 0
-    const own = (totals.get(caller) ?? 0) + bytes
-    if (own === 0) totals.delete(caller)
-    else totals.set(caller, own)
+    const own = (arriving.get(caller) ?? 0) + bytes
+    if (own === 0) arriving.delete(caller)
+    else arriving.set(caller, own)
     return own
   }
 
-  return (request, response) => {
+  /** @param held what the body counts for in the budget, also after a rejection */
+  function read(request: IncomingMessage, response: Answer, held: { bytes: number }): Promise<Buffer> {
     const declared = request.headers['content-length']
     // RFC 9112, 6.3; there are no events for what is not there.
     if (declared === undefined && request.headers['transfer-encoding'] === undefined) return Promise.resolve(noBody)
@@ -42,32 +49,43 @@ export function makeBodyReader({ maxBytes, maxTotalBytes }: BodyLimits): ReadBod
     if (awaitsContinue(request)) response.writeContinue()
     const caller = response.about.caller?.name
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = []
-      let size = 0
+      const body = new Gathering(maxBytes, declared === undefined ? undefined : Number(declared))
       let isSettled = false
       request.on('data', (chunk: Buffer) => {
-        size += chunk.length
-        const own = add(chunk.length, caller)
-        chunks.push(chunk)
-        if (size > maxBytes) fail(tooLarge(maxBytes))
-        else if (total > maxTotalBytes) fail(new KvsError('overloaded'))
-        else if (own > maxOfCaller) fail(tooMuchOf(caller))
+        if (body.size + chunk.length > maxBytes) return fail(tooLarge(maxBytes))
+        const bytes = body.capacityWith(chunk.length)
+        const more = bytes - held.bytes
+        if (!budget.take('writes', more, bytes)) return fail(new KvsError('overloaded'))
+        held.bytes = bytes
+        if (add(more, caller) > maxOfCaller) return fail(tooMuchOf(caller))
+        body.add(chunk)
       })
-      request.on('end', () => settle() && resolve(join(chunks, size)))
-      request.on('close', () => settle() && reject(broken()))
+      request.on('end', () => settle() && resolve(body.whole()))
+      request.on('close', () => settle() && fail(broken()))
 
       function settle(): boolean {
         if (isSettled) return false
-        add(-size, caller)
+        add(-held.bytes, caller)
         isSettled = true
         return true
       }
 
-      function fail(error: KvsError): void {
+      function fail(error: Error): void {
         request.removeAllListeners('data')
-        if (settle()) reject(error)
+        settle()
+        body.free()
+        reject(error)
       }
     })
+  }
+
+  return async (request, response, use) => {
+    const held = { bytes: 0 }
+    try {
+      return await use(await read(request, response, held))
+    } finally {
+      budget.give('writes', held.bytes)
+    }
   }
 }
 
@@ -89,14 +107,4 @@ function tooLarge(maxBytes: number, declared?: string): KvsError {
 
 function tooMuchOf(caller: string | undefined): KvsError {
   return new KvsError('overloaded', `too much of the token ${caller} is being received at once; nothing was stored`)
-}
-
-/** A chunk that is the whole body is the parser's copy of just that. */
-function join(chunks: readonly Buffer[], size: number): Buffer {
-  const [first] = chunks
-  if (first !== undefined && first.length === size && first.buffer.byteLength === size) return first
-  const body = Buffer.allocUnsafeSlow(size)
-  let at = 0
-  for (const chunk of chunks) at += chunk.copy(body, at)
-  return body
 }

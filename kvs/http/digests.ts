@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../errors.ts'
-import type { ReadBody } from './body.ts'
+import type { Answer } from './answer.ts'
+import type { ReceiveBody } from './body.ts'
 import { headerOf } from './headers.ts'
 
 /** A digest that a client has told of the body it sends. */
@@ -29,21 +30,26 @@ const formats: ReadonlyMap<string, { readonly member: RegExp; readonly example: 
 ])
 
 /**
- * Reads a body and holds it to the digests that the request's headers tell of it: Content-Digest and Repr-Digest (RFC 9530),
+ * Holds a body that was received to the digests that the request's headers tell of it: Content-Digest and Repr-Digest (RFC 9530),
  * and before them Digest (RFC 3230) and Content-MD5 (RFC 1864). Rejects with `bad_digest` as well: before the body is read
  * where a header is malformed or has no algorithm that is checked, after it where the two do not match.
  */
-export function makeCheckedReader(readBody: ReadBody): ReadBody {
-  return (request, response) => {
-    if (!tellsDigest(request)) return readBody(request, response)
-    return readAndCheck(request, response)
+export function checkingDigests(receiveBody: ReceiveBody): ReceiveBody {
+  return (request, response, use) => {
+    if (!tellsDigest(request)) return receiveBody(request, response, use)
+    return receiveAndCheck(request, response, use)
   }
 
-  async function readAndCheck(...[request, response]: Parameters<ReadBody>): Promise<Buffer> {
+  async function receiveAndCheck<Result>(
+    request: IncomingMessage,
+    response: Answer,
+    use: (body: Buffer) => Promise<Result>,
+  ): Promise<Result> {
     const digests = digestsOf(request)
-    const body = await readBody(request, response)
-    for (const digest of digests) requireMatch(digest, body)
-    return body
+    return receiveBody(request, response, (body) => {
+      for (const digest of digests) requireMatch(digest, body)
+      return use(body)
+    })
   }
 }
 

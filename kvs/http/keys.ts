@@ -5,10 +5,11 @@ import type { Stored } from '../store/append-queue.ts'
 import type { Found } from '../view/view.ts'
 import type { Answer } from './answer.ts'
 import { answerError, valueHeaders } from './answers.ts'
-import type { ReadBody } from './body.ts'
+import type { ReceiveBody } from './body.ts'
 import { keyRights } from './callers.ts'
 import { refuseUnmet } from './demands.ts'
 import { awaitFreshness, type FreshStore } from './freshness.ts'
+import type { HoldAnswer } from './holding.ts'
 import { keyFor } from './key.ts'
 import { judgeRead } from './preconditions.ts'
 import { type Methods, rights } from './routes.ts'
@@ -22,7 +23,8 @@ export interface KeyStore extends FreshStore, WritableStore {
 
 export interface KeyRoutesOptions {
   readonly store: KeyStore
-  readonly readBody: ReadBody
+  readonly receiveBody: ReceiveBody
+  readonly holdAnswer: HoldAnswer
 }
 
 const prefix = '/v1/'
@@ -31,7 +33,7 @@ const emptyBody = ['Content-Length', '0']
 export const spooled = ['KVS-Durability', 'spooled']
 
 /** GET, HEAD, PUT and DELETE on /v1/KEY. */
-export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
+export function keyRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOptions): Methods {
   function read(request: IncomingMessage, response: Answer, path: string, query: string): void | Promise<void> {
     const key = keyFor(response, path.slice(prefix.length))
     refuseUnmet(request)
@@ -48,6 +50,7 @@ export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
       } else if (found === undefined) {
         answerError(request, response, new KvsError('no_such_key'), ['KVS-Position', store.position()])
       } else {
+        if (request.method === 'GET') holdAnswer(response, found.value)
         answerValue(request, response, found, store.position())
       }
     }
@@ -58,11 +61,12 @@ export function keyRoutes({ store, readBody }: KeyRoutesOptions): Methods {
     const write = writerFor(request, query, store, response.about.caller)
     const contentType = contentTypeOf(request)
     response.wait('body')
-    const value = await readBody(request, response)
-    response.about.bytes = value.length
-    response.wait('log')
-    const stored = await write({ kind: 'put', key, value, contentType })
-    answerStored(response, 201, stored)
+    await receiveBody(request, response, async (value) => {
+      response.about.bytes = value.length
+      response.wait('log')
+      const stored = await write({ kind: 'put', key, value, contentType })
+      answerStored(response, 201, stored)
+    })
   }
 
   async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {

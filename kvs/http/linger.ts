@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { freeBuffer } from '../free-buffer.ts'
 
 /** A client that sends nothing from one look to the next, so many times in a row, and does not close, is waited for no longer. */
 const quietLooks = 2
@@ -57,8 +58,9 @@ function dropAll(socket: Socket): () => boolean {
   let hasCome = false
   // The parser's listener: what comes now is no request.
   socket.removeAllListeners('data')
-  socket.on('data', () => {
+  socket.on('data', (chunk: Buffer) => {
     hasCome = true
+    freeBuffer(chunk)
   })
   return () => {
     const answer = hasCome

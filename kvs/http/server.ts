@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { KvsError } from '../errors.ts'
+import type { MemoryBudget } from '../memory-budget.ts'
 import type { Store } from '../store/store.ts'
 import type { Tls } from '../tls/texts.ts'
 import { admitAtMost } from './admission.ts'
@@ -11,10 +12,11 @@ import { makeBodyReader } from './body.ts'
 import type { Guard } from './callers.ts'
 import { refusalOf as certificateRefusal } from './certificates.ts'
 import { courseworkRoutes } from './coursework.ts'
-import { makeCheckedReader } from './digests.ts'
+import { checkingDigests } from './digests.ts'
 import { frontPage, ofNode } from './front-page.ts'
 import { hasHeader, transferCodingOf } from './headers.ts'
 import { liveness, readiness } from './health.ts'
+import { makeHoldAnswer } from './holding.ts'
 import { makeInTurn } from './in-turn.ts'
 import { keyRoutes } from './keys.ts'
 import { closeByLingering } from './linger.ts'
@@ -32,8 +34,7 @@ export interface ServerOptions extends HttpOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>
   readonly readMetrics: ReadMetrics
   readonly maxValueBytes: number
-  /** Of all values together that are being received. */
-  readonly maxWaitingBytes: number
+  readonly budget: MemoryBudget
   /** Undefined where everybody may do everything. */
   readonly guard?: Guard | undefined
 }
@@ -151,17 +152,18 @@ export function routesOf({
   store,
   readMetrics,
   maxValueBytes,
-  maxWaitingBytes,
+  budget,
   guard,
-}: Pick<ServerOptions, 'store' | 'readMetrics' | 'maxValueBytes' | 'maxWaitingBytes' | 'guard'>): Routes {
+}: Pick<ServerOptions, 'store' | 'readMetrics' | 'maxValueBytes' | 'budget' | 'guard'>): Routes {
   const ready = readiness(store, guard)
-  const readBody = makeCheckedReader(makeBodyReader({ maxBytes: maxValueBytes, maxTotalBytes: maxWaitingBytes }))
+  const receiveBody = checkingDigests(makeBodyReader({ maxBytes: maxValueBytes, budget }))
+  const holdAnswer = makeHoldAnswer(budget)
   return {
     '/': frontPage(ofNode),
     '/v1': { [rights]: {} },
     '/v1/': { [rights]: {} },
-    '/v1/*': keyRoutes({ store, readBody }),
-    ...courseworkRoutes({ store, readBody }),
+    '/v1/*': keyRoutes({ store, receiveBody, holdAnswer }),
+    ...courseworkRoutes({ store, receiveBody, holdAnswer }),
     '/livez': liveness(store, guard),
     '/readyz': ready,
     '/healthz': ready,

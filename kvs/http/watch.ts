@@ -23,6 +23,8 @@ export function makeWatch(tally: HttpTally, log: RequestLog): (answer: Answer) =
     const { about } = answer
     if (about.onOver === undefined) return
     about.onOver = undefined
+    about.release?.()
+    about.release = undefined
     const connection: Connection = answer.req.socket
     connection[unfinished]?.queued.delete(answer)
     const ms = performance.now() - about.arrivedAt

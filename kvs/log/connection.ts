@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionOptions } from 'node:tls'
 import { Client, DatabaseError, type QueryArrayConfig, type QueryArrayResult } from 'pg'
 import type { PostgresTarget } from '../config/postgres.ts'
+import { makeQueryInPieces, Pieces } from './bind.ts'
 import { makeCopy } from './copy.ts'
 import { isTlsMissing } from './explain.ts'
 import { isAnswer, tooLate } from './failures.ts'
@@ -117,10 +118,17 @@ async function connectOnce(target: PostgresTarget, ssl: ConnectionOptions | fals
     notified = callback
   }
 
+  function send<Row extends unknown[]>(config: QueryArrayConfig & { query_timeout?: number }) {
+    if (!config.values?.some((value) => value instanceof Pieces)) return client.query<Row>(config)
+    const { query, promise } = makeQueryInPieces<Row>(config)
+    client.query(query)
+    return promise
+  }
+
   async function query<Row extends unknown[]>(config: Omit<QueryArrayConfig, 'rowMode'>, queryTimeoutMs = timeoutMs) {
     const end = ends.next()
     try {
-      const answer = await client.query<Row>({
+      const answer = await send<Row>({
         ...config,
         rowMode: 'array',
         ...(queryTimeoutMs > 0 && { query_timeout: queryTimeoutMs }),

@@ -1,5 +1,6 @@
 import type { OldestSnapshot } from '../log/snapshots.ts'
 import type { AppendTally } from '../log/tally.ts'
+import { type MemoryBudget, purposes } from '../memory-budget.ts'
 import { states } from '../store/status.ts'
 import type { Store } from '../store/store.ts'
 import type { Metric } from './metric.ts'
@@ -8,6 +9,7 @@ export interface NodeSources {
   readonly version: string
   readonly store: Pick<Store, 'status' | 'measures' | 'logId'>
   readonly appends: AppendTally
+  readonly budget: MemoryBudget
   /** In bytes; undefined while it is not known. */
   readonly logSize: () => number | undefined
   /** Undefined while it is not known. */
@@ -15,7 +17,7 @@ export interface NodeSources {
 }
 
 /** What a node has to tell that holds keys, beside what the HTTP server has. */
-export function nodeMetrics({ version, store, appends, logSize, oldestSnapshot }: NodeSources): Metric[] {
+export function nodeMetrics({ version, store, appends, budget, logSize, oldestSnapshot }: NodeSources): Metric[] {
   const spool = () => store.status().spool
   const measures = () => store.measures()
 
@@ -64,6 +66,18 @@ export function nodeMetrics({ version, store, appends, logSize, oldestSnapshot }
       type: 'gauge',
       help: 'What these weigh, with keys and a fixed part for each',
       read: () => measures().queue.bytes,
+    },
+    {
+      name: 'kvs_memory_held_bytes',
+      type: 'gauge',
+      help: 'What requests hold in memory: values of writes until they are stored, and answers until they are taken',
+      read: () => purposes.map((purpose) => ({ labels: { purpose }, value: budget.held(purpose) })),
+    },
+    {
+      name: 'kvs_memory_max_bytes',
+      type: 'gauge',
+      help: 'What they may hold together at the most: KVS_MAX_WAITING_BYTES',
+      read: () => budget.maxBytes,
     },
     {
       name: 'kvs_spool_on',

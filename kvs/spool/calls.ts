@@ -1,5 +1,8 @@
 import type { SpoolFile } from './file.ts'
 
+/** From this size on the memory of a value moves between the threads; what is smaller is quicker to copy. */
+export const leastMoved = 16 * 1024
+
 /** What goes to the spool's thread. */
 export interface Call {
   readonly id: number

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { type Position, type SpooledWrite, type Write, weight } from '../entry.ts'
+import { freeBuffer } from '../free-buffer.ts'
 import { makePrivate } from '../private-file.ts'
 
 /** How far the node had applied which log. */
@@ -113,7 +114,10 @@ function fileOf(database: DatabaseSync): SpoolFile {
       for (const row of select.iterate(after, through, writes)) {
         const spooled = toSpooled(row)
         size += weight(spooled.write)
-        if (found.length > 0 && size > bytes) break
+        if (found.length > 0 && size > bytes) {
+          if (spooled.write.kind === 'put') freeBuffer(spooled.write.value)
+          break
+        }
         found.push(spooled)
       }
       return found

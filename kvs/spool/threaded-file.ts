@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { SpooledWrite } from '../entry.ts'
-import { type Answer, type Call, sqliteFull } from './calls.ts'
+import { type Answer, type Call, leastMoved, sqliteFull } from './calls.ts'
 import type { Change, LogPosition, Range } from './file.ts'
 
 /**
@@ -56,12 +56,13 @@ export function makeThreadedFile(path: string): ThreadedFile {
     return started
   }
 
-  function call<T>(operation: Call['operation'], ...values: unknown[]): Promise<T> {
+  /** @param moved memory that is the thread's from then on, and empty here */
+  function call<T>(operation: Call['operation'], values: unknown[] = [], moved: ArrayBuffer[] = []): Promise<T> {
     return new Promise((resolve, reject) => {
       thread ??= start()
       const id = calls++
       pending.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      thread.postMessage({ id, operation, arguments: values } satisfies Call)
+      thread.postMessage({ id, operation, arguments: values } satisfies Call, moved)
     })
   }
 
@@ -71,18 +72,36 @@ export function makeThreadedFile(path: string): ThreadedFile {
       return position && { ...position, digest: asBuffer(position.digest) }
     },
     async read(range) {
-      const read = await call<SpooledWrite[]>('read', range)
+      const read = await call<SpooledWrite[]>('read', [range])
       return read.map((spooled) => {
         const { write } = spooled
         return write.kind === 'delete' ? spooled : { ...spooled, write: { ...write, value: asBuffer(write.value) } }
       })
     },
-    change: (change) => call('change', change),
+    change(change) {
+      const { added, moved } = copiesOf(change.added)
+      return call('change', [{ ...change, added }], moved)
+    },
     shrink: () => call('shrink'),
     async close() {
       await call('close').finally(() => thread?.terminate())
     },
   }
+}
+
+/**
+ * One copy of each large value, which then moves to the thread, and is freed there once it is on disk. Left to `postMessage`, a value
+ * would be copied into the message and out of it again, for the garbage collectors of both threads to find.
+ */
+function copiesOf(added: Change['added']): { added: Change['added']; moved: ArrayBuffer[] } {
+  const moved: ArrayBuffer[] = []
+  const copies = added.map(({ number, write }) => {
+    if (write.kind === 'delete' || write.value.length < leastMoved) return { number, write }
+    const value = Buffer.from(new Uint8Array(write.value).buffer)
+    moved.push(value.buffer)
+    return { number, write: { ...write, value } }
+  })
+  return { added: copies, moved }
 }
 
 /** A Buffer crosses between threads as the plain array that it is. */

@@ -14,7 +14,7 @@ export interface Appended {
 export interface QueueLimits {
   /** Writes waiting or being appended, at the most. */
   readonly maxWrites: number
-  /** Their weight together, in bytes, at the most. */
+  /** Their weight together, in bytes, at the most; one alone may weigh more. */
   readonly maxBytes: number
   /** How long a write waits for its answer, in milliseconds. */
   readonly timeoutMs: number
@@ -116,7 +116,7 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
 
   return {
     add(write) {
-      if (length() >= limits.maxWrites || bytes + weight(write) > limits.maxBytes) {
+      if (length() >= limits.maxWrites || (bytes > 0 && bytes + weight(write) > limits.maxBytes)) {
         return Promise.reject(new KvsError('overloaded'))
       }
       bytes += weight(write)

@@ -107,7 +107,7 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
   return {
     add(conditional) {
       const { write } = conditional
-      if (waiting.length >= limits.maxWrites || bytes + weight(write) > limits.maxBytes) {
+      if (waiting.length >= limits.maxWrites || (bytes > 0 && bytes + weight(write) > limits.maxBytes)) {
         return Promise.reject(new KvsError('overloaded'))
       }
       bytes += weight(write)

@@ -15,6 +15,8 @@ export interface OutageOptions {
   /** Whether writes are spooled; else they wait in the queue. What an earlier run has spooled is drained either way. */
   readonly spools: boolean
   readonly logger: Logger
+  /** Told when a batch has gone from the spool to the log, which leaves garbage. */
+  readonly onDrained?: (() => void) | undefined
 }
 
 /**
@@ -53,7 +55,7 @@ export interface Outage {
   drain(session: LogSession, onProgress: () => void): Promise<number>
 }
 
-export function makeOutage({ queue, follower, spool, spools, logger }: OutageOptions): Outage {
+export function makeOutage({ queue, follower, spool, spools, logger, onDrained }: OutageOptions): Outage {
   /** The number of the last write that this node has numbered. */
   let last = spool?.last ?? 0n
   /** The number of the last write in the queue's batch. */
@@ -155,6 +157,7 @@ export function makeOutage({ queue, follower, spool, spools, logger }: OutageOpt
       for (let batches = 1; spool.writes > 0; batches++) {
         onProgress()
         drained += await drainBatch(session)
+        onDrained?.()
         const isLong = spool.writes > batchLimits.writes || spool.bytes > batchLimits.bytes
         if (isLong && batches % 2 === 0) await spoolBatch()
       }

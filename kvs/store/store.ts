@@ -22,6 +22,8 @@ export interface StoreOptions {
   /** Whether writes are spooled while the log is down, and why not. */
   readonly spooling: Pick<SpoolStatus, 'on' | 'reason' | 'maxBytes'>
   readonly limits: QueueLimits
+  /** Told when a batch has gone from the spool to the log, which leaves garbage. */
+  readonly onDrained?: () => void
   /** How long to wait for the log at start; undefined is for ever. */
   readonly connectTimeoutMs: number | undefined
   /** How often the log is asked for what others have appended, and for a sign of life, in milliseconds. */
@@ -81,7 +83,7 @@ export function makeStore(options: StoreOptions): Store {
   const { log, spool, spooling, limits, logger } = options
   const queue = makeAppendQueue(limits)
   const follower = makeFollower((entry) => spool?.supersede(entry))
-  const outage = makeOutage({ queue, follower, spool, spools: spooling.on, logger })
+  const outage = makeOutage({ queue, follower, spool, spools: spooling.on, logger, onDrained: options.onDrained })
   const conditional = makeConditionalQueue(follower, limits, queue.wake)
   const waits = makeWaits(options.waitTimeoutMs, () => life.look())
   const condition = makeCondition(logger)

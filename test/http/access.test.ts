@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Right } from '../../kvs/access/tokens.ts'
 import { rights } from '../../kvs/http/routes.ts'
 import { routesOf } from '../../kvs/http/server.ts'
+import { makeMemoryBudget } from '../../kvs/memory-budget.ts'
 import { makeMetricsReader } from '../../kvs/metrics/reader.ts'
 import { until } from '../support/until.ts'
 import { bearer, combinations, guarded, nameOf, secretOf } from './guarded.ts'
@@ -13,7 +14,7 @@ const routes = routesOf({
   store: makeFakeStore(),
   readMetrics: makeMetricsReader([]),
   maxValueBytes: 1_000,
-  maxWaitingBytes: 1_000,
+  budget: makeMemoryBudget(1_000),
 })
 const served = Object.entries(routes).flatMap(([path, methods]) =>
   Object.keys(methods).map((method) => {

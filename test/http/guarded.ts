@@ -1,7 +1,6 @@
 import { makeGuard } from '../../kvs/access/guard.ts'
 import { tokensIn } from '../../kvs/access/source.ts'
 import { type Right, rights } from '../../kvs/access/tokens.ts'
-import type { ServerOptions } from '../../kvs/http/server.ts'
 import { serve } from './serve.ts'
 
 export const secretOf = (name: string) => `${name}-0123456789abcdef`
@@ -25,5 +24,5 @@ export const guardOf = (text: string, maxRequestRate?: number) =>
   makeGuard({ tokens: tokensIn('KVS_TOKENS', text).tokens, maxRequestRate })
 
 /** A server with a token for each set of rights, named for them, and one that is called bounded. */
-export const guarded = (options: Partial<ServerOptions> & { maxRequestRate?: number } = {}) =>
+export const guarded = (options: Parameters<typeof serve>[0] & { maxRequestRate?: number } = {}) =>
   serve({ ...options, guard: guardOf(tokens, options.maxRequestRate) })

@@ -7,6 +7,7 @@ import { ConditionFailed, KvsError } from '../../kvs/errors.ts'
 import { makeServer, type ServerOptions } from '../../kvs/http/server.ts'
 import { makeHttpTally } from '../../kvs/http/tally.ts'
 import { makeLogger } from '../../kvs/logger/logger.ts'
+import { makeMemoryBudget } from '../../kvs/memory-budget.ts'
 import { httpMetrics } from '../../kvs/metrics/http.ts'
 import { makeMetricsReader } from '../../kvs/metrics/reader.ts'
 import type { ConditionalWrite } from '../../kvs/store/conditional-queue.ts'
@@ -76,8 +77,12 @@ export function makeFakeStore() {
 
 export const notReady = new KvsError('not_ready')
 
+interface Waiting {
+  readonly maxWaitingBytes?: number
+}
+
 /** The real server over a fake store, on a free port of the loopback. */
-export async function serve(options: Partial<ServerOptions> = {}) {
+export async function serve({ maxWaitingBytes = 100_000, ...options }: Partial<ServerOptions> & Waiting = {}) {
   const store = makeFakeStore()
   const tally = makeHttpTally()
   const server = makeServer({
@@ -86,7 +91,7 @@ export async function serve(options: Partial<ServerOptions> = {}) {
     readMetrics: makeMetricsReader(httpMetrics(tally)),
     logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
     maxValueBytes: 1_000,
-    maxWaitingBytes: 100_000,
+    budget: makeMemoryBudget(maxWaitingBytes),
     maxConnections: 100,
     maxHeaderBytes: 8_192,
     headersTimeoutMs: 10_000,

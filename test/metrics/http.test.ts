@@ -80,7 +80,7 @@ test('pipelined requests are counted, also where the connection breaks behind th
 })
 
 test('answers that wait for a client to read are in flight, until it does or is gone', async () => {
-  const server = await serve({ maxValueBytes: 8_000_000, maxWaitingBytes: 10_000_000 })
+  const server = await serve({ maxValueBytes: 8_000_000, maxWaitingBytes: 40_000_000 })
   await fetch(`${server.url}/v1/large`, { method: 'PUT', body: Buffer.alloc(8_000_000) })
   const socket = connect(server.port, '127.0.0.1').pause()
   const inFlight = async () => (await scrape(server)).value('kvs_http_requests_in_flight')

@@ -141,3 +141,19 @@ test('a damaged file is named, and never taken for an empty spool', async () => 
   writeFileSync(path, 'not a database, but longer than the header of one would be, so that it is looked at')
   await expect(openSpool(path, 1e9)).rejects.toThrow(/the spool .*spool\.db can’t be read .*nowhere else/)
 })
+
+test('large values come back byte for byte, and are the caller’s as before', async () => {
+  const value = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 31) % 256))
+  const writes = [put('large', value), put('small', 'x'), remove('gone'), put('other', Buffer.from(value))]
+  const spool = await open()
+  await spool.add(1n, writes, seen)
+  expect(spool.get('large')).toMatchObject({ value })
+  for (const time of ['once', 'and again']) {
+    const oldest = await spool.oldest()
+    expect(
+      oldest.map(({ write }) => write),
+      time,
+    ).toEqual(writes)
+  }
+  expect(value.length).toBe(200_000)
+})

@@ -50,7 +50,7 @@ export const storeSettings = {
     name: 'KVS_MAX_WAITING_BYTES',
     default: '256MiB',
     parse: bytes('0', '64GiB'),
-    purpose: 'Size of all writes that wait for the log, and of all being received; past it 503',
+    purpose: 'Memory for values being received, waiting for the log, or being answered with; past it 503',
   },
   tailIntervalMs: {
     name: 'KVS_TAIL_INTERVAL',

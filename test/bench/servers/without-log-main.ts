@@ -3,6 +3,7 @@ import { makeServer } from '../../../kvs/http/server.ts'
 import { makeHttpTally } from '../../../kvs/http/tally.ts'
 import type { LogSession } from '../../../kvs/log/log.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'
+import { makeMemoryBudget } from '../../../kvs/memory-budget.ts'
 import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
 import { makeStore } from '../../../kvs/store/store.ts'
 
@@ -53,8 +54,12 @@ const store = makeStore({
   maxLagMs: config.maxLagMs,
   logger,
 })
-makeServer({ ...config, store, tally: makeHttpTally(), readMetrics: makeMetricsReader([]), logger }).listen(
-  config.ports[0],
-  config.host,
-)
+makeServer({
+  ...config,
+  store,
+  budget: makeMemoryBudget(config.maxWaitingBytes),
+  tally: makeHttpTally(),
+  readMetrics: makeMetricsReader([]),
+  logger,
+}).listen(config.ports[0], config.host)
 await store.run()

@@ -7,6 +7,7 @@ import type { LogSession } from '../../../kvs/log/log.ts'
 import { readMigrations } from '../../../kvs/log/migrate.ts'
 import { makePostgresLog } from '../../../kvs/log/postgres-log.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'
+import { makeMemoryBudget } from '../../../kvs/memory-budget.ts'
 import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
 import { openDataDirectory } from '../../../kvs/slots/data-directory.ts'
 import { openSpool } from '../../../kvs/spool/spool.ts'
@@ -53,6 +54,7 @@ export async function runBroken({ store: breakStore, session: breakSession }: Br
   const server = makeServer({
     ...config,
     ...{ tally: makeHttpTally(), readMetrics: makeMetricsReader([]), logger },
+    budget: makeMemoryBudget(config.maxWaitingBytes),
     store: { ...store, ...breakStore?.(store) },
   })
   server.listen(config.ports[0], config.host)
