@@ -56,8 +56,7 @@ export const storeSettings = {
     name: 'KVS_TAIL_INTERVAL',
     default: '1s',
     parse: duration(),
-    purpose:
-      'How often to ask the log what other nodes have appended, though they also say so at once, and whether it is there',
+    purpose: 'How often to ask the log for others’ writes, of which they also tell at once',
   },
   maxLagMs: {
     name: 'KVS_MAX_LAG',
