@@ -15,7 +15,7 @@ const patienceMs = 2_000
  * session is lost, and found by somebody else. In session mode a process serves one connection as long as that lasts.
  * Rejects with `Refused` where a process has served two connections, or a connection was served by two processes. A pooler
  * takes the process that was used last, or the one that was free longest, and either shows: the first to another connection
- * that asks next, the second to one that asks twice. What does not show now, in the crowd, `requireProcess` is to find later.
+ * that asks next, the second to one that asks twice. What does not show now, in the crowd, `askHead` is to find later.
  */
 export async function requireOwnSession(
   connection: Connection,
@@ -43,7 +43,7 @@ export async function requireOwnSession(
 }
 
 /** Rejects with `Unavailable` where another process than this serves the connection now. */
-export async function requireProcess(connection: Connection, expected: number): Promise<void> {
+async function requireProcess(connection: Connection, expected: number): Promise<void> {
   if ((await processOf(connection)) !== expected) throw new Unavailable(swapsSessions)
 }
 

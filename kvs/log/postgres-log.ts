@@ -6,7 +6,6 @@ import { NotTaken } from './copy.ts'
 import { explain, whereOf } from './explain.ts'
 import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from './log.ts'
 import { type Migration, migrate } from './migrate.ts'
-import { requireProcess } from './pooler.ts'
 import { askHead, holds, makeReader, readHead } from './read.ts'
 import { loadCheckpoint, replay } from './replay.ts'
 import { requireDailyRights } from './rights.ts'
@@ -92,11 +91,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
       loadCheckpoint: (load) => explained(loadCheckpoint(connection, load, options.warn)),
       replay: (after, apply) => explained(replay(connection, after, head.sequence, apply)),
       read: (after, through = endOfSequences) => explained(readPage(connection, after, through, writer.writerNumber)),
-      async askHead() {
-        const end = await explained(askHead(connection, timeoutMs / 2, writer.noteClock))
-        if (connection.toldProcessId !== processId) await explained(requireProcess(connection, processId))
-        return end
-      },
+      askHead: () => explained(askHead(connection, timeoutMs / 2, processId, writer.noteClock)),
       onOthersAppended: (callback) => connection.onNotified((sender) => sender !== processId && callback()),
       append: (writes, last) => explained(tally.count(writes.length, writer.append(connection, writes, last))),
       appendSpooled: (writes, seen) =>

@@ -2,8 +2,8 @@ import type { Entry, Position, Write } from '../entry.ts'
 import { brokenLog } from './broken.ts'
 import { serverClock } from './clock.ts'
 import type { Connection } from './connection.ts'
-import { isAnswer } from './failures.ts'
-import { Diverged, type Head } from './log.ts'
+import { isAnswer, swapsSessions } from './failures.ts'
+import { Diverged, type Head, Unavailable } from './log.ts'
 
 const page = { entries: 5_000, bytes: 8 * 1024 * 1024, leastBytes: 64 * 1024 }
 
@@ -73,18 +73,23 @@ export class UnknownEntry extends Diverged {
   }
 }
 
-const end = { name: 'end', text: `SELECT flaw, sequence, digest, ${serverClock} FROM log_end` }
+const end = { name: 'end', text: `SELECT flaw, sequence, digest, ${serverClock}, pg_backend_pid() FROM log_end` }
 
-type EndRow = [flaw: string | null, sequence: string, digest: Buffer, serverSeconds: number]
+type EndRow = [flaw: string | null, sequence: string, digest: Buffer, serverSeconds: number, processId: number]
 
-/** @param noteClock given the server's clock */
+/**
+ * Rejects with `Unavailable` where another process of the server answers than the one that serves this session.
+ * @param noteClock given the server's clock
+ */
 export async function askHead(
   connection: Connection,
   timeoutMs: number,
+  ownProcess: number,
   noteClock: (serverSeconds: number) => void,
 ): Promise<Position> {
   const { rows } = await connection.query<EndRow>(end, timeoutMs)
-  const [, sequence, digest, serverSeconds] = requireWhole(rows[0])
+  const [, sequence, digest, serverSeconds, processId] = requireWhole(rows[0])
+  if (processId !== ownProcess) throw new Unavailable(swapsSessions)
   noteClock(serverSeconds)
   return { sequence: BigInt(sequence), digest }
 }
