@@ -1,11 +1,14 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
+/** In bytes; to collect less at a time takes more of the processor than it is worth. */
+export const leastGarbage = 4 * 1024 * 1024
+
 /** Has buffers that nobody needs any more freed before much of them has come together. */
 export interface Collector {
   /**
    * Collects garbage where more than the bound has been added since the last time.
-   * @param held of the bytes there are, those that are known to be in use
+   * @param held of the buffers' bytes, those that are known to be in use
    */
   look(held: number): void
 }

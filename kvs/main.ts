@@ -6,7 +6,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { makeGuard, type TokenGuard } from './access/guard.ts'
 import { isLoopback } from './access/loopback.ts'
 import { namesOf, reloadTokens } from './access/reload.ts'
-import { makeCollector } from './collector.ts'
+import { leastGarbage, makeCollector } from './collector.ts'
 import type { Config } from './config/config.ts'
 import { forPurpose, type PostgresTarget } from './config/postgres.ts'
 import { accessSettings } from './config/settings/access.ts'
@@ -95,7 +95,7 @@ async function live(config: Config): Promise<void> {
             makePostgresLog({
               ...logOptions,
               target: forPurpose(target, 'takeover'),
-              writerId,
+              ...{ writerId, mustBeKnown: true },
               info: () => undefined,
               warn: () => undefined,
             }),
@@ -105,7 +105,10 @@ async function live(config: Config): Promise<void> {
       : undefined
   const toldToStop = new AbortController()
   void told.then(() => toldToStop.abort())
-  const budget = makeMemoryBudget(config.maxWaitingBytes, makeCollector(config.maxWaitingBytes / 16))
+  const budget = makeMemoryBudget(
+    config.maxWaitingBytes,
+    makeCollector(Math.max(config.maxWaitingBytes / 16, leastGarbage)),
+  )
   const store = makeStore({
     log,
     onDrained: budget.look,

@@ -11,7 +11,10 @@ export type Purpose = (typeof purposes)[number]
 /** What is no larger finds room where larger ones do not, so that these do not shut it out. */
 export const smallBytes = 64 * 1024
 
-/** Of the budget, what all can have that are larger, and what answers can have, so that readers do not shut out writers. */
+/**
+ * Of the budget, what is left to writes that are larger, so that they shut out neither small ones nor readers; and what answers can
+ * have, so that readers do not shut out writers.
+ */
 const shares = { large: 3 / 4, answers: 1 / 2 }
 
 /** Garbage collection is asked for whenever this much has come and gone, and may find something to do. */
@@ -40,14 +43,15 @@ export function makeMemoryBudget(maxBytes: number, collector?: Collector): Memor
 
   function hasRoom(purpose: Purpose, more: number, total: number): boolean {
     if (held[purpose] === total - more) return true
-    const bound = total > smallBytes ? maxBytes * shares.large : maxBytes
-    if (held.writes + held.answers + more > bound) return false
-    return purpose === 'writes' || held.answers + more <= maxBytes * shares.answers
+    const all = held.writes + held.answers + more
+    if (purpose === 'answers') return all <= maxBytes && held.answers + more <= maxBytes * shares.answers
+    return all <= (total > smallBytes ? maxBytes * shares.large : maxBytes)
   }
 
   function look(): void {
     sinceLook = 0
-    collector?.look(held.writes + held.answers)
+    // What answers carry is the view's as a rule, and no memory beside it.
+    collector?.look(held.writes)
   }
 
   function passed(bytes: number): void {

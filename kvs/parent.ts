@@ -1,4 +1,7 @@
 import process from 'node:process'
+import packageJson from '../package.json' with { type: 'json' }
+
+const { name } = packageJson
 
 const intervalMs = 500
 
@@ -9,7 +12,8 @@ const intervalMs = 500
 export function npmEnded(env: NodeJS.ProcessEnv): Promise<string> {
   const parent = process.ppid
   return new Promise((resolve) => {
-    if (env.npm_lifecycle_event !== 'start') return
+    // Whatever runs below another program's npm start has its variables as well.
+    if (env.npm_lifecycle_event !== 'start' || env.npm_package_name !== name) return
     const look = setInterval(() => {
       if (process.ppid === parent) return
       clearInterval(look)

@@ -40,6 +40,9 @@ BEGIN
   ALTER TABLE transactions ENABLE TRIGGER append_only;
 END $$;
 
+-- A writer's entries have its number: two with the same would take each other's writes for their own.
+ALTER TABLE writers ADD UNIQUE (number);
+
 -- One row of it for each batch
 CREATE UNIQUE INDEX transactions_by_write ON transactions (writer, write_number) WHERE write_number IS NOT NULL;
 
@@ -47,8 +50,9 @@ ALTER TABLE writers DROP COLUMN last_write, DROP COLUMN last_sequence, DROP COLU
 ALTER TABLE log_head DROP COLUMN sequence;
 ALTER TABLE log_head RENAME COLUMN recorded_at TO begun_at;
 ALTER TABLE log_head RENAME COLUMN digest TO first_digest;
-COMMENT ON COLUMN log_head.begun_at IS 'no entry beyond the adopted ones is older';
-COMMENT ON COLUMN log_head.first_digest IS 'what the digest of the first batch beyond the adopted entries is chained to';
+COMMENT ON COLUMN log_head.begun_at IS
+  'the time of the log''s end as long as it has no entry beyond the adopted ones; in a log from before this migration, of its end then';
+COMMENT ON COLUMN log_head.first_digest IS 'the digest of the log''s end, in the same way';
 
 -- The log's end, as of the snapshot of whoever asks: the last entry's sequence, time and digest. Flaw says, where somebody has got past
 -- the triggers below, what is wrong with it; nothing may be appended then, or be read on.
@@ -67,8 +71,8 @@ LEFT JOIN LATERAL (
   SELECT sequence, recorded_at, digest, writer, write_number FROM transactions ORDER BY sequence DESC LIMIT 1
 ) AS last ON true;
 
--- What a transaction that changes the log rests on, whatever role, database and session say: it waits for the disk and for the
--- standbys that are configured, and is told where such a wait was cut short. Until its end, as a function's own SET, which is
+-- What a transaction that changes the log rests on, whatever role, database and session say: it waits for the disk, `off` alone being
+-- overridden, and is told where a wait for a standby was cut short. Until its end, as a function's own SET, which is
 -- undone before the commit, would not be. Returns nothing of use; called by an assignment, which costs a tenth of a PERFORM.
 CREATE FUNCTION begin_change() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -85,9 +89,10 @@ BEGIN
 END $$;
 
 -- Takes the turn to append for a writer, to the end of the transaction, and returns the log's end. Null where the session is no longer
--- the writer's. KVS01 where the log is not what it has to be: `after_number` is the last write that the writer knows to be in it.
+-- the writer's. KVS01 where the log is not what it has to be: `after_number` is the last write that the writer knows to be in it, and
+-- `last_number` comes after it.
 CREATE FUNCTION begin_append(
-  of_writer uuid, of_session uuid, after_number bigint,
+  of_writer uuid, of_session uuid, after_number bigint, last_number bigint,
   OUT writer integer, OUT sequence bigint, OUT recorded_at timestamptz, OUT digest bytea
 ) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -98,10 +103,16 @@ DECLARE
   newest            bigint;
   flaw              text;
 BEGIN
+  IF last_number <= after_number THEN
+    RAISE EXCEPTION 'a batch ends in the number %, and the last one ended in %', last_number, after_number USING ERRCODE = 'KVS01';
+  END IF;
   SELECT number INTO number_of_writer FROM writers, log_head WHERE id = of_writer AND session = of_session
   FOR UPDATE OF writers, log_head;
   IF NOT FOUND THEN
     IF NOT EXISTS (SELECT FROM log_head) THEN RAISE EXCEPTION 'its row in log_head is gone' USING ERRCODE = 'KVS01'; END IF;
+    IF NOT EXISTS (SELECT FROM writers WHERE id = of_writer) THEN
+      RAISE EXCEPTION 'this node’s row in writers is gone' USING ERRCODE = 'KVS01';
+    END IF;
     RETURN;
   END IF;
 
@@ -154,7 +165,7 @@ DECLARE
   flags    boolean[] := superseded;
   ignored  text;
 BEGIN
-  at := begin_append(of_writer, of_session, after_number);
+  at := begin_append(of_writer, of_session, after_number, last_number);
   IF at.writer IS NULL THEN
     outcome := 'fenced';
     RETURN;
@@ -164,9 +175,10 @@ BEGIN
   END IF;
 
   IF seen IS NOT NULL THEN
+    -- The upper bound is for the planner: without one, a plan for any `seen` expects a third of the log, and scans all of it.
     SELECT array_agg(asked.flag OR asked.key IN (
       SELECT entry.key FROM transactions AS entry
-      WHERE entry.sequence > seen AND entry.key = ANY (keys) AND NOT entry.superseded
+      WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key = ANY (keys) AND NOT entry.superseded
     ) ORDER BY place) INTO flags
     FROM unnest(keys, flags) WITH ORDINALITY AS asked (key, flag, place);
   END IF;
@@ -203,7 +215,7 @@ DECLARE
   kept       record;
   ignored    text;
 BEGIN
-  at := begin_append(of_writer, of_session, after_number);
+  at := begin_append(of_writer, of_session, after_number, last_number);
   IF at.writer IS NULL THEN RETURN; END IF;
 
   -- In a snapshot from after the lock was granted: it has all that was committed before.
@@ -213,7 +225,7 @@ BEGIN
       WHEN answers.request IS NOT NULL THEN 'reused'
       WHEN asked.key IN (
         SELECT entry.key FROM transactions AS entry
-        WHERE entry.sequence > seen AND entry.key = ANY (keys) AND NOT superseded
+        WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key = ANY (keys) AND NOT superseded
       ) THEN 'overtaken'
       WHEN asked.lands THEN 'landed'
       ELSE 'refused' END AS outcome

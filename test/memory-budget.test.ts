@@ -36,6 +36,13 @@ test('answers have half at the most; one write and one answer always have room',
   expect(budget.take('answers', 2 * max)).toBe(true)
 })
 
+test('writes leave a quarter to answers, large ones too', () => {
+  const budget = makeMemoryBudget(max)
+  while (budget.take('writes', large)) {}
+  expect([budget.take('answers', large), budget.take('answers', large)]).toEqual([true, true])
+  expect(budget.take('answers', large)).toBe(false)
+})
+
 test('garbage is collected whenever more than the bound has come together that nothing is known to hold', () => {
   let external = 1_000
   let live = 1_000

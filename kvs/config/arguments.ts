@@ -30,7 +30,7 @@ export function readArguments(args: readonly string[]): Command {
       )
     }
     if (token.kind !== 'option') continue
-    if (!(token.name in options)) {
+    if (!Object.hasOwn(options, token.name)) {
       throw new InvalidArguments(`unknown argument ${JSON.stringify(token.rawName)}: known are ${known.join(', ')}`)
     }
     if (token.value !== undefined) throw new InvalidArguments(`${token.rawName} takes no value`)

@@ -3,6 +3,7 @@ import { lstatSync } from 'node:fs'
 import { readBounded } from '../named-file.ts'
 import { InvalidConfig } from './config.ts'
 import { parseEnvFile } from './env-file.ts'
+import { withoutServiceLinks } from './service-links.ts'
 import type { Environment } from './setting.ts'
 import { settings } from './settings.ts'
 
@@ -13,7 +14,9 @@ const maxBytes = 1_048_576
  * start without it would be one without tokens, on a log of its own.
  * @throws {InvalidConfig} where it can't be read, or understood line by line
  */
-export function readEnvFile(env: Environment, path = '.env'): Environment {
+export function readEnvFile(given: Environment, path = '.env'): Environment {
+  // What Kubernetes sets is no setting, and takes the place of none.
+  const { env } = withoutServiceLinks(given)
   const content = contentOf(path)
   if (content === undefined) return {}
   const { values, problems } = parseEnvFile(content, env, isOurs)

@@ -7,6 +7,7 @@ import { renderAsErrorJson, valueHeaders } from './answers.ts'
 import { keyRights } from './callers.ts'
 import { refuseUnmet } from './demands.ts'
 import { awaitFreshness } from './freshness.ts'
+import { releaseIfOut } from './holding.ts'
 import { isTooDeep, maxDepth, memberText } from './json-text.ts'
 import { keyFor } from './key.ts'
 import { answerNotModified, type KeyRoutesOptions, spooled } from './keys.ts'
@@ -53,6 +54,7 @@ export function courseworkRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOp
     // Its text is there twice more: as a string, and encoded on its way to the client.
     if (request.method === 'GET') holdAnswer(response, found.value, 2)
     answer(response, 200, `{"result":"found","value":${jsonOf(found)}}`, place)
+    releaseIfOut(response)
   }
 
   async function put(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {

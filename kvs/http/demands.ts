@@ -14,6 +14,11 @@ const refusal =
 /** Whoever sends these takes it that the value ends by itself. TTL is RFC 8030's, X-Delete-… are OpenStack's. */
 const lifetimes = ['ttl', 'expire', 'expires', 'expires-in', 'expires-at', 'expires-after', 'expiry', 'expiration']
 const lifetime = refusal('is not supported: a value stays until it is replaced or deleted')
+/** As is sent against caches, with every method: a moment that is over asks for no lifetime. */
+const lifetimeToCome: Judge = (name, value) => {
+  const isOver = /^\s*(-1|0)?\s*$/.test(value) || Date.parse(value) <= Date.now()
+  if (!isOver) lifetime(name, value)
+}
 const override = refusal('is not supported: send the method itself')
 
 /** By the header's name in lower case. What is not here, nor begins with a prefix below, asks this service for nothing. */
@@ -25,6 +30,7 @@ const ofAnyRequest: ReadonlyMap<string, Judge> = new Map([
 
 const ofWrites: ReadonlyMap<string, Judge> = new Map([
   ...lifetimes.flatMap((name) => ['', 'x-'].map((prefix) => [`${prefix}${name}`, lifetime] as const)),
+  ['expires', lifetimeToCome],
   ...['x-delete-after', 'x-delete-at', 'x-max-age', 'x-lifetime'].map((name) => [name, lifetime] as const),
   ['x-idempotency-key', refusal('is not known: send Idempotency-Key')],
   ['content-encoding', requireIdentity],
@@ -34,8 +40,8 @@ const ofWrites: ReadonlyMap<string, Judge> = new Map([
 const contentHeaders = new Set(
   'content-type content-length content-encoding content-digest content-md5 content-location'.split(' '),
 )
-/** RFC 9110, 13.1; If-Range means nothing without a GET's Range. */
-const conditions = new Set(['if-match', 'if-none-match', 'if-range'])
+/** RFC 9110, 13.1. Without a GET, If-Range means nothing, and If-Modified-Since is to be passed over (13.1.3). */
+const conditions = new Set(['if-match', 'if-none-match', 'if-range', 'if-modified-since'])
 const ownHeaders = new Set(['kvs-min-position'])
 
 const unknownContent = refusal('is not supported with a value: nothing of it would be kept')

@@ -91,7 +91,11 @@ function descriptorLimit(): number | undefined {
 }
 
 function softOnLinux(): number {
-  return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1])
+  try {
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1])
+  } catch {
+    return Number.NaN // a sandbox without it
+  }
 }
 
 function softInReport(): number {

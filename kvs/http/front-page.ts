@@ -12,8 +12,7 @@ const common: Places = [
   ['/metrics', 'what it measures, for Prometheus'],
 ]
 
-const documents =
-  'README.md and docs/api.md, beside the program, have the rest; node kvs/main.ts --help has the settings.'
+const documents = 'README.md and docs/api.md in its repository have the rest; node kvs/main.ts --help has the settings.'
 
 /**
  * GET / says what answers here, and where to go on: as text, or as HTML where a client asks for that. It is the same for

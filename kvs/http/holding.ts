@@ -14,6 +14,13 @@ const leastBytes = 16 * 1024
  */
 export type HoldAnswer = (response: Answer, value: Buffer, copies?: number) => void
 
+/** After the end of an answer: where the operating system has taken all of it at once, it waits for nobody. */
+export function releaseIfOut({ socket, about }: Answer): void {
+  if (about.release === undefined || socket === null || socket.writableLength > 0) return
+  about.release()
+  about.release = undefined
+}
+
 export function makeHoldAnswer(budget: MemoryBudget): HoldAnswer {
   /** How many answers carry a value. */
   const carriers = new Map<Buffer, number>()

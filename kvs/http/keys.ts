@@ -9,7 +9,7 @@ import type { ReceiveBody } from './body.ts'
 import { keyRights } from './callers.ts'
 import { refuseUnmet } from './demands.ts'
 import { awaitFreshness, type FreshStore } from './freshness.ts'
-import type { HoldAnswer } from './holding.ts'
+import { type HoldAnswer, releaseIfOut } from './holding.ts'
 import { keyFor } from './key.ts'
 import { judgeRead } from './preconditions.ts'
 import { type Methods, rights } from './routes.ts'
@@ -52,6 +52,7 @@ export function keyRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOptions):
       } else {
         if (request.method === 'GET') holdAnswer(response, found.value)
         answerValue(request, response, found, store.position())
+        releaseIfOut(response)
       }
     }
   }

@@ -4,7 +4,7 @@ import { freeBuffer } from '../free-buffer.ts'
 
 /** A client that sends nothing from one look to the next, so many times in a row, and does not close, is waited for no longer. */
 const quietLooks = 2
-/** Nor is one that sends on and on, after so many looks at which something had come. */
+/** Nor is one that sends on and on, or now and then, after so many looks. */
 const mostLooks = 30
 
 const lingering = new WeakSet<Socket>()
@@ -70,15 +70,15 @@ function dropAll(socket: Socket): () => boolean {
 }
 
 function lookOn(socket: Socket, hasSent: () => boolean, everyMs: number): void {
-  let sending = 0
+  let looks = 0
   let quiet = 0
   const timer = setInterval(() => {
-    if (hasSent()) {
-      sending++
-      quiet = 0
-      // A client may be slow to read its answer: until that is out, KVS_IDLE_TIMEOUT is what bounds a quiet one.
-    } else if (socket.writableFinished) quiet++
-    if (quiet === quietLooks || sending === mostLooks) socket.destroy()
+    const isSending = hasSent()
+    // A client may be slow to read its answer: until that is out, KVS_IDLE_TIMEOUT is what bounds a quiet one.
+    if (isSending || socket.writableFinished) looks++
+    if (isSending) quiet = 0
+    else if (socket.writableFinished) quiet++
+    if (quiet === quietLooks || looks === mostLooks) socket.destroy()
   }, everyMs)
   socket.once('close', () => clearInterval(timer))
 }

@@ -89,7 +89,12 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
       throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${advice}`)
     }
     const values = [id, session, before?.[0] ?? null]
-    const { rows } = await connection.query<Registered>({ text: registration, values })
+    const { rows } = await connection.query<Registered>({ text: registration, values }).catch((error) => {
+      const isTaken = isAnswer(error) && error.code === '23505'
+      throw isTaken
+        ? new Diverged(brokenLog('it has given this node’s number to another one'), { cause: error })
+        : error
+    })
     const [row] = rows
     if (!row) throw new Error('somebody else registered as this node at the same time')
     const last = BigInt(row[0])

@@ -81,7 +81,8 @@ export function makeCheckpointer({ timeoutMs, warn, position, ...options }: Chec
 
   async function work(connection: Connection, signal: AbortSignal): Promise<void> {
     await settle(connection)
-    await enterSchema(connection, { logId: options.logId?.(), isMet: false }, target.user)
+    const logId = options.logId?.()
+    await enterSchema(connection, { logId, isMet: logId !== undefined }, target.user)
     let last = await readLag(connection)
     let lost: Error | undefined
     void connection.lost.then((error) => (lost = error))

@@ -19,6 +19,8 @@ export interface PostgresLogOptions {
   readonly writerId: string
   /** The log that is to be found again, in whatever schema of the database; undefined where any will do. */
   readonly knownLogId?: () => string | undefined
+  /** Whether it is only ever that one: another is `Diverged`, and none is made. */
+  readonly mustBeKnown?: boolean
   readonly migrations: readonly Migration[]
   /** How long connecting, or the answer to one statement, may take before the connection counts as lost. */
   readonly timeoutMs: number
@@ -104,7 +106,10 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
 
   /** And makes sure that it can be used, before anything is made or changed in it. */
   async function findSchema(connection: Connection): Promise<void> {
-    const known = { logId: metLogId ?? options.knownLogId?.(), isMet: metLogId !== undefined }
+    const known = {
+      logId: metLogId ?? options.knownLogId?.(),
+      isMet: metLogId !== undefined || options.mustBeKnown === true,
+    }
     const warnings = [
       await enterSchema(connection, known, target.user),
       await requireDailyRights(connection, target.user),

@@ -18,13 +18,26 @@ export const dailyRights: Readonly<Record<string, readonly Right[]>> = {
   kvs_migrations: ['SELECT'],
 }
 
+/** The functions that a node calls, and those that these call. */
+export const dailyFunctions: readonly string[] = [
+  ...['begin_change', 'begin_append', 'append_writes', 'append_conditional', 'register_writer', 'next_digest'],
+  ...['notify_of_append', 'digest_at', 'advance_checkpoint', 'checkpoint_hash', 'checkpoint_is_of_log'],
+]
+
+interface Missing {
+  /** Of the schema, table or function. */
+  readonly name: string
+  readonly kind: 'schema' | 'table' | 'function'
+  readonly rights: string
+}
+
 /**
  * Where there is a log in the session's schema: rejects with a sentence that names each right that the role lacks for it.
  * @returns the same for what a node can do without; empty where nothing is missing
  */
 export async function requireDailyRights(connection: Connection, user: string): Promise<string> {
   const missing = await findMissing(connection, undefined)
-  const needed = missing.filter((right) => !right.includes('checkpoint'))
+  const needed = missing.filter(({ kind, name }) => kind === 'schema' || !name.includes('checkpoint'))
   if (needed.length > 0) throw new Unavailable(sentence(user, missing))
   return missing.length > 0
     ? `${sentence(user, missing)}; without them the checkpoint is not used or not brought forward, and starts take longer`
@@ -36,22 +49,23 @@ export async function lacking(connection: Connection, user: string, quotedSchema
   return new Unavailable(sentence(user, await findMissing(connection, quotedSchema)))
 }
 
-function sentence(user: string, missing: readonly string[]): string {
-  return `user "${user}" lacks rights that a node needs: ${missing.join(', ')}: GRANT them (docs/postgres.md)`
+function sentence(user: string, missing: readonly Missing[]): string {
+  const rights = missing.map(({ rights, kind, name }) => `${rights} on the ${kind} ${name}`)
+  return `user "${user}" lacks rights that a node needs: ${rights.join(', ')}: GRANT them (docs/postgres.md)`
 }
 
 /** @param quotedSchema undefined is that of the session */
-async function findMissing(connection: Connection, quotedSchema: string | undefined): Promise<string[]> {
+async function findMissing(connection: Connection, quotedSchema: string | undefined): Promise<Missing[]> {
   const rights = Object.entries(dailyRights).flatMap(([name, rights]) => rights.map((right) => ({ name, right })))
-  const { rows } = await connection.query<[string]>({
+  const { rows } = await connection.query<[rights: string, kind: Missing['kind'], name: string]>({
     text: `
       WITH place AS (
         SELECT relnamespace::regnamespace AS schema FROM pg_class
         WHERE relname = 'log_head' AND relnamespace = coalesce($3, quote_ident(current_schema()))::regnamespace
       )
-      SELECT 'USAGE on the schema ' || schema FROM place WHERE NOT has_schema_privilege(schema, 'USAGE')
+      SELECT 'USAGE', 'schema', schema::text FROM place WHERE NOT has_schema_privilege(schema, 'USAGE')
       UNION ALL
-      SELECT string_agg(wanted.privilege, ', ' ORDER BY place_in_list) || ' on the table ' || wanted.name
+      SELECT string_agg(wanted.privilege, ', ' ORDER BY place_in_list), 'table', wanted.name
       FROM place, unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (name, privilege, place_in_list)
       JOIN pg_class ON relname = wanted.name
       WHERE relnamespace = schema AND NOT has_table_privilege(pg_class.oid, wanted.privilege)
@@ -59,13 +73,10 @@ async function findMissing(connection: Connection, quotedSchema: string | undefi
         AND (wanted.privilege IN ('DELETE', 'TRUNCATE') OR NOT has_any_column_privilege(pg_class.oid, wanted.privilege))
       GROUP BY wanted.name
       UNION ALL
-      SELECT 'EXECUTE on the function ' || proname
-      FROM place, pg_proc JOIN pg_class AS head ON head.relname = 'log_head' AND head.relnamespace = pronamespace
-      WHERE pronamespace = schema AND proowner = head.relowner AND prorettype <> 'trigger'::regtype
-        AND NOT has_function_privilege(pg_proc.oid, 'EXECUTE')
-        AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')
-      ORDER BY 1`,
-    values: [rights.map(({ name }) => name), rights.map(({ right }) => right), quotedSchema ?? null],
+      SELECT DISTINCT 'EXECUTE', 'function', proname::text FROM place, pg_proc
+      WHERE pronamespace = schema AND proname = ANY ($4) AND NOT has_function_privilege(pg_proc.oid, 'EXECUTE')
+      ORDER BY 2, 3`,
+    values: [rights.map(({ name }) => name), rights.map(({ right }) => right), quotedSchema ?? null, dailyFunctions],
   })
-  return rows.map(([right]) => right)
+  return rows.map(([rights, kind, name]) => ({ rights, kind, name }))
 }

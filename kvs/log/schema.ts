@@ -11,10 +11,14 @@ export interface Known {
 }
 
 interface Found {
-  readonly schema: string
+  /** The schema that it is in. */
   readonly quoted: string
   /** The search_path leads to it. */
   readonly isVisible: boolean
+  readonly isReadable: boolean
+  /** Its schema's in the search_path, from 1; Infinity where it is not there. */
+  readonly place: number
+  /** Undefined where it can't be read, or its row in log_head is gone. */
   readonly logId: string | undefined
 }
 
@@ -27,11 +31,10 @@ interface Path {
 type Row = [
   target: string | null,
   text: string,
-  schema: string | null,
   quoted: string | null,
   isVisible: boolean,
   isReadable: boolean,
-  isInPath: boolean,
+  place: number | null,
 ]
 
 /**
@@ -42,9 +45,13 @@ type Row = [
  * where there is nowhere to put one, or a right is missing
  */
 export async function enterSchema(connection: Connection, known: Known, user: string): Promise<string> {
-  const { path, logs } = await look(connection, user)
+  const { path, logs } = await look(connection)
   const log = choose(logs, known, user)
-  if (known.isMet && log?.logId !== known.logId) {
+  const hidden = findHidden(logs, log, known)
+  if (hidden) throw await lacking(connection, user, hidden.quoted)
+  // One without its row is told of as what it is, once it is read.
+  const isOther = log === undefined || (log.logId !== undefined && log.logId !== known.logId)
+  if (known.isMet && isOther) {
     throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${advice}`)
   }
   const schema = log?.quoted ?? placeForNew(path, user)
@@ -64,15 +71,15 @@ export async function enterSchema(connection: Connection, known: Known, user: st
   return `a new log is begun in the schema ${schema}, where the search_path of user "${user}" leads; the database has one in ${others}, too`
 }
 
-async function look(connection: Connection, user: string): Promise<{ path: Path; logs: Found[] }> {
+async function look(connection: Connection): Promise<{ path: Path; logs: Found[] }> {
   const { rows } = await connection.query<Row>({
     text: `
       SELECT coalesce(
           (SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('transactions') AND relpersistence <> 't'),
           quote_ident(current_schema())),
-        current_setting('search_path'), nspname, quote_ident(nspname), is_visible, is_readable,
-        nspname = ANY (SELECT CASE trim(name, ' "') WHEN '$user' THEN session_user::text ELSE trim(name, ' "') END
-                       FROM unnest(string_to_array(current_setting('search_path'), ',')) AS name)
+        current_setting('search_path'), quote_ident(nspname), is_visible, is_readable,
+        (SELECT min(place)::int FROM unnest(string_to_array(current_setting('search_path'), ',')) WITH ORDINALITY AS path (name, place)
+         WHERE nspname = CASE trim(name, ' "') WHEN '$user' THEN session_user::text ELSE trim(name, ' "') END)
       FROM (VALUES (1)) AS always LEFT JOIN (
         SELECT nspname, pg_table_is_visible(c.oid) AS is_visible,
                has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS is_readable
@@ -85,11 +92,10 @@ async function look(connection: Connection, user: string): Promise<{ path: Path;
   const [first] = rows
   const path = { target: first?.[0] ?? undefined, text: first?.[1] ?? '' }
   const logs: Found[] = []
-  for (const [, , schema, quoted, isVisible, isReadable, isInPath] of rows) {
-    if (schema === null || quoted === null) continue
-    // Postgres passes over a schema of the search_path that it may not look into: another log would be begun.
-    if (!isReadable && (isVisible || isInPath)) throw await lacking(connection, user, quoted)
-    logs.push({ schema, quoted, isVisible, logId: isReadable ? await readLogId(connection, quoted) : undefined })
+  for (const [, , quoted, isVisible, isReadable, place] of rows) {
+    if (quoted === null) continue
+    const logId = isReadable ? await readLogId(connection, quoted) : undefined
+    logs.push({ quoted, isVisible, isReadable, place: place ?? Infinity, logId })
   }
   return { path, logs }
 }
@@ -99,9 +105,20 @@ async function readLogId(connection: Connection, quotedSchema: string): Promise<
   return rows[0]?.[0]
 }
 
+/**
+ * A log that this role may not read, and that may be the one which is meant: Postgres passes over a schema of the search_path that it may
+ * not look into, so that another log would be begun.
+ */
+function findHidden(logs: readonly Found[], log: Found | undefined, { logId }: Known): Found | undefined {
+  const isKnown = logId !== undefined && log?.logId === logId
+  const isLost = logId !== undefined && !isKnown
+  const isBefore = ({ isVisible, place }: Found) => isVisible || place < (log?.place ?? Infinity)
+  return logs.find((found) => !found.isReadable && (isLost || (!isKnown && isBefore(found))))
+}
+
 /** The one that is known, wherever it is; else where the search_path leads. */
 function choose(logs: readonly Found[], { logId }: Known, user: string): Found | undefined {
-  const visible = logs.find(({ isVisible }) => isVisible)
+  const visible = logs.find(({ isVisible, isReadable }) => isVisible && isReadable)
   if (logId === undefined || visible?.logId === logId) return visible
   const [same, ...more] = logs.filter((log) => log.logId === logId)
   if (same === undefined || more.length === 0) return same ?? visible

@@ -23,8 +23,8 @@ export async function openSession(
   timeoutMs: number,
 ): Promise<ServerSession> {
   const processId = await requireOwnSession(connection, target, timeoutMs)
-  // Planning the append anew for each batch takes longer than running it.
-  await settle(connection, { plan_cache_mode: 'force_generic_plan' })
+  // Planning the append anew for each batch takes longer than running it, and compiling one of its queries much longer.
+  await settle(connection, { plan_cache_mode: 'force_generic_plan', jit: 'off' })
   const unsafe = await requireServer(connection, target)
   await connection.query({ text: 'LISTEN kvs_log' }).catch(ignoreAnswer) // not behind every proxy, and only a hint
   return {

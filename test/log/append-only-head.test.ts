@@ -99,7 +99,7 @@ describe('hands other than an append’s', () => {
     ['one beyond a gap', `INSERT INTO transactions VALUES (9, 2, 'x', 'x', NULL, now(), 'd')`, /its last entry, 9/],
     ['the head', 'DELETE FROM log_head', /its row in log_head is gone/],
     ['the last entry', 'DELETE FROM transactions WHERE sequence = 2', /has the number 0, and not 1/],
-    ['the writer', 'DELETE FROM writers', /copy/],
+    ['the writer', 'DELETE FROM writers', /this node’s row in writers is gone/],
   ])('are noticed where they got past that, and nothing is appended: %s', async (_, statement, reason) => {
     const [other, session] = [await makeLog(database).open(), await makeLog(database).open()]
     await other.append([put('a')])
@@ -232,4 +232,44 @@ describe('a log of the version before', () => {
     await expect(makeLog(database).open()).rejects.toThrow(reason)
     expect(await database.sql('SELECT max(version) AS version FROM kvs_migrations')).toEqual([{ version: 4 }])
   })
+})
+
+test('a writer’s number is its own, wherever the sequence of numbers stands', async () => {
+  const first = await makeLog(database).open()
+  await first.append([put('a'), put('b')])
+  await database.sql('ALTER TABLE writers ALTER number RESTART WITH 1')
+  await expect(makeLog(database).open()).rejects.toThrow(/it has given this node’s number to another one/)
+  await first.append([put('c')])
+  await first.close()
+})
+
+test('what has come since a node looked is found without reading the whole log, also by a plan of when it was empty', async () => {
+  const session = await makeLog(database).open()
+  const client = await database.connect()
+  await client.query('SET plan_cache_mode = force_generic_plan')
+  const [writer] = await database.sql<{ id: string; session: string }>('SELECT id, session FROM writers')
+  /** Appends after so many entries, and takes it back. @returns how many rows were read from one end to the other */
+  async function readRows(entries: number): Promise<number> {
+    const ids = [writer?.id, writer?.session, entries, entries + 1]
+    await client.query('BEGIN')
+    await client.query(
+      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', '{true}', '{NULL}', '{NULL}', '{NULL}')`,
+      ids,
+    )
+    ids[3] = entries + 2
+    await client.query(
+      `SELECT append_writes($1, $2, $3::bigint + 1, $4, '{2}', '{b}', '{x}', '{NULL}', NULL, '{false}', $3)`,
+      ids,
+    )
+    const { rows } = await client.query(
+      `SELECT seq_tup_read::int AS read FROM pg_stat_xact_user_tables WHERE relname = 'transactions'`,
+    )
+    await client.query('ROLLBACK')
+    return rows[0].read
+  }
+  await readRows(0)
+  for (let batch = 0; batch < 4; batch++) await session.append(Array.from({ length: 5_000 }, (_, at) => put(`k${at}`)))
+  expect(await readRows(20_000)).toBeLessThan(100)
+  await client.end()
+  await session.close()
 })

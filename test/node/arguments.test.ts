@@ -32,6 +32,7 @@ test('npm start hands arguments on', () => {
 test.each([
   [['--verson'], 'unknown argument "--verson": known are --check, --help, --version'],
   [['-x'], 'unknown argument "-x": known are'],
+  [['--constructor'], 'unknown argument "--constructor": known are'],
   [['--token=S3CRET'], 'unknown argument "--token": known are'],
   [['--check', 'S3CRET'], 'an argument without dashes is not taken: settings come by names'],
   [['--', '--check'], 'an argument without dashes is not taken'],

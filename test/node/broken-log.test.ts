@@ -7,7 +7,9 @@ import { until } from '../support/until.ts'
 /** As docs/outages.md has it. */
 const mend = `SET session_replication_role = replica;
   DELETE FROM transactions
-  WHERE sequence > (SELECT max(sequence) FROM transactions WHERE write_number IS NOT NULL);
+  WHERE sequence > (
+    SELECT greatest(max(sequence), (SELECT adopted_through FROM log_head)) FROM transactions WHERE write_number IS NOT NULL
+  );
   RESET session_replication_role`
 
 test.each([

@@ -153,3 +153,34 @@ test('who may not make the log is told so, and so is who is to migrate one of an
     /^user "worker_\w+" is not the owner of "answers" \(of maker_\w+\), .*which a migration is to change: start once as that owner/,
   )
 })
+
+test('a log of another role further down the search_path keeps nobody from their own', async () => {
+  const { database, worker, asMaker, asWorker } = await makeRoles()
+  await database.sql(`CREATE SCHEMA ${worker} AUTHORIZATION ${worker}; REVOKE USAGE ON SCHEMA public FROM ${worker}`)
+  const { head } = await makeLog(asWorker).open()
+  expect(await database.sql(`SELECT log_id FROM ${worker}.log_head`)).toEqual([{ log_id: head.logId }])
+  await (await makeLog(asMaker).open()).close()
+  await expect(makeLog(asWorker).open()).resolves.toMatchObject({ head })
+  await expect(makeLog(asWorker, { knownLogId: () => head.logId }).open()).resolves.toMatchObject({ head })
+})
+
+test('a log that is known and may not be read is told of, and none begun in its place', async () => {
+  const { database, worker, asMaker, asWorker } = await makeRoles()
+  const session = await makeLog(asMaker).open()
+  await session.close()
+  await database.sql(`CREATE SCHEMA empty AUTHORIZATION ${worker}; REVOKE USAGE ON SCHEMA public FROM ${worker};
+    ALTER ROLE ${worker} IN DATABASE ${database.target.database} SET search_path = empty`)
+  await expect(makeLog(asWorker, { knownLogId: () => session.head.logId }).open()).rejects.toThrow(
+    /lacks rights that a node needs: .*USAGE on the schema public/,
+  )
+  expect(await database.sql(`SELECT 1 FROM pg_tables WHERE schemaname = 'empty'`)).toEqual([])
+})
+
+test('a private function beside the log is none of a node’s business', async () => {
+  const { database, maker, worker, asMaker, asWorker } = await makeRoles()
+  await (await makeLog(asMaker).open()).close()
+  await grantDaily(database, worker)
+  await database.sql(`CREATE FUNCTION payroll() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+    ALTER FUNCTION payroll() OWNER TO ${maker}; REVOKE EXECUTE ON FUNCTION payroll() FROM PUBLIC`)
+  await (await makeLog(asWorker).open()).close()
+})

@@ -67,7 +67,7 @@ async function makeCluster(
         `${templateFile} is of Postgres ${template.major}, not ${binaries.major}: remove it, and initdb is used instead`,
       )
   } catch (error) {
-    await rm(unfinished, { recursive: true, force: true })
+    await rm(unfinished, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined)
     throw error
   }
   await rename(unfinished, directory)

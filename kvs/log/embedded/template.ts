@@ -99,15 +99,16 @@ export async function unpackTemplate(
     await own(join(into, path))
   }
   const rest = files.values()
-  await Promise.all(
-    Array.from({ length: syncs }, async () => {
-      for (const [path, start, length] of rest) {
-        const part = content.subarray(start, start + length)
-        if (path !== controlFile) await writeDurably(join(into, path), part, user)
-        else await writeIdentity(into, part, user)
-      }
-    }),
-  )
+  const workers = Array.from({ length: syncs }, async () => {
+    for (const [path, start, length] of rest) {
+      const part = content.subarray(start, start + length)
+      if (path !== controlFile) await writeDurably(join(into, path), part, user)
+      else await writeIdentity(into, part, user)
+    }
+  })
+  // All of them, so that none goes on to write into what its caller removes.
+  const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
   for (const path of [...directories, '.']) await syncDirectory(join(into, path))
 }
 
