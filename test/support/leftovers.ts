@@ -18,16 +18,21 @@ export async function listDocker(): Promise<Set<string>> {
   return new Set((await Promise.all(lists)).flat())
 }
 
-/** Lists what is in a directory of temporary files, and the processes that work there or name it; processes on Linux alone. */
+/** Lists what is in a directory of temporary files, and the processes that work there or name it. */
 export function listFilesAndProcesses(directory: string): string[] {
   const files = readdirSync(directory).filter((name) => !expected.has(name))
+  const within = (name: string) => readdirIfAny(`${directory}/${name}`).slice(0, 5).join(', ')
+  return [...files.map((name) => `file ${directory}/${name} ${within(name)}`), ...listProcesses(directory)]
+}
+
+/** The processes that work in a directory, or name it; on Linux alone. */
+export function listProcesses(directory: string): string[] {
   const pids = readdirIfAny('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-  const processes = pids.flatMap((pid) => {
+  return pids.flatMap((pid) => {
     const command = readIfAny(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))
     const place = readIfAny(() => readlinkSync(`/proc/${pid}/cwd`))
     return command.includes(directory) || place.startsWith(directory) ? [`process ${pid} ${command}`] : []
   })
-  return [...files.map((name) => `file ${directory}/${name}`), ...processes]
 }
 
 /** Node's cache, which npm fills where it is run, and a lock file that Testcontainers keeps. */

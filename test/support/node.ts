@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { PostgresTarget } from '../../kvs/config/postgres.ts'
+import { listProcesses } from './leftovers.ts'
 import { until } from './until.ts'
 
 const main = fileURLToPath(new URL('../../kvs/main.ts', import.meta.url))
@@ -21,11 +22,14 @@ export interface Node {
   readonly ended: Promise<number | NodeJS.Signals | null>
 }
 
-/** A directory of the test's own, gone with it. */
+/** A directory of the test's own, gone with it, once the last program has: an initdb goes on after its node was killed. */
 export function makeDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'kvs-node-'))
   chmodSync(path, 0o755)
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  onTestFinished(async () => {
+    await until(`no process works in ${path}`, () => listProcesses(path).length === 0)
+    rmSync(path, { recursive: true, force: true })
+  })
   return path
 }
 
