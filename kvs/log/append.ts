@@ -7,7 +7,7 @@ import { serverClock } from './clock.ts'
 import { columns } from './columns.ts'
 import type { Connection } from './connection.ts'
 import { isAnswer, takesNoWrites } from './failures.ts'
-import { advice, type Committed, Diverged, type LogSession, NotAppended, Undecided } from './log.ts'
+import { advice, type Committed, Diverged, type LogSession, NotAppended, Unappendable, Undecided } from './log.ts'
 
 /**
  * One statement, one round trip, a batch. The function takes the lock on this writer's row, and goes on only where this
@@ -132,10 +132,10 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
       if (first) return [first, ...others]
     } catch (error) {
       if (!isAnswer(error)) throw new Undecided(`no answer to the writes up to ${last}`, { cause: error })
-      if (isBroken(error)) throw new Diverged(brokenLog(error.message), { cause: error })
+      if (isBroken(error)) throw new Unappendable(brokenLog(error.message), { cause: error })
       throw new NotAppended(error.message, takesNoWrites(error), error)
     }
-    throw new Diverged(copied)
+    throw new Unappendable(copied)
   }
 
   async function land(
@@ -148,7 +148,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     const [outcome, sequence, digest, serverSeconds] = row
     noteClock(serverSeconds)
     if (outcome === 'landed') return ended(last, sequence, digest)
-    if (outcome === 'fenced') throw new Diverged(copied)
+    if (outcome === 'fenced') throw new Unappendable(copied)
     throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error(tooLate) })
   }
 

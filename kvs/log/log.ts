@@ -53,9 +53,9 @@ export interface LogSession {
   onOthersAppended(callback: () => void): void
   /**
    * Commits the writes as one batch, under numbers that end in `last`, or else follow `committed.number`; on return they
-   * are durable, all or none, in this order, at consecutive sequences up to the one returned. Rejects with `NotAppended` where they are
-   * known not to be in the log, and with `Undecided` where that is not known: then the session is over, and the next
-   * one's `committed` tells. One append at a time.
+   * are durable, all or none, in this order, at consecutive sequences up to the one returned. Rejects with `NotAppended` or
+   * `Unappendable` where they are known not to be in the log, and with `Undecided` where that is not known: then the session
+   * is over, and the next one's `committed` tells. One append at a time.
    */
   append(writes: readonly Write[], last?: bigint): Promise<Position>
   /**
@@ -136,6 +136,9 @@ export const advice =
 export class Diverged extends Error {
   override readonly name = 'Diverged'
 }
+
+/** Diverged as the log's own answer to an append: nothing of that is in the log, and trying again is no use. */
+export class Unappendable extends Diverged {}
 
 /** Known not to be in the log. `logIsDown` where the log takes no writes at all just now; then trying again is right. */
 export class NotAppended extends Error {

@@ -1,5 +1,5 @@
 import { KvsError } from '../errors.ts'
-import { type LogSession, NotAppended } from '../log/log.ts'
+import { type LogSession, NotAppended, Unappendable } from '../log/log.ts'
 import type { AppendQueue } from './append-queue.ts'
 import type { Condition } from './condition.ts'
 import type { ConditionalQueue } from './conditional-queue.ts'
@@ -55,12 +55,11 @@ export function makeAppending({ queue, conditional, follower, outage, condition 
       logTakesWrites(session)
       return appended.end.sequence
     } catch (error) {
-      if (!(error instanceof NotAppended)) {
-        outage.leaveInDoubt(number)
-        throw error
-      }
-      if (error.logIsDown) queue.putBack()
-      else queue.failed(new KvsError('not_stored', undefined, { cause: error }))
+      const isForLog = error instanceof NotAppended && error.logIsDown
+      if (isForLog || error instanceof Unappendable) queue.putBack()
+      else if (error instanceof NotAppended) queue.failed(new KvsError('not_stored', undefined, { cause: error }))
+      else outage.leaveInDoubt(number)
+      if (!(error instanceof NotAppended)) throw error
       logTakesNone(error)
       return undefined
     }

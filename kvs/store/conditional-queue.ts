@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { batchLimits, type Write, weight } from '../entry.ts'
 import { ConditionFailed, KvsError } from '../errors.ts'
-import { type Decided, type LogSession, NotAppended, type Verdict } from '../log/log.ts'
+import { type Decided, type LogSession, NotAppended, Unappendable, type Verdict } from '../log/log.ts'
 import type { InLog, QueueLimits } from './append-queue.ts'
 import type { Follower } from './follower.ts'
 import { holds, type Precondition } from './precondition.ts'
@@ -29,7 +29,8 @@ export interface ConditionalQueue {
   readonly length: number
   readonly bytes: number
   /**
-   * One round. Rejections are those of `LogSession.appendConditional` and `read`; the writes are answered all the same.
+   * One round. Rejections are those of `LogSession.appendConditional` and `read`; the writes are answered all the same, but
+   * for an `Unappendable`: they wait again then, to be abandoned.
    * @param number gives the round's writes their numbers
    * @returns whether any has landed, or the log was only asked; after both the view has all that it had before. Undefined
    * where there was nothing to ask it for
@@ -130,7 +131,8 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
       const { items, decided } = take()
       if (items.length === 0) return undefined
       const verdicts = await follower.appendConditional(session, decided, number(items.length)).catch((error) => {
-        rejectAll(items, refusal(error))
+        if (error instanceof Unappendable) waiting = [...items, ...waiting]
+        else rejectAll(items, refusal(error))
         throw error
       })
       const overtaken = items.filter((_, index) => verdicts[index]?.outcome === 'overtaken')

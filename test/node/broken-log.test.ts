@@ -29,8 +29,13 @@ test.each([
     const node = await startReadyNode(directory, env)
     await put(node, 'a', '1')
     await database.sql(byForce("INSERT INTO transactions VALUES (2, 2, 'a', 'stray', NULL, now(), 'd')"))
-    const answer = await put(node, 'b', '1')
-    expect(answer.status).toBe(503)
+    const once = { method: 'PUT', body: '1', headers: { 'If-None-Match': '*' } }
+    for (const answer of await Promise.all([put(node, 'b', '1'), fetch(`${node.url}/v1/c`, once)])) {
+      expect([answer.status, await answer.text()]).toEqual([
+        503,
+        expect.stringContaining('nothing was stored: the log was changed by other hands'),
+      ])
+    }
     await until('it is named', async () => (await status(node)).state === 'log diverged')
     expect((await status(node)).reason).toMatch(
       /^the log was changed by other hands than an append’s: no append has written its last entry, 2\. docs\/outages\.md/,
