@@ -4,6 +4,7 @@ import { lookAtTarget } from './forward/look.ts'
 import { describeShortage } from './http/descriptors.ts'
 import { lookAtEmbedded } from './log/embedded/look.ts'
 import { lookAtLog } from './log/look.ts'
+import { lastLogOf } from './slots/last-log.ts'
 import { lookAtDataDirectory } from './slots/look.ts'
 import { mayHoldWrites } from './spool/look.ts'
 
@@ -35,6 +36,6 @@ export async function check(config: Config, tell: (line: string) => void): Promi
   const isDiskNeeded = target === 'embedded' || mayHoldWrites(dataDir)
   await look('data directory', () => lookAtDataDirectory(dataDir), isDiskNeeded)
   if (target === 'embedded') await look('log', () => lookAtEmbedded(join(dataDir, 'postgres')))
-  else await look('log', () => lookAtLog({ target, timeoutMs }))
+  else await look('log', () => lookAtLog({ target, timeoutMs, logId: lastLogOf(dataDir) }))
   return isFit
 }

@@ -27,7 +27,6 @@ import { httpMetrics } from './metrics/http.ts'
 import { nodeMetrics } from './metrics/node.ts'
 import { makeMetricsReader } from './metrics/reader.ts'
 import { npmEnded } from './parent.ts'
-import type { DataDirectory } from './slots/data-directory.ts'
 import { type Slot, takeSlot } from './slots/take.ts'
 import { makeTakeover } from './slots/takeover.ts'
 import { readStart } from './start.ts'
@@ -64,8 +63,8 @@ async function live(config: Config): Promise<void> {
   const slot = await takeSlot({ directory: config.dataDir, isShared, maxBytes: config.spoolMaxBytes, warn })
   const { data, spool } = slot
   const spooling = describeSpooling(config, slot)
-  const { target, embedded } = locatePostgres(config, data)
-  let logId = data.logId
+  const { target, embedded } = locatePostgres(config, slot)
+  let { logId } = slot
   const logOptions = {
     target,
     knownLogId: () => logId,
@@ -114,7 +113,7 @@ async function live(config: Config): Promise<void> {
     onDrained: budget.look,
     onReplayed(replayed) {
       logId = replayed
-      rememberLog(data, replayed)
+      slot.rememberLog(replayed)
       void checkpointer.run(toldToStop.signal)
       void takeover?.run(replayed, toldToStop.signal)
     },
@@ -190,17 +189,7 @@ function describeSpooling({ whenLogIsDown, spoolMaxBytes: maxBytes }: Config, { 
   return { on: reason === null, reason, maxBytes }
 }
 
-/** So that a start on a log made anew is told from any other. */
-function rememberLog(data: DataDirectory, logId: string): void {
-  if (data.logId === logId) return
-  if (data.logId !== undefined) logger.warn(`this is the log ${logId}; the last one of this node was ${data.logId}`)
-  data.rememberLog(logId)
-}
-
-function locatePostgres(
-  { postgres }: Config,
-  data: DataDirectory,
-): { target: PostgresTarget; embedded?: EmbeddedPostgres } {
+function locatePostgres({ postgres }: Config, { data }: Slot): { target: PostgresTarget; embedded?: EmbeddedPostgres } {
   if (postgres !== 'embedded') return { target: postgres }
   const embedded = makeEmbeddedPostgres({ directory: join(data.path, 'postgres'), log: logger })
   return { embedded, target: { ...embedded.connection, applicationName: 'kvs', tls: { mode: 'disable' } } }

@@ -12,19 +12,21 @@ import { openSession } from './session.ts'
 export interface LookOptions {
   readonly target: PostgresTarget
   readonly timeoutMs: number
+  /** The log that is to be found, in whatever schema of the database; undefined where any will do. */
+  readonly logId: string | undefined
 }
 
 /**
  * Connects as a node does, and tells in a sentence what it finds; changes nothing but its own session, in a transaction that
  * may only read. Rejects with an Error that says why a node could not use what is there.
  */
-export async function lookAtLog({ target, timeoutMs }: LookOptions): Promise<string> {
+export async function lookAtLog({ target, timeoutMs, logId }: LookOptions): Promise<string> {
   try {
     const connection = await connect(target, timeoutMs)
     try {
       const { warning } = await openSession(connection, target, timeoutMs)
       await connection.query({ text: 'BEGIN READ ONLY' })
-      const found = await lookThrough(connection, target.user)
+      const found = await lookThrough(connection, target.user, logId)
       await connection.query({ text: 'ROLLBACK' })
       const warnings = [warning, ...found.warnings].filter((text) => text !== '').map((text) => `; ${text}`)
       return `${target.database} at ${target.host}:${target.port} (${connection.tls}): ${found.log}${warnings.join('')}`
@@ -37,10 +39,14 @@ export async function lookAtLog({ target, timeoutMs }: LookOptions): Promise<str
   }
 }
 
-async function lookThrough(connection: Connection, user: string): Promise<{ log: string; warnings: string[] }> {
+async function lookThrough(
+  connection: Connection,
+  user: string,
+  known: string | undefined,
+): Promise<{ log: string; warnings: string[] }> {
   const { rows } = await connection.query<[string]>({ text: `SELECT current_setting('server_version')` })
   const server = `Postgres ${rows[0]?.[0]}`
-  const schema = await enterSchema(connection, { logId: undefined, isMet: false }, user)
+  const schema = await enterSchema(connection, { logId: known, isMet: false }, user)
   const migrations = readMigrations(new URL('../../migrations/', import.meta.url))
   const version = await versionOf(connection)
   if (pendingAfter(version, migrations).length > 0) {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { mayHoldWrites } from '../spool/look.ts'
 import { NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/spool.ts'
 import { type DataDirectory, Locked, openDataDirectory } from './data-directory.ts'
+import { lastLogOf, noteLog } from './last-log.ts'
 import { findSlots, slotPath } from './slots.ts'
 
 export interface TakeOptions {
@@ -24,6 +25,10 @@ export interface Slot {
   readonly spool: Spool | undefined
   /** Why there is no spool. */
   readonly obstacle: string | undefined
+  /** The log that the slot was last used with; for a new one, what another of the directory was. */
+  readonly logId: string | undefined
+  /** Warns where it was another one before. Nothing but that, and where a log is looked for, depends on it. */
+  rememberLog(logId: string): void
   /** Lets another node have the slot; it is never let go with its spool open. */
   close(): Promise<void>
 }
@@ -49,7 +54,25 @@ class Unusable extends Error {
  * node does without.
  * @throws Locked where the directory is not shared and another node has it, or an Error that says what can't be used
  */
-export async function takeSlot({ directory, isShared, maxBytes, warn }: TakeOptions): Promise<Slot> {
+export async function takeSlot(options: TakeOptions): Promise<Slot> {
+  const { directory, warn } = options
+  const slot = await takeAny(options)
+  const { data } = slot
+  return {
+    ...slot,
+    logId: data.logId ?? lastLogOf(directory),
+    rememberLog(logId) {
+      noteLog(directory, logId)
+      if (data.logId === logId) return
+      if (data.logId !== undefined) warn(`this is the log ${logId}; the last one of this node was ${data.logId}`)
+      data.rememberLog(logId)
+    },
+  }
+}
+
+type Taken = Omit<Slot, 'logId' | 'rememberLog'>
+
+async function takeAny({ directory, isShared, maxBytes, warn }: TakeOptions): Promise<Taken> {
   if (!isShared) return openSlot(directory, 1, maxBytes)
   const numbers = await findSlots(directory).catch((error: Error) => {
     warn(error.message)
@@ -58,7 +81,7 @@ export async function takeSlot({ directory, isShared, maxBytes, warn }: TakeOpti
   const held = new Set<number>()
   const unusable: Unusable[] = []
 
-  async function takeFirst(among: Iterable<number>): Promise<Slot | undefined> {
+  async function takeFirst(among: Iterable<number>): Promise<Taken | undefined> {
     for (const number of among) {
       try {
         return await openSlot(directory, number, maxBytes)
@@ -95,7 +118,7 @@ function withWritesFirst(directory: string, numbers: readonly number[]): number[
 }
 
 /** @throws Locked or Unusable */
-async function openSlot(directory: string, number: number, maxBytes: number): Promise<Slot> {
+async function openSlot(directory: string, number: number, maxBytes: number): Promise<Taken> {
   const path = slotPath(directory, number)
   const data = lock(path)
   try {
@@ -124,7 +147,7 @@ function lock(path: string): DataDirectory {
   }
 }
 
-function withoutSlot(path: string, obstacle: string): Slot {
+function withoutSlot(path: string, obstacle: string): Taken {
   const nothing = () => undefined
   const data = { path, writerId: randomUUID(), logId: undefined, rememberLog: nothing, close: nothing }
   return { number: undefined, data, spool: undefined, obstacle, close: async () => undefined }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { makeDatabase } from '../support/database.ts'
+import { startMain } from '../support/main.ts'
 import { makeDirectory, startReadyNode, toEnvironment } from '../support/node.ts'
 
 test('a restart serves its log when the search_path has moved to an empty schema, and says so', async () => {
@@ -18,8 +19,17 @@ test('a restart serves its log when the search_path has moved to an empty schema
   expect(await (await fetch(`${again.url}/v1/a`)).text()).toBe('1')
   expect((await fetch(`${again.url}/v1/b`, { method: 'PUT', body: '2' })).status).toBe(201)
   expect(again.output()).toMatch(/of this node is in the schema public, and is used there; the search_path of user/)
-  again.kill('SIGTERM')
-  expect(await again.ended).toBe(0)
+
+  const beside = await startReadyNode(directory, toEnvironment(database.target))
+  expect(await (await fetch(`${beside.url}/v1/b`)).text()).toBe('2')
+  expect(beside.output()).toMatch(/slot 2: .*in the schema public, and is used there/s)
+  const checked = startMain(['--check'], { cwd: directory, env: toEnvironment(database.target) })
+  expect(checked.stdout).toMatch(/the log \w+ with 2 entries; the log \w+ of this node is in the schema public/)
+  expect(checked.status).toBe(0)
+  for (const node of [beside, again]) {
+    node.kill('SIGTERM')
+    expect(await node.ended).toBe(0)
+  }
   expect(await database.sql('SELECT count(*)::int AS entries FROM public.transactions')).toEqual([{ entries: 2 }])
   expect(await database.sql(`SELECT FROM pg_class WHERE relnamespace = 'empty'::regnamespace`)).toEqual([])
 

@@ -80,8 +80,9 @@ test('a spool whose drain is killed again and again at random moments reaches th
   for (let round = 0; drained < total; round++) {
     const child = startTakeover(directory, logId, JSON.stringify(database.target))
     await until('it looks', () => child.output().includes('looking'))
-    if (round % 3 === 0) await until('it drains', async () => (await countDrained()) > drained)
-    await sleep(Math.random() * 250) // the random moment
+    if (interrupted < 3 || round % 3 === 0) await until('it drains', async () => (await countDrained()) > drained)
+    // The random moment; a fast machine drains all of it before many of these have come.
+    if (interrupted >= 3) await sleep(Math.random() * 250)
     await child.kill()
     const before = drained
     drained = await countDrained()
