@@ -18,7 +18,7 @@ export interface Listening {
   readonly listeners: readonly NetServer[]
 }
 
-/** Rejects with a sentence where a port is taken. */
+/** Rejects with a sentence where a port can’t be had. */
 export async function listen(server: Server, options: ListenOptions, logger: Logger): Promise<Listening> {
   const [first = 0, ...further] = options.ports
   await bind(server, first, options)
@@ -38,10 +38,29 @@ export async function listen(server: Server, options: ListenOptions, logger: Log
 async function bind(listener: NetServer, port: number, { host, ports }: ListenOptions): Promise<void> {
   listener.listen(port, host)
   await once(listener, 'listening').catch((error) => {
-    if (error.code !== 'EADDRINUSE') throw error
-    const change = ports.length === 1 ? 'set PORT to another one' : `set PORT (${ports}) to ports that are free`
-    throw new Error(`port ${port} is in use on ${host}: ${change}`)
+    throw new Error(explain(error, port, { host, ports }), { cause: error })
   })
+}
+
+function explain({ code, message }: NodeJS.ErrnoException, port: number, { host, ports }: ListenOptions): string {
+  switch (code) {
+    case 'EADDRINUSE': {
+      const change = ports.length === 1 ? 'set PORT to another one' : `set PORT (${ports}) to ports that are free`
+      return `port ${port} is in use on ${host}: ${change}`
+    }
+    case 'EACCES':
+      return `port ${port} may not be taken by this user (ports below 1024 are root’s as a rule): set PORT to one from 1024 on, or give the program cap_net_bind_service`
+    case 'EADDRNOTAVAIL':
+    case 'EINVAL':
+      return `${host} is no address of this machine: set KVS_HOST to one that is, 127.0.0.1 for this machine alone, or 0.0.0.0 for all`
+    case 'EAFNOSUPPORT':
+      return `this machine has no IPv6, which ${host} is of: set KVS_HOST to an IPv4 address`
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `the name ${host} is not known: set KVS_HOST to an address of this machine, such as 127.0.0.1`
+    default:
+      return `port ${port} can’t be opened on ${host}: ${message}`
+  }
 }
 
 /**
