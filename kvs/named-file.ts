@@ -52,9 +52,13 @@ export function readBounded(path: string, maxBytes: number): FileContent | strin
   }
 }
 
-/** Whether every user of this machine may. */
+/** Whether every user of this machine may read the file; false if it can't be looked at. */
 export function canAllRead(path: string): boolean {
-  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o004) !== 0
+  try {
+    return (statSync(path).mode & 0o004) !== 0
+  } catch {
+    return false
+  }
 }
 
 export function unreadable(name: string, error: unknown): string {

@@ -21,8 +21,9 @@ export function awaitPosition(request: IncomingMessage, store: FreshStore): Prom
 
 /** The same for `?consistent`, besides. Rejects with `log_down` as well. */
 export function awaitFreshness(request: IncomingMessage, query: string, store: FreshStore): Promise<void> | undefined {
+  const needsHead = isConsistent(query) // before a wait is begun that a throw would leave to reject unheard
   const position = awaitPosition(request, store)
-  if (!isConsistent(query)) return position
+  if (!needsHead) return position
   return position === undefined ? store.reachHead() : position.then(() => store.reachHead())
 }
 

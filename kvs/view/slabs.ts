@@ -40,7 +40,7 @@ export interface Slab {
   readonly start: number
   /** The one after the last that was given out. */
   readonly end: number
-  /** Nothing in it is in use any more, and it may have been given out anew. */
+  /** Nothing in it is in use any more; or it was emptied, and has been given out anew and may be full of other pieces. */
   isGone(): boolean
 }
 
@@ -53,6 +53,8 @@ export function makeSlabs(slabBytes = 1024 * 1024, maxBytes = maxViewBytes): Sla
   const live: number[] = []
   const used: number[] = []
   const empty: number[] = []
+  /** How many times each was opened. */
+  const openings: number[] = []
   let open = -1
   let liveBytes = 0
   let usedBytes = 0
@@ -65,6 +67,7 @@ export function makeSlabs(slabBytes = 1024 * 1024, maxBytes = maxViewBytes): Sla
     if ((buffers[next] ?? none) === none) buffers[next] = Buffer.allocUnsafeSlow(slabBytes)
     live[next] = 0
     used[next] = next === 0 ? unit : 0 // no piece has the address 0
+    openings[next] = (openings[next] ?? 0) + 1
     usedBytes += used[next] as number
     open = next
   }
@@ -113,10 +116,11 @@ export function makeSlabs(slabBytes = 1024 * 1024, maxBytes = maxViewBytes): Sla
       }
       if (emptiest < 0) return undefined
       const start = emptiest * (mask + 1)
+      const opening = openings[emptiest]
       return {
         start: Math.max(1, start),
         end: start + (used[emptiest] as number) / unit,
-        isGone: () => used[emptiest] === 0 || open === emptiest,
+        isGone: () => used[emptiest] === 0 || openings[emptiest] !== opening,
       }
     },
 

@@ -51,6 +51,14 @@ test('a private key that everybody can read is warned of', () => {
   }
 })
 
+test('a key itself in place of its file’s name is told, and not shown', () => {
+  const { tls } = setUp()
+  const key = `-----BEGIN PRIVATE KEY-----\n${'S3CRET'.repeat(1_000)}\n-----END PRIVATE KEY-----\n` // longer than any path
+  const problems = problemsOf({ ...tls, KVS_TLS_KEY: key })
+  expect(problems).toEqual([expect.stringMatching(/^KVS_TLS_KEY names a file that can't be read \(ENAMETOOLONG\)/)])
+  expect(problems.join()).not.toContain('S3CRET')
+})
+
 test('what is wrong is told, without a path and without what is in the file', () => {
   const { authority, server, file, tls } = setUp()
   const other = authority.issue('other')

@@ -42,6 +42,14 @@ test.each([
   expect(store.writes).toEqual([])
 })
 
+test('an unknown query beside a position that is not reached is refused, and nothing is waited for', async () => {
+  const { request, store } = await serve()
+  for (const path of ['/v1/a?x', '/kvs/a?x']) {
+    expect(await request('GET', path, 'KVS-Min-Position: cafe0123=9\r\n')).toMatch(/^HTTP\/1\.1 400 /)
+  }
+  expect(store.waits).toEqual([])
+})
+
 test('?consistent has the log asked first, on reads alone', async () => {
   const { url, store, request } = await serve()
   await fetch(`${url}/v1/a`, { method: 'PUT', body: 'x' })

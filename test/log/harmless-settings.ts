@@ -18,7 +18,6 @@ const reasons = {
   ],
   'no literal of ours has a backslash': ['backslash_quote', 'escape_string_warning'],
   'our statements need no trigger to fire and have none to be spared': ['session_replication_role', 'event_triggers'],
-  'we read tables of our own and the catalogue, no views and no foreign tables': ['restrict_nonsystem_relation_kind'],
   'our functions are compiled under the defaults, and are ambiguous under none of the others': [
     ...['plpgsql.check_asserts', 'plpgsql.extra_warnings', 'plpgsql.print_strict_params', 'plpgsql.variable_conflict'],
     ...['check_function_bodies', 'composite_type_mismatch'],

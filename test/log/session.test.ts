@@ -28,6 +28,7 @@ const hostile: Record<keyof typeof sessionSettings, string> = {
   default_transaction_isolation: 'serializable',
   client_min_messages: 'error',
   row_security: 'on',
+  restrict_nonsystem_relation_kind: 'view',
   client_encoding: 'LATIN1',
   array_nulls: 'off',
   bytea_output: 'escape',

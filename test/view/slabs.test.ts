@@ -36,3 +36,20 @@ test('pieces do not overlap', () => {
     expect(slabs.buffer(address).subarray(at, at + 8 * (1 + (n % 20)))).toEqual(Buffer.alloc(8 * (1 + (n % 20)), n))
   }
 })
+
+test('a slab that was emptied is gone for whoever held it, also once it is filled anew', () => {
+  const slabs = makeSlabs(1024)
+  const addresses = Array.from({ length: 100 }, () => slabs.allocate(500)) // two in each
+  for (const address of addresses.filter((_, index) => index % 2 === 0)) slabs.release(address, 500)
+  const slab = slabs.mostWasteful()
+  if (slab === undefined) throw new Error('half of the memory is wasted')
+  expect(slab.isGone()).toBe(false)
+  const isInside = (address: number) => address >= slab.start && address < slab.end
+  for (const address of addresses.filter((address, index) => index % 2 === 1 && isInside(address))) {
+    slabs.release(address, 500)
+  }
+  expect(slab.isGone()).toBe(true)
+  const others = Array.from({ length: 10 }, () => slabs.allocate(500))
+  expect(others.filter(isInside)).toHaveLength(2)
+  expect(slab.isGone()).toBe(true)
+})
