@@ -108,7 +108,7 @@ export function makeStore(options: StoreOptions): Store {
     logger,
   })
   let running: Promise<void> | undefined
-  let ending: 'draining' | 'stopped' | undefined
+  let ending: { readonly state: 'draining' | 'stopped'; readonly since: Date } | undefined
 
   function requireReplayed(): void {
     if (life.isReplayed) return
@@ -118,7 +118,7 @@ export function makeStore(options: StoreOptions): Store {
   /** @throws KvsError where no write can be taken */
   function requireWritable(): void {
     const { state, reason } = condition
-    if (ending === 'stopped') throw new KvsError('draining')
+    if (ending?.state === 'stopped') throw new KvsError('draining')
     if (state === 'serving' || state === 'log down') return
     if (state === 'log diverged') throw new KvsError('not_stored', `the log diverged; nothing was stored: ${reason}`)
     throw new KvsError('not_ready', `the node is ${state}: ${reason}`)
@@ -126,7 +126,7 @@ export function makeStore(options: StoreOptions): Store {
 
   function requireLog(): void {
     requireReplayed()
-    if (ending === 'stopped') throw new KvsError('draining')
+    if (ending?.state === 'stopped') throw new KvsError('draining')
     if (life.isFollowing) return
     throw new KvsError('log_down', `this needs the log, which is down; nothing was done: ${condition.reason}`)
   }
@@ -166,11 +166,11 @@ export function makeStore(options: StoreOptions): Store {
     },
 
     announceStop() {
-      ending ??= 'draining'
+      ending ??= { state: 'draining', since: new Date() }
     },
 
     async stop() {
-      ending = 'stopped'
+      ending = { state: 'stopped', since: new Date() }
       stopping.abort()
       await life.stop()
       await running?.catch(() => undefined)
@@ -199,9 +199,11 @@ export function makeStore(options: StoreOptions): Store {
       const isBehind = condition.state === 'serving' && lag !== null && lag > options.maxLagMs
       const behind = `has not applied all of the log for ${lag} ms, more than KVS_MAX_LAG`
       return {
-        state: ending ?? (isBehind ? 'behind' : condition.state),
+        state: ending?.state ?? (isBehind ? 'behind' : condition.state),
         reason: ending ? 'told to stop' : isBehind ? behind : condition.reason,
-        since: condition.since.toISOString(),
+        since: (
+          ending?.since ?? (isBehind ? new Date(Date.now() - (lag - options.maxLagMs)) : condition.since)
+        ).toISOString(),
         replayed: follower.replayed,
         total: follower.total,
         position: follower.position ?? null,

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { makeDatabase } from '../support/database.ts'
 import { embeddedPid, makeDirectory, startNode, startReadyNode, toEnvironment } from '../support/node.ts'
-import { put, reaches } from '../support/requests.ts'
+import { put, reaches, status } from '../support/requests.ts'
 import { until } from '../support/until.ts'
 
 function isAlive(pid: number): boolean {
@@ -18,8 +18,10 @@ function isAlive(pid: number): boolean {
 test('told to stop, a node serves on for KVS_DRAIN_DELAY, and says so on /readyz', async () => {
   const { target } = await makeDatabase()
   const node = await startReadyNode(makeDirectory(), { ...toEnvironment(target), KVS_DRAIN_DELAY: '1h' })
+  const told = Date.now()
   node.kill('SIGTERM')
   await reaches(node, 'draining')
+  expect(Date.parse((await status(node)).since)).toBeGreaterThanOrEqual(told)
   expect((await fetch(`${node.url}/readyz`)).status).toBe(503)
   expect((await put(node, 'a', 'x')).status).toBe(201)
 })

@@ -89,7 +89,11 @@ test('a node that was stopped for longer than KVS_MAX_LAG says so until it has c
   await blocker.query('BEGIN; LOCK TABLE log_head, transactions IN ACCESS EXCLUSIVE MODE') // catching up takes until it is let go
   two.kill('SIGCONT')
   await reaches(two, 'behind')
+  const asking = Date.now()
   const behind = await status(two)
+  const toldAt = Date.parse(behind.since) + Number(behind.lag) - 1_000 // it came to be behind as the lag came to be 1 s
+  expect(toldAt).toBeGreaterThanOrEqual(asking - 1)
+  expect(toldAt).toBeLessThanOrEqual(Date.now() + 1)
   expect(behind.reason).toMatch(/has not applied all of the log for \d+ ms, more than KVS_MAX_LAG/)
   expect((await call(two.url, { path: '/readyz' })).status).toBe(503)
   const headers = { 'KVS-Min-Position': written.headers['kvs-position'] ?? '' }

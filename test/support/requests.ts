@@ -6,6 +6,7 @@ export interface Ready {
   readonly state: string
   readonly reason: string | null
   readonly since: string
+  readonly lag: number | null
   readonly spool: {
     readonly on: boolean
     readonly reason: string | null
