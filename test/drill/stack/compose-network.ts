@@ -80,5 +80,7 @@ export function makeComposeNetwork(options: ComposeNetworkOptions): Network {
 
 /** A node that has just been killed has no network to spoil, and its next start brings a new one. */
 function unlessEnded(error: unknown): void {
-  if (!/is not running|stopped container|exec failed/.test(String(error))) throw error
+  // 137: the command was killed with its container, without a word.
+  const wasKilled = (error as { code?: unknown }).code === 137
+  if (!wasKilled && !/is not running|stopped container|exec failed/.test(String(error))) throw error
 }
