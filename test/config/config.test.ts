@@ -119,7 +119,7 @@ describe('warnings', () => {
     ],
     [{ FORWARDING_ADRESS: 'kvs:8080' }, ['FORWARDING_ADRESS is not a setting; did you mean FORWARDING_ADDRESS?']],
     [{ FORWARDING_ADDRESS: '', KVS_FORWARD_TIMEOUT: '1s' }, []],
-    [{ KVS_FOO: '', HOME: '/root', PGPASSWORD: 'x' }, []],
+    [{ KVS_FOO: '', HOME: '/root', PGOPTIONS: '', PGDATA: '/data', PGADMIN_PORT: '1' }, []],
     [{ POSTGRES_TIMEOUT: '5s' }, []],
     [{ POSTGRES_HOST: 'db', POSTGRES_USER: 'me' }, []],
     [{ DATABASE_URL: 'postgres://h', POSTGRES_SSLMODE: 'require' }, []],
@@ -151,6 +151,14 @@ describe('warnings', () => {
     ])
     expect(config.postgres).toMatchObject({ host: 'db', port: 5432 })
     expect(readConfig({ ...links, FORWARDING_ADDRESS: 'kvs:8080' }).warnings).toHaveLength(1)
+  })
+
+  test('libpq’s variables are named in one line, with what to set in their place, and never with a value', () => {
+    const env = { PGPASSWORD: 'S3CRET', PGOPTIONS: '-c search_path=S3CRET', PGREPLICATION: 'S3CRET' }
+    expect(readConfig({ ...env, POSTGRES_HOST: 'db' }).warnings).toEqual([
+      'passed over, as libpq’s variables are not read: PGPASSWORD, PGOPTIONS, PGREPLICATION; set DATABASE_URL, which takes ' +
+        'libpq’s parameters (options=… for PGOPTIONS), or POSTGRES_HOST, POSTGRES_USER, POSTGRES_PASSWORD …',
+    ])
   })
 
   test('what has a name of that shape and another value is what it was', () => {

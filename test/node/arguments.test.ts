@@ -77,6 +77,17 @@ test('--check finds the log as it is, and changes nothing of it', async () => {
   expect(newer.status).toBe(78)
 })
 
+test('libpq’s variables, in the environment or in .env, change nothing of a session, and are told of', async () => {
+  const { target } = await makeDatabase()
+  const cwd = makeDirectory()
+  writeFileSync(join(cwd, '.env'), 'PGREPLICATION=database\n')
+  const env = { ...toEnvironment(target), PGOPTIONS: '-c search_path=nowhere', PGSSLNEGOTIATION: 'direct' }
+  const { status, stdout } = startMain(['--check'], { cwd, env })
+  expect(stdout).toMatch(/^warning: passed over, .*: PGOPTIONS, PGSSLNEGOTIATION, PGREPLICATION; set/m)
+  expect(stdout).toMatch(/^log: .*, no log yet, which a start makes$/m)
+  expect(status).toBe(0)
+})
+
 test('--check says why the log can’t be reached, as a start would', () => {
   const env = { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: '1' }
   const { status, stdout } = startMain(['--check'], { cwd: makeDirectory(), env })
