@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { InvalidConfig, readConfig } from '../../kvs/config/config.ts'
 import type { Environment } from '../../kvs/config/setting.ts'
+import { settings } from '../../kvs/config/settings.ts'
 import { problemsOf } from './problems.ts'
 
 test('nothing set gives the defaults', () => {
@@ -107,6 +108,28 @@ describe('settings that contradict each other', () => {
 
   test('are not looked for where one of them is wrong already', () => {
     expect(problemsOf({ KVS_IDLE_TIMEOUT: 'x', KVS_APPEND_TIMEOUT: '5m' })).toHaveLength(1)
+  })
+})
+
+describe('a secret in the wrong place', () => {
+  const secrets = [
+    ...['https://user:S3CRET@kvs:8080', 'postgres://u:S3CRET@h/d', 'postgres://u:S3CRET', 'u:S3CRET@h', 'S3CRET@h'],
+    ...['ci:read:S3CRET', 'ci:read+write:S3CRET:a/', 'S3CRET$1!', 'S3CRET0123456789abcdef', `S3CRET${'-x'.repeat(40)}`],
+    ...['https://h/?token=S3CRET', 'https://u:S3CRET', 'S3CRET\nsecond line'],
+  ]
+
+  test.each(settings.map(({ name }) => name))('is not shown by what is wrong with %s', (name) => {
+    for (const secret of secrets) {
+      const log = name.startsWith('POSTGRES_') ? { POSTGRES_HOST: 'db' } : {}
+      expect(problemsOf({ ...log, [name]: secret }).join('\n')).not.toContain('S3CRET')
+    }
+  })
+
+  test('is told of as such, and what is plainly none is shown', () => {
+    expect(problemsOf({ PORT: 'postgres://u:S3CRET@h', FORWARDING_ADDRESS: 'http://kvs:8080' })).toEqual([
+      expect.stringMatching(/^FORWARDING_ADDRESS: "http:\/\/kvs:8080" is not host:port/),
+      'PORT: a text that is not shown, as it may be a secret, is not a whole number from 0 to 65535',
+    ])
   })
 })
 

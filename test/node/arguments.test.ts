@@ -34,6 +34,7 @@ test.each([
   [['-x'], 'unknown argument "-x": known are'],
   [['--constructor'], 'unknown argument "--constructor": known are'],
   [['--token=S3CRET'], 'unknown argument "--token": known are'],
+  [['--postgres://u:S3CRET@h/d'], 'unknown argument, not shown as it may be a secret: known are'],
   [['--check', 'S3CRET'], 'an argument without dashes is not taken: settings come by names'],
   [['--', '--check'], 'an argument without dashes is not taken'],
   [['--check=S3CRET'], '--check takes no value'],
