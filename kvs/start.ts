@@ -1,12 +1,13 @@
 import { InvalidArguments, readArguments, usage } from './config/arguments.ts'
 import { type Config, InvalidConfig, readConfig } from './config/config.ts'
 import { readEnvFile } from './config/environment.ts'
+import { removeLibpqVariables } from './config/libpq.ts'
 
 /** sysexits.h: the configuration is wrong */
 const exitConfig = 78
 
 /**
- * The settings to serve by, with those of `.env` in the environment from now on. Ends the process where something else was
+ * The settings to serve by, with those of `.env` in the environment from now on, and libpq's variables no longer. Ends the process where something else was
  * asked for than to serve, or where what was given is wrong.
  */
 export async function readStart(version: string): Promise<Config> {
@@ -18,6 +19,7 @@ export async function readStart(version: string): Promise<Config> {
     orExit(() => readEnvFile(process.env)),
   )
   const config = orExit(() => readConfig(process.env))
+  removeLibpqVariables(process.env)
   if (command === 'serve') return config
   const { check } = await import('./check.ts')
   process.exit((await check(config, (line) => console.log(line))) ? 0 : exitConfig)

@@ -1,6 +1,7 @@
 import { isLoopback } from '../access/loopback.ts'
 import { type Source, tokensIn, tokensInFile } from '../access/source.ts'
 import type { Token } from '../access/tokens.ts'
+import { mayBeShown } from './quoted.ts'
 import { type Environment, givenTexts, parseTexts } from './setting.ts'
 import { accessSettings } from './settings/access.ts'
 import { httpSettings } from './settings/http.ts'
@@ -43,8 +44,8 @@ export function readAccess(env: Environment, host: string | undefined, problems:
   const isAnonymous = text === undefined && file === undefined && blank.length === 0
   if (isAnonymous && values.allowAnonymous === 'false' && host !== undefined && !isLoopback(host)) {
     problems.push(
-      `${nameOf.host} (${host}) can be reached from other machines, and no token is set, so that anybody there could ` +
-        `read and write every key: set ${nameOf.tokensFile} or ${nameOf.tokens}, or leave ${nameOf.host} at 127.0.0.1, ` +
+      `${nameOf.host}${mayBeShown(host) ? ` (${host})` : ''} can be reached from other machines, and no token is set, so ` +
+        `that anybody there could read and write every key: set ${nameOf.tokensFile} or ${nameOf.tokens}, or leave ${nameOf.host} at 127.0.0.1, ` +
         `or set ${nameOf.allowAnonymous}=true where only those reach it who may`,
     )
   }

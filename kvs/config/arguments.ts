@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { mayBeShown } from './quoted.ts'
 import { settings } from './settings.ts'
 
 /** What a start is to do. */
@@ -31,7 +32,8 @@ export function readArguments(args: readonly string[]): Command {
     }
     if (token.kind !== 'option') continue
     if (!Object.hasOwn(options, token.name)) {
-      throw new InvalidArguments(`unknown argument ${JSON.stringify(token.rawName)}: known are ${known.join(', ')}`)
+      const name = mayBeShown(token.rawName) ? ` ${JSON.stringify(token.rawName)}` : ', not shown as it may be a secret'
+      throw new InvalidArguments(`unknown argument${name}: known are ${known.join(', ')}`)
     }
     if (token.value !== undefined) throw new InvalidArguments(`${token.rawName} takes no value`)
   }

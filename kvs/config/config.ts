@@ -1,6 +1,7 @@
 import type { Tls } from '../tls/texts.ts'
 import { type Access, lockNames, readAccess } from './access.ts'
 import { isForwarding, unusedByForwarding } from './forwarding.ts'
+import { tellLibpqVariables } from './libpq.ts'
 import { nearest } from './nearest.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres.ts'
 import { tellServiceLinks, withoutServiceLinks } from './service-links.ts'
@@ -72,10 +73,8 @@ const storeRules = [
 export function readConfig(given: Environment): Config {
   const { env, links } = withoutServiceLinks(given)
   const problems: string[] = []
-  const warnings = tellServiceLinks(
-    links,
-    settings.map(({ name }) => name),
-  )
+  const names = settings.map(({ name }) => name)
+  const warnings = [...tellServiceLinks(links, names), ...tellLibpqVariables(env)]
   const { forwardingAddress } = parseTexts(forwardingSettings, givenTexts(forwardingSettings, env), problems)
   // What is of no use is not looked at either: it can't be wrong.
   const used = isForwarding(env) ? without(unusedByForwarding(env), env) : env

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
+import { mayBeShown, quoted } from './quoted.ts'
 
 /** Turns a setting's text into its value, or throws an Error that says what is wrong and what would be right. */
 export type Parser<T> = (text: string) => T
@@ -18,8 +19,6 @@ const timeUnits = new Map([
   ['h', 3_600_000],
 ])
 
-const quoted = (text: string) => JSON.stringify(text)
-
 /** NaN where the text is not a whole number followed by one of the units. */
 function measure(text: string, units: ReadonlyMap<string, number>): number {
   const [, digits, unit = ''] = /^(\d+)([A-Za-z]*)$/.exec(text) ?? []
@@ -27,17 +26,20 @@ function measure(text: string, units: ReadonlyMap<string, number>): number {
 }
 
 export function integer(min: number, max: number): Parser<number> {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-    if (value >= min && value <= max) return value
-    throw new Error(`${quoted(text)} is not a whole number from ${min} to ${max}`)
-  }
+  return (text) => whole(text, min, max)
 }
 
-const port = integer(0, 65_535)
+/** @param told what an error quotes */
+function whole(text: string, min: number, max: number, told = text): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (value >= min && value <= max) return value
+  throw new Error(`${quoted(told)} is not a whole number from ${min} to ${max}`)
+}
 
 /** Ports to listen on, separated by commas; 0 takes any free one. */
 export const ports: Parser<readonly number[]> = (text) => {
+  // A part of what may be a secret is not told either.
+  const port = (part: string) => whole(part, 0, 65_535, mayBeShown(text) ? part : text)
   if (!text.includes(',')) return [port(text)]
   const listed = text.split(',').map((part) => part.trim())
   if (listed.includes('')) throw new Error(`${quoted(text)} has a comma without a port: write ports as 8080,8090`)

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { integer, oneOf, type Parser, text } from './parsers.ts'
+import { quoted } from './quoted.ts'
 import type { Table } from './setting.ts'
 
 /** What only a URL can set of a connection. Each has libpq's name. */
@@ -39,7 +40,7 @@ function tlsVersions() {
 
 function ipAddress(text: string): string {
   if (isIP(text)) return text
-  throw new Error(`${JSON.stringify(text)} is not an IP address`)
+  throw new Error(`${quoted(text)} is not an IP address`)
 }
 
 /** 0 and negative numbers are for ever to libpq: a network that swallows packets would hold a node up for ever. */

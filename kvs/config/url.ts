@@ -1,4 +1,5 @@
 import { nearest } from './nearest.ts'
+import { mayBeShown } from './quoted.ts'
 import { secretParameters, urlRules } from './url-parameters.ts'
 
 // A raw / or ? in the password pushes the @ into the path or query. There no @ may be, or a later message could quote
@@ -67,8 +68,9 @@ export function readUrl(given: string, problems: string[]): Record<string, strin
   if (hasPort) set('port', address.port)
   else problem('has a port that is not a number from 1 to 65535')
   const pairs = queryPairs(parts.query ?? '')
-  // With a ? in that password the query begins in it, too.
-  const hasSecret = !hasPort || pairs.some(({ name }) => secretParameters.has(name))
+  // With a ? in that password the query begins in it, too; and a number before the ? may be its beginning.
+  const mayBePassword = address.port !== undefined && parts.user === undefined
+  const hasSecret = !hasPort || mayBePassword || pairs.some(({ name }) => secretParameters.has(name))
   for (const { name, value } of pairs) readParameter(name, value, { set, problem, hasSecret })
   texts.host ??= texts.address ?? ''
   if (texts.host === '') problem('names no host: write postgres://host/… or ?host=/socket/directory')
@@ -96,7 +98,7 @@ function readParameter(name: string, value: string, { set, problem, hasSecret }:
 }
 
 function unknown(name: string, hasSecret: boolean): string {
-  if (hasSecret) {
+  if (hasSecret || !mayBeShown(name)) {
     return 'has an unknown parameter, not named here since it may be a piece of a password: in values write & as %26 and ? as %3F'
   }
   const meant = nearest(name, [...urlRules.keys()])

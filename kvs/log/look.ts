@@ -17,16 +17,17 @@ export interface LookOptions {
 }
 
 /**
- * Connects as a node does, and tells in a sentence what it finds; changes nothing but its own session, in a transaction that
- * may only read. Rejects with an Error that says why a node could not use what is there.
+ * Connects as a node does, and tells in a sentence what it finds; changes nothing but its own session, and looks at the log in a
+ * transaction that may only read. Rejects with an Error that says why a node could not use what is there.
  */
 export async function lookAtLog({ target, timeoutMs, logId }: LookOptions): Promise<string> {
   try {
     const connection = await connect(target, timeoutMs)
     try {
       const { warning } = await openSession(connection, target, timeoutMs)
+      const schema = await enterSchema(connection, { logId, isMet: false }, target.user)
       await connection.query({ text: 'BEGIN READ ONLY' })
-      const found = await lookThrough(connection, target.user, logId)
+      const found = await lookThrough(connection, target.user, schema)
       await connection.query({ text: 'ROLLBACK' })
       const warnings = [warning, ...found.warnings].filter((text) => text !== '').map((text) => `; ${text}`)
       return `${target.database} at ${target.host}:${target.port} (${connection.tls}): ${found.log}${warnings.join('')}`
@@ -42,11 +43,10 @@ export async function lookAtLog({ target, timeoutMs, logId }: LookOptions): Prom
 async function lookThrough(
   connection: Connection,
   user: string,
-  known: string | undefined,
+  schema: string,
 ): Promise<{ log: string; warnings: string[] }> {
   const { rows } = await connection.query<[string]>({ text: `SELECT current_setting('server_version')` })
   const server = `Postgres ${rows[0]?.[0]}`
-  const schema = await enterSchema(connection, { logId: known, isMet: false }, user)
   const migrations = readMigrations(new URL('../../migrations/', import.meta.url))
   const version = await versionOf(connection)
   if (pendingAfter(version, migrations).length > 0) {

@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts'
+import { isAnswer } from './failures.ts'
 import { advice, Diverged, Refused, Unavailable } from './log.ts'
 import { lacking } from './rights.ts'
 
@@ -18,9 +19,14 @@ interface Found {
   readonly isReadable: boolean
   /** Its schema's in the search_path, from 1; Infinity where it is not there. */
   readonly place: number
-  /** Undefined where it can't be read, or its row in log_head is gone. */
+  /** Undefined where it can't be read, its row in log_head is gone, or it was not asked for. */
   readonly logId: string | undefined
+  /** Why it could not be read now, though the role may. */
+  readonly obstacle?: string
 }
+
+/** How long the read of another schema's log_head waits for a lock on it, in milliseconds. */
+const patienceMs = 250
 
 interface Path {
   /** Where the search_path has a table made, quoted; for a log that is to be adopted, the schema where that is. */
@@ -39,15 +45,21 @@ type Row = [
 
 /**
  * Finds the log in the database by its identity, not by where the search_path leads, and keeps the session to its schema:
- * a search_path that was changed would have the next start begin an empty log. Changes nothing but the session.
+ * a search_path that was changed would have the next start begin an empty log. Changes nothing but the session, which must not
+ * be in a transaction: a read that fails would abort it.
  * @returns what an operator is to know; empty where the search_path leads to the log, or to where the first one is to be
  * @throws Diverged where the log that this process was connected to is gone; Refused where it is there twice; Unavailable
  * where there is nowhere to put one, or a right is missing
  */
 export async function enterSchema(connection: Connection, known: Known, user: string): Promise<string> {
-  const { path, logs } = await look(connection)
+  const { path, logs } = await look(connection, known)
   const log = choose(logs, known, user)
   const hidden = findHidden(logs, log, known)
+  if (hidden?.obstacle !== undefined) {
+    throw new Unavailable(
+      `the log ${known.logId} of this node is not found, and log_head of the schema ${hidden.quoted}, where it may be, can’t be read now (${hidden.obstacle})`,
+    )
+  }
   if (hidden) throw await lacking(connection, user, hidden.quoted)
   // One without its row is told of as what it is, once it is read.
   const isOther = log === undefined || (log.logId !== undefined && log.logId !== known.logId)
@@ -71,7 +83,8 @@ export async function enterSchema(connection: Connection, known: Known, user: st
   return `a new log is begun in the schema ${schema}, where the search_path of user "${user}" leads; the database has one in ${others}, too`
 }
 
-async function look(connection: Connection): Promise<{ path: Path; logs: Found[] }> {
+/** Reads the identity of the log that the search_path leads to, and of others only where that one does not decide. */
+async function look(connection: Connection, { logId }: Known): Promise<{ path: Path; logs: Found[] }> {
   const { rows } = await connection.query<Row>({
     text: `
       SELECT coalesce(
@@ -91,29 +104,52 @@ async function look(connection: Connection): Promise<{ path: Path; logs: Found[]
   })
   const [first] = rows
   const path = { target: first?.[0] ?? undefined, text: first?.[1] ?? '' }
+  const found = rows.flatMap(([, , quoted, isVisible, isReadable, place]): Found[] =>
+    quoted === null ? [] : [{ quoted, isVisible, isReadable, place: place ?? Infinity, logId: undefined }],
+  )
   const logs: Found[] = []
-  for (const [, , quoted, isVisible, isReadable, place] of rows) {
-    if (quoted === null) continue
-    const logId = isReadable ? await readLogId(connection, quoted) : undefined
-    logs.push({ quoted, isVisible, isReadable, place: place ?? Infinity, logId })
+  const visible = found.find(({ isVisible, isReadable }) => isVisible && isReadable)
+  const visibleId = visible && (await readLogId(connection, visible.quoted))
+  const isDecided = visible !== undefined && (logId === undefined || visibleId === logId)
+  for (const log of found) {
+    if (log === visible) logs.push({ ...log, logId: visibleId })
+    else logs.push({ ...log, ...(log.isReadable && !isDecided && (await tryReadLogId(connection, log.quoted))) })
   }
   return { path, logs }
 }
 
 async function readLogId(connection: Connection, quotedSchema: string): Promise<string | undefined> {
-  const { rows } = await connection.query<[string]>({ text: `SELECT log_id FROM ${quotedSchema}.log_head` })
+  const { rows } = await connection.query<[string]>({
+    text: `SELECT log_id FROM ONLY ${quotedSchema}.log_head LIMIT 1`,
+  })
   return rows[0]?.[0]
 }
 
+/** Of a table that may be anybody's: a lock on it, or a policy, must not keep this node from a log elsewhere. */
+async function tryReadLogId(connection: Connection, quotedSchema: string): Promise<Pick<Found, 'logId' | 'obstacle'>> {
+  try {
+    // Sent as one, the statements are one transaction, in which what is set is gone with its end.
+    const text = `SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = ${patienceMs}; SELECT log_id FROM ONLY ${quotedSchema}.log_head LIMIT 1`
+    const answers: unknown = await connection.query({ text })
+    const [, , read] = answers as { rows: [string][] }[]
+    return { logId: read?.rows[0]?.[0] }
+  } catch (error) {
+    if (!isAnswer(error)) throw error
+    return { logId: undefined, obstacle: error.message }
+  }
+}
+
 /**
- * A log that this role may not read, and that may be the one which is meant: Postgres passes over a schema of the search_path that it may
- * not look into, so that another log would be begun.
+ * A log that this role may not read, or can't read now, and that may be the one which is meant: Postgres passes over a schema of the
+ * search_path that it may not look into, so that another log would be begun.
  */
 function findHidden(logs: readonly Found[], log: Found | undefined, { logId }: Known): Found | undefined {
   const isKnown = logId !== undefined && log?.logId === logId
   const isLost = logId !== undefined && !isKnown
   const isBefore = ({ isVisible, place }: Found) => isVisible || place < (log?.place ?? Infinity)
-  return logs.find((found) => !found.isReadable && (isLost || (!isKnown && isBefore(found))))
+  return logs.find((found) =>
+    found.isReadable ? isLost && found.obstacle !== undefined : isLost || (!isKnown && isBefore(found)),
+  )
 }
 
 /** The one that is known, wherever it is; else where the search_path leads. */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { InvalidConfig, readConfig } from '../../kvs/config/config.ts'
 import type { Environment } from '../../kvs/config/setting.ts'
+import { settings } from '../../kvs/config/settings.ts'
 import { problemsOf } from './problems.ts'
 
 test('nothing set gives the defaults', () => {
@@ -110,6 +111,28 @@ describe('settings that contradict each other', () => {
   })
 })
 
+describe('a secret in the wrong place', () => {
+  const secrets = [
+    ...['https://user:S3CRET@kvs:8080', 'postgres://u:S3CRET@h/d', 'postgres://u:S3CRET', 'u:S3CRET@h', 'S3CRET@h'],
+    ...['ci:read:S3CRET', 'ci:read+write:S3CRET:a/', 'S3CRET$1!', 'S3CRET0123456789abcdef', `S3CRET${'-x'.repeat(40)}`],
+    ...['https://h/?token=S3CRET', 'https://u:S3CRET', 'S3CRET\nsecond line'],
+  ]
+
+  test.each(settings.map(({ name }) => name))('is not shown by what is wrong with %s', (name) => {
+    for (const secret of secrets) {
+      const log = name.startsWith('POSTGRES_') ? { POSTGRES_HOST: 'db' } : {}
+      expect(problemsOf({ ...log, [name]: secret }).join('\n')).not.toContain('S3CRET')
+    }
+  })
+
+  test('is told of as such, and what is plainly none is shown', () => {
+    expect(problemsOf({ PORT: 'postgres://u:S3CRET@h', FORWARDING_ADDRESS: 'http://kvs:8080' })).toEqual([
+      expect.stringMatching(/^FORWARDING_ADDRESS: "http:\/\/kvs:8080" is not host:port/),
+      'PORT: a text that is not shown, as it may be a secret, is not a whole number from 0 to 65535',
+    ])
+  })
+})
+
 describe('warnings', () => {
   test.each<[Environment, string[]]>([
     [{ KVS_MAX_VALUE: '1' }, ['KVS_MAX_VALUE is not a setting; did you mean KVS_MAX_VALUE_BYTES?']],
@@ -119,7 +142,7 @@ describe('warnings', () => {
     ],
     [{ FORWARDING_ADRESS: 'kvs:8080' }, ['FORWARDING_ADRESS is not a setting; did you mean FORWARDING_ADDRESS?']],
     [{ FORWARDING_ADDRESS: '', KVS_FORWARD_TIMEOUT: '1s' }, []],
-    [{ KVS_FOO: '', HOME: '/root', PGPASSWORD: 'x' }, []],
+    [{ KVS_FOO: '', HOME: '/root', PGOPTIONS: '', PGDATA: '/data', PGADMIN_PORT: '1' }, []],
     [{ POSTGRES_TIMEOUT: '5s' }, []],
     [{ POSTGRES_HOST: 'db', POSTGRES_USER: 'me' }, []],
     [{ DATABASE_URL: 'postgres://h', POSTGRES_SSLMODE: 'require' }, []],
@@ -151,6 +174,14 @@ describe('warnings', () => {
     ])
     expect(config.postgres).toMatchObject({ host: 'db', port: 5432 })
     expect(readConfig({ ...links, FORWARDING_ADDRESS: 'kvs:8080' }).warnings).toHaveLength(1)
+  })
+
+  test('libpq’s variables are named in one line, with what to set in their place, and never with a value', () => {
+    const env = { PGPASSWORD: 'S3CRET', PGOPTIONS: '-c search_path=S3CRET', PGREPLICATION: 'S3CRET' }
+    expect(readConfig({ ...env, POSTGRES_HOST: 'db' }).warnings).toEqual([
+      'passed over, as libpq’s variables are not read: PGPASSWORD, PGOPTIONS, PGREPLICATION; set DATABASE_URL, which takes ' +
+        'libpq’s parameters (options=… for PGOPTIONS), or POSTGRES_HOST, POSTGRES_USER, POSTGRES_PASSWORD …',
+    ])
   })
 
   test('what has a name of that shape and another value is what it was', () => {

@@ -157,6 +157,9 @@ describe('URL', () => {
     const unnamed = [expect.stringContaining('in values write & as %26')]
     expect(problemsOf(url('postgres://h?password=a&S3CRET'))).toEqual(unnamed)
     expect(problemsOf(url('postgres://h?S3CRET&password=a'))).toEqual(unnamed)
+    expect(problemsOf(url('postgres://u:5432?S3CRET'))).toEqual(unnamed)
+    expect(problemsOf(url('postgres://u:5432?S3CRET=1'))).toEqual(unnamed)
+    expect(problemsOf(url('postgres://u:p@h:5432?sslmod=no'))).toEqual([expect.stringContaining('"sslmod"')])
     expect(problemsOf(url('postgres://u:a?S3CRET'))).toEqual([expect.stringContaining('has a port'), ...unnamed])
   })
 

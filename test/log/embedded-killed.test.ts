@@ -4,6 +4,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { findBinaries } from '../../kvs/log/embedded/binaries.ts'
+import { findLauncher, serverUser } from '../../kvs/log/embedded/launch.ts'
 import { alive, cleanups, directory, home, leaveHome, make, makeHome, pidOf, query, warnings } from './embedded-home.ts'
 
 beforeEach(makeHome)
@@ -89,7 +91,8 @@ test('a stale lock whose pid is somebody else by now needs no hand, and that pro
   const lock = await readFile(join(directory, 'postmaster.pid'), 'utf8')
   const socketLock = join(postgres.connection.host, '.s.PGSQL.5432.lock')
   await postgres.stop()
-  for (const content of [lock.replace(/^\d+/, `${other.pid}`), '', '999999999\n']) {
+  const stale = [`${other.pid}`, `-${other.pid}`].map((pid) => lock.replace(/^\d+/, pid))
+  for (const content of [...stale, '', '999999999\n', '-999999999\n']) {
     await writeFile(join(directory, 'postmaster.pid'), content)
     await writeFile(socketLock, `${other.pid}\n${directory}\n`)
     await postgres.ensureRunning()
@@ -97,6 +100,40 @@ test('a stale lock whose pid is somebody else by now needs no hand, and that pro
     await postgres.stop()
   }
   expect(other.exitCode ?? other.signalCode).toBeNull()
+})
+
+test('a single-user Postgres on the cluster is named, and keeps its lock', async () => {
+  const postgres = make()
+  await postgres.ensureRunning()
+  await postgres.stop()
+  const [installed, user] = await Promise.all([findBinaries(), serverUser(directory)])
+  const { launch, binaries } = await findLauncher(user, installed, [home], async () => installed)
+  const { file, args, options } = launch(binaries.postgres, ['--single', '-D', directory, 'kvs'])
+  // The leader of a group, as in a terminal.
+  const single = spawn(file, args, { ...options, detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  cleanups.push(() => single.kill('SIGKILL'))
+  const lock = () => readFile(join(directory, 'postmaster.pid'), 'utf8')
+  await vi.waitFor(async () => expect(await lock()).toMatch(new RegExp(`^-${single.pid}\n`)), { timeout: 10_000 })
+  await expect(postgres.ensureRunning()).rejects.toThrow(`a single-user Postgres (pid ${single.pid}) is at work on`)
+  expect(await lock()).toMatch(new RegExp(`^-${single.pid}\n`))
+  single.stdin.end()
+  await once(single, 'exit')
+  await postgres.ensureRunning()
+  expect(await query(postgres, 'SELECT 1')).toEqual([1])
+})
+
+test('a server that ends just before it is told to is no failure', async () => {
+  const pid = await orphan()
+  const kill = process.kill.bind(process)
+  const spy = vi.spyOn(process, 'kill').mockImplementation((at, signal) => {
+    if (at !== pid || signal !== 'SIGINT') return kill(at, signal)
+    kill(at, 'SIGKILL')
+    throw Object.assign(new Error('kill ESRCH'), { code: 'ESRCH' })
+  })
+  cleanups.push(() => spy.mockRestore())
+  const postgres = make()
+  await postgres.ensureRunning()
+  expect(await query(postgres, 'SELECT n FROM t')).toEqual([7])
 })
 
 test('another Postgres whose pid a stale lock names is not touched', async () => {

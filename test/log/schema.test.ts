@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { Unavailable } from '../../kvs/log/log.ts'
+import { lookAtLog } from '../../kvs/log/look.ts'
 import { type Database, makeDatabase, makeLog } from '../support/database.ts'
 import { put } from '../support/entries.ts'
 
@@ -16,7 +18,11 @@ const schemasWithLog = (database: Database) =>
 
 async function openLog(database: Database, logId?: string) {
   const warnings: string[] = []
-  const session = await makeLog(database, { knownLogId: () => logId, warn: (text) => warnings.push(text) }).open()
+  const session = await makeLog(database, {
+    knownLogId: () => logId,
+    warn: (text) => warnings.push(text),
+    timeoutMs: 2_000,
+  }).open()
   const { head } = session
   await session.close()
   return { head, warnings }
@@ -94,6 +100,62 @@ test('a log that is there twice is the one that the search_path leads to, or non
       `the log ${head.logId} of this node is in the database more than once, in the schemas copy and public: have the search_path`,
     ),
   )
+})
+
+describe('a log_head that somebody holds a lock on', () => {
+  /** Makes that of another log, and holds it locked, as a migration or a VACUUM FULL does. */
+  async function lockAnother(database: Database): Promise<void> {
+    await database.sql(`CREATE SCHEMA other; CREATE TABLE other.log_head (log_id text)`)
+    await lock(database, 'other')
+  }
+
+  async function lock(database: Database, schema: string): Promise<void> {
+    const holder = await database.connect()
+    await holder.query(`BEGIN; LOCK TABLE ${schema}.log_head IN ACCESS EXCLUSIVE MODE`)
+  }
+
+  test('in another schema keeps no node from its own log, known or not, wherever that is', async () => {
+    const database = await makeDatabase()
+    const { logId } = (await openLog(database)).head
+    await lockAnother(database)
+    expect(await openLog(database, logId)).toMatchObject({ head: { logId }, warnings: [] })
+    expect(await openLog(database)).toMatchObject({ head: { logId }, warnings: [] })
+    await database.sql('CREATE SCHEMA empty')
+    await setPath(database, 'empty')
+    const away = await openLog(database, logId)
+    expect(away).toMatchObject({ head: { logId }, warnings: [expect.stringContaining('is in the schema public')] })
+    const look = lookAtLog({ target: database.target, timeoutMs: 2_000, logId })
+    expect(await look).toContain(`the log ${logId} with 0 entries`)
+  })
+
+  test('is told of as one that can’t be read, where a new log is begun beside it', async () => {
+    const database = await makeDatabase()
+    await lockAnother(database)
+    const { warnings } = await openLog(database)
+    expect(warnings).toEqual([
+      expect.stringMatching(/^a new log is begun in the schema public, .* has one in other \(not readable\), too$/),
+    ])
+  })
+
+  test('may be that of the known log: no new one is begun, and a running node does not take its log for gone', async () => {
+    const database = await makeDatabase()
+    const log = makeLog(database, { timeoutMs: 2_000 })
+    const session = await log.open()
+    const { logId } = session.head
+    await session.close()
+    await database.sql('CREATE SCHEMA empty')
+    await setPath(database, 'empty')
+    await lock(database, 'public')
+    const said = new RegExp(
+      `^the log ${logId} of this node is not found, and log_head of the schema public, where it may be, can’t`,
+    )
+    for (const open of [() => openLog(database, logId), () => log.open()]) {
+      const error = await open().catch((error) => error)
+      expect(error).toBeInstanceOf(Unavailable)
+      expect(error.message).toMatch(said)
+    }
+    expect(await schemasWithLog(database)).toEqual([{ name: 'public' }])
+  })
 })
 
 test.each(['pg_temp', 'pg_temp, public'])(

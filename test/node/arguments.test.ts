@@ -34,6 +34,7 @@ test.each([
   [['-x'], 'unknown argument "-x": known are'],
   [['--constructor'], 'unknown argument "--constructor": known are'],
   [['--token=S3CRET'], 'unknown argument "--token": known are'],
+  [['--postgres://u:S3CRET@h/d'], 'unknown argument, not shown as it may be a secret: known are'],
   [['--check', 'S3CRET'], 'an argument without dashes is not taken: settings come by names'],
   [['--', '--check'], 'an argument without dashes is not taken'],
   [['--check=S3CRET'], '--check takes no value'],
@@ -75,6 +76,17 @@ test('--check finds the log as it is, and changes nothing of it', async () => {
   const newer = startMain(['--check'], { cwd, env })
   expect(newer.stdout).toMatch(/^log: NOT USABLE: the database's schema has version 99/m)
   expect(newer.status).toBe(78)
+})
+
+test('libpq’s variables, in the environment or in .env, change nothing of a session, and are told of', async () => {
+  const { target } = await makeDatabase()
+  const cwd = makeDirectory()
+  writeFileSync(join(cwd, '.env'), 'PGREPLICATION=database\n')
+  const env = { ...toEnvironment(target), PGOPTIONS: '-c search_path=nowhere', PGSSLNEGOTIATION: 'direct' }
+  const { status, stdout } = startMain(['--check'], { cwd, env })
+  expect(stdout).toMatch(/^warning: passed over, .*: PGOPTIONS, PGSSLNEGOTIATION, PGREPLICATION; set/m)
+  expect(stdout).toMatch(/^log: .*, no log yet, which a start makes$/m)
+  expect(status).toBe(0)
 })
 
 test('--check says why the log can’t be reached, as a start would', () => {

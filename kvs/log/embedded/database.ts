@@ -39,8 +39,12 @@ async function connects(connection: Connection, statement = ''): Promise<boolean
   }
 }
 
-/** 57P: starting, shutting down or crashed. Without an SQLSTATE: the connection broke, or there is no socket yet. */
+/**
+ * 57P: starting, shutting down or crashed. Without an SQLSTATE: the connection broke, of which `pg` tells without a code, or there is
+ * no socket yet. What else has no code is a fault of the connection's own parameters, and stays.
+ */
 function isDefinite(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return !error.code?.startsWith('57P')
-  return error instanceof Error && 'code' in error && error.code === 'EACCES'
+  if (error instanceof Error && 'code' in error) return error.code === 'EACCES'
+  return !(error instanceof Error && /^(timeout expired|Connection terminated|Client (was|has) )/.test(error.message))
 }

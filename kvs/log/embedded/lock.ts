@@ -6,7 +6,7 @@ import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
-/** Postgres's own lock file: pid in line 1, state ('ready') in line 8; undefined if there is none. */
+/** Postgres's own lock file: pid in line 1, negative for a single-user backend, state ('ready') in line 8; undefined if there is none. */
 export async function readLock(directory: string): Promise<{ pid: number; ready: boolean } | undefined> {
   const content = await readFile(join(directory, 'postmaster.pid'), 'utf8').catch((error) => {
     if (error.code === 'ENOENT') return undefined
@@ -19,7 +19,7 @@ export async function readLock(directory: string): Promise<{ pid: number; ready:
 
 /**
  * Ends the server an earlier, killed node left on this cluster, and removes a lock that would stop the next one though
- * its server is gone. Idempotent; throws if that server can't be ended.
+ * its server is gone. Idempotent; throws if that server can't be ended, or if it is a single-user one: somebody is at work there.
  */
 export async function clearLock(directory: string, warn: (message: string) => void, signal: AbortSignal) {
   const lock = await readLock(directory)
@@ -28,10 +28,14 @@ export async function clearLock(directory: string, warn: (message: string) => vo
     warn(`ending the embedded Postgres an earlier node left running (pid ${lock.pid})`)
     await end(lock.pid, directory, signal)
   }
+  const pid = Math.abs(lock.pid)
+  if (lock.pid < 0 && (await isSingleUser(pid))) {
+    throw new Error(`a single-user Postgres (pid ${pid}) is at work on ${directory}: end it, then start again`)
+  }
   // A pid that answers is now some other process (container restarts hand out the same pids; thread ids and zombies
   // answer too), and no pid is a lock cut short: Postgres would refuse both. A dead pid it judges better than we do: it
   // then looks for surviving backends in the shared memory this file names.
-  if (Number.isNaN(lock.pid) || answers(lock.pid)) await rm(join(directory, 'postmaster.pid'), { force: true })
+  if (Number.isNaN(pid) || answers(pid)) await rm(join(directory, 'postmaster.pid'), { force: true })
 }
 
 function answers(pid: number): boolean {
@@ -40,6 +44,11 @@ function answers(pid: number): boolean {
   } catch (error) {
     return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
   }
+}
+
+/** Of whatever cluster: the lock names it, and that it may not be looked into must not cost a live one its lock. */
+async function isSingleUser(pid: number): Promise<boolean> {
+  return /postgres --(single|boot) /.test(await commandLine(pid))
 }
 
 /** Whether the pid is a postmaster of this cluster: the guard before any signal. False for a zombie. */
@@ -53,8 +62,10 @@ async function serves(pid: number, directory: string): Promise<boolean> {
   return (await sameFile(named, directory)) || (await sameFile(`/proc/${pid}/cwd`, directory))
 }
 
+/** Words between blanks; empty where there is no such process, or it is a zombie. */
 async function commandLine(pid: number): Promise<string> {
   try {
+    if (platform() === 'linux') return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')
     return (await promisify(execFile)('ps', ['-ww', '-o', 'command=', '-p', `${pid}`])).stdout
   } catch {
     return ''
@@ -66,6 +77,16 @@ async function sameFile(a: string, b: string): Promise<boolean> {
   return left !== undefined && right !== undefined && left.ino === right.ino && left.dev === right.dev
 }
 
+/** False where the process has ended by then. */
+function sent(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false
+    throw error
+  }
+}
+
 async function end(pid: number, directory: string, signal: AbortSignal): Promise<void> {
   // Fast shutdown, immediate shutdown, kill: see pg_ctl(1). None of them loses what was committed.
   for (const [name, patience] of [
@@ -74,7 +95,7 @@ async function end(pid: number, directory: string, signal: AbortSignal): Promise
     ['SIGKILL', 5_000],
   ] as const) {
     if (!(await serves(pid, directory))) return
-    process.kill(pid, name)
+    if (!sent(pid, name)) return
     const deadline = performance.now() + patience
     while (performance.now() < deadline) {
       signal.throwIfAborted()

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, constants, fchownSync, fstatSync, ftruncateSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { Launcher, ServerUser } from './launch.ts'
+import type { Command, Launcher, ServerUser } from './launch.ts'
 
 const largestLog = 10 * 1024 * 1024
 
@@ -11,7 +11,7 @@ export interface Server {
   readonly ended: string | undefined
   /** fast shutdown: clients are dropped, what was committed is kept. Resolves when it has ended; idempotent */
   stop(): Promise<void>
-  /** what this server wrote to its log so far, the last lines of it */
+  /** what this server wrote to its log so far, the last lines of it; empty where the file was moved away or can't be read */
   lastLines(): Promise<string>
 }
 
@@ -31,13 +31,7 @@ export function spawnServer(options: ServerOptions): Server {
   const command = launch(binary, ['-D', directory, ...settings(socketDirectory)])
   const output = openLog(logFile, user)
   const start = fstatSync(output).size
-  // A process group of its own: Ctrl-C in a terminal must not end the server before the node has drained.
-  const child = spawn(command.file, command.args, {
-    ...command.options,
-    detached: true,
-    stdio: ['ignore', output, output],
-  })
-  closeSync(output)
+  const child = spawnInto(output, command)
 
   let ended: string | undefined
   const end = new Promise<void>((resolve) => {
@@ -62,7 +56,18 @@ export function spawnServer(options: ServerOptions): Server {
       if (ended === undefined) child.kill('SIGINT')
       await end
     },
-    lastLines: () => tail(logFile, start),
+    // Only for what is told: a start must not fail for it.
+    lastLines: () => tail(logFile, start).catch(() => ''),
+  }
+}
+
+/** Closes the file, which the child has as its own by then. */
+function spawnInto(output: number, { file, args, options }: Command): ChildProcess {
+  try {
+    // A process group of its own: Ctrl-C in a terminal must not end the server before the node has drained.
+    return spawn(file, args, { ...options, detached: true, stdio: ['ignore', output, output] })
+  } finally {
+    closeSync(output)
   }
 }
 
