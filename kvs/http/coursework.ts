@@ -25,7 +25,7 @@ const json = 'application/json'
  * GET, HEAD, PUT and DELETE on /kvs/KEY, in the JSON that a course on distributed systems gives its assignments in, over
  * the same keys as /v1. A value is stored as its JSON text.
  */
-export function courseworkRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOptions): Routes {
+export function courseworkRoutes({ store, receiveBody, dropBody, holdAnswer }: KeyRoutesOptions): Routes {
   function answer(response: Answer, status: number, body: string, headers: readonly string[]): void {
     const length = String(Buffer.byteLength(body))
     const all = [
@@ -78,6 +78,11 @@ export function courseworkRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOp
   async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyIn(request, response, path)
     const write = writerFor(request, query, store, response.about.caller)
+    const body = dropBody(request, response)
+    if (body !== undefined) {
+      response.wait('body')
+      await body
+    }
     response.wait('log')
     const stored = await write({ kind: 'delete', key })
     response.about.stored = stored
