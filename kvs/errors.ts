@@ -79,7 +79,7 @@ export const catalogue = {
   },
   too_many_requests: {
     status: 429,
-    message: 'too many requests within this second',
+    message: 'too many requests a second',
     when: 'the token is over KVS_MAX_REQUEST_RATE; nothing was done',
   },
   headers_too_large: {
