@@ -59,7 +59,7 @@ export const catalogue = {
   value_too_large: {
     status: 413,
     message: 'the value is too large',
-    when: 'a value, or the body of a DELETE, is over KVS_MAX_VALUE_BYTES',
+    when: 'a value, or the body of a DELETE, is over KVS_MAX_VALUE_BYTES, or a value is too large to be shown as JSON',
   },
   unsupported_encoding: {
     status: 415,
