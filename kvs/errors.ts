@@ -56,7 +56,11 @@ export const catalogue = {
     message: 'the condition does not hold; nothing was stored',
     when: 'If-Match or If-None-Match does not hold of the key as it is; ETag says what it is at',
   },
-  value_too_large: { status: 413, message: 'the value is too large', when: 'a value is over KVS_MAX_VALUE_BYTES' },
+  value_too_large: {
+    status: 413,
+    message: 'the value is too large',
+    when: 'a value, or the body of a DELETE, is over KVS_MAX_VALUE_BYTES, or a value is too large to be shown as JSON',
+  },
   unsupported_encoding: {
     status: 415,
     message: 'a value is taken without a Content-Encoding: send it as it is to be stored; nothing was stored',
@@ -75,7 +79,7 @@ export const catalogue = {
   },
   too_many_requests: {
     status: 429,
-    message: 'too many requests within this second',
+    message: 'too many requests a second',
     when: 'the token is over KVS_MAX_REQUEST_RATE; nothing was done',
   },
   headers_too_large: {

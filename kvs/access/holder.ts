@@ -1,4 +1,4 @@
-import { RateLimiter } from 'limiter'
+import { TokenBucket } from 'limiter'
 import { KvsError, NotAdmitted } from '../errors.ts'
 import type { Right, Token } from './tokens.ts'
 
@@ -16,8 +16,7 @@ export interface TokenHolder {
 
 /** @param maxRate of requests a second */
 export function makeHolder({ name, rights, prefixes }: Token, maxRate: number | undefined): TokenHolder {
-  const limiter =
-    maxRate === undefined ? undefined : new RateLimiter({ tokensPerInterval: maxRate, interval: 'second' })
+  const bucket = maxRate === undefined ? undefined : fullBucket(maxRate)
 
   return {
     name,
@@ -39,10 +38,17 @@ export function makeHolder({ name, rights, prefixes }: Token, maxRate: number | 
     },
 
     count() {
-      if (limiter === undefined || limiter.tryRemoveTokens(1)) return
-      throw new KvsError('too_many_requests', `the token ${name} has sent its ${maxRate} requests of this second`)
+      if (bucket === undefined || bucket.tryRemoveTokens(1)) return
+      throw new KvsError('too_many_requests', `the token ${name} sends more than its ${maxRate} requests a second`)
     },
   }
+}
+
+/** As many requests at once, and then one more in each part of a second: after one second without any, all of them again. */
+function fullBucket(rate: number): TokenBucket {
+  const bucket = new TokenBucket({ bucketSize: rate, tokensPerInterval: rate, interval: 'second' })
+  bucket.content = rate
+  return bucket
 }
 
 const verbs = { read: 'read', write: 'write', admin: 'administer' } as const satisfies Record<Right, string>

@@ -28,9 +28,10 @@ export function parseEnvFile(text: string, env: Environment, concerns: (name: st
   const values: Record<string, string> = {}
   const problems: string[] = []
   let at = text.startsWith('\uFEFF') ? 1 : 0
+  const lineAt = makeLineCounter(text)
 
   for (take(blanksAndComments); at < text.length; take(blanksAndComments)) {
-    const place = `line ${text.slice(0, at).split('\n').length}`
+    const place = `line ${lineAt(at)}`
     const name = take(nameShape)?.name
     if (name === undefined) {
       problems.push(`${place} is not of the form NAME=value`)
@@ -60,7 +61,7 @@ export function parseEnvFile(text: string, env: Environment, concerns: (name: st
 
   function takePlain(name: string): { text: string; problem?: string } {
     const [plain = ''] = (take(restOfLine)?.all ?? '').split(' #')
-    return interpolated(name, plain.replace(/[\s\u0085]+$/, ''), false)
+    return interpolated(name, withoutBlanksBehind(plain), false)
   }
 
   function takeQuoted(name: string, quote: '"' | "'"): { text: string; problem?: string } {
@@ -80,4 +81,21 @@ export function parseEnvFile(text: string, env: Environment, concerns: (name: st
     const found = problem ?? unset
     return found === undefined ? { text } : { text, problem: `${found}: in single quotes all stands for itself` }
   }
+}
+
+/** Gives the number of the line of a place, from one call to the next further behind. */
+function makeLineCounter(text: string): (place: number) => number {
+  let line = 1
+  let counted = 0
+  return (place) => {
+    for (; counted < place; counted++) if (text[counted] === '\n') line++
+    return line
+  }
+}
+
+/** A regular expression would look from each blank of a long row anew. */
+function withoutBlanksBehind(text: string): string {
+  let end = text.length
+  while (end > 0 && /[\s\u0085]/.test(text.charAt(end - 1))) end--
+  return text.slice(0, end)
 }

@@ -5,12 +5,13 @@ import { KvsError } from '../errors.ts'
 import type { Answer } from '../http/answer.ts'
 import { answerError, isUploading, renderAsErrorJson } from '../http/answers.ts'
 import { Broken } from '../http/body.ts'
+import { hasBody } from '../http/headers.ts'
 import { explain, Late } from './failures.ts'
 import { endToEnd, headersOnward } from './headers.ts'
 import type { Reach } from './reach.ts'
 import type { Sent, Target } from './target.ts'
 import { joinTrace } from './trace.ts'
-import { hasBody, openUpload } from './upload.ts'
+import { openUpload } from './upload.ts'
 
 export interface ExchangeOptions {
   readonly target: Pick<Target, 'dispatcher' | 'name' | 'servername'>

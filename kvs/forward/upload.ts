@@ -38,8 +38,3 @@ export function openUpload(request: IncomingMessage, response: ServerResponse): 
   // Whoever reads it listens too, but not for as long as it can break off.
   return upload.on('error', () => undefined)
 }
-
-/** RFC 9112, 6.3. */
-export function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-}

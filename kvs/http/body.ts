@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../errors.ts'
+import { freeBuffer } from '../free-buffer.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import type { Answer } from './answer.ts'
 import { Gathering } from './gathering.ts'
-import { awaitsContinue } from './headers.ts'
+import { awaitsContinue, hasBody } from './headers.ts'
 
 export interface BodyLimits {
   /** Of one body, in bytes. */
@@ -23,6 +24,35 @@ export type ReceiveBody = <Result>(
   response: Answer,
   use: (body: Buffer) => Promise<Result>,
 ) => Promise<Result>
+
+/**
+ * Reads a body to its end and keeps nothing of it, so that what has to be done for a whole request alone can wait for that.
+ * Undefined where there is no body, and nothing to wait for. Rejects with `value_too_large` where a value could not be as
+ * large either, and with `Broken` where the client goes away before the end.
+ */
+export type DropBody = (request: IncomingMessage, response: Answer) => Promise<void> | undefined
+
+export function makeBodyDropper(maxBytes: number): DropBody {
+  return (request, response) => {
+    if (!hasBody(request)) return undefined
+    if (request.destroyed) return Promise.reject(broken())
+    const declared = request.headers['content-length']
+    if (Number(declared ?? 0) > maxBytes) return Promise.reject(tooLarge('body', maxBytes, declared))
+    if (awaitsContinue(request)) response.writeContinue()
+    return new Promise((resolve, reject) => {
+      let size = 0
+      request.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        freeBuffer(chunk)
+        if (size <= maxBytes) return
+        request.removeAllListeners('data')
+        reject(tooLarge('body', maxBytes))
+      })
+      request.on('end', resolve)
+      request.on('close', () => reject(broken()))
+    })
+  }
+}
 
 export function makeBodyReader({ maxBytes, budget }: BodyLimits): ReceiveBody {
   /** What is arriving of each caller's. */
@@ -45,14 +75,15 @@ export function makeBodyReader({ maxBytes, budget }: BodyLimits): ReceiveBody {
     // RFC 9112, 6.3; there are no events for what is not there.
     if (declared === undefined && request.headers['transfer-encoding'] === undefined) return Promise.resolve(noBody)
     if (request.destroyed) return Promise.reject(broken())
-    if (declared !== undefined && Number(declared) > maxBytes) return Promise.reject(tooLarge(maxBytes, declared))
+    if (declared !== undefined && Number(declared) > maxBytes)
+      return Promise.reject(tooLarge('value', maxBytes, declared))
     if (awaitsContinue(request)) response.writeContinue()
     const caller = response.about.caller?.name
     return new Promise((resolve, reject) => {
       const body = new Gathering(maxBytes, declared === undefined ? undefined : Number(declared))
       let isSettled = false
       request.on('data', (chunk: Buffer) => {
-        if (body.size + chunk.length > maxBytes) return fail(tooLarge(maxBytes))
+        if (body.size + chunk.length > maxBytes) return fail(tooLarge('value', maxBytes))
         const bytes = body.capacityWith(chunk.length)
         const more = bytes - held.bytes
         if (!budget.take('writes', more, bytes)) return fail(new KvsError('overloaded'))
@@ -97,8 +128,8 @@ export class Broken extends Error {
 const noBody = Buffer.alloc(0)
 const broken = () => new Broken('the upload broke off')
 
-function tooLarge(maxBytes: number, declared?: string): KvsError {
-  const has = declared === undefined ? 'the value is larger than' : `the value has ${declared} bytes;`
+function tooLarge(what: 'value' | 'body', maxBytes: number, declared?: string): KvsError {
+  const has = declared === undefined ? `the ${what} is larger than` : `the ${what} has ${declared} bytes;`
   return new KvsError(
     'value_too_large',
     `${has} ${maxBytes} bytes${declared === undefined ? '' : ' at most are allowed'}`,

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { constants, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../errors.ts'
 import type { Found } from '../view/view.ts'
@@ -20,19 +20,26 @@ const maxKeyCharacters = 50
 /** A character takes up to four bytes, each of them up to three when it is percent-encoded. */
 const maxKeyPath = maxKeyCharacters * 12
 const json = 'application/json'
+/** Node puts the headers before it, in one string. */
+const maxTextLength = constants.MAX_STRING_LENGTH - 16 * 1024
 
 /**
  * GET, HEAD, PUT and DELETE on /kvs/KEY, in the JSON that a course on distributed systems gives its assignments in, over
  * the same keys as /v1. A value is stored as its JSON text.
  */
-export function courseworkRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOptions): Routes {
-  function answer(response: Answer, status: number, body: string, headers: readonly string[]): void {
-    const length = String(Buffer.byteLength(body))
+export function courseworkRoutes({ store, receiveBody, dropBody, holdAnswer }: KeyRoutesOptions): Routes {
+  function answer(
+    response: Answer,
+    status: number,
+    body: string,
+    headers: readonly string[],
+    length = Buffer.byteLength(body),
+  ): void {
     const all = [
       'Content-Type',
       json,
       'Content-Length',
-      length,
+      String(length),
       ...positionHeader(store.position()),
       ...valueHeaders,
       ...headers,
@@ -51,9 +58,10 @@ export function courseworkRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOp
     if (judgeRead(request, found) === 'not modified') return answerNotModified(response, found, store.position())
     if (found === undefined) throw missing()
     const place = found.tag === undefined ? spooled : ['ETag', `"${found.tag}"`]
-    // Its text is there twice more: as a string, and encoded on its way to the client.
-    if (request.method === 'GET') holdAnswer(response, found.value, 2)
-    answer(response, 200, `{"result":"found","value":${jsonOf(found)}}`, place)
+    const text = foundText(found)
+    const bytes = Buffer.byteLength(text)
+    if (request.method === 'GET') holdAnswer(response, found.value, { text, bytes })
+    answer(response, 200, text, place, bytes)
     releaseIfOut(response)
   }
 
@@ -78,6 +86,11 @@ export function courseworkRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOp
   async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyIn(request, response, path)
     const write = writerFor(request, query, store, response.about.caller)
+    const body = dropBody(request, response)
+    if (body !== undefined) {
+      response.wait('body')
+      await body
+    }
     response.wait('log')
     const stored = await write({ kind: 'delete', key })
     response.about.stored = stored
@@ -119,6 +132,24 @@ function valueIn(body: Buffer): Buffer {
     if (!(error instanceof SyntaxError)) throw error
   }
   throw new KvsError('bad_request', 'PUT request does not specify a value')
+}
+
+/** @throws KvsError value_too_large, where its JSON is longer than a string can be */
+function foundText(found: Found): string {
+  try {
+    const text = `{"result":"found","value":${jsonOf(found)}}`
+    if (text.length <= maxTextLength) return text
+  } catch (error) {
+    if (!isTooLong(error)) throw error
+  }
+  throw new KvsError(
+    'value_too_large',
+    'the value is too large to be shown as JSON: GET /v1/KEY answers with it as it is',
+  )
+}
+
+function isTooLong(error: unknown): boolean {
+  return error instanceof RangeError || (error as NodeJS.ErrnoException).code === 'ERR_STRING_TOO_LONG'
 }
 
 /** A value that was not stored as JSON, or as one nested too deep, is told as a string. */

@@ -16,7 +16,7 @@ const lifetimes = ['ttl', 'expire', 'expires', 'expires-in', 'expires-at', 'expi
 const lifetime = refusal('is not supported: a value stays until it is replaced or deleted')
 /** As is sent against caches, with every method: a moment that is over asks for no lifetime. */
 const lifetimeToCome: Judge = (name, value) => {
-  const isOver = /^\s*(-1|0)?\s*$/.test(value) || Date.parse(value) <= Date.now()
+  const isOver = ['', '-1', '0'].includes(value.trim()) || Date.parse(value) <= Date.now()
   if (!isOver) lifetime(name, value)
 }
 const override = refusal('is not supported: send the method itself')

@@ -20,6 +20,11 @@ export function awaitsContinue({ headers, httpVersion }: IncomingMessage): boole
   return httpVersion !== '1.0' && /^100-continue$/i.test(headers.expect ?? '')
 }
 
+/** RFC 9112, 6.3. An empty one counts as none: all of it is there. */
+export function hasBody(request: IncomingMessage): boolean {
+  return hasHeader(request, 'transfer-encoding') || Number(onlyHeaderOf(request, 'content-length') ?? 0) > 0
+}
+
 /** Exactly one, but that HTTP/1.0 needs none (RFC 9112, 3.2). */
 export function isHostGiven({ rawHeaders, httpVersion }: IncomingMessage): boolean {
   let hosts = 0

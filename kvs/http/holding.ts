@@ -9,10 +9,22 @@ const leastBytes = 16 * 1024
 /**
  * Counts a value in the budget that an answer carries, until the answer is out or its connection is gone. One value that many
  * clients are sent at a time is in memory once.
- * @param copies of the value that the answer has for itself
+ * @param shown the text that the answer has for itself, where it does not carry the value as it is
  * @throws KvsError overloaded
  */
-export type HoldAnswer = (response: Answer, value: Buffer, copies?: number) => void
+export type HoldAnswer = (response: Answer, value: Buffer, shown?: Shown) => void
+
+/** The text of an answer, and how many bytes it has in UTF-8. */
+export interface Shown {
+  readonly text: string
+  readonly bytes: number
+}
+
+/** In memory: V8 keeps a character in one byte, or in two each where one of them is beyond Latin-1. */
+function sizeOf({ text, bytes }: Shown): number {
+  const isLatin1 = text.length === bytes || !/[\u0100-\uffff]/.test(text)
+  return isLatin1 ? text.length : 2 * text.length
+}
 
 /** After the end of an answer: where the operating system has taken all of it at once, it waits for nobody. */
 export function releaseIfOut({ socket, about }: Answer): void {
@@ -25,13 +37,15 @@ export function makeHoldAnswer(budget: MemoryBudget): HoldAnswer {
   /** How many answers carry a value. */
   const carriers = new Map<Buffer, number>()
 
-  return (response, value, copies = 0) => {
+  return (response, value, shown) => {
     const { about, req } = response
     const { length } = value
     // Where its end will not be told, its connection is gone already.
-    if (length < leastBytes || about.onOver === undefined) return
-    // What a client does not take waits encrypted.
-    const own = length * ((req.socket as Partial<TLSSocket>).encrypted ? copies + 1 : copies)
+    const sent = shown?.bytes ?? length
+    if (sent < leastBytes || about.onOver === undefined) return
+    // A text is there as a string and encoded; over TLS, what a client does not take waits encrypted besides.
+    const encrypted = (req.socket as Partial<TLSSocket>).encrypted ? sent : 0
+    const own = shown === undefined ? encrypted : sizeOf(shown) + sent + encrypted
     const others = carriers.get(value) ?? 0
     const bytes = others > 0 ? own : own + length
     if (bytes > 0 && !budget.take('answers', bytes)) {

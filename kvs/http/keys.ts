@@ -5,7 +5,7 @@ import type { Stored } from '../store/append-queue.ts'
 import type { Found } from '../view/view.ts'
 import type { Answer } from './answer.ts'
 import { answerError, valueHeaders } from './answers.ts'
-import type { ReceiveBody } from './body.ts'
+import type { DropBody, ReceiveBody } from './body.ts'
 import { keyRights } from './callers.ts'
 import { refuseUnmet } from './demands.ts'
 import { awaitFreshness, type FreshStore } from './freshness.ts'
@@ -24,6 +24,7 @@ export interface KeyStore extends FreshStore, WritableStore {
 export interface KeyRoutesOptions {
   readonly store: KeyStore
   readonly receiveBody: ReceiveBody
+  readonly dropBody: DropBody
   readonly holdAnswer: HoldAnswer
 }
 
@@ -33,7 +34,7 @@ const emptyBody = ['Content-Length', '0']
 export const spooled = ['KVS-Durability', 'spooled']
 
 /** GET, HEAD, PUT and DELETE on /v1/KEY. */
-export function keyRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOptions): Methods {
+export function keyRoutes({ store, receiveBody, dropBody, holdAnswer }: KeyRoutesOptions): Methods {
   function read(request: IncomingMessage, response: Answer, path: string, query: string): void | Promise<void> {
     const key = keyFor(response, path.slice(prefix.length))
     refuseUnmet(request)
@@ -73,6 +74,11 @@ export function keyRoutes({ store, receiveBody, holdAnswer }: KeyRoutesOptions):
   async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
     const key = keyFor(response, path.slice(prefix.length))
     const write = writerFor(request, query, store, response.about.caller)
+    const body = dropBody(request, response)
+    if (body !== undefined) {
+      response.wait('body')
+      await body
+    }
     response.wait('log')
     const stored = await write({ kind: 'delete', key })
     answerStored(response, 200, stored)

@@ -8,7 +8,7 @@ import type { Tls } from '../tls/texts.ts'
 import { admitAtMost } from './admission.ts'
 import { Answer } from './answer.ts'
 import { answerError } from './answers.ts'
-import { makeBodyReader } from './body.ts'
+import { makeBodyDropper, makeBodyReader } from './body.ts'
 import type { Guard } from './callers.ts'
 import { refusalOf as certificateRefusal } from './certificates.ts'
 import { courseworkRoutes } from './coursework.ts'
@@ -157,13 +157,14 @@ export function routesOf({
 }: Pick<ServerOptions, 'store' | 'readMetrics' | 'maxValueBytes' | 'budget' | 'guard'>): Routes {
   const ready = readiness(store, guard)
   const receiveBody = checkingDigests(makeBodyReader({ maxBytes: maxValueBytes, budget }))
+  const dropBody = makeBodyDropper(maxValueBytes)
   const holdAnswer = makeHoldAnswer(budget)
   return {
     '/': frontPage(ofNode),
     '/v1': { [rights]: {} },
     '/v1/': { [rights]: {} },
-    '/v1/*': keyRoutes({ store, receiveBody, holdAnswer }),
-    ...courseworkRoutes({ store, receiveBody, holdAnswer }),
+    '/v1/*': keyRoutes({ store, receiveBody, dropBody, holdAnswer }),
+    ...courseworkRoutes({ store, receiveBody, dropBody, holdAnswer }),
     '/livez': liveness(store, guard),
     '/readyz': ready,
     '/healthz': ready,

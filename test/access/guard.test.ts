@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { makeGuard } from '../../kvs/access/guard.ts'
 import { tokensIn } from '../../kvs/access/source.ts'
 import { KvsError, NotAdmitted } from '../../kvs/errors.ts'
@@ -109,13 +109,13 @@ test('a connection is judged by each header that comes over it', () => {
   expect(guard.admit(`Bearer ${secret}b`, connection).has('write')).toBe(false)
 })
 
-test('a token over its rate is refused until the second is over, and disturbs no other', async () => {
+test('a token over its rate is refused, and disturbs no other', async () => {
   const guard = guardOf(`a:read:${secret}a b:read:${secret}b`, 3)
   const ask = (token: string) => guard.admit(`Bearer ${secret}${token}`, {})
   for (let n = 0; n < 3; n++) ask('a')
   const error = refusal(() => ask('a'))
   expect(error).toMatchObject({ code: 'too_many_requests', status: 429 })
-  expect(error.message).toBe('the token a has sent its 3 requests of this second')
+  expect(error.message).toBe('the token a sends more than its 3 requests a second')
   for (let n = 0; n < 3; n++) ask('b')
   // Wrong ones, and looks at the open pages, count for nobody.
   for (let n = 0; n < 10; n++) {
@@ -129,6 +129,36 @@ test('a token over its rate is refused until the second is over, and disturbs no
       return undefined
     }
   })
+})
+
+test('a rate is a bucket: full after a second without requests, and filled evenly before', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const guard = guardOf(`a:read:${secret}`, 10)
+  const taken = (requests: number) => {
+    let count = 0
+    for (let n = 0; n < requests; n++) {
+      try {
+        guard.admit(`Bearer ${secret}`, {})
+        count++
+      } catch {}
+    }
+    return count
+  }
+  expect(taken(15)).toBe(10)
+  // Within the second as well as past its end.
+  for (const [ms, more] of [
+    [99, 0],
+    [1, 1],
+    [500, 5],
+    [350, 3],
+    [150, 2],
+    [1_000, 10],
+    [60_000, 10],
+  ] as const) {
+    vi.advanceTimersByTime(ms)
+    expect([ms, taken(15)]).toEqual([ms, more])
+  }
 })
 
 test('nothing that a guard holds shows a token', () => {

@@ -48,3 +48,14 @@ test('every line is looked at, and not all of a file that is something else is t
   expect(problems).toHaveLength(11)
   expect(problems.at(-1)).toBe('and 990 more lines')
 })
+
+test('a file is read in a time that grows no faster than it', () => {
+  const timeOf = (text: string) => {
+    const begun = performance.now()
+    read(text)
+    return performance.now() - begun
+  }
+  // Some milliseconds each; ten seconds and more where it grows with the square.
+  expect(timeOf(`A=1${' '.repeat(100_000)}2`)).toBeLessThan(2_000)
+  expect(timeOf('A=1\n'.repeat(100_000))).toBeLessThan(2_000)
+})

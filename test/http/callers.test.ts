@@ -64,7 +64,7 @@ test('past its rate a token gets 429 and when to come back; others, and the open
   expect(statuses).toEqual([201, 201, 429])
   const refused = await ask('write')
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1'])
-  expect(await refused.text()).toBe('the token write has sent its 2 requests of this second\n')
+  expect(await refused.text()).toBe('the token write sends more than its 2 requests a second\n')
   expect((await ask('read-write')).status).toBe(201)
   expect((await fetch(`${url}/readyz`, { headers: bearer('write') })).status).toBe(200)
   expect(store.writes).toHaveLength(3)

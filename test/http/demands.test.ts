@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { refuseUnmet } from '../../kvs/http/demands.ts'
 import { startForwarder } from '../forward/serve.ts'
 import { serve } from './serve.ts'
 
@@ -107,4 +109,27 @@ test.each(['', 'identity', 'Identity', 'identity, '])('the coding %j is none', a
   const { request, store } = await serve()
   expect(await request('PUT', '/v1/a', `Content-Encoding: ${coding}\r\n${length}`, body)).toMatch(/^HTTP\/1\.1 201 /)
   expect(store.writes).toHaveLength(1)
+})
+
+const expiring = (value: string) => ({ rawHeaders: ['Expires', value], method: 'PUT' }) as IncomingMessage
+
+test.each(['', '0', '-1', ' 0 ', '\xa0-1\xa0', '\t', 'Thu, 01 Jan 1970 00:00:00 GMT'])(
+  'Expires: %j is over, and asks for no lifetime',
+  (value) => expect(() => refuseUnmet(expiring(value))).not.toThrow(),
+)
+
+test.each(['-', '\xa0x', 'tomorrow'])('Expires: %j is not over', (value) => {
+  expect(() => refuseUnmet(expiring(value))).toThrow('a value stays')
+})
+
+test('a header of many blanks is judged in a time that grows no faster than it', () => {
+  const judge = (blanks: number) => {
+    const headers = expiring(`${'\xa0'.repeat(blanks)}x`)
+    const begun = performance.now()
+    expect(() => refuseUnmet(headers)).toThrow('a value stays')
+    return performance.now() - begun
+  }
+  judge(1_000)
+  // Less than a millisecond; ten seconds and more where it grows with the square.
+  expect(judge(100_000)).toBeLessThan(2_000)
 })

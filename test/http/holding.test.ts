@@ -49,12 +49,40 @@ test('one value that many ask for counts once, as long as one of them has not ta
   await until('it is given back', () => budget.held('answers') === 0)
 })
 
-test('in JSON a value counts for what it is there: as it is, as text, and encoded', async () => {
-  const { budget, ask } = await start()
+test.each([
+  ['plain text', 'x'.repeat(size), 1],
+  ['control characters', '\0'.repeat(size), 1],
+  ['one character beyond Latin-1', `☃${'x'.repeat(size - 3)}`, 2],
+  ['Latin-1', 'é'.repeat(size / 2), 1],
+  ['few bytes that are many as text', '\0'.repeat(10_000), 1],
+])('in JSON %s counts as it is, as a string, and encoded', async (_, text, bytesEach) => {
+  const { budget, ask, store, url } = await start()
+  const value = Buffer.from(text)
+  await store.write({ kind: 'put', key: 'a', value, contentType: undefined })
+  const body = JSON.stringify({ result: 'found', value: text })
+  const takes: number[] = []
+  const { take } = budget
+  budget.take = (purpose, ...bytes) => {
+    if (purpose === 'answers') takes.push(bytes[0])
+    return take(purpose, ...bytes)
+  }
+  expect(await (await fetch(`${url}/kvs/a`)).text()).toBe(body)
+  expect(takes).toEqual([value.length + body.length * bytesEach + Buffer.byteLength(body)])
   const reader = ask('/kvs/a')
-  await until('it is held', () => budget.held('answers') === 3 * size)
+  await until('it was held', () => takes.length === 2)
   reader.destroy()
   await until('it is given back', () => budget.held('answers') === 0)
+})
+
+test('a value that is too long as JSON is answered with where it can be had', async () => {
+  const { store, url, budget } = await start()
+  await store.write({ kind: 'put', key: 'long', value: Buffer.alloc(100_000_000), contentType: undefined })
+  for (const method of ['GET', 'HEAD']) {
+    const answer = await fetch(`${url}/kvs/long`, { method })
+    expect(answer.status).toBe(413)
+    if (method === 'GET') expect(await answer.text()).toContain('GET /v1/KEY')
+  }
+  expect(budget.held('answers')).toBe(0)
 })
 
 test('an upload is held from its first byte until its write is done, whatever comes of it', async () => {

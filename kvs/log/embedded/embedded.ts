@@ -160,5 +160,6 @@ export function makeEmbeddedPostgres({
 
 /** Refused because a killed server's backends are still ending, or because its lock's pid was given away just now. */
 function isRemains(early: string): boolean {
-  return /pre-existing shared memory block|lock file ".*" already exists/.test(early)
+  const isLocked = early.includes('lock file "') && early.includes('" already exists')
+  return isLocked || early.includes('pre-existing shared memory block')
 }

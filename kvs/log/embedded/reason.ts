@@ -1,6 +1,6 @@
 /** What a line has to say of a failure: an error or worse, or what is only logged before the error that it leads to. */
 const telling =
-  /\b(?:ERROR|FATAL|PANIC): +(.*)|\bLOG: +((?:could not|unrecognized|invalid|parameter) .*)|((?:^|: )error: .*|.*error while loading .*)/
+  /\b(?:ERROR|FATAL|PANIC): +(.*)|\bLOG: +((?:could not|unrecognized|invalid|parameter) .*)|((?:^|: )error: .*|^.*error while loading .*)/
 
 const most = 3
 
