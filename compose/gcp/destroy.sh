@@ -25,8 +25,8 @@ delete_data=false
 revocation() {
   local kind=$1 of=$2 member="serviceAccount:$3" role=$4
   shift 4
-  conditional "[[ -n \$($(gc "$kind" get-iam-policy "$of" --flatten='bindings[].members' \
-    --filter="bindings.role=$role AND bindings.members=$member" --format='value(bindings.role)')) ]]" \
+  where_printed "$(gc "$kind" get-iam-policy "$of" --flatten='bindings[].members' \
+    --filter="bindings.role=$role AND bindings.members=$member" --format='value(bindings.role)')" \
     "$(gc "$kind" remove-iam-policy-binding "$of" --member="$member" --role="$role" --format=none "$@")"
 }
 
@@ -63,7 +63,7 @@ unmake "$(gc artifacts repositories describe "$name" --location="$region")" \
 if [[ -n $cloud_sql && $delete_data == false ]]; then
   step 'The way to the Cloud SQL instance: the address may be given to somebody else'
   unmake "$(gc sql instances describe "$cloud_sql")" \
-    "$(conditional "[[ -n \$($(authorized_networks)) ]]" "$(gc sql instances patch "$cloud_sql" --clear-authorized-networks)")"
+    "$(where_printed "$(authorized_networks)" "$(gc sql instances patch "$cloud_sql" --clear-authorized-networks)")"
 fi
 if [[ $delete_data == true ]]; then
   step 'The data'

@@ -90,7 +90,7 @@ secret() {
 
 # The names of the service's own files are those in vm.yml.
 write_secrets() {
-  local own=$state/secrets/kvs password tokens
+  local own=$state/secrets/kvs password tokens tls
   install -d -m 700 "$state/secrets" "$state/secrets/postgres"
   install -d -m 500 -o "$service_user" -g "$service_user" "$own"
   password=$(secret postgres-password)
@@ -100,7 +100,8 @@ write_secrets() {
   printf '%s\n' "$tokens" | put_file "$own/tokens" 400 "$service_user"
   # Read within the container by a user of the image's choice; out here by nobody, since the directory is root's.
   printf %s "$password" | put_file "$state/secrets/postgres/password" 444
-  if [[ $(attribute tls) == true ]]; then
+  tls=$(attribute tls)
+  if [[ $tls == true ]]; then
     secret tls-cert >"$state/secrets/cert"
     secret tls-key >"$state/secrets/key"
     put_file "$own/tls.crt" 400 "$service_user" <"$state/secrets/cert"
@@ -119,19 +120,23 @@ cloud_sql_settings() {
   printf 'POSTGRES_HOST=%s\nPOSTGRES_SSLMODE=verify-ca\nPOSTGRES_SSLROOTCERT=/run/kvs/server-ca.pem\n' "$address"
 }
 
-# settings: what compose reads from .env, here and by hand in that directory
+# settings: what compose reads from .env, here and by hand in that directory. Each attribute is assigned before it is looked
+# at: a question that fails in the midst of a test would not end the script, and the service would come up without TLS.
 settings() {
-  local files=docker-compose.yml:vm.yml cloud_sql
+  local files=docker-compose.yml:vm.yml cloud_sql tls cloud_logging publish
   cloud_sql=$(attribute cloud-sql)
+  tls=$(attribute tls)
+  cloud_logging=$(attribute cloud-logging)
+  publish=$(attribute publish)
   if [[ $cloud_sql != none ]]; then
     files+=:cloud-sql.yml
     cloud_sql_settings "$cloud_sql"
   fi
-  if [[ $(attribute tls) == true ]]; then
+  if [[ $tls == true ]]; then
     printf 'KVS_TLS_CERT=/run/kvs/tls.crt\nKVS_TLS_KEY=/run/kvs/tls.key\n'
   fi
-  if [[ $(attribute cloud-logging) == true ]]; then printf 'LOG_DRIVER=gcplogs\n'; else printf 'LOG_DRIVER=local\n'; fi
-  printf '%s\n' COMPOSE_PROJECT_NAME=kvs "COMPOSE_FILE=$files" "KVS_IMAGE=$image" "PUBLISH=$(attribute publish)" \
+  if [[ $cloud_logging == true ]]; then printf 'LOG_DRIVER=gcplogs\n'; else printf 'LOG_DRIVER=local\n'; fi
+  printf '%s\n' COMPOSE_PROJECT_NAME=kvs "COMPOSE_FILE=$files" "KVS_IMAGE=$image" "PUBLISH=$publish" \
     LOG_FORMAT=json LOG_LEVEL=info
 }
 
@@ -154,7 +159,7 @@ hide_metadata() {
 }
 
 bring_up() {
-  local before
+  local before after
   install -d -m 700 "$state"
   write_secrets
   attribute compose | put_file docker-compose.yml 600
@@ -166,7 +171,8 @@ bring_up() {
   before=$(docker compose ps --quiet kvs)
   docker compose up --detach --remove-orphans --wait --wait-timeout 600 --quiet-pull
   # A service that goes on reads its tokens and certificates again.
-  if [[ $before == "$(docker compose ps --quiet kvs)" && $secrets != "$(cksum secrets/kvs/*)" ]]; then
+  after=$(docker compose ps --quiet kvs)
+  if [[ $before == "$after" && $secrets != "$(cksum secrets/kvs/*)" ]]; then
     docker compose kill --signal HUP kvs
   fi
   docker image prune --all --force >/dev/null

@@ -83,6 +83,19 @@ describe('deploy.sh', () => {
     }
   })
 
+  test('makes no user of Cloud SQL without the password, where that can’t be read', () => {
+    succeed(project.deploy(everything))
+    const wanted = project.contents()
+    const reads = ({ words }: { words: string[] }) =>
+      words.includes('access') && words.includes('--secret=kvs-postgres-password')
+    const other = makeProject()
+    other.deploy(everything, { FAKE_FAILS_AT: String(project.cloud().calls.findIndex(reads)) })
+    expect(Object.keys(other.cloud().things).filter((id) => id.startsWith('sql users'))).toEqual([])
+    succeed(other.deploy(everything))
+    expect(other.contents()).toEqual(wanted)
+    other.remove()
+  })
+
   test('ends at a failure that says nothing of what is there, and makes nothing twice', () => {
     const { status, stderr } = project.deploy(needed, { FAKE_FAILS_AT: '1' })
     expect([status, stderr]).toEqual([1, expect.stringContaining('the network has gone')])
@@ -230,5 +243,22 @@ describe('destroy.sh', () => {
     const { status, stderr } = project.destroy(place, { FAKE_FAILS_AT: String(length) })
     expect([status, stderr]).toEqual([1, expect.stringContaining('the network has gone')])
     expect(project.cloud().things).toHaveProperty('compute instances kvs')
+  })
+
+  test('never takes a question that failed for the answer that there is nothing to undo', () => {
+    succeed(project.deploy(everything))
+    const deployed = project.read('cloud.json')
+    const { length } = project.cloud().calls
+    succeed(project.destroy([...place, ...sql]))
+    const questions = project.cloud().calls.flatMap(({ words }, at) => {
+      const asks = words.includes('get-iam-policy') || words.some((word) => word.includes('authorizedNetworks'))
+      return asks && at >= length ? [at] : []
+    })
+    expect(questions.length).toBeGreaterThan(4)
+    for (const at of questions) {
+      project.file('cloud.json', deployed)
+      const { status, stderr } = project.destroy([...place, ...sql], { FAKE_FAILS_AT: String(at) })
+      expect([status, stderr], `failed at call ${at}`).toEqual([1, expect.stringContaining('the network has gone')])
+    }
   })
 })

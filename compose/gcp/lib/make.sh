@@ -86,8 +86,8 @@ make_cloud_sql() {
   make "$(gc sql databases describe kvs --instance="$cloud_sql")" "$(gc sql databases create kvs --instance="$cloud_sql")"
   # The password comes by stdin, as a file of flags: what is on a command line is seen by all users of a machine.
   make "$(gc sql users describe kvs --instance="$cloud_sql")" \
-    "$(gc secrets versions access latest --secret="$password_secret") |
-sed 's/^/--password: /' | $(gc sql users create kvs --instance="$cloud_sql" --flags-file=-)"
+    "password=\$($(gc secrets versions access latest --secret="$password_secret")) &&
+printf -- '--password: %s' \"\$password\" | $(gc sql users create kvs --instance="$cloud_sql" --flags-file=-)"
   grant "$(gc projects add-iam-policy-binding "$project") $(sql_viewer) --format=none"
 }
 

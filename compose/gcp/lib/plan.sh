@@ -53,6 +53,15 @@ conditional() {
   printf 'if %s; then\n  %s\nfi\n' "$1" "${2//$'\n'/$'\n  '}"
 }
 
+# where_printed QUESTION TEXT: prints a command that runs TEXT where QUESTION prints something. A failed question ends the
+# script, as it would not within a test.
+where_printed() {
+  # shellcheck disable=SC2016 # what is printed expands it
+  printf 'found=$(%s)\n' "$1"
+  # shellcheck disable=SC2016
+  conditional '[[ -n $found ]]' "$2"
+}
+
 # there TEXT: whether what TEXT describes is there. An error that says anything else ends the script, so that a lost login
 # is never taken for an empty project.
 there() {
