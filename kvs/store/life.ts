@@ -162,8 +162,10 @@ export function makeLife(parts: LifeParts): Life {
     waits.advanced(follower.view.position.sequence)
   }
 
-  function logIsDown({ message }: Error): void {
+  function logIsDown(error: Error): void {
     if (isStopping) return
+    const { message } = error
+    if (error instanceof NotAppended && !error.logIsDown) condition.tellRefusal(message)
     conditional.abandon(new KvsError('log_down', `the log is down, and nothing was stored: ${message}`))
     waits.logIsDown(message)
     const so = parts.spools ? 'writes go to the spool' : 'writes wait, and are refused in the end'
