@@ -1,5 +1,6 @@
 import { batchLimits, type Entry, type SpooledWrite, type Write, weight } from '../entry.ts'
 import { KvsError } from '../errors.ts'
+import { owned } from '../owned.ts'
 import type { LogPosition } from './file.ts'
 import { makeThreadedFile, SpoolFileError } from './threaded-file.ts'
 
@@ -122,7 +123,9 @@ export async function openSpool(path: string, maxBytes: number, isRead = true): 
     async add(first, added, at, isBound = true) {
       const more = added.reduce((sum, write) => sum + weight(write), 0)
       if (isBound && bytes + more > maxBytes) throw new KvsError('spool_full')
-      const spooled = added.map((write, index) => ({ number: first + BigInt(index), superseded: false, write }))
+      const spooled = added.map((write, index) => {
+        return { number: first + BigInt(index), superseded: false, write: withOwnMemory(write) }
+      })
       await change(spooled, at).catch((error) => {
         if (!(error instanceof SpoolFileError)) throw error
         if (error.isFull) throw new KvsError('spool_full', 'the disk under the spool is full; nothing was stored')
@@ -172,6 +175,11 @@ export async function openSpool(path: string, maxBytes: number, isRead = true): 
 
     close: () => file.close(),
   }
+}
+
+/** A window on some bytes of a larger piece of memory would keep all of that, which the bound knows nothing of. */
+function withOwnMemory(write: Write): Write {
+  return write.kind === 'put' ? { ...write, value: owned(write.value) } : write
 }
 
 /** Of an SQLite integer. */
