@@ -121,7 +121,9 @@ export function makeLife(parts: LifeParts): Life {
     const since = performance.now()
     const answered = waits.question()
     // An append also reads what others have appended before it.
-    const head = await (appending.hasWork ? appending.appendNext(session) : tail(session))
+    let head = appending.hasWork ? await appending.appendNext(session) : undefined
+    // One that was refused tells nothing of the log, and the next one may be refused as well, for as long as there are any.
+    if (head === undefined && (isLookDue || waits.isAsked)) head = await tail(session)
     connector.wasOfUse()
     if (head === undefined) return
     caughtUpAt = since
