@@ -71,7 +71,8 @@ export function makeLife(parts: LifeParts): Life {
         const connecting = Promise.resolve(closing).then(connector.connect)
         session = await (isReplayed ? outage.spoolDuring(connecting) : connecting)
         isConnected = session !== undefined
-        if (session) await follow(session, signal)
+        // The spool may have taken so long that the stop came before this.
+        if (session && !signal.aborted) await follow(session, signal)
       } catch (error) {
         if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error, signal)
         if (!isOutage(error)) throw error

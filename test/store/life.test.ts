@@ -1,10 +1,12 @@
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Entry, Write } from '../../kvs/entry.ts'
 import { type LogSession, NotAppended, Unavailable } from '../../kvs/log/log.ts'
-import type { Spool } from '../../kvs/spool/spool.ts'
+import { openSpool, type Spool } from '../../kvs/spool/spool.ts'
 import { makeStore } from '../../kvs/store/store.ts'
 import { entryOf, put } from '../support/entries.ts'
+import { makeDirectory } from '../support/node.ts'
 
 /** A log in memory that others append to; what a node appends does as `append` says. */
 function makeMemoryLog() {
@@ -88,4 +90,35 @@ test('while the log refuses one write after the other, it is read, and a request
   expect(store.get('b')).toBeDefined()
   log.add(put('c'))
   await expect.poll(() => store.get('c')).toBeDefined()
+})
+
+test('a node that was told to stop while its spool was slow leaves a log that came back meanwhile alone', async () => {
+  const log = makeMemoryLog()
+  const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
+  onTestFinished(() => spool.close())
+  const disk = { isSlow: false, ...Promise.withResolvers<void>() }
+  let adding = 0
+  const slow = Object.assign(Object.create(spool), {
+    add: async (...rest: Parameters<Spool['add']>) => {
+      adding++
+      if (disk.isSlow) await disk.promise
+      return spool.add(...rest)
+    },
+  })
+  const store = await start(log, slow)
+  log.isDown = true
+  log.lose()
+  await expect.poll(() => store.status().state).toBe('log down')
+  expect(await store.write(put('a'))).toBe('spooled')
+  disk.isSlow = true
+  const written = store.write(put('b'))
+  await expect.poll(() => adding).toBe(2)
+  log.isDown = false
+  await expect.poll(() => log.calls.length).toBe(2)
+  const stopped = store.stop()
+  disk.resolve()
+  await stopped
+  expect(await written).toBe('spooled')
+  expect(log.calls[1]).toEqual(['close'])
+  expect(spool.writes).toBe(2)
 })
