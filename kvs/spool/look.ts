@@ -16,6 +16,7 @@ export function mayHoldWrites(directory: string): boolean {
   let copy: string | undefined
   try {
     const size = names.reduce((sum, name) => sum + statSync(join(directory, name)).size, 0)
+    if (size === 0) return false // made, and its node killed before it had anything in it
     if (size > mostBytes) return true
     copy = mkdtempSync(join(tmpdir(), 'kvs-spool-'))
     for (const name of names) copyFileSync(join(directory, name), join(copy, name))
