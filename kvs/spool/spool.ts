@@ -2,6 +2,7 @@ import { batchLimits, type Entry, type SpooledWrite, type Write, weight } from '
 import { KvsError } from '../errors.ts'
 import { owned } from '../owned.ts'
 import type { LogPosition } from './file.ts'
+import { unreadable } from './look.ts'
 import { makeThreadedFile, SpoolFileError } from './threaded-file.ts'
 
 /**
@@ -102,7 +103,7 @@ export async function openSpool(path: string, maxBytes: number, isRead = true): 
     await file.close().catch(() => undefined)
     if (error.isFull) throw new NoSpace(`there is no space for the spool ${path}`)
     if (/database is locked/.test(error.message)) throw new SpoolHeld(`another process has the spool ${path} open`)
-    throw new Error(`the spool ${path} can’t be read (${error.message}); it may hold writes that are nowhere else`)
+    throw new Error(unreadable(path, error.message))
   })
 
   return {
