@@ -34,7 +34,7 @@ export async function check(config: Config, tell: (line: string) => void): Promi
   }
   // A node that has its log elsewhere does without a disk, unless that may hold writes which are nowhere else.
   const isDiskNeeded = target === 'embedded' || mayHoldWrites(dataDir)
-  await look('data directory', () => lookAtDataDirectory(dataDir), isDiskNeeded)
+  await look('data directory', () => lookAtDataDirectory(dataDir, target !== 'embedded'), isDiskNeeded)
   if (target === 'embedded') await look('log', () => lookAtEmbedded(join(dataDir, 'postgres')))
   else await look('log', () => lookAtLog({ target, timeoutMs, logId: lastLogOf(dataDir) }))
   return isFit

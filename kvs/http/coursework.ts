@@ -1,6 +1,7 @@
 import { constants, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../errors.ts'
+import { owned } from '../owned.ts'
 import type { Found } from '../view/view.ts'
 import type { Answer } from './answer.ts'
 import { renderAsErrorJson, valueHeaders } from './answers.ts'
@@ -127,7 +128,8 @@ function valueIn(body: Buffer): Buffer {
     const parsed: unknown = JSON.parse(text)
     const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
     const value = isObject && isUtf8(body) ? memberText(text, 'value') : undefined
-    if (value !== undefined) return Buffer.from(value)
+    // Not a window on the memory that Node shares out: who keeps some bytes of it keeps 64 KiB.
+    if (value !== undefined) return owned(Buffer.from(value))
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
   }

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const fileOf = (directory: string) => join(directory, 'log-id')
@@ -16,11 +17,26 @@ export function lastLogOf(directory: string): string | undefined {
   }
 }
 
-/** Where the disk takes it: without it, a new slot's node goes where the search_path leads. */
+/**
+ * Where the disk takes it: without it, a new slot's node goes where the search_path leads. Several nodes may do so at once, and
+ * be killed meanwhile: the file is always there as a whole.
+ */
 export function noteLog(directory: string, logId: string): void {
+  if (lastLogOf(directory) === logId) return
+  const beside = `${fileOf(directory)}.${randomUUID()}`
   try {
-    writeFileSync(fileOf(directory), `${logId}\n`, { mode: 0o600 })
+    writeFileSync(beside, `${logId}\n`, { mode: 0o600, flush: true })
+    renameSync(beside, fileOf(directory))
   } catch {
-    // a full disk, or one that only reads: there is another start
+    // A full disk, or one that only reads: there is another start.
+    remove(beside)
+  }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // It could not be made either.
   }
 }

@@ -1,12 +1,37 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { requireReadable } from '../spool/look.ts'
+import { findSlots, slotPath } from './slots.ts'
 
 /**
  * Tells in a sentence whether a node could have its data in a directory; makes and changes nothing.
+ * @param isShared whether several nodes may have it; else there is the first slot and no other
  * @throws an Error that says what is in the way
  */
-export function lookAtDataDirectory(path: string): string {
+export async function lookAtDataDirectory(path: string, isShared: boolean): Promise<string> {
+  const sentence = lookAtDirectory(path)
+  await requireUsableSlot(path, isShared)
+  return sentence
+}
+
+/** A start goes on with any slot that it can use, and with a new one where a node holds one of those that there are. */
+async function requireUsableSlot(directory: string, isShared: boolean): Promise<void> {
+  const numbers = isShared ? await findSlots(directory).catch(() => [1]) : [1]
+  let obstacle: unknown
+  for (const number of numbers) {
+    const path = slotPath(directory, number)
+    try {
+      if (!isHeld(join(path, 'node.db'))) requireReadable(path)
+      return
+    } catch (error) {
+      obstacle ??= error
+    }
+  }
+  throw obstacle
+}
+
+function lookAtDirectory(path: string): string {
   const nearest = nearestExisting(path)
   try {
     if (!statSync(nearest).isDirectory()) throw new Error(`${nearest} is no directory`)

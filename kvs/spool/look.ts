@@ -1,7 +1,10 @@
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { accessSync, constants, copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { batchLimits } from '../entry.ts'
+import { sqliteFull } from './calls.ts'
+import { openSpoolFile } from './file.ts'
 
 /** Above this a spool is not looked into: it is not empty, or has not been long. */
 const mostBytes = 64 * 1024 * 1024
@@ -13,17 +16,60 @@ const mostBytes = 64 * 1024 * 1024
 export function mayHoldWrites(directory: string): boolean {
   const names = filesOf(directory)
   if (names === undefined || names.length === 0) return names === undefined
-  let copy: string | undefined
   try {
-    const size = names.reduce((sum, name) => sum + statSync(join(directory, name)).size, 0)
-    if (size > mostBytes) return true
-    copy = mkdtempSync(join(tmpdir(), 'kvs-spool-'))
-    for (const name of names) copyFileSync(join(directory, name), join(copy, name))
-    return hasRows(join(copy, 'spool.db'))
+    const size = sizeOf(directory, names)
+    if (size === 0) return false // made, and its node killed before it had anything in it
+    return size > mostBytes || inCopy(directory, names, hasRows)
   } catch {
     return true
+  }
+}
+
+/**
+ * Opens and reads a copy of the spool in a directory that no node holds, as a start would the spool. Passes over what is too large to be
+ * looked into, and what there is no room to copy.
+ * @throws an Error with a sentence that names the file, where a start would find that it can't be read
+ */
+export function requireReadable(directory: string): void {
+  const names = filesOf(directory) ?? []
+  try {
+    for (const name of names) accessSync(join(directory, name), constants.R_OK | constants.W_OK)
+    if (names.length === 0 || sizeOf(directory, names) > mostBytes) return
+    inCopy(directory, names, readAll)
+  } catch (error) {
+    const { code, syscall, errcode, message } = error as NodeJS.ErrnoException & { errcode?: number }
+    if (errcode === sqliteFull || syscall === 'mkdtemp' || /^(ENOSPC|EDQUOT|EROFS)$/.test(code ?? '')) return
+    throw new Error(unreadable(join(directory, 'spool.db'), message), { cause: error })
+  }
+}
+
+/** @param message what is the matter with it */
+export const unreadable = (path: string, message: string) =>
+  `the spool ${path} can’t be read (${message}); it may hold writes that are nowhere else`
+
+function sizeOf(directory: string, names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + statSync(join(directory, name)).size, 0)
+}
+
+function inCopy<T>(directory: string, names: readonly string[], look: (path: string) => T): T {
+  const copy = mkdtempSync(join(tmpdir(), 'kvs-spool-'))
+  try {
+    for (const name of names) copyFileSync(join(directory, name), join(copy, name))
+    return look(join(copy, 'spool.db'))
   } finally {
-    if (copy !== undefined) rmSync(copy, { recursive: true, force: true })
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+
+function readAll(path: string): void {
+  const file = openSpoolFile(path)
+  try {
+    file.position()
+    for (let after: bigint | undefined = 0n; after !== undefined; ) {
+      after = file.read({ after, through: 2n ** 63n - 1n, ...batchLimits }).at(-1)?.number
+    }
+  } finally {
+    file.close()
   }
 }
 

@@ -1,6 +1,8 @@
 import { batchLimits, type Entry, type SpooledWrite, type Write, weight } from '../entry.ts'
 import { KvsError } from '../errors.ts'
+import { owned } from '../owned.ts'
 import type { LogPosition } from './file.ts'
+import { unreadable } from './look.ts'
 import { makeThreadedFile, SpoolFileError } from './threaded-file.ts'
 
 /**
@@ -101,7 +103,7 @@ export async function openSpool(path: string, maxBytes: number, isRead = true): 
     await file.close().catch(() => undefined)
     if (error.isFull) throw new NoSpace(`there is no space for the spool ${path}`)
     if (/database is locked/.test(error.message)) throw new SpoolHeld(`another process has the spool ${path} open`)
-    throw new Error(`the spool ${path} can’t be read (${error.message}); it may hold writes that are nowhere else`)
+    throw new Error(unreadable(path, error.message))
   })
 
   return {
@@ -122,7 +124,9 @@ export async function openSpool(path: string, maxBytes: number, isRead = true): 
     async add(first, added, at, isBound = true) {
       const more = added.reduce((sum, write) => sum + weight(write), 0)
       if (isBound && bytes + more > maxBytes) throw new KvsError('spool_full')
-      const spooled = added.map((write, index) => ({ number: first + BigInt(index), superseded: false, write }))
+      const spooled = added.map((write, index) => {
+        return { number: first + BigInt(index), superseded: false, write: withOwnMemory(write) }
+      })
       await change(spooled, at).catch((error) => {
         if (!(error instanceof SpoolFileError)) throw error
         if (error.isFull) throw new KvsError('spool_full', 'the disk under the spool is full; nothing was stored')
@@ -172,6 +176,11 @@ export async function openSpool(path: string, maxBytes: number, isRead = true): 
 
     close: () => file.close(),
   }
+}
+
+/** A window on some bytes of a larger piece of memory would keep all of that, which the bound knows nothing of. */
+function withOwnMemory(write: Write): Write {
+  return write.kind === 'put' ? { ...write, value: owned(write.value) } : write
 }
 
 /** Of an SQLite integer. */

@@ -1,6 +1,7 @@
 import { batchLimits, type Position, type Write, weight } from '../entry.ts'
 import { KvsError } from '../errors.ts'
 import { markOf, tagOf, type Version } from '../version.ts'
+import { inHalves } from './halves.ts'
 
 /** Where a batch is in the log. */
 export interface Appended {
@@ -48,6 +49,11 @@ export interface AppendQueue {
   spooled(): void
   /** The batch under way is given up, for this reason. */
   failed(error: KvsError): void
+  /**
+   * The log says no to the batch under way for what is in it. A write alone is given up, for this reason. Of several any may
+   * be guilty: each half waits again, before the others and in its order, to be a batch of its own.
+   */
+  refused(error: KvsError): void
   /** The batch under way is not in the log; its writes wait again, before the others. */
   putBack(): void
   /** Rejects all that waits with this error, and what is under way as undecided. */
@@ -63,6 +69,8 @@ interface Waiting {
   readonly resolve: (stored: Stored) => void
   readonly reject: (error: KvsError) => void
   answered: boolean
+  /** Its batch has no writes of another part; undefined unless it was in a batch that the log has refused. */
+  part: object | undefined
 }
 
 export function makeAppendQueue(limits: QueueLimits): AppendQueue {
@@ -89,6 +97,13 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
     underWay = undefined
     items.forEach(answer)
     release(items)
+  }
+
+  function putBack(): void {
+    const items = underWay?.waiting ?? []
+    underWay = undefined
+    waiting = [...items.filter((item) => !item.answered), ...waiting]
+    release(items.filter((item) => item.answered))
   }
 
   /** One timer for the next deadline, not set anew for each write: the common one is answered long before. */
@@ -122,7 +137,7 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
       bytes += weight(write)
       return new Promise((resolve, reject) => {
         const deadline = performance.now() + limits.timeoutMs
-        waiting.push({ write, deadline, resolve, reject, answered: false })
+        waiting.push({ write, deadline, resolve, reject, answered: false, part: undefined })
         if (deadline < timerIsFor) watch()
         this.wake()
       })
@@ -145,7 +160,9 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
       let size = 0
       let count = 0
       while (count < waiting.length && count < batchLimits.writes) {
-        size += weight((waiting[count] as Waiting).write)
+        const { write, part } = waiting[count] as Waiting
+        size += weight(write)
+        if (part !== waiting[0]?.part) break
         if (count > 0 && size > batchLimits.bytes) break
         count++
       }
@@ -182,12 +199,15 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
       settle((item) => reject(item, error))
     },
 
-    putBack() {
+    refused(error) {
       const items = underWay?.waiting ?? []
-      underWay = undefined
-      waiting = [...items.filter((item) => !item.answered), ...waiting]
-      release(items.filter((item) => item.answered))
+      if (items.length <= 1) return settle((item) => reject(item, error))
+      putBack()
+      inHalves(items)
+      watch()
     },
+
+    putBack,
 
     abandon(error) {
       settle((item) => reject(item, new KvsError('undecided')))

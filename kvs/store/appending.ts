@@ -57,7 +57,7 @@ export function makeAppending({ queue, conditional, follower, outage, condition 
     } catch (error) {
       const isForLog = error instanceof NotAppended && error.logIsDown
       if (isForLog || error instanceof Unappendable) queue.putBack()
-      else if (error instanceof NotAppended) queue.failed(new KvsError('not_stored', undefined, { cause: error }))
+      else if (error instanceof NotAppended) queue.refused(new KvsError('not_stored', undefined, { cause: error }))
       else outage.leaveInDoubt(number)
       if (!(error instanceof NotAppended)) throw error
       logTakesNone(error)

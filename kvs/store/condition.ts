@@ -19,9 +19,16 @@ export interface Condition {
   logIsUp(description: string): void
   /** It can be reached, and refuses what is written, for a reason that only an operator can mend. */
   logRefuses(reason: string): void
+  /** For the log line alone: each reason once, and again only after a while without it. */
+  tellRefusal(reason: string): void
   /** The log can be reached again, and this many spooled writes are on their way to it. */
   drains(writes: number): void
 }
+
+/** What is told of refusals stays told for so long after the last of them, though other writes go through in between. */
+const toldForMs = 10 * 60_000
+/** More reasons than these are not told within that time: a trigger may name the key. */
+const mostTold = 10
 
 export function makeCondition(logger: Logger): Condition {
   let state: State = 'starting'
@@ -30,11 +37,22 @@ export function makeCondition(logger: Logger): Condition {
   /** Monotonic; set from the loss of the log until it is back. */
   let downSince: number | undefined
   let told: string | undefined
+  /** The refusals that were told, with the moment of the last one. */
+  const refusals = new Map<string, number>()
 
   function become(next: State, why: string | null): void {
     if (next !== state) since = new Date()
     state = next
     reason = why
+  }
+
+  function tellRefusal(why: string): void {
+    const now = performance.now()
+    for (const [one, at] of refusals) if (now - at > toldForMs) refusals.delete(one)
+    const isTold = refusals.has(why)
+    if (!isTold && refusals.size >= mostTold) return
+    refusals.set(why, now)
+    if (!isTold) logger.error(`the log refuses writes: ${why}`)
   }
 
   return {
@@ -68,10 +86,11 @@ export function makeCondition(logger: Logger): Condition {
     },
 
     logRefuses(why) {
-      const sentence = `the log refuses writes: ${why}`
-      if (reason !== sentence) logger.error(sentence)
-      become('serving', sentence)
+      tellRefusal(why)
+      become('serving', `the log refuses writes: ${why}`)
     },
+
+    tellRefusal,
 
     drains(writes) {
       become('log down', `the log is back; ${writes} spooled writes are on their way to it`)

@@ -4,6 +4,7 @@ import { ConditionFailed, KvsError } from '../errors.ts'
 import { type Decided, type LogSession, NotAppended, Unappendable, type Verdict } from '../log/log.ts'
 import type { InLog, QueueLimits } from './append-queue.ts'
 import type { Follower } from './follower.ts'
+import { inHalves } from './halves.ts'
 import { holds, type Precondition } from './precondition.ts'
 
 /** A write that is done only where its condition holds, or only once however often it is asked for. */
@@ -30,7 +31,8 @@ export interface ConditionalQueue {
   readonly bytes: number
   /**
    * One round. Rejections are those of `LogSession.appendConditional` and `read`; the writes are answered all the same, but
-   * for an `Unappendable`: they wait again then, to be abandoned.
+   * for an `Unappendable`: they wait again then, to be abandoned. Where the log says no for what is in them, and they are
+   * several, each half of them waits again, for a round of its own.
    * @param number gives the round's writes their numbers
    * @returns whether any has landed, or the log was only asked; after both the view has all that it had before. Undefined
    * where there was nothing to ask it for
@@ -45,6 +47,8 @@ interface Waiting extends ConditionalWrite {
   readonly deadline: number
   readonly resolve: (stored: InLog) => void
   readonly reject: (error: KvsError) => void
+  /** Its round has no writes of another part; undefined unless it was in a round that the log has refused. */
+  part: object | undefined
 }
 
 /** @param onAdd called when there is something to do */
@@ -67,6 +71,7 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
     const isOver = () => taken.items.length >= batchLimits.writes || size >= batchLimits.bytes
     waiting = waiting.filter((item) => {
       const { write, idempotencyKey } = item
+      if (taken.items.length > 0 && taken.items[0]?.part !== item.part) return true
       if (isOver() || keys.has(write.key) || (idempotencyKey !== undefined && idempotencyKeys.has(idempotencyKey))) {
         return true
       }
@@ -114,7 +119,8 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
       bytes += weight(write)
       return new Promise((resolve, reject) => {
         const request = conditional.idempotencyKey === undefined ? undefined : hashOf(conditional)
-        waiting.push({ ...conditional, request, deadline: performance.now() + limits.timeoutMs, resolve, reject })
+        const deadline = performance.now() + limits.timeoutMs
+        waiting.push({ ...conditional, request, deadline, resolve, reject, part: undefined })
         onAdd()
       })
     },
@@ -131,7 +137,9 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
       const { items, decided } = take()
       if (items.length === 0) return undefined
       const verdicts = await follower.appendConditional(session, decided, number(items.length)).catch((error) => {
-        if (error instanceof Unappendable) waiting = [...items, ...waiting]
+        const isGuilt = error instanceof NotAppended && !error.logIsDown && items.length > 1
+        if (isGuilt) inHalves(items)
+        if (isGuilt || error instanceof Unappendable) waiting = [...items, ...waiting]
         else rejectAll(items, refusal(error))
         throw error
       })

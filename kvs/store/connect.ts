@@ -21,6 +21,9 @@ export interface Connector {
   wasOfUse(): void
 }
 
+/** What comes about when nobody waits for it any more. */
+const close = (session: LogSession) => session.close()
+
 export function makeConnector({ log, signal, firstTimeoutMs, onUnavailable }: ConnectorOptions): Connector {
   const backoff = makeBackoff()
   const startedAt = performance.now()
@@ -32,8 +35,10 @@ export function makeConnector({ log, signal, firstTimeoutMs, onUnavailable }: Co
         await backoff.pause(signal)
         if (signal.aborted) return undefined
         try {
-          const session = await unlessAborted(log.open(), signal)
+          const opening = log.open()
+          const session = await unlessAborted(opening, signal)
           isFirst = false
+          if (!session) opening.then(close, () => undefined)
           return session
         } catch (error) {
           if (!(error instanceof Unavailable)) throw error

@@ -71,7 +71,8 @@ export function makeLife(parts: LifeParts): Life {
         const connecting = Promise.resolve(closing).then(connector.connect)
         session = await (isReplayed ? outage.spoolDuring(connecting) : connecting)
         isConnected = session !== undefined
-        if (session) await follow(session, signal)
+        // The spool may have taken so long that the stop came before this.
+        if (session && !signal.aborted) await follow(session, signal)
       } catch (error) {
         if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error, signal)
         if (!isOutage(error)) throw error
@@ -121,7 +122,9 @@ export function makeLife(parts: LifeParts): Life {
     const since = performance.now()
     const answered = waits.question()
     // An append also reads what others have appended before it.
-    const head = await (appending.hasWork ? appending.appendNext(session) : tail(session))
+    let head = appending.hasWork ? await appending.appendNext(session) : undefined
+    // One that was refused tells nothing of the log, and the next one may be refused as well, for as long as there are any.
+    if (head === undefined && (isLookDue || waits.isAsked)) head = await tail(session)
     connector.wasOfUse()
     if (head === undefined) return
     caughtUpAt = since
@@ -162,8 +165,10 @@ export function makeLife(parts: LifeParts): Life {
     waits.advanced(follower.view.position.sequence)
   }
 
-  function logIsDown({ message }: Error): void {
+  function logIsDown(error: Error): void {
     if (isStopping) return
+    const { message } = error
+    if (error instanceof NotAppended && !error.logIsDown) condition.tellRefusal(message)
     conditional.abandon(new KvsError('log_down', `the log is down, and nothing was stored: ${message}`))
     waits.logIsDown(message)
     const so = parts.spools ? 'writes go to the spool' : 'writes wait, and are refused in the end'

@@ -1,3 +1,4 @@
+import { owned } from '../owned.ts'
 import type { Slabs } from './slabs.ts'
 
 /** Larger values, with their type, are objects of their own: few, so that what they cost beside their bytes is little. */
@@ -222,14 +223,6 @@ export function makeRecords(slabs: Slabs): Records {
 function copy(from: Buffer, start: number, length: number, to: Buffer, at: number): void {
   if (length <= 32) for (let index = 0; index < length; index++) to[at + index] = from[start + index] as number
   else from.copy(to, at, start, start + length)
-}
-
-/** A copy that shares memory with nothing else, unless it has its memory for itself already. */
-function owned(buffer: Buffer, start: number, length: number): Buffer {
-  if (length === buffer.buffer.byteLength) return buffer
-  const copy = Buffer.allocUnsafeSlow(length)
-  buffer.copy(copy, 0, start, start + length)
-  return copy
 }
 
 function byte(bytes: Uint8Array, at: number): number {

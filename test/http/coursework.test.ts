@@ -29,6 +29,13 @@ test('a value is created, found, replaced, found, deleted, and not there any mor
   expect(await seen(putValue(url, 'x', '3'))).toEqual([201, '{"result":"created"}'])
 })
 
+test('what is stored has memory of just its size', async () => {
+  const { url, store } = await serve()
+  await putValue(url, 'x', '"é"')
+  const [write] = store.writes
+  expect(write?.kind === 'put' && [write.value.toString(), write.value.buffer.byteLength]).toEqual(['"é"', 4])
+})
+
 test('answers tell the position, and the sequence that set a value', async () => {
   const { url } = await serve()
   const told = (answer: Response) => [answer.headers.get('kvs-position'), sequenceOf(answer)]

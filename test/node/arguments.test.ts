@@ -1,14 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { settings } from '../../kvs/config/settings.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { startTarget } from '../forward/serve.ts'
 import { makeDatabase } from '../support/database.ts'
+import { put } from '../support/entries.ts'
 import { startMain, startMainBeside } from '../support/main.ts'
 import { makeDirectory, startReadyNode, toEnvironment } from '../support/node.ts'
 import { testAsRoot } from '../support/skips.ts'
+import { leaveSlot } from '../support/slots.ts'
 
 test('--help names every setting, --version the version; neither reads a setting or makes a thing', () => {
   const cwd = makeDirectory()
@@ -117,6 +119,28 @@ test('--check finds the embedded log without starting it', async () => {
   const other = startMain(['--check'], { cwd })
   expect(other.stdout).toMatch(/^log: NOT USABLE: the cluster in .* was made by Postgres 12/m)
   expect(other.status).toBe(78)
+})
+
+test('--check finds a spool that can’t be read, with which no start would go on', async () => {
+  const { target } = await makeDatabase()
+  const cwd = makeDirectory()
+  const path = join(cwd, 'data')
+  const check = () => startMain(['--check'], { cwd, env: toEnvironment(target) })
+  await leaveSlot(path, [put('a')], { logId: 'cafe0123', sequence: 7n, digest: Buffer.from('12345678') })
+  expect(check()).toMatchObject({ status: 0, stdout: expect.stringMatching(/^data directory: .*data can be used$/m) })
+
+  writeFileSync(join(path, 'spool.db'), 'no database at all')
+  const broken = check()
+  expect(broken.stdout).toMatch(
+    /^data directory: NOT USABLE: the spool .*spool.db can’t be read \(.*\); it may hold writes/m,
+  )
+  expect(broken.status).toBe(78)
+  expect(readFileSync(join(path, 'spool.db'), 'utf8')).toBe('no database at all')
+  expect(startMain([], { cwd, env: toEnvironment(target) }).status).toBe(1)
+
+  // a start goes on with another slot, and warns
+  await leaveSlot(join(path, 'slots', '2'), [], { logId: 'cafe0123', sequence: 7n, digest: Buffer.from('12345678') })
+  expect(check().status).toBe(0)
 })
 
 testAsRoot('--check finds a data directory that this user may not use', async () => {

@@ -51,6 +51,37 @@ test('a log that refuses what is written is named on /readyz, and told of once',
   expect(await status(node)).toMatchObject({ state: 'serving', reason: null })
 })
 
+test('a write that Postgres refuses fails alone, whatever is on its way with it, and is told of once', async () => {
+  const database = await makeDatabase()
+  const { node, create, lines } = await startOn(database)
+  await database.sql(`ALTER TABLE transactions ADD CONSTRAINT good CHECK (key NOT LIKE 'bad%')`)
+  const answers = []
+  for (let round = 0; round < 3; round++) {
+    for (const write of [(key: string) => put(node, key, 'x'), create]) {
+      for (let n = 0; n < 20; n++) answers.push(write(`good-${answers.length}`), write(`bad-${answers.length}`))
+    }
+    await Promise.all(answers)
+  }
+  const statuses = (await Promise.all(answers)).map((answer) => answer.status)
+  expect(statuses).toEqual(statuses.map((_, index) => (index % 2 === 0 ? 201 : 503)))
+  expect(lines(/the log refuses writes/g)).toBe(1)
+  expect(await database.sql('SELECT count(*)::int AS entries FROM transactions')).toEqual([{ entries: 120 }])
+})
+
+test('a spooled write that Postgres refuses stays in the spool, and is told of in the log', async () => {
+  const database = await makeDatabase()
+  const { node, lines } = await startOn(database)
+  await refuse(database, '54000')
+  expect((await put(node, 'bad', 'x')).status).toBe(202)
+  await database.sql(`ALTER TABLE transactions ADD CONSTRAINT good CHECK (key NOT LIKE 'bad%')`)
+  await database.sql('DROP TRIGGER refuse ON transactions')
+  await expect.poll(() => lines(/the log refuses writes: .*violates check constraint/g)).toBe(1)
+  expect(await status(node)).toMatchObject({ state: 'log down', spool: { writes: 1 } })
+  await database.sql('ALTER TABLE transactions DROP CONSTRAINT good')
+  await serves(node)
+  expect(await database.sql('SELECT key FROM transactions')).toEqual([{ key: 'bad' }])
+})
+
 test.each(['54000', '42501', 'XX000'])(
   'what no write can be guilty of, such as %s, is the log’s own: writes go to the spool until it is over',
   async (code) => {

@@ -157,3 +157,12 @@ test('large values come back byte for byte, and are the caller’s as before', a
   }
   expect(value.length).toBe(200_000)
 })
+
+test('a value that is a window on a larger piece of memory does not keep that from being freed', async () => {
+  const spool = await open()
+  const large = Buffer.from('some of this is kept')
+  await spool.add(1n, [{ kind: 'put', key: 'a', value: large.subarray(5, 7), contentType: undefined }], seen)
+  const write = spool.get('a')
+  expect(write).toEqual(put('a', 'of'))
+  expect(write?.kind === 'put' && write.value.buffer.byteLength).toBe(2)
+})

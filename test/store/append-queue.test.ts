@@ -167,3 +167,60 @@ test('a write that waits is answered in time, though the timer is set for one un
   vi.advanceTimersByTime(1_000)
   expect(await waiting).toBe('not_stored')
 })
+
+/** Takes batches as a log does that refuses what holds a guilty key, until nothing waits. */
+function appendAll(queue: ReturnType<typeof makeAppendQueue>, isGuilty: (key: string) => boolean) {
+  const landed: string[] = []
+  let statements = 0
+  while (queue.length > 0) {
+    const keys = queue.take().map(({ key }) => key)
+    statements++
+    if (keys.some(isGuilty)) queue.refused(new KvsError('not_stored'))
+    else {
+      landed.push(...keys)
+      queue.committed(upTo(BigInt(landed.length)))
+    }
+  }
+  return { landed, statements }
+}
+
+test.each([
+  ['one guilty write', 1_000, (n: number) => n === 617, 21],
+  ['the last one', 1_000, (n: number) => n === 999, 21],
+  ['two that are far apart', 1_000, (n: number) => n === 3 || n === 800, 41],
+  ['nothing but guilty writes', 100, () => true, 200],
+])('of a refused batch with %s, all but the guilty land, in their order', async (_, count, isGuilty, most) => {
+  const queue = makeAppendQueue(roomy)
+  const answers = Array.from({ length: count }, (_, n) => code(queue.add(put(`${n}`))))
+  const { landed, statements } = appendAll(queue, (key) => isGuilty(Number(key)))
+  const all = Array.from({ length: count }, (_, n) => n)
+  expect(landed).toEqual(all.filter((n) => !isGuilty(n)).map(String))
+  expect(await Promise.all(answers)).toEqual(all.map((n) => (isGuilty(n) ? 'not_stored' : 'stored')))
+  expect(statements).toBeLessThanOrEqual(most)
+  expect(queue.bytes).toBe(0)
+})
+
+test('what comes in while a refused batch is tried in halves waits behind it', async () => {
+  const queue = makeAppendQueue(roomy)
+  for (const key of ['a', 'b', 'c']) void code(queue.add(put(key)))
+  queue.take()
+  queue.refused(new KvsError('not_stored'))
+  void queue.add(put('d'))
+  const batches = []
+  while (queue.length > 0) {
+    batches.push(queue.take().map(({ key }) => key))
+    queue.committed(upTo(BigInt(batches.length)))
+  }
+  expect(batches).toEqual([['a', 'b'], ['c'], ['d']])
+})
+
+test('a write of a refused batch that has waited for too long is told that it is not stored', async () => {
+  const queue = makeAppendQueue({ ...roomy, graceMs: 5_000 })
+  const answers = [code(queue.add(put('a'))), code(queue.add(put('b')))]
+  queue.take()
+  vi.advanceTimersByTime(1_001)
+  queue.refused(new KvsError('not_stored'))
+  vi.advanceTimersByTime(1)
+  expect(await Promise.all(answers)).toEqual(['not_stored', 'not_stored'])
+  expect([queue.length, queue.bytes]).toEqual([0, 0])
+})

@@ -176,3 +176,23 @@ test('what waits while the log goes down is told so', async () => {
   queue.abandon(new KvsError('log_down'))
   expect([await answer, queue.length]).toEqual(['log_down', 0])
 })
+
+test('of a round that the log refuses for one write in it, all others land', async () => {
+  const { queue, queueOf, rounds, round } = makeQueue()
+  const { judge } = queueOf
+  const refusal = new NotAppended('a constraint', false, undefined)
+  queueOf.judge = (decided, place) => (decided.write.key === 'k5' ? refusal : judge(decided, place))
+  const answers = Array.from({ length: 8 }, (_, n) => code(queue.add(write(`k${n}`))))
+  while (queue.length > 0) await round().catch((error) => expect(error).toBe(refusal))
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: 8 }, (_, n) => (n === 5 ? 'not_stored' : 'stored')))
+  expect(rounds.map((one) => keysOf(one)?.join(' '))).toEqual([
+    'k0 k1 k2 k3 k4 k5 k6 k7',
+    'k0 k1 k2 k3',
+    'k4 k5 k6 k7',
+    'k4 k5',
+    'k4',
+    'k5',
+    'k6 k7',
+  ])
+  expect(queue.bytes).toBe(0)
+})
