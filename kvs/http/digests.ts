@@ -47,7 +47,9 @@ export function checkingDigests(receiveBody: ReceiveBody): ReceiveBody {
   ): Promise<Result> {
     const digests = digestsOf(request)
     return receiveBody(request, response, (body) => {
-      for (const digest of digests) requireMatch(digest, body)
+      // A header has room for hundreds of digests: each algorithm is run once.
+      const found = new Map<string, Buffer>()
+      for (const digest of digests) requireMatch(digest, body, found)
       return use(body)
     })
   }
@@ -91,8 +93,11 @@ function parseMd5(text: string): Digest {
   throw bad('Content-MD5 takes the 16 bytes of an MD5 in base64; nothing was stored')
 }
 
-function requireMatch({ header, algorithm, value }: Digest, body: Buffer): void {
-  if (hash(algorithms.get(algorithm) ?? algorithm, body, 'buffer').equals(value)) return
+/** @param found the digests of the body that are computed already, by algorithm */
+function requireMatch({ header, algorithm, value }: Digest, body: Buffer, found: Map<string, Buffer>): void {
+  const own = found.get(algorithm) ?? hash(algorithms.get(algorithm) ?? algorithm, body, 'buffer')
+  found.set(algorithm, own)
+  if (own.equals(value)) return
   throw bad(`the ${body.length} bytes that arrived do not have the ${algorithm} of ${header}; nothing was stored`)
 }
 
