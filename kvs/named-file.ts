@@ -61,7 +61,7 @@ export function canAllRead(path: string): boolean {
   }
 }
 
-export function unreadable(name: string, error: unknown): string {
+function unreadable(name: string, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : 'unknown error'
   return `${name} names a file that can't be read (${code})`
 }

@@ -6,7 +6,8 @@ const files = globSync('kvs/**/*.ts').map((path) => ({ path, text: readFileSync(
 
 /** Whatever is loaded when the program runs, as it is written; a type is gone by then. */
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/^(?:import|export) (?!type )[^'"]*?from '([^']+)'/gm)].map(([, from = '']) => from)
+  const imported = text.matchAll(/^(?:import|export) (?!type )[^'"]*?from '([^']+)'/gm)
+  return [...imported, ...text.matchAll(/(?<!\.)\brequire\('([^']+)'\)/g)].map(([, from = '']) => from)
 }
 
 /** The folder below kvs/, or the file where it is in none. */

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { KvsError } from '../errors.ts'
 import type { Answer } from '../http/answer.ts'
@@ -62,7 +64,7 @@ export function makeExchange(options: ExchangeOptions): Exchange {
       response.about.reason = isClients ? error.message : reason
       if (isClients) return
       reach.failed(reason)
-      if (response.headersSent) request.socket.resetAndDestroy()
+      if (response.headersSent) cutOff(request.socket)
       else answerError(request, response, new KvsError('cannot_forward'), [], renderAsErrorJson)
     }
 
@@ -103,6 +105,15 @@ export function makeExchange(options: ExchangeOptions): Exchange {
       onResponseError: (_controller, error) => fail(error),
     })
   }
+}
+
+/**
+ * Ends a connection in the middle of an answer, so that the client does not take what it has for the whole. Node throws where
+ * a TLS connection is to be reset; a destroyed one sends no close_notify, and what came lacks its length or last chunk.
+ */
+function cutOff(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 /** While it is the client that has to send more of the body, the target is not late. */

@@ -8,7 +8,7 @@ import { frontPage, ofForwarder } from '../http/front-page.ts'
 import { isHostGiven } from '../http/headers.ts'
 import { liveness } from '../http/health.ts'
 import { metricsRoute } from '../http/metrics.ts'
-import { headersOf, type Methods, rights } from '../http/routes.ts'
+import { answerFailure, type Methods, rights } from '../http/routes.ts'
 import type { HttpOptions } from '../http/server.ts'
 import { forwardingMetrics } from '../metrics/forwarding.ts'
 import { httpMetrics } from '../metrics/http.ts'
@@ -83,18 +83,6 @@ export function makeForwarding({
     return path.startsWith('/') ? undefined : new KvsError('bad_request', 'only a path can be forwarded')
   }
 
-  /** Whoever is not is answered so. */
-  function isAdmitted(request: IncomingMessage, response: Answer, path: string): boolean {
-    try {
-      if (guard) admit(request, response, path, guard)
-      return true
-    } catch (error) {
-      if (!(error instanceof KvsError)) throw error
-      answerError(request, response, error, headersOf(error), renderFor(path))
-      return false
-    }
-  }
-
   return {
     target,
 
@@ -107,11 +95,16 @@ export function makeForwarding({
       const own = ownPages.get(page)
       const handle = own?.[method]
       response.about.route = own ? page : (forwardedRoutes.find((route) => isOf(route, page)) ?? otherRoute)
-      if (refusal) answerError(request, response, refusal, [], renderAsErrorJson)
-      else if (handle && own?.[rights] === 'open') void handle(request, response, path, '')
-      else if (!isAdmitted(request, response, path)) return
-      else if (handle) void handle(request, response, path, '')
-      else exchange(request, response, path)
+      if (refusal) return answerError(request, response, refusal, [], renderAsErrorJson)
+      const fail = (error: unknown) => answerFailure(request, response, error, logger, { renderAs: renderFor(path) })
+      try {
+        const isOpen = handle !== undefined && own?.[rights] === 'open'
+        if (guard && !isOpen) admit(request, response, path, guard)
+        if (handle) handle(request, response, path, '')?.catch(fail)
+        else exchange(request, response, path)
+      } catch (error) {
+        fail(error)
+      }
     },
 
     announceStop() {

@@ -38,7 +38,7 @@ export function lacksCertificate(socket: Socket): boolean {
   return shown !== undefined && !isGood(shown)
 }
 
-/** What a client needs no certificate for: that the node is there, and whether it is ready. */
+/** What a client needs no certificate for, whatever the query: that the node is there, and whether it is ready. */
 const open = new Set(['/livez', '/readyz', '/healthz'])
 
 /**
@@ -50,7 +50,8 @@ export function refusalOf({ socket, method, url = '' }: IncomingMessage): KvsErr
   const shown = connections.get(socket)
   if (shown !== undefined && isGood(shown)) return undefined
   if (shown === undefined || !(socket instanceof TLSSocket)) return new KvsError('certificate_required')
-  if ((method === 'GET' || method === 'HEAD') && open.has(url)) return undefined
+  const [path = ''] = url.split('?', 1)
+  if ((method === 'GET' || method === 'HEAD') && open.has(path)) return undefined
   if (socket.getPeerX509Certificate() === undefined) return new KvsError('certificate_required')
   return new KvsError('certificate_required', `the client certificate is not accepted: ${objectionTo(shown, socket)}`)
 }

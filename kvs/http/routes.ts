@@ -56,20 +56,9 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, po
   }
 
   function fail(request: IncomingMessage, response: Answer, error: unknown, methods?: Methods): void {
-    const renderAs = methods?.[errorsAs]
-    if (error instanceof Broken) return
-    if (response.headersSent) {
-      logger.error({ err: error, traceId: requestIdOf(response) }, 'an answer broke off')
-      response.destroy()
-      return
-    }
-    const known = error instanceof KvsError ? error : new KvsError('internal')
     const isKnown = guard === undefined || response.about.caller !== undefined
-    if (known !== error) {
-      logger.error({ err: error, traceId: requestIdOf(response) }, `${request.method} ${pathOf(request)} failed`)
-    }
-    const place = positionHeader(isKnown ? position() : '')
-    answerError(request, response, known, [...place, ...headersOf(known)], renderAs)
+    const place = () => positionHeader(isKnown ? position() : '')
+    answerFailure(request, response, error, logger, { renderAs: methods?.[errorsAs], headers: place })
   }
 
   return function dispatch(request: IncomingMessage, response: Answer): void {
@@ -90,6 +79,31 @@ export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, po
       fail(request, response, error, methods)
     }
   }
+}
+
+/**
+ * Answers what a handler has thrown. What is no KvsError is a defect: it is logged, and answered `internal`. An answer that
+ * has begun breaks off; to a client that has broken off there is none.
+ * @param headers those that go with the answer beside the error's own
+ */
+export function answerFailure(
+  request: IncomingMessage,
+  response: Answer,
+  error: unknown,
+  logger: Pick<Logger, 'error'>,
+  { renderAs, headers }: { renderAs?: RenderError | undefined; headers?: () => readonly string[] } = {},
+): void {
+  if (error instanceof Broken) return
+  if (response.headersSent) {
+    logger.error({ err: error, traceId: requestIdOf(response) }, 'an answer broke off')
+    response.destroy()
+    return
+  }
+  const known = error instanceof KvsError ? error : new KvsError('internal')
+  if (known !== error) {
+    logger.error({ err: error, traceId: requestIdOf(response) }, `${request.method} ${pathOf(request)} failed`)
+  }
+  answerError(request, response, known, [...(headers?.() ?? []), ...headersOf(known)], renderAs)
 }
 
 export function positionHeader(position: string): string[] {

@@ -1,14 +1,13 @@
 import type { ReadMetrics } from '../http/metrics.ts'
 import type { Metric } from './metric.ts'
+import { makeRegistry } from './registry.ts'
 
-/** Loads prom-client when it is asked for the first time: that takes 0.1 s and 20 MB, which a node that nobody watches does without. */
+/** What fails for want of file descriptors, the loading of prom-client among it, is tried again at the next reading. */
 export function makeMetricsReader(metrics: readonly Metric[]): ReadMetrics {
-  const loading = () => import('./registry.ts').then(({ makeRegistry }) => makeRegistry(metrics))
-  let registry: ReturnType<typeof loading> | undefined
+  let registry: ReturnType<typeof makeRegistry> | undefined
 
   return async () => {
-    registry ??= loading()
-    const loaded = await registry
-    return { type: loaded.contentType, text: await loaded.metrics() }
+    registry ??= makeRegistry(metrics)
+    return { type: registry.contentType, text: await registry.metrics() }
   }
 }

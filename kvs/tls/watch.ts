@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { unreadable } from '../named-file.ts'
+import { readFile } from '../named-file.ts'
 import { hidden, leafOf, type Part, problemsOf, type Tls, type TlsTexts } from './texts.ts'
 import { describeValidity } from './validity.ts'
 
@@ -15,13 +14,13 @@ const dayMs = 86_400_000
  * told of once and looked at again. By content, every few seconds: whatever tool renews them, by writing, renaming or
  * swapping links, and on whatever file system. Tells of a certificate about to expire at once, and then daily.
  * @param apply takes what has replaced the texts in use; it is without problems
- * @returns what looks at once; nothing where there is nothing to watch
+ * @returns what looks at once, and settles when it has; nothing where there is nothing to watch
  */
 export function watchTls(
   tls: Tls | undefined,
   apply: (texts: TlsTexts) => void,
   logger: Pick<Logger, 'info' | 'warn'>,
-): (() => void)[] {
+): (() => Promise<void>)[] {
   if (tls === undefined || Object.keys(tls.files).length === 0) return []
   const { files } = tls
   let inUse = tls.texts
@@ -45,25 +44,22 @@ export function watchTls(
 
   /** Undefined while they are being written. */
   async function settled(): Promise<TlsTexts | string | undefined> {
-    const first = await read()
+    const first = read()
     if (typeof first !== 'string' && isSame(first, inUse)) return first
     await sleep(settlingMs)
-    const second = await read()
+    const second = read()
     if (typeof first === 'string' || typeof second === 'string') return first === second ? second : undefined
     return isSame(first, second) ? second : undefined
   }
 
-  /** The texts, or what is in the way of one of them. */
-  async function read(): Promise<TlsTexts | string> {
-    const found: { [P in Part]?: string } = {}
+  /** The texts, or what is in the way of them. */
+  function read(): TlsTexts | string {
+    const problems: string[] = []
+    const found: { [P in Part]?: string | undefined } = {}
     for (const [part, { setting, path }] of Object.entries(files) as [Part, { setting: string; path: string }][]) {
-      try {
-        found[part] = await readFile(path, 'utf8')
-      } catch (error) {
-        return unreadable(setting, error)
-      }
+      found[part] = readFile(setting, path, problems)
     }
-    return hidden(found)
+    return problems.length > 0 ? problems.join('; ') : hidden(found)
   }
 
   function tell(problems: readonly string[]): void {
@@ -86,7 +82,7 @@ export function watchTls(
   }
 
   setInterval(() => void lookNext(), intervalMs).unref()
-  return [() => void lookNext()]
+  return [lookNext]
 }
 
 function isSame(a: TlsTexts, b: TlsTexts): boolean {

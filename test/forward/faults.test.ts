@@ -1,5 +1,8 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
+import type { Guard } from '../../kvs/http/callers.ts'
+import { makeHttpTally } from '../../kvs/http/tally.ts'
+import { makeLogger } from '../../kvs/logger/logger.ts'
 import { until } from '../support/until.ts'
 import {
   cannotForward,
@@ -180,4 +183,33 @@ test('a connection that the target is about to close is not kept', async () => {
   target.server.on('request', ({ socket }) => ports.add(socket.remotePort))
   for (let i = 0; i < 3; i++) expect(await (await fetch(`${url}/v1/a`)).text()).toBe('hi')
   expect(ports.size).toBe(3)
+})
+
+test('a page of the forwarder’s own that fails is answered 500 and logged, and the forwarder goes on', async () => {
+  const lines: unknown[] = []
+  const logger = Object.assign(makeLogger({ level: 'silent', format: 'json', isTerminal: false }), {
+    error: (fields: object, message: string) => void lines.push({ ...fields, message }),
+  })
+  const defect = new Error('a defect')
+  const fail = () => {
+    throw defect
+  }
+  const guard: Guard = { admit: fail, recognise: fail }
+  const tally = Object.assign(makeHttpTally(), { requests: fail })
+  const target = await startTarget((_, response) => response.end('{}'))
+  const guarded = await startForwarder(target.port, { logger, guard })
+  const open = await startForwarder(target.port, { logger, tally })
+  for (const url of [
+    `${guarded.url}/livez`,
+    `${guarded.url}/readyz`,
+    `${guarded.url}/metrics`,
+    `${open.url}/metrics`,
+  ]) {
+    const answer = await fetch(url)
+    expect([answer.status, await answer.text()]).toEqual([500, 'an unexpected error; see the log\n'])
+    const message = `GET ${new URL(url).pathname} failed`
+    expect(lines.pop()).toEqual({ err: defect, traceId: answer.headers.get('x-request-id'), message })
+  }
+  expect(lines).toEqual([])
+  expect((await fetch(`${open.url}/livez`)).status).toBe(200)
 })

@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { makeAuthority } from '../support/certificates.ts'
-import { ask } from '../support/https.ts'
+import { ask, handshake } from '../support/https.ts'
 import { makeDirectory, type Node, startNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
 import { startTlsNode } from '../tls/serve.ts'
+import { head, startForwarder, startRawTarget } from './serve.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -81,6 +84,94 @@ test('the CA of the target is replaced with its file', async () => {
   renameSync(`${caFile}.new`, caFile)
   forwarder.kill('SIGHUP')
   await until('it is trusted', async () => (await plainly(forwarder, put)).status === 201)
+})
+
+/** A forwarder in this process that speaks HTTPS, and a client of it that has sent its request. */
+async function startTlsForwarder(target: number) {
+  const authority = makeAuthority()
+  const { cert, key } = authority.issue('forwarder')
+  const { port, forwarding } = await startForwarder(target, { tls: { texts: { cert, key } } })
+  const url = `https://127.0.0.1:${port}`
+  const begin = async (request: string) => {
+    const socket = await handshake(url, { ca: authority.ca })
+    let text = ''
+    socket.removeAllListeners('error').on('error', () => undefined)
+    socket.on('data', (data) => (text += data.toString('latin1'))).write(request)
+    return { socket, text: () => text, isOver: () => socket.readableEnded || socket.closed }
+  }
+  return { url, authority, forwarding, begin }
+}
+
+describe.each([
+  ['with its length', 'Content-Length: 10\r\n\r\nfive!'],
+  ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n5\r\nfive!\r\n'],
+])('over TLS, an answer %s', (_, rest) => {
+  const startTarget = () => startRawTarget(({ socket }) => socket.write(`HTTP/1.1 200 OK\r\n${rest}`))
+
+  test.each(['destroy', 'resetAndDestroy'] as const)(
+    'that breaks off (%s) has broken off for the client',
+    async (end) => {
+      const target = await startTarget()
+      const { url, authority, begin } = await startTlsForwarder(target.port)
+      const client = await begin(head('GET'))
+      await until('the first of it is there', () => client.text().includes('five!'))
+      for (const { socket } of target.connections) socket[end]()
+      await until('the client is told', client.isOver)
+      expect(client.text()).not.toContain('0\r\n\r\n')
+      expect((await ask(`${url}/livez`, { ca: authority.ca })).status).toBe(200)
+    },
+  )
+
+  test('that is under way when the forwarder stops has broken off for the client', async () => {
+    const target = await startTarget()
+    const { url, authority, forwarding, begin } = await startTlsForwarder(target.port)
+    const client = await begin(head('GET'))
+    await until('the first of it is there', () => client.text().includes('five!'))
+    await forwarding.stop()
+    await until('the client is told', client.isOver)
+    expect(client.text()).not.toContain('0\r\n\r\n')
+    expect((await ask(`${url}/livez`, { ca: authority.ca })).status).toBe(200)
+  })
+
+  test('that breaks off is an error for curl', async () => {
+    const target = await startTarget()
+    const { url, authority } = await startTlsForwarder(target.port)
+    const args = ['-sS', '-N', '--cacert', authority.caFile, `${url}/v1/a`]
+    const curl = spawn('curl', args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    const ended = once(curl, 'close')
+    let text = ''
+    curl.stdout.on('data', (data) => (text += data))
+    await until('the first of it is there', () => text === 'five!')
+    for (const { socket } of target.connections) socket.end()
+    expect((await ended)[0]).not.toBe(0)
+  })
+})
+
+test.each([
+  ['with its length', 'Content-Length: 10\r\n', 'five!'],
+  ['in chunks', 'Transfer-Encoding: chunked\r\n', '5\r\nfive!\r\n'],
+])('over TLS, an upload %s that breaks off has broken off for the target', async (_, header, body) => {
+  const target = await startRawTarget()
+  const { url, authority, begin } = await startTlsForwarder(target.port)
+  for (const [n, end] of (['destroy', 'end'] as const).entries()) {
+    const client = await begin(head('PUT', header) + body)
+    const seen = await target.connection(n)
+    await until('it has arrived', () => seen.text().includes('five!'))
+    client.socket[end]()
+    await until('the target is told', seen.ended)
+    expect(seen.text()).toMatch(/five!(\r\n)?$/)
+  }
+  expect((await ask(`${url}/livez`, { ca: authority.ca })).status).toBe(200)
+})
+
+test('over TLS, a client that goes away during the answer cancels its request', async () => {
+  const target = await startRawTarget(({ socket }) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfive!'))
+  const { url, authority, begin } = await startTlsForwarder(target.port)
+  const client = await begin(head('GET'))
+  await until('the first of it is there', () => client.text().includes('five!'))
+  client.socket.destroy()
+  await until('the target is told', (await target.connection()).ended)
+  expect((await ask(`${url}/livez`, { ca: authority.ca })).status).toBe(200)
 })
 
 async function plainly({ url }: Node, options: RequestInit) {

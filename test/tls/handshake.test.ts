@@ -131,15 +131,23 @@ describe('with KVS_TLS_CLIENT_CA', () => {
         path === '/livez' ? { live: true } : { state: 'serving' },
       ])
       expect((await ask(node.url + path, { ca, method: 'PUT', body: 'x' })).status).toBe(403)
+      for (const query of ['?', '?x', '?a=/v1/a', '?/../v1/a']) {
+        expect(await answerOn(await handshake(node.url, { ca }), path + query)).toMatch(/^HTTP\/1\.1 200 /)
+        expect((await ask(node.url + path + query, { ca, method: 'PUT', body: 'x' })).status).toBe(403)
+      }
     }
     const targets = [
       '/readyz/../v1/a',
-      '/readyz?x',
       '/readyz#',
+      '/readyz#?x',
+      '/readyz%3Fx',
+      '/readyz/?x',
+      '/v1/a?/readyz',
       '/Readyz',
       '//readyz',
       '/v1/livez',
       'http://x/readyz',
+      'http://x/readyz?x',
       '/metrics',
       '*',
     ]

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import { join } from 'node:path'
@@ -87,6 +88,28 @@ test('of a pair that is half replaced, cut short or gone nothing is used, it is 
   node.kill('SIGHUP')
   await until('the whole of it is shown', async () => (await serialOf(node)) !== serial)
   expect(told()).toHaveLength(3)
+})
+
+test('a pipe in the place of a key is told of, and keeps the node neither from its next key nor from stopping', async () => {
+  const authority = makeAuthority()
+  const { node, certFile, keyFile, serial } = await start(authority.issue('first'))
+  const layPipe = () => {
+    rmSync(keyFile)
+    execFileSync('mkfifo', [keyFile])
+    node.kill('SIGHUP')
+  }
+  const told = () => node.output().match(/KVS_TLS_KEY names what is no regular file/g)?.length ?? 0
+  layPipe()
+  await until('it is told', () => told() === 1)
+  const second = authority.issue('second')
+  replace(certFile, second.cert)
+  replace(keyFile, second.key)
+  node.kill('SIGHUP')
+  await until('the new one is shown', async () => (await serialOf(node)) !== serial)
+  layPipe()
+  await until('it is told again', () => told() === 2)
+  node.kill('SIGTERM')
+  expect(await node.ended).toBe(0)
 })
 
 test('under load, no request fails', async () => {
