@@ -76,6 +76,7 @@ export function makeLife(parts: LifeParts): Life {
       } catch (error) {
         if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error, signal)
         if (!isOutage(error)) throw error
+        if (error instanceof NotAppended && error.logIsDown) appending.refusal = error.message
         logIsDown(error)
       } finally {
         isConnected = false
@@ -97,7 +98,11 @@ export function makeLife(parts: LifeParts): Life {
     session.onOthersAppended(look)
     await follower.requireSamePast(session)
     await (isReplayed ? catchUp(session) : replay(session))
-    const drained = await outage.drain(session, () => condition.drains(spool?.writes ?? 0))
+    const drained = await outage.drain(session, (hasDrained) => {
+      // A log that took no writes has not taken any again before the first batch has landed.
+      if (hasDrained) appending.refusal = undefined
+      if (appending.refusal === undefined) condition.drains(spool?.writes ?? 0)
+    })
     if (drained > 0) appending.refusal = undefined
     if (appending.refusal === undefined) condition.logIsUp(session.description)
     if (drained > 0) logger.info(`spooled writes that are in the log now: ${drained}`)

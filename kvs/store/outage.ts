@@ -50,9 +50,10 @@ export interface Outage {
    * Has the spool reach the log, in order. What is written meanwhile is spooled as well, up to the last stretch, so that
    * nothing passes what came before it. Rejections are those of `LogSession.appendSpooled` and `Spool.oldest`: nothing is
    * dropped.
+   * @param onProgress called before each batch, with whether one has landed by this call
    * @returns how many writes have left the spool since it was last empty
    */
-  drain(session: LogSession, onProgress: () => void): Promise<number>
+  drain(session: LogSession, onProgress: (hasDrained: boolean) => void): Promise<number>
 }
 
 export function makeOutage({ queue, follower, spool, spools, logger, onDrained }: OutageOptions): Outage {
@@ -155,7 +156,7 @@ export function makeOutage({ queue, follower, spool, spools, logger, onDrained }
       if (!spool || !drainBatch) return 0
       // Two batches out for one in, so that it comes to an end beside clients that write as fast as they can.
       for (let batches = 1; spool.writes > 0; batches++) {
-        onProgress()
+        onProgress(batches > 1)
         drained += await drainBatch(session)
         onDrained?.()
         const isLong = spool.writes > batchLimits.writes || spool.bytes > batchLimits.bytes

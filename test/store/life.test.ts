@@ -92,6 +92,21 @@ test('while the log refuses one write after the other, it is read, and a request
   await expect.poll(() => store.get('c')).toBeDefined()
 })
 
+test('a log that takes no writes is told with its reason until one has landed, not as one that is back', async () => {
+  const log = makeMemoryLog()
+  const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
+  onTestFinished(() => spool.close())
+  const store = await start(log, spool)
+  const reasons: unknown[] = []
+  log.append = async () => {
+    reasons.push(store.status().reason)
+    throw new NotAppended('the disk is full', true, undefined)
+  }
+  expect(await store.write(put('a'))).toBe('spooled')
+  await expect.poll(() => reasons.length).toBeGreaterThan(3)
+  expect(reasons.slice(1)).toEqual(reasons.slice(1).map(() => 'the disk is full'))
+})
+
 test('a node that was told to stop while its spool was slow leaves a log that came back meanwhile alone', async () => {
   const log = makeMemoryLog()
   const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)

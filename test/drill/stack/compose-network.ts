@@ -1,4 +1,5 @@
 import type { Conditions } from '../network/proxy.ts'
+import { waitFor } from '../wait.ts'
 import { docker } from './docker.ts'
 import type { Network, NodeName } from './stack.ts'
 
@@ -23,13 +24,24 @@ export function makeComposeNetwork(options: ComposeNetworkOptions): Network {
   let hasRules = false
   let isSlow = false
 
-  /** In the network namespace of the node, with rights that kvs itself does not have. */
-  const iptables = (...args: string[]) =>
-    docker(['exec', '--privileged', '--user', 'root', container(node), 'iptables', '--wait', ...args])
+  /**
+   * In the network namespace of the node, with rights that kvs itself does not have. Does nothing to a node that is
+   * killed meanwhile: it has no network to spoil, and its next start brings a new one.
+   */
+  async function iptables(...args: string[]): Promise<void> {
+    const before = await lifeOf(container(node))
+    try {
+      await docker(['exec', '--privileged', '--user', 'root', container(node), 'iptables', '--wait', ...args])
+    } catch (error) {
+      // Docker says it in many ways, or not at all: the command ends with 1, 126 or 137, with words or without.
+      const hasEnded = async () => before === undefined || (await lifeOf(container(node))) !== before
+      if (!(await waitFor(hasEnded, { boundMs: 10_000, everyMs: 100 }))) throw error
+    }
+  }
 
   async function add(...rule: string[]): Promise<void> {
     hasRules = true
-    await iptables('--append', ...rule).catch(unlessEnded)
+    await iptables('--append', ...rule)
   }
 
   async function tellProxy(method: string, conditions: Conditions = {}): Promise<void> {
@@ -70,7 +82,7 @@ export function makeComposeNetwork(options: ComposeNetworkOptions): Network {
       if (isSlow) await tellProxy('PUT')
       isSlow = false
       // A container that has ended took its rules with it.
-      if (hasRules) await iptables('--flush').catch(unlessEnded)
+      if (hasRules) await iptables('--flush')
       hasRules = false
       if (isCut) await docker(['network', 'connect', '--alias', 'postgres', network, container('postgres')])
       isCut = false
@@ -78,9 +90,8 @@ export function makeComposeNetwork(options: ComposeNetworkOptions): Network {
   }
 }
 
-/** A node that has just been killed has no network to spoil, and its next start brings a new one. */
-function unlessEnded(error: unknown): void {
-  // 137: the command was killed with its container, without a word.
-  const wasKilled = (error as { code?: unknown }).code === 137
-  if (!wasKilled && !/is not running|stopped container|exec failed/.test(String(error))) throw error
+/** Returns when a container that runs was started; undefined if it does not run. */
+async function lifeOf(container: string): Promise<string | undefined> {
+  const life = await docker(['inspect', '--format', '{{if .State.Running}}{{.State.StartedAt}}{{end}}', container])
+  return life === '' ? undefined : life
 }
