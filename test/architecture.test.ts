@@ -60,3 +60,16 @@ test('no file of the service is longer than 250 lines', () => {
   const long = files.filter(({ text }) => text.split('\n').length > 251).map(({ path }) => path)
   expect(long).toEqual([])
 })
+
+/** These have a server of their own; the others share one, each with a database on it. */
+const withOwnServer = ['test/containers/rotation.test.ts', 'test/drill/faults/postgres.ts']
+
+test('no test ends the connections of another one’s', () => {
+  const careless = globSync('test/**/*.ts')
+    .filter((path) => !withOwnServer.includes(path) && path !== 'test/architecture.test.ts')
+    .filter((path) => {
+      const ends = readFileSync(path, 'utf8').matchAll(/pg_(?:terminate|cancel)_backend\(pid\)(?:(?!;|\)\n).)*/gs)
+      return [...ends].some(([statement]) => !/current_database\(\)|SyncRep/.test(statement))
+    })
+  expect(careless).toEqual([])
+})

@@ -8,7 +8,7 @@ const slotOf = (node: Pick<Node, 'output'>) => Number(/slot (\d+): \//.exec(node
 const tookOver = /took over the spool of a node that is gone \(slot (\d+)\): (\d+) writes are in the log now/g
 
 const waitingTakeovers = `SELECT FROM pg_stat_activity
-  WHERE application_name = 'kvs takeover' AND wait_event_type = 'Lock'`
+  WHERE datname = current_database() AND application_name = 'kvs takeover' AND wait_event_type = 'Lock'`
 
 async function killAll(...nodes: Node[]): Promise<void> {
   for (const node of nodes) node.kill('SIGKILL')

@@ -13,7 +13,8 @@ test('a node goes on over a newer schema while it is connected, and ends with wh
   const newer = migrations.length + 1
   await database.sql('INSERT INTO kvs_migrations (version, name) VALUES ($1, $2)', [newer, 'of the next version'])
   expect((await put('after')).status).toBe(201)
-  await database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kvs'")
+  await database.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'kvs'`)
   expect(await node.ended).toBe(1)
   const sentence = `the database's schema has version ${newer}, and this program knows versions up to ${migrations.length}: run a newer one`
   expect(node.output()).toContain(sentence)
