@@ -107,6 +107,27 @@ test('a log that takes no writes is told with its reason until one has landed, n
   expect(reasons.slice(1)).toEqual(reasons.slice(1).map(() => 'the disk is full'))
 })
 
+test('so is one that takes none when it comes back, once it has said so', async () => {
+  const log = makeMemoryLog()
+  const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
+  onTestFinished(() => spool.close())
+  const store = await start(log, spool)
+  log.isDown = true
+  log.lose()
+  await expect.poll(() => store.status().state).toBe('log down')
+  expect(await store.write(put('a'))).toBe('spooled')
+  const reasons: unknown[] = []
+  log.append = async () => {
+    reasons.push(store.status().reason)
+    throw new NotAppended('the disk is full', true, undefined)
+  }
+  log.isDown = false
+  await expect.poll(() => reasons.length).toBeGreaterThan(2)
+  const [first, ...others] = reasons
+  expect(first).toBe('the log is back; 1 spooled writes are on their way to it')
+  expect(others).toEqual(others.map(() => 'the disk is full'))
+})
+
 test('a node that was told to stop while its spool was slow leaves a log that came back meanwhile alone', async () => {
   const log = makeMemoryLog()
   const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
