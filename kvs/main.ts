@@ -3,35 +3,35 @@ import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
-import { makeGuard, type TokenGuard } from './access/guard.ts'
 import { isLoopback } from './access/loopback.ts'
-import { namesOf, reloadTokens } from './access/reload.ts'
-import { leastGarbage, makeCollector } from './collector.ts'
+import { makeGuard, type TokenGuard } from './access/token-guard.ts'
+import { namesOf, reloadTokens } from './access/token-reload.ts'
 import type { Config } from './config/config.ts'
-import { forPurpose, type PostgresTarget } from './config/postgres.ts'
-import { accessSettings } from './config/settings/access.ts'
-import { watchDescriptors } from './http/descriptors.ts'
-import type { PageBounds } from './http/pages.ts'
+import { forPurpose, type PostgresTarget } from './config/postgres-target.ts'
+import { accessSettings } from './config/settings/access-settings.ts'
+import type { PageBounds } from './http/exchange/cross-origin-guard.ts'
+import { makeHttpTally } from './http/exchange/request-tally.ts'
 import { makeServer } from './http/server.ts'
-import { countdown, finish, listen } from './http/serving.ts'
-import { makeHttpTally } from './http/tally.ts'
-import { replaceTls } from './http/tls.ts'
-import { makeCheckpointer } from './log/checkpointer.ts'
+import { watchDescriptors } from './http/wire/file-descriptors.ts'
+import { countdown, finish, listen } from './http/wire/graceful-shutdown.ts'
+import { replaceTls } from './http/wire/tls-server.ts'
+import { makeAppendTally } from './log/append-tally.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from './log/embedded/embedded.ts'
-import { readMigrations } from './log/migrate.ts'
-import { makePostgresLog } from './log/postgres-log.ts'
-import { makeAppendTally } from './log/tally.ts'
+import { makeCheckpointer } from './log/postgres/checkpointer.ts'
+import { readMigrations } from './log/postgres/migrations.ts'
+import { makePostgresLog } from './log/postgres/postgres-log.ts'
 import { makeLogger } from './logger/logger.ts'
-import { makeMemoryBudget } from './memory-budget.ts'
-import { httpMetrics } from './metrics/http.ts'
-import { nodeMetrics } from './metrics/node.ts'
+import { leastGarbage, makeCollector } from './memory/garbage-collector.ts'
+import { makeMemoryBudget } from './memory/memory-budget.ts'
+import { httpMetrics } from './metrics/http-metrics.ts'
+import { nodeMetrics } from './metrics/node-metrics.ts'
 import { makeMetricsReader } from './metrics/reader.ts'
-import { npmEnded } from './parent.ts'
-import { type Slot, takeSlot } from './slots/take.ts'
+import { makeStore } from './replica/replica.ts'
+import { npmEnded } from './roles/npm-parent.ts'
+import { readStart } from './roles/start.ts'
+import { type Slot, takeSlot } from './slots/slot.ts'
 import { makeTakeover } from './slots/takeover.ts'
-import { readStart } from './start.ts'
-import { makeStore } from './store/store.ts'
-import { watchTls } from './tls/watch.ts'
+import { watchTls } from './tls/certificate-reload.ts'
 
 const { version } = packageJson
 const config = await readStart(version)
@@ -166,7 +166,7 @@ async function live(config: Config): Promise<void> {
 
 /** Loaded only where something is to be forwarded: undici takes 0.1 s and 26 MB. */
 async function forward(config: Config, address: string): Promise<void> {
-  const { runForwarder } = await import('./forward/forwarder.ts')
+  const { runForwarder } = await import('./roles/forwarder.ts')
   await runForwarder({ ...config, address, version, tally: makeHttpTally(), logger, told, guard, pages, reloads })
 }
 

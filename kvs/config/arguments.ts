@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
+import { settings } from './all-settings.ts'
 import { mayBeShown } from './quoted.ts'
-import { settings } from './settings.ts'
 
 /** What a start is to do. */
 export type Command = 'serve' | 'check' | 'help' | 'version'

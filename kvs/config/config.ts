@@ -1,14 +1,14 @@
-import type { Tls } from '../tls/texts.ts'
-import { type Access, lockNames, readAccess } from './access.ts'
-import { isForwarding, unusedByForwarding } from './forwarding.ts'
+import type { Tls } from '../tls/pem-files.ts'
+import { type Access, lockNames, readAccess } from './access-config.ts'
+import { serviceSettings, settings } from './all-settings.ts'
+import { isForwarding, unusedByForwarding } from './forwarding-config.ts'
 import { tellLibpqVariables } from './libpq.ts'
-import { nearest } from './nearest.ts'
-import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres.ts'
+import { nearest } from './nearest-name.ts'
+import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres-target.ts'
 import { tellServiceLinks, withoutServiceLinks } from './service-links.ts'
-import { type Environment, givenTexts, parseTexts, type Setting, type Values } from './setting.ts'
-import { forwarderSettings, forwardingSettings } from './settings/forwarding.ts'
-import { serviceSettings, settings } from './settings.ts'
-import { readForwardTls, readServerTls } from './tls.ts'
+import { forwarderSettings, forwardingSettings } from './settings/forwarding-settings.ts'
+import { type Environment, givenTexts, parseTexts, type Setting, type Values } from './settings-table.ts'
+import { readForwardTls, readServerTls } from './tls-config.ts'
 
 type Service = Values<typeof serviceSettings>
 

@@ -1,5 +1,5 @@
 import { interpolate } from './interpolate.ts'
-import type { Environment } from './setting.ts'
+import type { Environment } from './settings-table.ts'
 
 export interface EnvFile {
   /** What the file sets; a name that comes twice has its last value. */

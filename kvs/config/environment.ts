@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { lstatSync } from 'node:fs'
-import { readBounded } from '../named-file.ts'
+import { readBounded } from '../lib/files.ts'
+import { settings } from './all-settings.ts'
 import { InvalidConfig } from './config.ts'
 import { parseEnvFile } from './env-file.ts'
 import { withoutServiceLinks } from './service-links.ts'
-import type { Environment } from './setting.ts'
-import { settings } from './settings.ts'
+import type { Environment } from './settings-table.ts'
 
 const maxBytes = 1_048_576
 

@@ -1,4 +1,4 @@
-import type { Environment } from './setting.ts'
+import type { Environment } from './settings-table.ts'
 
 export interface Interpolated {
   readonly text: string

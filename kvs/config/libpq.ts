@@ -1,4 +1,4 @@
-import type { Environment } from './setting.ts'
+import type { Environment } from './settings-table.ts'
 
 /**
  * The variables that libpq reads (https://www.postgresql.org/docs/18/libpq-envars.html), and those by which `pg` reads the same. What

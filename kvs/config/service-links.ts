@@ -1,4 +1,4 @@
-import type { Environment } from './setting.ts'
+import type { Environment } from './settings-table.ts'
 
 /**
  * The variables that Kubernetes gives each container for each Service of its namespace, and Docker for each of its old links

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
-import type { Tls, TlsTexts } from '../tls/texts.ts'
-import { watchTls } from '../tls/watch.ts'
+import { watchTls } from '../tls/certificate-reload.ts'
+import type { Tls, TlsTexts } from '../tls/pem-files.ts'
 
 export interface TargetOptions {
   /** `host:port` or `https://host:port`, as it can stand in a URL. */

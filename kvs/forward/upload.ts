@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { Broken } from '../http/body.ts'
-import { awaitsContinue } from '../http/headers.ts'
+import { awaitsContinue } from '../http/exchange/headers.ts'
+import { Broken } from '../http/exchange/request-body.ts'
 
 /**
  * The body of a request as a stream of its own: to destroy it leaves the client's connection as it is, for the answer.

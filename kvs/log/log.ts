@@ -1,5 +1,5 @@
-import type { Entry, PackedEntry, Position, SpooledWrite, Write } from '../entry.ts'
-import type { Version } from '../version.ts'
+import type { Entry, PackedEntry, Position, SpooledWrite, Write } from '../core/entry.ts'
+import type { Version } from '../core/version.ts'
 
 /** The transaction log as the store sees it. One process, one log object, at most one open session. */
 export interface Log {

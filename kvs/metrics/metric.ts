@@ -1,4 +1,4 @@
-import type { Histogram } from '../histogram.ts'
+import type { Histogram } from '../lib/histogram.ts'
 
 /** One metric, read from where it is counted when somebody asks for it: counting knows nothing of this. */
 export type Metric = NumberMetric | HistogramMetric

@@ -1,4 +1,4 @@
-import type { ReadMetrics } from '../http/metrics.ts'
+import type { ReadMetrics } from '../http/api/metrics-route.ts'
 import type { Metric } from './metric.ts'
 import { makeRegistry } from './registry.ts'
 

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Metric as Registered, Registry } from 'prom-client'
-import type { Histogram } from '../histogram.ts'
+import type { Histogram } from '../lib/histogram.ts'
 import type { Metric } from './metric.ts'
 
 interface Sample {

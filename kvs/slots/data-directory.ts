@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { makePrivate } from '../private-file.ts'
-import { mayHoldWrites } from '../spool/look.ts'
+import { makePrivate } from '../lib/private-file.ts'
+import { mayHoldWrites } from '../spool/spool-check.ts'
 
 /** A node's own directory: what it is in the log, and the proof that no other node runs on it. */
 export interface DataDirectory {

@@ -2,11 +2,11 @@ import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Diverged, type Log, Unavailable, Undecided } from '../log/log.ts'
+import type { Logger } from '../replica/node-health.ts'
 import { SpoolHeld } from '../spool/spool.ts'
-import type { Logger } from '../store/condition.ts'
 import { Locked, openDataDirectory } from './data-directory.ts'
-import { drainOrphan, Unreadable } from './orphan.ts'
-import { findSlots, slotPath } from './slots.ts'
+import { findSlots, slotPath } from './numbering.ts'
+import { drainOrphan, Unreadable } from './orphaned-spool.ts'
 
 export interface TakeoverOptions {
   readonly directory: string

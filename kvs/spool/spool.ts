@@ -1,9 +1,9 @@
-import { batchLimits, type Entry, type SpooledWrite, type Write, weight } from '../entry.ts'
-import { KvsError } from '../errors.ts'
-import { owned } from '../owned.ts'
-import type { LogPosition } from './file.ts'
-import { unreadable } from './look.ts'
-import { makeThreadedFile, SpoolFileError } from './threaded-file.ts'
+import { batchLimits, type Entry, type SpooledWrite, type Write, weight } from '../core/entry.ts'
+import { KvsError } from '../core/errors.ts'
+import { owned } from '../lib/owned-buffer.ts'
+import { unreadable } from './spool-check.ts'
+import type { LogPosition } from './spool-file.ts'
+import { makeThreadedFile, SpoolFileError } from './threaded-spool-file.ts'
 
 /**
  * The writes that this node has accepted and that are not in the log yet, in their order, on its own disk. What changes

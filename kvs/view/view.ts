@@ -1,5 +1,5 @@
-import { type Entry, maxKeyBytes, type PackedEntry, type Position } from '../entry.ts'
-import { markOf, tagOf, type Version } from '../version.ts'
+import { type Entry, maxKeyBytes, type PackedEntry, type Position } from '../core/entry.ts'
+import { markOf, tagOf, type Version } from '../core/version.ts'
 import { makeCompactor } from './compactor.ts'
 import { makeHash } from './hash.ts'
 import { makeKeyIndex } from './key-index.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Write } from '../../kvs/entry.ts'
-import { beginReadingCheckpoint, checkpointEntries } from '../../kvs/log/checkpoint.ts'
+import type { Write } from '../../kvs/core/entry.ts'
+import { beginReadingCheckpoint, checkpointEntries } from '../../kvs/log/postgres/checkpoint.ts'
 import { byForce, type Database } from './database.ts'
 
 export interface Logged {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { Client } from 'pg'
 import { inject, onTestFinished } from 'vitest'
-import type { PostgresTarget } from '../../kvs/config/postgres.ts'
-import { readMigrations } from '../../kvs/log/migrate.ts'
-import { makePostgresLog, type PostgresLogOptions } from '../../kvs/log/postgres-log.ts'
+import type { PostgresTarget } from '../../kvs/config/postgres-target.ts'
+import { readMigrations } from '../../kvs/log/postgres/migrations.ts'
+import { makePostgresLog, type PostgresLogOptions } from '../../kvs/log/postgres/postgres-log.ts'
 
 export const migrations = readMigrations(new URL('../../migrations/', import.meta.url))
 

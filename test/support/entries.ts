@@ -1,4 +1,4 @@
-import type { Entry, PackedEntry, Write } from '../../kvs/entry.ts'
+import type { Entry, PackedEntry, Write } from '../../kvs/core/entry.ts'
 
 export const put = (key: string, value: string | Buffer = 'v', contentType?: string): Write => ({
   kind: 'put',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import type { PostgresTarget } from '../../kvs/config/postgres.ts'
+import type { PostgresTarget } from '../../kvs/config/postgres-target.ts'
 import { listProcesses } from './leftovers.ts'
 import { until } from './until.ts'
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { onTestFinished } from 'vitest'
-import type { PostgresTarget } from '../../kvs/config/postgres.ts'
+import type { PostgresTarget } from '../../kvs/config/postgres-target.ts'
 import { makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded.ts'
 
 export interface OwnServer {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import type { Write } from '../../kvs/entry.ts'
+import type { Write } from '../../kvs/core/entry.ts'
 import { openDataDirectory } from '../../kvs/slots/data-directory.ts'
-import type { LogPosition } from '../../kvs/spool/file.ts'
 import { openSpool } from '../../kvs/spool/spool.ts'
+import type { LogPosition } from '../../kvs/spool/spool-file.ts'
 
 /**
  * Leaves a slot as a node does that has spooled these writes and is gone.

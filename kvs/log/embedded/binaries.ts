@@ -4,7 +4,7 @@ import { arch, platform } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { childEnvironment } from './environment.ts'
-import { reasonIn } from './reason.ts'
+import { reasonIn } from './failure-reason.ts'
 
 const packages = new Set(['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64'])
 

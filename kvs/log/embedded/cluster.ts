@@ -4,9 +4,9 @@ import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import type { Binaries } from './binaries.ts'
+import { reasonIn } from './failure-reason.ts'
+import { adviceOn, nameFor } from './instance-name.ts'
 import type { Launcher, ServerUser } from './launch.ts'
-import { adviceOn, nameFor } from './name.ts'
-import { reasonIn } from './reason.ts'
 import { readTemplate, syncDirectory, unpackTemplate } from './template.ts'
 
 /**

@@ -1,0 +1,62 @@
+import { TokenBucket } from 'limiter'
+import { KvsError, NotAdmitted } from '../core/errors.ts'
+import type { Right, Token } from './tokens.ts'
+
+/** Who has sent a request, as far as its token says. */
+export interface TokenHolder {
+  readonly name: string
+  has(right: Right): boolean
+  /** @throws KvsError forbidden */
+  require(right: Right): void
+  /** @param key decoded. @throws KvsError forbidden */
+  requireKey(key: string): void
+  /** Counts a request. @throws KvsError too_many_requests */
+  count(): void
+}
+
+/** @param maxRate of requests a second */
+export function makeHolder({ name, rights, prefixes }: Token, maxRate: number | undefined): TokenHolder {
+  const bucket = maxRate === undefined ? undefined : fullBucket(maxRate)
+
+  return {
+    name,
+
+    has: (right) => rights.has(right),
+
+    require(right) {
+      if (rights.has(right)) return
+      throw forbidden(
+        `the token ${name} has no right to ${verbs[right]}: its rights are ${[...rights].join(', ')}`,
+        right,
+      )
+    },
+
+    requireKey(key) {
+      if (prefixes === undefined || prefixes.some((prefix) => key.startsWith(prefix))) return
+      const shown = prefixes.map((prefix) => JSON.stringify(prefix)).join(' or ')
+      throw forbidden(`the token ${name} does not reach this key: its keys begin with ${shown}`)
+    },
+
+    count() {
+      if (bucket === undefined || bucket.tryRemoveTokens(1)) return
+      throw new KvsError('too_many_requests', `the token ${name} sends more than its ${maxRate} requests a second`)
+    },
+  }
+}
+
+/** As many requests at once, and then one more in each part of a second: after one second without any, all of them again. */
+function fullBucket(rate: number): TokenBucket {
+  const bucket = new TokenBucket({ bucketSize: rate, tokensPerInterval: rate, interval: 'second' })
+  bucket.content = rate
+  return bucket
+}
+
+const verbs = { read: 'read', write: 'write', admin: 'administer' } as const satisfies Record<Right, string>
+
+function forbidden(message: string, scope?: Right): NotAdmitted {
+  return new NotAdmitted(
+    'forbidden',
+    message,
+    scope === undefined ? 'error="insufficient_scope"' : `error="insufficient_scope", scope="${scope}"`,
+  )
+}

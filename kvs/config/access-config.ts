@@ -1,0 +1,62 @@
+import { isLoopback } from '../access/loopback.ts'
+import { type Source, tokensIn, tokensInFile } from '../access/token-source.ts'
+import type { Token } from '../access/tokens.ts'
+import { mayBeShown } from './quoted.ts'
+import { accessSettings } from './settings/access-settings.ts'
+import { httpSettings } from './settings/http-settings.ts'
+import { type Environment, givenTexts, parseTexts } from './settings-table.ts'
+
+export interface Access {
+  /** Undefined where everybody may do everything. */
+  readonly tokens: readonly Token[] | undefined
+  /** Where they are in a file, which can be read anew. */
+  readonly file: string | undefined
+  /** Whether it is said that whoever reaches the service may do everything; of no effect where there are tokens. */
+  readonly allowsAnonymous: boolean
+  /** Of requests a second, for each token; undefined: unlimited. */
+  readonly maxRequestRate: number | undefined
+}
+
+const nameOf = {
+  host: httpSettings.host.name,
+  tokens: accessSettings.tokens.name,
+  tokensFile: accessSettings.tokensFile.name,
+  allowAnonymous: accessSettings.allowAnonymous.name,
+  maxRequestRate: accessSettings.maxRequestRate.name,
+}
+
+/** Names that are taken for none of them at the operator's peril: the door would be open. */
+export const lockNames: readonly string[] = [nameOf.tokens, nameOf.tokensFile]
+
+/** Of use only if nothing was added to `problems`. */
+export function readAccess(env: Environment, host: string | undefined, problems: string[], warnings: string[]): Access {
+  const { tokens: text, tokensFile: file } = givenTexts(accessSettings, env)
+  const values = parseTexts(accessSettings, givenTexts(accessSettings, env), problems)
+  const { maxRequestRate } = values
+  if (text !== undefined && file !== undefined) {
+    problems.push(`${nameOf.tokens} and ${nameOf.tokensFile} are both set: keep one`)
+  }
+  const blank = lockNames.filter((name) => env[name]?.trim() === '')
+  problems.push(...blank.map((name) => `${name} is set to nothing: give it tokens, or unset it to have none`))
+  const source = blank.length > 0 ? undefined : sourceOf(text, values.tokensFile)
+  problems.push(...(source?.problems ?? []))
+  warnings.push(...(source?.warnings ?? []))
+  const isAnonymous = text === undefined && file === undefined && blank.length === 0
+  if (isAnonymous && values.allowAnonymous === 'false' && host !== undefined && !isLoopback(host)) {
+    problems.push(
+      `${nameOf.host}${mayBeShown(host) ? ` (${host})` : ''} can be reached from other machines, and no token is set, so ` +
+        `that anybody there could read and write every key: set ${nameOf.tokensFile} or ${nameOf.tokens}, or leave ${nameOf.host} at 127.0.0.1, ` +
+        `or set ${nameOf.allowAnonymous}=true where only those reach it who may`,
+    )
+  }
+  if (isAnonymous && maxRequestRate !== undefined) {
+    warnings.push(`not used: ${nameOf.maxRequestRate}; it holds for each token, and none is set`)
+  }
+  const allowsAnonymous = values.allowAnonymous === 'true'
+  return { tokens: source?.tokens, file: values.tokensFile, allowsAnonymous, maxRequestRate }
+}
+
+function sourceOf(text: string | undefined, file: string | undefined): Source | undefined {
+  if (text !== undefined) return tokensIn(nameOf.tokens, text)
+  return file === undefined ? undefined : tokensInFile(nameOf.tokensFile, file)
+}

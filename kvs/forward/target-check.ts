@@ -1,0 +1,35 @@
+import type { Tls } from '../tls/pem-files.ts'
+import { makeTarget } from './target.ts'
+import { explain, Late } from './target-failures.ts'
+
+export interface LookOptions {
+  readonly address: string
+  /** For https:// */
+  readonly forwardTls: Tls | undefined
+  readonly forwardTimeoutMs: number
+}
+
+const maxMs = 5_000
+
+/**
+ * Asks the target how it does, as a forwarding node would, and tells it in a sentence. A target that is not ready is one all
+ * the same. Rejects with an Error that says why there is no answer.
+ */
+export async function lookAtTarget({ address, forwardTls: tls, forwardTimeoutMs }: LookOptions): Promise<string> {
+  const timeoutMs = Math.min(forwardTimeoutMs, maxMs)
+  const { dispatcher, name, url, servername } = makeTarget({ address, tls, timeoutMs, logger: silent })
+  const signal = AbortSignal.timeout(timeoutMs)
+  try {
+    const sent = { method: 'GET' as const, path: '/readyz', headers: { host: name }, signal, servername }
+    const { statusCode, body } = await dispatcher.request(sent)
+    await body.dump()
+    return `${url} answers: ${statusCode === 200 ? 'it is ready' : `it is not ready (/readyz answers ${statusCode})`}`
+  } catch (error) {
+    const known = signal.aborted ? new Late(`no answer within ${timeoutMs} ms`) : error
+    throw new Error(explain(known instanceof Error ? known : new Error(String(known)), name), { cause: error })
+  } finally {
+    await dispatcher.destroy()
+  }
+}
+
+const silent = { info: () => undefined, warn: () => undefined }

@@ -1,0 +1,53 @@
+import { maxKeyBytes } from '../../core/entry.ts'
+import { KvsError } from '../../core/errors.ts'
+import type { Answer } from '../exchange/response.ts'
+
+/**
+ * The key that the rest of a path names, for the caller that the answer is for.
+ * @throws KvsError bad_key, forbidden
+ */
+export function keyFor({ about }: Answer, raw: string): string {
+  const key = decodeKey(raw)
+  about.key = key
+  about.caller?.requireKey(key)
+  return key
+}
+
+/**
+ * The key that the rest of a path names, percent-decoded.
+ * @param raw as it came over the wire, without the query; ASCII, since Node's parser refuses all else
+ * @throws KvsError bad_key, with a sentence for each rule
+ */
+export function decodeKey(raw: string): string {
+  if (raw.endsWith(':')) throw bad('a path that ends in ":" is reserved; a key that ends in a colon is written %3A')
+  if (raw.includes('#')) throw bad('a "#" in a key is written %23')
+  if (hasDotSegment(raw)) throw bad('"." and ".." can’t be keys or parts of a path, since clients collapse them')
+  const key = percentDecode(raw)
+  if (key.includes('\0')) throw bad('a key can’t contain the character NUL')
+  // A UTF-16 unit takes at most 3 bytes of UTF-8, so that most keys need not be measured.
+  if (key.length * 3 > maxKeyBytes && Buffer.byteLength(key) > maxKeyBytes) {
+    throw bad(`the key has ${Buffer.byteLength(key)} bytes; at most ${maxKeyBytes} are allowed`)
+  }
+  return key
+}
+
+function percentDecode(raw: string): string {
+  if (!raw.includes('%')) return raw
+  try {
+    return decodeURIComponent(raw)
+  } catch {
+    if (/%(?![0-9A-Fa-f]{2})/.test(raw)) {
+      throw bad('bad percent-encoding: "%" must be followed by two hexadecimal digits, and is itself written %25')
+    }
+    throw bad('the key is not valid UTF-8')
+  }
+}
+
+/** Also where a dot is written %2E, which URL parsers collapse just the same (https://url.spec.whatwg.org). */
+function hasDotSegment(raw: string): boolean {
+  return raw.includes('.') || raw.includes('%2') ? /(^|\/)(\.|%2[Ee]){1,2}(\/|$)/.test(raw) : false
+}
+
+function bad(message: string): KvsError {
+  return new KvsError('bad_key', message)
+}

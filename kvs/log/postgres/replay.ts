@@ -1,0 +1,126 @@
+import type { PackedEntry, Position } from '../../core/entry.ts'
+import { isAnswer } from './answers.ts'
+import { beginReadingCheckpoint, checkpointEntries, discardCheckpoint, readCheckpoint } from './checkpoint.ts'
+import type { Connection } from './connection.ts'
+import { makeRowReader, readSequence } from './copy.ts'
+import { UnknownEntry } from './reader.ts'
+
+const columns = ['sequence', 'event_type', 'superseded', 'digest', 'key', 'value', 'content_type']
+
+/** As `LogSession.replay`, up to a sequence. */
+export function replay(
+  connection: Connection,
+  after: bigint,
+  through: bigint,
+  apply: (entry: PackedEntry) => void,
+): Promise<void> {
+  const rows = `SELECT ${columns} FROM transactions WHERE sequence > ${after} AND sequence <= ${through} ORDER BY sequence`
+  const entry = makePackedEntry()
+  const read = makeRowReader(columns.length, (data, { starts, lengths }) => {
+    entry.bytes = data
+    entry.sequence = readSequence(data, starts[0] as number)
+    entry.kind = kindOf(data.readInt16BE(starts[1]), lengths[5] as number, entry.sequence)
+    entry.superseded = data[starts[2] as number] === 1
+    entry.digestStart = starts[3] as number
+    entry.digestLength = lengths[3] as number
+    entry.keyStart = starts[4] as number
+    entry.keyLength = lengths[4] as number
+    entry.valueStart = starts[5] as number
+    entry.valueLength = lengths[5] as number
+    entry.contentType = textOf(data, starts[6] as number, lengths[6] as number)
+    apply(entry)
+  })
+  return connection.copy(`COPY (${rows}) TO STDOUT (FORMAT binary)`, read)
+}
+
+/**
+ * As `LogSession.loadCheckpoint`. One that does not come to the sum it was saved with is discarded, to be made anew; one that
+ * Postgres can't read is passed over.
+ * @param warn told of that
+ */
+export async function loadCheckpoint(
+  connection: Connection,
+  load: (entry: PackedEntry) => void,
+  warn: (message: string) => void,
+): Promise<Position | undefined> {
+  try {
+    return await loadInTransaction(connection, load, warn)
+  } catch (error) {
+    if (!isAnswer(error)) throw error
+    warn(`the checkpoint can’t be read (${error.message}); replaying the log from its start`)
+    await connection.query({ text: 'ROLLBACK' })
+    return undefined
+  }
+}
+
+async function loadInTransaction(
+  connection: Connection,
+  load: (entry: PackedEntry) => void,
+  warn: (message: string) => void,
+): Promise<Position | undefined> {
+  await connection.query({ text: beginReadingCheckpoint })
+  const checkpoint = await readCheckpoint(connection)
+  const found = checkpoint && (await loadEntries(connection, load))
+  await connection.query({ text: 'COMMIT' })
+  if (!checkpoint || !found) return undefined
+  if (found.isWhole && found.keys === checkpoint.keys && found.sum.equals(checkpoint.checksum)) return checkpoint
+  warn(`the checkpoint at ${checkpoint.sequence} is broken; replaying the log from its start, and making it anew`)
+  await discardCheckpoint(connection, checkpoint)
+  return undefined
+}
+
+async function loadEntries(connection: Connection, load: (entry: PackedEntry) => void) {
+  const entry = { ...makePackedEntry(), kind: 'put' as const }
+  const sum = Buffer.alloc(8)
+  let keys = 0
+  let isWhole = true
+  const read = makeRowReader(6, (data, { starts, lengths }) => {
+    keys++
+    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[5] as number) + at)
+    if ((lengths[2] as number) < 0) isWhole = false
+    if (!isWhole) return
+    entry.bytes = data
+    entry.sequence = readSequence(data, starts[0] as number)
+    entry.keyStart = starts[1] as number
+    entry.keyLength = lengths[1] as number
+    entry.valueStart = starts[2] as number
+    entry.valueLength = lengths[2] as number
+    entry.contentType = textOf(data, starts[3] as number, lengths[3] as number)
+    entry.digestStart = starts[4] as number
+    entry.digestLength = lengths[4] as number
+    load(entry)
+  })
+  await connection.copy(`COPY (${checkpointEntries}) TO STDOUT (FORMAT binary)`, read)
+  return { keys, sum, isWhole }
+}
+
+function byte(bytes: Buffer, at: number): number {
+  return bytes[at] as number
+}
+
+/** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
+function kindOf(eventType: number, valueLength: number, sequence: number): PackedEntry['kind'] {
+  if (eventType === 2 && valueLength >= 0) return 'put'
+  if (eventType === 1) return 'delete'
+  throw new UnknownEntry(sequence, eventType)
+}
+
+function textOf(data: Buffer, start: number, length: number): string | undefined {
+  return length < 0 ? undefined : data.toString('utf8', start, start + length)
+}
+
+function makePackedEntry(): PackedEntry {
+  return {
+    sequence: 0,
+    kind: 'delete',
+    superseded: false,
+    contentType: undefined,
+    bytes: Buffer.alloc(0),
+    digestStart: 0,
+    digestLength: 0,
+    keyStart: 0,
+    keyLength: 0,
+    valueStart: 0,
+    valueLength: 0,
+  }
+}

@@ -1,0 +1,182 @@
+import type { AppendTally } from '../log/append-tally.ts'
+import type { OldestSnapshot } from '../log/postgres/old-snapshots.ts'
+import { type MemoryBudget, purposes } from '../memory/memory-budget.ts'
+import type { Store } from '../replica/replica.ts'
+import { states } from '../replica/status.ts'
+import type { Metric } from './metric.ts'
+
+export interface NodeSources {
+  readonly version: string
+  readonly store: Pick<Store, 'status' | 'measures' | 'logId'>
+  readonly appends: AppendTally
+  readonly budget: MemoryBudget
+  /** In bytes; undefined while it is not known. */
+  readonly logSize: () => number | undefined
+  /** Undefined while it is not known. */
+  readonly oldestSnapshot: () => OldestSnapshot | undefined
+}
+
+/** What a node has to tell that holds keys, beside what the HTTP server has. */
+export function nodeMetrics({ version, store, appends, budget, logSize, oldestSnapshot }: NodeSources): Metric[] {
+  const spool = () => store.status().spool
+  const measures = () => store.measures()
+
+  return [
+    {
+      name: 'kvs_info',
+      type: 'gauge',
+      help: 'Always 1; the version of the program, and the id of the log once that is known',
+      read: () => [{ labels: { version, log_id: store.logId() ?? '' }, value: 1 }],
+    },
+    {
+      name: 'kvs_state',
+      type: 'gauge',
+      help: '1 for the state that the node is in, as on /readyz, and 0 for the others',
+      read: () => {
+        const { state: present } = store.status()
+        return Object.keys(states).map((state) => ({ labels: { state }, value: Number(state === present) }))
+      },
+    },
+    {
+      name: 'kvs_append_batch_entries',
+      type: 'histogram',
+      help: 'Writes in a batch that was committed; its count is the number of batches',
+      read: () => appends.entries,
+    },
+    {
+      name: 'kvs_append_duration_seconds',
+      type: 'histogram',
+      help: 'What a batch took that was committed, from its sending to the answer of the log',
+      read: () => appends.seconds,
+    },
+    {
+      name: 'kvs_append_failures_total',
+      type: 'counter',
+      help: 'Batches that the log refused, or did not answer',
+      read: () => appends.failures,
+    },
+    {
+      name: 'kvs_append_queue_writes',
+      type: 'gauge',
+      help: 'Writes that wait for the log, or are on their way to it',
+      read: () => measures().queue.writes,
+    },
+    {
+      name: 'kvs_append_queue_bytes',
+      type: 'gauge',
+      help: 'What these weigh, with keys and a fixed part for each',
+      read: () => measures().queue.bytes,
+    },
+    {
+      name: 'kvs_memory_held_bytes',
+      type: 'gauge',
+      help: 'What requests hold in memory: values of writes until they are stored, and answers until they are taken',
+      read: () => purposes.map((purpose) => ({ labels: { purpose }, value: budget.held(purpose) })),
+    },
+    {
+      name: 'kvs_memory_max_bytes',
+      type: 'gauge',
+      help: 'What they may hold together at the most: KVS_MAX_WAITING_BYTES',
+      read: () => budget.maxBytes,
+    },
+    {
+      name: 'kvs_spool_on',
+      type: 'gauge',
+      help: 'Whether writes are spooled while the log is down; else they are refused',
+      read: () => Number(spool().on),
+    },
+    {
+      name: 'kvs_spool_writes',
+      type: 'gauge',
+      help: 'Writes on the disk of this node that are not in the log yet',
+      read: () => spool().writes,
+    },
+    {
+      name: 'kvs_spool_bytes',
+      type: 'gauge',
+      help: 'What these weigh, with keys and a fixed part for each',
+      read: () => spool().bytes,
+    },
+    {
+      name: 'kvs_spool_max_bytes',
+      type: 'gauge',
+      help: 'What they may weigh at the most: KVS_SPOOL_MAX_BYTES',
+      read: () => spool().maxBytes,
+    },
+    {
+      name: 'kvs_log_up',
+      type: 'gauge',
+      help: 'Whether the log can be reached, and takes writes',
+      read: () => Number(measures().isLogUp),
+    },
+    {
+      name: 'kvs_position_sequence',
+      type: 'gauge',
+      help: 'The last entry of the log that the node has applied',
+      read: () => Number(measures().sequence),
+    },
+    {
+      name: 'kvs_log_head_sequence',
+      type: 'gauge',
+      help: 'The last entry that the log is known to have',
+      read: () => Number(measures().head),
+    },
+    {
+      name: 'kvs_lag_seconds',
+      type: 'gauge',
+      help: 'How long ago the node was last known to have applied all of the log; absent before the replay',
+      read: () => {
+        const { lag } = store.status()
+        return lag === null ? undefined : lag / 1_000
+      },
+    },
+    {
+      name: 'kvs_log_size_bytes',
+      type: 'gauge',
+      help: 'What the tables of the log and their indexes take in Postgres, asked once a minute; absent while not known',
+      read: logSize,
+    },
+    {
+      name: 'kvs_log_oldest_snapshot_seconds',
+      type: 'gauge',
+      help: 'How long ago the oldest transaction in Postgres began that holds a snapshot, asked once a minute; absent while not known',
+      read: () => oldestSnapshot()?.seconds,
+    },
+    {
+      name: 'kvs_log_oldest_snapshot_transactions',
+      type: 'gauge',
+      help: 'How many transactions ago that was, of standbys and replication slots too; absent while not known',
+      read: () => oldestSnapshot()?.transactions,
+    },
+    {
+      name: 'kvs_replayed_entries',
+      type: 'gauge',
+      help: 'Entries, and keys of the checkpoint, that have been read from the log since the start',
+      read: () => store.status().replayed,
+    },
+    {
+      name: 'kvs_replay_entries',
+      type: 'gauge',
+      help: 'How many of them there are to read',
+      read: () => store.status().total,
+    },
+    {
+      name: 'kvs_view_keys',
+      type: 'gauge',
+      help: 'Keys that have a value',
+      read: () => measures().view.keys,
+    },
+    {
+      name: 'kvs_view_bytes',
+      type: 'gauge',
+      help: 'What they and their values take in memory, with some 10 bytes for each key',
+      read: () => measures().view.bytes,
+    },
+    {
+      name: 'kvs_view_allocated_bytes',
+      type: 'gauge',
+      help: 'The memory that is held for them',
+      read: () => measures().view.allocatedBytes,
+    },
+  ]
+}

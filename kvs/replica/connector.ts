@@ -1,0 +1,56 @@
+import { unlessAborted } from '../lib/abort.ts'
+import { makeBackoff } from '../lib/backoff.ts'
+import { type Log, type LogSession, Refused, Unavailable } from '../log/log.ts'
+
+export interface ConnectorOptions {
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** How long the first connection may take to come about; undefined is for ever. */
+  readonly firstTimeoutMs: number | undefined
+  /** Told of each try that failed. */
+  readonly onUnavailable: (error: Unavailable) => void
+}
+
+export interface Connector {
+  /**
+   * Retries, with growing pauses, until the log is there; undefined once the signal aborts. Rejects with what trying
+   * again won't mend: a `Refused`, also past the timeout, or a `Diverged`.
+   */
+  connect(): Promise<LogSession | undefined>
+  /** The last connection has been of use: the next one is tried at once. */
+  wasOfUse(): void
+}
+
+/** What comes about when nobody waits for it any more. */
+const close = (session: LogSession) => session.close()
+
+export function makeConnector({ log, signal, firstTimeoutMs, onUnavailable }: ConnectorOptions): Connector {
+  const backoff = makeBackoff()
+  const startedAt = performance.now()
+  let isFirst = true
+
+  return {
+    async connect() {
+      for (;;) {
+        await backoff.pause(signal)
+        if (signal.aborted) return undefined
+        try {
+          const opening = log.open()
+          const session = await unlessAborted(opening, signal)
+          isFirst = false
+          if (!session) opening.then(close, () => undefined)
+          return session
+        } catch (error) {
+          if (!(error instanceof Unavailable)) throw error
+          if (signal.aborted) return undefined
+          onUnavailable(error)
+          if (isFirst && firstTimeoutMs !== undefined && performance.now() - startedAt >= firstTimeoutMs) {
+            throw new Refused(`the log could not be reached within KVS_CONNECT_TIMEOUT: ${error.message}`)
+          }
+        }
+      }
+    },
+
+    wasOfUse: () => backoff.reset(),
+  }
+}

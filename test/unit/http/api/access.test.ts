@@ -1,0 +1,215 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Right } from '../../../../kvs/access/tokens.ts'
+import { rights } from '../../../../kvs/http/api/dispatcher.ts'
+import { routesOf } from '../../../../kvs/http/server.ts'
+import { makeMemoryBudget } from '../../../../kvs/memory/memory-budget.ts'
+import { makeMetricsReader } from '../../../../kvs/metrics/reader.ts'
+import { until } from '../../../support/until.ts'
+import { bearer, combinations, guarded, nameOf, secretOf } from '../guarded.ts'
+import { makeFakeStore } from '../serve.ts'
+
+const routes = routesOf({
+  store: makeFakeStore(),
+  readMetrics: makeMetricsReader([]),
+  maxValueBytes: 1_000,
+  budget: makeMemoryBudget(1_000),
+})
+const served = Object.entries(routes).flatMap(([path, methods]) =>
+  Object.keys(methods).map((method) => {
+    const needed = methods[rights]
+    return { path, method, needed: needed === 'open' ? needed : needed[method] }
+  }),
+)
+
+test('every method of every route has a right that it asks for, or is open to all', () => {
+  for (const { path, method, needed } of served) expect(needed, `${method} ${path}`).toBeDefined()
+  expect(served.filter(({ needed }) => needed === 'open').map(({ path }) => path)).toEqual(
+    ['/', '/livez', '/readyz', '/healthz'].flatMap((path) => [path, path]),
+  )
+})
+
+describe.each(served)('$method $path asks for $needed', ({ path, method, needed }) => {
+  const url = path.replace('*', 'a/key')
+  const body = method === 'PUT' ? '{"value":1}' : ''
+  const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`
+
+  test('without a token', async () => {
+    const { request, store } = await guarded()
+    const answer = await request(method, url, length, body)
+    if (needed === 'open') return expect(answer).toMatch(/^HTTP\/1.1 200 /)
+    expect(answer).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n/)
+    expect(answer).toMatch(/\r\nWWW-Authenticate: Bearer realm="kvs"\r\n/)
+    expect(answer).not.toContain('KVS-Position')
+    expect(store.writes).toEqual([])
+  })
+
+  test.each(['Bearer wrong-0123456789abcdef', 'Basic eDp5'])('with %s', async (authorization) => {
+    const { request } = await guarded()
+    const answer = await request(method, url, `${length}Authorization: ${authorization}\r\n`, body)
+    const challenge = authorization.startsWith('Bearer') ? ', error="invalid_token"' : ''
+    if (needed === 'open') return expect(answer).toMatch(/^HTTP\/1.1 200 /)
+    expect(answer).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n/)
+    expect(answer).toContain(`\r\nWWW-Authenticate: Bearer realm="kvs"${challenge}\r\n`)
+    expect(answer).not.toContain('KVS-Position')
+  })
+
+  test.each(combinations)('with a token for %s %s %s', async (...granted: Right[]) => {
+    const { request, store } = await guarded()
+    const authorization = `Authorization: Bearer ${secretOf(nameOf(granted.filter(Boolean)))}\r\n`
+    const answer = await request(method, url, `${length}${authorization}`, body)
+    if (needed === 'open' || needed === undefined || granted.includes(needed)) {
+      expect(answer).toMatch(/^HTTP\/1.1 (200|201|404) /)
+      return
+    }
+    expect(answer).toMatch(/^HTTP\/1.1 403 Forbidden\r\n/)
+    expect(answer).toContain(`error="insufficient_scope", scope="${needed}"\r\n`)
+    expect(store.writes).toEqual([])
+  })
+})
+
+test.each(['/v1', '/v1/', '/kvs', '/kvs/'])('%s has no key, which only who has a token is told', async (path) => {
+  const { url } = await guarded()
+  expect((await fetch(url + path)).status).toBe(401)
+  expect((await fetch(url + path, { headers: bearer('read') })).status).toBe(405)
+})
+
+test('a method that keys do not know is asked for a token first', async () => {
+  const { url } = await guarded()
+  expect((await fetch(`${url}/v1/a`, { method: 'POST' })).status).toBe(401)
+  expect((await fetch(`${url}/v1/a`, { method: 'POST', headers: bearer('read') })).status).toBe(405)
+})
+
+test('a page that is not there is so for everybody, who is told no position', async () => {
+  const { url } = await guarded()
+  const answer = await fetch(`${url}/nowhere`)
+  expect([answer.status, answer.headers.get('kvs-position')]).toEqual([404, null])
+})
+
+describe.each(['/v1/', '/kvs/'])('below %s', (dialect) => {
+  test.each([
+    ['a/x', true],
+    ['a%2Fx', true],
+    ['%61%2fx', true],
+    ['b,', true],
+    ['b%2Cx', true],
+    ['b', false],
+    ['ab', false],
+    ['%2561/x', false],
+    ['c/a/x', false],
+    ['c%2F..%2Fa%2Fx', false],
+  ])('a token bounded to a/ and "b,", and %s: %s', async (key, isReached) => {
+    const { url, store } = await guarded()
+    const answers = [
+      await fetch(url + dialect + key, { method: 'PUT', body: '{"value":1}', headers: bearer('bounded') }),
+      await fetch(url + dialect + key, { headers: bearer('bounded') }),
+      await fetch(`${url}${dialect}${key}?consistent`, { headers: bearer('bounded') }),
+      await fetch(url + dialect + key, { method: 'HEAD', headers: bearer('bounded') }),
+      await fetch(url + dialect + key, { method: 'DELETE', headers: bearer('bounded') }),
+    ]
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses).toEqual(isReached ? [201, 200, 200, 200, 200] : [403, 403, 403, 403, 403])
+    if (!isReached) expect(store).toMatchObject({ writes: [], waits: [] })
+    for (const answer of isReached ? [] : answers) {
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="kvs", error="insufficient_scope"')
+    }
+  })
+
+  test('conditions and positions are not looked at for who may not ask', async () => {
+    const { url, store } = await guarded()
+    await fetch(`${url}${dialect}c`, { method: 'PUT', body: '{"value":1}', headers: bearer('read-write') })
+    const conditions = { 'if-match': '"999"', 'kvs-min-position': 'cafe0123=999', 'idempotency-key': 'x' }
+    for (const headers of [{}, bearer('admin'), bearer('bounded')]) {
+      for (const request of [{}, { method: 'PUT', body: '{"value":1}' }, { method: 'DELETE' }]) {
+        const answer = await fetch(`${url}${dialect}c`, { ...request, headers: { ...headers, ...conditions } })
+        expect(answer.status).toBe('authorization' in headers ? 403 : 401)
+        expect(answer.headers.get('etag')).toBeNull()
+      }
+    }
+    expect(store).toMatchObject({ waits: [], idempotencyKeys: [] })
+  })
+})
+
+test('an error looks as its dialect has it', async () => {
+  const { url } = await guarded()
+  const sentence = 'this needs a token: send the header "Authorization: Bearer TOKEN"'
+  expect(await (await fetch(`${url}/v1/a`)).text()).toBe(`${sentence}\n`)
+  expect(await (await fetch(`${url}/kvs/a`)).json()).toEqual({ error: sentence })
+  expect(await (await fetch(`${url}/v1/a`, { headers: { accept: 'application/json' } })).json()).toMatchObject({
+    status: 401,
+    code: 'unauthorized',
+    detail: sentence,
+  })
+  const forbidden = { ...bearer('read'), accept: 'application/json' }
+  expect(await (await fetch(`${url}/v1/a`, { method: 'DELETE', headers: forbidden })).json()).toMatchObject({
+    status: 403,
+    code: 'forbidden',
+    detail: 'the token read has no right to write: its rights are read',
+  })
+})
+
+test('two Authorization headers are none', async () => {
+  const { request } = await guarded()
+  const header = `Authorization: Bearer ${secretOf('read')}\r\n`
+  expect(await request('GET', '/v1/a', header)).toMatch(/^HTTP\/1.1 404 /)
+  expect(await request('GET', '/v1/a', header + header)).toMatch(/^HTTP\/1.1 401 /)
+})
+
+test.each([
+  ['401 to who has no token', '', '401 Unauthorized'],
+  ['403 to who may not write', `Authorization: Bearer ${secretOf('read')}\r\n`, '403 Forbidden'],
+])('a body is not asked for before the answer is %s', async (_, header, status) => {
+  const { port, store } = await guarded()
+  const socket = connect(port, '127.0.0.1')
+  let answer = ''
+  socket.on('data', (data) => {
+    answer += data.toString('latin1')
+  })
+  socket.write(`PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\nExpect: 100-continue\r\n${header}\r\n`)
+  await until('the answer is there', () => answer.includes('\r\n\r\n') || undefined)
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status}\r\n`))
+  expect(answer).toContain('\r\nConnection: close\r\n')
+  await until('the connection is closed', () => socket.end().closed)
+  expect(answer).not.toContain('100 Continue')
+  expect(store.writes).toEqual([])
+})
+
+test('pipelined requests are each judged by their own token', async () => {
+  const { raw } = await guarded()
+  const ask = (headers: string) => `GET /v1/a HTTP/1.1\r\nHost: x\r\n${headers}\r\n`
+  const authorization = `Authorization: Bearer ${secretOf('read')}\r\n`
+  const answers = await raw(ask(authorization) + ask('') + ask(`${authorization}Connection: close\r\n`))
+  expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 404', 'HTTP/1.1 401', 'HTTP/1.1 404'])
+})
+
+test('one caller’s half-sent bodies take half the room at most, and others send theirs', async () => {
+  const { port, url } = await guarded({ maxValueBytes: 60_000, maxWaitingBytes: 200_000 })
+  const half = 'x'.repeat(40_000)
+  const open = (key: string) => {
+    const socket = connect(port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let answer = ''
+    socket.on('data', (data) => {
+      answer += data
+    })
+    const headers = `Host: x\r\nAuthorization: Bearer ${secretOf('write')}\r\nContent-Length: 50000\r\n`
+    socket.write(`PUT /v1/${key} HTTP/1.1\r\n${headers}\r\n${half}`)
+    return { socket, answer: () => answer }
+  }
+  const put = async (name: string) => {
+    const answer = await fetch(`${url}/v1/c`, { method: 'PUT', body: half, headers: bearer(name) })
+    return [answer.status, await answer.text()]
+  }
+  const slow = [open('a'), open('b')]
+  await until('the third is refused', async () => {
+    const third = open('c')
+    await Promise.race([once(third.socket, 'data'), once(third.socket, 'close')])
+    third.socket.destroy()
+    return /^HTTP\/1.1 503 [\s\S]*too much of the token write is being received/.test(third.answer())
+  })
+  expect(await put('read-write')).toEqual([201, ''])
+  for (const { socket } of slow) socket.write('x'.repeat(10_000))
+  await until('they are done', () => slow.every(({ answer }) => answer().startsWith('HTTP/1.1 201')))
+  expect(await put('write')).toEqual([201, ''])
+})

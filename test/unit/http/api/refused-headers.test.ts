@@ -1,0 +1,135 @@
+import type { IncomingMessage } from 'node:http'
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { refuseUnmet } from '../../../../kvs/http/api/refused-headers.ts'
+import { startForwarder } from '../../forward/serve.ts'
+import { serve } from '../serve.ts'
+
+const body = '{"value":1}'
+const length = `Content-Length: ${body.length}\r\n`
+const paths = ['/v1/a', '/kvs/a']
+
+const refusedOnWrites = [
+  ['X-TTL', '60', 'X-TTL is not supported: a value stays until it is replaced or deleted'],
+  ['ttl', '60', 'ttl is not supported: a value stays'],
+  ['X-Expires-In', '60', 'a value stays'],
+  ['Expires', 'Fri, 31 Dec 2100 00:00:00 GMT', 'a value stays'],
+  ['X-Expires', '0', 'a value stays'],
+  ['X-Delete-After', '60', 'a value stays'],
+  ['X-Idempotency-Key', 'abc', 'send Idempotency-Key'],
+  ['Content-Range', 'bytes 0-0/2', 'Content-Range is not supported with a value'],
+  ['Content-Language', 'de', 'Content-Language is not supported with a value'],
+  ['Content-Disposition', 'attachment', 'nothing of it would be kept'],
+  ['Content-Transfer-Encoding', 'base64', 'nothing of it would be kept'],
+  ['If-Unmodified-Since', 'Sat, 28 Nov 2026 00:00:00 GMT', 'conditions are If-Match and If-None-Match'],
+  ['If', '(["1"])', 'conditions are If-Match and If-None-Match'],
+] as const
+
+test.each(refusedOnWrites)('a write with %s: %s is refused, not done without it', async (name, value, message) => {
+  const { request, store } = await serve()
+  for (const path of paths) {
+    for (const [method, framing, sent] of [
+      ['PUT', length, body],
+      ['DELETE', '', ''],
+    ] as const) {
+      const answer = await request(method, path, `${name}: ${value}\r\n${framing}`, sent)
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+      expect(answer).toContain(message)
+      expect(answer).toContain('nothing was done')
+    }
+  }
+  expect(store.writes).toEqual([])
+})
+
+test.each([
+  ['KVS-TTL', '60', 'KVS-TTL is none of the headers that this service takes'],
+  ['KVS-Position', 'cafe0123=0', 'KVS-Min-Position is'],
+  ['X-HTTP-Method-Override', 'DELETE', 'send the method itself'],
+])('no request is done with %s: %s', async (name, value, message) => {
+  const { request, store } = await serve()
+  for (const path of paths) {
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const sent = method === 'PUT' ? body : ''
+      const answer = await request(method, path, `${name}: ${value}\r\nContent-Length: ${sent.length}\r\n`, sent)
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+      expect(answer).toContain(message)
+    }
+    expect(await request('HEAD', path, `${name}: ${value}\r\n`)).toMatch(/^HTTP\/1\.1 400 /)
+  }
+  expect(store.writes).toEqual([])
+})
+
+test('what asks for nothing that is not given is passed over', async () => {
+  const { request, store } = await serve()
+  const headers = [
+    'Content-Location: /elsewhere',
+    'If-Range: "1"',
+    'If-Modified-Since: Sat, 28 Nov 2026 00:00:00 GMT',
+    'Cache-Control: no-cache',
+    'Pragma: no-cache',
+    'Expires: 0',
+    'Prefer: return=minimal',
+    'Range: bytes=0-0',
+    'Accept-Encoding: gzip',
+    'X-Request-Id: 1',
+    'X-Forwarded-For: ::1',
+  ]
+  for (const path of paths) {
+    expect(await request('PUT', path, `${headers.join('\r\n')}\r\n${length}`, body)).toMatch(/^HTTP\/1\.1 20[01] /)
+    expect(await request('GET', path, 'X-TTL: 60\r\nIf-Modified-Since: never\r\n')).toMatch(/^HTTP\/1\.1 200 /)
+  }
+  expect(store.writes).toHaveLength(2)
+})
+
+test('a coded body is refused with 415 and what would be taken, by a node and through a forwarder', async () => {
+  const { port, store } = await serve()
+  const forwarder = await startForwarder(port)
+  for (const url of [`http://127.0.0.1:${port}`, forwarder.url]) {
+    for (const path of paths) {
+      const headers = { 'Content-Encoding': 'gzip', 'Content-Type': 'application/json' }
+      const answer = await fetch(`${url}${path}`, { method: 'PUT', headers, body: gzipSync(body) })
+      expect([answer.status, answer.headers.get('accept-encoding')]).toEqual([415, 'identity'])
+      expect(await answer.text()).toContain('taken without a Content-Encoding')
+    }
+  }
+  expect(store.writes).toEqual([])
+})
+
+test.each(['gzip', 'identity, br', 'deflate\r\nContent-Encoding: identity', 'aws-chunked', 'none'])(
+  'the coding %s is refused',
+  async (coding) => {
+    const { request, store } = await serve()
+    const answer = await request('PUT', '/v1/a', `Content-Encoding: ${coding}\r\n${length}`, body)
+    expect(answer).toMatch(/^HTTP\/1\.1 415 [\s\S]*\r\nAccept-Encoding: identity\r\n/)
+    expect(store.writes).toEqual([])
+  },
+)
+
+test.each(['', 'identity', 'Identity', 'identity, '])('the coding %j is none', async (coding) => {
+  const { request, store } = await serve()
+  expect(await request('PUT', '/v1/a', `Content-Encoding: ${coding}\r\n${length}`, body)).toMatch(/^HTTP\/1\.1 201 /)
+  expect(store.writes).toHaveLength(1)
+})
+
+const expiring = (value: string) => ({ rawHeaders: ['Expires', value], method: 'PUT' }) as IncomingMessage
+
+test.each(['', '0', '-1', ' 0 ', '\xa0-1\xa0', '\t', 'Thu, 01 Jan 1970 00:00:00 GMT'])(
+  'Expires: %j is over, and asks for no lifetime',
+  (value) => expect(() => refuseUnmet(expiring(value))).not.toThrow(),
+)
+
+test.each(['-', '\xa0x', 'tomorrow'])('Expires: %j is not over', (value) => {
+  expect(() => refuseUnmet(expiring(value))).toThrow('a value stays')
+})
+
+test('a header of many blanks is judged in a time that grows no faster than it', () => {
+  const judge = (blanks: number) => {
+    const headers = expiring(`${'\xa0'.repeat(blanks)}x`)
+    const begun = performance.now()
+    expect(() => refuseUnmet(headers)).toThrow('a value stays')
+    return performance.now() - begun
+  }
+  judge(1_000)
+  // Less than a millisecond; ten seconds and more where it grows with the square.
+  expect(judge(100_000)).toBeLessThan(2_000)
+})

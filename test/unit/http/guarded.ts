@@ -1,0 +1,28 @@
+import { makeGuard } from '../../../kvs/access/token-guard.ts'
+import { tokensIn } from '../../../kvs/access/token-source.ts'
+import { type Right, rights } from '../../../kvs/access/tokens.ts'
+import { serve } from './serve.ts'
+
+export const secretOf = (name: string) => `${name}-0123456789abcdef`
+export const bearer = (name: string) => ({ authorization: `Bearer ${secretOf(name)}` })
+
+/** Every set of rights that a token can have. */
+export const combinations: readonly (readonly Right[])[] = [
+  ...rights.map((right) => [right]),
+  ['read', 'write'],
+  ['read', 'admin'],
+  ['write', 'admin'],
+  ['read', 'write', 'admin'],
+]
+export const nameOf = (granted: readonly Right[]) => granted.join('-')
+const tokens = [
+  ...combinations.map((granted) => `${nameOf(granted)}:${granted.join('+')}:${secretOf(nameOf(granted))}`),
+  `bounded:read+write:${secretOf('bounded')}:a/,b%2C`,
+].join(' ')
+
+export const guardOf = (text: string, maxRequestRate?: number) =>
+  makeGuard({ tokens: tokensIn('KVS_TOKENS', text).tokens, maxRequestRate })
+
+/** A server with a token for each set of rights, named for them, and one that is called bounded. */
+export const guarded = (options: Parameters<typeof serve>[0] & { maxRequestRate?: number } = {}) =>
+  serve({ ...options, guard: guardOf(tokens, options.maxRequestRate) })

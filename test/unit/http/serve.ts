@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import { onTestFinished } from 'vitest'
+import type { Write } from '../../../kvs/core/entry.ts'
+import { ConditionFailed, KvsError } from '../../../kvs/core/errors.ts'
+import { holds } from '../../../kvs/core/precondition.ts'
+import { versionAt } from '../../../kvs/core/version.ts'
+import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
+import { makeServer, type ServerOptions } from '../../../kvs/http/server.ts'
+import { makeLogger } from '../../../kvs/logger/logger.ts'
+import { makeMemoryBudget } from '../../../kvs/memory/memory-budget.ts'
+import { httpMetrics } from '../../../kvs/metrics/http-metrics.ts'
+import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
+import type { ConditionalWrite } from '../../../kvs/replica/conditional-queue.ts'
+import type { State } from '../../../kvs/replica/status.ts'
+import { makeView } from '../../../kvs/view/view.ts'
+import { entryOf } from '../../support/entries.ts'
+
+const logId = 'cafe0123'
+
+/** A store without a log, for tests of the HTTP side. */
+export function makeFakeStore() {
+  const view = makeView({ logId })
+  const writes: Write[] = []
+  const fake = {
+    writes,
+    idempotencyKeys: [] as (string | undefined)[],
+    waits: [] as (bigint | 'head')[],
+    failure: undefined as Error | undefined,
+    state: 'serving' as State,
+    /** As with the log down. */
+    spools: false,
+    get(key: string) {
+      if (fake.failure) throw fake.failure
+      return view.get(key)
+    },
+    async write(write: Write) {
+      if (fake.failure) throw fake.failure
+      const sequence = view.position.sequence + 1n
+      writes.push(write)
+      if (fake.spools) return 'spooled' as const
+      const entry = entryOf(sequence, write, { digest: createHash('sha256').update(`${sequence}`).digest() })
+      const replaced = view.apply(entry)
+      return { ...versionAt(logId, entry), replaced }
+    },
+    async writeIf({ write, precondition, idempotencyKey }: ConditionalWrite) {
+      const current = view.versionOf(write.key)
+      fake.idempotencyKeys.push(idempotencyKey)
+      if (!holds(precondition, current)) throw new ConditionFailed(current?.tag)
+      const stored = await fake.write(write)
+      if (stored === 'spooled') throw new KvsError('log_down')
+      return stored
+    },
+    async reach(sequence: bigint) {
+      fake.waits.push(sequence)
+      if (sequence > view.position.sequence) throw new KvsError('behind')
+    },
+    async reachHead() {
+      fake.waits.push('head')
+    },
+    logId: () => logId,
+    position: () => `${logId}=${view.position.sequence}`,
+    status: () => ({
+      state: fake.state,
+      reason: null,
+      since: '2026-01-01T00:00:00.000Z',
+      replayed: 0,
+      total: 0,
+      position: fake.position(),
+      lag: 0,
+      spool: { on: true, reason: null, writes: 0, bytes: 0, maxBytes: 1 },
+    }),
+  }
+  return fake
+}
+
+export const notReady = new KvsError('not_ready')
+
+interface Waiting {
+  readonly maxWaitingBytes?: number
+}
+
+/** The real server over a fake store, on a free port of the loopback. */
+export async function serve({ maxWaitingBytes = 100_000, ...options }: Partial<ServerOptions> & Waiting = {}) {
+  const store = makeFakeStore()
+  const tally = makeHttpTally()
+  const server = makeServer({
+    store,
+    tally,
+    readMetrics: makeMetricsReader(httpMetrics(tally)),
+    logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
+    maxValueBytes: 1_000,
+    budget: makeMemoryBudget(maxWaitingBytes),
+    maxConnections: 100,
+    maxHeaderBytes: 8_192,
+    headersTimeoutMs: 10_000,
+    requestTimeoutMs: 10_000,
+    idleTimeoutMs: 20_000,
+    keepAliveTimeoutMs: 5_000,
+    slowRequestMs: undefined,
+    ...options,
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  /** Sends bytes as they are and resolves with all that comes back until the server closes. */
+  async function raw(...pieces: (string | Buffer)[]): Promise<string> {
+    const socket = connect(port, '127.0.0.1')
+    let answer = ''
+    socket.on('data', (data) => {
+      answer += data.toString('latin1')
+    })
+    for (const piece of pieces) socket.write(piece)
+    await once(socket, 'close')
+    return answer
+  }
+
+  /** One raw request on a path that no client library may touch. */
+  const request = (method: string, path: string, headers = '', body = '') =>
+    raw(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n${body}`)
+
+  return { store, server, url: `http://127.0.0.1:${port}`, port, raw, request }
+}

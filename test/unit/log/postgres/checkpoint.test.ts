@@ -1,0 +1,196 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { advanceCheckpoint, readCheckpoint } from '../../../../kvs/log/postgres/checkpoint.ts'
+import { appendTo, fillLog, loadCheckpoint } from '../../../support/checkpoint.ts'
+import { byForce, makeLog } from '../../../support/database.ts'
+import { put, remove } from '../../../support/entries.ts'
+import { until } from '../../../support/until.ts'
+import { advanceToEnd, connection, connectTo, database, expectWhole, openLog, session } from './checkpointing.ts'
+
+beforeEach(openLog)
+
+describe('the checkpoint', () => {
+  test('is what the log’s entries come to, after each step, whatever they are', async () => {
+    const key = fc.oneof(
+      fc.constantFrom('a', 'b', 'B', 'é', 'e\u0301', ' ', '', '😀', '\\', '%', 'k'.repeat(1_024)),
+      fc.string({ unit: 'binary', maxLength: 4 }).filter((text) => !text.includes('\0')),
+    )
+    const value = fc.oneof(
+      { weight: 9, arbitrary: fc.uint8Array({ maxLength: 50 }) },
+      { weight: 1, arbitrary: fc.constantFrom(1_999, 2_000, 2_001, 50_000).map((size) => Buffer.alloc(size, size)) },
+    )
+    const contentType = fc.option(fc.constantFrom('text/plain', 'a/b; c="é"', ''), { nil: undefined })
+    const write = fc.oneof(
+      { weight: 3, arbitrary: fc.tuple(key, value, contentType).map(([k, v, type]) => put(k, Buffer.from(v), type)) },
+      { weight: 1, arbitrary: key.map(remove) },
+    )
+    const entry = fc.record({ write, superseded: fc.nat(6).map((n) => n === 6) })
+    const batch = fc.array(entry, { minLength: 1, maxLength: 30 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(batch, fc.integer({ min: 1, max: 40 })), { maxLength: 6 }), async (rounds) => {
+        for (const [batch, most] of rounds) {
+          await appendTo(database, batch)
+          await advanceToEnd(most)
+        }
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('holds what real appends have written, and nothing that is superseded', async () => {
+    await session.append([put('a', '1'), put('b', '1', 'text/x'), remove('a'), put('c', '')])
+    await session.appendSpooled([{ number: 9n, superseded: true, write: remove('b') }], 4n)
+    await advanceToEnd(2)
+    expect((await loadCheckpoint(database)).entries).toMatchObject([
+      { key: 'b', content_type: 'text/x' },
+      { key: 'c', value: Buffer.of() },
+    ])
+  })
+
+  test('is none before the first step, and none of an empty log', async () => {
+    expect(await readCheckpoint(connection)).toBeUndefined()
+    expect(await advanceCheckpoint(connection, 10)).toMatchObject({ outcome: 'begun', reached: 0n, behind: 0n })
+    expect(await readCheckpoint(connection)).toBeUndefined()
+  })
+
+  test('is read as a position in the log, with what its rows must come to', async () => {
+    const end = await session.append([put('a'), put('b')])
+    await advanceCheckpoint(connection, 10)
+    const checkpoint = await readCheckpoint(connection)
+    expect(checkpoint).toMatchObject({ ...end, keys: 2 })
+    const sum = (await loadCheckpoint(database)).entries.reduce((sum, { hash }) => sum ^ BigInt(hash), 0n)
+    expect(checkpoint?.checksum.readBigInt64BE()).toBe(sum)
+    expect(await session.holds(end)).toBe(true)
+  })
+
+  test('takes an adopted log, with its gaps and with keys of any length', async () => {
+    await database.sql('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+    await database.sql(
+      'CREATE TABLE transactions (sequence BIGSERIAL PRIMARY KEY, event_type SMALLINT, key TEXT, value TEXT)',
+    )
+    const long = Array.from({ length: 5_000 }, (_, i) => String.fromCodePoint(0x4e00 + ((i * 7_919) % 20_000))).join('')
+    const rows = [
+      [3, 2, 'a', 'Test+Pair+1'],
+      [4, 2, 'b', '2'],
+      [900_000, 1, 'b', ''],
+      [900_002, 2, long, 'x'],
+    ]
+    for (const row of rows) await database.sql('INSERT INTO transactions VALUES ($1, $2, $3, $4)', row)
+    const adopted = await makeLog(database).open()
+    for (const most of [1, 3, 10]) {
+      await database.sql('DELETE FROM checkpoint')
+      await advanceToEnd(most)
+    }
+    await adopted.append([put('c'), remove('a')])
+    await advanceToEnd(1)
+    expect((await loadCheckpoint(database)).entries.map(({ key }) => key)).toEqual([long, 'c'])
+    await adopted.close()
+  })
+
+  test('is not brought past a gap in the log, or past an entry of an unknown kind', async () => {
+    await session.append([put('a'), put('b'), put('c')])
+    await database.sql('ALTER TABLE transactions DISABLE TRIGGER append_only')
+    await database.sql('DELETE FROM transactions WHERE sequence = 2')
+    await expect(advanceCheckpoint(connection, 10)).rejects.toThrow('the log lacks entries after 0')
+    await database.sql('ALTER TABLE transactions DROP CONSTRAINT known_event_type, DROP CONSTRAINT value_where_put')
+    await database.sql(byForce(`INSERT INTO transactions VALUES (2, 7, 'k', NULL, NULL, now(), 'd')`))
+    await expect(advanceCheckpoint(connection, 10)).rejects.toThrow('the log has entries of an unknown kind after 0')
+    await database.sql(`UPDATE transactions SET event_type = 1 WHERE sequence = 2`)
+    await advanceCheckpoint(connection, 10)
+    await database.sql(byForce(`INSERT INTO transactions VALUES (5, 1, 'x', NULL, NULL, now(), 'd', false, NULL, 0)`))
+    await expect(advanceCheckpoint(connection, 10)).rejects.toThrow('the log lacks entries after 3')
+  })
+
+  test('a step that is cut short leaves it as it was', async () => {
+    await fillLog(database, 1_000, 50)
+    await advanceCheckpoint(connection, 500)
+    const before = await loadCheckpoint(database)
+    const client = await database.connect()
+    await client.query('BEGIN')
+    await client.query('SELECT advance_checkpoint(500)')
+    await client.query('ROLLBACK')
+    await client.query('BEGIN')
+    await client.query('SELECT advance_checkpoint(500)')
+    const [{ pid } = {}] = (await client.query('SELECT pg_backend_pid() AS pid')).rows
+    await database.sql('SELECT pg_terminate_backend($1)', [pid])
+    await until('it has ended', async () => {
+      const rows = await database.sql('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])
+      return rows.length === 0
+    })
+    expect(await loadCheckpoint(database)).toEqual(before)
+    await advanceToEnd(300)
+  })
+})
+
+describe('several at once', () => {
+  test('take turns: who comes second returns at once', async () => {
+    await fillLog(database, 100, 10)
+    const client = await database.connect()
+    await client.query('BEGIN')
+    await client.query('SELECT advance_checkpoint(10)')
+    expect((await advanceCheckpoint(connection, 10)).outcome).toBe('busy')
+    await client.query('COMMIT')
+    expect(await advanceCheckpoint(connection, 10)).toEqual({
+      outcome: 'advanced',
+      before: 10n,
+      reached: 20n,
+      behind: 80n,
+    })
+  })
+
+  test('come to what one alone comes to, with appends beside them', async () => {
+    const others = await Promise.all([1, 2, 3].map(() => connectTo(database.target)))
+    let isOver = false
+    const appends = (async () => {
+      for (let i = 0; i < 100; i++) await session.append([put(`k${i % 17}`, `${i}`), remove(`k${i % 5}`)])
+      isOver = true
+    })()
+    await Promise.all(
+      others.map(async (other) => {
+        while (!isOver) await advanceCheckpoint(other, 7)
+      }),
+    )
+    await appends
+    await advanceToEnd(50)
+    await Promise.all(others.map((other) => other.close()))
+  })
+
+  test('an append waits for no step, and a step for no append', async () => {
+    await session.append([put('a'), put('b'), put('c')])
+    await advanceCheckpoint(connection, 1)
+    const client = await database.connect()
+    for (const restart of ['', 'DELETE FROM checkpoint']) {
+      await client.query(`BEGIN; ${restart}`)
+      await client.query('SELECT advance_checkpoint(10)')
+      const [{ pid } = {}] = (await client.query('SELECT pg_backend_pid() AS pid')).rows
+      await session.append([put('d')]) // would time out
+      const locks = await database.sql<{ name: string; mode: string }>(
+        `SELECT DISTINCT relation::regclass::text AS name, mode FROM pg_locks
+         WHERE pid = $1 AND relation::regclass::text ~ '^(transactions|log_head|writers)'`,
+        [pid],
+      )
+      expect(new Set(locks.map(({ mode }) => mode))).toEqual(new Set(['AccessShareLock']))
+      await client.query('ROLLBACK')
+    }
+
+    await client.query("BEGIN; SELECT FROM log_head FOR UPDATE; SET LOCAL kvs.changes = 'on'")
+    await client.query(
+      `INSERT INTO transactions SELECT sequence + 1, 1, 'x', NULL, NULL, now(), 'd', false, NULL, 0 FROM log_end`,
+    )
+    expect(await advanceCheckpoint(connection, 10)).toMatchObject({ reached: 5n, behind: 0n })
+    await client.query('ROLLBACK')
+  })
+
+  test('a reader keeps a broken checkpoint from being emptied, and is not waited for', async () => {
+    await session.append([put('a')])
+    await advanceCheckpoint(connection, 10)
+    const reader = await database.connect()
+    await reader.query('BEGIN; SELECT FROM checkpoint_entries')
+    await database.sql('DELETE FROM checkpoint')
+    expect((await advanceCheckpoint(connection, 10)).outcome).toBe('busy')
+    expect((await loadCheckpoint(database)).entries).toHaveLength(1)
+    await reader.query('COMMIT')
+    expect((await advanceCheckpoint(connection, 10)).outcome).toBe('begun')
+    await expectWhole()
+  })
+})

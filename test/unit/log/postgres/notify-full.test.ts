@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { makeLog } from '../../../support/database.ts'
+import { put } from '../../../support/entries.ts'
+import { startServer } from '../../../support/server.ts'
+import { readAll } from './read-all.ts'
+
+test('a queue of notifications that another program has let run full holds up no append, of whatever kind', async () => {
+  const server = await startServer({ max_notify_queue_pages: '64' })
+  const session = await makeLog(server).open()
+  const idle = await server.connect()
+  await idle.query('LISTEN others')
+  await idle.query('BEGIN; SELECT 1')
+  const noisy = await server.connect()
+  const notify = () => noisy.query(`SELECT pg_notify('others', repeat('x', 7900))`)
+  let full: unknown
+  for (let sent = 0; full === undefined && sent < 1_000; sent++)
+    full = await notify().then(
+      () => undefined,
+      (error) => error,
+    )
+  expect(full).toMatchObject({ code: '54000' })
+
+  const { sequence } = await session.append([put('a')])
+  const write = { write: put('b'), lands: true, current: undefined, idempotency: undefined }
+  const { verdicts } = await session.appendConditional([write], sequence)
+  expect(verdicts).toMatchObject([{ outcome: 'landed' }])
+  const number = session.committed.number + 1n
+  await session.appendSpooled([{ number, write: put('c'), superseded: false }], sequence)
+  expect((await readAll(session)).map(({ write }) => write.key)).toEqual(['a', 'b', 'c'])
+  await session.close()
+})

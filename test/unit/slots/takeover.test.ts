@@ -1,0 +1,256 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Write } from '../../../kvs/core/entry.ts'
+import type { LogSession } from '../../../kvs/log/log.ts'
+import { openDataDirectory } from '../../../kvs/slots/data-directory.ts'
+import { slotPath } from '../../../kvs/slots/numbering.ts'
+import { makeTakeover, type TakeoverOptions } from '../../../kvs/slots/takeover.ts'
+import type { LogPosition } from '../../../kvs/spool/spool-file.ts'
+import { type Database, makeDatabase, makeLog } from '../../support/database.ts'
+import { put, remove } from '../../support/entries.ts'
+import { makeDirectory } from '../../support/node.ts'
+import { countSpooled, leaveSlot } from '../../support/slots.ts'
+import { until } from '../../support/until.ts'
+
+async function makeShared() {
+  const database = await makeDatabase()
+  const directory = makeDirectory()
+  const session = await makeLog(database).open()
+  onTestFinished(() => session.close())
+  const { logId } = session.head
+  const path = (slot: number) => slotPath(directory, slot)
+  const leave = (slot: number, writes: readonly Write[], at: LogPosition, first = 1n) =>
+    leaveSlot(path(slot), writes, at, first)
+  return { database, directory, session, logId, path, leave }
+}
+
+type Shared = Awaited<ReturnType<typeof makeShared>>
+
+/** How far a node had come that had applied all that the session has appended. */
+const positionOf = ({ head, committed }: LogSession): LogPosition => ({ logId: head.logId, ...committed.end })
+
+function run({ database, directory, logId }: Shared, options: Partial<TakeoverOptions> = {}) {
+  const lines: string[] = []
+  const tell = (message: string) => void lines.push(message)
+  const stopping = new AbortController()
+  const ended = makeTakeover({
+    directory,
+    own: 1,
+    logOf: (writerId) => makeLog(database, { writerId }),
+    isServing: () => true,
+    logger: { info: tell, warn: tell },
+    lookEveryMs: 20,
+    ...options,
+  }).run(logId, stopping.signal)
+  const stop = () => {
+    stopping.abort()
+    return ended
+  }
+  onTestFinished(stop)
+  return { lines, stop }
+}
+
+const says = (lines: readonly string[], pattern: RegExp) =>
+  until(`it says ${pattern}`, () => lines.some((line) => pattern.test(line)))
+
+const logOf = async (database: Database) =>
+  (
+    await database.sql<{ key: string; value: string | null; superseded: boolean }>(
+      `SELECT key, convert_from(value, 'UTF8') AS value, superseded FROM transactions ORDER BY sequence`,
+    )
+  ).map(({ key, value, superseded }) => [key, value, superseded])
+
+test('what is in a slot that nobody holds reaches the log, once, in its order, and the slot is free again', async () => {
+  const shared = await makeShared()
+  await shared.session.append([put('a', '0')])
+  await shared.leave(2, [put('a', '1'), put('b', '1'), remove('a'), put('a', '2')], positionOf(shared.session))
+  await shared.leave(3, [], positionOf(shared.session))
+  await shared.leave(4, [put('c', '1')], positionOf(shared.session))
+  const { lines, stop } = run(shared)
+  await says(lines, /^took over the spool of a node that is gone \(slot 2\): 4 writes are in the log now$/)
+  await says(lines, /^took over the spool of a node that is gone \(slot 4\): 1 writes are in the log now$/)
+  await stop()
+  expect(lines).toHaveLength(2)
+  expect(await logOf(shared.database)).toEqual([
+    ['a', '0', false],
+    ['a', '1', false],
+    ['b', '1', false],
+    ['a', null, false],
+    ['a', '2', false],
+    ['c', '1', false],
+  ])
+  for (const slot of [2, 3, 4]) expect(await countSpooled(shared.path(slot))).toBe(0)
+})
+
+test('another writer’s entry wins over a spooled write that had not seen it, before and between its batches', async () => {
+  const shared = await makeShared()
+  const { database, session, leave } = shared
+  await session.append([put('seen', 'before'), put('x', 'before')])
+  const at = positionOf(session)
+  await session.append([put('both', 'theirs')])
+  const many = Array.from({ length: 1_500 }, (_, n) => put(`k${n}`))
+  const writerId = await leave(
+    2,
+    [put('both', 'mine'), put('seen', 'mine'), ...many, put('seen', 'again'), put('late', 'mine')],
+    at,
+  )
+  // A third writer gets in after each batch of the spool.
+  const logOfSlot = (id: string) => {
+    const log = makeLog(database, { writerId: id })
+    return {
+      open: async () => {
+        const opened = await log.open()
+        return {
+          ...opened,
+          get committed() {
+            return opened.committed
+          },
+          appendSpooled: async (...values: Parameters<LogSession['appendSpooled']>) => {
+            const end = await opened.appendSpooled(...values)
+            await session.append([put('late', 'theirs')])
+            return end
+          },
+        }
+      },
+    }
+  }
+  const { lines } = run(shared, { logOf: logOfSlot })
+  await says(lines, /slot 2\): 1504 writes/)
+  const log = await logOf(database)
+  expect(log.filter(([key]) => !String(key).startsWith('k'))).toEqual([
+    ['seen', 'before', false],
+    ['x', 'before', false],
+    ['both', 'theirs', false],
+    ['both', 'mine', true],
+    ['seen', 'mine', false],
+    ['late', 'theirs', false],
+    ['seen', 'again', false],
+    ['late', 'mine', true],
+    ['late', 'theirs', false],
+  ])
+  expect(log).toHaveLength(9 + 1_500)
+  const [row] = await database.sql<{ last: string }>(
+    'SELECT max(write_number) AS last FROM transactions JOIN writers ON writer = number WHERE id = $1',
+    [writerId],
+  )
+  expect(row?.last).toBe('1504')
+})
+
+test('what had reached the log before its node was gone is not sent again', async () => {
+  const shared = await makeShared()
+  const writes = [put('a', '1'), put('a', '2'), put('a', '3')]
+  const writerId = await shared.leave(2, writes, positionOf(shared.session))
+  const own = await makeLog(shared.database, { writerId }).open()
+  await own.append(writes.slice(0, 2), 2n) // and killed before it could tell its spool
+  await own.close()
+  const { lines } = run(shared)
+  await says(lines, /slot 2\): 3 writes are in the log now/)
+  expect(await logOf(shared.database)).toEqual([
+    ['a', '1', false],
+    ['a', '2', false],
+    ['a', '3', false],
+  ])
+})
+
+test('a slot that a node holds is left to it, and so is this node’s own', async () => {
+  const shared = await makeShared()
+  const at = positionOf(shared.session)
+  for (const slot of [1, 2, 3]) await shared.leave(slot, [put(`slot ${slot}`)], at)
+  const held = openDataDirectory(shared.path(2))
+  const { lines } = run(shared)
+  await says(lines, /slot 3\): 1 writes/)
+  expect(await logOf(shared.database)).toEqual([['slot 3', 'v', false]])
+  held.close()
+  await says(lines, /slot 2\): 1 writes/)
+  expect(await logOf(shared.database)).toHaveLength(2)
+  expect(await countSpooled(shared.path(1))).toBe(1)
+})
+
+test('a spool of another log, or one that can’t be read, is named once and left as it is', async () => {
+  const shared = await makeShared()
+  await shared.leave(2, [put('a', '1')], { ...positionOf(shared.session), logId: 'cafe0123' })
+  await shared.leave(3, [put('a', '2')], positionOf(shared.session))
+  writeFileSync(join(shared.path(3), 'spool.db'), 'no database at all')
+  await shared.leave(4, [put('a', '3')], positionOf(shared.session))
+  const { lines, stop } = run(shared)
+  await says(lines, /slot 4\): 1 writes/)
+  await shared.leave(4, [put('a', '4')], positionOf(shared.session), 2n)
+  await until('it has looked again', () => lines.filter((line) => line.includes('slot 4')).length === 2)
+  await stop()
+  expect(lines.filter((line) => !line.includes('slot 4'))).toEqual([
+    expect.stringMatching(
+      /^the spool of a node that is gone \(slot 2\): left alone: the spool holds writes \(1\) for the log cafe0123, and this is the log /,
+    ),
+    expect.stringMatching(/\(slot 3\): left alone: the spool .*slots\/3\/spool.db can’t be read/),
+  ])
+  expect((await logOf(shared.database)).map(([, value]) => value)).toEqual(['3', '4'])
+  expect(await countSpooled(shared.path(2))).toBe(1)
+  const writers = await shared.database.sql('SELECT FROM writers')
+  expect(writers).toHaveLength(2) // the session's and slot 4's: that of slot 2 belongs to another log
+})
+
+test('as long as this node does not serve, nothing is done', async () => {
+  const shared = await makeShared()
+  await shared.leave(2, [put('a', '1')], positionOf(shared.session))
+  let asked = 0
+  let isServing = false
+  const { lines } = run(shared, { isServing: () => ++asked > 0 && isServing })
+  await until('it has looked a few times', () => asked > 5)
+  expect(await logOf(shared.database)).toEqual([])
+  isServing = true
+  await says(lines, /slot 2\): 1 writes/)
+})
+
+test('what the log refuses is said once, and tried again', async () => {
+  const shared = await makeShared()
+  await shared.leave(2, [put('a', '1')], positionOf(shared.session))
+  await shared.database.sql(`ALTER TABLE transactions ADD CONSTRAINT no_a CHECK (key <> 'a')`)
+  let opened = 0
+  const { lines } = run(shared, {
+    logOf(writerId) {
+      opened++
+      return makeLog(shared.database, { writerId })
+    },
+  })
+  await until('it tries again', () => opened > 3)
+  expect(lines).toEqual([expect.stringMatching(/slot 2\): not brought to the log yet: .*no_a/)])
+  await shared.database.sql('ALTER TABLE transactions DROP CONSTRAINT no_a')
+  await says(lines, /slot 2\): 1 writes/)
+})
+
+test('it stops at once, whatever is under way, and lets the slot go with all that is in it', async () => {
+  const shared = await makeShared()
+  await shared.leave(2, [put('a', '1')], positionOf(shared.session))
+  const blocker = await shared.database.connect()
+  await blocker.query('BEGIN; LOCK TABLE transactions IN EXCLUSIVE MODE')
+  const { lines, stop } = run(shared)
+  await until('it waits for the table', async () => {
+    const waiting = await shared.database.sql(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    return waiting.length > 0
+  })
+  const since = performance.now()
+  await stop()
+  expect(performance.now() - since).toBeLessThan(1_500)
+  expect(lines).toEqual([])
+  expect(await countSpooled(shared.path(2))).toBe(1)
+  await blocker.query('COMMIT')
+  await says(run(shared).lines, /slot 2\): 1 writes/)
+  expect(await logOf(shared.database)).toEqual([['a', '1', false]])
+})
+
+test('a log that went back is said, and what was spooled comes last in it', async () => {
+  const shared = await makeShared()
+  await shared.session.append([put('a', 'theirs')])
+  const lost = { logId: shared.logId, sequence: 9n, digest: Buffer.from('elsewhere') }
+  await shared.leave(2, [put('a', 'mine')], lost)
+  const { lines } = run(shared)
+  await says(lines, /slot 2\): 1 writes/)
+  expect(lines[0]).toMatch(/slot 2\): the log went back since writes were spooled/)
+  expect(await logOf(shared.database)).toEqual([
+    ['a', 'theirs', false],
+    ['a', 'mine', false],
+  ])
+})

@@ -1,0 +1,124 @@
+import { expect, test } from 'vitest'
+import type { Run } from '../../../../../tools/bench/measure/run.ts'
+import type { Sample } from '../../../../../tools/bench/parts/soak.ts'
+import { fillSections, picturesOf, sectionsOf } from '../../../../../tools/bench/report/docs.ts'
+import { judge, verdictText } from '../../../../../tools/bench/report/judge.ts'
+import { printable } from '../../../../../tools/bench/report/print.ts'
+import { caveats } from '../../../../../tools/bench/report/runs.ts'
+import { judgeSoak } from '../../../../../tools/bench/report/soak.ts'
+import { markdownTable, number, spread } from '../../../../../tools/bench/report/text.ts'
+import { verdictsOf } from '../../../../../tools/bench/report/verdicts.ts'
+import { merge, type Results } from '../../../../../tools/bench/results.ts'
+
+const machine = { cpu: 'a CPU', cores: 2, memoryGib: 4, kernel: '6', fileSystem: 'ext4', versions: { Node: '26' } }
+const stored = <T>(result: T) => ({ at: '2026-01-02T03:04:05Z', machine, seconds: 3, runs: 2, result })
+
+function run(name: string, contender: string, round: number, rate: number, rest: Partial<Run> = {}): Run {
+  const cpu = { [contender === 'etcd' ? 'etcd' : 'node']: { user: 8, system: 2 } }
+  const latency = { p50: 1, p99: 2, p999: 3, max: 4 }
+  return { case: name, contender, round, requests: rate, seconds: 1, rate, cpu, generatorShare: 0.5, latency, ...rest }
+}
+
+const runs = [
+  ...[1, 2].flatMap((round) => ['put 32', 'put 256', 'get 32'].map((name) => run(name, 'kvs', round, 40_000 * round))),
+  ...[1, 2].flatMap((round) => ['put 32', 'put 256', 'get 32'].map((name) => run(name, 'etcd', round, 10_000 * round))),
+]
+const throughput = stored({ runs })
+
+test('a target of at least, and one of at most', () => {
+  expect(judge(3.5, { atLeast: 3.5 })).toEqual({ isMet: true })
+  expect(judge(0.9, { atLeast: 1 })).toEqual({ isMet: false, missedBy: '10 %' })
+  expect(judge(3, { atMost: 2 })).toEqual({ isMet: false, missedBy: '50 %' })
+  expect(judge(undefined, { atMost: 2 })).toEqual({ isMet: undefined })
+})
+
+test('every target has its row, whatever has been measured', () => {
+  const rows = verdictsOf({})
+  expect(rows).toHaveLength(13)
+  expect(new Set(rows.map(verdictText))).toEqual(new Set(['not measured']))
+})
+
+test('ratios in the table are of the runs of one round', () => {
+  const [put, , , , get, cpu] = verdictsOf({ throughput })
+  expect(put).toMatchObject({ measured: '4.00 × (4.00–4.00) at 32, 4.00 × (4.00–4.00) at 256', isMet: true })
+  expect(get).toMatchObject({ measured: '4.00 × (4.00–4.00)', isMet: false, missedBy: '60 %' })
+  expect(cpu).toMatchObject({ measured: '10 µs (10–10); in the same run etcd 10 µs', isMet: true })
+})
+
+test('a run with a problem is left out, and told', () => {
+  const broken = [...runs, run('get 32', 'kvs', 3, 1, { problem: '7 answers that were not 2xx', generatorShare: 0.99 })]
+  expect(verdictsOf({ throughput: stored({ runs: broken }) })[4]).toMatchObject({ measured: '4.00 × (4.00–4.00)' })
+  expect(caveats(broken)).toEqual([
+    'get 32, kvs, round 3 does not count: 7 answers that were not 2xx',
+    'get 32, kvs, round 3: the generator took 99 % of a core, the server may do more',
+  ])
+})
+
+test('a part that is measured again takes the place of what it was, throughput case by case', () => {
+  const before: Results = { throughput }
+  const after = merge(before, { throughput: stored({ runs: [run('get 32', 'kvs', 1, 7)] }) })
+  const kept = after.throughput?.result.runs ?? []
+  expect(kept.filter((each) => each.case === 'get 32')).toEqual([run('get 32', 'kvs', 1, 7)])
+  expect(kept.filter((each) => each.case === 'put 32')).toHaveLength(4)
+})
+
+test('sections are filled between their marks, and only there', () => {
+  const text = 'a\n<!-- bench:table -->\nold\n<!-- /bench:table -->\nb\n'
+  const { filled, missing } = fillSections(text, { table: 'new', soak: 'flat' })
+  expect(filled).toBe('a\n<!-- bench:table -->\nnew\n<!-- /bench:table -->\nb\n')
+  expect(missing).toEqual(['soak'])
+  expect(fillSections(filled, { table: 'new' }).filled).toBe(filled)
+})
+
+test('what was measured comes out as text, sections and pictures', () => {
+  expect(printable({ throughput }, { throughput })).toContain('put 256   kvs')
+  expect(sectionsOf({ throughput }).peers).toContain('| put 256 | etcd |')
+  expect(picturesOf({ throughput })['bench-throughput.svg']).toMatch(/^<svg [\s\S]*4\.00 ×[\s\S]*<\/svg>\n$/)
+})
+
+test('a soak is flat where its last quarter is like its second', () => {
+  const sample = (index: number, growth: number): Sample => ({
+    ...{
+      at: 5 * index,
+      rate: 4000,
+      p50: 1,
+      p99: 5,
+      max: 9,
+      failures: 0,
+      heap: 1,
+      external: 1,
+      postgres: 1,
+      log: index,
+      cpu: 50,
+      stolen: 0,
+      work: 10,
+    },
+    resident: 100 + growth * index,
+  })
+  const samples = (growth: number) => Array.from({ length: 100 }, (_, index) => sample(index, growth))
+  expect(judgeSoak({ samples: samples(0), minutes: 8 }).isFlat).toBe(true)
+  expect(judgeSoak({ samples: samples(1), minutes: 8 })).toMatchObject({ isFlat: false })
+  expect(judgeSoak({ samples: samples(0).with(9, { ...sample(9, 0), failures: 1 }), minutes: 8 }).isFlat).toBe(false)
+  const slow = (machine: Partial<Sample>) =>
+    samples(0).map((one, index) => (index > 80 ? { ...one, p99: 50, ...machine } : one))
+  expect(judgeSoak({ samples: slow({}), minutes: 8 }).isFlat).toBe(false)
+  expect(judgeSoak({ samples: slow({ work: 13 }), minutes: 8 }).isFlat).toBe(true)
+  expect(judgeSoak({ samples: slow({ stolen: 0.1 }), minutes: 8 }).isFlat).toBe(true)
+  const wholly = samples(0).map((one, index) => (index >= 75 ? { ...one, work: 13 } : one))
+  expect(judgeSoak({ samples: wholly, minutes: 8 }).isFlat).toBe(false)
+})
+
+test('numbers have three digits, or all there are', () => {
+  expect([38_120.4, 1.4057, 0.0834, 0, 99.96, Number.NaN].map(number)).toEqual([
+    '38,120',
+    '1.41',
+    '0.0834',
+    '0',
+    '100',
+    '-',
+  ])
+  expect(spread({ median: 3, min: 2, max: 4.125 }, ' ms')).toBe('3 ms (2–4.13)')
+  expect(markdownTable([{ heading: 'a' }, { heading: 'b', numeric: true }], [['x|y', '1']])).toBe(
+    '| a | b |\n|---|---:|\n| x\\|y | 1 |',
+  )
+})

@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Write } from '../../../kvs/core/entry.ts'
+import { versionAt } from '../../../kvs/core/version.ts'
+import { type Found, makeView, OutOfOrder } from '../../../kvs/view/view.ts'
+import { makeRandom } from '../../../tools/drill/random.ts'
+import { entryOf, put, remove } from '../../support/entries.ts'
+
+const key = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor', '')
+const write: fc.Arbitrary<Write> = fc.oneof(
+  fc.record({
+    kind: fc.constant('put' as const),
+    key,
+    value: fc
+      .oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ maxLength: 2_000, size: 'max' }))
+      .map((bytes) => Buffer.from(bytes)),
+    contentType: fc.constantFrom(undefined, 'text/html'),
+  }),
+  fc.record({ kind: fc.constant('delete' as const), key }),
+)
+
+const logId = 'cafe0123'
+
+/** Of all kinds of first bytes, and none where there is an adopted entry's. */
+const digestOf = (n: number) =>
+  createHash('sha256')
+    .update(`${n}`)
+    .digest()
+    .subarray(0, n % 7 === 0 ? 0 : 8)
+
+/** Small, so that slabs fill, empty, and are compacted all the time. */
+const slabBytes = 4096
+
+test('any entries read back as a plain map would', () => {
+  fc.assert(
+    fc.property(fc.array(write, { size: '+1' }), (writes) => {
+      const view = makeView({ logId, slabBytes })
+      const model = new Map<string, Found>()
+      writes.forEach((write, index) => {
+        const entry = entryOf(BigInt(index + 1), write, { digest: digestOf(index) })
+        view.apply(entry)
+        const { tag } = versionAt(logId, entry)
+        if (write.kind === 'put') model.set(write.key, { value: write.value, contentType: write.contentType, tag })
+        else model.delete(write.key)
+      })
+      expect(view.size).toBe(model.size)
+      expect(view.position.sequence).toBe(BigInt(writes.length))
+      for (const { key } of writes) {
+        expect(view.get(key)).toEqual(model.get(key))
+        expect(view.versionOf(key)?.tag).toBe(model.get(key)?.tag)
+      }
+    }),
+  )
+})
+
+test.each([1, 2, 3])('so do many, over slabs that are compacted; waste is bounded (seed %i)', (seed) => {
+  const { integer, chance } = makeRandom(seed, 'view')
+  const below = (bound: number) => integer(0, bound - 1)
+  const view = makeView({ logId, slabBytes })
+  const model = new Map<string, Buffer>()
+  for (let sequence = 1n; sequence <= 60_000n; sequence++) {
+    // keys come and go in waves, sizes change from time to time
+    const key = `key ${below(sequence % 20_000n < 10_000n ? 3_000 : 500)} ${'é'.repeat(below(3))}`
+    if (chance(0.3)) {
+      view.apply(entryOf(sequence, remove(key)))
+      model.delete(key)
+    } else {
+      const size = chance(0.001) ? 40_000 : below(sequence % 7_000n < 3_500n ? 40 : 1_000)
+      const value = Buffer.alloc(size, String(sequence))
+      view.apply(entryOf(sequence, put(key, value, chance(0.2) ? 'text/html' : undefined)))
+      model.set(key, value)
+    }
+    const { bytes, liveBytes } = view.memory
+    // a fifth may be free between others, and at the end of each slab what the next record did not fit in
+    if (bytes > 1.45 * liveBytes + 12 * slabBytes) expect.fail(`${bytes} bytes for ${liveBytes} at ${sequence}`)
+  }
+  expect(view.size).toBe(model.size)
+  for (const [key, value] of model) expect(view.get(key)?.value.equals(value)).toBe(true)
+  for (const key of [...model.keys()]) {
+    view.apply(entryOf(view.position.sequence + 1n, remove(key)))
+    expect(view.get(key)).toBeUndefined()
+  }
+  expect([view.size, view.memory.liveBytes]).toEqual([0, 0])
+})
+
+test.each(['2', '1 1', '1 3', '1 2 1'])('the sequences %s are out of order', (sequences) => {
+  const view = makeView({ logId })
+  const apply = () => {
+    for (const sequence of sequences.split(' ').map(BigInt)) {
+      view.apply(entryOf(sequence, remove('a')))
+    }
+  }
+  expect(apply).toThrow(OutOfOrder)
+})
+
+test('a value shares memory with nothing else', () => {
+  const view = makeView({ logId })
+  const chunk = Buffer.from('a large chunk with a value in it')
+  const value = chunk.subarray(2, 7)
+  view.apply(entryOf(1n, { kind: 'put', key: 'k', value, contentType: undefined }))
+  const kept = view.get('k')?.value
+  chunk.fill('x')
+  view.apply(entryOf(2n, put('k', 'small')))
+  expect(kept?.toString()).toBe('large')
+})
+
+test('a superseded entry has its place, and no effect', () => {
+  const view = makeView({ logId })
+  view.apply(entryOf(1n, put('a', '1')))
+  view.apply(entryOf(2n, put('a', '2'), { superseded: true }))
+  view.apply(entryOf(3n, remove('a'), { superseded: true }))
+  expect(view.get('a')).toMatchObject({ value: Buffer.from('1'), tag: 'cafe0123-1-00000000' })
+  expect(view.position.sequence).toBe(3n)
+})
+
+test('values and content types past what is packed are kept whole, and let go', () => {
+  const view = makeView({ logId, slabBytes: 64 * 1024 })
+  const large = Buffer.alloc(100_000, 'large')
+  const entries = [
+    put('a', large),
+    put('b', 'small', 't'.repeat(300)),
+    put('a', 'small'),
+    put('b', large, 't'),
+    remove('b'),
+  ]
+  const found = entries.map((write, index) => {
+    view.apply(entryOf(BigInt(index + 1), write))
+    return view.get(write.key)
+  })
+  expect(found[0]?.value.equals(large)).toBe(true)
+  expect(found[1]).toMatchObject({ contentType: 't'.repeat(300), tag: 'cafe0123-2-00000000' })
+  expect(found[2]?.value.toString()).toBe('small')
+  expect([found[3]?.value.equals(large), found[3]?.contentType]).toEqual([true, 't'])
+  expect(found[4]).toBeUndefined()
+})
+
+test('sequences of up to 48 bits are kept, and keys that no request can name are not', () => {
+  const view = makeView({ logId, gapsUpTo: 2n ** 47n })
+  view.apply(entryOf(2n ** 47n, put('a')))
+  expect(view.versionOf('a')?.sequence).toBe(2n ** 47n)
+  const long = ['x'.repeat(1025), 'é'.repeat(513)]
+  for (const [index, key] of long.entries()) view.apply(entryOf(2n ** 47n + BigInt(index + 1), put(key)))
+  expect([view.size, view.get(long[0] as string)]).toEqual([1, undefined])
+  view.apply(entryOf(2n ** 47n + 3n, put('é'.repeat(512))))
+  expect(view.get('é'.repeat(512))?.value.toString()).toBe('v')
+})
+
+test('a hundred thousand keys are told apart, and removed from among each other', () => {
+  const view = makeView({ logId })
+  const count = 100_000
+  for (let n = 0; n < count; n++) view.apply(entryOf(BigInt(n + 1), put(`${n}`, `${n}`)))
+  for (let n = 0; n < count; n += 2) view.apply(entryOf(view.position.sequence + 1n, remove(`${n}`)))
+  expect(view.size).toBe(count / 2)
+  for (let n = 0; n < count; n++) {
+    const value = view.get(`${n}`)?.value.toString()
+    if (value !== (n % 2 === 0 ? undefined : `${n}`)) expect.fail(`${n} has the value ${value}`)
+  }
+})
