@@ -1,6 +1,4 @@
-import { isLoopback } from '../access/loopback.ts'
-import { type Source, tokensIn, tokensInFile } from '../access/token-source.ts'
-import type { Token } from '../access/tokens.ts'
+import { isLoopback, type Source, type Token, tokensIn, tokensInFile } from '../access/index.ts'
 import { mayBeShown } from './quoted.ts'
 import { accessSettings } from './settings/access-settings.ts'
 import { httpSettings } from './settings/http-settings.ts'

@@ -1,4 +1,4 @@
-import type { Tls } from '../tls/pem-files.ts'
+import type { Tls } from '../tls/index.ts'
 import { type Access, lockNames, readAccess } from './access-config.ts'
 import { serviceSettings, settings } from './all-settings.ts'
 import { isForwarding, unusedByForwarding } from './forwarding-config.ts'

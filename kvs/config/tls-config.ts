@@ -1,5 +1,5 @@
 import { canAllRead, readFile } from '../lib/files.ts'
-import { hidden, type Part, problemsOf, type Tls, type TlsFiles } from '../tls/pem-files.ts'
+import { hidden, type Part, problemsOf, type Tls, type TlsFiles } from '../tls/index.ts'
 import { forwarderSettings } from './settings/forwarding-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
 import type { Setting } from './settings-table.ts'

@@ -1,8 +1,14 @@
 import type { IncomingMessage } from 'node:http'
-import { keyFor } from '../http/api/key-decoding.ts'
-import { authorizationOf, type Guard, keyRights } from '../http/exchange/caller.ts'
-import { type RenderError, renderAsAccepted, renderAsErrorJson } from '../http/exchange/error-response.ts'
-import type { Answer } from '../http/exchange/response.ts'
+import { keyFor } from '../http/api/index.ts'
+import {
+  type Answer,
+  authorizationOf,
+  type Guard,
+  keyRights,
+  type RenderError,
+  renderAsAccepted,
+  renderAsErrorJson,
+} from '../http/exchange/index.ts'
 import { idempotencyKeyOnward } from './onward-headers.ts'
 
 /**

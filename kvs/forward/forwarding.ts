@@ -1,19 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../core/errors.ts'
-import { answerFailure, type Methods, rights } from '../http/api/dispatcher.ts'
-import { frontPage, ofForwarder } from '../http/api/front-page.ts'
-import { liveness } from '../http/api/health-routes.ts'
-import { metricsRoute } from '../http/api/metrics-route.ts'
-import type { Guard } from '../http/exchange/caller.ts'
-import { answerError, renderAsErrorJson } from '../http/exchange/error-response.ts'
-import { isHostGiven } from '../http/exchange/headers.ts'
-import { type Answer, otherRoute } from '../http/exchange/response.ts'
-import type { HttpOptions } from '../http/server.ts'
-import { forwardingMetrics } from '../metrics/forwarder-metrics.ts'
-import { httpMetrics } from '../metrics/http-metrics.ts'
-import { makeMetricsReader } from '../metrics/reader.ts'
-import type { Tls } from '../tls/pem-files.ts'
+import {
+  answerFailure,
+  frontPage,
+  liveness,
+  type Methods,
+  metricsRoute,
+  ofForwarder,
+  rights,
+} from '../http/api/index.ts'
+import {
+  type Answer,
+  answerError,
+  type Guard,
+  isHostGiven,
+  otherRoute,
+  renderAsErrorJson,
+} from '../http/exchange/index.ts'
+import type { HttpOptions } from '../http/index.ts'
+import { forwardingMetrics, httpMetrics, makeMetricsReader } from '../metrics/index.ts'
+import type { Tls } from '../tls/index.ts'
 import { admit, renderFor } from './admission.ts'
 import { hasPassed } from './onward-headers.ts'
 import { makeExchange } from './proxying.ts'

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { idempotencyKeyOf } from '../http/api/precondition-headers.ts'
-import type { Caller } from '../http/exchange/caller.ts'
+import { idempotencyKeyOf } from '../http/api/index.ts'
+import type { Caller } from '../http/exchange/index.ts'
 
 /** Headers as they came: names and values in turn. */
 type RawHeaders = readonly string[]

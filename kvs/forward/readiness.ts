@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { authorizationOf, type Guard, seesInside } from '../http/exchange/caller.ts'
-import { answerJson } from '../http/exchange/error-response.ts'
+import { answerJson, authorizationOf, type Guard, seesInside } from '../http/exchange/index.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import { valuesOf } from './onward-headers.ts'
 import type { Sent, Target } from './target.ts'

@@ -1,4 +1,4 @@
-import type { Tls } from '../tls/pem-files.ts'
+import type { Tls } from '../tls/index.ts'
 import { makeTarget } from './target.ts'
 import { explain, Late } from './target-failures.ts'
 

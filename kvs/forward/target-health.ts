@@ -1,4 +1,4 @@
-import { type Logger, seconds } from '../replica/node-health.ts'
+import { type Logger, seconds } from '../replica/index.ts'
 
 /** Whether the target answers. A change is logged once, not with every request. */
 export interface Reach {

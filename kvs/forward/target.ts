@@ -1,7 +1,6 @@
 import type { Logger } from 'pino'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
-import { watchTls } from '../tls/certificate-reload.ts'
-import type { Tls, TlsTexts } from '../tls/pem-files.ts'
+import { type Tls, type TlsTexts, watchTls } from '../tls/index.ts'
 
 export interface TargetOptions {
   /** `host:port` or `https://host:port`, as it can stand in a URL. */

@@ -1,5 +1,4 @@
-import { traceOf } from '../http/exchange/request-log.ts'
-import type { Answer } from '../http/exchange/response.ts'
+import { type Answer, traceOf } from '../http/exchange/index.ts'
 import { beginTrace, makeSpanId, writeTraceparent } from '../lib/trace.ts'
 
 /**

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { awaitsContinue } from '../http/exchange/headers.ts'
-import { Broken } from '../http/exchange/request-body.ts'
+import { awaitsContinue, Broken } from '../http/exchange/index.ts'
 
 /**
  * The body of a request as a stream of its own: to destroy it leaves the client's connection as it is, for the answer.

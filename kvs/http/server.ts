@@ -1,34 +1,50 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
-import { refusalOf as certificateRefusal } from '../access/client-certificates.ts'
+import { refusalOf as certificateRefusal } from '../access/index.ts'
 import { KvsError } from '../core/errors.ts'
-import type { MemoryBudget } from '../memory/memory-budget.ts'
-import type { Store } from '../replica/replica.ts'
-import type { Tls } from '../tls/pem-files.ts'
-import { courseworkRoutes } from './api/coursework-dialect.ts'
-import { makeDispatcher, type Routes, rights } from './api/dispatcher.ts'
-import { frontPage, ofNode } from './api/front-page.ts'
-import { liveness, readiness } from './api/health-routes.ts'
-import { metricsRoute, type ReadMetrics } from './api/metrics-route.ts'
-import { keyRoutes } from './api/value-dialect.ts'
-import { checkingDigests } from './exchange/body-digests.ts'
-import type { Guard } from './exchange/caller.ts'
-import { makePageRefusal, type PageBounds } from './exchange/cross-origin-guard.ts'
-import { answerError } from './exchange/error-response.ts'
-import { hasHeader, transferCodingOf } from './exchange/headers.ts'
-import { makeBodyDropper, makeBodyReader } from './exchange/request-body.ts'
-import { makeWatch } from './exchange/request-end.ts'
-import { makeRequestLog } from './exchange/request-log.ts'
-import type { HttpTally } from './exchange/request-tally.ts'
-import { Answer } from './exchange/response.ts'
-import { makeHoldAnswer } from './exchange/response-memory.ts'
-import { admitAtMost } from './wire/connection-limit.ts'
-import { closeByLingering } from './wire/lingering-close.ts'
-import { type ConnectionError, unparsed, unparsedAnswer } from './wire/parse-errors.ts'
-import { makeInTurn } from './wire/pipelining.ts'
-import { makeTlsServer } from './wire/tls-server.ts'
-import { atEndOfTurn } from './wire/turn-batching.ts'
+import type { MemoryBudget } from '../memory/index.ts'
+import type { Store } from '../replica/index.ts'
+import type { Tls } from '../tls/index.ts'
+import {
+  courseworkRoutes,
+  frontPage,
+  keyRoutes,
+  liveness,
+  makeDispatcher,
+  metricsRoute,
+  ofNode,
+  type ReadMetrics,
+  type Routes,
+  readiness,
+  rights,
+} from './api/index.ts'
+import {
+  Answer,
+  answerError,
+  checkingDigests,
+  type Guard,
+  type HttpTally,
+  hasHeader,
+  makeBodyDropper,
+  makeBodyReader,
+  makeHoldAnswer,
+  makePageRefusal,
+  makeRequestLog,
+  makeWatch,
+  type PageBounds,
+  transferCodingOf,
+} from './exchange/index.ts'
+import {
+  admitAtMost,
+  atEndOfTurn,
+  type ConnectionError,
+  closeByLingering,
+  makeInTurn,
+  makeTlsServer,
+  unparsed,
+  unparsedAnswer,
+} from './wire/index.ts'
 
 export interface ServerOptions extends HttpOptions {
   readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>

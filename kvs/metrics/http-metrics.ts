@@ -1,4 +1,4 @@
-import type { HttpTally } from '../http/exchange/request-tally.ts'
+import type { HttpTally } from '../http/exchange/index.ts'
 import type { Metric } from './metric.ts'
 
 export function httpMetrics(tally: HttpTally): Metric[] {

@@ -1,8 +1,7 @@
-import type { AppendTally } from '../log/append-tally.ts'
-import type { OldestSnapshot } from '../log/postgres/old-snapshots.ts'
-import { type MemoryBudget, purposes } from '../memory/memory-budget.ts'
-import type { Store } from '../replica/replica.ts'
-import { states } from '../replica/status.ts'
+import type { AppendTally } from '../log/index.ts'
+import type { OldestSnapshot } from '../log/postgres/index.ts'
+import { type MemoryBudget, purposes } from '../memory/index.ts'
+import { type Store, states } from '../replica/index.ts'
 import type { Metric } from './metric.ts'
 
 export interface NodeSources {

@@ -1,4 +1,4 @@
-import type { ReadMetrics } from '../http/api/metrics-route.ts'
+import type { ReadMetrics } from '../http/api/index.ts'
 import type { Metric } from './metric.ts'
 import { makeRegistry } from './registry.ts'
 

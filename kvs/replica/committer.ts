@@ -1,5 +1,5 @@
 import { KvsError } from '../core/errors.ts'
-import { type LogSession, NotAppended, Unappendable } from '../log/log.ts'
+import { type LogSession, NotAppended, Unappendable } from '../log/index.ts'
 import type { ConditionalQueue } from './conditional-queue.ts'
 import type { Follower } from './log-copy.ts'
 import type { Condition } from './node-health.ts'

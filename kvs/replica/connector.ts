@@ -1,6 +1,6 @@
 import { unlessAborted } from '../lib/abort.ts'
 import { makeBackoff } from '../lib/backoff.ts'
-import { type Log, type LogSession, Refused, Unavailable } from '../log/log.ts'
+import { type Log, type LogSession, Refused, Unavailable } from '../log/index.ts'
 
 export interface ConnectorOptions {
   readonly log: Log

@@ -1,6 +1,6 @@
 import type { Entry, Position, Write } from '../core/entry.ts'
-import { advice, type Decided, Diverged, type LogSession, type Verdict } from '../log/log.ts'
-import { makeView, type View } from '../view/view.ts'
+import { advice, type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
+import { makeView, type View } from '../view/index.ts'
 import type { Appended } from './write-queue.ts'
 
 /** Keeps one view in step with one log, over however many sessions. */

@@ -1,8 +1,7 @@
 import { batchLimits } from '../core/entry.ts'
-import { Diverged, type LogSession, Undecided } from '../log/log.ts'
-import type { Spool } from '../spool/spool.ts'
-import type { LogPosition } from '../spool/spool-file.ts'
-import type { View } from '../view/view.ts'
+import { Diverged, type LogSession, Undecided } from '../log/index.ts'
+import type { LogPosition, Spool } from '../spool/index.ts'
+import type { View } from '../view/index.ts'
 import type { Follower } from './log-copy.ts'
 import type { Logger } from './node-health.ts'
 

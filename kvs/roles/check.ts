@@ -1,12 +1,11 @@
 import { join } from 'node:path'
-import type { Config } from '../config/config.ts'
-import { lookAtTarget } from '../forward/target-check.ts'
-import { describeShortage } from '../http/wire/file-descriptors.ts'
-import { lookAtEmbedded } from '../log/embedded/embedded-check.ts'
-import { lookAtLog } from '../log/postgres/log-check.ts'
-import { lookAtDataDirectory } from '../slots/data-directory-check.ts'
-import { lastLogOf } from '../slots/last-log.ts'
-import { mayHoldWrites } from '../spool/spool-check.ts'
+import type { Config } from '../config/index.ts'
+import { lookAtTarget } from '../forward/index.ts'
+import { describeShortage } from '../http/wire/index.ts'
+import { lookAtEmbedded } from '../log/embedded/index.ts'
+import { lookAtLog } from '../log/postgres/index.ts'
+import { lastLogOf, lookAtDataDirectory } from '../slots/index.ts'
+import { mayHoldWrites } from '../spool/index.ts'
 
 /**
  * Tries what a start with these settings would need, and changes nothing of it. Tells each finding in a line.

@@ -1,12 +1,9 @@
 import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ForwardingOptions, makeForwarding } from '../forward/forwarding.ts'
-import { makeHttpServer } from '../http/server.ts'
-import { watchDescriptors } from '../http/wire/file-descriptors.ts'
-import { countdown, finish, listen } from '../http/wire/graceful-shutdown.ts'
-import { replaceTls } from '../http/wire/tls-server.ts'
-import { watchTls } from '../tls/certificate-reload.ts'
-import type { Tls } from '../tls/pem-files.ts'
+import { type ForwardingOptions, makeForwarding } from '../forward/index.ts'
+import { makeHttpServer } from '../http/index.ts'
+import { countdown, finish, listen, replaceTls, watchDescriptors } from '../http/wire/index.ts'
+import { type Tls, watchTls } from '../tls/index.ts'
 
 export interface ForwarderOptions extends ForwardingOptions {
   readonly host: string

@@ -1,7 +1,13 @@
-import { InvalidArguments, readArguments, usage } from '../config/arguments.ts'
-import { type Config, InvalidConfig, readConfig } from '../config/config.ts'
-import { readEnvFile } from '../config/environment.ts'
-import { removeLibpqVariables } from '../config/libpq.ts'
+import {
+  type Config,
+  InvalidArguments,
+  InvalidConfig,
+  readArguments,
+  readConfig,
+  readEnvFile,
+  removeLibpqVariables,
+  usage,
+} from '../config/index.ts'
 
 /** sysexits.h: the configuration is wrong */
 const exitConfig = 78

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { requireReadable } from '../spool/spool-check.ts'
+import { requireReadable } from '../spool/index.ts'
 import { findSlots, slotPath } from './numbering.ts'
 
 /**

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { makePrivate } from '../lib/private-file.ts'
-import { mayHoldWrites } from '../spool/spool-check.ts'
+import { mayHoldWrites } from '../spool/index.ts'
 
 /** A node's own directory: what it is in the log, and the proof that no other node runs on it. */
 export interface DataDirectory {

@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { unlessAborted } from '../lib/abort.ts'
-import { Diverged, type Log, type LogSession } from '../log/log.ts'
-import type { Logger } from '../replica/node-health.ts'
-import { makeDrain, requireSameLog } from '../replica/spool-drain.ts'
-import { NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/spool.ts'
+import { Diverged, type Log, type LogSession } from '../log/index.ts'
+import { type Logger, makeDrain, requireSameLog } from '../replica/index.ts'
+import { NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { makePlace } from './slot-directory.ts'
 

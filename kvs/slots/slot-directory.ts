@@ -1,7 +1,7 @@
 import type { Entry, Position } from '../core/entry.ts'
-import { Diverged } from '../log/log.ts'
-import type { Following } from '../replica/spool-drain.ts'
-import type { LogPosition } from '../spool/spool-file.ts'
+import { Diverged } from '../log/index.ts'
+import type { Following } from '../replica/index.ts'
+import type { LogPosition } from '../spool/index.ts'
 
 /**
  * Follows a log from a position on for nothing but the position: where a spool is drained of which nobody reads.

@@ -1,14 +1,20 @@
 import type { IncomingMessage } from 'node:http'
 import makeRouter from 'find-my-way'
 import type { Logger } from 'pino'
-import type { Right } from '../../access/tokens.ts'
+import type { Right } from '../../access/index.ts'
 import { ConditionFailed, KvsError, NotAdmitted } from '../../core/errors.ts'
-import { authorizationOf, type Caller, type Guard } from '../exchange/caller.ts'
-import { answerError, type RenderError } from '../exchange/error-response.ts'
-import { isHostGiven } from '../exchange/headers.ts'
-import { Broken } from '../exchange/request-body.ts'
-import { pathOf, requestIdOf } from '../exchange/request-log.ts'
-import type { Answer } from '../exchange/response.ts'
+import {
+  type Answer,
+  answerError,
+  authorizationOf,
+  Broken,
+  type Caller,
+  type Guard,
+  isHostGiven,
+  pathOf,
+  type RenderError,
+  requestIdOf,
+} from '../exchange/index.ts'
 
 /**
  * @param path the request's path as it came over the wire, without the query

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../../core/errors.ts'
-import { headerOf } from '../exchange/headers.ts'
+import { headerOf } from '../exchange/index.ts'
 
 /** What a request's demands on how fresh the view is need of the store. */
 export interface FreshStore {

@@ -1,4 +1,4 @@
-import { valueHeaders } from '../exchange/error-response.ts'
+import { valueHeaders } from '../exchange/index.ts'
 import { type Handle, type Methods, rights } from './dispatcher.ts'
 
 /** Each path of the service, and what is there. */

@@ -1,6 +1,5 @@
-import type { Status } from '../../replica/status.ts'
-import { type Guard, seesInside } from '../exchange/caller.ts'
-import { answerJson } from '../exchange/error-response.ts'
+import type { Status } from '../../replica/index.ts'
+import { answerJson, type Guard, seesInside } from '../exchange/index.ts'
 import { type Handle, type Methods, positionHeader, rights } from './dispatcher.ts'
 
 /** /livez answers as long as the process runs; whether Postgres does is no matter of life. */

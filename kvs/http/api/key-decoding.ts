@@ -1,6 +1,6 @@
 import { maxKeyBytes } from '../../core/entry.ts'
 import { KvsError } from '../../core/errors.ts'
-import type { Answer } from '../exchange/response.ts'
+import type { Answer } from '../exchange/index.ts'
 
 /**
  * The key that the rest of a path names, for the caller that the answer is for.

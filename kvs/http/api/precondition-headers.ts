@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { ConditionFailed, KvsError } from '../../core/errors.ts'
 import { holds, type Precondition } from '../../core/precondition.ts'
-import type { Found } from '../../view/view.ts'
-import type { Caller } from '../exchange/caller.ts'
-import { headerOf } from '../exchange/headers.ts'
+import type { Found } from '../../view/index.ts'
+import { type Caller, headerOf } from '../exchange/index.ts'
 
 const maxIdempotencyKeyLength = 255
 

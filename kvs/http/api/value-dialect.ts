@@ -1,13 +1,18 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../../core/errors.ts'
-import type { Stored } from '../../replica/write-queue.ts'
-import type { Found } from '../../view/view.ts'
-import { keyRights } from '../exchange/caller.ts'
-import { answerError, valueHeaders } from '../exchange/error-response.ts'
-import type { DropBody, ReceiveBody } from '../exchange/request-body.ts'
-import type { Answer } from '../exchange/response.ts'
-import { type HoldAnswer, releaseIfOut } from '../exchange/response-memory.ts'
+import type { Stored } from '../../replica/index.ts'
+import type { Found } from '../../view/index.ts'
+import {
+  type Answer,
+  answerError,
+  type DropBody,
+  type HoldAnswer,
+  keyRights,
+  type ReceiveBody,
+  releaseIfOut,
+  valueHeaders,
+} from '../exchange/index.ts'
 import { type Methods, rights } from './dispatcher.ts'
 import { awaitFreshness, type FreshStore } from './freshness.ts'
 import { keyFor } from './key-decoding.ts'

@@ -1,5 +1,5 @@
 import { freeBuffer } from '../../lib/free-buffer.ts'
-import { smallBytes } from '../../memory/memory-budget.ts'
+import { smallBytes } from '../../memory/index.ts'
 
 const none: Buffer = Buffer.alloc(0)
 

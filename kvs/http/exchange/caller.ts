@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { lacksCertificate } from '../../access/client-certificates.ts'
-import type { Right } from '../../access/tokens.ts'
+import { lacksCertificate, type Right } from '../../access/index.ts'
 import { onlyHeaderOf } from './headers.ts'
 
 /** Who has sent a request. */

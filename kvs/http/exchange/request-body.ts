@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../../core/errors.ts'
 import { freeBuffer } from '../../lib/free-buffer.ts'
-import type { MemoryBudget } from '../../memory/memory-budget.ts'
+import type { MemoryBudget } from '../../memory/index.ts'
 import { Gathering } from './body-buffer.ts'
 import { awaitsContinue, hasBody } from './headers.ts'
 import type { Answer } from './response.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
 import { beginTrace, parseTraceparent, type Trace } from '../../lib/trace.ts'
-import type { RequestLine } from '../../logger/request-line.ts'
+import type { RequestLine } from '../../logger/index.ts'
 import { headerOf } from './headers.ts'
 import type { Answer } from './response.ts'
 

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import { KvsError } from '../../core/errors.ts'
-import type { MemoryBudget } from '../../memory/memory-budget.ts'
+import type { MemoryBudget } from '../../memory/index.ts'
 import type { Answer } from './response.ts'
 
 /** Smaller answers are not counted: of those that wait on one connection, Node bounds the bytes. */

@@ -2,7 +2,7 @@ import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '../../core/errors.ts'
 import type { Trace } from '../../lib/trace.ts'
-import type { Stored } from '../../replica/write-queue.ts'
+import type { Stored } from '../../replica/index.ts'
 import type { Caller } from './caller.ts'
 
 /** What a request is counted under, where its path is none of the service's. */

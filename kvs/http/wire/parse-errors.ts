@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { KvsError } from '../../core/errors.ts'
-import { render, retryAfterSeconds } from '../exchange/error-response.ts'
+import { render, retryAfterSeconds } from '../exchange/index.ts'
 
 /** An error from where there is no request: of the parser, of a timeout, of the connection. */
 export type ConnectionError = Error & { code?: string; rawPacket?: Buffer }

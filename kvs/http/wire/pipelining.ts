@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Answer } from '../exchange/response.ts'
+import type { Answer } from '../exchange/index.ts'
 import { isLingering } from './lingering-close.ts'
 
 /** How many requests may wait for the one before them, before no more are read from their connection. */

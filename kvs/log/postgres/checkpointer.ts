@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseError } from 'pg'
-import { forPurpose, type PostgresTarget } from '../../config/postgres-target.ts'
+import { forPurpose, type PostgresTarget } from '../../config/index.ts'
 import { unlessAborted } from '../../lib/abort.ts'
 import { makeBackoff } from '../../lib/backoff.ts'
 import { tooLate } from './answers.ts'

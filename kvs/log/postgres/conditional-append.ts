@@ -1,5 +1,5 @@
 import { type Version, versionAt } from '../../core/version.ts'
-import type { Decided, Verdict } from '../log.ts'
+import type { Decided, Verdict } from '../index.ts'
 import { bigintArray, booleanArray, byteaArray, textArray } from './binary-arrays.ts'
 import { columns } from './columns.ts'
 

@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg'
-import type { PostgresTarget } from '../../config/postgres-target.ts'
+import type { PostgresTarget } from '../../config/index.ts'
 import { swapsSessions, tooLate } from './answers.ts'
 import { type LoginProblem, LoginRefused } from './login.ts'
 

@@ -1,5 +1,5 @@
-import type { PostgresTarget } from '../../config/postgres-target.ts'
-import { Refused, Unavailable } from '../log.ts'
+import type { PostgresTarget } from '../../config/index.ts'
+import { Refused, Unavailable } from '../index.ts'
 import { type Connection, connect } from './connection.ts'
 import { explain, whereOf } from './failure-sentences.ts'
 import { pendingAfter, readMigrations, versionOf } from './migrations.ts'

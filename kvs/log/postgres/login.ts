@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { Client } from 'pg'
-import type { PostgresTarget } from '../../config/postgres-target.ts'
+import type { PostgresTarget } from '../../config/index.ts'
 
 /** What of a login this end did not go along with. */
 export type LoginProblem =

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { Refused } from '../log.ts'
+import { Refused } from '../index.ts'
 import type { Connection } from './connection.ts'
 import { requireRoom } from './room-to-migrate.ts'
 

@@ -1,5 +1,5 @@
-import { forPurpose, type PostgresTarget } from '../../config/postgres-target.ts'
-import { Refused, Unavailable } from '../log.ts'
+import { forPurpose, type PostgresTarget } from '../../config/index.ts'
+import { Refused, Unavailable } from '../index.ts'
 import { swapsSessions } from './answers.ts'
 import { type Connection, connect } from './connection.ts'
 

@@ -1,7 +1,16 @@
 import { DatabaseError } from 'pg'
-import type { PostgresTarget } from '../../config/postgres-target.ts'
-import { type AppendTally, makeAppendTally } from '../append-tally.ts'
-import { Diverged, type Log, type LogSession, NotAppended, Refused, Unavailable, Undecided } from '../log.ts'
+import type { PostgresTarget } from '../../config/index.ts'
+import {
+  type AppendTally,
+  Diverged,
+  type Log,
+  type LogSession,
+  makeAppendTally,
+  NotAppended,
+  Refused,
+  Unavailable,
+  Undecided,
+} from '../index.ts'
 import { type Connection, connect } from './connection.ts'
 import { NotTaken } from './copy.ts'
 import { explain, whereOf } from './failure-sentences.ts'

@@ -1,5 +1,5 @@
 import type { Entry, Position, Write } from '../../core/entry.ts'
-import { Diverged, type Head, Unavailable } from '../log.ts'
+import { Diverged, type Head, Unavailable } from '../index.ts'
 import { isAnswer, swapsSessions } from './answers.ts'
 import { brokenLog } from './broken-log.ts'
 import type { Connection } from './connection.ts'

@@ -1,4 +1,4 @@
-import { Unavailable } from '../log.ts'
+import { Unavailable } from '../index.ts'
 import type { Connection } from './connection.ts'
 
 type Right = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE' | 'TRUNCATE'

@@ -1,4 +1,4 @@
-import { Refused, Unavailable } from '../log.ts'
+import { Refused, Unavailable } from '../index.ts'
 import type { Connection } from './connection.ts'
 import { dailyRights } from './rights.ts'
 

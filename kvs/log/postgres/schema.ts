@@ -1,4 +1,4 @@
-import { advice, Diverged, Refused, Unavailable } from '../log.ts'
+import { advice, Diverged, Refused, Unavailable } from '../index.ts'
 import { isAnswer } from './answers.ts'
 import type { Connection } from './connection.ts'
 import { lacking } from './rights.ts'

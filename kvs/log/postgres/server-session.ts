@@ -1,5 +1,5 @@
-import type { PostgresTarget } from '../../config/postgres-target.ts'
-import { Refused, Unavailable } from '../log.ts'
+import type { PostgresTarget } from '../../config/index.ts'
+import { Refused, Unavailable } from '../index.ts'
 import { ignoreAnswer } from './answers.ts'
 import type { Connection } from './connection.ts'
 import { requireOwnSession } from './pooler.ts'

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, TLSSocket } from 'node:tls'
-import type { PostgresTarget, TlsSettings } from '../../config/postgres-target.ts'
+import type { PostgresTarget, TlsSettings } from '../../config/index.ts'
 
 /**
  * What `pg` is to do for an sslmode of libpq; false is a plain connection. `pg` never reads the modes itself, since it

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Position, SpooledWrite, Write } from '../../core/entry.ts'
-import { advice, type Committed, Diverged, type LogSession, NotAppended, Unappendable, Undecided } from '../log.ts'
+import { advice, type Committed, Diverged, type LogSession, NotAppended, Unappendable, Undecided } from '../index.ts'
 import { isAnswer, takesNoWrites } from './answers.ts'
 import { booleanArray } from './binary-arrays.ts'
 import { brokenLog, isBroken } from './broken-log.ts'

@@ -1,0 +1,6 @@
+export { type ClientCas, lacksCertificate, noteCertificate, refusalOf } from './client-certificates.ts'
+export { isLoopback } from './loopback.ts'
+export { makeGuard, type TokenGuard } from './token-guard.ts'
+export { namesOf, reloadTokens } from './token-reload.ts'
+export { type Source, tokensIn, tokensInFile } from './token-source.ts'
+export type { Right, Token } from './tokens.ts'

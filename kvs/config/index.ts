@@ -1,0 +1,6 @@
+export { InvalidArguments, readArguments, usage } from './arguments.ts'
+export { type Config, InvalidConfig, readConfig } from './config.ts'
+export { readEnvFile } from './environment.ts'
+export { removeLibpqVariables } from './libpq.ts'
+export { forPurpose, type PostgresTarget, type TlsSettings } from './postgres-target.ts'
+export { accessSettings } from './settings/access-settings.ts'

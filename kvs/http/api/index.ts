@@ -1,0 +1,8 @@
+export { courseworkRoutes } from './coursework-dialect.ts'
+export { answerFailure, type Methods, makeDispatcher, type Routes, rights } from './dispatcher.ts'
+export { frontPage, ofForwarder, ofNode } from './front-page.ts'
+export { liveness, readiness } from './health-routes.ts'
+export { keyFor } from './key-decoding.ts'
+export { metricsRoute, type ReadMetrics } from './metrics-route.ts'
+export { idempotencyKeyOf } from './precondition-headers.ts'
+export { keyRoutes } from './value-dialect.ts'

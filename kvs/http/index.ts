@@ -1,0 +1,1 @@
+export { type HttpOptions, makeHttpServer, makeServer } from './server.ts'

@@ -1,0 +1,8 @@
+export { admitAtMost } from './connection-limit.ts'
+export { describeShortage, watchDescriptors } from './file-descriptors.ts'
+export { countdown, finish, listen } from './graceful-shutdown.ts'
+export { closeByLingering } from './lingering-close.ts'
+export { type ConnectionError, unparsed, unparsedAnswer } from './parse-errors.ts'
+export { makeInTurn } from './pipelining.ts'
+export { makeTlsServer, replaceTls } from './tls-server.ts'
+export { atEndOfTurn } from './turn-batching.ts'

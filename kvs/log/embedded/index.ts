@@ -1,0 +1,2 @@
+export { type EmbeddedPostgres, makeEmbeddedPostgres } from './embedded.ts'
+export { lookAtEmbedded } from './embedded-check.ts'

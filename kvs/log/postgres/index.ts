@@ -1,0 +1,5 @@
+export { makeCheckpointer } from './checkpointer.ts'
+export { lookAtLog } from './log-check.ts'
+export { readMigrations } from './migrations.ts'
+export type { OldestSnapshot } from './old-snapshots.ts'
+export { makePostgresLog } from './postgres-log.ts'

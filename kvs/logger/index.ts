@@ -1,0 +1,2 @@
+export { makeLogger } from './logger.ts'
+export type { RequestLine } from './request-line.ts'
