@@ -39,8 +39,16 @@ export interface SpooledWrite {
   readonly write: Write
 }
 
-/** How far a log has been applied. */
-export interface Position {
+/** The current value of a key. */
+export interface Found {
+  readonly value: Buffer
+  readonly contentType: string | undefined
+  /** Tag of the entry that set the value, as `Version.tag`; undefined while that entry is not in the log. */
+  readonly tag: string | undefined
+}
+
+/** A point in a log: the sequence of an entry, and the digest that proves the history up to it. */
+export interface LogPoint {
   readonly sequence: bigint
   readonly digest: Buffer
 }

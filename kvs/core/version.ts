@@ -1,4 +1,4 @@
-import type { Position } from './entry.ts'
+import type { LogPoint } from './entry.ts'
 
 /** The entry that set a value. */
 export interface Version {
@@ -26,7 +26,7 @@ export function tagOf(logId: string, sequence: number | bigint, mark: number): s
   return `${logId}-${sequence}-${first}${second}${third}${hex[mark & 0xff]}`
 }
 
-export function versionAt(logId: string, { sequence, digest }: Position): Version {
+export function versionAt(logId: string, { sequence, digest }: LogPoint): Version {
   return { sequence, tag: tagOf(logId, sequence, markOf(digest, 0, digest.length)) }
 }
 

@@ -1,4 +1,5 @@
-import { type Logger, seconds } from '../replica/index.ts'
+import type { Logger } from '../lib/logging.ts'
+import { seconds } from '../replica/index.ts'
 
 /** Whether the target answers. A change is logged once, not with every request. */
 export interface Reach {

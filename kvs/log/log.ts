@@ -1,4 +1,4 @@
-import type { Entry, PackedEntry, Position, SpooledWrite, Write } from '../core/entry.ts'
+import type { Entry, LogPoint, PackedEntry, SpooledWrite, Write } from '../core/entry.ts'
 import type { Version } from '../core/version.ts'
 
 /** The transaction log as the store sees it. One process, one log object, at most one open session. */
@@ -26,12 +26,12 @@ export interface LogSession {
    * Whether the log still holds the past that led to this position. False where it went back: a restored dump, a
    * failover that lost its tail, another log under the same name.
    */
-  holds(position: Position): Promise<boolean>
+  holds(position: LogPoint): Promise<boolean>
   /**
    * Has the live keys as of some position, the checkpoint's, loaded, in no order. Undefined where there is no checkpoint,
    * or none that can be believed: then what was loaded is not to be used. Otherwise as `replay`.
    */
-  loadCheckpoint(load: (entry: PackedEntry) => void): Promise<Position | undefined>
+  loadCheckpoint(load: (entry: PackedEntry) => void): Promise<LogPoint | undefined>
   /**
    * Has each entry after a sequence, up to the head, applied, in order. Takes no memory but for one entry. Rejects with
    * what `apply` throws as well; the session is over then. Nothing else may be asked of the session meanwhile.
@@ -48,7 +48,7 @@ export interface LogSession {
    * ends the session, where no sign of life comes within half the time that any answer may take; with `Diverged` where
    * somebody else than an append has changed the log.
    */
-  askHead(): Promise<Position>
+  askHead(): Promise<LogPoint>
   /** Has this called, soon but without a promise, when another session has appended. */
   onOthersAppended(callback: () => void): void
   /**
@@ -57,12 +57,12 @@ export interface LogSession {
    * `Unappendable` where they are known not to be in the log, and with `Undecided` where that is not known: then the session
    * is over, and the next one's `committed` tells. One append at a time.
    */
-  append(writes: readonly Write[], last?: bigint): Promise<Position>
+  append(writes: readonly Write[], last?: bigint): Promise<LogPoint>
   /**
    * The same for writes that have their numbers already, all after `committed.number`. One whose key has an entry after
    * `seen`, up to which the caller has told what is superseded, is marked as superseded as well.
    */
-  appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<Position>
+  appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<LogPoint>
   /**
    * Commits those of the writes whose decision still holds, as one batch, as `append` does, numbers included.
    * @param seen the decisions are right as of this sequence, and hold unless a later entry has the same key
@@ -72,7 +72,7 @@ export interface LogSession {
     writes: readonly Decided[],
     seen: bigint,
     last?: bigint,
-  ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: Position }>
+  ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: LogPoint }>
   /** Ends the connection; waits for nothing that is still under way. */
   close(): Promise<void>
 }
@@ -105,7 +105,7 @@ export interface Committed {
   /** Of the last write. */
   readonly number: bigint
   /** Where it is in the log. */
-  readonly end: Position
+  readonly end: LogPoint
 }
 
 export interface Head {

@@ -1,7 +1,8 @@
+import { states } from '../kv/index.ts'
 import type { AppendTally } from '../log/index.ts'
 import type { OldestSnapshot } from '../log/postgres/index.ts'
 import { type MemoryBudget, purposes } from '../memory/index.ts'
-import { type Store, states } from '../replica/index.ts'
+import type { Store } from '../replica/index.ts'
 import type { Metric } from './metric.ts'
 
 export interface NodeSources {

@@ -1,19 +1,12 @@
 import { createHash } from 'node:crypto'
-import { batchLimits, type Write, weight } from '../core/entry.ts'
+import { batchLimits, weight } from '../core/entry.ts'
 import { ConditionFailed, KvsError } from '../core/errors.ts'
-import { holds, type Precondition } from '../core/precondition.ts'
+import { holds } from '../core/precondition.ts'
+import type { ConditionalWrite, InLog } from '../kv/index.ts'
 import { type Decided, type LogSession, NotAppended, Unappendable, type Verdict } from '../log/index.ts'
 import { inHalves } from './halves.ts'
 import type { Follower } from './log-copy.ts'
-import type { InLog, QueueLimits } from './write-queue.ts'
-
-/** A write that is done only where its condition holds, or only once however often it is asked for. */
-export interface ConditionalWrite {
-  readonly write: Write
-  readonly precondition: Precondition
-  /** Whoever asks again under the same key gets the first answer. */
-  readonly idempotencyKey: string | undefined
-}
+import type { QueueLimits } from './write-queue.ts'
 
 /**
  * Writes that have to be decided on in the order of the log. A round decides on each by the view; the log takes what no

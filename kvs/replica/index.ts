@@ -1,6 +1,3 @@
-export type { ConditionalWrite } from './conditional-queue.ts'
-export { type Logger, seconds } from './node-health.ts'
+export { seconds } from './node-health.ts'
 export { makeStore, type Store } from './replica.ts'
 export { type Following, makeDrain, requireSameLog } from './spool-drain.ts'
-export { type Status, states } from './status.ts'
-export type { InLog, Stored } from './write-queue.ts'

@@ -1,4 +1,4 @@
-import type { Entry, Position, Write } from '../core/entry.ts'
+import type { Entry, LogPoint, Write } from '../core/entry.ts'
 import { advice, type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import type { Appended } from './write-queue.ts'
@@ -118,7 +118,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
   }
 
   /** The view is at the log's end, which lies behind it, or has another past, where somebody has taken entries out of the log. */
-  function requireContinued(end: Position): void {
+  function requireContinued(end: LogPoint): void {
     const { sequence, digest } = view.position
     if (end.sequence === sequence && (sequence <= gapsUpTo || end.digest.equals(digest))) return
     throw wentBack(end.sequence)
@@ -132,7 +132,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
   }
 
   /** The log's last entries, just committed, after all that others have committed before them. */
-  async function applyOwn(session: LogSession, writes: readonly Write[], { sequence: last, digest }: Position) {
+  async function applyOwn(session: LogSession, writes: readonly Write[], { sequence: last, digest }: LogPoint) {
     knowHead(last)
     const before = last - BigInt(writes.length)
     await readThrough(session, before)

@@ -1,10 +1,5 @@
-import type { State } from './status.ts'
-
-export interface Logger {
-  info(message: string): void
-  warn(message: string): void
-  error(message: string): void
-}
+import type { State } from '../kv/index.ts'
+import type { Logger } from '../lib/logging.ts'
 
 /** How the node is, and since when. What a change means for its users is logged once, not with every try. */
 export interface Condition {

@@ -1,9 +1,9 @@
 import { batchLimits } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
+import type { Logger } from '../lib/logging.ts'
 import type { LogSession } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
 import type { Follower } from './log-copy.ts'
-import type { Logger } from './node-health.ts'
 import { makeDrain, positionOf, requireSameLog } from './spool-drain.ts'
 import type { AppendQueue } from './write-queue.ts'
 

@@ -1,17 +1,17 @@
-import type { Write } from '../core/entry.ts'
+import type { Found, Write } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
+import type { ConditionalWrite, InLog, SpoolStatus, Status, Stored } from '../kv/index.ts'
+import type { Logger } from '../lib/logging.ts'
 import type { Log } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
-import type { Found } from '../view/index.ts'
-import { type ConditionalWrite, makeConditionalQueue } from './conditional-queue.ts'
+import { makeConditionalQueue } from './conditional-queue.ts'
 import { makeConnector } from './connector.ts'
 import { makeFollower } from './log-copy.ts'
-import { type Logger, makeCondition } from './node-health.ts'
+import { makeCondition } from './node-health.ts'
 import { makeOutage } from './outage.ts'
 import { makeWaits } from './position-waits.ts'
 import { makeLife } from './session-loop.ts'
-import type { SpoolStatus, Status } from './status.ts'
-import { type InLog, makeAppendQueue, type QueueLimits, type Stored } from './write-queue.ts'
+import { makeAppendQueue, type QueueLimits } from './write-queue.ts'
 
 export interface StoreOptions {
   readonly log: Log

@@ -1,9 +1,9 @@
 import { batchLimits } from '../core/entry.ts'
+import type { Logger } from '../lib/logging.ts'
 import { Diverged, type LogSession, Undecided } from '../log/index.ts'
 import type { LogPosition, Spool } from '../spool/index.ts'
 import type { View } from '../view/index.ts'
 import type { Follower } from './log-copy.ts'
-import type { Logger } from './node-health.ts'
 
 /** What keeps step with the log beside a drain: a node's follower or, where nobody reads values, a place in the log. */
 export interface Following extends Pick<Follower, 'logId' | 'readThrough'> {

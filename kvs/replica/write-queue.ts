@@ -1,13 +1,14 @@
-import { batchLimits, type Position, type Write, weight } from '../core/entry.ts'
+import { batchLimits, type LogPoint, type Write, weight } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import { markOf, tagOf, type Version } from '../core/version.ts'
+import { markOf, tagOf } from '../core/version.ts'
+import type { Stored } from '../kv/index.ts'
 import { inHalves } from './halves.ts'
 
 /** Where a batch is in the log. */
 export interface Appended {
   readonly logId: string
   /** Its last write's. */
-  readonly end: Position
+  readonly end: LogPoint
   /** For each write whether it took the place of a value. */
   readonly replaced: readonly boolean[]
 }
@@ -21,14 +22,6 @@ export interface QueueLimits {
   readonly timeoutMs: number
   /** How much longer it does so once it is under way. */
   readonly graceMs: number
-}
-
-/** Where a write is kept: in the log, or for now on this node's own disk. */
-export type Stored = InLog | 'spooled'
-
-export interface InLog extends Version {
-  /** Whether the key had a value right before, in the order of the log. */
-  readonly replaced: boolean
 }
 
 /**

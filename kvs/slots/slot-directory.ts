@@ -1,4 +1,4 @@
-import type { Entry, Position } from '../core/entry.ts'
+import type { Entry, LogPoint } from '../core/entry.ts'
 import { Diverged } from '../log/index.ts'
 import type { Following } from '../replica/index.ts'
 import type { LogPosition } from '../spool/index.ts'
@@ -8,7 +8,7 @@ import type { LogPosition } from '../spool/index.ts'
  * @param onOthers is told of each entry read that has an effect and that the session's writer has not written itself
  */
 export function makePlace({ logId, ...from }: LogPosition, onOthers: (entry: Entry) => void): Following {
-  let position: Position = from
+  let position: LogPoint = from
 
   function pass(entry: Entry, gapsUpTo: bigint): void {
     const { sequence, digest } = entry

@@ -1,11 +1,11 @@
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { type Position, type SpooledWrite, type Write, weight } from '../core/entry.ts'
+import { type LogPoint, type SpooledWrite, type Write, weight } from '../core/entry.ts'
 import { freeBuffer } from '../lib/free-buffer.ts'
 import { makePrivate } from '../lib/private-file.ts'
 
 /** How far the node had applied which log. */
-export interface LogPosition extends Position {
+export interface LogPosition extends LogPoint {
   readonly logId: string
 }
 

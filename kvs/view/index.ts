@@ -1,1 +1,1 @@
-export { type Found, makeView, OutOfOrder, type View } from './view.ts'
+export { makeView, OutOfOrder, type View } from './view.ts'

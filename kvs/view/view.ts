@@ -1,4 +1,4 @@
-import { type Entry, maxKeyBytes, type PackedEntry, type Position } from '../core/entry.ts'
+import { type Entry, type Found, type LogPoint, maxKeyBytes, type PackedEntry } from '../core/entry.ts'
 import { markOf, tagOf, type Version } from '../core/version.ts'
 import { makeCompactor } from './compactor.ts'
 import { makeHash } from './hash.ts'
@@ -6,19 +6,12 @@ import { makeKeyIndex } from './key-index.ts'
 import { type Content, makeRecords } from './records.ts'
 import { makeSlabs } from './slabs.ts'
 
-export interface Found {
-  readonly value: Buffer
-  readonly contentType: string | undefined
-  /** As `Version.tag`; undefined as long as the entry that sets the value is not in the log. */
-  readonly tag: string | undefined
-}
-
 /**
  * The latest value of each key: all entries up to the position, applied in order. Does no I/O. Keys and values are packed in
  * memory outside of V8's heap: 1,000,000 keys of 14 with values of 100 bytes take 140 MB, where a Map of Buffers takes 350.
  */
 export interface View {
-  readonly position: Position
+  readonly position: LogPoint
   /** How many keys have a value. */
   readonly size: number
   /** What keys and values take in memory, and how much of that is in use. */
@@ -36,7 +29,7 @@ export interface View {
   /** Takes the value of a key, before any entry is applied, as a checkpoint has it. */
   load(entry: PackedEntry): void
   /** All that the log has up to here was loaded. */
-  loaded(position: Position): void
+  loaded(position: LogPoint): void
 }
 
 export class OutOfOrder extends Error {
@@ -64,7 +57,7 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
   let digestLength = 0
   let sequence = 0
   /** Made anew when it is asked for. */
-  let position: Position | undefined
+  let position: LogPoint | undefined
 
   /** Into `encoded`. Returns how many bytes, or -1 where there are too many. */
   function encode(key: string): number {

@@ -2,59 +2,103 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
 
+/** What a row of the map in docs/architecture.md says of a room. */
+interface Room {
+  readonly name: string
+  /** Whether other rooms import its face alone. */
+  readonly hasFace: boolean
+  readonly imports: readonly string[]
+}
+
 const files = globSync('kvs/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }))
+const rooms = readMap(readFileSync('docs/architecture.md', 'utf8'))
 
-/** Whatever is loaded when the program runs, as it is written; a type is gone by then. */
-function importsOf(text: string): string[] {
-  const imported = text.matchAll(/^(?:import|export) (?!type )[^'"]*?from '([^']+)'/gm)
-  return [...imported, ...text.matchAll(/(?<!\.)\brequire\('([^']+)'\)/g)].map(([, from = '']) => from)
-}
-
-/** The folder below kvs/, or the file where it is in none. */
-function roomOf(path: string): string {
-  return (path.split('/')[1] ?? '').replace(/\.ts$/, '')
-}
-
-test('imports point the way that the README says', () => {
-  const [, sentence = ''] = /^Imports point one way: (.*?)\. /m.exec(readFileSync('README.md', 'utf8')) ?? []
-  const floors = sentence.split(' → ').map((floor) => [...floor.matchAll(/`([\w-]+)`/g)].map(([, room]) => room))
-  expect(floors[0]).toEqual(['main'])
-  const ground = floors.length - 1
-  const floorOf = (room: string) => {
-    const floor = floors.findIndex((rooms) => rooms.includes(room))
-    return floor < 0 ? ground : floor
-  }
-  const folders = new Set(
-    files
-      .map(({ path }) => path)
-      .filter((path) => path.split('/').length > 2)
-      .map(roomOf),
+function readMap(text: string): Room[] {
+  const lines = text.split('\n')
+  const start = lines.indexOf('| room | what is in it | face | imports |') + 2
+  const rows = lines.slice(
+    start,
+    lines.findIndex((line, index) => index >= start && !line.startsWith('|')),
   )
-  expect([...folders].filter((folder) => floorOf(folder) === ground)).toEqual([])
+  return rows.map((row) => {
+    const [, name = '', , face = '', imports = ''] = row.split('|')
+    const quoted = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text)
+    return { name: quoted(name)[0] ?? '', hasFace: quoted(face)[0] === 'index.ts', imports: quoted(imports) }
+  })
+}
 
-  const upward = files.flatMap(({ path, text }) =>
-    [...text.matchAll(/ from '(\.[^']+)'/g)]
-      .map(([, from = '']) => normalize(join(dirname(path), from)))
-      .filter((target) => roomOf(target) !== roomOf(path) && floorOf(roomOf(target)) <= floorOf(roomOf(path)))
-      .filter((target) => floorOf(roomOf(target)) < ground)
-      .map((target) => `${path} imports ${target}`),
+/** The innermost room that a file is in; a file of `kvs/` itself is a room of its own. */
+function roomOf(path: string): string {
+  const inner = path.replace(/^kvs\//, '')
+  const names = rooms.map(({ name }) => name).filter((name) => inner === `${name}.ts` || inner.startsWith(`${name}/`))
+  return names.toSorted((one, other) => other.length - one.length)[0] ?? inner
+}
+
+interface Import {
+  readonly path: string
+  readonly target: string
+}
+
+/** All imports from one room into another, those of types and dynamic ones among them. */
+const crossings: Import[] = files.flatMap(({ path, text }) =>
+  [...text.matchAll(/(?: from |\bimport\(|^import )'(\.[^']+)'/gm)]
+    .map(([, from = '']) => ({ path, target: normalize(join(dirname(path), from)) }))
+    .filter(({ target }) => target.startsWith('kvs/') && roomOf(target) !== roomOf(path)),
+)
+
+test('the map has every room, and none that is not there', () => {
+  const found = new Set(files.map(({ path }) => roomOf(path)))
+  expect(rooms.map(({ name }) => name).toSorted()).toEqual([...found].toSorted())
+})
+
+test('a room imports what the map says', () => {
+  const imports = new Map(rooms.map(({ name }) => [name, new Set<string>()]))
+  for (const { path, target } of crossings) imports.get(roomOf(path))?.add(roomOf(target))
+  const found = [...imports].map(([name, targets]) => `${name}: ${[...targets].toSorted().join(', ')}`)
+  expect(found).toEqual(rooms.map(({ name, imports }) => `${name}: ${imports.toSorted().join(', ')}`))
+})
+
+test('imports point one way', () => {
+  const order = rooms.map(({ name }) => name)
+  const upward = rooms.flatMap(({ name, imports }) =>
+    imports
+      .filter((target) => order.indexOf(target) < order.indexOf(name))
+      .map((target) => `${name} imports ${target}`),
   )
   expect(upward).toEqual([])
 })
 
+test('a room is imported through its face', () => {
+  const faces = new Set(rooms.filter(({ hasFace }) => hasFace).map(({ name }) => name))
+  const past = crossings
+    .filter(({ target }) => faces.has(roomOf(target)) && target !== `kvs/${roomOf(target)}/index.ts`)
+    .map(({ path, target }) => `${path} imports ${target}`)
+  expect(past).toEqual([])
+})
+
 test('each package is known to one room', () => {
-  const rooms = new Map<string, Set<string>>()
+  const known: Record<string, string[]> = {}
   for (const { path, text } of files) {
-    for (const name of importsOf(text).filter((from) => !/^(\.|node:)/.test(from))) {
-      rooms.set(name, (rooms.get(name) ?? new Set()).add(roomOf(path)))
-    }
+    for (const name of packagesIn(text)) known[name] = [...new Set([...(known[name] ?? []), roomOf(path)])]
   }
-  const known = Object.fromEntries([...rooms].map(([name, rooms]) => [name, [...rooms].join(', ')]))
   expect(known).toEqual({
-    ...{ 'find-my-way': 'http', limiter: 'access', pg: 'log', pino: 'logger', 'pino-pretty': 'logger' },
-    ...{ 'prom-client': 'metrics', undici: 'forward' },
+    ...{
+      'find-my-way': ['http/api'],
+      limiter: ['access'],
+      pg: ['log/postgres', 'log/embedded'],
+      pino: ['logger'],
+    },
+    ...{ 'pino-pretty': ['logger'], 'prom-client': ['metrics'], undici: ['forward'] },
   })
 })
+
+/** Packages that are loaded when the file runs; the import of a type is gone by then. */
+function packagesIn(text: string): string[] {
+  const imported = text.matchAll(/^(?:import|export) (?!type )[^'"]*?from '([^']+)'/gm)
+  return [...imported, ...text.matchAll(/(?<!\.)\brequire\('([^']+)'\)/g)]
+    .map(([, from = '']) => from)
+    .filter((from) => !/^(\.|node:)/.test(from))
+}
 
 test('no file of the service is longer than 250 lines', () => {
   const long = files.filter(({ text }) => text.split('\n').length > 251).map(({ path }) => path)
@@ -62,11 +106,11 @@ test('no file of the service is longer than 250 lines', () => {
 })
 
 /** These have a server of their own; the others share one, each with a database on it. */
-const withOwnServer = ['test/containers/rotation.test.ts', 'test/drill/faults/postgres.ts']
+const withOwnServer = ['test/container/rotation.test.ts', 'tools/drill/faults/postgres.ts']
 
 test('no test ends the connections of another one’s', () => {
-  const careless = globSync('test/**/*.ts')
-    .filter((path) => !withOwnServer.includes(path) && path !== 'test/architecture.test.ts')
+  const careless = globSync(['test/**/*.ts', 'tools/**/*.ts'])
+    .filter((path) => !withOwnServer.includes(path) && path !== 'test/rules/architecture.test.ts')
     .filter((path) => {
       const ends = readFileSync(path, 'utf8').matchAll(/pg_(?:terminate|cancel)_backend\(pid\)(?:(?!;|\)\n).)*/gs)
       return [...ends].some(([statement]) => !/current_database\(\)|SyncRep/.test(statement))

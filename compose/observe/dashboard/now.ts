@@ -1,4 +1,4 @@
-import { type State, states } from '../../../kvs/replica/status.ts'
+import { type State, states } from '../../../kvs/kv/status.ts'
 import { number, type Row, table, timeline } from './panels.ts'
 import { keys, of, rate, requests } from './queries.ts'
 

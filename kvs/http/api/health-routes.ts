@@ -1,4 +1,4 @@
-import type { Status } from '../../replica/index.ts'
+import type { Status } from '../../kv/index.ts'
 import { answerJson, type Guard, seesInside } from '../exchange/index.ts'
 import { type Handle, type Methods, positionHeader, rights } from './dispatcher.ts'
 

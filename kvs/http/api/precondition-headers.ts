@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import type { Found } from '../../core/entry.ts'
 import { ConditionFailed, KvsError } from '../../core/errors.ts'
 import { holds, type Precondition } from '../../core/precondition.ts'
-import type { Found } from '../../view/index.ts'
 import { type Caller, headerOf } from '../exchange/index.ts'
 
 const maxIdempotencyKeyLength = 255

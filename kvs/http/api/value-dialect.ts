@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
+import type { Found } from '../../core/entry.ts'
 import { KvsError } from '../../core/errors.ts'
-import type { Stored } from '../../replica/index.ts'
-import type { Found } from '../../view/index.ts'
+import type { Stored } from '../../kv/index.ts'
 import {
   type Answer,
   answerError,

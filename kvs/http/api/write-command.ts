@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Write } from '../../core/entry.ts'
 import { KvsError } from '../../core/errors.ts'
-import type { ConditionalWrite, InLog, Stored } from '../../replica/index.ts'
+import type { ConditionalWrite, InLog, Stored } from '../../kv/index.ts'
 import { type Caller, hasHeader } from '../exchange/index.ts'
 import { awaitPosition, type FreshStore } from './freshness.ts'
 import { idempotencyKeyOf, preconditionOf } from './precondition-headers.ts'

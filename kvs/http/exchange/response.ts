@@ -1,8 +1,8 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '../../core/errors.ts'
+import type { Stored } from '../../kv/index.ts'
 import type { Trace } from '../../lib/trace.ts'
-import type { Stored } from '../../replica/index.ts'
 import type { Caller } from './caller.ts'
 
 /** What a request is counted under, where its path is none of the service's. */

@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import { createServer, type Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from '../../replica/index.ts'
+import type { Logger } from '../../lib/logging.ts'
 
 export interface ListenOptions {
   readonly host: string

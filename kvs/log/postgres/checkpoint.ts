@@ -1,8 +1,8 @@
-import type { Position } from '../../core/entry.ts'
+import type { LogPoint } from '../../core/entry.ts'
 import type { Connection } from './connection.ts'
 
 /** The live keys as of a position in the log: what Postgres keeps in `checkpoint` and `checkpoint_entries`. */
-export interface Checkpoint extends Position {
+export interface Checkpoint extends LogPoint {
   readonly keys: number
   /** What the hashes of its rows, XORed, must come to: 8 bytes. */
   readonly checksum: Buffer
@@ -44,7 +44,7 @@ export async function readCheckpoint(connection: Connection): Promise<Checkpoint
  * Has a checkpoint that was found broken made anew, from nothing. Not in the transaction that has read it, whose lock
  * would be in the way. One that was begun since then is left alone.
  */
-export async function discardCheckpoint(connection: Connection, { sequence }: Position): Promise<void> {
+export async function discardCheckpoint(connection: Connection, { sequence }: LogPoint): Promise<void> {
   await connection.query({ text: 'DELETE FROM checkpoint WHERE sequence >= $1', values: [sequence] })
 }
 

@@ -1,4 +1,4 @@
-import type { Entry, Position, Write } from '../../core/entry.ts'
+import type { Entry, LogPoint, Write } from '../../core/entry.ts'
 import { Diverged, type Head, Unavailable } from '../index.ts'
 import { isAnswer, swapsSessions } from './answers.ts'
 import { brokenLog } from './broken-log.ts'
@@ -86,7 +86,7 @@ export async function askHead(
   timeoutMs: number,
   ownProcess: number,
   noteClock: (serverSeconds: number) => void,
-): Promise<Position> {
+): Promise<LogPoint> {
   const { rows } = await connection.query<EndRow>(end, timeoutMs)
   const [, sequence, digest, serverSeconds, processId] = requireWhole(rows[0])
   if (processId !== ownProcess) throw new Unavailable(swapsSessions)
@@ -110,7 +110,7 @@ function requireWhole<Row extends [flaw: string | null, ...unknown[]]>(row: Row 
 }
 
 /** Whether the entry at a position is the one that was applied there. */
-export async function holds(connection: Connection, { sequence, digest }: Position): Promise<boolean> {
+export async function holds(connection: Connection, { sequence, digest }: LogPoint): Promise<boolean> {
   if (sequence === 0n) return true
   const { rows } = await connection.query<[Buffer]>({
     text: 'SELECT digest FROM transactions WHERE sequence = $1',

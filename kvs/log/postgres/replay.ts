@@ -1,4 +1,4 @@
-import type { PackedEntry, Position } from '../../core/entry.ts'
+import type { LogPoint, PackedEntry } from '../../core/entry.ts'
 import { isAnswer } from './answers.ts'
 import { beginReadingCheckpoint, checkpointEntries, discardCheckpoint, readCheckpoint } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
@@ -42,7 +42,7 @@ export async function loadCheckpoint(
   connection: Connection,
   load: (entry: PackedEntry) => void,
   warn: (message: string) => void,
-): Promise<Position | undefined> {
+): Promise<LogPoint | undefined> {
   try {
     return await loadInTransaction(connection, load, warn)
   } catch (error) {
@@ -57,7 +57,7 @@ async function loadInTransaction(
   connection: Connection,
   load: (entry: PackedEntry) => void,
   warn: (message: string) => void,
-): Promise<Position | undefined> {
+): Promise<LogPoint | undefined> {
   await connection.query({ text: beginReadingCheckpoint })
   const checkpoint = await readCheckpoint(connection)
   const found = checkpoint && (await loadEntries(connection, load))

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Position, SpooledWrite, Write } from '../../core/entry.ts'
+import type { LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
 import { advice, type Committed, Diverged, type LogSession, NotAppended, Unappendable, Undecided } from '../index.ts'
 import { isAnswer, takesNoWrites } from './answers.ts'
 import { booleanArray } from './binary-arrays.ts'
@@ -60,9 +60,9 @@ export interface Writer {
   /** Told of each answer that has the server's clock in it, so that these do not drift apart. */
   noteClock(serverSeconds: number): void
   /** As `LogSession.append`. */
-  append(connection: Connection, writes: readonly Write[], last?: bigint): Promise<Position>
+  append(connection: Connection, writes: readonly Write[], last?: bigint): Promise<LogPoint>
   /** As `LogSession.appendSpooled`. */
-  appendSpooled(connection: Connection, writes: readonly SpooledWrite[], seen: bigint): Promise<Position>
+  appendSpooled(connection: Connection, writes: readonly SpooledWrite[], seen: bigint): Promise<LogPoint>
   /** As `LogSession.appendConditional`. */
   appendConditional: (
     connection: Connection,
@@ -143,7 +143,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     statement: { name: string; text: string },
     last: bigint,
     rest: unknown[],
-  ): Promise<Position> {
+  ): Promise<LogPoint> {
     const [row] = await send<Appended>(connection, statement, last, rest)
     const [outcome, sequence, digest, serverSeconds] = row
     noteClock(serverSeconds)
@@ -152,7 +152,7 @@ export function makeWriter(id: string, timeoutMs: number): Writer {
     throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error(tooLate) })
   }
 
-  function ended(last: bigint, sequence: string, digest: Buffer): Position {
+  function ended(last: bigint, sequence: string, digest: Buffer): LogPoint {
     const end = { sequence: BigInt(sequence), digest }
     committed = { number: last, end }
     return end

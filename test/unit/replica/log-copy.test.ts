@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Entry, Position, Write } from '../../../kvs/core/entry.ts'
+import type { Entry, LogPoint, Write } from '../../../kvs/core/entry.ts'
 import { Diverged, type LogSession } from '../../../kvs/log/log.ts'
 import { makeFollower } from '../../../kvs/replica/log-copy.ts'
 import { entryOf, packed, put, remove } from '../../support/entries.ts'
@@ -21,7 +21,7 @@ function makeMemoryLog(...writes: Write[]) {
         head: { logId: log.logId, sequence, entries: sequence, adoptedThrough: 0n },
         description: 'memory',
         lost: new Promise(() => undefined),
-        holds: async ({ sequence }: Position) => sequence <= BigInt(entries.length),
+        holds: async ({ sequence }: LogPoint) => sequence <= BigInt(entries.length),
         loadCheckpoint: async () => undefined,
         replay: async (after, apply) => {
           for (const entry of entries.slice(Number(after))) apply(packed(entry))

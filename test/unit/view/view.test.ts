@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Write } from '../../../kvs/core/entry.ts'
+import type { Found, Write } from '../../../kvs/core/entry.ts'
 import { versionAt } from '../../../kvs/core/version.ts'
-import { type Found, makeView, OutOfOrder } from '../../../kvs/view/view.ts'
+import { makeView, OutOfOrder } from '../../../kvs/view/view.ts'
 import { makeRandom } from '../../../tools/drill/random.ts'
 import { entryOf, put, remove } from '../../support/entries.ts'
 

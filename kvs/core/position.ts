@@ -1,0 +1,56 @@
+/**
+ * How far a client or a node has seen the logs: for each log id the highest sequence. It is opaque: nobody outside this file
+ * compares sequences of different logs, or builds the text by hand. One log today, several once sites replicate.
+ */
+export interface Position {
+  readonly sequences: ReadonlyMap<string, bigint>
+}
+
+/** The position of somebody who has seen nothing. */
+export const nowhere: Position = { sequences: new Map() }
+
+export function positionAt(logId: string, sequence: bigint): Position {
+  return { sequences: new Map([[logId, sequence]]) }
+}
+
+const part = /^\s*([^\s=]+)=(\d{1,19})\s*$/
+
+/**
+ * Reads `LOGID=SEQUENCE`, or several of them after commas, as a client sends back what it was given, by several nodes perhaps: a log
+ * that is there twice counts with its highest sequence. Undefined where it is anything else.
+ */
+export function parsePosition(text: string): Position | undefined {
+  let position = nowhere
+  const parts = text.split(',').filter((one) => one.trim() !== '') // RFC 9110, 5.6.1.2
+  for (const one of parts.length > 0 ? parts : [text]) {
+    const [, logId, digits] = part.exec(one) ?? []
+    if (logId === undefined || digits === undefined) return undefined
+    position = mergePositions(position, positionAt(logId, BigInt(digits)))
+  }
+  return position
+}
+
+/** `LOGID=SEQUENCE`, several after commas in the order of their ids; empty for `nowhere`. */
+export function formatPosition({ sequences }: Position): string {
+  return [...sequences]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([logId, sequence]) => `${logId}=${sequence}`)
+    .join(',')
+}
+
+/** Whether whoever is at `position` has seen all that `other` has. A log that `position` does not know counts as unseen. */
+export function covers(position: Position, other: Position): boolean {
+  for (const [logId, sequence] of other.sequences) {
+    if (sequence > (position.sequences.get(logId) ?? -1n)) return false
+  }
+  return true
+}
+
+/** The least position that covers both. */
+export function mergePositions(one: Position, other: Position): Position {
+  const sequences = new Map(one.sequences)
+  for (const [logId, sequence] of other.sequences) {
+    if (sequence > (sequences.get(logId) ?? -1n)) sequences.set(logId, sequence)
+  }
+  return { sequences }
+}

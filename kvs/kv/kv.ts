@@ -1,0 +1,55 @@
+import type { Found, Write } from '../core/entry.ts'
+import type { Position } from '../core/position.ts'
+import type { Precondition } from '../core/precondition.ts'
+import type { Version } from '../core/version.ts'
+import type { Status } from './status.ts'
+
+/** What a dialect or a client of the store may ask of it. `replica/` implements it over one log. */
+export interface Kv {
+  /**
+   * The key's current value; undefined where it has none. Answers at once where it can, as over one log, so that the common GET
+   * costs no promise. Throws or rejects with `not_ready` before the log is replayed; goes on while the log is down.
+   */
+  get(key: string): Found | undefined | Promise<Found | undefined>
+  /**
+   * Resolves once the write is visible to `get`, and committed in the log or, while that is down, flushed to the spool. Rejects with
+   * `not_ready`, `draining`, `overloaded`, `not_stored`, or with `undecided` where the write may still land.
+   */
+  write(write: Write): Promise<Stored>
+  /**
+   * The same for a write that depends on what the log has, so that the log must be up. Never spooled. Rejects with
+   * `ConditionFailed`, `idempotency_key_reused` or `log_down` as well.
+   */
+  writeIf(conditional: ConditionalWrite): Promise<InLog>
+  /**
+   * Resolves once `get` shows at least this position. Rejects with `bad_position` where it is another log's, with `not_ready`, or
+   * with `behind` after the wait timeout.
+   */
+  waitFor(position: Position): Promise<void>
+  /**
+   * Resolves once `get` shows everything that was acknowledged anywhere before this call. Rejects with `not_ready`, or with
+   * `log_down` where the log cannot be asked or gives no answer within the wait timeout.
+   */
+  waitForHead(): Promise<void>
+  /** Position that `get` shows now, as text for a header; empty before the log is known. */
+  position(): string
+  /** State of the node. Never throws. */
+  status(): Status
+}
+
+/** A write that is done only where its precondition holds, or only once however often it is asked for. */
+export interface ConditionalWrite {
+  readonly write: Write
+  readonly precondition: Precondition
+  /** A second request under the same key gets the first one's answer. Undefined where the client sent none. */
+  readonly idempotencyKey: string | undefined
+}
+
+/** Where a write is kept: in the log, or for now on this node's own disk. */
+export type Stored = InLog | 'spooled'
+
+/** A write's place in the log. */
+export interface InLog extends Version {
+  /** Whether the key had a value right before, in the order of the log. */
+  readonly replaced: boolean
+}
