@@ -38,6 +38,16 @@ export function formatPosition({ sequences }: Position): string {
     .join(',')
 }
 
+/** The ids of the logs that a position names. */
+export function logsIn({ sequences }: Position): Iterable<string> {
+  return sequences.keys()
+}
+
+/** The sequence that a position has in one log; 0n where it does not name the log. */
+export function sequenceIn({ sequences }: Position, logId: string): bigint {
+  return sequences.get(logId) ?? 0n
+}
+
 /** Whether whoever is at `position` has seen all that `other` has. A log that `position` does not know counts as unseen. */
 export function covers(position: Position, other: Position): boolean {
   for (const [logId, sequence] of other.sequences) {

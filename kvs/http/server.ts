@@ -2,9 +2,10 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { refusalOf as certificateRefusal } from '../access/index.ts'
+import type { Found } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
+import type { Kv } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
-import type { Store } from '../replica/index.ts'
 import type { Tls } from '../tls/index.ts'
 import {
   courseworkRoutes,
@@ -47,7 +48,7 @@ import {
 } from './wire/index.ts'
 
 export interface ServerOptions extends HttpOptions {
-  readonly store: Pick<Store, 'get' | 'write' | 'writeIf' | 'reach' | 'reachHead' | 'position' | 'logId' | 'status'>
+  readonly store: Kv & { get(key: string): Found | undefined }
   readonly readMetrics: ReadMetrics
   readonly maxValueBytes: number
   readonly budget: MemoryBudget

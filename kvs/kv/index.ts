@@ -1,2 +1,3 @@
 export type { ConditionalWrite, InLog, Kv, Stored } from './kv.ts'
+export { sequenceInOwnLog } from './own-log.ts'
 export { type SpoolStatus, type State, type Status, states } from './status.ts'

@@ -1,6 +1,13 @@
 import type { Found, Write } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import type { ConditionalWrite, InLog, SpoolStatus, Status, Stored } from '../kv/index.ts'
+import {
+  type ConditionalWrite,
+  type InLog,
+  type Kv,
+  type SpoolStatus,
+  type Stored,
+  sequenceInOwnLog,
+} from '../kv/index.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { Log } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
@@ -36,34 +43,19 @@ export interface StoreOptions {
 }
 
 /** Where log, view and spool meet: one node's life from start to stop. */
-export interface Store {
+export interface Store extends Kv {
   /**
    * Lives until `stop`. Rejects with what only an operator can mend: the log refuses this program, or could not be
    * reached within the connect timeout.
    */
   run(): Promise<void>
-  /** The key's value. Throws `not_ready` until the log is replayed; goes on while the log is down. */
   get(key: string): Found | undefined
-  /** Resolves once the write is visible to `get` and committed in the log or, while that is down, flushed to the spool. */
-  write(write: Write): Promise<Stored>
-  /**
-   * The same for a write that depends on what the log has: needs the log to be up. Rejections are those of
-   * `ConditionalQueue.add`.
-   */
-  writeIf(conditional: ConditionalWrite): Promise<InLog>
-  /** Resolves once `get` shows what this sequence of the log has led to. As `Waits.reach`. */
-  reach(sequence: bigint): Promise<void>
-  /** Resolves once `get` shows all that was acknowledged anywhere before this was called. As `Waits.reachHead`. */
-  reachHead(): Promise<void>
   /** Says on `status` that the node is about to stop; requests under way are still served. */
   announceStop(): void
   /** Ends the life. Writes that still wait are spooled or rejected; a node that was given the time for it has none. */
   stop(): Promise<void>
-  /** LOGID=SEQUENCE of the last entry applied; empty as long as the log's id is not known. */
-  position(): string
   /** Undefined as long as it is not known. */
   logId(): string | undefined
-  status(): Status
   measures(): Measures
 }
 
@@ -155,12 +147,13 @@ export function makeStore(options: StoreOptions): Store {
       return conditional.add(write)
     },
 
-    async reach(sequence) {
+    async waitFor(position) {
+      const sequence = sequenceInOwnLog(position, follower.logId)
       requireReplayed()
       if (follower.view.position.sequence < sequence) await waits.reach(sequence)
     },
 
-    async reachHead() {
+    async waitForHead() {
       requireLog()
       await waits.reachHead()
     },

@@ -1,14 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../../core/errors.ts'
+import { type Position, parsePosition } from '../../core/position.ts'
+import type { Kv } from '../../kv/index.ts'
 import { headerOf } from '../exchange/index.ts'
 
 /** What a request's demands on how fresh the view is need of the store. */
-export interface FreshStore {
-  /** Undefined as long as it is not known. */
-  logId(): string | undefined
-  reach(sequence: bigint): Promise<void>
-  reachHead(): Promise<void>
-}
+export type FreshStore = Pick<Kv, 'waitFor' | 'waitForHead'>
 
 /**
  * Waits until the view is as fresh as `KVS-Min-Position` asks for. Undefined where nothing has to be waited for. Rejects,
@@ -16,7 +13,7 @@ export interface FreshStore {
  */
 export function awaitPosition(request: IncomingMessage, store: FreshStore): Promise<void> | undefined {
   const text = headerOf(request, 'kvs-min-position')
-  return text === undefined ? undefined : store.reach(sequenceIn(text, store.logId()))
+  return text === undefined ? undefined : store.waitFor(positionIn(text))
 }
 
 /** The same for `?consistent`, besides. Rejects with `log_down` as well. */
@@ -24,7 +21,7 @@ export function awaitFreshness(request: IncomingMessage, query: string, store: F
   const needsHead = isConsistent(query) // before a wait is begun that a throw would leave to reject unheard
   const position = awaitPosition(request, store)
   if (!needsHead) return position
-  return position === undefined ? store.reachHead() : position.then(() => store.reachHead())
+  return position === undefined ? store.waitForHead() : position.then(() => store.waitForHead())
 }
 
 function isConsistent(query: string): boolean {
@@ -37,22 +34,11 @@ function isConsistent(query: string): boolean {
   )
 }
 
-/** The newest of the positions, of which a client may have several, from several nodes. */
-function sequenceIn(text: string, logId: string | undefined): bigint {
-  let newest = 0n
-  const parts = text.split(',').filter((part) => part.trim() !== '') // RFC 9110, 5.6.1.2
-  for (const part of parts.length > 0 ? parts : [text]) {
-    const [, of, digits] = /^\s*([^\s=]+)=(\d{1,19})\s*$/.exec(part) ?? []
-    if (of === undefined || digits === undefined) {
-      throw new KvsError(
-        'bad_position',
-        'KVS-Min-Position takes what KVS-Position had, LOGID=SEQUENCE, or several, separated by commas',
-      )
-    }
-    if (logId !== undefined && of !== logId) {
-      throw new KvsError('bad_position', `KVS-Min-Position names the log ${of}; this node’s log is ${logId}`)
-    }
-    if (BigInt(digits) > newest) newest = BigInt(digits)
-  }
-  return newest
+function positionIn(text: string): Position {
+  const position = parsePosition(text)
+  if (position !== undefined) return position
+  throw new KvsError(
+    'bad_position',
+    'KVS-Min-Position takes what KVS-Position had, LOGID=SEQUENCE, or several, separated by commas',
+  )
 }

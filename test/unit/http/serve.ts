@@ -4,11 +4,13 @@ import { type AddressInfo, connect } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Write } from '../../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../../kvs/core/errors.ts'
+import type { Position } from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
 import { versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { makeServer, type ServerOptions } from '../../../kvs/http/server.ts'
 import type { ConditionalWrite } from '../../../kvs/kv/kv.ts'
+import { sequenceInOwnLog } from '../../../kvs/kv/own-log.ts'
 import type { State } from '../../../kvs/kv/status.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'
 import { makeMemoryBudget } from '../../../kvs/memory/memory-budget.ts'
@@ -52,14 +54,14 @@ export function makeFakeStore() {
       if (stored === 'spooled') throw new KvsError('log_down')
       return stored
     },
-    async reach(sequence: bigint) {
+    async waitFor(position: Position) {
+      const sequence = sequenceInOwnLog(position, logId)
       fake.waits.push(sequence)
       if (sequence > view.position.sequence) throw new KvsError('behind')
     },
-    async reachHead() {
+    async waitForHead() {
       fake.waits.push('head')
     },
-    logId: () => logId,
     position: () => `${logId}=${view.position.sequence}`,
     status: () => ({
       state: fake.state,

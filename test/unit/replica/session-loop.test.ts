@@ -86,7 +86,7 @@ test('while the log refuses one write after the other, it is read, and a request
   }
   write()
   log.add(put('b'))
-  await store.reachHead()
+  await store.waitForHead()
   expect(store.get('b')).toBeDefined()
   log.add(put('c'))
   await expect.poll(() => store.get('c')).toBeDefined()

@@ -1,4 +1,4 @@
 /** A node whose consistent reads do not ask the log how far it is. */
 import { runBroken } from './run-broken.ts'
 
-await runBroken({ store: () => ({ reachHead: async () => undefined }) })
+await runBroken({ store: () => ({ waitForHead: async () => undefined }) })
