@@ -3,7 +3,7 @@ import { unlessAborted } from '../lib/abort.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type Log, type LogSession } from '../log/index.ts'
 import { makeDrain, requireSameLog } from '../replica/index.ts'
-import { NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
+import { makeSqliteStorage, NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { makePlace } from './slot-directory.ts'
 
@@ -32,7 +32,11 @@ const advice = 'start a node on the log they are for, with this KVS_DATA_DIR'
  * @throws Unreadable; Diverged where it is for another log; else what trying again later may mend
  */
 export async function drainOrphan({ data, logId, logOf, logger }: OrphanOptions, signal: AbortSignal): Promise<number> {
-  const spool = await openSpool(join(data.path, 'spool.db'), 0, false).catch((error) => {
+  const spool = await openSpool({
+    storage: makeSqliteStorage(join(data.path, 'spool.db')),
+    maxBytes: 0,
+    keepsValues: false,
+  }).catch((error) => {
     if (error instanceof NoSpace || error instanceof SpoolHeld) throw error
     throw new Unreadable(error.message, { cause: error })
   })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { mayHoldWrites, NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
+import { makeSqliteStorage, mayHoldWrites, NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
 import { type DataDirectory, Locked, openDataDirectory } from './data-directory.ts'
 import { lastLogOf, noteLog } from './last-log.ts'
 import { findSlots, slotPath } from './numbering.ts'
@@ -121,7 +121,7 @@ async function openSlot(directory: string, number: number, maxBytes: number): Pr
   const path = slotPath(directory, number)
   const data = lock(path)
   try {
-    const spool = await openSpool(join(path, 'spool.db'), maxBytes)
+    const spool = await openSpool({ storage: makeSqliteStorage(join(path, 'spool.db')), maxBytes })
     const close = async () => {
       await spool.close().catch(() => undefined)
       data.close()

@@ -11,7 +11,7 @@ import { makeMemoryBudget } from '../../../../kvs/memory/memory-budget.ts'
 import { makeMetricsReader } from '../../../../kvs/metrics/reader.ts'
 import { makeStore, type Store } from '../../../../kvs/replica/replica.ts'
 import { openDataDirectory } from '../../../../kvs/slots/data-directory.ts'
-import { openSpool } from '../../../../kvs/spool/spool.ts'
+import { makeSqliteStorage, openSpool } from '../../../../kvs/spool/index.ts'
 
 export interface Breaks {
   /** What the store is to its clients. */
@@ -42,7 +42,10 @@ export async function runBroken({ store: breakStore, session: breakSession }: Br
   const store = makeStore({
     log: { open },
     onReplayed: quiet,
-    spool: await openSpool(join(config.dataDir, 'spool.db'), config.spoolMaxBytes),
+    spool: await openSpool({
+      storage: makeSqliteStorage(join(config.dataDir, 'spool.db')),
+      maxBytes: config.spoolMaxBytes,
+    }),
     spooling: { on: true, reason: null, maxBytes: config.spoolMaxBytes },
     limits: { maxWrites: 10_000, maxBytes: 1e9, timeoutMs: config.appendTimeoutMs, graceMs: 0 },
     connectTimeoutMs: undefined,
