@@ -1,6 +1,6 @@
 import type { Condition, Operation } from '../history.ts'
 import type { Random } from '../random.ts'
-import { type Demands, makeRequester } from './request.ts'
+import { type Demands, makeRequester, type Requester } from './request.ts'
 import { makeValue, randomSize } from './value.ts'
 
 /** One client. */
@@ -18,6 +18,8 @@ export interface AskerOptions {
   readonly timeoutMs: number
   readonly nextId: () => string
   readonly record: (operation: Operation) => Operation
+  /** How a node is asked; over HTTP unless said otherwise. */
+  readonly connect?: (url: string, timeoutMs: number) => Requester
 }
 
 interface Wish {
@@ -33,8 +35,9 @@ interface Wish {
  * A client of several nodes, who asks another one where a connection is refused or reset, or the node is not ready. Every
  * second client passes the newest position that it has seen; of the others half stay with a node as long as it answers.
  */
-export function makeHopper({ client, nodes, random, now, timeoutMs, nextId, record }: AskerOptions): Asker {
-  const requesters = new Map(nodes.map(({ name, url }) => [name, makeRequester(url, timeoutMs)]))
+export function makeHopper(options: AskerOptions): Asker {
+  const { client, nodes, random, now, timeoutMs, nextId, record, connect = makeRequester } = options
+  const requesters = new Map(nodes.map(({ name, url }) => [name, connect(url, timeoutMs)]))
   const names = nodes.map(({ name }) => name)
   const passesPosition = client % 2 === 0
   const isFaithful = client % 4 === 3

@@ -120,10 +120,15 @@ function toWritten(received: Received): Answer {
     return { outcome: error === 'refused' ? 'failed' : 'unknown', status, error }
   }
   const told = toldBy(received.headers)
-  if (status >= 200 && status < 300) return { outcome: 'ok', status, ...told }
-  const error = codeOf(received.body)
-  if (status >= 400 && status < 500) return { outcome: 'failed', status, ...told, error }
-  return { outcome: notStored.has(error) ? 'failed' : 'unknown', status, ...told, error }
+  const error = status < 300 ? '' : codeOf(received.body)
+  const outcome = writeOutcome(status, error)
+  return { outcome, status, ...told, ...(outcome !== 'ok' && { error }) }
+}
+
+/** @param code what the service calls its error */
+export function writeOutcome(status: number, code: string): 'ok' | 'failed' | 'unknown' {
+  if (status >= 200 && status < 300) return 'ok'
+  return (status >= 400 && status < 500) || notStored.has(code) ? 'failed' : 'unknown'
 }
 
 function codeOf(body: Buffer): string {
@@ -135,15 +140,24 @@ function codeOf(body: Buffer): string {
   }
 }
 
-function toldBy(
-  headers: IncomingHttpHeaders,
-): Pick<Answer, 'sequence' | 'tag' | 'position' | 'positionText' | 'isSpooled'> {
-  const [tag, sequence] = /^"\w+-(\d+)-\w+"$/.exec(headers.etag ?? '') ?? []
-  const positionText = headers['kvs-position']?.toString()
-  const [, digits] = /^\w+=(\d+)$/.exec(positionText ?? '') ?? []
+type Told = Pick<Answer, 'sequence' | 'tag' | 'position' | 'positionText' | 'isSpooled'>
+
+function toldBy(headers: IncomingHttpHeaders): Told {
+  const [, tag] = /^"(.*)"$/.exec(headers.etag ?? '') ?? []
+  return toldOf(tag, headers['kvs-position']?.toString() ?? '', headers['kvs-durability'] === 'spooled')
+}
+
+/**
+ * What an answer tells beside its value.
+ * @param entryTag the ETag without its quotes
+ * @param positionText empty where the answer had none
+ */
+export function toldOf(entryTag: string | undefined, positionText: string, isSpooled: boolean): Told {
+  const [, sequence] = /^\w+-(\d+)-\w+$/.exec(entryTag ?? '') ?? []
+  const [, digits] = /^\w+=(\d+)$/.exec(positionText) ?? []
   return {
-    ...(tag !== undefined && { sequence: Number(sequence), tag }),
-    ...(positionText !== undefined && digits !== undefined && { position: Number(digits), positionText }),
-    ...(headers['kvs-durability'] === 'spooled' && { isSpooled: true as const }),
+    ...(sequence !== undefined && { sequence: Number(sequence), tag: `"${entryTag}"` }),
+    ...(digits !== undefined && { position: Number(digits), positionText }),
+    ...(isSpooled && { isSpooled: true as const }),
   }
 }

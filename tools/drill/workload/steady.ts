@@ -8,8 +8,9 @@ export interface SteadyOptions extends Omit<AskerOptions, 'nodes'> {
   readonly door: AskerOptions['nodes'][number]
 }
 
-export function makeSteady({ client, door, random, now, timeoutMs, nextId, record }: SteadyOptions): Asker {
-  const requester = makeRequester(door.url, timeoutMs)
+export function makeSteady(options: SteadyOptions): Asker {
+  const { client, door, random, now, timeoutMs, nextId, record, connect = makeRequester } = options
+  const requester = connect(door.url, timeoutMs)
 
   return {
     async operate(key) {

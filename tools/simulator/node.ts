@@ -1,0 +1,187 @@
+import type { Kv, Status } from '../../kvs/kv/index.ts'
+import type { Log } from '../../kvs/log/index.ts'
+import { makeMemoryLog, type MemoryServer } from '../../kvs/log/memory/index.ts'
+import { makeStore, type Store } from '../../kvs/replica/index.ts'
+import { makeTakeover } from '../../kvs/slots/index.ts'
+import { openSpool } from '../../kvs/spool/index.ts'
+import type { Random } from '../drill/random.ts'
+import { type Disk, wait } from './disk.ts'
+import type { Link } from './link.ts'
+import type { Plants } from './plants.ts'
+import type { Server } from './requester.ts'
+import type { Lane, Scheduler } from './scheduler.ts'
+import { makeSlots } from './slots.ts'
+import type { Trace } from './trace.ts'
+import { makeServiceRandom, makeVirtualClock, type VirtualClock } from './virtual-clock.ts'
+
+/** A machine that runs the service, one process after another. */
+export interface Node {
+  readonly name: string
+  readonly disk: Disk
+  readonly link: Link
+  /** The process that listens; undefined while there is none. */
+  server(): Server | undefined
+  /** Undefined while no process listens. */
+  status(): Status | undefined
+  /** Does nothing where a process runs. */
+  start(): void
+  /** SIGKILL. */
+  kill(): void
+  /** SIGTERM. Resolves when the process is gone, by itself or by a SIGKILL after the shutdown timeout. */
+  stop(): Promise<void>
+  pause(): void
+  resume(): void
+  /** Sets the machine's wall clock. */
+  jumpClock(ms: number): void
+}
+
+export interface NodeOptions {
+  readonly name: string
+  readonly scheduler: Scheduler
+  readonly logServer: MemoryServer
+  readonly disk: Disk
+  readonly link: Link
+  /** The slots of nodes that are gone for ever. */
+  readonly orphans: readonly Disk[]
+  readonly spools: boolean
+  readonly random: Random
+  readonly trace: Trace
+  readonly plants: Plants
+  /** Told what must not be. */
+  readonly violation: (sentence: string) => void
+}
+
+/** One process. */
+interface Process {
+  readonly lane: Lane
+  readonly clock: VirtualClock
+  /** What clients are to be told when the process is gone. */
+  readonly waiting: Set<() => void>
+  /** Undefined before it listens. */
+  store: Store | undefined
+  kv: Kv | undefined
+  isListening: boolean
+}
+
+/** As the drills set them. */
+const timeouts = { log: 2_000, append: 3_000, wait: 5_000, tail: 1_000, lag: 5_000, shutdown: 10_000 }
+const maxSpoolBytes = 1024 * 1024 * 1024
+
+export function makeNode(options: NodeOptions): Node {
+  const { name, scheduler, trace, random, violation } = options
+  let process: Process | undefined
+  let starts = 0
+  let clockAhead = 0
+
+  function start(): void {
+    if (process) return
+    trace.add(name, 'starts')
+    const lane = scheduler.lane()
+    const clock = makeVirtualClock(scheduler, lane, clockAhead)
+    const started: Process = { lane, clock, waiting: new Set(), store: undefined, kv: undefined, isListening: false }
+    process = started
+    runProcess(options, started, random.fork(`process ${++starts}`)).catch((error) => {
+      if (lane.isEnded) return
+      violation(`${name} ended by itself: ${error instanceof Error ? error.message : String(error)}`)
+      end(started)
+    })
+  }
+
+  function end(ended: Process): void {
+    ended.lane.end()
+    if (process === ended) process = undefined
+    for (const tell of [...ended.waiting]) tell()
+  }
+
+  return {
+    name,
+    disk: options.disk,
+    link: options.link,
+    server: () => (process?.isListening && process.kv ? serverOf(process, process.kv) : undefined),
+    status: () => process?.store?.status(),
+    start,
+    kill() {
+      if (process) end(process)
+    },
+    async stop() {
+      const stopping = process
+      if (!stopping) return
+      const timer = stopping.lane.after(timeouts.shutdown, () => end(stopping))
+      await stopProcess(stopping)
+      timer.cancel()
+      end(stopping)
+    },
+    pause: () => process?.lane.pause(),
+    resume: () => process?.lane.resume(),
+    jumpClock(ms) {
+      clockAhead += ms
+      process?.clock.jump(ms)
+    },
+  }
+}
+
+function serverOf({ lane, waiting }: Process, kv: Kv): Server {
+  return {
+    kv,
+    lane,
+    onceGone(tell) {
+      waiting.add(tell)
+      return () => waiting.delete(tell)
+    },
+  }
+}
+
+/** As roles/node.ts does it: a slot, a store on it, the takeover of what others have left behind. */
+async function runProcess(options: NodeOptions, process: Process, random: Random): Promise<void> {
+  const { name, disk, trace, plants, spools } = options
+  const { lane, clock } = process
+  const serviceRandom = makeServiceRandom(random)
+  const lock = disk.lock(lane)
+  const spool = await openSpool({ storage: lock.spoolStorage, maxBytes: maxSpoolBytes })
+  const tell = (message: string) => trace.add(name, message)
+  const logger = { info: tell, warn: tell, error: tell }
+  const store = makeStore({
+    ...{ log: logFor(options, process, random, { writerId: lock.writerId }), spool, clock, logger },
+    ...{ random: serviceRandom, connectTimeoutMs: undefined },
+    spooling: { on: spools, reason: spools ? null : 'KVS_WHEN_LOG_IS_DOWN=refuse', maxBytes: maxSpoolBytes },
+    limits: {
+      ...{ maxWrites: 10_000, maxBytes: 256 * 1024 * 1024, timeoutMs: timeouts.append },
+      graceMs: spools ? 2 * timeouts.append : 0,
+    },
+    ...{ tailIntervalMs: timeouts.tail, waitTimeoutMs: timeouts.wait, maxLagMs: timeouts.lag },
+    onReplayed(logId) {
+      lock.saveLog(logId)
+      const takeover = makeTakeover({
+        ...{ slots: makeSlots(disk, options.orphans, lane), ownSlot: 1, clock, random: serviceRandom, logger },
+        logOf: (writerId) => logFor(options, process, random, { writerId, mustBeKnown: true, knownLogId: logId }),
+        isServing: () => store.status().state === 'serving',
+      })
+      void takeover.run(logId, new AbortController().signal)
+    },
+  })
+  process.store = store
+  process.kv = plants.kv?.(store, clock) ?? store
+  process.isListening = true
+  await store.run()
+}
+
+function logFor(
+  { name, logServer, link, plants }: NodeOptions,
+  { lane, clock }: Process,
+  random: Random,
+  identity: { writerId: string; mustBeKnown?: boolean; knownLogId?: string },
+): Log {
+  const log = makeMemoryLog({
+    ...{ server: logServer, network: link.networkFor(lane), clock, random: makeServiceRandom(random.fork(name)) },
+    ...{ timeoutMs: timeouts.log, appendTimeoutMs: timeouts.append, ...identity },
+  })
+  return plants.log?.(log, clock) ?? log
+}
+
+/** New connections are refused at once, requests under way are answered, then the store ends. */
+async function stopProcess(process: Process): Promise<void> {
+  process.isListening = false
+  process.store?.announceStop()
+  while (process.waiting.size > 0) await wait(process.lane, 5)
+  await process.store?.stop()
+}

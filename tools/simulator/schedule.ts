@@ -1,0 +1,129 @@
+/**
+ * All that is done to a simulated cluster, as plain data: it can be printed, kept in a file, shrunk and run again. Times are virtual
+ * milliseconds since the clients began.
+ */
+export interface Schedule {
+  /** Of the latencies and of the nodes' own chance. */
+  readonly seed: number
+  /** From 1 to 3. */
+  readonly nodes: number
+  /** Whether nodes spool while the log is down; else they refuse (KVS_WHEN_LOG_IS_DOWN). */
+  readonly spools: boolean
+  readonly latency: Latency
+  /** By time. */
+  readonly operations: readonly Ask[]
+  /** By time. */
+  readonly faults: readonly Fault[]
+}
+
+/** The mean of each delay, in milliseconds. */
+export interface Latency {
+  /** One way between a node and the log. */
+  readonly network: number
+  /** What the log takes for a commit. */
+  readonly commit: number
+  /** What a node's disk takes for a flush. */
+  readonly flush: number
+}
+
+/** A client asks for something about a key, at this time or when it has the answer to what it asked before. */
+export interface Ask {
+  readonly at: number
+  readonly client: number
+  readonly key: number
+  /** Seeds what is asked for. */
+  readonly draw: number
+}
+
+export type Fault = NodeFault | LogFault
+
+/** Of one node; the first is 0. */
+export type NodeFault = { readonly node: number; readonly at: number } & (
+  | {
+      /** SIGKILL, or SIGTERM, and a start after `forMs`. */
+      readonly kind: 'kill' | 'stop'
+      readonly forMs: number
+    }
+  | {
+      /** SIGKILL. The node never comes back, and another one takes its spool over. */
+      readonly kind: 'leave'
+    }
+  | {
+      readonly kind:
+        /** SIGSTOP. */
+        | 'pause'
+        /** Connections to the log break, and new ones are refused. */
+        | 'cut'
+        /** What the node sends to the log arrives only later, or never. */
+        | 'late requests'
+        /** What the log answers never arrives. */
+        | 'lost answers'
+        /** The network takes fifty times as long. */
+        | 'slow network'
+        /** The disk has no room. */
+        | 'disk full'
+        /** Changes fail, and may be on the disk nevertheless. */
+        | 'disk fails'
+        /** A flush takes a hundred times as long. */
+        | 'slow disk'
+      readonly forMs: number
+    }
+  | {
+      /** The wall clock is set, forward or back. */
+      readonly kind: 'clock'
+      readonly byMs: number
+    }
+)
+
+export type LogFault = { readonly at: number } & (
+  | {
+      readonly kind:
+        /** The server ends at once, with all that was not committed. */
+        | 'log killed'
+        /** The server refuses all that is appended. */
+        | 'log full'
+        /** A commit takes fifty times as long. */
+        | 'slow log'
+      readonly forMs: number
+    }
+  | {
+      /** The wall clock of the log's server is set. */
+      readonly kind: 'log clock'
+      readonly byMs: number
+    }
+  | {
+      /** The log loses its last entries, as by the restore of an older dump. Nothing else happens after it. */
+      readonly kind: 'log goes back'
+      readonly entries: number
+    }
+)
+
+export function isOfNode(fault: Fault): fault is NodeFault {
+  return 'node' in fault
+}
+
+export const nodeName = (node: number) => (node === 0 ? 'kvs' : `kvs-${node + 1}`)
+
+/** The fault in a few words, without its time. */
+export function nameFault(fault: Fault): string {
+  const subject = isOfNode(fault) ? `${nodeName(fault.node)}: ` : ''
+  const extent =
+    'byMs' in fault
+      ? `by ${seconds(fault.byMs)} s`
+      : 'entries' in fault
+        ? `by ${fault.entries} entries`
+        : 'forMs' in fault
+          ? `for ${seconds(fault.forMs)} s`
+          : ''
+  return `${subject}${fault.kind} ${extent}`.trim()
+}
+
+/** When the last operation and the last fault have begun and the last fault is over. */
+export function endOf({ operations, faults }: Schedule): number {
+  const ends = faults.map((fault) => fault.at + ('forMs' in fault ? fault.forMs : 0))
+  return Math.max(0, ...ends, ...operations.map(({ at }) => at))
+}
+
+export function seconds(ms: number): string {
+  return (ms / 1000).toFixed(3)
+}

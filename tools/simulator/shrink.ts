@@ -1,0 +1,72 @@
+import { isOfNode, type Schedule } from './schedule.ts'
+
+export interface Shrunk {
+  readonly schedule: Schedule
+  /** How many schedules were run for it. */
+  readonly runs: number
+}
+
+export interface ShrinkOptions {
+  /** Whether a schedule still fails. */
+  readonly fails: (schedule: Schedule) => Promise<boolean>
+  /** How many schedules may be run. */
+  readonly maxRuns?: number
+}
+
+/**
+ * Drops faults, operations and nodes from a schedule that fails, for as long as the rest fails. What is left fails, and mostly nothing
+ * of it can be dropped alone.
+ */
+export async function shrink(schedule: Schedule, { fails, maxRuns = 600 }: ShrinkOptions): Promise<Shrunk> {
+  let least = schedule
+  let runs = 0
+
+  async function tryOut(candidate: Schedule): Promise<boolean> {
+    if (runs >= maxRuns) return false
+    runs++
+    if (!(await fails(candidate))) return false
+    least = candidate
+    return true
+  }
+
+  async function drop(part: 'faults' | 'operations'): Promise<void> {
+    await dropItems<unknown>(least[part], (items) => tryOut({ ...least, [part]: items } as Schedule))
+  }
+
+  for (let size = Number.POSITIVE_INFINITY; sizeOf(least) < size && runs < maxRuns; ) {
+    size = sizeOf(least)
+    await drop('faults')
+    await drop('operations')
+    while (least.nodes > 1 && (await tryOut(withoutLastNode(least)))) {}
+  }
+  return { schedule: least, runs }
+}
+
+function sizeOf({ nodes, operations, faults }: Schedule): number {
+  return nodes + operations.length + faults.length
+}
+
+function withoutLastNode(schedule: Schedule): Schedule {
+  const nodes = schedule.nodes - 1
+  return { ...schedule, nodes, faults: schedule.faults.filter((fault) => !isOfNode(fault) || fault.node < nodes) }
+}
+
+/**
+ * Drops stretches of the list, the longest first and single items last (Zeller & Hildebrandt, "Simplifying and isolating
+ * failure-inducing input", 2002).
+ * @param keeps whether the list may be as short as this
+ */
+export async function dropItems<T>(
+  items: readonly T[],
+  keeps: (shorter: readonly T[]) => Promise<boolean>,
+): Promise<readonly T[]> {
+  let left = items
+  for (let length = left.length; length >= 1; length = Math.floor(length / 2)) {
+    for (let from = 0; from < left.length; ) {
+      const shorter = left.toSpliced(from, length)
+      if (await keeps(shorter)) left = shorter
+      else from += length
+    }
+  }
+  return left
+}
