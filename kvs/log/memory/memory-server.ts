@@ -1,0 +1,162 @@
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import { type Random, systemRandom } from '../../lib/random.ts'
+import { advanceCheckpoint, damageCheckpoint } from './checkpointing.ts'
+import { copyTables, makeTables, type StoredEntry, type Tables, type WriteRule } from './tables.ts'
+
+export interface MemoryServerOptions {
+  /** The server's own clock; it may be another one than its nodes'. */
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+/** What a node's end of a connection is told by the server, whenever that comes about. */
+export interface Client {
+  onNotified(): void
+  onEnded(reason: Error): void
+}
+
+/** The server's end of a connection. */
+export interface ServerSession {
+  /** Numbers count up from 1. */
+  readonly number: number
+  /**
+   * Runs a statement, all of it at this moment. Throws `SessionEnded` where the session is over, and `StatementRefused` where the statement
+   * is refused and has changed nothing.
+   * @param statement given the server's clock, in seconds since 1970
+   */
+  run<Result>(statement: (tables: Tables, serverSeconds: number) => Result): Result
+  /** Ends the session; what is on its way to it is never done. */
+  end(): void
+}
+
+/** A backup of a log, as of one moment. */
+export interface LogCopy {
+  readonly tables: Tables
+}
+
+/** The server of one log, which several nodes share. All but `connect` is for whoever directs the play: a simulator or a test. */
+export interface MemoryServer {
+  /** Throws where the server is stopped, or refuses sessions. Nodes get here through `makeMemoryLog`. */
+  connect(client: Client): ServerSession
+  readonly logId: string
+  /** Every entry of the log, in order. */
+  readonly entries: readonly StoredEntry[]
+  /** Ends all sessions and takes no connections until `start`. What is committed stays; what is under way to the server never lands. */
+  stop(): void
+  start(): void
+  /** Ends all sessions, as the server does when it restarts: what is under way to it never lands. */
+  endSessions(): void
+  /** Has each new session refused for good, as a newer schema does; undefined lets them in again. */
+  refuseSessions(reason: string | undefined): void
+  /** Has writes refused from now on. Without a rule all are taken. */
+  refuseWrites(rule?: WriteRule): void
+  copy(): LogCopy
+  /** Puts a copy in the log's place and ends all sessions: what was committed since is gone. A copy of another server is another log. */
+  restore(copy: LogCopy): void
+  /** Puts an entry at the log's end as another hand would, past all rules. */
+  insertByHand(entry: Partial<StoredEntry>): void
+  /** Brings the checkpoint on by so many entries at the most; to the log's end where it is not told. */
+  advanceCheckpoint(most?: number): void
+  /** Loses a key of the checkpoint. */
+  damageCheckpoint(): void
+}
+
+/** The session is over: the server was stopped, or has ended it. */
+export class SessionEnded extends Error {
+  override readonly name = 'SessionEnded'
+}
+
+/** The server takes no sessions of this node, and waiting won't help. */
+export class SessionRefused extends Error {
+  override readonly name = 'SessionRefused'
+}
+
+export function makeMemoryServer({
+  clock = systemClock,
+  random = systemRandom,
+}: MemoryServerOptions = {}): MemoryServer {
+  let tables = makeTables(random)
+  let isUp = true
+  let refusal: string | undefined
+  let connections = 0
+  const sessions = new Map<ServerSession, Client>()
+
+  function connect(client: Client): ServerSession {
+    if (!isUp) throw new SessionEnded('the server is stopped')
+    if (refusal !== undefined) throw new SessionRefused(refusal)
+    const session: ServerSession = {
+      number: ++connections,
+      run(statement) {
+        if (!sessions.has(session)) throw new SessionEnded('the server has ended the session')
+        const before = tables.entries.length
+        const result = statement(tables, clock.wallTime() / 1_000)
+        if (tables.entries.length > before) notifyOthers(session)
+        return result
+      },
+      end: () => void sessions.delete(session),
+    }
+    sessions.set(session, client)
+    return session
+  }
+
+  function notifyOthers(sender: ServerSession): void {
+    for (const [session, client] of sessions) {
+      if (session !== sender) client.onNotified()
+    }
+  }
+
+  function endSessions(): void {
+    const clients = [...sessions.values()]
+    sessions.clear()
+    for (const client of clients) client.onEnded(new SessionEnded('the server has ended the connection'))
+  }
+
+  return {
+    connect,
+    get logId() {
+      return tables.logId
+    },
+    get entries() {
+      return tables.entries
+    },
+    stop() {
+      isUp = false
+      endSessions()
+    },
+    start() {
+      isUp = true
+    },
+    endSessions,
+    refuseSessions(reason) {
+      refusal = reason
+    },
+    refuseWrites(rule = () => undefined) {
+      tables.writeRule = rule
+    },
+    copy: () => ({ tables: copyTables(tables) }),
+    restore(copy) {
+      tables = copyTables(copy.tables)
+      endSessions()
+    },
+    insertByHand(entry) {
+      tables.entries.push(strayEntry(BigInt(tables.entries.length + 1), entry))
+    },
+    advanceCheckpoint: (most) => advanceCheckpoint(tables, most),
+    damageCheckpoint: () => damageCheckpoint(tables),
+  }
+}
+
+function strayEntry(sequence: bigint, entry: Partial<StoredEntry>): StoredEntry {
+  return {
+    eventType: 1,
+    key: 'stray',
+    value: undefined,
+    contentType: undefined,
+    digest: Buffer.alloc(0),
+    superseded: false,
+    writer: undefined,
+    writeNumber: undefined,
+    ...entry,
+    sequence,
+  }
+}
