@@ -3,6 +3,7 @@ import { batchLimits, weight } from '../core/entry.ts'
 import { ConditionFailed, KvsError } from '../core/errors.ts'
 import { holds } from '../core/precondition.ts'
 import type { ConditionalWrite, InLog } from '../kv/index.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Decided, type LogSession, NotAppended, Unappendable, type Verdict } from '../log/index.ts'
 import { inHalves } from './halves.ts'
 import type { Follower } from './log-copy.ts'
@@ -45,7 +46,12 @@ interface Waiting extends ConditionalWrite {
 }
 
 /** @param onAdd called when there is something to do */
-export function makeConditionalQueue(follower: Follower, limits: QueueLimits, onAdd: () => void): ConditionalQueue {
+export function makeConditionalQueue(
+  follower: Follower,
+  limits: QueueLimits,
+  onAdd: () => void,
+  clock: Clock = systemClock,
+): ConditionalQueue {
   let waiting: Waiting[] = []
   let bytes = 0
 
@@ -96,7 +102,7 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
 
   /** Those that have waited for too long; the others are on their way. */
   function expire(): void {
-    const now = performance.now()
+    const now = clock.now()
     const late = waiting.filter(({ deadline }) => deadline <= now)
     if (late.length === 0) return
     waiting = waiting.filter(({ deadline }) => deadline > now)
@@ -112,7 +118,7 @@ export function makeConditionalQueue(follower: Follower, limits: QueueLimits, on
       bytes += weight(write)
       return new Promise((resolve, reject) => {
         const request = conditional.idempotencyKey === undefined ? undefined : hashOf(conditional)
-        const deadline = performance.now() + limits.timeoutMs
+        const deadline = clock.now() + limits.timeoutMs
         waiting.push({ ...conditional, request, deadline, resolve, reject, part: undefined })
         onAdd()
       })

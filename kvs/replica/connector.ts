@@ -1,5 +1,7 @@
 import { unlessAborted } from '../lib/abort.ts'
 import { makeBackoff } from '../lib/backoff.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
 import { type Log, type LogSession, Refused, Unavailable } from '../log/index.ts'
 
 export interface ConnectorOptions {
@@ -9,6 +11,8 @@ export interface ConnectorOptions {
   readonly firstTimeoutMs: number | undefined
   /** Told of each try that failed. */
   readonly onUnavailable: (error: Unavailable) => void
+  readonly clock?: Clock
+  readonly random?: Random
 }
 
 export interface Connector {
@@ -24,9 +28,16 @@ export interface Connector {
 /** What comes about when nobody waits for it any more. */
 const close = (session: LogSession) => session.close()
 
-export function makeConnector({ log, signal, firstTimeoutMs, onUnavailable }: ConnectorOptions): Connector {
-  const backoff = makeBackoff()
-  const startedAt = performance.now()
+export function makeConnector({
+  log,
+  signal,
+  firstTimeoutMs,
+  onUnavailable,
+  clock = systemClock,
+  random = systemRandom,
+}: ConnectorOptions): Connector {
+  const backoff = makeBackoff({ clock, random })
+  const startedAt = clock.now()
   let isFirst = true
 
   return {
@@ -44,7 +55,7 @@ export function makeConnector({ log, signal, firstTimeoutMs, onUnavailable }: Co
           if (!(error instanceof Unavailable)) throw error
           if (signal.aborted) return undefined
           onUnavailable(error)
-          if (isFirst && firstTimeoutMs !== undefined && performance.now() - startedAt >= firstTimeoutMs) {
+          if (isFirst && firstTimeoutMs !== undefined && clock.now() - startedAt >= firstTimeoutMs) {
             throw new Refused(`the log could not be reached within KVS_CONNECT_TIMEOUT: ${error.message}`)
           }
         }

@@ -1,4 +1,5 @@
 import type { State } from '../kv/index.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 
 /** How the node is, and since when. What a change means for its users is logged once, not with every try. */
@@ -25,10 +26,10 @@ const toldForMs = 10 * 60_000
 /** More reasons than these are not told within that time: a trigger may name the key. */
 const mostTold = 10
 
-export function makeCondition(logger: Logger): Condition {
+export function makeCondition(logger: Logger, clock: Clock = systemClock): Condition {
   let state: State = 'starting'
   let reason: string | null = 'connecting to the log'
-  let since = new Date()
+  let since = new Date(clock.wallTime())
   /** Monotonic; set from the loss of the log until it is back. */
   let downSince: number | undefined
   let told: string | undefined
@@ -36,13 +37,13 @@ export function makeCondition(logger: Logger): Condition {
   const refusals = new Map<string, number>()
 
   function become(next: State, why: string | null): void {
-    if (next !== state) since = new Date()
+    if (next !== state) since = new Date(clock.wallTime())
     state = next
     reason = why
   }
 
   function tellRefusal(why: string): void {
-    const now = performance.now()
+    const now = clock.now()
     for (const [one, at] of refusals) if (now - at > toldForMs) refusals.delete(one)
     const isTold = refusals.has(why)
     if (!isTold && refusals.size >= mostTold) return
@@ -71,12 +72,12 @@ export function makeCondition(logger: Logger): Condition {
     logIsDown(why, so) {
       become('log down', why)
       if (downSince === undefined) logger.warn(`the log is down: ${why}; ${so}`)
-      downSince ??= performance.now()
+      downSince ??= clock.now()
     },
 
     logIsUp(description) {
       become('serving', null)
-      if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince)}: ${description}`)
+      if (downSince !== undefined) logger.info(`the log is back after ${seconds(downSince, clock)}: ${description}`)
       downSince = undefined
     },
 
@@ -94,6 +95,6 @@ export function makeCondition(logger: Logger): Condition {
 }
 
 /** As text, from a moment of `performance.now()` on. */
-export function seconds(since: number): string {
-  return `${((performance.now() - since) / 1000).toFixed(3)} s`
+export function seconds(since: number, clock: Clock = systemClock): string {
+  return `${((clock.now() - since) / 1000).toFixed(3)} s`
 }

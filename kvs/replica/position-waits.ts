@@ -1,4 +1,5 @@
 import { KvsError } from '../core/errors.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 
 /** Requests that wait for the view to get somewhere. */
 export interface Waits {
@@ -34,7 +35,7 @@ interface Wait {
  * @param timeoutMs how long one may wait
  * @param onWait called when there is one more, for whom the log should be read at once
  */
-export function makeWaits(timeoutMs: number, onWait: () => void): Waits {
+export function makeWaits(timeoutMs: number, onWait: () => void, clock: Clock = systemClock): Waits {
   const waiting = new Set<Wait>()
   /** Why the log is down; undefined where it is not. */
   let reason: string | undefined
@@ -42,13 +43,13 @@ export function makeWaits(timeoutMs: number, onWait: () => void): Waits {
   function wait(sequence: bigint | undefined, late: () => KvsError): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       const one: Wait = { sequence, isForHead: sequence === undefined, resolve: end(resolve), reject: end(reject) }
-      const timer = setTimeout(() => one.reject(late()), timeoutMs)
+      const timer = clock.after(timeoutMs, () => one.reject(late()))
       waiting.add(one)
       onWait()
 
       function end<Result>(settle: (result: Result) => void): (result: Result) => void {
         return (result) => {
-          clearTimeout(timer)
+          timer.cancel()
           waiting.delete(one)
           settle(result)
         }

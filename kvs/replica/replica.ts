@@ -8,7 +8,9 @@ import {
   type Stored,
   sequenceInOwnLog,
 } from '../kv/index.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
 import type { Log } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
 import { makeConditionalQueue } from './conditional-queue.ts'
@@ -40,6 +42,8 @@ export interface StoreOptions {
   /** How long ago the view may have been at the log's end before the node counts as behind, in milliseconds. */
   readonly maxLagMs: number
   readonly logger: Logger
+  readonly clock?: Clock
+  readonly random?: Random
 }
 
 /** Where log, view and spool meet: one node's life from start to stop. */
@@ -72,13 +76,13 @@ export interface Measures {
 }
 
 export function makeStore(options: StoreOptions): Store {
-  const { log, spool, spooling, limits, logger } = options
-  const queue = makeAppendQueue(limits)
+  const { log, spool, spooling, limits, logger, clock = systemClock, random = systemRandom } = options
+  const queue = makeAppendQueue(limits, clock)
   const follower = makeFollower((entry) => spool?.supersede(entry))
   const outage = makeOutage({ queue, follower, spool, spools: spooling.on, logger, onDrained: options.onDrained })
-  const conditional = makeConditionalQueue(follower, limits, queue.wake)
-  const waits = makeWaits(options.waitTimeoutMs, () => life.look())
-  const condition = makeCondition(logger)
+  const conditional = makeConditionalQueue(follower, limits, queue.wake, clock)
+  const waits = makeWaits(options.waitTimeoutMs, () => life.look(), clock)
+  const condition = makeCondition(logger, clock)
   const stopping = new AbortController()
   const life = makeLife({
     connector: makeConnector({
@@ -86,6 +90,8 @@ export function makeStore(options: StoreOptions): Store {
       signal: stopping.signal,
       firstTimeoutMs: options.connectTimeoutMs,
       onUnavailable: (error) => life.logIsDown(error),
+      clock,
+      random,
     }),
     queue,
     conditional,
@@ -98,6 +104,7 @@ export function makeStore(options: StoreOptions): Store {
     onReplayed: options.onReplayed,
     tailIntervalMs: options.tailIntervalMs,
     logger,
+    clock,
   })
   let running: Promise<void> | undefined
   let ending: { readonly state: 'draining' | 'stopped'; readonly since: Date } | undefined
@@ -159,11 +166,11 @@ export function makeStore(options: StoreOptions): Store {
     },
 
     announceStop() {
-      ending ??= { state: 'draining', since: new Date() }
+      ending ??= { state: 'draining', since: new Date(clock.wallTime()) }
     },
 
     async stop() {
-      ending = { state: 'stopped', since: new Date() }
+      ending = { state: 'stopped', since: new Date(clock.wallTime()) }
       stopping.abort()
       await life.stop()
       await running?.catch(() => undefined)
@@ -188,14 +195,14 @@ export function makeStore(options: StoreOptions): Store {
     },
 
     status() {
-      const lag = life.isReplayed ? Math.round(performance.now() - life.caughtUpAt) : null
+      const lag = life.isReplayed ? Math.round(clock.now() - life.caughtUpAt) : null
       const isBehind = condition.state === 'serving' && lag !== null && lag > options.maxLagMs
       const behind = `has not applied all of the log for ${lag} ms, more than KVS_MAX_LAG`
       return {
         state: ending?.state ?? (isBehind ? 'behind' : condition.state),
         reason: ending ? 'told to stop' : isBehind ? behind : condition.reason,
         since: (
-          ending?.since ?? (isBehind ? new Date(Date.now() - (lag - options.maxLagMs)) : condition.since)
+          ending?.since ?? (isBehind ? new Date(clock.wallTime() - (lag - options.maxLagMs)) : condition.since)
         ).toISOString(),
         replayed: follower.replayed,
         total: follower.total,

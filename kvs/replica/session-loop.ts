@@ -1,5 +1,6 @@
 import { KvsError } from '../core/errors.ts'
 import { unlessAborted } from '../lib/abort.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type LogSession, NotAppended, Unavailable, Undecided } from '../log/index.ts'
 import { type Spool, SpoolStorageError } from '../spool/index.ts'
@@ -28,6 +29,7 @@ export interface LifeParts {
   /** How often the log is asked for what others have appended, and for a sign of life. */
   readonly tailIntervalMs: number
   readonly logger: Logger
+  readonly clock?: Clock
 }
 
 /** A node's way from session to session: replay, catch up, drain, then append and follow until the session is lost. */
@@ -50,7 +52,18 @@ export interface Life {
 }
 
 export function makeLife(parts: LifeParts): Life {
-  const { connector, queue, conditional, waits, follower, outage, spool, condition, logger } = parts
+  const {
+    connector,
+    queue,
+    conditional,
+    waits,
+    follower,
+    outage,
+    spool,
+    condition,
+    logger,
+    clock = systemClock,
+  } = parts
   const appending = makeAppending(parts)
   let session: LogSession | undefined
   let isConnected = false
@@ -108,7 +121,7 @@ export function makeLife(parts: LifeParts): Life {
     if (drained > 0) logger.info(`spooled writes that are in the log now: ${drained}`)
     waits.logIsUp()
     look()
-    const looking = setInterval(look, parts.tailIntervalMs)
+    const looking = clock.every(parts.tailIntervalMs, look)
     isFollowing = true
     try {
       while (!signal.aborted) {
@@ -118,13 +131,13 @@ export function makeLife(parts: LifeParts): Life {
       }
     } finally {
       isFollowing = false
-      clearInterval(looking)
+      looking.cancel()
     }
   }
 
   /** Does what there is to do, after which the view has all that the log had before. */
   async function goOn(session: LogSession): Promise<void> {
-    const since = performance.now()
+    const since = clock.now()
     const answered = waits.question()
     // An append also reads what others have appended before it.
     let head = appending.hasWork ? await appending.appendNext(session) : undefined
@@ -146,11 +159,11 @@ export function makeLife(parts: LifeParts): Life {
     if (connectedTo !== session.description) logger.info(`connected to ${session.description}`)
     connectedTo = session.description
     await outage.requireSameLog(session)
-    const since = performance.now()
+    const since = clock.now()
     condition.become('replaying', 'replaying the log')
     const { keys, entries } = await follower.replay(session)
     const on = keys > 0 ? `, on a checkpoint of ${keys} keys,` : ''
-    logger.info(`${entries} events replayed${on} in ${seconds(since)}`)
+    logger.info(`${entries} events replayed${on} in ${seconds(since, clock)}`)
     await outage.findOvertaken(session)
     outage.settle(session)
     isReplayed = true
@@ -159,7 +172,7 @@ export function makeLife(parts: LifeParts): Life {
   }
 
   async function catchUp(session: LogSession): Promise<void> {
-    const since = performance.now()
+    const since = clock.now()
     condition.become('log down', appending.refusal ?? 'the log is back; reading what others have written meanwhile')
     const replaced = await follower.catchUp(session, async () => {
       waits.advanced(follower.view.position.sequence)

@@ -2,6 +2,7 @@ import { batchLimits, type LogPoint, type Write, weight } from '../core/entry.ts
 import { KvsError } from '../core/errors.ts'
 import { markOf, tagOf } from '../core/version.ts'
 import type { Stored } from '../kv/index.ts'
+import { type Clock, systemClock, type Timer } from '../lib/clock.ts'
 import { inHalves } from './halves.ts'
 
 /** Where a batch is in the log. */
@@ -66,12 +67,12 @@ interface Waiting {
   part: object | undefined
 }
 
-export function makeAppendQueue(limits: QueueLimits): AppendQueue {
+export function makeAppendQueue(limits: QueueLimits, clock: Clock = systemClock): AppendQueue {
   let waiting: Waiting[] = []
   let underWay: { writes: Write[]; waiting: Waiting[] } | undefined
   let bytes = 0
   let onFilled: (() => void) | undefined
-  let timer: NodeJS.Timeout | undefined
+  let timer: Timer | undefined
   let timerIsFor = Infinity
 
   const length = () => waiting.length + (underWay?.waiting.length ?? 0)
@@ -104,14 +105,14 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
     const late = underWay?.waiting.find((item) => !item.answered)
     const next = Math.min(waiting[0]?.deadline ?? Infinity, (late?.deadline ?? Infinity) + limits.graceMs)
     if (next >= timerIsFor) return
-    clearTimeout(timer)
-    timer = setTimeout(expire, Math.max(1, next - performance.now())).unref()
+    timer?.cancel()
+    timer = clock.after(Math.max(1, next - clock.now()), expire).unref()
     timerIsFor = next
   }
 
   function expire(): void {
     timerIsFor = Infinity
-    const now = performance.now()
+    const now = clock.now()
     for (const item of underWay?.waiting ?? []) {
       if (item.deadline + limits.graceMs <= now) reject(item, new KvsError('undecided'))
     }
@@ -129,7 +130,7 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
       }
       bytes += weight(write)
       return new Promise((resolve, reject) => {
-        const deadline = performance.now() + limits.timeoutMs
+        const deadline = clock.now() + limits.timeoutMs
         waiting.push({ write, deadline, resolve, reject, answered: false, part: undefined })
         if (deadline < timerIsFor) watch()
         this.wake()
@@ -178,7 +179,7 @@ export function makeAppendQueue(limits: QueueLimits): AppendQueue {
         })
       }
       // The next batch is sent first, so that Postgres has work while these are answered.
-      if (waiting.length > 0) setImmediate(answer)
+      if (waiting.length > 0) clock.soon(answer)
       else answer()
     },
 
