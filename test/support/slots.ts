@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Write } from '../../kvs/core/entry.ts'
-import { openDataDirectory } from '../../kvs/slots/data-directory.ts'
+import { systemRandom } from '../../kvs/lib/random.ts'
+import { lockSlot } from '../../kvs/slots/slot-lock.ts'
 import { type LogPosition, makeSqliteStorage, openSpool } from '../../kvs/spool/index.ts'
 
 /**
@@ -15,12 +16,12 @@ export async function leaveSlot(
   seen: LogPosition,
   first = 1n,
 ): Promise<string> {
-  const data = openDataDirectory(path)
-  const spool = await openSpool({ storage: makeSqliteStorage(join(path, 'spool.db')), maxBytes: 1e9 })
+  const lock = lockSlot(path, systemRandom)
+  const spool = await openSpool({ storage: lock.spoolStorage, maxBytes: 1e9 })
   if (writes.length > 0) await spool.add(first, writes, seen)
   await spool.close()
-  data.close()
-  return data.writerId
+  lock.release()
+  return lock.writerId
 }
 
 /** How many writes are in the spool of a slot that nobody holds. */

@@ -4,46 +4,46 @@ import { isLoopback, makeGuard, namesOf, reloadTokens, type TokenGuard } from '.
 import { accessSettings, type Config } from '../config/index.ts'
 import type { PageBounds } from '../http/exchange/index.ts'
 import { makeLogger } from '../logger/index.ts'
-import { npmEnded } from './npm-parent.ts'
+import { waitForNpmExit } from './npm-exit.ts'
 import { reloadOnHangup, shutdownSignal } from './signals.ts'
 
-/** What every role of the process has, whatever it serves. */
-export interface RoleProcess {
+/** What a process has in every role. */
+export interface ServiceProcess {
   /** Version of this program. */
   readonly version: string
   readonly logger: Logger
-  /** Undefined where everybody may do everything. */
+  /** Undefined when tokens are off: everybody may do everything. */
   readonly guard: TokenGuard | undefined
-  /** Bounds of the cross-origin guard; undefined where tokens do its work. */
+  /** Bounds of the cross-origin guard; undefined when tokens do its work. */
   readonly pages: PageBounds | undefined
-  /** Resolves when the process is told to stop, with what told it. */
-  readonly told: Promise<string>
-  /** Functions that SIGHUP calls; a role adds its own. */
+  /** Resolves when the process is told to stop, with the name of what told it, such as a signal. */
+  readonly stopRequested: Promise<string>
+  /** Functions that SIGHUP calls. A role adds its own. */
   readonly reloads: (() => void)[]
 }
 
-/** Prepares the process for a role: its logger, the guard of its tokens, and its signals. */
-export function prepareProcess(config: Config): RoleProcess {
+/** Prepares the process for a role: its logger, its token guard, and its signal handlers. */
+export function prepareProcess(config: Config): ServiceProcess {
   const logger = makeLogger({
     level: config.logLevel,
     format: config.logFormat,
     isTerminal: process.stdout.isTTY === true,
   })
   for (const warning of config.warnings) logger.warn(warning)
-  const told = Promise.race([shutdownSignal(), npmEnded(process.env)])
-  const guard = guardOf(config, logger)
-  const pages = guard ? undefined : pageBoundsOf(config)
+  const stopRequested = Promise.race([shutdownSignal(), waitForNpmExit(process.env)])
+  const guard = makeTokenGuard(config, logger)
+  const pages = guard ? undefined : crossOriginBounds(config)
   const reloads = tokenReloads(config, guard, logger)
   reloadOnHangup(reloads, logger)
-  return { version: packageJson.version, logger, guard, pages, told, reloads }
+  return { version: packageJson.version, logger, guard, pages, stopRequested, reloads }
 }
 
-/** An operator who allows anonymous access has clients that call the service by other names, such as a proxy's. */
-function pageBoundsOf({ host, access: { allowsAnonymous } }: Config): PageBounds {
+/** Clients of an operator who allows anonymous access may call the service by other names, such as a proxy's. */
+function crossOriginBounds({ host, access: { allowsAnonymous } }: Config): PageBounds {
   return { hosts: isLoopback(host) && !allowsAnonymous ? 'loopback' : 'any' }
 }
 
-function guardOf({ access: { tokens, maxRequestRate }, host }: Config, logger: Logger): TokenGuard | undefined {
+function makeTokenGuard({ access: { tokens, maxRequestRate }, host }: Config, logger: Logger): TokenGuard | undefined {
   if (tokens !== undefined) logger.info(`tokens in force: ${namesOf(tokens)}`)
   else if (!isLoopback(host)) logger.warn('no tokens: whoever can connect may read and write every key')
   return tokens && makeGuard({ tokens, maxRequestRate })
