@@ -1,6 +1,6 @@
 import type { Kv, Status } from '../../kvs/kv/index.ts'
 import type { Log } from '../../kvs/log/index.ts'
-import { makeMemoryLog, type MemoryServer } from '../../kvs/log/memory/index.ts'
+import { type MemoryServer, makeMemoryLog } from '../../kvs/log/memory/index.ts'
 import { makeStore, type Store } from '../../kvs/replica/index.ts'
 import { makeTakeover } from '../../kvs/slots/index.ts'
 import { openSpool } from '../../kvs/spool/index.ts'
@@ -65,6 +65,8 @@ interface Process {
 
 /** As the drills set them. */
 const timeouts = { log: 2_000, append: 3_000, wait: 5_000, tail: 1_000, lag: 5_000, shutdown: 10_000 }
+/** Small, so that a page ends in the midst of things. */
+const pageLimits = { entries: 7, bytes: 64 * 1024 }
 const maxSpoolBytes = 1024 * 1024 * 1024
 
 export function makeNode(options: NodeOptions): Node {
@@ -153,7 +155,7 @@ async function runProcess(options: NodeOptions, process: Process, random: Random
       lock.saveLog(logId)
       const takeover = makeTakeover({
         ...{ slots: makeSlots(disk, options.orphans, lane), ownSlot: 1, clock, random: serviceRandom, logger },
-        logOf: (writerId) => logFor(options, process, random, { writerId, mustBeKnown: true, knownLogId: logId }),
+        logOf: (writerId) => logFor(options, process, random, { writerId, mustBeKnown: true, knownLogId: () => logId }),
         isServing: () => store.status().state === 'serving',
       })
       void takeover.run(logId, new AbortController().signal)
@@ -169,11 +171,11 @@ function logFor(
   { name, logServer, link, plants }: NodeOptions,
   { lane, clock }: Process,
   random: Random,
-  identity: { writerId: string; mustBeKnown?: boolean; knownLogId?: string },
+  identity: Pick<MemoryLogOptions, 'writerId'> & Partial<MemoryLogOptions>,
 ): Log {
   const log = makeMemoryLog({
     ...{ server: logServer, network: link.networkFor(lane), clock, random: makeServiceRandom(random.fork(name)) },
-    ...{ timeoutMs: timeouts.log, appendTimeoutMs: timeouts.append, ...identity },
+    ...{ timeoutMs: timeouts.log, appendTimeoutMs: timeouts.append, pageLimits, ...identity },
   })
   return plants.log?.(log, clock) ?? log
 }

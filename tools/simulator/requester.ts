@@ -79,7 +79,9 @@ async function read(kv: Kv, key: string, { minPosition, isConsistent }: Demands)
     const told = toldOf(found?.tag, kv.position(), found !== undefined && found.tag === undefined)
     if (found === undefined) return { outcome: 'ok', status: 404, value: null, ...told }
     const value = readValue(found.value)
-    return value === undefined ? { outcome: 'torn', status: 200, ...told } : { outcome: 'ok', status: 200, value, ...told }
+    return value === undefined
+      ? { outcome: 'torn', status: 200, ...told }
+      : { outcome: 'ok', status: 200, value, ...told }
   } catch (error) {
     const { status, code, told } = refusal(kv, error)
     return { outcome: 'failed', status, ...told, error: code }

@@ -49,8 +49,7 @@ export type NodeFault = { readonly node: number; readonly at: number } & (
       readonly kind: 'leave'
     }
   | {
-      readonly kind:
-        /** SIGSTOP. */
+      readonly kind: /** SIGSTOP. */
         | 'pause'
         /** Connections to the log break, and new ones are refused. */
         | 'cut'
@@ -77,8 +76,7 @@ export type NodeFault = { readonly node: number; readonly at: number } & (
 
 export type LogFault = { readonly at: number } & (
   | {
-      readonly kind:
-        /** The server ends at once, with all that was not committed. */
+      readonly kind: /** The server ends at once, with all that was not committed. */
         | 'log killed'
         /** The server refuses all that is appended. */
         | 'log full'

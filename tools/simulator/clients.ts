@@ -1,0 +1,116 @@
+import type { Operation } from '../drill/history.ts'
+import { makeRandom, type Random } from '../drill/random.ts'
+import { type Asker, type AskerOptions, makeHopper } from '../drill/workload/hopper.ts'
+import { makeSteady } from '../drill/workload/steady.ts'
+import { wait } from './disk.ts'
+import type { Node } from './node.ts'
+import { makeKvRequester } from './requester.ts'
+import type { Ask, Schedule } from './schedule.ts'
+import { seconds } from './schedule.ts'
+import type { Lane } from './scheduler.ts'
+import type { Trace } from './trace.ts'
+
+/** The drills' clients, each of which asks what the schedule says. */
+export interface Clients {
+  readonly operations: readonly Operation[]
+  /** All keys that any client asks about. */
+  readonly keys: readonly string[]
+  /** Resolves when every client has had its last answer. */
+  run(): Promise<void>
+}
+
+export interface ClientsOptions {
+  readonly schedule: Schedule
+  readonly nodes: readonly Node[]
+  readonly lane: Lane
+  /** Milliseconds since the clients began. */
+  readonly now: () => number
+  readonly trace: Trace
+}
+
+const timeoutMs = 15_000
+const keyName = (key: number) => `key-${key}`
+
+export function makeClients(options: ClientsOptions): Clients {
+  const { schedule, lane, now, trace } = options
+  const operations: Operation[] = []
+  let ids = 0
+
+  function record(operation: Operation): Operation {
+    operations.push(operation)
+    trace.add(`client ${operation.client}`, describeOperation(operation))
+    return operation
+  }
+
+  async function runClient(client: number, asks: readonly Ask[]): Promise<void> {
+    const random = makeDrawnRandom()
+    const asker = makeAsker(options, {
+      ...{ client, random, now, timeoutMs, record },
+      nextId: () => `${client}-${ids++}`,
+    })
+    for (const { at, key, draw } of asks) {
+      if (at > now()) await wait(lane, at - now())
+      random.draw(draw)
+      await asker.operate(keyName(key))
+    }
+  }
+
+  return {
+    operations,
+    keys: [...new Set(schedule.operations.map(({ key }) => keyName(key)))],
+    async run() {
+      const byClient = Map.groupBy(schedule.operations, ({ client }) => client)
+      await Promise.all([...byClient].map(([client, asks]) => runClient(client, asks)))
+    },
+  }
+}
+
+/** Of one node the plain client of the drills, of several the one who hops between them. */
+function makeAsker({ schedule, nodes, lane }: ClientsOptions, given: Omit<AskerOptions, 'nodes' | 'connect'>): Asker {
+  const delays = makeRandom(schedule.seed, `client ${given.client}`)
+  const connect = (name: string) => {
+    const node = nodes.find((one) => one.name === name)
+    return makeKvRequester({ server: () => node?.server(), lane, delay: () => delays.between(0.05, 0.5), timeoutMs })
+  }
+  const doors = nodes.map(({ name }) => ({ name, url: name }))
+  const [door] = doors
+  if (door === undefined) throw new Error('there is no node')
+  return nodes.length > 1 ? makeHopper({ ...given, nodes: doors, connect }) : makeSteady({ ...given, door, connect })
+}
+
+/** Begins anew with each draw, so that what one request asks for does not depend on those before. */
+function makeDrawnRandom(): Random & { draw(seed: number): void } {
+  let current = makeRandom(0, 'ask')
+  return {
+    draw(seed) {
+      current = makeRandom(seed, 'ask')
+    },
+    next: () => current.next(),
+    between: (from, below) => current.between(from, below),
+    integer: (from, to) => current.integer(from, to),
+    chance: (probability) => current.chance(probability),
+    pick: (list) => current.pick(list),
+    fork: (label) => current.fork(label),
+  }
+}
+
+/** One request and its answer in a line. */
+export function describeOperation(operation: Operation): string {
+  const { kind, key, value, node, outcome, status, sequence, position, condition, error, invoked } = operation
+  const asked = [
+    `${kind} ${key}`,
+    ...(kind === 'put' ? [`= ${value}`] : []),
+    ...(condition === undefined ? [] : [typeof condition === 'number' ? `if at ${condition}` : `if ${condition}`]),
+    ...(operation.isConsistent ? ['consistent'] : []),
+    ...(operation.minPosition === undefined ? [] : [`from position ${operation.minPosition}`]),
+  ]
+  const answered = [
+    `${outcome} ${status}`,
+    ...(error === undefined ? [] : [error]),
+    ...(kind === 'get' && outcome === 'ok' ? [`${value ?? 'nothing'}`] : []),
+    ...(operation.isSpooled ? ['spooled'] : []),
+    ...(sequence === undefined ? [] : [`entry ${sequence}`]),
+    ...(position === undefined ? [] : [`at position ${position}`]),
+  ]
+  return `${asked.join(' ')} at ${node}, asked at ${seconds(invoked)}: ${answered.join(', ')}`
+}

@@ -1,0 +1,65 @@
+import { type MemoryServer, makeMemoryServer } from '../../kvs/log/memory/index.ts'
+import { makeRandom, type Random } from '../drill/random.ts'
+import { type Disk, makeDisk } from './disk.ts'
+import { makeLink } from './link.ts'
+import { makeNode, type Node } from './node.ts'
+import type { Plants } from './plants.ts'
+import { nodeName, type Schedule } from './schedule.ts'
+import type { Lane, Scheduler } from './scheduler.ts'
+import type { Trace } from './trace.ts'
+import { makeServiceRandom, makeVirtualClock, type VirtualClock } from './virtual-clock.ts'
+
+/** Nodes that share a log. */
+export interface Cluster {
+  readonly nodes: readonly Node[]
+  readonly logServer: MemoryServer
+  readonly logClock: VirtualClock
+  /** The slots of nodes that are gone for ever; such a node is put here. */
+  readonly orphans: Disk[]
+  /** Whether a commit takes fifty times as long. */
+  isLogSlow: boolean
+}
+
+export interface ClusterOptions {
+  readonly schedule: Schedule
+  readonly scheduler: Scheduler
+  /** The lane of all that no process owns. */
+  readonly world: Lane
+  readonly trace: Trace
+  readonly plants: Plants
+  readonly violation: (sentence: string) => void
+}
+
+/** How often the checkpoint is brought forward; in a real cluster each node does so. */
+const checkpointEveryMs = 3_000
+
+export function makeCluster(options: ClusterOptions): Cluster {
+  const { schedule, scheduler, world } = options
+  const random = makeRandom(schedule.seed, 'cluster')
+  const logClock = makeVirtualClock(scheduler, world, 123)
+  const logServer = makeMemoryServer({ clock: logClock, random: makeServiceRandom(random.fork('log')) })
+  const nodes: Node[] = []
+  const cluster: Cluster = { nodes, logServer, logClock, orphans: [], isLogSlow: false }
+  for (let index = 0; index < schedule.nodes; index++) {
+    const name = nodeName(index)
+    nodes.push(assembleNode(options, cluster, name, random.fork(name)))
+  }
+  const checkpoints = random.fork('checkpoints')
+  logClock.every(checkpointEveryMs, () => logServer.advanceCheckpoint(checkpoints.integer(1, 40)))
+  return cluster
+}
+
+function assembleNode(options: ClusterOptions, cluster: Cluster, name: string, random: Random): Node {
+  const { schedule, scheduler, world, trace, plants, violation } = options
+  const { latency, spools } = schedule
+  const disk = makeDisk({
+    ...{ name, writerId: makeServiceRandom(random.fork('writer')).uuid(), flushMs: latency.flush },
+    ...{ random: random.fork('disk'), storage: plants.storage },
+  })
+  const link = makeLink({
+    ...{ name, lane: world, latency, isLogSlow: () => cluster.isLogSlow },
+    ...{ random: random.fork('link'), trace },
+  })
+  const { logServer, orphans } = cluster
+  return makeNode({ name, scheduler, logServer, disk, link, orphans, spools, random, trace, plants, violation })
+}

@@ -1,0 +1,128 @@
+import type { Fault as ToldFault } from '../drill/history.ts'
+import type { Cluster } from './cluster.ts'
+import type { Node } from './node.ts'
+import { type Fault, isOfNode, type LogFault, type NodeFault, nameFault } from './schedule.ts'
+import type { Lane } from './scheduler.ts'
+import type { Trace } from './trace.ts'
+
+/** Puts the faults of a schedule on a cluster. */
+export interface Faults {
+  /** Plans each fault for its time from now on. */
+  plan(faults: readonly Fault[]): void
+  /** Takes back every fault, and drops those that are still to come. Nodes that are down start. */
+  heal(): void
+  /** Those that were put on, in the clients' time. */
+  readonly told: readonly ToldFault[]
+}
+
+export interface FaultsOptions {
+  readonly cluster: Cluster
+  readonly lane: Lane
+  /** The clients' time. */
+  readonly now: () => number
+  readonly trace: Trace
+}
+
+export function makeFaults({ cluster, lane, now, trace }: FaultsOptions): Faults {
+  const told: ToldFault[] = []
+  const active = new Set<() => void>()
+  let isHealed = false
+
+  function putOn(fault: Fault): void {
+    if (isHealed) return
+    trace.add('fault', nameFault(fault))
+    const takeBack = isOfNode(fault) ? putOnNode(cluster, fault) : putOnLog(cluster, fault)
+    const from = now()
+    if (!('forMs' in fault)) {
+      told.push({ name: nameFault(fault), from })
+      return
+    }
+    told.push({ name: nameFault(fault), from, to: from + fault.forMs })
+    const end = () => {
+      if (!active.delete(end)) return
+      trace.add('fault', `${nameFault(fault)} is over`)
+      takeBack()
+    }
+    active.add(end)
+    lane.after(fault.forMs, end)
+  }
+
+  return {
+    told,
+    plan(faults) {
+      for (const fault of faults) lane.after(fault.at, () => putOn(fault))
+    },
+    heal() {
+      isHealed = true
+      for (const end of [...active]) end()
+      for (const node of remaining(cluster)) node.start()
+    },
+  }
+}
+
+/** The nodes that are not gone for ever. */
+export function remaining({ nodes, orphans }: Cluster): readonly Node[] {
+  return nodes.filter(({ disk }) => !orphans.includes(disk))
+}
+
+/** Returns what takes the fault back. */
+function putOnNode(cluster: Cluster, fault: NodeFault): () => void {
+  const node = cluster.nodes[fault.node]
+  if (node === undefined || cluster.orphans.includes(node.disk)) return () => undefined
+  const restart = () => {
+    if (!cluster.orphans.includes(node.disk)) node.start()
+  }
+  switch (fault.kind) {
+    case 'kill':
+      node.kill()
+      return restart
+    case 'stop': {
+      const stopped = node.stop()
+      return () => void stopped.then(restart)
+    }
+    case 'leave':
+      node.kill()
+      cluster.orphans.push(node.disk)
+      return () => undefined
+    case 'pause':
+      node.pause()
+      return () => node.resume()
+    case 'clock':
+      node.jumpClock(fault.byMs)
+      return () => undefined
+    case 'disk full':
+    case 'disk fails':
+    case 'slow disk':
+      return putOnSet(node.disk.faults, fault.kind)
+    default:
+      if (fault.kind === 'cut') node.link.breakOff()
+      return putOnSet(node.link.faults, fault.kind)
+  }
+}
+
+function putOnSet<T>(faults: Set<T>, kind: T): () => void {
+  faults.add(kind)
+  return () => faults.delete(kind)
+}
+
+function putOnLog(cluster: Cluster, fault: LogFault): () => void {
+  const { logServer, logClock } = cluster
+  switch (fault.kind) {
+    case 'log killed':
+      logServer.stop()
+      return () => logServer.start()
+    case 'log full':
+      logServer.refuseWrites(() => 'down')
+      return () => logServer.refuseWrites()
+    case 'slow log':
+      cluster.isLogSlow = true
+      return () => {
+        cluster.isLogSlow = false
+      }
+    case 'log clock':
+      logClock.jump(fault.byMs)
+      return () => undefined
+    case 'log goes back':
+      return () => undefined // when all is over: see restore.ts
+  }
+}

@@ -1,0 +1,154 @@
+import type { StoredEntry } from '../../kvs/log/memory/index.ts'
+import { checkHistory } from '../drill/checker/check.ts'
+import type { History, LogEntry } from '../drill/history.ts'
+import { readValue } from '../drill/workload/value.ts'
+import { type Clients, makeClients } from './clients.ts'
+import { type Cluster, makeCluster } from './cluster.ts'
+import { wait } from './disk.ts'
+import { makeFaults, remaining } from './faults.ts'
+import type { Node } from './node.ts'
+import type { Plants } from './plants.ts'
+import { makeKvRequester } from './requester.ts'
+import { restoreOlder } from './restore.ts'
+import { endOf, type Schedule } from './schedule.ts'
+import { type Lane, makeScheduler } from './scheduler.ts'
+import { makeTrace, type Trace } from './trace.ts'
+
+/** What came of a schedule. */
+export interface Run {
+  readonly schedule: Schedule
+  /** A sentence for each thing that must not be; empty where all is as promised. */
+  readonly violations: readonly string[]
+  readonly history: History
+  readonly trace: Trace
+  /** How long it took in virtual time. */
+  readonly simulatedMs: number
+  /** How many keys the checker had to give up on. */
+  readonly undecidedKeys: number
+}
+
+/** What the phases of a run share. */
+export interface Stage {
+  readonly schedule: Schedule
+  readonly cluster: Cluster
+  readonly world: Lane
+  readonly violation: (sentence: string) => void
+}
+
+/** A node that is not well again after this, with all faults taken back, is stuck. */
+const patienceMs = 180_000
+const longestMs = 3_600_000
+/** The search for a linearization gives up sooner than in a drill. */
+const maxTries = 20_000
+
+/** Runs a schedule. The same schedule runs the same way each time. */
+export async function simulate(schedule: Schedule, plants: Plants = {}): Promise<Run> {
+  const scheduler = makeScheduler()
+  const world = scheduler.lane()
+  const violations: string[] = []
+  const violation = (sentence: string) => void violations.push(sentence)
+  const trace = makeTrace(() => scheduler.now)
+  const cluster = makeCluster({ schedule, scheduler, world, trace, plants, violation })
+  const stage: Stage = { schedule, cluster, world, violation }
+  let began = 0
+  const now = () => scheduler.now - began
+  const faults = makeFaults({ cluster, lane: world, now, trace })
+  const clients = makeClients({ schedule, nodes: cluster.nodes, lane: world, now, trace })
+  let views: History['views'] = []
+  let isOver = false
+
+  async function play(): Promise<void> {
+    for (const node of cluster.nodes) node.start()
+    if (!(await serves(stage))) return
+    began = scheduler.now
+    trace.add('clients', 'begin')
+    faults.plan(schedule.faults)
+    await Promise.all([clients.run(), wait(world, endOf(schedule))])
+    trace.add('clients', 'end; all faults are taken back')
+    faults.heal()
+    if (!(await serves(stage))) return
+    await restoreOlder(stage)
+    views = await readBack(stage, clients)
+  }
+
+  const playing = play()
+    .catch((error) => violation(`the run broke off: ${error instanceof Error ? error.stack : String(error)}`))
+    .finally(() => {
+      isOver = true
+    })
+  if (await scheduler.run(() => isOver, longestMs)) await playing
+  else violation(`nothing goes on at ${scheduler.now} ms`)
+
+  const history: History = {
+    operations: clients.operations,
+    log: cluster.logServer.entries.map(toLogEntry),
+    views,
+    faults: faults.told,
+  }
+  const { found, undecidedKeys } = judge(history, schedule)
+  return { schedule, violations: [...violations, ...found], history, trace, simulatedMs: scheduler.now, undecidedKeys }
+}
+
+function judge(history: History, { nodes }: Schedule) {
+  const verdict = checkHistory(history, { severalNodes: nodes > 1, maxTries })
+  const isUndecided = (sentence: string) => sentence.includes(': gave up after ')
+  return {
+    found: verdict.violations.filter((sentence) => !isUndecided(sentence)),
+    undecidedKeys: verdict.violations.filter(isUndecided).length,
+  }
+}
+
+/** Whether every node comes to serve with nothing in any spool; that one does not is a violation. */
+export async function serves({ cluster, world, violation }: Stage): Promise<boolean> {
+  const isWell = (node: Node) => node.status()?.state === 'serving'
+  const isDone = () => remaining(cluster).every(isWell) && cluster.nodes.every(({ disk }) => disk.writes === 0)
+  if (await becomes(world, isDone, patienceMs)) return true
+  for (const node of cluster.nodes) {
+    const status = node.status()
+    const { state = 'not running', reason = null } = status ?? {}
+    violation(
+      `${patienceMs / 1000} s after the last fault ${node.name} is ${state} (${reason}), and its spool has ${node.disk.writes} writes`,
+    )
+  }
+  return false
+}
+
+/** Looks until the condition holds, or the time is over. */
+export async function becomes(world: Lane, condition: () => boolean, boundMs: number): Promise<boolean> {
+  const everyMs = 50
+  for (let waited = 0; !condition(); waited += everyMs) {
+    if (waited >= boundMs) return false
+    await wait(world, everyMs)
+  }
+  return true
+}
+
+/** Each node's view, and each one's again after a SIGKILL to all of them. */
+async function readBack(stage: Stage, { keys }: Clients): Promise<History['views']> {
+  const nodes = remaining(stage.cluster)
+  const views: History['views'][number][] = []
+  for (const node of nodes) views.push(await readView(stage, node, keys))
+  for (const node of nodes) node.kill()
+  for (const node of nodes) node.start()
+  if (!(await serves(stage))) return views
+  for (const node of nodes) views.push(await readView(stage, node, keys))
+  return views
+}
+
+async function readView({ world, violation }: Stage, node: Node, keys: readonly string[]) {
+  const requester = makeKvRequester({ server: node.server, lane: world, delay: () => 0.1, timeoutMs: 15_000 })
+  const view: Record<string, string | null> = {}
+  for (const key of keys) {
+    const { outcome, status, error, value = null } = await requester.get(key, { isConsistent: true })
+    if (outcome === 'failed') violation(`${node.name} answers ${status || error} for ${key} when all is well`)
+    view[key] = outcome === 'torn' ? 'torn bytes' : value
+  }
+  return view
+}
+
+function toLogEntry({ sequence, eventType, key, value, superseded, writer }: StoredEntry): LogEntry {
+  return {
+    ...{ sequence: Number(sequence), kind: eventType === 2 ? 'put' : 'delete', key, superseded },
+    ...{ value: value && readValue(value), ...(writer !== undefined && { writer }) },
+  }
+}
