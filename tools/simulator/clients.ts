@@ -1,7 +1,9 @@
 import type { Operation } from '../drill/history.ts'
 import { makeRandom, type Random } from '../drill/random.ts'
 import { type Asker, type AskerOptions, makeHopper } from '../drill/workload/hopper.ts'
+import type { Requester } from '../drill/workload/request.ts'
 import { makeSteady } from '../drill/workload/steady.ts'
+import { makeValue, smallestValue } from '../drill/workload/value.ts'
 import { wait } from './disk.ts'
 import type { Node } from './node.ts'
 import { makeKvRequester } from './requester.ts'
@@ -17,6 +19,11 @@ export interface Clients {
   readonly keys: readonly string[]
   /** Resolves when every client has had its last answer. */
   run(): Promise<void>
+  /**
+   * Puts something at each node where nothing of this kind is under way: a node that was refused by the log learns only by another
+   * write that this is over.
+   */
+  probe(): void
 }
 
 export interface ClientsOptions {
@@ -29,6 +36,8 @@ export interface ClientsOptions {
 }
 
 const timeoutMs = 15_000
+const probeKey = 'probe'
+const firstProber = 100
 const keyName = (key: number) => `key-${key}`
 
 export function makeClients(options: ClientsOptions): Clients {
@@ -55,9 +64,28 @@ export function makeClients(options: ClientsOptions): Clients {
     }
   }
 
+  const probing = new Set<Node>()
+
+  async function probeNode(node: Node, client: number): Promise<void> {
+    if (probing.has(node)) return
+    probing.add(node)
+    const value = `${client}-${ids++}`
+    const invoked = now()
+    const {
+      tag: _,
+      positionText: __,
+      ...answer
+    } = await requesterOf(options, client, node).put(probeKey, makeValue(value, smallestValue))
+    probing.delete(node)
+    record({ client, node: node.name, kind: 'put', key: probeKey, value, invoked, returned: now(), ...answer })
+  }
+
   return {
     operations,
-    keys: [...new Set(schedule.operations.map(({ key }) => keyName(key)))],
+    keys: [...new Set([...schedule.operations.map(({ key }) => keyName(key)), probeKey])],
+    probe() {
+      options.nodes.forEach((node, index) => void probeNode(node, firstProber + index))
+    },
     async run() {
       const byClient = Map.groupBy(schedule.operations, ({ client }) => client)
       await Promise.all([...byClient].map(([client, asks]) => runClient(client, asks)))
@@ -66,16 +94,23 @@ export function makeClients(options: ClientsOptions): Clients {
 }
 
 /** Of one node the plain client of the drills, of several the one who hops between them. */
-function makeAsker({ schedule, nodes, lane }: ClientsOptions, given: Omit<AskerOptions, 'nodes' | 'connect'>): Asker {
-  const delays = makeRandom(schedule.seed, `client ${given.client}`)
-  const connect = (name: string) => {
-    const node = nodes.find((one) => one.name === name)
-    return makeKvRequester({ server: () => node?.server(), lane, delay: () => delays.between(0.05, 0.5), timeoutMs })
-  }
+function makeAsker(options: ClientsOptions, given: Omit<AskerOptions, 'nodes' | 'connect'>): Asker {
+  const { nodes } = options
+  const connect = (name: string) =>
+    requesterOf(
+      options,
+      given.client,
+      nodes.find((node) => node.name === name),
+    )
   const doors = nodes.map(({ name }) => ({ name, url: name }))
   const [door] = doors
   if (door === undefined) throw new Error('there is no node')
   return nodes.length > 1 ? makeHopper({ ...given, nodes: doors, connect }) : makeSteady({ ...given, door, connect })
+}
+
+function requesterOf({ schedule, lane }: ClientsOptions, client: number, node: Node | undefined): Requester {
+  const random = makeRandom(schedule.seed, `client ${client} of ${node?.name}`)
+  return makeKvRequester({ server: () => node?.server(), lane, delay: () => random.between(0.05, 0.5), timeoutMs })
 }
 
 /** Begins anew with each draw, so that what one request asks for does not depend on those before. */

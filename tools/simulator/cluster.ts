@@ -61,5 +61,5 @@ function assembleNode(options: ClusterOptions, cluster: Cluster, name: string, r
     ...{ random: random.fork('link'), trace },
   })
   const { logServer, orphans } = cluster
-  return makeNode({ name, scheduler, logServer, disk, link, orphans, spools, random, trace, plants, violation })
+  return makeNode({ name, scheduler, world, logServer, disk, link, orphans, spools, random, trace, plants, violation })
 }

@@ -1,7 +1,7 @@
 import type { Fault as ToldFault } from '../drill/history.ts'
 import type { Cluster } from './cluster.ts'
 import type { Node } from './node.ts'
-import { type Fault, isOfNode, type LogFault, type NodeFault, nameFault } from './schedule.ts'
+import { describeFault, type Fault, isOfNode, type LogFault, type NodeFault } from './schedule.ts'
 import type { Lane } from './scheduler.ts'
 import type { Trace } from './trace.ts'
 
@@ -30,17 +30,17 @@ export function makeFaults({ cluster, lane, now, trace }: FaultsOptions): Faults
 
   function putOn(fault: Fault): void {
     if (isHealed) return
-    trace.add('fault', nameFault(fault))
+    trace.add('fault', describeFault(fault))
     const takeBack = isOfNode(fault) ? putOnNode(cluster, fault) : putOnLog(cluster, fault)
     const from = now()
     if (!('forMs' in fault)) {
-      told.push({ name: nameFault(fault), from })
+      told.push({ name: describeFault(fault), from })
       return
     }
-    told.push({ name: nameFault(fault), from, to: from + fault.forMs })
+    told.push({ name: describeFault(fault), from, to: from + fault.forMs })
     const end = () => {
       if (!active.delete(end)) return
-      trace.add('fault', `${nameFault(fault)} is over`)
+      trace.add('fault', `${describeFault(fault)} is over`)
       takeBack()
     }
     active.add(end)

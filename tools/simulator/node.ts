@@ -1,6 +1,6 @@
 import type { Kv, Status } from '../../kvs/kv/index.ts'
 import type { Log } from '../../kvs/log/index.ts'
-import { type MemoryServer, makeMemoryLog } from '../../kvs/log/memory/index.ts'
+import { type MemoryLogOptions, type MemoryServer, makeMemoryLog } from '../../kvs/log/memory/index.ts'
 import { makeStore, type Store } from '../../kvs/replica/index.ts'
 import { makeTakeover } from '../../kvs/slots/index.ts'
 import { openSpool } from '../../kvs/spool/index.ts'
@@ -38,6 +38,8 @@ export interface Node {
 export interface NodeOptions {
   readonly name: string
   readonly scheduler: Scheduler
+  /** The lane of all that no process owns. */
+  readonly world: Lane
   readonly logServer: MemoryServer
   readonly disk: Disk
   readonly link: Link
@@ -67,6 +69,7 @@ interface Process {
 const timeouts = { log: 2_000, append: 3_000, wait: 5_000, tail: 1_000, lag: 5_000, shutdown: 10_000 }
 /** Small, so that a page ends in the midst of things. */
 const pageLimits = { entries: 7, bytes: 64 * 1024 }
+const restartMs = 1_000
 const maxSpoolBytes = 1024 * 1024 * 1024
 
 export function makeNode(options: NodeOptions): Node {
@@ -82,11 +85,17 @@ export function makeNode(options: NodeOptions): Node {
     const clock = makeVirtualClock(scheduler, lane, clockAhead)
     const started: Process = { lane, clock, waiting: new Set(), store: undefined, kv: undefined, isListening: false }
     process = started
-    runProcess(options, started, random.fork(`process ${++starts}`)).catch((error) => {
-      if (lane.isEnded) return
-      violation(`${name} ended by itself: ${error instanceof Error ? error.message : String(error)}`)
-      end(started)
-    })
+    runProcess(options, started, random.fork(`process ${++starts}`)).catch((error) => fail(started, error))
+  }
+
+  /** A process that cannot read its spool ends, and is started again by whoever watches over it. */
+  function fail(failed: Process, error: unknown): void {
+    if (failed.lane.isEnded) return
+    const sentence = `ended by itself: ${error instanceof Error ? error.message : String(error)}`
+    trace.add(name, sentence)
+    if (!options.disk.faults.has('disk fails')) violation(`${name} ${sentence}`)
+    end(failed)
+    options.world.after(restartMs, start)
   }
 
   function end(ended: Process): void {

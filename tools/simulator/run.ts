@@ -31,6 +31,7 @@ export interface Run {
 export interface Stage {
   readonly schedule: Schedule
   readonly cluster: Cluster
+  readonly clients: Clients
   readonly world: Lane
   readonly violation: (sentence: string) => void
 }
@@ -49,11 +50,11 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
   const violation = (sentence: string) => void violations.push(sentence)
   const trace = makeTrace(() => scheduler.now)
   const cluster = makeCluster({ schedule, scheduler, world, trace, plants, violation })
-  const stage: Stage = { schedule, cluster, world, violation }
   let began = 0
   const now = () => scheduler.now - began
   const faults = makeFaults({ cluster, lane: world, now, trace })
   const clients = makeClients({ schedule, nodes: cluster.nodes, lane: world, now, trace })
+  const stage: Stage = { schedule, cluster, clients, world, violation }
   let views: History['views'] = []
   let isOver = false
 
@@ -68,7 +69,7 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
     faults.heal()
     if (!(await serves(stage))) return
     await restoreOlder(stage)
-    views = await readBack(stage, clients)
+    views = await readBack(stage)
   }
 
   const playing = play()
@@ -99,17 +100,24 @@ function judge(history: History, { nodes }: Schedule) {
 }
 
 /** Whether every node comes to serve with nothing in any spool; that one does not is a violation. */
-export async function serves({ cluster, world, violation }: Stage): Promise<boolean> {
-  const isWell = (node: Node) => node.status()?.state === 'serving'
-  const isDone = () => remaining(cluster).every(isWell) && cluster.nodes.every(({ disk }) => disk.writes === 0)
-  if (await becomes(world, isDone, patienceMs)) return true
-  for (const node of cluster.nodes) {
+export async function serves({ cluster, clients, world, violation }: Stage): Promise<boolean> {
+  const left = remaining(cluster)
+  const isWell = (node: Node) => {
     const status = node.status()
-    const { state = 'not running', reason = null } = status ?? {}
-    violation(
-      `${patienceMs / 1000} s after the last fault ${node.name} is ${state} (${reason}), and its spool has ${node.disk.writes} writes`,
-    )
+    return status?.state === 'serving' && status.spool.writes === 0
   }
+  const isDone = () => left.every(isWell) && cluster.orphans.every(({ writes }) => writes === 0)
+  for (let seconds = 0; seconds < patienceMs / 1000; seconds++) {
+    if (await becomes(world, isDone, 1000)) return true
+    clients.probe()
+  }
+  const after = `${patienceMs / 1000} s after the last fault`
+  for (const node of left.filter((node) => !isWell(node))) {
+    const { state = 'not running', reason = null, spool } = node.status() ?? {}
+    violation(`${after} ${node.name} is ${state} (${reason}), and its spool has ${spool?.writes ?? 'unknown'} writes`)
+  }
+  const orphaned = cluster.orphans.reduce((sum, { writes }) => sum + writes, 0)
+  if (orphaned > 0) violation(`${after} nobody has taken over ${orphaned} writes of nodes that are gone`)
   return false
 }
 
@@ -123,10 +131,17 @@ export async function becomes(world: Lane, condition: () => boolean, boundMs: nu
   return true
 }
 
-/** Each node's view, and each one's again after a SIGKILL to all of them. */
-async function readBack(stage: Stage, { keys }: Clients): Promise<History['views']> {
+/**
+ * Each node's view, and each one's again after a SIGKILL to all of them. Before that they are killed once more: what a failing disk has
+ * left in a spool, although the node did not believe so, lands then.
+ */
+async function readBack(stage: Stage): Promise<History['views']> {
+  const { keys } = stage.clients
   const nodes = remaining(stage.cluster)
   const views: History['views'][number][] = []
+  for (const node of nodes) node.kill()
+  for (const node of nodes) node.start()
+  if (!(await serves(stage))) return views
   for (const node of nodes) views.push(await readView(stage, node, keys))
   for (const node of nodes) node.kill()
   for (const node of nodes) node.start()

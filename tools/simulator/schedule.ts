@@ -103,7 +103,7 @@ export function isOfNode(fault: Fault): fault is NodeFault {
 export const nodeName = (node: number) => (node === 0 ? 'kvs' : `kvs-${node + 1}`)
 
 /** The fault in a few words, without its time. */
-export function nameFault(fault: Fault): string {
+export function describeFault(fault: Fault): string {
   const subject = isOfNode(fault) ? `${nodeName(fault.node)}: ` : ''
   const extent =
     'byMs' in fault

@@ -1,0 +1,42 @@
+import { summarize } from '../drill/report.ts'
+import type { Plants } from './plants.ts'
+import { type Run, simulate } from './run.ts'
+import { shrink } from './shrink.ts'
+import { renderSchedule, renderTimeline } from './timeline.ts'
+
+/** A failure that a person can read. */
+export interface Explanation {
+  /** The least schedule that fails, as it ran. */
+  readonly least: Run
+  readonly text: string
+}
+
+/**
+ * Shrinks the schedule of a run that failed, and tells what happened in the least one.
+ * @param how how to run it again
+ */
+export async function explain(run: Run, how: string, plants: Plants = {}): Promise<Explanation> {
+  const { schedule, runs } = await shrink(run.schedule, {
+    fails: async (candidate) => (await simulate(candidate, plants)).violations.length > 0,
+  })
+  const least = await simulate(schedule, plants)
+  const text = [
+    `${how} fails:`,
+    ...indent(summarize(run.violations)),
+    '',
+    `Shrunk in ${runs} runs from ${run.schedule.operations.length} operations and ${run.schedule.faults.length} faults:`,
+    ...indent([renderSchedule(schedule)]),
+    '',
+    'What is wrong there:',
+    ...indent(summarize(least.violations)),
+    '',
+    'What happened, in virtual seconds:',
+    renderTimeline(least.trace),
+    '',
+  ]
+  return { least, text: text.join('\n') }
+}
+
+function indent(texts: readonly string[]): string[] {
+  return texts.flatMap((text) => text.split('\n')).map((line) => `  ${line}`)
+}

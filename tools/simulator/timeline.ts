@@ -1,0 +1,20 @@
+import { describeFault, type Schedule, seconds } from './schedule.ts'
+import type { Trace } from './trace.ts'
+
+/** What happened, a line each: when, who, what. */
+export function renderTimeline({ lines }: Pick<Trace, 'lines'>): string {
+  const width = Math.max(0, ...lines.map(({ who }) => who.length))
+  return lines.map(({ at, who, what }) => `${seconds(at).padStart(10)}  ${who.padEnd(width)}  ${what}`).join('\n')
+}
+
+/** A schedule in a few lines: what the cluster is like, and what is done to it when. */
+export function renderSchedule(schedule: Schedule): string {
+  const { nodes, spools, latency, operations, faults } = schedule
+  const clients = new Set(operations.map(({ client }) => client)).size
+  const latencies = Object.entries(latency).map(([name, ms]) => `${name} ${ms} ms`)
+  return [
+    `${nodes} ${nodes === 1 ? 'node' : 'nodes'}, ${spools ? 'spooling' : 'refusing'} while the log is down; ${latencies.join(', ')}`,
+    `${operations.length} operations of ${clients} clients, ${faults.length} faults:`,
+    ...faults.map((fault) => `${seconds(fault.at).padStart(10)}  ${describeFault(fault)}`),
+  ].join('\n')
+}
