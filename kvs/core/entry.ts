@@ -7,7 +7,9 @@ export interface Entry {
   readonly sequence: bigint
   /** Digest of the log up to and including this entry's batch. Two logs with equal digests have the same history. */
   readonly digest: Buffer
-  /** Whether the entry has no effect: its node accepted it while the log was down, and another node's write overtook it. */
+  /**
+   * Whether the entry has no effect: its node accepted it while the log was down, and another node's write overtook it.
+   */
   readonly superseded: boolean
   /** Whether this very node wrote it. */
   readonly isOwn: boolean
@@ -15,8 +17,8 @@ export interface Entry {
 }
 
 /**
- * An entry as it comes from the log in bulk. Its parts are windows on `bytes`. Object and memory are reused for the next entry, so
- * that reading makes no garbage; nobody may keep them.
+ * An entry as it comes from the log in bulk. Its parts are windows on `bytes`. Object and memory are reused for the
+ * next entry, so that reading makes no garbage; nobody may keep them.
  */
 export interface PackedEntry {
   sequence: number

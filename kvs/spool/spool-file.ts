@@ -2,8 +2,8 @@ import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { LogPoint, SpooledWrite } from '../core/entry.ts'
 import { decodeWrite, kindNames, setsValue, type Write, weight } from '../core/operation/operation.ts'
-import { freeBuffer } from '../lib/free-buffer.ts'
-import { makePrivate } from '../lib/private-file.ts'
+import { freeBuffer } from '../lib/buffers.ts'
+import { makePrivateFile } from '../lib/files.ts'
 
 /** How far the node had applied which log. */
 export interface LogPosition extends LogPoint {
@@ -60,7 +60,7 @@ const pragmas = `
 /** Nobody else may have the file open. */
 export function openSpoolFile(path: string): SpoolFile {
   flushAgain(`${path}-wal`)
-  makePrivate(path)
+  makePrivateFile(path)
   const database = new DatabaseSync(path)
   try {
     database.exec(pragmas)

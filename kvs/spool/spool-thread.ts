@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { SpooledWrite } from '../core/entry.ts'
 import { setsValue } from '../core/operation/operation.ts'
-import { freeBuffer } from '../lib/free-buffer.ts'
+import { freeBuffer } from '../lib/buffers.ts'
 import { type Change, openSpoolFile, type SpoolFile } from './spool-file.ts'
 import { type Answer, type Call, leastMoved, sqliteFull } from './thread-messages.ts'
 

@@ -26,8 +26,8 @@ export function codeOf(kind: WriteKind): number {
 }
 
 /**
- * The kind of a row in the log. Returns undefined where no kind has the code, or where the row lacks the value that its kind needs.
- * Such an entry must stop the node: a view without it would be one that no log has.
+ * The kind of a row in the log. Returns undefined where no kind has the code, or where the row lacks the value that its
+ * kind needs. Such an entry must stop the node: a view without it would be one that no log has.
  */
 export function kindOfCode(code: number, hasValue: boolean): WriteKind | undefined {
   const kind = kindsByCode[code]
@@ -42,7 +42,10 @@ export function setsValue(write: Write): write is ValueWrite {
   return kinds[write.kind].effect === 'set'
 }
 
-/** Makes a write from a row of the log or of the spool. Returns undefined where it is not one of a known kind with all that it needs. */
+/**
+ * Makes a write from a row of the log or of the spool. Returns undefined where it is not one of a known kind with all
+ * that it needs.
+ */
 export function decodeWrite(
   kind: string | undefined,
   key: string,
@@ -59,7 +62,9 @@ export function partsOf(write: Write): readonly (string | Buffer)[] {
   return parts(write)
 }
 
-/** The weight of a write in bytes, never 0. It counts against the bounds on waiting writes, on a batch and on the spool. */
+/**
+ * The weight of a write in bytes, never 0. It counts against the bounds on waiting writes, on a batch and on the spool.
+ */
 export function weight(write: Write): number {
   const fixed = 64 + 2 * write.key.length
   return setsValue(write) ? fixed + write.value.length : fixed
