@@ -69,7 +69,8 @@ export const catalogue = {
   misdirected: {
     status: 421,
     message:
-      'without tokens, and on the loopback, the service answers only to localhost or an IP address in Host (docs/tls.md)',
+      'without tokens, and on the loopback, the service answers only to localhost or an IP address in Host ' +
+      '(docs/tls.md)',
     when: 'there are no tokens, the node listens on loopback, and Host is neither localhost nor an IP address',
   },
   idempotency_key_reused: {
@@ -127,8 +128,8 @@ export const catalogue = {
     status: 503,
     message: 'too many writes are waiting or being received; nothing was stored',
     when:
-      'KVS_MAX_WAITING_WRITES or KVS_MAX_WAITING_BYTES is reached, the latter also by answers that clients do not take; ' +
-      'nothing was done',
+      'KVS_MAX_WAITING_WRITES or KVS_MAX_WAITING_BYTES is reached, the latter also by answers that clients do not ' +
+      'take; nothing was done',
   },
   spool_full: {
     status: 503,
