@@ -44,7 +44,7 @@ export function requireSameLog({ writes, position }: Spool, logId: string, advic
 }
 
 export interface DivergenceParts {
-  readonly state: StateMachine
+  readonly machine: StateMachine
   readonly queue: WriteQueue
   readonly conditional: ConditionalQueue
   readonly waits: PositionWaits
@@ -52,7 +52,7 @@ export interface DivergenceParts {
 
 /** Keeps what the node holds, for reading and for the operator, until the signal aborts. Nothing is written any more. */
 export async function stayDiverged(parts: DivergenceParts, { message }: Error, signal: AbortSignal): Promise<void> {
-  parts.state.apply({ kind: 'diverged', reason: message })
+  parts.machine.apply({ kind: 'diverged', reason: message })
   const refusal = new KvsError('not_stored', `the log diverged; nothing was stored: ${message}`)
   parts.queue.abandon(refusal)
   parts.conditional.abandon(refusal)

@@ -1,97 +1,78 @@
-import { KvsError } from '../core/errors.ts'
-import { type LogSession, NotAppended, Unappendable } from '../log/index.ts'
+import type { LogSession } from '../log/index.ts'
+import { appendBatch, type BatchParts, passRejection } from './batches.ts'
 import type { ConditionalQueue } from './conditional-queue.ts'
-import type { Follower } from './log-copy.ts'
-import type { Condition } from './node-health.ts'
-import type { Outage } from './outage.ts'
-import type { AppendQueue } from './write-queue.ts'
+import type { Connector } from './connector.ts'
+import type { PositionWaits } from './position-waits.ts'
 
-export interface AppendingParts {
-  readonly queue: AppendQueue
+export interface RoundParts extends BatchParts {
   readonly conditional: ConditionalQueue
-  readonly follower: Follower
-  readonly outage: Outage
-  readonly condition: Condition
+  readonly waits: PositionWaits
+  readonly connector: Connector
 }
 
-/** Brings to the log what waits for it, while that is up. */
-export interface Appending {
+/** What is done in turn while the node follows the log. */
+export interface Rounds {
+  /** Whether there is anything to append or to read. */
+  readonly isDue: boolean
+  /** Has the next round read the log: somebody else may have appended. */
+  requestTail(): void
   /**
-   * The log can be reached, but has refused an append for this reason, such as a full disk: only another append can tell
-   * whether that is over.
+   * Appends a batch of each kind of write in turn, so that neither waits for the other to run dry, or reads the log. After it
+   * the view has all that the log had before. Rejects where the log is down, with what waited left to wait or to be spooled.
    */
-  refusal: string | undefined
-  readonly hasWork: boolean
-  /**
-   * Appends a batch, of each kind of write in turn, so that neither waits for the other to run dry. Writes are acknowledged once
-   * they are committed and the view shows them. Rejects where the log is down, with what waited left to wait or to be spooled.
-   * @returns a sequence at or after all that was in the log before, up to which the view is; undefined where nothing was asked
-   */
-  appendNext(session: LogSession): Promise<bigint | undefined>
+  run(session: LogSession): Promise<void>
 }
 
-export function makeAppending({ queue, conditional, follower, outage, condition }: AppendingParts): Appending {
-  let refusal: string | undefined
+export function makeRounds(parts: RoundParts): Rounds {
+  const { queue, conditional, waits, mirror, connector, machine, clock } = parts
   let wasConditional = false
+  let isTailDue = false
 
-  async function appendConditional(session: LogSession): Promise<bigint | undefined> {
-    try {
-      const asked = await conditional.round(session, outage.number)
-      if (asked === 'landed') logTakesWrites(session)
-      return asked && follower.view.position.sequence
-    } catch (error) {
-      if (!(error instanceof NotAppended)) throw error
-      logTakesNone(error)
-      return undefined
-    }
-  }
+  const hasWrites = () => queue.length > 0 || conditional.length > 0
 
-  async function append(session: LogSession): Promise<bigint | undefined> {
-    const batch = queue.take()
-    const number = outage.number(batch.length)
-    try {
-      const appended = await follower.append(session, batch, number)
-      queue.committed(appended)
-      logTakesWrites(session)
-      return appended.end.sequence
-    } catch (error) {
-      const isForLog = error instanceof NotAppended && error.logIsDown
-      if (isForLog || error instanceof Unappendable) queue.putBack()
-      else if (error instanceof NotAppended) queue.refused(new KvsError('not_stored', undefined, { cause: error }))
-      else outage.leaveInDoubt(number)
-      if (!(error instanceof NotAppended)) throw error
-      logTakesNone(error)
-      return undefined
-    }
-  }
-
-  function logTakesWrites(session: LogSession): void {
-    if (condition.state !== 'serving' || condition.reason !== null) condition.logIsUp(session.description)
-    refusal = undefined
-  }
-
-  /** Throws where writes are to be spooled. */
-  function logTakesNone(error: NotAppended): void {
-    if (error.logIsDown) {
-      refusal = error.message
-      throw error
-    }
-    condition.logRefuses(error.message)
+  /** @returns as `appendBatch` does */
+  function appendNext(session: LogSession): Promise<bigint | undefined> {
+    wasConditional = conditional.length > 0 && (queue.length === 0 || !wasConditional)
+    return wasConditional ? appendConditional(parts, session) : appendBatch(parts, session)
   }
 
   return {
-    get refusal() {
-      return refusal
+    get isDue() {
+      return isTailDue || waits.needsHead || hasWrites()
     },
-    set refusal(reason) {
-      refusal = reason
+
+    requestTail() {
+      isTailDue = true
+      queue.wake()
     },
-    get hasWork() {
-      return queue.length > 0 || conditional.length > 0
+
+    async run(session) {
+      const asOf = clock.now()
+      const answer = waits.beginQuestion()
+      // An append also reads what others have appended before it.
+      let head = hasWrites() ? await appendNext(session) : undefined
+      // One that was refused tells nothing of the log, and the next may be refused as well, for as long as there are any.
+      if (head === undefined && (isTailDue || waits.needsHead)) {
+        isTailDue = false
+        head = await mirror.tail(session)
+      }
+      connector.resetPauses()
+      if (head === undefined) return
+      machine.apply({ kind: 'in step', asOf })
+      answer(head)
+      waits.advance(mirror.view.position.sequence)
     },
-    appendNext(session) {
-      wasConditional = conditional.length > 0 && (queue.length === 0 || !wasConditional)
-      return wasConditional ? appendConditional(session) : append(session)
-    },
+  }
+}
+
+async function appendConditional(parts: RoundParts, session: LogSession): Promise<bigint | undefined> {
+  const { conditional, numbers, mirror, machine } = parts
+  try {
+    const outcome = await conditional.appendNext(session, numbers.assign)
+    if (outcome === 'landed') machine.apply({ kind: 'landed' })
+    return outcome && mirror.view.position.sequence
+  } catch (error) {
+    passRejection(machine, error)
+    return undefined
   }
 }

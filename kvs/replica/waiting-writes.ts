@@ -1,5 +1,5 @@
-import { type Write, weight } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
+import { type Write, weight } from '../core/operation/operation.ts'
 import type { Stored } from '../kv/index.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
 import type { Bisectable } from './bisection.ts'
