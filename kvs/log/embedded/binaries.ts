@@ -3,8 +3,8 @@ import { copyFile, mkdir, rm, symlink } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { childEnvironment } from './environment.ts'
-import { reasonIn } from './failure-reason.ts'
+import { childEnvironment } from './child-environment.ts'
+import { reasonIn } from './program-output.ts'
 
 const packages = new Set(['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64'])
 

@@ -4,10 +4,10 @@ import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import type { Binaries } from './binaries.ts'
-import { reasonIn } from './failure-reason.ts'
-import { adviceOn, nameFor } from './instance-name.ts'
-import type { Launcher, ServerUser } from './launch.ts'
-import { readTemplate, syncDirectory, unpackTemplate } from './template.ts'
+import { readTemplate, syncDirectory, unpackTemplate } from './cluster-template.ts'
+import type { Launcher, ServerUser } from './launcher.ts'
+import { adviceOn, nameFor } from './nss-wrapper.ts'
+import { reasonIn } from './program-output.ts'
 
 /**
  * Leaves a whole cluster of the binaries' version, owned by the server's user, or throws. It is made beside its place

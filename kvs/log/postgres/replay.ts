@@ -1,9 +1,14 @@
 import type { LogPoint, PackedEntry } from '../../core/entry.ts'
-import { isAnswer } from './answers.ts'
-import { beginReadingCheckpoint, checkpointEntries, discardCheckpoint, readCheckpoint } from './checkpoint.ts'
+import {
+  beginReadingCheckpoint,
+  checkpointEntries,
+  discardCheckpoint,
+  readCheckpoint,
+} from './checkpoint-statements.ts'
 import type { Connection } from './connection.ts'
-import { makeRowReader, readSequence } from './copy.ts'
-import { UnknownEntry } from './reader.ts'
+import { makeRowReader, readSequence } from './copy-rows.ts'
+import { UnknownEntry } from './page-reader.ts'
+import { isRolledBack } from './postgres-errors.ts'
 
 const columns = ['sequence', 'event_type', 'superseded', 'digest', 'key', 'value', 'content_type']
 
@@ -46,7 +51,7 @@ export async function loadCheckpoint(
   try {
     return await loadInTransaction(connection, load, warn)
   } catch (error) {
-    if (!isAnswer(error)) throw error
+    if (!isRolledBack(error)) throw error
     warn(`the checkpoint can’t be read (${error.message}); replaying the log from its start`)
     await connection.query({ text: 'ROLLBACK' })
     return undefined

@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { advanceCheckpoint, discardCheckpoint, readCheckpoint } from '../../../../kvs/log/postgres/checkpoint.ts'
+import {
+  advanceCheckpoint,
+  discardCheckpoint,
+  readCheckpoint,
+} from '../../../../kvs/log/postgres/checkpoint-statements.ts'
 import { appendTo, type Logged, loadCheckpoint } from '../../../support/checkpoint.ts'
 import { byForce } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'

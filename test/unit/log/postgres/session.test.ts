@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Unavailable } from '../../../../kvs/log/log.ts'
-import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint.ts'
+import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint-statements.ts'
 import { makeCheckpointer } from '../../../../kvs/log/postgres/checkpointer.ts'
 import { connect } from '../../../../kvs/log/postgres/connection.ts'
 import { sessionSettings } from '../../../../kvs/log/postgres/session-settings.ts'
@@ -73,7 +73,7 @@ describe('what a role or a database has set', () => {
     await session.append([put('a')])
     const stopping = new AbortController()
     const checkpointer = makeCheckpointer({
-      ...{ target: database.target, timeoutMs: 10_000, pace: { lookEveryMs: 10, quiet: 0 } },
+      ...{ target: database.target, timeoutMs: 10_000, pace: { pollEveryMs: 10, quietLag: 0 } },
       warn: (message) => expect.fail(message),
     })
     const run = checkpointer.run(stopping.signal)

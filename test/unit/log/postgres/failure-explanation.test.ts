@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg'
 import { expect, test } from 'vitest'
-import { explain } from '../../../../kvs/log/postgres/failure-sentences.ts'
+import { explain } from '../../../../kvs/log/postgres/failure-explanation.ts'
 
 const where = { host: 'db', port: 5432, user: 'me', database: 'mine', sslmode: 'require' }
 

@@ -1,35 +1,37 @@
-import { advice, Diverged, Refused, Unavailable } from '../index.ts'
-import { isAnswer } from './answers.ts'
+import { Diverged, Refused, Unavailable, wentBackAdvice } from '../index.ts'
 import type { Connection } from './connection.ts'
-import { lacking } from './rights.ts'
+import { isRolledBack } from './postgres-errors.ts'
+import { missingRights } from './rights.ts'
 
-/** What is known of the log before it is looked for. */
+/** What this node knows of its log beforehand. */
 export interface Known {
-  /** The log that the data directory was last used with. */
+  /** The id of the log that the data directory was last used with; undefined for a new directory. */
   readonly logId: string | undefined
-  /** This process has been connected to it: it must not become another one. */
+  /** This process was connected to that log, so any other one is `Diverged`. */
   readonly isMet: boolean
 }
 
-interface Found {
-  /** The schema that it is in. */
+/** A log in the database. */
+interface FoundLog {
+  /** Its schema's name, quoted. */
   readonly quoted: string
   /** The search_path leads to it. */
   readonly isVisible: boolean
+  /** The role may read it. */
   readonly isReadable: boolean
-  /** Its schema's in the search_path, from 1; Infinity where it is not there. */
+  /** Place of its schema in the search_path, from 1; Infinity where it is not there. */
   readonly place: number
-  /** Undefined where it can't be read, its row in log_head is gone, or it was not asked for. */
+  /** Undefined where the id can't be read, its row in log_head is gone, or it was not needed. */
   readonly logId: string | undefined
-  /** Why it could not be read now, though the role may. */
+  /** Why the id could not be read now, though the role may read it. */
   readonly obstacle?: string
 }
 
-/** How long the read of another schema's log_head waits for a lock on it, in milliseconds. */
+/** How long the read of another schema's log_head may wait for a lock, in milliseconds. */
 const patienceMs = 250
 
-interface Path {
-  /** Where the search_path has a table made, quoted; for a log that is to be adopted, the schema where that is. */
+interface SearchPath {
+  /** The schema, quoted, in which a new log is made: that of a textbook table to adopt, or the search_path's first one. */
   readonly target: string | undefined
   readonly text: string
 }
@@ -44,31 +46,31 @@ type Row = [
 ]
 
 /**
- * Finds the log in the database by its identity, not by where the search_path leads, and keeps the session to its schema:
- * a search_path that was changed would have the next start begin an empty log. Changes nothing but the session, which must not
- * be in a transaction: a read that fails would abort it.
- * @returns what an operator is to know; empty where the search_path leads to the log, or to where the first one is to be
+ * Finds the log in the database by its id, not by where the search_path leads, and sets the session's search_path to its
+ * schema; with a search_path that was changed, a start would otherwise begin an empty log. Changes nothing but the session,
+ * which must not be in a transaction, since a read that fails would abort it.
+ * @returns a warning for the operator; empty where the search_path leads to the log, or to the schema for the first one
  * @throws Diverged where the log that this process was connected to is gone; Refused where it is there twice; Unavailable
- * where there is nowhere to put one, or a right is missing
+ * where no schema can hold a new one, or a right is missing
  */
 export async function enterSchema(connection: Connection, known: Known, user: string): Promise<string> {
-  const { path, logs } = await look(connection, known)
-  const log = choose(logs, known, user)
+  const { path, logs } = await findLogs(connection, known)
+  const log = chooseLog(logs, known, user)
   const hidden = findHidden(logs, log, known)
   if (hidden?.obstacle !== undefined) {
     throw new Unavailable(
       `the log ${known.logId} of this node is not found, and log_head of the schema ${hidden.quoted}, where it may be, can’t be read now (${hidden.obstacle})`,
     )
   }
-  if (hidden) throw await lacking(connection, user, hidden.quoted)
-  // One without its row is told of as what it is, once it is read.
+  if (hidden) throw await missingRights(connection, user, hidden.quoted)
+  // A log without its row in log_head is reported as broken when its head is read.
   const isOther = log === undefined || (log.logId !== undefined && log.logId !== known.logId)
   if (known.isMet && isOther) {
-    throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${advice}`)
+    throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${wentBackAdvice}`)
   }
-  const schema = log?.quoted ?? placeForNew(path, user)
+  const schema = log?.quoted ?? schemaForNewLog(path, user)
   await connection.query({
-    // pg_temp last: else a temporary table would be taken for one of the log's.
+    // pg_temp comes last. Without it, a temporary table would be taken for one of the log's.
     text: `SELECT set_config('search_path', $1, false)`,
     values: [`${schema}, pg_temp`],
   })
@@ -83,8 +85,8 @@ export async function enterSchema(connection: Connection, known: Known, user: st
   return `a new log is begun in the schema ${schema}, where the search_path of user "${user}" leads; the database has one in ${others}, too`
 }
 
-/** Reads the identity of the log that the search_path leads to, and of others only where that one does not decide. */
-async function look(connection: Connection, { logId }: Known): Promise<{ path: Path; logs: Found[] }> {
+/** Reads the id of the log that the search_path leads to, and those of others only where that one is not the known log. */
+async function findLogs(connection: Connection, { logId }: Known): Promise<{ path: SearchPath; logs: FoundLog[] }> {
   const { rows } = await connection.query<Row>({
     text: `
       SELECT coalesce(
@@ -104,10 +106,10 @@ async function look(connection: Connection, { logId }: Known): Promise<{ path: P
   })
   const [first] = rows
   const path = { target: first?.[0] ?? undefined, text: first?.[1] ?? '' }
-  const found = rows.flatMap(([, , quoted, isVisible, isReadable, place]): Found[] =>
+  const found = rows.flatMap(([, , quoted, isVisible, isReadable, place]): FoundLog[] =>
     quoted === null ? [] : [{ quoted, isVisible, isReadable, place: place ?? Infinity, logId: undefined }],
   )
-  const logs: Found[] = []
+  const logs: FoundLog[] = []
   const visible = found.find(({ isVisible, isReadable }) => isVisible && isReadable)
   const visibleId = visible && (await readLogId(connection, visible.quoted))
   const isDecided = visible !== undefined && (logId === undefined || visibleId === logId)
@@ -125,35 +127,38 @@ async function readLogId(connection: Connection, quotedSchema: string): Promise<
   return rows[0]?.[0]
 }
 
-/** Of a table that may be anybody's: a lock on it, or a policy, must not keep this node from a log elsewhere. */
-async function tryReadLogId(connection: Connection, quotedSchema: string): Promise<Pick<Found, 'logId' | 'obstacle'>> {
+/** The table may be anybody's: a lock on it, or a policy, must not keep this node from a log elsewhere. */
+async function tryReadLogId(
+  connection: Connection,
+  quotedSchema: string,
+): Promise<Pick<FoundLog, 'logId' | 'obstacle'>> {
   try {
-    // Sent as one, the statements are one transaction, in which what is set is gone with its end.
+    // Sent together, the statements are one transaction, and the settings end with it.
     const text = `SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = ${patienceMs}; SELECT log_id FROM ONLY ${quotedSchema}.log_head LIMIT 1`
     const answers: unknown = await connection.query({ text })
     const [, , read] = answers as { rows: [string][] }[]
     return { logId: read?.rows[0]?.[0] }
   } catch (error) {
-    if (!isAnswer(error)) throw error
+    if (!isRolledBack(error)) throw error
     return { logId: undefined, obstacle: error.message }
   }
 }
 
 /**
- * A log that this role may not read, or can't read now, and that may be the one which is meant: Postgres passes over a schema of the
- * search_path that it may not look into, so that another log would be begun.
+ * A log that can't be read now, or that this role may not read, and that may be the right one. Postgres skips a schema of the
+ * search_path without USAGE, so a start would begin another log.
  */
-function findHidden(logs: readonly Found[], log: Found | undefined, { logId }: Known): Found | undefined {
+function findHidden(logs: readonly FoundLog[], log: FoundLog | undefined, { logId }: Known): FoundLog | undefined {
   const isKnown = logId !== undefined && log?.logId === logId
   const isLost = logId !== undefined && !isKnown
-  const isBefore = ({ isVisible, place }: Found) => isVisible || place < (log?.place ?? Infinity)
+  const isBefore = ({ isVisible, place }: FoundLog) => isVisible || place < (log?.place ?? Infinity)
   return logs.find((found) =>
     found.isReadable ? isLost && found.obstacle !== undefined : isLost || (!isKnown && isBefore(found)),
   )
 }
 
-/** The one that is known, wherever it is; else where the search_path leads. */
-function choose(logs: readonly Found[], { logId }: Known, user: string): Found | undefined {
+/** The known log, wherever it is, or else the one that the search_path leads to. */
+function chooseLog(logs: readonly FoundLog[], { logId }: Known, user: string): FoundLog | undefined {
   const visible = logs.find(({ isVisible, isReadable }) => isVisible && isReadable)
   if (logId === undefined || visible?.logId === logId) return visible
   const [same, ...more] = logs.filter((log) => log.logId === logId)
@@ -164,7 +169,7 @@ function choose(logs: readonly Found[], { logId }: Known, user: string): Found |
   )
 }
 
-function placeForNew({ target, text }: Path, user: string): string {
+function schemaForNewLog({ target, text }: SearchPath, user: string): string {
   if (/^\s*"?pg_temp"?\s*(,|$)/.test(text)) {
     throw new Unavailable(
       `the search_path of user "${user}" (${text}) begins with pg_temp, whose tables are gone with their connection: ALTER ROLE … SET search_path to a schema that stays`,

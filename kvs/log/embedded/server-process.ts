@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, constants, fchownSync, fstatSync, ftruncateSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { Command, Launcher, ServerUser } from './launch.ts'
+import type { Command, Launcher, ServerUser } from './launcher.ts'
 
 const largestLog = 10 * 1024 * 1024
 

@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { copyBinaries, findBinaries } from './binaries.ts'
 import { prepareCluster } from './cluster.ts'
-import { type Connection, createDatabase } from './database.ts'
-import { reasonIn } from './failure-reason.ts'
-import { findLauncher, serverUser } from './launch.ts'
-import { clearLock, readLock } from './lock.ts'
-import { type Server, spawnServer } from './server.ts'
-import { makePrivateDirectory, port, removeSockets, socketDirectory, temporaryDirectory } from './socket.ts'
+import { type Connection, createDatabase } from './database-creation.ts'
+import { findLauncher, serverUser } from './launcher.ts'
+import { clearLock, readLock } from './postmaster-lock.ts'
+import { reasonIn } from './program-output.ts'
+import { type Server, spawnServer } from './server-process.ts'
+import { makePrivateDirectory, port, removeSockets, socketDirectory, temporaryDirectory } from './socket-directory.ts'
 
 /** A Postgres server of this node's own. The caller holds an exclusive lock on the data directory. */
 export interface EmbeddedPostgres {

@@ -5,7 +5,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { copyBinaries, findBinaries } from '../../../../kvs/log/embedded/binaries.ts'
 import { prepareCluster } from '../../../../kvs/log/embedded/cluster.ts'
-import { findLauncher, serverUser } from '../../../../kvs/log/embedded/launch.ts'
+import { findLauncher, serverUser } from '../../../../kvs/log/embedded/launcher.ts'
 import { testAsRoot } from '../../../support/skips.ts'
 import { alive, cleanups, directory, home, leaveHome, make, makeHome, pidOf, query, warnings } from './embedded-home.ts'
 

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { DatabaseError } from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { isAnswer, takesNoWrites, tooLate } from '../../../../kvs/log/postgres/answers.ts'
 import { connect } from '../../../../kvs/log/postgres/connection.ts'
-import { explain } from '../../../../kvs/log/postgres/failure-sentences.ts'
+import { explain } from '../../../../kvs/log/postgres/failure-explanation.ts'
+import { isRolledBack, queryTimeout, takesNoWrites } from '../../../../kvs/log/postgres/postgres-errors.ts'
 import { makeDatabase } from '../../../support/database.ts'
 
 const where = { host: 'db', port: 5432, user: 'me', database: 'mine', sslmode: 'require' }
@@ -32,12 +32,12 @@ test.each([
   ['40003', 'ERROR', false, true],
   ['40001', 'ERROR', true, true],
 ])('%s as %s: changed nothing for certain: %s; takes no writes now: %s', (code, severity, certain, noWrites) => {
-  expect(isAnswer(answered(code, severity))).toBe(certain)
+  expect(isRolledBack(answered(code, severity))).toBe(certain)
   expect(takesNoWrites(answered(code, severity))).toBe(noWrites)
 })
 
 test('a lost connection is no answer', () => {
-  expect(isAnswer(new Error('Connection terminated unexpectedly'))).toBe(false)
+  expect(isRolledBack(new Error('Connection terminated unexpectedly'))).toBe(false)
 })
 
 /** `pg` has no codes for these: only that it still says them holds what rests on the words. */
@@ -62,7 +62,7 @@ describe('the words of the library', () => {
   test('where a statement is not answered in time', async () => {
     const connection = await connect((await makeDatabase()).target, 10_000)
     const asked = connection.query({ text: 'SELECT pg_sleep(600)' }, 50)
-    await expect(asked).rejects.toMatchObject({ message: tooLate })
+    await expect(asked).rejects.toMatchObject({ message: queryTimeout })
     expect(explain(await asked.catch((error) => error), where)).toMatch(/does not answer/)
     await connection.close()
   })

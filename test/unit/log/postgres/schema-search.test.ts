@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Unavailable } from '../../../../kvs/log/log.ts'
-import { lookAtLog } from '../../../../kvs/log/postgres/log-check.ts'
+import { inspectLog } from '../../../../kvs/log/postgres/log-inspection.ts'
 import { type Database, makeDatabase, makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
 
@@ -124,7 +124,7 @@ describe('a log_head that somebody holds a lock on', () => {
     await setPath(database, 'empty')
     const away = await openLog(database, logId)
     expect(away).toMatchObject({ head: { logId }, warnings: [expect.stringContaining('is in the schema public')] })
-    const look = lookAtLog({ target: database.target, timeoutMs: 2_000, logId })
+    const look = inspectLog({ target: database.target, timeoutMs: 2_000, logId })
     expect(await look).toContain(`the log ${logId} with 0 entries`)
   })
 

@@ -4,7 +4,7 @@ import { platform } from 'node:os'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import type { Binaries } from './binaries.ts'
-import { childEnvironment } from './environment.ts'
+import { childEnvironment } from './child-environment.ts'
 
 export interface ServerUser {
   name: string

@@ -1,17 +1,17 @@
 import type { Connection } from './connection.ts'
 
-/** The oldest snapshot that keeps Postgres from clearing away old versions of rows, whoever holds it; zeros where nobody does. */
+/** The oldest snapshot that keeps Postgres from removing old versions of rows; zeros where nobody holds one. */
 export interface OldestSnapshot {
-  /** Since its transaction began. Of a standby or a replication slot that is not known: it counts in `transactions` alone. */
+  /** Age of the oldest transaction that holds one. Standbys and replication slots have no known age. */
   readonly seconds: number
-  /** How many transactions have begun since then, in all databases of the server. */
+  /** How many transactions began since the oldest snapshot, in all databases of the server. Standbys and slots count. */
   readonly transactions: number
 }
 
 /**
- * Of this database: sessions but this one, standbys with hot_standby_feedback, replication slots and prepared
- * transactions. Sessions of other roles are seen only by a role that is a member of pg_read_all_stats, as pg_monitor is:
- * pg_stat_activity hides them from others. Vacuum's own snapshots hold nothing back.
+ * Reads it from sessions other than this one, standbys with hot_standby_feedback, replication slots and prepared transactions.
+ * pg_stat_activity shows sessions of other roles only to members of pg_read_all_stats, such as pg_monitor. A vacuum's own
+ * snapshots do not count, since they hold nothing back.
  */
 export async function readOldestSnapshot(connection: Connection): Promise<OldestSnapshot> {
   const { rows } = await connection.query<[number, number]>({

@@ -1,27 +1,27 @@
 import type { LogPoint } from '../../core/entry.ts'
+import type { Advance, Lag } from '../index.ts'
 import type { Connection } from './connection.ts'
 
-/** The live keys as of a position in the log: what Postgres keeps in `checkpoint` and `checkpoint_entries`. */
+/** The live keys as of a position in the log, as Postgres keeps them in `checkpoint` and `checkpoint_entries`. */
 export interface Checkpoint extends LogPoint {
   readonly keys: number
-  /** What the hashes of its rows, XORed, must come to: 8 bytes. */
+  /** The XOR of the hashes of its rows, 8 bytes. */
   readonly checksum: Buffer
 }
 
 /**
- * Before a checkpoint is read, in the transaction that reads it, which is to be short: with this, an emptying by another
- * node comes before or after. REPEATABLE READ, so that its row and its entries are of one moment. Compiling the query
- * would take 0.1 s.
+ * Begins the transaction that reads a checkpoint, which has to be short. The lock makes another node's TRUNCATE come before or
+ * after it. REPEATABLE READ shows the checkpoint's row and its entries as of one moment. Compiling the query would take 0.1 s.
  */
 export const beginReadingCheckpoint = `
   BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE checkpoint_entries IN ACCESS SHARE MODE;
   SET LOCAL jit = off`
 
 /**
- * sequence, key, value, content_type, digest and the hash of each live key, in no order. It is to be believed only if as many
- * came as the checkpoint has `keys`, none with a null for its value, and their hashes, XORed, are its `checksum`: what
- * was added, lost, changed or moved by other hands is noticed then. The hash costs 0.3 µs a row of 100 bytes, beside
- * 0.35 µs for the row itself (Postgres 18). What is too large to be kept twice is read from the log.
+ * sequence, key, value, content_type, digest and the hash of each live key, in no order. A value that is too large to be kept
+ * twice comes from `transactions`. The result is valid only if it has as many rows as the checkpoint has `keys`, none with a
+ * null for its value, and their hashes XORed are its `checksum`: so nothing that was added, lost, changed or moved by hand
+ * passes. The hash costs 0.3 µs a row of 100 bytes, beside 0.35 µs for the row itself (Postgres 18).
  */
 export const checkpointEntries = `
   SELECT sequence, key,
@@ -30,7 +30,7 @@ export const checkpointEntries = `
          content_type, digest, checkpoint_hash(sequence, key, value, content_type, digest) AS hash
   FROM checkpoint_entries AS entry`
 
-/** Undefined where there is none, or none that was made from this log's past. */
+/** Undefined where there is no checkpoint, or none that was made from this log's history. */
 export async function readCheckpoint(connection: Connection): Promise<Checkpoint | undefined> {
   const { rows } = await connection.query<[string, Buffer, string, Buffer]>({
     text: `SELECT sequence, digest, keys, int8send(checksum # checkpoint_hash(checkpoint)) FROM checkpoint
@@ -41,18 +41,11 @@ export async function readCheckpoint(connection: Connection): Promise<Checkpoint
 }
 
 /**
- * Has a checkpoint that was found broken made anew, from nothing. Not in the transaction that has read it, whose lock
- * would be in the way. One that was begun since then is left alone.
+ * Drops a checkpoint that was found broken, so that the next step begins a new one. Must not run in the transaction that read
+ * it, whose lock would be in the way. Leaves alone a checkpoint that was begun since then.
  */
 export async function discardCheckpoint(connection: Connection, { sequence }: LogPoint): Promise<void> {
   await connection.query({ text: 'DELETE FROM checkpoint WHERE sequence >= $1', values: [sequence] })
-}
-
-export interface Lag {
-  /** The log's last sequence. */
-  readonly head: bigint
-  /** The checkpoint's; 0 where there is none of this log. */
-  readonly checkpoint: bigint
 }
 
 export async function readLag(connection: Connection): Promise<Lag> {
@@ -64,21 +57,17 @@ export async function readLag(connection: Connection): Promise<Lag> {
   return { head: BigInt(head), checkpoint: BigInt(checkpoint) }
 }
 
-export interface Advance {
-  /** 'begun' is 'advanced' from nothing; where it is 'busy', another node does it, and nothing else is told. */
+export interface Step extends Advance {
+  /** `begun`: advanced from nothing. `busy`: another node does a step, nothing was done, and the numbers mean nothing. */
   readonly outcome: 'advanced' | 'begun' | 'busy'
-  readonly before: bigint
-  readonly reached: bigint
-  /** How far the log is ahead of what was reached. */
-  readonly behind: bigint
 }
 
 /**
- * Folds the log's next entries, so many at the most, into the checkpoint; committed on return, and not waited for until it is
- * on disk: what a crash loses is done again. That holds for this transaction alone.
+ * Folds the log's next entries, at most `most`, into the checkpoint. Committed on return, but the commit does not wait for the
+ * disk, in this transaction alone: a step that a crash loses is done again.
  */
-export async function advanceCheckpoint(connection: Connection, most: number): Promise<Advance> {
-  const { rows } = await connection.query<[Advance['outcome'], string | null, string | null, string | null]>({
+export async function advanceCheckpoint(connection: Connection, most: number): Promise<Step> {
+  const { rows } = await connection.query<[Step['outcome'], string | null, string | null, string | null]>({
     text: `SELECT outcome, before, reached, behind, set_config('synchronous_commit', 'off', true) FROM advance_checkpoint($1)`,
     values: [most],
   })

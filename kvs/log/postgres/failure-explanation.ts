@@ -1,7 +1,7 @@
 import { DatabaseError } from 'pg'
 import type { PostgresTarget } from '../../config/index.ts'
-import { swapsSessions, tooLate } from './answers.ts'
-import { type LoginProblem, LoginRefused } from './login.ts'
+import { type LoginProblem, LoginRefused } from './login-guard.ts'
+import { queryTimeout, transactionPooling } from './postgres-errors.ts'
 
 export interface Where {
   readonly host: string
@@ -98,8 +98,9 @@ const answers: Record<string, Sentence> = {
   '25006': (t) =>
     `Postgres at ${t.place} takes no writes: it is a standby, or has default_transaction_read_only=on for the server, the ` +
     `database or user "${t.user}", which some providers set when the disk is full`,
-  '26000': (t) => `Postgres at ${t.place} has lost what was prepared for this session (${t.text}): ${swapsSessions}`,
-  '42P05': (t) => `Postgres at ${t.place} has what another session has prepared (${t.text}): ${swapsSessions}`,
+  '26000': (t) =>
+    `Postgres at ${t.place} has lost what was prepared for this session (${t.text}): ${transactionPooling}`,
+  '42P05': (t) => `Postgres at ${t.place} has what another session has prepared (${t.text}): ${transactionPooling}`,
 }
 
 /** What of a login was not gone along with. */
@@ -160,7 +161,7 @@ function explainTls(error: unknown, { place, sslmode, channelBinding, text }: To
 }
 
 /** What `pg` says, without a code, where nothing comes in time; the second of connecting. */
-const timeouts = new Set([tooLate, 'timeout expired'])
+const timeouts = new Set([queryTimeout, 'timeout expired'])
 
 function explainSystem(error: unknown, told: Told): string {
   const code = codeOf(error)

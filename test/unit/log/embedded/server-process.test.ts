@@ -2,7 +2,7 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { spawnServer } from '../../../../kvs/log/embedded/server.ts'
+import { spawnServer } from '../../../../kvs/log/embedded/server-process.ts'
 import { describeOnLinux } from '../../../support/skips.ts'
 import { directory, home, leaveHome, makeHome } from './embedded-home.ts'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createDatabase } from '../../../../kvs/log/embedded/database.ts'
+import { createDatabase } from '../../../../kvs/log/embedded/database-creation.ts'
 import { cleanups, home, leaveHome, makeHome } from './embedded-home.ts'
 
 beforeEach(makeHome)

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { adviceOn, nameFor } from '../../../../kvs/log/embedded/instance-name.ts'
+import { adviceOn, nameFor } from '../../../../kvs/log/embedded/nss-wrapper.ts'
 import { makeDirectory } from '../../../support/node.ts'
 import { describeOnLinux } from '../../../support/skips.ts'
 

@@ -4,8 +4,8 @@ import { chown, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { checkFormat, makeIdentity, startLog, withoutIdentity } from './control.ts'
-import type { ServerUser } from './launch.ts'
+import { checkFormat, makeIdentity, startLog, withoutIdentity } from './control-file.ts'
+import type { ServerUser } from './launcher.ts'
 
 /**
  * A cluster as initdb leaves it, in one compressed file: to unpack it takes a fraction of initdb's time. It has neither an

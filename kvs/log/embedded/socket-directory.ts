@@ -3,7 +3,7 @@ import { chmod, chown, lstat, mkdir, readdir, rm } from 'node:fs/promises'
 import { platform, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import type { ServerUser } from './launch.ts'
+import type { ServerUser } from './launcher.ts'
 
 /** Only a part of the socket's name; no TCP port is opened. */
 export const port = 5432

@@ -3,8 +3,8 @@ import { byteaArray, smallintArray, textArray } from './binary-arrays.ts'
 
 const eventType = { delete: 1, put: 2 } as const
 
-/** A batch as the appending statements take it: kinds, keys, values and content types. */
-export function columns(writes: readonly Write[]): unknown[] {
+/** The columns of a batch, as parameters of the appending statements: event types, keys, values and content types. */
+export function batchColumns(writes: readonly Write[]): unknown[] {
   return [
     smallintArray(writes.map((write) => eventType[write.kind])),
     textArray(writes.map((write) => write.key)),

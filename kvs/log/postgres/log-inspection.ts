@@ -1,33 +1,33 @@
 import type { PostgresTarget } from '../../config/index.ts'
 import { Refused, Unavailable } from '../index.ts'
 import { type Connection, connect } from './connection.ts'
-import { explain, whereOf } from './failure-sentences.ts'
+import { explain, whereOf } from './failure-explanation.ts'
+import { readHead } from './log-end.ts'
+import { refuseObstacles } from './migration-obstacles.ts'
 import { pendingAfter, readMigrations, versionOf } from './migrations.ts'
-import { readHead } from './reader.ts'
 import { requireDailyRights } from './rights.ts'
-import { requireRoom } from './room-to-migrate.ts'
-import { enterSchema } from './schema.ts'
+import { enterSchema } from './schema-search.ts'
 import { openSession } from './server-session.ts'
 
-export interface LookOptions {
+export interface InspectionOptions {
   readonly target: PostgresTarget
   readonly timeoutMs: number
-  /** The log that is to be found, in whatever schema of the database; undefined where any will do. */
+  /** The id of the log to find, in whatever schema of the database; undefined for any log. */
   readonly logId: string | undefined
 }
 
 /**
- * Connects as a node does, and tells in a sentence what it finds; changes nothing but its own session, and looks at the log in a
- * transaction that may only read. Rejects with an Error that says why a node could not use what is there.
+ * Connects as a node does, and describes what it finds in a sentence, for `--check`. Changes nothing but its own session, and
+ * reads the log in a read-only transaction. Rejects with an Error that says why a node could not use what is there.
  */
-export async function lookAtLog({ target, timeoutMs, logId }: LookOptions): Promise<string> {
+export async function inspectLog({ target, timeoutMs, logId }: InspectionOptions): Promise<string> {
   try {
     const connection = await connect(target, timeoutMs)
     try {
       const { warning } = await openSession(connection, target, timeoutMs)
       const schema = await enterSchema(connection, { logId, isMet: false }, target.user)
       await connection.query({ text: 'BEGIN READ ONLY' })
-      const found = await lookThrough(connection, target.user, schema)
+      const found = await describeLog(connection, target.user, schema)
       await connection.query({ text: 'ROLLBACK' })
       const warnings = [warning, ...found.warnings].filter((text) => text !== '').map((text) => `; ${text}`)
       return `${target.database} at ${target.host}:${target.port} (${connection.tls}): ${found.log}${warnings.join('')}`
@@ -40,7 +40,7 @@ export async function lookAtLog({ target, timeoutMs, logId }: LookOptions): Prom
   }
 }
 
-async function lookThrough(
+async function describeLog(
   connection: Connection,
   user: string,
   schema: string,
@@ -50,7 +50,7 @@ async function lookThrough(
   const migrations = readMigrations(new URL('../../../migrations/', import.meta.url))
   const version = await versionOf(connection)
   if (pendingAfter(version, migrations).length > 0) {
-    await requireRoom(connection, user, version === 0)
+    await refuseObstacles(connection, user, version === 0)
     const old = `a log of schema version ${version}, which a start migrates to ${migrations.length}`
     return { log: `${server}, ${version === 0 ? 'no log yet, which a start makes' : old}`, warnings: [schema] }
   }

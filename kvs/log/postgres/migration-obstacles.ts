@@ -12,12 +12,12 @@ type Row = [
 ]
 
 /**
- * Makes sure that the session's schema has room for what a migration makes, and that the role may make it. Reads catalogues
- * alone.
- * @param isFirst there is no log yet: nothing may have its names but a textbook service's table
- * @throws Refused where something else has them, Unavailable where a right is missing
+ * Checks that nothing foreign in the session's schema has the name of what a migration makes, and that the role may make and
+ * change it. Reads catalogues only.
+ * @param isFirst there is no log yet, so only a textbook service's table may have one of the names
+ * @throws Refused where a foreign object has such a name, Unavailable where a right is missing
  */
-export async function requireRoom(connection: Connection, user: string, isFirst: boolean): Promise<void> {
+export async function refuseObstacles(connection: Connection, user: string, isFirst: boolean): Promise<void> {
   const { rows } = await connection.query<Row>({
     text: `
       SELECT quote_ident(current_schema()), relname, relkind, quote_ident(pg_get_userbyid(relowner)),

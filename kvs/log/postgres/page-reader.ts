@@ -1,0 +1,73 @@
+import type { Entry, Write } from '../../core/entry.ts'
+import { Diverged, makePageSize, pageLimits } from '../index.ts'
+import type { Connection } from './connection.ts'
+import { isRolledBack } from './postgres-errors.ts'
+
+/**
+ * A page ends where its values would grow past the bound, but never before its first entry. The sizes come from the rows'
+ * headers: Postgres does not read values that are left out.
+ */
+const readPage = {
+  name: 'read',
+  text: `
+    SELECT sequence, event_type, key, value, content_type, digest, superseded, coalesce(writer = $2, false)
+    FROM (
+      SELECT *, sum(size) OVER (ORDER BY sequence) - size AS bytes_before
+      FROM (
+        SELECT *, coalesce(octet_length(value), 0) AS size
+        FROM transactions WHERE sequence > $1 AND sequence <= $4 ORDER BY sequence LIMIT ${pageLimits.entries}
+      ) AS next
+    ) AS sized
+    WHERE bytes_before < $3
+    ORDER BY sequence`,
+}
+
+type Row = [
+  sequence: string,
+  eventType: number,
+  key: string,
+  value: Buffer | null,
+  contentType: string | null,
+  digest: Buffer,
+  superseded: boolean,
+  isOwn: boolean,
+]
+
+/**
+ * The entries after one sequence, through another, in order, as one page; empty where there are none.
+ * @param own number of the writer whose entries are this node's own
+ */
+export type ReadPage = (connection: Connection, after: bigint, through: bigint, own: number) => Promise<Entry[]>
+
+/** The size of its pages outlives connections. */
+export function makePageReader(): ReadPage {
+  const size = makePageSize()
+  return async (connection, after, through, own) => {
+    try {
+      const { rows } = await connection.query<Row>({ ...readPage, values: [after, own, size.bytes, through] })
+      size.grow()
+      return rows.map(toEntry)
+    } catch (error) {
+      if (!isRolledBack(error)) size.shrink()
+      throw error
+    }
+  }
+}
+
+function toEntry([sequence, eventType, key, value, contentType, digest, superseded, isOwn]: Row): Entry {
+  const write = toWrite(sequence, eventType, key, value, contentType)
+  return { sequence: BigInt(sequence), digest, superseded, isOwn, write }
+}
+
+/** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
+function toWrite(sequence: string, eventType: number, key: string, value: Buffer | null, type: string | null): Write {
+  if (eventType === 1) return { kind: 'delete', key }
+  if (eventType === 2 && value !== null) return { kind: 'put', key, value, contentType: type ?? undefined }
+  throw new UnknownEntry(sequence, eventType)
+}
+
+export class UnknownEntry extends Diverged {
+  constructor(sequence: string | number, eventType: number) {
+    super(`entry ${sequence} of the log has the unknown event_type ${eventType}`)
+  }
+}
