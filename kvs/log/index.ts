@@ -7,7 +7,7 @@ export {
   makeCheckpointSchedule,
   usualPace,
 } from './checkpoint-schedule.ts'
-export { brokenLog, wentBackAdvice } from './divergence.ts'
+export { brokenLog, UnknownEntry, wentBackAdvice } from './divergence.ts'
 export {
   type Committed,
   type Decided,

@@ -3,6 +3,7 @@ import { forPurpose, type PostgresTarget } from '../../config/index.ts'
 import { unlessAborted } from '../../lib/abort.ts'
 import { makeBackoff } from '../../lib/backoff.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
+import { type Random, systemRandom } from '../../lib/random.ts'
 import { type CheckpointPace, type CheckpointSchedule, makeCheckpointSchedule, usualPace } from '../index.ts'
 import { advanceCheckpoint, readLag } from './checkpoint-statements.ts'
 import { type Connection, connect } from './connection.ts'
@@ -27,6 +28,7 @@ export interface CheckpointerOptions {
    */
   readonly position?: () => string
   readonly clock?: Clock
+  readonly random?: Random
 }
 
 export interface Checkpointer {
@@ -54,10 +56,10 @@ interface Work {
 }
 
 export function makeCheckpointer(options: CheckpointerOptions): Checkpointer {
-  const { clock = systemClock } = options
+  const { clock = systemClock, random = systemRandom } = options
   const pace = { ...usualPace, ...options.pace }
   const target = forPurpose(options.target, 'checkpoint')
-  const backoff = makeBackoff({ firstMs: 1_000, maxMs: 60_000 })
+  const backoff = makeBackoff({ firstMs: 1_000, maxMs: 60_000, clock, random })
   const sizes = makeSizeMonitor(pace.sizeEveryMs, clock)
   const work = {
     options,

@@ -1,5 +1,6 @@
-import type { Entry, Write } from '../../core/entry.ts'
-import { Diverged, makePageSize, pageLimits } from '../index.ts'
+import type { Entry } from '../../core/entry.ts'
+import { decodeWrite, kindOfCode, type Write } from '../../core/operation/operation.ts'
+import { makePageSize, pageLimits, UnknownEntry } from '../index.ts'
 import type { Connection } from './connection.ts'
 import { isRolledBack } from './postgres-errors.ts'
 
@@ -59,15 +60,10 @@ function toEntry([sequence, eventType, key, value, contentType, digest, supersed
   return { sequence: BigInt(sequence), digest, superseded, isOwn, write }
 }
 
-/** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
+/** An entry of an unknown kind stops the node: a view that skips it would be one that no log has. */
 function toWrite(sequence: string, eventType: number, key: string, value: Buffer | null, type: string | null): Write {
-  if (eventType === 1) return { kind: 'delete', key }
-  if (eventType === 2 && value !== null) return { kind: 'put', key, value, contentType: type ?? undefined }
-  throw new UnknownEntry(sequence, eventType)
-}
-
-export class UnknownEntry extends Diverged {
-  constructor(sequence: string | number, eventType: number) {
-    super(`entry ${sequence} of the log has the unknown event_type ${eventType}`)
-  }
+  const kind = kindOfCode(eventType, value !== null)
+  const write = decodeWrite(kind, key, value ?? undefined, type ?? undefined)
+  if (write === undefined) throw new UnknownEntry(sequence, eventType)
+  return write
 }

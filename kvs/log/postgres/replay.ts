@@ -1,4 +1,7 @@
 import type { LogPoint, PackedEntry } from '../../core/entry.ts'
+import { kindOfCode, type WriteKind } from '../../core/operation/operation.ts'
+import { putKind } from '../../core/operation/put.ts'
+import { UnknownEntry } from '../index.ts'
 import {
   beginReadingCheckpoint,
   checkpointEntries,
@@ -7,12 +10,11 @@ import {
 } from './checkpoint-statements.ts'
 import type { Connection } from './connection.ts'
 import { makeRowReader, readSequence } from './copy-rows.ts'
-import { UnknownEntry } from './page-reader.ts'
 import { isRolledBack } from './postgres-errors.ts'
 
 const columns = ['sequence', 'event_type', 'superseded', 'digest', 'key', 'value', 'content_type']
 
-/** As `LogSession.replay`, up to a sequence. */
+/** As `LogSession.replay`, through a sequence. */
 export function replay(
   connection: Connection,
   after: bigint,
@@ -39,9 +41,8 @@ export function replay(
 }
 
 /**
- * As `LogSession.loadCheckpoint`. One that does not come to the sum it was saved with is discarded, to be made anew; one that
- * Postgres can't read is passed over.
- * @param warn told of that
+ * As `LogSession.loadCheckpoint`. A checkpoint whose rows do not have the checksum that it was saved with is discarded, so that
+ * a new one is made. One that Postgres can't read is skipped. Both are logged through `warn`.
  */
 export async function loadCheckpoint(
   connection: Connection,
@@ -74,8 +75,9 @@ async function loadInTransaction(
   return undefined
 }
 
+/** Loads the entries up to the first that lacks its value, and counts and hashes all of them. */
 async function loadEntries(connection: Connection, load: (entry: PackedEntry) => void) {
-  const entry = { ...makePackedEntry(), kind: 'put' as const }
+  const entry = makePackedEntry() // of the kind put: a checkpoint has only keys that have a value
   const sum = Buffer.alloc(8)
   let keys = 0
   let isWhole = true
@@ -103,11 +105,11 @@ function byte(bytes: Buffer, at: number): number {
   return bytes[at] as number
 }
 
-/** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
-function kindOf(eventType: number, valueLength: number, sequence: number): PackedEntry['kind'] {
-  if (eventType === 2 && valueLength >= 0) return 'put'
-  if (eventType === 1) return 'delete'
-  throw new UnknownEntry(sequence, eventType)
+/** An entry of an unknown kind stops the node: a view that skips it would be one that no log has. */
+function kindOf(eventType: number, valueLength: number, sequence: number): WriteKind {
+  const kind = kindOfCode(eventType, valueLength >= 0)
+  if (kind === undefined) throw new UnknownEntry(sequence, eventType)
+  return kind
 }
 
 function textOf(data: Buffer, start: number, length: number): string | undefined {
@@ -117,7 +119,7 @@ function textOf(data: Buffer, start: number, length: number): string | undefined
 function makePackedEntry(): PackedEntry {
   return {
     sequence: 0,
-    kind: 'delete',
+    kind: putKind.name,
     superseded: false,
     contentType: undefined,
     bytes: Buffer.alloc(0),
