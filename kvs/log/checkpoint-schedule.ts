@@ -1,4 +1,7 @@
-/** When and how fast the checkpoint is brought forward. A log moves where it has grown since the last poll; else it is quiet. */
+/**
+ * When and how fast the checkpoint is brought forward. A log moves where it has grown since the last poll; else it is
+ * quiet.
+ */
 export interface CheckpointPace {
   readonly pollEveryMs: number
   /** How often the log's size is read. */
@@ -54,19 +57,24 @@ export interface CheckpointSchedule {
   /** Begins on a new connection. */
   begin(lag: Lag): void
   /**
-   * Whether the log has to be asked for its lag. An idle node leaves Postgres alone: as long as the node's position stays the
-   * one at which the checkpoint had nothing to do, nothing is asked.
+   * Whether the log has to be asked for its lag. An idle node leaves Postgres alone: as long as the node's position
+   * stays the one at which the checkpoint had nothing to do, nothing is asked.
    * @param position how far this node has applied the log; undefined where that is unknown, and the log is always asked
    */
   isPollDue(position: string | undefined): boolean
-  /** Whether to begin with steps: the checkpoint is too far behind, and no other node has moved it since the last poll. */
+  /**
+   * Whether to begin with steps: the checkpoint is too far behind, and no other node has moved it since the last poll.
+   */
   notePoll(lag: Lag, position: string | undefined): boolean
   /**
-   * How many milliseconds to rest before the next step; undefined where this was the last one: a quiet log's end is reached, a
-   * moving log's is near enough, or another node does steps as well.
+   * How many milliseconds to rest before the next step; undefined where this was the last one: a quiet log's end is
+   * reached, a moving log's is near enough, or another node does steps as well.
    */
   noteStep(advance: Advance, tookMs: number): number | undefined
-  /** Halves the steps, so that a slow disk copes in the end. They grow again by a tenth with each step that ends in time. */
+  /**
+   * Halves the steps, so that a slow disk copes in the end. They grow again by a tenth with each step that ends in
+   * time.
+   */
   noteTimeout(): void
 }
 

@@ -4,17 +4,17 @@ import type { Version } from '../core/version.ts'
 /** The transaction log as the store sees it. A process has one log object, with at most one open session. */
 export interface Log {
   /**
-   * Connects, migrates the schema, and registers this process as the only one that may append for its data directory; every
-   * earlier session is fenced from then on. One try, without retries; it may be repeated. Rejects with `Unavailable` (try
-   * again later), `Refused` (waiting won't help) or `Diverged` (the log lacks writes that an earlier session was told are
-   * committed, or has others under their numbers).
+   * Connects, migrates the schema, and registers this process as the only one that may append for its data directory;
+   * every earlier session is fenced from then on. One try, without retries; it may be repeated. Rejects with
+   * `Unavailable` (try again later), `Refused` (waiting won't help) or `Diverged` (the log lacks writes that an earlier
+   * session was told are committed, or has others under their numbers).
    */
   open(): Promise<LogSession>
 }
 
 /**
- * One connection to the log. It ends by `close()`, when the connection is lost, or with a rejection that says so. Where the
- * connection fails, every method rejects: appends with `Undecided`, all others with `Unavailable`.
+ * One connection to the log. It ends by `close()`, when the connection is lost, or with a rejection that says so. Where
+ * the connection fails, every method rejects: appends with `Undecided`, all others with `Unavailable`.
  */
 export interface LogSession {
   /** The log as it was at `open()`. */
@@ -24,13 +24,13 @@ export interface LogSession {
   /** Resolves with the reason when the connection is gone, by close() as well. Never rejects. */
   readonly lost: Promise<Error>
   /**
-   * This node's last write in the log. It is final from the session's first moment: nothing that an earlier session sent can
-   * land any more. Appends of this session advance it.
+   * This node's last write in the log. It is final from the session's first moment: nothing that an earlier session
+   * sent can land any more. Appends of this session advance it.
    */
   readonly committed: Committed
   /**
-   * Whether the log still has this position with this history. False where the log went back: a restored dump, a failover that
-   * lost its tail, another log under the same name.
+   * Whether the log still has this position with this history. False where the log went back: a restored dump, a
+   * failover that lost its tail, another log under the same name.
    */
   holds(position: LogPoint): Promise<boolean>
   /**
@@ -40,46 +40,47 @@ export interface LogSession {
    */
   loadCheckpoint(load: (entry: PackedEntry) => void): Promise<LogPoint | undefined>
   /**
-   * Calls `apply` for every entry after the sequence `after`, through `head.sequence`, in order, reusing one object, so memory
-   * does not grow with the log. No other method may be called meanwhile. Rejects with `Diverged` at an entry of an unknown
-   * kind, and with what `apply` throws; in both cases the session has ended.
+   * Calls `apply` for every entry after the sequence `after`, through `head.sequence`, in order, reusing one object, so
+   * memory does not grow with the log. No other method may be called meanwhile. Rejects with `Diverged` at an entry of
+   * an unknown kind, and with what `apply` throws; in both cases the session has ended.
    */
   replay(after: bigint, apply: (entry: PackedEntry) => void): Promise<void>
   /**
-   * The entries after the sequence `after`, through `through` or the log's end, in order, as a page bounded in count and bytes;
-   * empty only where there are none. Rejects with `Diverged` at an entry of an unknown kind.
+   * The entries after the sequence `after`, through `through` or the log's end, in order, as a page bounded in count
+   * and bytes; empty only where there are none. Rejects with `Diverged` at an entry of an unknown kind.
    */
   read(after: bigint, through?: bigint): Promise<Entry[]>
   /**
-   * The last entry's position. Whatever was committed by any node before this call is at or before it. Also the session's sign
-   * of life: rejects with `Unavailable`, and ends the session, where no answer comes within half the time that other answers
-   * may take. Rejects with `Diverged` where something else than an append changed the log.
+   * The last entry's position. Whatever was committed by any node before this call is at or before it. Also the
+   * session's sign of life: rejects with `Unavailable`, and ends the session, where no answer comes within half the
+   * time that other answers may take. Rejects with `Diverged` where something else than an append changed the log.
    */
   askHead(): Promise<LogPoint>
   /**
-   * Calls `callback` soon after another session appended. A hint that may be lost; `askHead` is what a follower relies on. A
-   * second call replaces the callback.
+   * Calls `callback` soon after another session appended. A hint that may be lost; `askHead` is what a follower relies
+   * on. A second call replaces the callback.
    */
   onOthersAppended(callback: () => void): void
   /**
-   * Appends the writes as one batch. On return they are committed and durable, all of them, in this order, at consecutive
-   * sequences up to the one returned. One append at a time. Not idempotent in itself: after `Undecided` the next session's
-   * `committed` says whether the batch landed, and only then may it be sent again, under the same numbers.
+   * Appends the writes as one batch. On return they are committed and durable, all of them, in this order, at
+   * consecutive sequences up to the one returned. One append at a time. Not idempotent in itself: after `Undecided` the
+   * next session's `committed` says whether the batch landed, and only then may it be sent again, under the same
+   * numbers.
    *
-   * Rejects with `NotAppended` or `Unappendable` where the batch is not in the log and never will be; with `Undecided` where it
-   * may or may not be, and the session has ended.
+   * Rejects with `NotAppended` or `Unappendable` where the batch is not in the log and never will be; with `Undecided`
+   * where it may or may not be, and the session has ended.
    * @param last number of the batch's last write; without it, the numbers follow `committed.number`
    */
   append(writes: readonly Write[], last?: bigint): Promise<LogPoint>
   /**
-   * As `append`, for writes that have their numbers already, all above `committed.number`. A write whose key has an entry
-   * after `seen` is stored as superseded, as is one that the caller marked so.
+   * As `append`, for writes that have their numbers already, all above `committed.number`. A write whose key has an
+   * entry after `seen` is stored as superseded, as is one that the caller marked so.
    * @param seen the sequence through which the caller has compared the writes with other nodes' entries
    */
   appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<LogPoint>
   /**
-   * Appends, as one batch, those of the writes whose decision still holds; commit, order, numbers and rejections are as for
-   * `append`. Where none lands, nothing is stored but the answers to idempotency keys.
+   * Appends, as one batch, those of the writes whose decision still holds; commit, order, numbers and rejections are as
+   * for `append`. Where none lands, nothing is stored but the answers to idempotency keys.
    * @param seen sequence that the decisions are based on; a later entry of the same key overtakes a decision
    * @returns a verdict for each write, and the log's end right after: the writes that landed are its last entries
    */
@@ -93,8 +94,8 @@ export interface LogSession {
 }
 
 /**
- * A write with its node's decision. Of a batch's writes that land, no two have the same key; an idempotency key occurs once in
- * a batch.
+ * A write with its node's decision. Of a batch's writes that land, no two have the same key; an idempotency key occurs
+ * once in a batch.
  */
 export interface Decided {
   readonly write: Write
@@ -102,15 +103,18 @@ export interface Decided {
   readonly lands: boolean
   /** The key's value before the write; undefined where the key has none. */
   readonly current: Version | undefined
-  /** Keeps the answer for a repetition under the same key. `request` is a hash that tells a repetition from another request. */
+  /**
+   * Keeps the answer for a repetition under the same key. `request` is a hash that tells a repetition from another
+   * request.
+   */
   readonly idempotency: { readonly key: string; readonly request: Buffer } | undefined
 }
 
 export interface Verdict {
   /**
    * `landed`, `refused`: the decision holds. `overtaken`: the key has an entry after `seen`, and nothing was stored.
-   * `answered`: the same request was answered before, under its idempotency key, with this verdict's versions. `reused`:
-   * another request was answered under that key, and nothing was stored.
+   * `answered`: the same request was answered before, under its idempotency key, with this verdict's versions.
+   * `reused`: another request was answered under that key, and nothing was stored.
    */
   readonly outcome: 'landed' | 'refused' | 'overtaken' | 'answered' | 'reused'
   /** The write's entry; undefined where it has none. */

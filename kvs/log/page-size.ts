@@ -6,7 +6,10 @@ export interface PageSize {
   readonly bytes: number
   /** A page arrived: the next one may be larger by a tenth. */
   grow(): void
-  /** A connection failed to carry a page in time: the next one has half the size, so that a narrow network copes in the end. */
+  /**
+   * A connection failed to carry a page in time: the next one has half the size, so that a narrow network copes in the
+   * end.
+   */
   shrink(): void
 }
 

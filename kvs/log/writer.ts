@@ -20,16 +20,19 @@ export interface Batch {
   readonly writerId: string
   /** Fencing token: the log takes the batch only while this session is the one registered for the writer. */
   readonly session: string
-  /** Number of the writer's last write in the log, as the writer knows it. The log refuses the batch where it knows another. */
+  /**
+   * Number of the writer's last write in the log, as the writer knows it. The log refuses the batch where it knows
+   * another.
+   */
   readonly after: bigint
   /** Number of the batch's last write; always above `after`. */
   readonly last: bigint
 }
 
 /**
- * The log's answer to an append. `landed`: committed, up to the entry `end`. `late`: not stored, since its time was over
- * before its turn came. `fenced`: not stored, since another session is registered for the writer. `serverSeconds` is the
- * server's clock.
+ * The log's answer to an append. `landed`: committed, up to the entry `end`. `late`: not stored, since its time was
+ * over before its turn came. `fenced`: not stored, since another session is registered for the writer. `serverSeconds`
+ * is the server's clock.
  */
 export type Landing =
   | { readonly outcome: 'landed'; readonly end: LogPoint; readonly serverSeconds: number }
@@ -57,9 +60,9 @@ export interface WriterStatements {
   /** The session that is registered for the writer; undefined where the log does not know the writer. */
   readSession(writerId: string): Promise<string | undefined>
   /**
-   * Registers `session` as the only one that may append for the writer, in the place of `replaced` and of no other. Waits for
-   * an append of `replaced` that is under way, so the answer is final. Undefined where another session was registered in the
-   * meantime. Rejects with `Diverged` where the log gave the writer's number to another writer.
+   * Registers `session` as the only one that may append for the writer, in the place of `replaced` and of no other.
+   * Waits for an append of `replaced` that is under way, so the answer is final. Undefined where another session was
+   * registered in the meantime. Rejects with `Diverged` where the log gave the writer's number to another writer.
    */
   register(writerId: string, session: string, replaced: string | undefined): Promise<Registration | undefined>
   /** @param landsUntil the log stores nothing from this time on, by the server's clock in seconds */
@@ -76,9 +79,9 @@ export interface WriterStatements {
     seen: bigint,
   ): Promise<{ readonly judgements: readonly Judgement[]; readonly end: LogPoint } | undefined>
   /**
-   * What a rejection of the appends above means. `unknown`: the batch may or may not be in the log, or land later. In all
-   * other cases nothing was stored: `refused`, for what the batch contains; `down`, the log takes no writes at all now;
-   * `broken`, the log is not what appends made of it, and refuses them until somebody mends it.
+   * What a rejection of the appends above means. `unknown`: the batch may or may not be in the log, or land later. In
+   * all other cases nothing was stored: `refused`, for what the batch contains; `down`, the log takes no writes at all
+   * now; `broken`, the log is not what appends made of it, and refuses them until somebody mends it.
    */
   failureOf(error: unknown): 'unknown' | 'refused' | 'down' | 'broken'
 }
@@ -155,8 +158,9 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       serverTime.note(serverSeconds)
     },
     append(statements, writes, last = numberAfter(numbering, writes)) {
-      // By the server's clock, the time at which this process gives up waiting, or sooner. A batch that the network delivers
-      // later must not land: the node may have acknowledged it from its spool by then, and others may have written its keys.
+      // By the server's clock, the time at which this process gives up waiting, or sooner. A batch that the network
+      // delivers later must not land: the node may have acknowledged it from its spool by then, and others may have
+      // written its keys.
       const landsUntil = serverTime.after(timeoutMs)
       return land(
         last,

@@ -4,20 +4,21 @@ import { chown, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { checkFormat, makeIdentity, startLog, withoutIdentity } from './control-file.ts'
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import { beginLog, checkFormat, makeIdentity, withoutIdentity } from './control-file.ts'
 import type { ServerUser } from './launcher.ts'
 
 /**
- * A cluster as initdb leaves it, in one compressed file: to unpack it takes a fraction of initdb's time. It has neither an
- * identity nor a log; both are made when it is unpacked. Each content is in it once, though template1's files are in
- * each database. Two that were made by the same binaries are the same, byte for byte.
+ * A template is a cluster as initdb leaves it, in one compressed file, which is unpacked in a fraction of initdb's
+ * time. It has neither an identity nor a write-ahead log; both are made when it is unpacked. Each content is in it
+ * once, though template1's files are in each database. Templates made by the same binaries are the same, byte for byte.
  */
 interface Index {
-  /** As in PG_VERSION. */
+  /** The major version, as in PG_VERSION. */
   readonly major: string
-  /** Below the cluster's directory, each one after the one that it is in. */
+  /** Paths below the cluster's directory, parents first. */
   readonly directories: readonly string[]
-  /** Where the content of each file is in what follows the index. */
+  /** Each file, with the place of its content after the index. */
   readonly files: readonly (readonly [path: string, start: number, length: number])[]
 }
 
@@ -26,15 +27,15 @@ export interface Template extends Index {
 }
 
 const controlFile = 'global/pg_control'
-/** How many files are synced at a time: as many as there are threads for it. They then share the disk's flushes. */
-const syncs = 4
+/** How many files are synced at a time: as many as libuv has threads. They then share the disk's flushes. */
+const parallelSyncs = 4
 
 const zeros = Buffer.alloc(1024 * 1024)
 
-/** What a server makes anew where it is missing, and what would differ from one initdb to the next. */
+/** Files that a server makes anew where they are missing, and that would differ from one initdb to the next. */
 const isLeftOut = (path: string) => /^pg_wal\/[0-9A-F]{24}$|^pg_stat\/|pg_internal\.init$|^postmaster\./.test(path)
 
-/** Of a cluster that initdb made and whose server, if there was one, was shut down. */
+/** Packs a cluster that initdb made, and whose server, if it had one, was shut down. */
 export async function packTemplate(directory: string): Promise<Buffer> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true })
   const pathOf = ({ parentPath, name }: { parentPath: string; name: string }) =>
@@ -66,7 +67,7 @@ export async function packTemplate(directory: string): Promise<Buffer> {
   return zstdCompressSync(Buffer.concat([Buffer.from(`${JSON.stringify(index)}\n`), ...contents]))
 }
 
-/** Undefined where there is none; rejects where it is damaged. */
+/** Undefined where there is no such file. Rejects where it is damaged. */
 export async function readTemplate(path: string): Promise<Template | undefined> {
   const packed = await readFile(path).catch((error) => {
     if (error.code === 'ENOENT') return undefined
@@ -74,7 +75,7 @@ export async function readTemplate(path: string): Promise<Template | undefined> 
   })
   if (packed === undefined) return undefined
   try {
-    // In one piece: joined from many, it would cost the start a fifth of a second of garbage collection.
+    // Unpacked in one piece: to join many would cost the start a fifth of a second of garbage collection.
     const all = zstdDecompressSync(packed, { chunkSize: 16 * 1024 * 1024 })
     const end = all.indexOf('\n')
     const index: Index = JSON.parse(all.toString('utf8', 0, end))
@@ -85,13 +86,14 @@ export async function readTemplate(path: string): Promise<Template | undefined> 
 }
 
 /**
- * Makes a cluster with an identity of its own in an empty directory, owned by the server's user. All of it is on the disk
- * when this resolves, but for the directory's own entry in its parent.
+ * Makes a cluster with an identity of its own in an empty directory, owned by the server's user. On return all of it is
+ * durable, except for the directory's own entry in its parent.
  */
 export async function unpackTemplate(
   { directories, files, content }: Template,
   into: string,
   user: ServerUser | undefined,
+  clock: Clock = systemClock,
 ): Promise<void> {
   const own = async (path: string) => user !== undefined && (await chown(path, user.uid, user.gid))
   for (const path of directories) {
@@ -99,28 +101,28 @@ export async function unpackTemplate(
     await own(join(into, path))
   }
   const rest = files.values()
-  const workers = Array.from({ length: syncs }, async () => {
+  const workers = Array.from({ length: parallelSyncs }, async () => {
     for (const [path, start, length] of rest) {
       const part = content.subarray(start, start + length)
       if (path !== controlFile) await writeDurably(join(into, path), part, user)
-      else await writeIdentity(into, part, user)
+      else await writeIdentity(into, part, user, clock)
     }
   })
-  // All of them, so that none goes on to write into what its caller removes.
+  // All are awaited, so that none goes on to write into a directory that the caller removes.
   const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected')
   if (failed?.status === 'rejected') throw failed.reason
   for (const path of [...directories, '.']) await syncDirectory(join(into, path))
 }
 
-async function writeIdentity(into: string, bare: Buffer, user: ServerUser | undefined): Promise<void> {
-  const { control, walFile, wal, walFileLength } = startLog(bare, makeIdentity())
+async function writeIdentity(into: string, bare: Buffer, user: ServerUser | undefined, clock: Clock): Promise<void> {
+  const { control, walFile, wal, walFileLength } = beginLog(bare, makeIdentity(clock))
   await writeDurably(join(into, controlFile), control, user)
   await writeDurably(join(into, 'pg_wal', walFile), wal, user, walFileLength)
 }
 
 /**
- * The writing goes to memory and is quick; what may take its time is the sync, which blocks nothing.
- * @param length of the file, in which zeros follow the content
+ * Writes synchronously, which only fills the page cache, and syncs in another thread.
+ * @param length the file's; zeros follow the content
  */
 async function writeDurably(path: string, content: Buffer, user: ServerUser | undefined, length = content.length) {
   const file = openSync(path, 'wx', 0o600)

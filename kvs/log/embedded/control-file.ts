@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Clock } from '../../lib/clock.ts'
 import { crc32c } from './crc32c.ts'
 
 /**
@@ -10,25 +11,25 @@ const at = {
   ...{ systemIdentifier: 0, version: 8, state: 16, time: 24, checkpoint: 32, checkpointCopy: 40, floatFormat: 208 },
   ...{ walBlockSize: 224, walSegmentSize: 228, nonce: 257, crc: 292 },
 }
-/** In CheckPoint, of which `checkpointCopy` is one. */
+/** Offsets in CheckPoint, of which `checkpointCopy` is one. */
 const inCheckpoint = { redo: 0, timeline: 8, time: 64, length: 88 }
 const nonceLength = 32
 const shutDown = 1
 const walPageHeaderLength = 40
 const walRecordHeaderLength = 24
 
+/** What tells one cluster from all others. */
 export interface Identity {
-  /** What a cluster is told from all others by. */
   readonly systemIdentifier: bigint
-  /** From which Postgres makes salts for users that do not exist. */
+  /** Postgres makes salts from it for users that do not exist, so it is a secret. */
   readonly nonce: Buffer
   /** When the cluster was made, in seconds since 1970. */
   readonly time: bigint
 }
 
-/** As Postgres makes them: the time in the upper half; here all of the lower half is random. */
-export function makeIdentity(): Identity {
-  const time = BigInt(Math.floor(Date.now() / 1000))
+/** The system identifier has the time in its upper half, as Postgres makes it; its lower half is random here. */
+export function makeIdentity(clock: Clock): Identity {
+  const time = BigInt(Math.floor(clock.wallTime() / 1000))
   return {
     systemIdentifier: (time << 32n) | BigInt(randomBytes(4).readUInt32LE()),
     nonce: randomBytes(nonceLength),
@@ -36,17 +37,20 @@ export function makeIdentity(): Identity {
   }
 }
 
-/** Without an identity, so that it is the same for each cluster that was made the same way, and no server takes it. */
+/**
+ * The control file without an identity: the same for every cluster that was made the same way. No server accepts it,
+ * since its checksum is wrong.
+ */
 export function withoutIdentity(control: Buffer): Buffer {
   const { systemIdentifier, nonce, time } = { systemIdentifier: 0n, nonce: Buffer.alloc(nonceLength), time: 0n }
-  const bare = write(control, { systemIdentifier, nonce, time })
+  const bare = withIdentity(control, { systemIdentifier, nonce, time })
   bare.writeUInt32LE(0, at.crc)
   return bare
 }
 
 /**
- * Throws unless this is the control file of a cluster that was shut down, and its log the one that this file knows how to
- * write: offsets that are wrong would not have come to the checksum.
+ * Throws unless this is the control file of a cluster that was shut down, and both are in the format that this file
+ * knows. With wrong offsets the checksum would not match.
  */
 export function checkFormat(control: Buffer, wal: Buffer): void {
   const found = {
@@ -61,22 +65,26 @@ export function checkFormat(control: Buffer, wal: Buffer): void {
   if (control.readUInt32LE(at.state) !== shutDown) throw new Error('the cluster was not shut down')
 }
 
-export interface Start {
+/** The files that a cluster begins with. */
+export interface FirstFiles {
+  /** The content of `global/pg_control`. */
   readonly control: Buffer
-  /** Below `pg_wal`. */
+  /** The name of the log's first file, below `pg_wal`. */
   readonly walFile: string
-  /** All of the file's content but for zeros. */
+  /** The beginning of that file; zeros follow. */
   readonly wal: Buffer
+  /** The length of that file in bytes. */
   readonly walFileLength: number
 }
 
 /**
- * Gives a cluster an identity and an empty log, as pg_resetwal does, which does not come with the embedded binaries: the
- * log begins in the segment after the last one, above every page's LSN, with the checkpoint that the control file names.
- * @param control of a cluster that was shut down, with or without an identity
+ * Gives a cluster an identity and an empty write-ahead log, as pg_resetwal does, which the embedded binaries lack. The
+ * log begins in the segment after the last one, above every page's LSN, with the checkpoint that the control file
+ * names.
+ * @param control that of a cluster that was shut down, with or without an identity
  */
-export function startLog(control: Buffer, identity: Identity): Start {
-  const next = write(control, identity)
+export function beginLog(control: Buffer, identity: Identity): FirstFiles {
+  const next = withIdentity(control, identity)
   const segmentLength = next.readUInt32LE(at.walSegmentSize)
   const segment = next.readBigUInt64LE(at.checkpointCopy + inCheckpoint.redo) / BigInt(segmentLength) + 1n
   const redo = segment * BigInt(segmentLength) + BigInt(walPageHeaderLength)
@@ -96,13 +104,13 @@ export function startLog(control: Buffer, identity: Identity): Start {
   const checkpoint = next.subarray(at.checkpointCopy, at.checkpointCopy + inCheckpoint.length)
   return {
     control: next,
-    walFile: nameOf(timeline, segment, segmentLength),
+    walFile: walFileName(timeline, segment, segmentLength),
     wal: Buffer.concat([header, shutdownCheckpoint(checkpoint)]),
     walFileLength: segmentLength,
   }
 }
 
-function write(control: Buffer, { systemIdentifier, nonce, time }: Identity): Buffer {
+function withIdentity(control: Buffer, { systemIdentifier, nonce, time }: Identity): Buffer {
   const written = Buffer.from(control)
   written.writeBigUInt64LE(systemIdentifier, at.systemIdentifier)
   written.writeBigInt64LE(time, at.time)
@@ -111,7 +119,7 @@ function write(control: Buffer, { systemIdentifier, nonce, time }: Identity): Bu
   return written
 }
 
-/** An XLogRecord of kind XLOG_CHECKPOINT_SHUTDOWN, which is 0, as its resource manager is. */
+/** An XLogRecord of the kind XLOG_CHECKPOINT_SHUTDOWN. That kind is 0, and so is its resource manager. */
 function shutdownCheckpoint(checkpoint: Buffer): Buffer {
   const data = Buffer.concat([Buffer.from([255, checkpoint.length]), checkpoint]) // 255: XLR_BLOCK_ID_DATA_SHORT
   const header = Buffer.alloc(walRecordHeaderLength)
@@ -120,7 +128,7 @@ function shutdownCheckpoint(checkpoint: Buffer): Buffer {
   return Buffer.concat([header, data])
 }
 
-function nameOf(timeline: number, segment: bigint, segmentLength: number): string {
+function walFileName(timeline: number, segment: bigint, segmentLength: number): string {
   const inEach = 0x1_0000_0000n / BigInt(segmentLength)
   const parts = [BigInt(timeline), segment / inEach, segment % inEach]
   return parts.map((part) => part.toString(16).toUpperCase().padStart(8, '0')).join('')

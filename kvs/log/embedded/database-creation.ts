@@ -1,15 +1,15 @@
 import pg from 'pg'
 
-export interface Connection {
-  /** the socket's directory, absolute */
+export interface ServerAddress {
+  /** The socket's directory, absolute. */
   host: string
   port: number
   user: string
   database: string
 }
 
-/** Creates the connection's database unless it exists. Resolves to false if the server does not accept connections yet. */
-export async function createDatabase(connection: Connection): Promise<boolean> {
+/** Creates the address's database unless it exists. Returns false where the server does not accept connections yet. */
+export async function createDatabase(connection: ServerAddress): Promise<boolean> {
   try {
     if (await connects(connection)) return true
     await connects(
@@ -18,13 +18,13 @@ export async function createDatabase(connection: Connection): Promise<boolean> {
     )
     return true
   } catch (error) {
-    if (isDefinite(error)) throw error
+    if (isPermanent(error)) throw error
     return false
   }
 }
 
-/** Resolves to false if the server has no such database. Where it has, the statement has been run. */
-async function connects(connection: Connection, statement = ''): Promise<boolean> {
+/** Connects and runs the statement. Returns false where the server has no such database. */
+async function connects(connection: ServerAddress, statement = ''): Promise<boolean> {
   const client = new pg.Client({ ...connection, ssl: false, connectionTimeoutMillis: 5_000 })
   client.on('error', () => {})
   try {
@@ -40,10 +40,11 @@ async function connects(connection: Connection, statement = ''): Promise<boolean
 }
 
 /**
- * 57P: starting, shutting down or crashed. Without an SQLSTATE: the connection broke, of which `pg` tells without a code, or there is
- * no socket yet. What else has no code is a fault of the connection's own parameters, and stays.
+ * Whether waiting won't help. It does where the server starts, shuts down or crashed (57P), where the connection broke,
+ * which `pg` says without a code, and where there is no socket yet. Other errors without a code are faults of the
+ * parameters.
  */
-function isDefinite(error: unknown): boolean {
+function isPermanent(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return !error.code?.startsWith('57P')
   if (error instanceof Error && 'code' in error) return error.code === 'EACCES'
   return !(error instanceof Error && /^(timeout expired|Connection terminated|Client (was|has) )/.test(error.message))

@@ -18,10 +18,13 @@ export interface Command {
   options: { uid?: number; gid?: number; cwd: string; env: NodeJS.ProcessEnv }
 }
 
-/** Turns a program and its arguments into what to spawn so that it runs as the server's user, with spawn's own pid. */
+/** Makes the command to spawn so that a program runs as the server's user, under the pid that spawn returns. */
 export type Launcher = (file: string, args: string[]) => Command
 
-/** Whom the server runs as. Undefined: as ourselves. Root has to be another, since Postgres refuses to run as root. */
+/**
+ * The user that the server runs as; undefined for our own. Root has to choose another, since Postgres refuses to run as
+ * root.
+ */
 export async function serverUser(directory: string): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const owner = await stat(directory).catch(() => undefined)
@@ -44,10 +47,11 @@ async function id(flag: string, name: string): Promise<number | undefined> {
 }
 
 /**
- * A way to run the binaries that was seen to work and to reach the directories. A directory that only root may enter
- * (/root, a `mktemp -d`) above the data is passed with one capability, the smallest root has here (containers drop
- * dac_read_search by default). It lets the server look past file modes; only root can reach that server. Above
- * node_modules it takes a copy of the programs too: they check themselves with access(2), which knows no capabilities.
+ * Finds a way to run the binaries that works and reaches the directories, by trying. A directory above the data that
+ * only root may enter (/root, a `mktemp -d`) takes one capability, the smallest that root has here (containers drop
+ * dac_read_search by default). The server then ignores file modes, and only root can reach that server. Where such a
+ * directory is above node_modules, the programs have to be copied too: they check themselves with access(2), which
+ * ignores capabilities.
  */
 export async function findLauncher(
   user: ServerUser | undefined,
@@ -99,8 +103,9 @@ const withCapability =
   })
 
 /**
- * Tries it for real: modes alone don't tell (ACLs, noexec, a capability the container lacks). `initdb --show` looks for
- * its own program, libraries and share files, and writes nothing. Returns what failed.
+ * Runs `initdb --show`, which looks for its own program, libraries and share files, and writes nothing. File modes
+ * would not show everything: ACLs, noexec, a capability that the container lacks. Returns what failed; undefined where
+ * nothing did.
  */
 async function probe(launch: Launcher, { initdb }: Binaries, directories: string[]): Promise<string | undefined> {
   const script = 'initdb=$1; shift; for d; do cd "$d" || exit; done; exec "$initdb" --show -D "$d"'

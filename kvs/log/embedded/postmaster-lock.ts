@@ -3,10 +3,13 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { platform } from 'node:os'
 import { basename, join } from 'node:path'
 import process from 'node:process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import type { Clock } from '../../lib/clock.ts'
 
-/** Postgres's own lock file: pid in line 1, negative for a single-user backend, state ('ready') in line 8; undefined if there is none. */
+/**
+ * Reads Postgres's own lock file: the pid in line 1, negative for a single-user backend, and the state ('ready') in
+ * line 8. Undefined where there is none.
+ */
 export async function readLock(directory: string): Promise<{ pid: number; ready: boolean } | undefined> {
   const content = await readFile(join(directory, 'postmaster.pid'), 'utf8').catch((error) => {
     if (error.code === 'ENOENT') return undefined
@@ -18,27 +21,33 @@ export async function readLock(directory: string): Promise<{ pid: number; ready:
 }
 
 /**
- * Ends the server an earlier, killed node left on this cluster, and removes a lock that would stop the next one though
- * its server is gone. Idempotent; throws if that server can't be ended, or if it is a single-user one: somebody is at work there.
+ * Ends the server that an earlier, killed node left on this cluster, and removes a stale lock that would stop the next
+ * one. Idempotent. Rejects where that server can't be ended, and where it is a single-user one, since somebody is at
+ * work there.
  */
-export async function clearLock(directory: string, warn: (message: string) => void, signal: AbortSignal) {
+export async function clearLock(
+  directory: string,
+  warn: (message: string) => void,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<void> {
   const lock = await readLock(directory)
   if (lock === undefined) return
   if (await serves(lock.pid, directory)) {
     warn(`ending the embedded Postgres an earlier node left running (pid ${lock.pid})`)
-    await end(lock.pid, directory, signal)
+    await endServer(lock.pid, directory, signal, clock)
   }
   const pid = Math.abs(lock.pid)
   if (lock.pid < 0 && (await isSingleUser(pid))) {
     throw new Error(`a single-user Postgres (pid ${pid}) is at work on ${directory}: end it, then start again`)
   }
-  // A pid that answers is now some other process (container restarts hand out the same pids; thread ids and zombies
-  // answer too), and no pid is a lock cut short: Postgres would refuse both. A dead pid it judges better than we do: it
-  // then looks for surviving backends in the shared memory this file names.
-  if (Number.isNaN(pid) || answers(pid)) await rm(join(directory, 'postmaster.pid'), { force: true })
+  // A live pid is now some other process (container restarts hand out the same pids; thread ids and zombies count as
+  // well), and a lock without a pid was cut short: Postgres would refuse both. A dead pid is for Postgres to judge: it
+  // looks for surviving backends in the shared memory that the file names.
+  if (Number.isNaN(pid) || isAlive(pid)) await rm(join(directory, 'postmaster.pid'), { force: true })
 }
 
-function answers(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {
@@ -46,23 +55,23 @@ function answers(pid: number): boolean {
   }
 }
 
-/** Of whatever cluster: the lock names it, and that it may not be looked into must not cost a live one its lock. */
+/** Whatever its cluster: the lock names it, and a live one must not lose its lock because we may not look into it. */
 async function isSingleUser(pid: number): Promise<boolean> {
   return /postgres --(single|boot) /.test(await commandLine(pid))
 }
 
-/** Whether the pid is a postmaster of this cluster: the guard before any signal. False for a zombie. */
+/** Whether the pid is a postmaster of this cluster. Checked before each signal. False for a zombie. */
 async function serves(pid: number, directory: string): Promise<boolean> {
   if (!(pid > 0)) return false
   if (platform() !== 'linux') return (await commandLine(pid)).includes(`postgres -D ${directory} `)
   const [program = '', ...args] = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
   if (basename(program) !== 'postgres') return false
   const named = args[args.indexOf('-D') + 1] ?? ''
-  // The working directory tells after the cluster was moved, but root in a container may not look at it.
+  // The working directory is right even after the cluster was moved, but root in a container may not read it.
   return (await sameFile(named, directory)) || (await sameFile(`/proc/${pid}/cwd`, directory))
 }
 
-/** Words between blanks; empty where there is no such process, or it is a zombie. */
+/** The words of the command line, separated by blanks; empty where there is no such process, or it is a zombie. */
 async function commandLine(pid: number): Promise<string> {
   try {
     if (platform() === 'linux') return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')
@@ -77,8 +86,8 @@ async function sameFile(a: string, b: string): Promise<boolean> {
   return left !== undefined && right !== undefined && left.ino === right.ino && left.dev === right.dev
 }
 
-/** False where the process has ended by then. */
-function sent(pid: number, signal: NodeJS.Signals): boolean {
+/** Returns false where the process is gone. */
+function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal)
   } catch (error) {
@@ -87,20 +96,20 @@ function sent(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-async function end(pid: number, directory: string, signal: AbortSignal): Promise<void> {
+async function endServer(pid: number, directory: string, signal: AbortSignal, clock: Clock): Promise<void> {
   // Fast shutdown, immediate shutdown, kill: see pg_ctl(1). None of them loses what was committed.
-  for (const [name, patience] of [
+  for (const [name, patienceMs] of [
     ['SIGINT', 10_000],
     ['SIGQUIT', 5_000],
     ['SIGKILL', 5_000],
   ] as const) {
     if (!(await serves(pid, directory))) return
-    if (!sent(pid, name)) return
-    const deadline = performance.now() + patience
-    while (performance.now() < deadline) {
+    if (!sendSignal(pid, name)) return
+    const deadline = clock.now() + patienceMs
+    while (clock.now() < deadline) {
       signal.throwIfAborted()
       if (!(await serves(pid, directory))) return
-      await sleep(25)
+      await clock.sleep(25)
     }
   }
   throw new Error(`the Postgres server with pid ${pid} on ${directory} can't be ended: end it, then start again`)

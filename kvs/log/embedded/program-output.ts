@@ -1,18 +1,19 @@
-/** What a line has to say of a failure: an error or worse, or what is only logged before the error that it leads to. */
-const telling =
+/** A line about a failure: an error or worse, or a log line that comes before the error which it leads to. */
+const failureLine =
   /\b(?:ERROR|FATAL|PANIC): +(.*)|\bLOG: +((?:could not|unrecognized|invalid|parameter) .*)|((?:^|: )error: .*|^.*error while loading .*)/
 
-const most = 3
+/** How many lines a reason has at most. */
+const mostLines = 3
 
 /**
- * Why a Postgres program has ended, of what it wrote, in one line: its first complaints, from the cause to what came of it,
- * without their times. Where it complains of nothing, its last line.
+ * Why a Postgres program ended, in one line, from its output: its first errors, the cause first, without their times.
+ * Where there are none, its last line.
  */
 export function reasonIn(output: string): string {
   const lines = output.trim().split('\n')
-  const told = lines.flatMap((line) => {
-    const [, error, log, other] = telling.exec(line) ?? []
+  const errors = lines.flatMap((line) => {
+    const [, error, log, other] = failureLine.exec(line) ?? []
     return (error ?? log ?? other)?.replace(/^: /, '') ?? []
   })
-  return told.length > 0 ? [...new Set(told)].slice(0, most).join('; ') : (lines.at(-1)?.trim() ?? '')
+  return errors.length > 0 ? [...new Set(errors)].slice(0, mostLines).join('; ') : (lines.at(-1)?.trim() ?? '')
 }

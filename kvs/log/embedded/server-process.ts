@@ -7,18 +7,20 @@ const largestLog = 10 * 1024 * 1024
 
 export interface Server {
   readonly pid: number | undefined
-  /** how it ended ('exit code 1', 'SIGKILL'); undefined while it runs */
+  /** How it ended ('exit code 1', 'SIGKILL'); undefined while it runs. */
   readonly ended: string | undefined
-  /** fast shutdown: clients are dropped, what was committed is kept. Resolves when it has ended; idempotent */
+  /**
+   * Fast shutdown: clients are disconnected, and what was committed is kept. Resolves when it has ended. Idempotent.
+   */
   stop(): Promise<void>
-  /** what this server wrote to its log so far, the last lines of it; empty where the file was moved away or can't be read */
+  /** The last lines that this server wrote to its log; empty where the file was moved away or can't be read. */
   lastLines(): Promise<string>
 }
 
 export interface ServerOptions {
   directory: string
   socketDirectory: string
-  /** A file, not a pipe: a server whose node was killed would lose the reader of a pipe. */
+  /** A file, not a pipe, whose reader would be gone after a kill of the node. */
   logFile: string
   binary: string
   launch: Launcher
@@ -52,40 +54,40 @@ export function spawnServer(options: ServerOptions): Server {
       return ended
     },
     async stop() {
-      // `child.kill` never reaches a reused pid: it does nothing once the child was reaped.
+      // `child.kill` does nothing once the child was reaped, so it never reaches a reused pid.
       if (ended === undefined) child.kill('SIGINT')
       await end
     },
-    // Only for what is told: a start must not fail for it.
+    // These lines are only for messages: a start must not fail for them.
     lastLines: () => tail(logFile, start).catch(() => ''),
   }
 }
 
-/** Closes the file, which the child has as its own by then. */
+/** Closes the output file; the child has its own descriptor. */
 function spawnInto(output: number, { file, args, options }: Command): ChildProcess {
   try {
-    // A process group of its own: Ctrl-C in a terminal must not end the server before the node has drained.
+    // It has its own process group: Ctrl-C in a terminal must not end the server before the node has drained.
     return spawn(file, args, { ...options, detached: true, stdio: ['ignore', output, output] })
   } finally {
     closeSync(output)
   }
 }
 
-/** Appends; starts over when it got too large. */
+/** Opens the log to append to it. Empties it first where it is too large. */
 function openLog(path: string, user: ServerUser | undefined): number {
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants
   const log = openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600)
   if (fstatSync(log).size > largestLog) ftruncateSync(log)
-  // So that one start as root does not shut out a later one as the cluster's owner.
+  // After a start as root, a later one as the cluster's owner must be able to write to it.
   if (user !== undefined) fchownSync(log, user.uid, user.gid)
   return log
 }
 
-/** Given on the command line, so that no edit of postgresql.conf opens a port or costs durability. */
+/** Settings on the command line, so that no edit of postgresql.conf opens a port or costs durability. */
 function settings(socketDirectory: string): string[] {
   return Object.entries({
     listen_addresses: '',
-    // A list, in which only quotes protect a comma.
+    // The setting is a list, in which only quotes protect a comma.
     unix_socket_directories: `"${socketDirectory.replaceAll('"', '""')}"`,
     unix_socket_permissions: '0700',
     fsync: 'on',
@@ -93,7 +95,7 @@ function settings(socketDirectory: string): string[] {
     full_page_writes: 'on',
     max_connections: '20',
     shared_buffers: '128MB',
-    // Containers have a small /dev/shm or none. Only parallel queries would use much of it, and a log needs none.
+    // Containers have a small /dev/shm or none. Only parallel queries use much of it, and a log needs none.
     dynamic_shared_memory_type: 'mmap',
     max_parallel_workers_per_gather: '0',
     log_destination: 'stderr',

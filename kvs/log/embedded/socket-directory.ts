@@ -5,27 +5,30 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import type { ServerUser } from './launcher.ts'
 
-/** Only a part of the socket's name; no TCP port is opened. */
+/** A part of the socket's name. No TCP port is opened. */
 export const port = 5432
 
-/** `sun_path` of unix(7) without its final zero byte. */
+/** The bytes of `sun_path` in unix(7) without the final zero. */
 const longestSocketPath = platform() === 'darwin' ? 103 : 107
 
-/** `run` beside the cluster, or, where the socket's path gets too long, the cluster's directory in the temporary one. */
+/** `run` beside the cluster; where the socket's path would be too long, the cluster's temporary directory. */
 export function socketDirectory(directory: string): string {
   const candidates = [join(dirname(directory), 'run'), temporaryDirectory(directory)]
   const fits = (candidate: string) => Buffer.byteLength(join(candidate, `.s.PGSQL.${port}`)) <= longestSocketPath
   return candidates.find(fits) ?? temporaryDirectory(directory, '/tmp')
 }
 
-/** The same at every start, so that what a killed node left there is found. */
+/**
+ * The cluster's directory below `within`. Its name is the same at every start, so that what a killed node left is
+ * found.
+ */
 export function temporaryDirectory(directory: string, within = tmpdir()): string {
   return join(within, `kvs-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`)
 }
 
 /**
- * Mode 0700 and owned by the server's user: for the socket that is the whole authentication, since the server trusts
- * whoever gets in. So a directory that somebody else made beforehand (anyone can, in /tmp) is refused.
+ * Makes a directory with mode 0700 that the server's user owns. For the socket that is the whole authentication: the
+ * server trusts whoever gets in. So a directory that somebody else made beforehand, as anyone can in /tmp, is refused.
  */
 export async function makePrivateDirectory(path: string, user: ServerUser | undefined): Promise<void> {
   await mkdir(path, { mode: 0o700 }).catch((error) => {
@@ -39,7 +42,7 @@ export async function makePrivateDirectory(path: string, user: ServerUser | unde
   if (user !== undefined) await chown(path, user.uid, user.gid)
 }
 
-/** For a server that is known to be dead: the lock beside its socket names a pid, which somebody else may have by now. */
+/** Only for a server that is dead. The lock beside its socket names a pid that another process may have by now. */
 export async function removeSockets(path: string): Promise<void> {
   for (const name of await readdir(path)) {
     if (name.startsWith('.s.PGSQL.')) await rm(join(path, name), { force: true })

@@ -1,8 +1,8 @@
 import { Pieces } from './bind-pieces.ts'
 
 /**
- * One-dimensional arrays in Postgres's binary format (array_recv in the server's arrayfuncs.c). `pg` would send an array as
- * text, with each bytea in hexadecimal: twice the bytes and several times the work. Undefined is a null.
+ * One-dimensional arrays in Postgres's binary format (array_recv in the server's arrayfuncs.c). `pg` would send an
+ * array as text, with each bytea in hexadecimal: twice the bytes and several times the work. Undefined is a null.
  */
 const header = 20
 const smallint = { oid: 21, size: 2 }

@@ -18,8 +18,8 @@ interface BindConfig {
 }
 
 /**
- * A query for `client.query` whose parameters may be `Pieces`, and the promise of its result. `pg` would copy the message into
- * a buffer that it enlarges as it goes: three times what is sent, and as much garbage.
+ * A query for `client.query` whose parameters may be `Pieces`, and the promise of its result. `pg` would copy the
+ * message into a buffer that it enlarges as it goes: three times what is sent, and as much garbage.
  */
 export function makeQueryInPieces<Row extends unknown[]>(config: QueryArrayConfig & { query_timeout?: number }) {
   const { promise, resolve, reject } = Promise.withResolvers<QueryArrayResult<Row>>()

@@ -10,18 +10,20 @@ export interface Checkpoint extends LogPoint {
 }
 
 /**
- * Begins the transaction that reads a checkpoint, which has to be short. The lock makes another node's TRUNCATE come before or
- * after it. REPEATABLE READ shows the checkpoint's row and its entries as of one moment. Compiling the query would take 0.1 s.
+ * Begins the transaction that reads a checkpoint, which has to be short. The lock makes another node's TRUNCATE come
+ * before or after it. REPEATABLE READ shows the checkpoint's row and its entries as of one moment. Compiling the query
+ * would take 0.1 s.
  */
 export const beginReadingCheckpoint = `
   BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE checkpoint_entries IN ACCESS SHARE MODE;
   SET LOCAL jit = off`
 
 /**
- * sequence, key, value, content_type, digest and the hash of each live key, in no order. A value that is too large to be kept
- * twice comes from `transactions`. The result is valid only if it has as many rows as the checkpoint has `keys`, none with a
- * null for its value, and their hashes XORed are its `checksum`: so nothing that was added, lost, changed or moved by hand
- * passes. The hash costs 0.3 µs a row of 100 bytes, beside 0.35 µs for the row itself (Postgres 18).
+ * sequence, key, value, content_type, digest and the hash of each live key, in no order. A value that is too large to
+ * be kept twice comes from `transactions`. The result is valid only if it has as many rows as the checkpoint has
+ * `keys`, none with a null for its value, and their hashes XORed are its `checksum`: so nothing that was added, lost,
+ * changed or moved by hand passes. The hash costs 0.3 µs a row of 100 bytes, beside 0.35 µs for the row itself
+ * (Postgres 18).
  */
 export const checkpointEntries = `
   SELECT sequence, key,
@@ -41,8 +43,8 @@ export async function readCheckpoint(connection: Connection): Promise<Checkpoint
 }
 
 /**
- * Drops a checkpoint that was found broken, so that the next step begins a new one. Must not run in the transaction that read
- * it, whose lock would be in the way. Leaves alone a checkpoint that was begun since then.
+ * Drops a checkpoint that was found broken, so that the next step begins a new one. Must not run in the transaction
+ * that read it, whose lock would be in the way. Leaves alone a checkpoint that was begun since then.
  */
 export async function discardCheckpoint(connection: Connection, { sequence }: LogPoint): Promise<void> {
   await connection.query({ text: 'DELETE FROM checkpoint WHERE sequence >= $1', values: [sequence] })
@@ -58,13 +60,15 @@ export async function readLag(connection: Connection): Promise<Lag> {
 }
 
 export interface Step extends Advance {
-  /** `begun`: advanced from nothing. `busy`: another node does a step, nothing was done, and the numbers mean nothing. */
+  /**
+   * `begun`: advanced from nothing. `busy`: another node does a step, nothing was done, and the numbers mean nothing.
+   */
   readonly outcome: 'advanced' | 'begun' | 'busy'
 }
 
 /**
- * Folds the log's next entries, at most `most`, into the checkpoint. Committed on return, but the commit does not wait for the
- * disk, in this transaction alone: a step that a crash loses is done again.
+ * Folds the log's next entries, at most `most`, into the checkpoint. Committed on return, but the commit does not wait
+ * for the disk, in this transaction alone: a step that a crash loses is done again.
  */
 export async function advanceCheckpoint(connection: Connection, most: number): Promise<Step> {
   const { rows } = await connection.query<[Step['outcome'], string | null, string | null, string | null]>({

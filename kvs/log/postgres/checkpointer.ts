@@ -16,15 +16,17 @@ import { applySettings } from './session-settings.ts'
 
 export interface CheckpointerOptions {
   readonly target: PostgresTarget
-  /** The id of the log to find, in whatever schema of the database; undefined for the one that the search_path leads to. */
+  /**
+   * The id of the log to find, in whatever schema of the database; undefined for the one that the search_path leads to.
+   */
   readonly logId?: () => string | undefined
   /** How long connecting, or one step, may take before the connection counts as lost, in milliseconds. */
   readonly timeoutMs: number
   readonly warn: (message: string) => void
   readonly pace?: Partial<CheckpointPace>
   /**
-   * How far this node has applied the log. As long as that stays the same, a log whose checkpoint had nothing to do is not
-   * asked again, so an idle node leaves Postgres alone. Without it, the log is asked at each poll.
+   * How far this node has applied the log. As long as that stays the same, a log whose checkpoint had nothing to do is
+   * not asked again, so an idle node leaves Postgres alone. Without it, the log is asked at each poll.
    */
   readonly position?: () => string
   readonly clock?: Clock
@@ -33,8 +35,8 @@ export interface CheckpointerOptions {
 
 export interface Checkpointer {
   /**
-   * Brings the log's checkpoint forward, on a connection of its own, until the signal aborts. Never rejects. Any number of
-   * nodes may run it on one log: one of them works, and the others notice and leave the work to it.
+   * Brings the log's checkpoint forward, on a connection of its own, until the signal aborts. Never rejects. Any number
+   * of nodes may run it on one log: one of them works, and the others notice and leave the work to it.
    */
   run(signal: AbortSignal): Promise<void>
   /** What the log takes in Postgres, in bytes, as last read; undefined while the connection is gone. */

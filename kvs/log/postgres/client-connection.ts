@@ -13,8 +13,8 @@ import { describeTls } from './server-tls.ts'
 /** One connection to Postgres. At the first sign that it is not sound, it is destroyed and never used again. */
 export interface Connection {
   /**
-   * Sends a query, and returns its rows as arrays. Rejects with a `DatabaseError` that `isRolledBack` where the statement
-   * changed nothing. Any other rejection leaves its outcome unknown, and has ended the connection.
+   * Sends a query, and returns its rows as arrays. Rejects with a `DatabaseError` that `isRolledBack` where the
+   * statement changed nothing. Any other rejection leaves its outcome unknown, and has ended the connection.
    * @param timeoutMs how long the answer may take; the target's timeout by default, and no bound with 0
    */
   query<Row extends unknown[]>(
@@ -22,13 +22,16 @@ export interface Connection {
     timeoutMs?: number,
   ): Promise<QueryArrayResult<Row>>
   /**
-   * Runs a COPY … TO STDOUT. Rejects as `query` does, or with `NotTaken` where `onData` throws, which ends the connection as
-   * well. The timeout bounds the time between one message and the next.
+   * Runs a COPY … TO STDOUT. Rejects as `query` does, or with `NotTaken` where `onData` throws, which ends the
+   * connection as well. The timeout bounds the time between one message and the next.
    */
   copy(text: string, onData: (data: Buffer) => void): Promise<void>
   /** For the log line: 'not encrypted', or the TLS version and what was checked. */
   readonly tls: string
-  /** Calls `callback` with each notification: the number of the server's process that sent it. A second call replaces the first. */
+  /**
+   * Calls `callback` with each notification: the number of the server's process that sent it. A second call replaces
+   * the first.
+   */
   onNotified(callback: (processId: number) => void): void
   /** The number of the server's process, as the server said it at connecting. A pooler says one of its own making. */
   readonly announcedProcessId: number | undefined
@@ -46,7 +49,9 @@ interface Link {
   readonly timeoutMs: number
   /** Resolves when the server is ready for the statement after the one that is about to be sent. */
   readonly nextReady: () => Promise<void>
-  /** The notice that a wait for a synchronous standby was cut short: what reports success from then on may yet vanish. */
+  /**
+   * The notice that a wait for a synchronous standby was cut short: what reports success from then on may yet vanish.
+   */
   readonly cutShort: { notice: Error | undefined }
 }
 
@@ -152,9 +157,9 @@ async function copy(link: Link, text: string, onData: (data: Buffer) => void): P
 }
 
 /**
- * Closes the connection unless the error shows that the statement was rolled back. `pg` passes the severity on in the server's
- * language; that an error was not fatal shows in the server's being ready for the next statement. After a timeout `pg` would
- * go on to queue queries behind the one that hangs.
+ * Closes the connection unless the error shows that the statement was rolled back. `pg` passes the severity on in the
+ * server's language; that an error was not fatal shows in the server's being ready for the next statement. After a
+ * timeout `pg` would go on to queue queries behind the one that hangs.
  */
 async function settleFailure(link: Link, error: unknown, ready: Promise<void>): Promise<unknown> {
   if (isRolledBack(error) && !(await isReadyInTime(link, ready))) error.severity = 'FATAL'

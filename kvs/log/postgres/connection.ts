@@ -9,8 +9,8 @@ import { tlsOptions } from './server-tls.ts'
 export type { Connection }
 
 /**
- * Connects as libpq would for the target's sslmode, with password and certificates as their files have them now. Rejects with
- * the error of `pg`, the socket or the target.
+ * Connects as libpq would for the target's sslmode, with password and certificates as their files have them now.
+ * Rejects with the error of `pg`, the socket or the target.
  * @param timeoutMs how long connecting, and by default the answer to one query, may take
  */
 export async function connect(
@@ -61,8 +61,8 @@ function isNotLetIn(error: unknown): boolean {
 }
 
 /**
- * Whether a plain connection is worth a try. Not where the server turned our certificate away, which in TLS 1.3 it does after
- * the handshake: plain text would hide that.
+ * Whether a plain connection is worth a try. Not where the server turned our certificate away, which in TLS 1.3 it does
+ * after the handshake: plain text would hide that.
  */
 function isTlsRefusal(error: unknown): boolean {
   if (error instanceof DatabaseError) return isNotLetIn(error)

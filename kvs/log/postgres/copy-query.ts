@@ -12,8 +12,8 @@ export interface CopyQuery extends Submittable {
 }
 
 /**
- * @param onData called with each message from the server: whole rows, in practice one. The buffer is valid only during the
- * call. Where it throws, it gets no more data.
+ * @param onData called with each message from the server: whole rows, in practice one. The buffer is valid only during
+ * the call. Where it throws, it gets no more data.
  */
 export function makeCopy(text: string, onData: (data: Buffer) => void): CopyQuery {
   const { promise, resolve, reject } = Promise.withResolvers<void>()

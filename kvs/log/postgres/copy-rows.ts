@@ -8,8 +8,9 @@ const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 const longestHeader = signature.length + 8
 
 /**
- * A reader of rows in COPY's binary format (https://www.postgresql.org/docs/current/sql-copy.html), which takes the messages
- * that `makeCopy` hands on. Libraries make an object for each field, and read 570,000 rows a second; this one reads millions.
+ * A reader of rows in COPY's binary format (https://www.postgresql.org/docs/current/sql-copy.html), which takes the
+ * messages that `makeCopy` hands on. Libraries make an object for each field, and read 570,000 rows a second; this one
+ * reads millions.
  * @param onRow called with each row; `fields` is the same object each time
  */
 export function makeRowReader(columns: number, onRow: (data: Buffer, fields: Fields) => void): (data: Buffer) => void {

@@ -10,11 +10,11 @@ export interface Where {
   readonly database: string
   readonly sslmode: string
   readonly channelBinding?: string | undefined
-  /** What is odd about the password that was refused; never anything of the password. */
+  /** What is odd about the refused password, such as a blank at its end; never the password. Undefined: nothing. */
   readonly passwordNote?: string | undefined
 }
 
-/** For `explain`: with what is odd about the password as its file has it by then. */
+/** The `Where` for `explain`. Its note on the password is about what the password's file has when it is read. */
 export function whereOf(target: PostgresTarget): Where {
   const { host, port, user, database, channelBinding } = target
   return {
@@ -30,40 +30,40 @@ export function whereOf(target: PostgresTarget): Where {
 }
 
 /**
- * One sentence for a person on why Postgres can't be used now, and what to look at; never with a secret. Errors of the
- * server are told apart by SQLSTATE and `routine`, never by their words, which lc_messages translates.
+ * A sentence for a person that says why Postgres can't be used now, and what to look at; never with a secret. Errors of
+ * the server are told apart by SQLSTATE and `routine`, not by their words, which lc_messages translates.
  */
 export function explain(error: unknown, at: Where): string {
   const place = at.host.startsWith('/') ? `${at.host}/.s.PGSQL.${at.port}` : `${at.host}:${at.port}`
-  const told = { ...at, place, text: error instanceof Error ? error.message : String(error), note: noteOf(at) }
-  if (error instanceof LoginRefused) return logins[error.problem]({ ...told, what: error.what })
-  if (error instanceof DatabaseError) return explainAnswer(error, told)
-  return explainTls(error, told) ?? explainSystem(error, told)
+  const facts = { ...at, place, text: error instanceof Error ? error.message : String(error), note: noteOf(at) }
+  if (error instanceof LoginRefused) return logins[error.problem]({ ...facts, what: error.what })
+  if (error instanceof DatabaseError) return explainAnswer(error, facts)
+  return explainTls(error, facts) ?? explainSystem(error, facts)
 }
 
-/** As `pg` says, without a code, that the server offers no TLS. */
+/** Whether the server offers no TLS, which `pg` says without a code. */
 export function isTlsMissing(error: unknown): boolean {
   return error instanceof Error && error.message === 'The server does not support SSL connections'
 }
 
-interface Told extends Omit<Where, 'passwordNote'> {
+interface Facts extends Omit<Where, 'passwordNote'> {
   readonly place: string
   readonly text: string
   readonly note: string
 }
 
-type Sentence = (told: Told) => string
+type Sentence = (facts: Facts) => string
 
 const noteOf = ({ passwordNote }: Where) => (passwordNote === undefined ? '' : ` (${passwordNote})`)
 
-function explainAnswer({ code = '', routine = '' }: DatabaseError, told: Told): string {
+function explainAnswer({ code = '', routine = '' }: DatabaseError, facts: Facts): string {
   const sentence = answers[`${code} ${routine}`] ?? answers[code]
-  return sentence ? sentence(told) : `Postgres at ${told.place}: ${told.text}${code ? ` (${code})` : ''}`
+  return sentence ? sentence(facts) : `Postgres at ${facts.place}: ${facts.text}${code ? ` (${code})` : ''}`
 }
 
 const roles = 'set POSTGRES_USER, or the user in DATABASE_URL'
 
-/** What Postgres answers, by SQLSTATE and, where that says too little, the function in it that said so. */
+/** By SQLSTATE and, where that says too little, the server's function that raised the error. */
 const answers: Record<string, Sentence> = {
   '28P01': (t) =>
     `Postgres at ${t.place} refuses the password of user "${t.user}", or has no such user: ` +
@@ -103,8 +103,7 @@ const answers: Record<string, Sentence> = {
   '42P05': (t) => `Postgres at ${t.place} has what another session has prepared (${t.text}): ${transactionPooling}`,
 }
 
-/** What of a login was not gone along with. */
-const logins: Record<LoginProblem, (told: Told & { what: string | undefined }) => string> = {
+const logins: Record<LoginProblem, (facts: Facts & { what: string | undefined }) => string> = {
   'no password': (t) =>
     `Postgres at ${t.place} asks for a password (${t.what}), and none is set for user "${t.user}": ` +
     'set POSTGRES_PASSWORD, POSTGRES_PASSWORD_FILE or the one in DATABASE_URL',
@@ -126,11 +125,11 @@ const logins: Record<LoginProblem, (told: Told & { what: string | undefined }) =
     `what listens at ${t.place} closed the connection without a word: is it Postgres, or a proxy before one that is down?`,
 }
 
-/** What `pg` says, without a code, of any other answer than yes or no to the question for TLS */
+/** `pg`'s message, without a code, where the answer to the request for TLS is neither yes nor no. */
 const handshakeBroken = 'There was an error establishing an SSL connection'
 
 /** Undefined where it is not about TLS. */
-function explainTls(error: unknown, { place, sslmode, channelBinding, text }: Told): string | undefined {
+function explainTls(error: unknown, { place, sslmode, channelBinding, text }: Facts): string | undefined {
   const code = codeOf(error)
   const failed = `TLS with Postgres at ${place} failed with POSTGRES_SSLMODE=${sslmode}`
   if (isTlsMissing(error)) {
@@ -138,7 +137,7 @@ function explainTls(error: unknown, { place, sslmode, channelBinding, text }: To
     return `Postgres at ${place} does not offer TLS, and ${needs} needs it`
   }
   if (/^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO)/.test(code)) {
-    // Node goes on with advice on options of Node.
+    // Node appends advice about its own options.
     const why = text.replace(/; if the root CA is installed locally.*/s, '')
     return `${failed}: ${why}: is its CA in POSTGRES_SSLROOTCERT?`
   }
@@ -160,29 +159,29 @@ function explainTls(error: unknown, { place, sslmode, channelBinding, text }: To
   return undefined
 }
 
-/** What `pg` says, without a code, where nothing comes in time; the second of connecting. */
+/** `pg`'s messages, without a code, where no answer comes in time: to a query, and to connecting. */
 const timeouts = new Set([queryTimeout, 'timeout expired'])
 
-function explainSystem(error: unknown, told: Told): string {
+function explainSystem(error: unknown, facts: Facts): string {
   const code = codeOf(error)
   const sentence = system[code]
-  if (sentence) return sentence(told)
-  if (timeouts.has(told.text)) return `Postgres at ${told.place} does not answer (${told.text})`
-  return `Postgres at ${told.place}: ${told.text}${code ? ` (${code})` : ''}`
+  if (sentence) return sentence(facts)
+  if (timeouts.has(facts.text)) return `Postgres at ${facts.place} does not answer (${facts.text})`
+  return `Postgres at ${facts.place}: ${facts.text}${code ? ` (${code})` : ''}`
 }
 
 const look = 'look at POSTGRES_HOST and POSTGRES_PORT, or at DATABASE_URL'
 const noRight: Sentence = (t) =>
   `this process may not use the socket ${t.place}: its user needs the right to search the directory and to write to the socket`
 
-/** The bytes that the system takes of a path. What is past them is cut off, so that the kernel looks for another one. */
+/** Whether the system cuts the path of a socket off (sun_path in unix(7)), and so looks for another one. */
 const isTooLong = (path: string) => Buffer.byteLength(path) > (process.platform === 'linux' ? 107 : 103)
 
-function tooLong({ place }: Told): string {
+function tooLong({ place }: Facts): string {
   return `the path of the socket ${place} is too long for the system: have Postgres put it into a directory with a shorter one`
 }
 
-/** What the kernel says of the way to a server. */
+/** By the kernel's error code for the way to a server. */
 const system: Record<string, Sentence> = {
   ECONNREFUSED: (t) => `nothing listens at ${t.place}: is Postgres running there? Else ${look}`,
   ENOENT: (t) =>
@@ -203,13 +202,13 @@ const system: Record<string, Sentence> = {
   ENFILE: () => 'the machine of this node is out of file descriptors (fs.file-max)',
 }
 
-/** The words in OpenSSL's `…:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:…`, which ends a line */
+/** The reason in OpenSSL's `…:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:…`. */
 function opensslReason(text: string): string | undefined {
   return /error:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/.exec(text)?.[1]
 }
 
 function codeOf(error: unknown): string {
-  // A host name with several addresses fails with one error for each of them.
+  // A host name with several addresses fails with an error for each of them.
   const first = error instanceof AggregateError ? error.errors[0] : error
   const code = first && typeof first === 'object' && 'code' in first ? first.code : undefined
   return typeof code === 'string' ? code : ''

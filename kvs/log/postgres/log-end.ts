@@ -11,8 +11,8 @@ const end = { name: 'end', text: `SELECT flaw, sequence, digest, ${serverSeconds
 type EndRow = [flaw: string | null, sequence: string, digest: Buffer, serverSeconds: number, processId: number]
 
 /**
- * The last entry's position. Rejects with `Diverged` where the log is broken, and with `Unavailable` where another of the
- * server's processes answers than the one that serves this session.
+ * The last entry's position. Rejects with `Diverged` where the log is broken, and with `Unavailable` where another of
+ * the server's processes answers than the one that serves this session.
  * @param noteServerTime receives the server's clock, in seconds
  */
 export async function askHead(

@@ -17,8 +17,9 @@ export interface InspectionOptions {
 }
 
 /**
- * Connects as a node does, and describes what it finds in a sentence, for `--check`. Changes nothing but its own session, and
- * reads the log in a read-only transaction. Rejects with an Error that says why a node could not use what is there.
+ * Connects as a node does, and describes what it finds in a sentence, for `--check`. Changes nothing but its own
+ * session, and reads the log in a read-only transaction. Rejects with an Error that says why a node could not use what
+ * is there.
  */
 export async function inspectLog({ target, timeoutMs, logId }: InspectionOptions): Promise<string> {
   try {

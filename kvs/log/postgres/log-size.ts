@@ -18,8 +18,8 @@ export interface SizeMonitor {
   /** As of the same time. */
   readonly oldestSnapshot: OldestSnapshot | undefined
   /**
-   * Reads both where that is due: after `everyMs`, unless the node has stayed where it was at the last time, so that an idle
-   * node leaves Postgres alone. A snapshot that was held then is followed to its end, all the same.
+   * Reads both where that is due: after `everyMs`, unless the node has stayed where it was at the last time, so that an
+   * idle node leaves Postgres alone. A snapshot that was held then is followed to its end, all the same.
    * @param position how far this node has applied the log; undefined where that is unknown
    */
   poll(connection: Connection, position: string | undefined): Promise<void>

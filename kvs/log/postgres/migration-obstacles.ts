@@ -12,8 +12,8 @@ type Row = [
 ]
 
 /**
- * Checks that nothing foreign in the session's schema has the name of what a migration makes, and that the role may make and
- * change it. Reads catalogues only.
+ * Checks that nothing foreign in the session's schema has the name of what a migration makes, and that the role may
+ * make and change it. Reads catalogues only.
  * @param isFirst there is no log yet, so only a textbook service's table may have one of the names
  * @throws Refused where a foreign object has such a name, Unavailable where a right is missing
  */

@@ -22,9 +22,9 @@ export function readMigrations(folder: URL): Migration[] {
 }
 
 /**
- * Brings the schema to the newest version, in one transaction: all of it or nothing. Idempotent; nodes that start together wait
- * for one another. Rejects with `Refused` where the schema is newer than this program, a foreign object is in the way, or a
- * migration raises an exception, and with `Unavailable` where a right is missing.
+ * Brings the schema to the newest version, in one transaction: all of it or nothing. Idempotent; nodes that start
+ * together wait for one another. Rejects with `Refused` where the schema is newer than this program, a foreign object
+ * is in the way, or a migration raises an exception, and with `Unavailable` where a right is missing.
  * @returns the names of the migrations that were applied
  */
 export async function migrate(
@@ -81,8 +81,9 @@ export function pendingAfter(version: number, migrations: readonly Migration[]):
 }
 
 /**
- * `Refused` for what waiting won't change: a migration's own RAISE EXCEPTION (P0001), whose message is for the operator, or a
- * foreign object that has the name of a table (42P07), a function (42723) or another object (42710) that a migration makes.
+ * `Refused` for what waiting won't change: a migration's own RAISE EXCEPTION (P0001), whose message is for the
+ * operator, or a foreign object that has the name of a table (42P07), a function (42723) or another object (42710) that
+ * a migration makes.
  */
 function refusal(error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error

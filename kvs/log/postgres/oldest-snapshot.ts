@@ -4,14 +4,16 @@ import type { Connection } from './connection.ts'
 export interface OldestSnapshot {
   /** Age of the oldest transaction that holds one. Standbys and replication slots have no known age. */
   readonly seconds: number
-  /** How many transactions began since the oldest snapshot, in all databases of the server. Standbys and slots count. */
+  /**
+   * How many transactions began since the oldest snapshot, in all databases of the server. Standbys and slots count.
+   */
   readonly transactions: number
 }
 
 /**
- * Reads it from sessions other than this one, standbys with hot_standby_feedback, replication slots and prepared transactions.
- * pg_stat_activity shows sessions of other roles only to members of pg_read_all_stats, such as pg_monitor. A vacuum's own
- * snapshots do not count, since they hold nothing back.
+ * Reads it from sessions other than this one, standbys with hot_standby_feedback, replication slots and prepared
+ * transactions. pg_stat_activity shows sessions of other roles only to members of pg_read_all_stats, such as
+ * pg_monitor. A vacuum's own snapshots do not count, since they hold nothing back.
  */
 export async function readOldestSnapshot(connection: Connection): Promise<OldestSnapshot> {
   const { rows } = await connection.query<[number, number]>({

@@ -5,8 +5,8 @@ import type { Connection } from './connection.ts'
 import { isRolledBack } from './postgres-errors.ts'
 
 /**
- * A page ends where its values would grow past the bound, but never before its first entry. The sizes come from the rows'
- * headers: Postgres does not read values that are left out.
+ * A page ends where its values would grow past the bound, but never before its first entry. The sizes come from the
+ * rows' headers: Postgres does not read values that are left out.
  */
 const readPage = {
   name: 'read',

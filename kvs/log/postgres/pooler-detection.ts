@@ -10,14 +10,14 @@ const rounds = 8
 const patienceMs = 2_000
 
 /**
- * The number of the server's process that serves this connection. Rejects with `Refused` behind a pooler in transaction or
- * statement mode. Such a pooler lets any free process serve a connection, so that a session's settings are lost, and found by
- * somebody else; in session mode one process serves a connection as long as it lasts.
+ * The number of the server's process that serves this connection. Rejects with `Refused` behind a pooler in transaction
+ * or statement mode. Such a pooler lets any free process serve a connection, so that a session's settings are lost, and
+ * found by somebody else; in session mode one process serves a connection as long as it lasts.
  *
  * A pooler announces a process number of its own making at connecting. Where that differs from the true one, a second
- * connection is opened, and a process that serves both, or a connection that two processes serve, is the proof: a pooler takes
- * the process that was used last, which the other connection sees next, or the one that was free longest, which a connection
- * sees that asks twice. Where a busy pooler escapes this, `askHead` finds it later.
+ * connection is opened, and a process that serves both, or a connection that two processes serve, is the proof: a
+ * pooler takes the process that was used last, which the other connection sees next, or the one that was free longest,
+ * which a connection sees that asks twice. Where a busy pooler escapes this, `askHead` finds it later.
  */
 export async function requireOwnSession(
   connection: Connection,

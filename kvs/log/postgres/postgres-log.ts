@@ -37,7 +37,10 @@ export interface PostgresLogOptions {
   /** Only the known log will do: any other is `Diverged`, and none is made. */
   readonly mustBeKnown?: boolean
   readonly migrations: readonly Migration[]
-  /** How long connecting, or the answer to one statement, may take before the connection counts as lost, in milliseconds. */
+  /**
+   * How long connecting, or the answer to one statement, may take before the connection counts as lost, in
+   * milliseconds.
+   */
   readonly timeoutMs: number
   /** The same for an append; `timeoutMs` where that is less, or without it. */
   readonly appendTimeoutMs?: number
@@ -168,7 +171,9 @@ function makeSession(state: State, connection: Connection, processId: number, he
   }
 }
 
-/** Replaces the error of a connection that failed by a sentence for a person, and unwraps what a receiver of rows threw. */
+/**
+ * Replaces the error of a connection that failed by a sentence for a person, and unwraps what a receiver of rows threw.
+ */
 async function withExplanation<T>(answer: Promise<T>, where: Where): Promise<T> {
   try {
     return await answer
@@ -181,7 +186,10 @@ async function withExplanation<T>(answer: Promise<T>, where: Where): Promise<T> 
   }
 }
 
-/** 26000, 42P05: the append's prepared statement is not there, or is another session's. The server's words don't say why. */
+/**
+ * 26000, 42P05: the append's prepared statement is not there, or is another session's. The server's words don't say
+ * why.
+ */
 function isPreparedStatementLost(error: unknown): error is NotAppended {
   if (!(error instanceof NotAppended) || !(error.cause instanceof DatabaseError)) return false
   return /^(26000|42P05)/.test(error.cause.code ?? '')

@@ -41,8 +41,8 @@ export function replay(
 }
 
 /**
- * As `LogSession.loadCheckpoint`. A checkpoint whose rows do not have the checksum that it was saved with is discarded, so that
- * a new one is made. One that Postgres can't read is skipped. Both are logged through `warn`.
+ * As `LogSession.loadCheckpoint`. A checkpoint whose rows do not have the checksum that it was saved with is discarded,
+ * so that a new one is made. One that Postgres can't read is skipped. Both are logged through `warn`.
  */
 export async function loadCheckpoint(
   connection: Connection,

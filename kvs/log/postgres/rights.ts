@@ -4,8 +4,9 @@ import type { Connection } from './connection.ts'
 type Right = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE' | 'TRUNCATE'
 
 /**
- * The rights on tables that a role needs for the daily work where it does not own them. It needs USAGE on their schema as well,
- * and EXECUTE on the functions there, which everybody has by default. test/rules/docs.test.ts holds docs/postgres.md to it.
+ * The rights on tables that a role needs for the daily work where it does not own them. It needs USAGE on their schema
+ * as well, and EXECUTE on the functions there, which everybody has by default. test/rules/docs.test.ts holds
+ * docs/postgres.md to it.
  */
 export const dailyRights: Readonly<Record<string, readonly Right[]>> = {
   transactions: ['SELECT', 'INSERT'],
@@ -32,8 +33,8 @@ interface Missing {
 }
 
 /**
- * Checks the role's rights on the log in the session's schema; does nothing where there is none. Rejects with `Unavailable`,
- * and a sentence that names each right that is missing, where a node can't do without one of them.
+ * Checks the role's rights on the log in the session's schema; does nothing where there is none. Rejects with
+ * `Unavailable`, and a sentence that names each right that is missing, where a node can't do without one of them.
  * @returns the same sentence for rights that a node can do without; empty where none is missing
  */
 export async function requireDailyRights(connection: Connection, user: string): Promise<string> {

@@ -31,7 +31,9 @@ interface FoundLog {
 const patienceMs = 250
 
 interface SearchPath {
-  /** The schema, quoted, in which a new log is made: that of a textbook table to adopt, or the search_path's first one. */
+  /**
+   * The schema, quoted, in which a new log is made: that of a textbook table to adopt, or the search_path's first one.
+   */
   readonly target: string | undefined
   readonly text: string
 }
@@ -46,12 +48,12 @@ type Row = [
 ]
 
 /**
- * Finds the log in the database by its id, not by where the search_path leads, and sets the session's search_path to its
- * schema; with a search_path that was changed, a start would otherwise begin an empty log. Changes nothing but the session,
- * which must not be in a transaction, since a read that fails would abort it.
+ * Finds the log in the database by its id, not by where the search_path leads, and sets the session's search_path to
+ * its schema; with a search_path that was changed, a start would otherwise begin an empty log. Changes nothing but the
+ * session, which must not be in a transaction, since a read that fails would abort it.
  * @returns a warning for the operator; empty where the search_path leads to the log, or to the schema for the first one
- * @throws Diverged where the log that this process was connected to is gone; Refused where it is there twice; Unavailable
- * where no schema can hold a new one, or a right is missing
+ * @throws Diverged where the log that this process was connected to is gone; Refused where it is there twice;
+ * Unavailable where no schema can hold a new one, or a right is missing
  */
 export async function enterSchema(connection: Connection, known: Known, user: string): Promise<string> {
   const { path, logs } = await findLogs(connection, known)
@@ -85,7 +87,9 @@ export async function enterSchema(connection: Connection, known: Known, user: st
   return `a new log is begun in the schema ${schema}, where the search_path of user "${user}" leads; the database has one in ${others}, too`
 }
 
-/** Reads the id of the log that the search_path leads to, and those of others only where that one is not the known log. */
+/**
+ * Reads the id of the log that the search_path leads to, and those of others only where that one is not the known log.
+ */
 async function findLogs(connection: Connection, { logId }: Known): Promise<{ path: SearchPath; logs: FoundLog[] }> {
   const { rows } = await connection.query<Row>({
     text: `
@@ -145,8 +149,8 @@ async function tryReadLogId(
 }
 
 /**
- * A log that can't be read now, or that this role may not read, and that may be the right one. Postgres skips a schema of the
- * search_path without USAGE, so a start would begin another log.
+ * A log that can't be read now, or that this role may not read, and that may be the right one. Postgres skips a schema
+ * of the search_path without USAGE, so a start would begin another log.
  */
 function findHidden(logs: readonly FoundLog[], log: FoundLog | undefined, { logId }: Known): FoundLog | undefined {
   const isKnown = logId !== undefined && log?.logId === logId

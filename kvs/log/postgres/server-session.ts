@@ -14,8 +14,8 @@ export interface ServerSession {
 }
 
 /**
- * Checks that the connection has a session of its own on a server that can hold a log, and sets what the promises rely on.
- * Rejects with `Refused` where waiting won't help, and with `Unavailable` where the server takes no writes now.
+ * Checks that the connection has a session of its own on a server that can hold a log, and sets what the promises rely
+ * on. Rejects with `Refused` where waiting won't help, and with `Unavailable` where the server takes no writes now.
  */
 export async function openSession(
   connection: Connection,
@@ -23,7 +23,8 @@ export async function openSession(
   timeoutMs: number,
 ): Promise<ServerSession> {
   const processId = await requireOwnSession(connection, target, timeoutMs)
-  // To plan the append anew for each batch would take longer than to run it, and to compile one of its queries much longer.
+  // To plan the append anew for each batch would take longer than to run it, and to compile one of its queries much
+  // longer.
   await applySettings(connection, { plan_cache_mode: 'force_generic_plan', jit: 'off' })
   const unsafe = await requireServer(connection, target)
   await connection.query({ text: 'LISTEN kvs_log' }).catch(ignoreRolledBack) // not behind every proxy, and only a hint
@@ -33,7 +34,9 @@ export async function openSession(
   }
 }
 
-/** @returns the settings that let the server lose what it committed, as in its configuration; empty where there are none */
+/**
+ * @returns the settings that let the server lose what it committed, as in its configuration; empty where there are none
+ */
 async function requireServer(connection: Connection, { host, port, database, user }: PostgresTarget): Promise<string> {
   const { rows } = await connection.query<[number, string, string, boolean, string]>({
     text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),

@@ -3,9 +3,9 @@ import { type ConnectionOptions, checkServerIdentity, TLSSocket } from 'node:tls
 import type { PostgresTarget, TlsSettings } from '../../config/index.ts'
 
 /**
- * `pg`'s TLS options for an sslmode of libpq; false is a plain connection. `pg` never sees the mode, since it gives modes other
- * meanings. `allow`, `prefer` and `require` don't check the certificate, except that `require` with a root certificate checks
- * it as `verify-ca` does. https://www.postgresql.org/docs/current/libpq-ssl.html
+ * `pg`'s TLS options for an sslmode of libpq; false is a plain connection. `pg` never sees the mode, since it gives
+ * modes other meanings. `allow`, `prefer` and `require` don't check the certificate, except that `require` with a root
+ * certificate checks it as `verify-ca` does. https://www.postgresql.org/docs/current/libpq-ssl.html
  */
 export function tlsOptions({ tls, host, address }: PostgresTarget): ConnectionOptions | false {
   if (tls.mode === 'disable') return false

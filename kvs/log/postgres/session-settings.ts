@@ -2,9 +2,9 @@ import type { Connection } from './connection.ts'
 import { ignoreRolledBack } from './postgres-errors.ts'
 
 /**
- * Settings that the service relies on, and that a role, a database or the server may have set otherwise. session.test.ts and
- * server-language.test.ts compare this list with all settings of the servers at hand: each is set here, or listed in
- * harmless-settings.ts with the reason why it does no harm.
+ * Settings that the service relies on, and that a role, a database or the server may have set otherwise.
+ * session.test.ts and server-language.test.ts compare this list with all settings of the servers at hand: each is set
+ * here, or listed in harmless-settings.ts with the reason why it does no harm.
  */
 export const sessionSettings = {
   // Nothing may end statements, transactions or sessions that are meant to wait: this side has time-outs of its own.

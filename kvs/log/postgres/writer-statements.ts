@@ -21,9 +21,10 @@ interface Prepared {
 }
 
 /**
- * One statement and one round trip for a batch. The function locks this writer's row, and goes on only where the session is
- * still the one registered there. Then it locks the log's head until the commit, and reads the log's end under that lock, so
- * sequences are gapless and in commit order. migrations/005_append_only_head.sql has it, and why an append changes no row.
+ * One statement and one round trip for a batch. The function locks this writer's row, and goes on only where the
+ * session is still the one registered there. Then it locks the log's head until the commit, and reads the log's end
+ * under that lock, so sequences are gapless and in commit order. migrations/005_append_only_head.sql has it, and why an
+ * append changes no row.
  */
 const appendWrites = (name: string, rest: { until: string; superseded: string; seen: string }): Prepared => ({
   name,
@@ -38,8 +39,9 @@ const append = appendWrites('append', { until: '$9', superseded: 'NULL', seen: '
 const appendSpooled = appendWrites('append_spooled', { until: 'NULL', superseded: '$9', seen: '$10' })
 
 /**
- * migrations/004_conditional_writes.sql says what the function does; its code is in 005_append_only_head.sql. Digests are
- * looked up only for earlier answers: an entry that lands has the head's, and the node's view has those of current values.
+ * migrations/004_conditional_writes.sql says what the function does; its code is in 005_append_only_head.sql. Digests
+ * are looked up only for earlier answers: an entry that lands has the head's, and the node's view has those of current
+ * values.
  */
 const appendConditional: Prepared = {
   name: 'append_conditional',
@@ -50,7 +52,10 @@ const appendConditional: Prepared = {
 
 const sessionOf = 'SELECT session FROM writers WHERE id = $1'
 
-/** No row comes back where another session was registered since `sessionOf`, so that a registration that is late does nothing. */
+/**
+ * No row comes back where another session was registered since `sessionOf`, so that a registration that is late does
+ * nothing.
+ */
 const registration = `
   SELECT last_write, last_sequence, last_digest, number, ${serverSeconds} FROM register_writer($1, $2, $3)
   WHERE number IS NOT NULL`
@@ -151,7 +156,9 @@ function judgementOf(row: JudgementRow): Judgement {
   }
 }
 
-/** @param digest null where the log lacks the entry: somebody changed the log, and an earlier answer holds all the same */
+/**
+ * @param digest null where the log lacks the entry: somebody changed the log, and an earlier answer holds all the same
+ */
 function pointAt(sequence: string, digest: Buffer | null): LogPoint {
   return { sequence: BigInt(sequence), digest: digest ?? Buffer.alloc(0) }
 }
