@@ -247,4 +247,5 @@ function numberAfter(numbering: Numbering, writes: readonly unknown[]): bigint {
 const copied = 'another process appends as this node: is its data directory a copy of another one’s?'
 
 const tooLate =
-  'by its clock a batch came to its turn after the node had given up on it, and was not stored: did that clock jump ahead?'
+  'by its clock a batch came to its turn after the node had given up on it, and was not stored: did that clock jump ' +
+  'ahead?'

@@ -68,7 +68,8 @@ async function makeCluster(
     else if (template.major === binaries.major) await unpackTemplate(template, unfinished, user, clock)
     else
       throw new Error(
-        `${templateFile} is of Postgres ${template.major}, not ${binaries.major}: remove it, and initdb is used instead`,
+        `${templateFile} is of Postgres ${template.major}, not ${binaries.major}: remove it, and initdb is used ` +
+          'instead',
       )
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined)

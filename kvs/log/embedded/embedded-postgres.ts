@@ -174,7 +174,10 @@ async function untilReady(state: State, spawned: Server, signal: AbortSignal): P
 async function describeEnd({ parent, logFile }: State, ended: string, lines: string): Promise<string> {
   const advice = 'mend that, or set POSTGRES_HOST or DATABASE_URL to use another server'
   const reason = reasonIn(lines) || (await explainSilence(parent))
-  return `embedded Postgres ended while starting (${ended}): ${reason}: ${advice}\nThe last lines of ${logFile}:\n${lines}`
+  return (
+    `embedded Postgres ended while starting (${ended}): ${reason}: ${advice}\nThe last lines of ` +
+    `${logFile}:\n${lines}`
+  )
 }
 
 /** On a full disk not even the error gets into the log. */

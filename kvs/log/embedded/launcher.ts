@@ -79,9 +79,9 @@ export async function findLauncher(
     }
   }
   throw new Error(
-    `Postgres does not run as root, and user ${user.name} can't reach ${directories.join(', ')} or ${inPlace.postgres}: ` +
-      'set KVS_DATA_DIR to a directory that user can reach (not below /root), install setpriv (util-linux), ' +
-      `or start as a normal user. Tried: ${[...failures].join('; ')}`,
+    `Postgres does not run as root, and user ${user.name} can't reach ${directories.join(', ')} or ` +
+      `${inPlace.postgres}: set KVS_DATA_DIR to a directory that user can reach (not below /root), install setpriv ` +
+      `(util-linux), or start as a normal user. Tried: ${[...failures].join('; ')}`,
   )
 }
 

@@ -1,6 +1,10 @@
-/** A line about a failure: an error or worse, or a log line that comes before the error which it leads to. */
-const failureLine =
-  /\b(?:ERROR|FATAL|PANIC): +(.*)|\bLOG: +((?:could not|unrecognized|invalid|parameter) .*)|((?:^|: )error: .*|^.*error while loading .*)/
+/** Lines about a failure: errors, log lines that come before the error which they lead to, and a program's own. */
+const failurePatterns = [
+  /\b(?:ERROR|FATAL|PANIC): +(.*)/,
+  /\bLOG: +((?:could not|unrecognized|invalid|parameter) .*)/,
+  /((?:^|: )error: .*|^.*error while loading .*)/,
+]
+const failureLine = new RegExp(failurePatterns.map(({ source }) => source).join('|'))
 
 /** How many lines a reason has at most. */
 const mostLines = 3

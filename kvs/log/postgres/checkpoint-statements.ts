@@ -72,7 +72,8 @@ export interface Step extends Advance {
  */
 export async function advanceCheckpoint(connection: Connection, most: number): Promise<Step> {
   const { rows } = await connection.query<[Step['outcome'], string | null, string | null, string | null]>({
-    text: `SELECT outcome, before, reached, behind, set_config('synchronous_commit', 'off', true) FROM advance_checkpoint($1)`,
+    text: `SELECT outcome, before, reached, behind, set_config('synchronous_commit', 'off', true)
+      FROM advance_checkpoint($1)`,
     values: [most],
   })
   const [outcome = 'busy', before, reached, behind] = rows[0] ?? []

@@ -70,34 +70,39 @@ const answers: Record<string, Sentence> = {
     `look at POSTGRES_USER and POSTGRES_PASSWORD, or at DATABASE_URL${t.note}`,
   '28000': (t) => `Postgres at ${t.place} refuses user "${t.user}": ${t.text}`,
   '28000 ClientAuthentication': (t) =>
-    `Postgres at ${t.place} refuses user "${t.user}": ${t.text}: in its pg_hba.conf an entry has to let this user in from ` +
-    `here; some let in only with TLS, or only without (POSTGRES_SSLMODE), or only with a certificate (POSTGRES_SSLCERT)`,
+    `Postgres at ${t.place} refuses user "${t.user}": ${t.text}: in its pg_hba.conf an entry has to let this user ` +
+    'in from here; some let in only with TLS, or only without (POSTGRES_SSLMODE), or only with a certificate ' +
+    '(POSTGRES_SSLCERT)',
   '28000 InitializeSessionUserId': (t) =>
     `Postgres at ${t.place} has no user "${t.user}" that may log in: make it (CREATE ROLE … LOGIN), or ${roles}`,
   '28000 auth_failed': (t) =>
-    `Postgres at ${t.place} refuses user "${t.user}": ${t.text}: its pg_hba.conf asks for no password there, but for what it ` +
-    `knows of this process (peer, ident, cert, …): ${roles} to whom it lets in, or have it ask for scram-sha-256`,
+    `Postgres at ${t.place} refuses user "${t.user}": ${t.text}: its pg_hba.conf asks for no password there, but ` +
+    `for what it knows of this process (peer, ident, cert, …): ${roles} to whom it lets in, or have it ask for ` +
+    'scram-sha-256',
   '3D000': (t) =>
-    `Postgres at ${t.place} has no database "${t.database}": make it (CREATE DATABASE), or set POSTGRES_DB, or the name in DATABASE_URL`,
+    `Postgres at ${t.place} has no database "${t.database}": make it (CREATE DATABASE), or set POSTGRES_DB, or the ` +
+    'name in DATABASE_URL',
   '55000 CheckMyDatabase': (t) =>
-    `the database "${t.database}" of Postgres at ${t.place} takes no connections: ALTER DATABASE … ALLOW_CONNECTIONS true`,
+    `the database "${t.database}" of Postgres at ${t.place} takes no connections: ALTER DATABASE … ` +
+    'ALLOW_CONNECTIONS true',
   '42501 CheckMyDatabase': (t) =>
     `user "${t.user}" lacks the right to connect to the database "${t.database}": GRANT CONNECT ON DATABASE … TO …`,
   '42501': (t) => `user "${t.user}" lacks a right in database "${t.database}": ${t.text}`,
   '3F000': (t) =>
-    `no schema that user "${t.user}" has in its search_path is there in database "${t.database}": make one (CREATE SCHEMA), ` +
-    'or ALTER ROLE … SET search_path to one that is',
+    `no schema that user "${t.user}" has in its search_path is there in database "${t.database}": make one (CREATE ` +
+    'SCHEMA), or ALTER ROLE … SET search_path to one that is',
   '53300': (t) =>
     `Postgres at ${t.place} has no connection left: ${t.text}: raise max_connections, or end others; a node takes 3`,
   '53300 InitializeSessionUserId': (t) =>
     `user "${t.user}" has all the connections it may have: ALTER ROLE … CONNECTION LIMIT; a node takes 3`,
   '53300 CheckMyDatabase': (t) =>
-    `the database "${t.database}" has all the connections it may have: ALTER DATABASE … CONNECTION LIMIT; a node takes 3`,
+    `the database "${t.database}" has all the connections it may have: ALTER DATABASE … CONNECTION LIMIT; a node ` +
+    'takes 3',
   '57P03': (t) => `Postgres at ${t.place} is starting up or shutting down: ${t.text}`,
   '57P01': (t) => `Postgres at ${t.place} ended the connection: ${t.text}`,
   '25006': (t) =>
-    `Postgres at ${t.place} takes no writes: it is a standby, or has default_transaction_read_only=on for the server, the ` +
-    `database or user "${t.user}", which some providers set when the disk is full`,
+    `Postgres at ${t.place} takes no writes: it is a standby, or has default_transaction_read_only=on for the ` +
+    `server, the database or user "${t.user}", which some providers set when the disk is full`,
   '26000': (t) =>
     `Postgres at ${t.place} has lost what was prepared for this session (${t.text}): ${transactionPooling}`,
   '42P05': (t) => `Postgres at ${t.place} has what another session has prepared (${t.text}): ${transactionPooling}`,
@@ -114,15 +119,20 @@ const logins: Record<LoginProblem, (facts: Facts & { what: string | undefined })
     `Postgres at ${t.place} asked user "${t.user}" for ${t.what}, which require_auth in DATABASE_URL rules out`,
   'not bound to TLS': (t) =>
     `Postgres at ${t.place} does not bind the login to TLS (it asked for ${t.what}), and channel_binding=require in ` +
-    'DATABASE_URL needs it: its role has to have a password stored as scram-sha-256, and TLS has to end at Postgres itself',
+    'DATABASE_URL needs it: its role has to have a password stored as scram-sha-256, and TLS has to end at Postgres ' +
+    'itself',
   'server not proven': (t) =>
-    `what listens at ${t.place} let user "${t.user}" in without proof that it knows the password: is it the server it is taken for?`,
+    `what listens at ${t.place} let user "${t.user}" in without proof that it knows the password: is it the server ` +
+    'it is taken for?',
   'not Postgres': (t) =>
-    `what listens at ${t.place} is not Postgres${t.what ? ` (it speaks ${t.what})` : ''}: look at POSTGRES_HOST and POSTGRES_PORT, or at DATABASE_URL`,
+    `what listens at ${t.place} is not Postgres${t.what ? ` (it speaks ${t.what})` : ''}: look at POSTGRES_HOST and ` +
+    'POSTGRES_PORT, or at DATABASE_URL',
   'TLS at once': (t) =>
-    `what listens at ${t.place} speaks TLS from the start, as Postgres does not: is it the port of another service (POSTGRES_PORT, or DATABASE_URL)?`,
+    `what listens at ${t.place} speaks TLS from the start, as Postgres does not: is it the port of another service ` +
+    '(POSTGRES_PORT, or DATABASE_URL)?',
   'closed without a word': (t) =>
-    `what listens at ${t.place} closed the connection without a word: is it Postgres, or a proxy before one that is down?`,
+    `what listens at ${t.place} closed the connection without a word: is it Postgres, or a proxy before one that is ` +
+    'down?',
 }
 
 /** `pg`'s message, without a code, where the answer to the request for TLS is neither yes nor no. */
@@ -148,13 +158,19 @@ function explainTls(error: unknown, { place, sslmode, channelBinding, text }: Fa
     return `${failed}: POSTGRES_SSLKEY is not the key to the certificate in POSTGRES_SSLCERT`
   }
   if (code.startsWith('ERR_OSSL_')) {
-    return `${failed}: POSTGRES_SSLROOTCERT, POSTGRES_SSLCERT or POSTGRES_SSLKEY is not usable: ${opensslReason(text) ?? text}`
+    return (
+      `${failed}: POSTGRES_SSLROOTCERT, POSTGRES_SSLCERT or POSTGRES_SSLKEY is not usable: ` +
+      `${opensslReason(text) ?? text}`
+    )
   }
   if (/^(ERR_TLS|ERR_SSL|EPROTO|CERT_|HOSTNAME_MISMATCH)/.test(code) || text === handshakeBroken) {
     return `${failed}: ${opensslReason(text) ?? text}`
   }
   if (text.startsWith('SASL channel binding:')) {
-    return `${failed}: its certificate’s signature is of a kind that a login can’t be bound to: write channel_binding=disable into DATABASE_URL`
+    return (
+      `${failed}: its certificate’s signature is of a kind that a login can’t be bound to: write ` +
+      'channel_binding=disable into DATABASE_URL'
+    )
   }
   return undefined
 }
@@ -172,13 +188,17 @@ function explainSystem(error: unknown, facts: Facts): string {
 
 const look = 'look at POSTGRES_HOST and POSTGRES_PORT, or at DATABASE_URL'
 const noRight: Sentence = (t) =>
-  `this process may not use the socket ${t.place}: its user needs the right to search the directory and to write to the socket`
+  `this process may not use the socket ${t.place}: its user needs the right to search the directory and to write to ` +
+  'the socket'
 
 /** Whether the system cuts the path of a socket off (sun_path in unix(7)), and so looks for another one. */
 const isTooLong = (path: string) => Buffer.byteLength(path) > (process.platform === 'linux' ? 107 : 103)
 
 function tooLong({ place }: Facts): string {
-  return `the path of the socket ${place} is too long for the system: have Postgres put it into a directory with a shorter one`
+  return (
+    `the path of the socket ${place} is too long for the system: have Postgres put it into a directory with a ` +
+    'shorter one'
+  )
 }
 
 /** By the kernel's error code for the way to a server. */
@@ -192,7 +212,8 @@ const system: Record<string, Sentence> = {
   ENOTSOCK: (t) => `${t.place} is no socket: ${look}`,
   EINVAL: (t) => (isTooLong(t.place) ? tooLong(t) : `Postgres at ${t.place}: ${t.text} (EINVAL)`),
   ENOTFOUND: (t) =>
-    `the host name ${t.host} is not known: is that server, or its container, running? Else look at POSTGRES_HOST, or at DATABASE_URL`,
+    `the host name ${t.host} is not known: is that server, or its container, running? Else look at POSTGRES_HOST, ` +
+    'or at DATABASE_URL',
   ECONNRESET: (t) => `the connection to Postgres at ${t.place} was reset (${t.text})`,
   EAI_AGAIN: (t) => `the host name ${t.host} can’t be looked up now`,
   EHOSTUNREACH: (t) => `the host ${t.host} can’t be reached`,

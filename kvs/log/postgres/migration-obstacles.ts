@@ -48,7 +48,8 @@ export async function refuseObstacles(connection: Connection, user: string, isFi
   const others = there.flatMap(([, name, , owner, isOwn]) => (isOwn ? [] : [`"${name}" (of ${owner})`]))
   if (others.length === 0) return
   throw new Unavailable(
-    `user "${user}" is not the owner of ${others.join(', ')}, which a migration is to change: start once as that owner, or GRANT that role to "${user}"`,
+    `user "${user}" is not the owner of ${others.join(', ')}, which a migration is to change: start once as that ` +
+      `owner, or GRANT that role to "${user}"`,
   )
 }
 

@@ -63,7 +63,8 @@ const schemaVersions = `
 /** The newest migration that was applied; 0 where there is no log yet. */
 export async function versionOf(connection: Connection): Promise<number> {
   const { rows: exists } = await connection.query<[boolean]>({
-    text: `SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('kvs_migrations') AND attname = 'version')`,
+    text: `SELECT EXISTS (
+      SELECT FROM pg_attribute WHERE attrelid = to_regclass('kvs_migrations') AND attname = 'version')`,
   })
   if (!exists[0]?.[0]) return 0
   const { rows } = await connection.query<[number]>({ text: 'SELECT coalesce(max(version), 0) FROM kvs_migrations' })
@@ -74,7 +75,8 @@ export async function versionOf(connection: Connection): Promise<number> {
 export function pendingAfter(version: number, migrations: readonly Migration[]): readonly Migration[] {
   if (version > migrations.length) {
     throw new Refused(
-      `the database's schema has version ${version}, and this program knows versions up to ${migrations.length}: run a newer one`,
+      `the database's schema has version ${version}, and this program knows versions up to ${migrations.length}: ` +
+        'run a newer one',
     )
   }
   return migrations.slice(version)

@@ -17,7 +17,8 @@ export interface OldestSnapshot {
  */
 export async function readOldestSnapshot(connection: Connection): Promise<OldestSnapshot> {
   const { rows } = await connection.query<[number, number]>({
-    text: `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - since)), 0)::double precision, coalesce(max(age(xmin)), 0)
+    text: `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - since)), 0)::double precision,
+        coalesce(max(age(xmin)), 0)
       FROM (
         SELECT xact_start AS since, coalesce(backend_xmin, backend_xid) AS xmin FROM pg_stat_activity
         WHERE pid <> pg_backend_pid() AND (datname = current_database() OR datname IS NULL)

@@ -21,7 +21,8 @@ export function replay(
   through: bigint,
   apply: (entry: PackedEntry) => void,
 ): Promise<void> {
-  const rows = `SELECT ${columns} FROM transactions WHERE sequence > ${after} AND sequence <= ${through} ORDER BY sequence`
+  const range = `sequence > ${after} AND sequence <= ${through}`
+  const rows = `SELECT ${columns} FROM transactions WHERE ${range} ORDER BY sequence`
   const entry = makePackedEntry()
   const read = makeRowReader(columns.length, (data, { starts, lengths }) => {
     entry.bytes = data

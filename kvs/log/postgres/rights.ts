@@ -42,7 +42,8 @@ export async function requireDailyRights(connection: Connection, user: string): 
   const needed = missing.filter(({ kind, name }) => kind === 'schema' || !name.includes('checkpoint'))
   if (needed.length > 0) throw new Unavailable(sentence(user, missing))
   return missing.length > 0
-    ? `${sentence(user, missing)}; without them the checkpoint is not used or not brought forward, and starts take longer`
+    ? `${sentence(user, missing)}; without them the checkpoint is not used or not brought forward, and starts take ` +
+        'longer'
     : ''
 }
 

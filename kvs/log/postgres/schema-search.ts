@@ -61,7 +61,8 @@ export async function enterSchema(connection: Connection, known: Known, user: st
   const hidden = findHidden(logs, log, known)
   if (hidden?.obstacle !== undefined) {
     throw new Unavailable(
-      `the log ${known.logId} of this node is not found, and log_head of the schema ${hidden.quoted}, where it may be, can’t be read now (${hidden.obstacle})`,
+      `the log ${known.logId} of this node is not found, and log_head of the schema ${hidden.quoted}, where it may ` +
+        `be, can’t be read now (${hidden.obstacle})`,
     )
   }
   if (hidden) throw await missingRights(connection, user, hidden.quoted)
@@ -78,13 +79,17 @@ export async function enterSchema(connection: Connection, known: Known, user: st
   })
   if (log && !log.isVisible) {
     return (
-      `the log ${log.logId} of this node is in the schema ${log.quoted}, and is used there; the search_path of user "${user}" ` +
-      `(${path.text}) does not lead to it: ALTER ROLE … SET search_path = ${log.quoted}; for another log, set KVS_DATA_DIR to another directory`
+      `the log ${log.logId} of this node is in the schema ${log.quoted}, and is used there; the search_path of user ` +
+      `"${user}" (${path.text}) does not lead to it: ALTER ROLE … SET search_path = ${log.quoted}; for another log, ` +
+      'set KVS_DATA_DIR to another directory'
     )
   }
   const others = logs.map(({ quoted, logId }) => `${quoted} (${logId ?? 'not readable'})`).join(', ')
   if (log || others === '') return ''
-  return `a new log is begun in the schema ${schema}, where the search_path of user "${user}" leads; the database has one in ${others}, too`
+  return (
+    `a new log is begun in the schema ${schema}, where the search_path of user "${user}" leads; the database ` +
+    `has one in ${others}, too`
+  )
 }
 
 /**
@@ -94,10 +99,12 @@ async function findLogs(connection: Connection, { logId }: Known): Promise<{ pat
   const { rows } = await connection.query<Row>({
     text: `
       SELECT coalesce(
-          (SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('transactions') AND relpersistence <> 't'),
+          (SELECT relnamespace::regnamespace::text FROM pg_class
+           WHERE oid = to_regclass('transactions') AND relpersistence <> 't'),
           quote_ident(current_schema())),
         current_setting('search_path'), quote_ident(nspname), is_visible, is_readable,
-        (SELECT min(place)::int FROM unnest(string_to_array(current_setting('search_path'), ',')) WITH ORDINALITY AS path (name, place)
+        (SELECT min(place)::int
+         FROM unnest(string_to_array(current_setting('search_path'), ',')) WITH ORDINALITY AS path (name, place)
          WHERE nspname = CASE trim(name, ' "') WHEN '$user' THEN session_user::text ELSE trim(name, ' "') END)
       FROM (VALUES (1)) AS always LEFT JOIN (
         SELECT nspname, pg_table_is_visible(c.oid) AS is_visible,
@@ -138,7 +145,9 @@ async function tryReadLogId(
 ): Promise<Pick<FoundLog, 'logId' | 'obstacle'>> {
   try {
     // Sent together, the statements are one transaction, and the settings end with it.
-    const text = `SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = ${patienceMs}; SELECT log_id FROM ONLY ${quotedSchema}.log_head LIMIT 1`
+    const text =
+      `SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = ${patienceMs}; SELECT log_id FROM ONLY ` +
+      `${quotedSchema}.log_head LIMIT 1`
     const answers: unknown = await connection.query({ text })
     const [, , read] = answers as { rows: [string][] }[]
     return { logId: read?.rows[0]?.[0] }
@@ -169,14 +178,16 @@ function chooseLog(logs: readonly FoundLog[], { logId }: Known, user: string): F
   if (same === undefined || more.length === 0) return same ?? visible
   const places = [same, ...more].map(({ quoted }) => quoted).join(' and ')
   throw new Refused(
-    `the log ${logId} of this node is in the database more than once, in the schemas ${places}: have the search_path of user "${user}" lead to the right one`,
+    `the log ${logId} of this node is in the database more than once, in the schemas ${places}: have the ` +
+      `search_path of user "${user}" lead to the right one`,
   )
 }
 
 function schemaForNewLog({ target, text }: SearchPath, user: string): string {
   if (/^\s*"?pg_temp"?\s*(,|$)/.test(text)) {
     throw new Unavailable(
-      `the search_path of user "${user}" (${text}) begins with pg_temp, whose tables are gone with their connection: ALTER ROLE … SET search_path to a schema that stays`,
+      `the search_path of user "${user}" (${text}) begins with pg_temp, whose tables are gone with their ` +
+        'connection: ALTER ROLE … SET search_path to a schema that stays',
     )
   }
   if (target !== undefined) return target

@@ -44,7 +44,8 @@ export async function applySettings(connection: Connection, more: Record<string,
     text: `SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS wanted (name, value)
       WHERE name LIKE 'plpgsql.%' OR EXISTS (SELECT FROM pg_settings WHERE pg_settings.name = wanted.name)
       -- 'off' would acknowledge before the commit is on disk
-      UNION ALL SELECT set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)`,
+      UNION ALL
+      SELECT set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)`,
     values: [Object.keys(all), Object.values(all)],
   })
   // Lets the server notice that a node is gone while its statement waits for a lock. Not every platform can.

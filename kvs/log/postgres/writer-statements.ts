@@ -46,7 +46,8 @@ const appendSpooled = appendWrites('append_spooled', { until: 'NULL', superseded
 const appendConditional: Prepared = {
   name: 'append_conditional',
   text: `SELECT outcome, sequence, current, head, head_digest,
-      CASE outcome WHEN 'answered' THEN digest_at(sequence) END, CASE outcome WHEN 'answered' THEN digest_at(current) END
+      CASE outcome WHEN 'answered' THEN digest_at(sequence) END,
+      CASE outcome WHEN 'answered' THEN digest_at(current) END
     FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 }
 

@@ -51,7 +51,7 @@ test('two made by the same binaries are the same, byte for byte', async () => {
   expect(again.equals(await readFile(templateFile))).toBe(true)
 })
 
-test('a cluster that is unpacked takes SQL, has the service’s database, checksums, and is for nobody but us', async () => {
+test('an unpacked cluster takes SQL, has the service’s database and checksums, and is for us alone', async () => {
   const postgres = make()
   await postgres.ensureRunning()
   expect(await query(postgres, 'SELECT datname::text FROM pg_database ORDER BY 1')).toEqual([
@@ -100,7 +100,7 @@ test('each has an identity of its own, which the server and every segment of its
   }
 })
 
-test('a server that is killed right after its first start recovers from the log that came with the cluster', async () => {
+test('a server killed right after its first start recovers from the log that came with the cluster', async () => {
   const postgres = make()
   await postgres.ensureRunning()
   await query(postgres, 'CREATE TABLE t AS SELECT generate_series(1, 1000) AS n')

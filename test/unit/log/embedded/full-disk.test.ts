@@ -61,8 +61,8 @@ test.each([
     'unrecognized configuration parameter "a" in file "f" line 1; configuration file "f" contains errors',
   ],
   [
-    'PANIC:  could not write to file "pg_wal/xlogtemp.29": No space left on device\nchild process was terminated by signal 6\n' +
-      'initdb: removing contents of data directory "/data"',
+    'PANIC:  could not write to file "pg_wal/xlogtemp.29": No space left on device\nchild process was terminated by ' +
+      'signal 6\ninitdb: removing contents of data directory "/data"',
     'could not write to file "pg_wal/xlogtemp.29": No space left on device',
   ],
   [

@@ -68,7 +68,8 @@ describe('damage', () => {
     ['the log is from an older dump', byForce('DELETE FROM transactions WHERE sequence > 4')],
     [
       'a large value is not in the log',
-      `${disable}; ALTER TABLE transactions DROP CONSTRAINT value_where_put; UPDATE transactions SET value = NULL WHERE key = 'd'`,
+      `${disable}; ALTER TABLE transactions DROP CONSTRAINT value_where_put; UPDATE transactions SET value = NULL ` +
+        `WHERE key = 'd'`,
     ],
   ])('is noticed where %s', async (_, statements) => {
     await database.sql(statements)

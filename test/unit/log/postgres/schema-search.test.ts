@@ -28,7 +28,7 @@ async function openLog(database: Database, logId?: string) {
   return { head, warnings }
 }
 
-test('a log that a data directory knows is found where the search_path no longer leads, before anything is made', async () => {
+test('a known log is found where the search_path no longer leads, before anything is made', async () => {
   const database = await makeDatabase()
   const { head } = await openLog(database)
   await database.sql('CREATE SCHEMA empty')
@@ -38,7 +38,8 @@ test('a log that a data directory knows is found where the search_path no longer
   expect(found.warnings).toEqual([
     expect.stringMatching(
       new RegExp(
-        `^the log ${head.logId} of this node is in the schema public, and is used there; the search_path of user "kvs" \\(empty\\) does not`,
+        `^the log ${head.logId} of this node is in the schema public, and is used there; the search_path of user ` +
+          '"kvs" \\(empty\\) does not',
       ),
     ),
   ])
@@ -75,7 +76,8 @@ test('a new log beside one in another schema is begun with a word on that one', 
   expect(second.head.logId).not.toBe(first.head.logId)
   expect(second.warnings).toEqual([
     expect.stringContaining(
-      `a new log is begun in the schema second, where the search_path of user "kvs" leads; the database has one in public (${first.head.logId}), too`,
+      'a new log is begun in the schema second, where the search_path of user "kvs" leads; the database has one in ' +
+        `public (${first.head.logId}), too`,
     ),
   ])
   expect(await openLog(database)).toMatchObject({ head: { logId: second.head.logId }, warnings: [] })
@@ -97,7 +99,8 @@ test('a log that is there twice is the one that the search_path leads to, or non
   await setPath(database, 'empty')
   await expect(openLog(database, head.logId)).rejects.toThrow(
     new RegExp(
-      `the log ${head.logId} of this node is in the database more than once, in the schemas copy and public: have the search_path`,
+      `the log ${head.logId} of this node is in the database more than once, in the schemas copy and public: have ` +
+        'the search_path',
     ),
   )
 })
@@ -137,7 +140,7 @@ describe('a log_head that somebody holds a lock on', () => {
     ])
   })
 
-  test('may be that of the known log: no new one is begun, and a running node does not take its log for gone', async () => {
+  test('may be the known log’s: no new one is begun, and a running node does not take its log for gone', async () => {
     const database = await makeDatabase()
     const log = makeLog(database, { timeoutMs: 2_000 })
     const session = await log.open()

@@ -83,7 +83,7 @@ describe('what a role or a database has set', () => {
     await session.close()
   })
 
-  test('is left alone by a step of the checkpoint, which does without the disk for its own transaction only', async () => {
+  test('is left alone by a checkpoint step, which skips the disk for its own transaction only', async () => {
     const session = await makeLog(database).open()
     await session.append([put('a')])
     const connection = await connect(database.target, 10_000)
