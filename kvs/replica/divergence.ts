@@ -1,7 +1,7 @@
 import type { LogPoint } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
 import { unlessAborted } from '../lib/abort.ts'
-import { advice, Diverged } from '../log/index.ts'
+import { Diverged, wentBackAdvice } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
 import { OutOfOrder } from '../view/index.ts'
 import type { ConditionalQueue } from './conditional-queue.ts'
@@ -16,7 +16,7 @@ export function isDivergence(error: unknown): error is Error {
 
 /** @param at LOGID=SEQUENCE of the node */
 export function anotherLog(at: string, logId: string): Diverged {
-  return new Diverged(`this node is at ${at}, and the log is another one now, ${logId}. ${advice}`)
+  return new Diverged(`this node is at ${at}, and the log is another one now, ${logId}. ${wentBackAdvice}`)
 }
 
 /**
@@ -25,7 +25,7 @@ export function anotherLog(at: string, logId: string): Diverged {
  */
 export function wentBack(at: string, end: bigint): Diverged {
   return new Diverged(
-    `the log went back: this node is at ${at}, and the log, now at ${end}, has not that entry. ${advice}`,
+    `the log went back: this node is at ${at}, and the log, now at ${end}, has not that entry. ${wentBackAdvice}`,
   )
 }
 
@@ -39,7 +39,7 @@ export function isContinued(view: LogPoint, end: LogPoint, gapsUpTo: bigint): bo
 export function requireSameLog({ writes, position }: Spool, logId: string, advice: string): void {
   if (writes === 0 || !position || position.logId === logId) return
   throw new Diverged(
-    `the spool holds writes (${writes}) for the log ${position.logId}, and this is the log ${logId}: ${advice}`,
+    `the spool holds writes (${writes}) for the log ${position.logId}, and this is the log ${logId}: ${wentBackAdvice}`,
   )
 }
 
