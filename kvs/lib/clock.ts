@@ -9,8 +9,8 @@ export interface Timer {
 }
 
 /**
- * Time as the service sees it. Everything below `roles/` is given one instead of asking Node, so that the simulator can run it on
- * virtual time; test/rules/injection.test.ts holds that.
+ * Time as the service sees it. Everything below `roles/` is given one instead of asking Node, so that the simulator can
+ * run it on virtual time; test/rules/injection.test.ts holds that.
  */
 export interface Clock {
   /** Monotonic time in milliseconds. Only differences have a meaning. */
