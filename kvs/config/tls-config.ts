@@ -1,5 +1,5 @@
 import { canAllRead, readSettingFile } from '../lib/files.ts'
-import { hidden, type Part, problemsOf, type Tls, type TlsFiles } from '../tls/index.ts'
+import { findTlsProblems, makeTlsTexts, type Part, type Tls, type TlsFiles } from '../tls/index.ts'
 import { forwarderSettings } from './settings/forwarding-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
 import type { Setting } from './settings-table.ts'
@@ -35,8 +35,8 @@ function readTls(settings: Readonly<Record<Part, Setting>>, paths: Paths, proble
     problems.push(`${settings.cert.name} and ${settings.key.name} need each other: set both or neither`)
   }
   const read = (part: Part) => files[part] && readSettingFile(files[part].setting, files[part].path, problems)
-  const texts = hidden({ cert: read('cert'), key: read('key'), ca: read('ca') })
-  problems.push(...problemsOf(texts, files))
+  const texts = makeTlsTexts({ cert: read('cert'), key: read('key'), ca: read('ca') })
+  problems.push(...findTlsProblems(texts, files))
   if (files.key && canAllRead(files.key.path)) {
     warnings.push(`${files.key.setting}: every user of this machine can read the private key: chmod o-r`)
   }

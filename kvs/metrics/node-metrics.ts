@@ -10,13 +10,13 @@ export interface NodeSources {
   readonly store: Pick<Store, 'status' | 'measures' | 'logId'>
   readonly appends: AppendTally
   readonly budget: MemoryBudget
-  /** In bytes; undefined while it is not known. */
+  /** Size of the log in Postgres, in bytes; undefined while it is not known. */
   readonly logSize: () => number | undefined
-  /** Undefined while it is not known. */
+  /** Age of the oldest snapshot in Postgres; undefined while it is not known. */
   readonly oldestSnapshot: () => OldestSnapshot | undefined
 }
 
-/** What a node has to tell that holds keys, beside what the HTTP server has. */
+/** Metrics of a node that has a log, beside those of its HTTP server. */
 export function nodeMetrics({ version, store, appends, budget, logSize, oldestSnapshot }: NodeSources): Metric[] {
   const spool = () => store.status().spool
   const measures = () => store.measures()

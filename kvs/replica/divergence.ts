@@ -39,7 +39,7 @@ export function isContinued(view: LogPoint, end: LogPoint, gapsUpTo: bigint): bo
 export function requireSameLog({ writes, position }: Spool, logId: string, advice: string): void {
   if (writes === 0 || !position || position.logId === logId) return
   throw new Diverged(
-    `the spool holds writes (${writes}) for the log ${position.logId}, and this is the log ${logId}: ${wentBackAdvice}`,
+    `the spool holds writes (${writes}) for the log ${position.logId}, and this is the log ${logId}: ${advice}`,
   )
 }
 

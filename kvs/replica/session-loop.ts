@@ -1,7 +1,7 @@
 import { KvsError } from '../core/errors.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type LogSession, NotAppended, Unavailable, Undecided } from '../log/index.ts'
-import { SpoolFileError } from '../spool/index.ts'
+import { SpoolStorageError } from '../spool/index.ts'
 import { settleDoubt, spoolBatch } from './batches.ts'
 import { isDivergence, stayDiverged } from './divergence.ts'
 import type { Outage } from './outage.ts'
@@ -148,6 +148,6 @@ function causeOf(error: Error): LossCause {
 
 /** What another try can mend; all else is a defect, or what only an operator can mend. */
 function isOutage(error: unknown): error is Error {
-  const kinds = [Unavailable, Undecided, NotAppended, SpoolFileError]
+  const kinds = [Unavailable, Undecided, NotAppended, SpoolStorageError]
   return kinds.some((kind) => error instanceof kind)
 }

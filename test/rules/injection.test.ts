@@ -23,7 +23,6 @@ const sources = /^kvs\/(?:main\.ts|healthcheck\.ts|roles\/.*|lib\/(?:clock|rando
 
 /** Rooms that take time or chance from Node as yet. */
 const notYet = [
-  'kvs/access',
   'kvs/forward',
   'kvs/http',
   'kvs/http/api',
@@ -32,10 +31,7 @@ const notYet = [
   'kvs/log',
   'kvs/log/embedded',
   'kvs/log/postgres',
-  'kvs/logger',
   'kvs/replica',
-  'kvs/slots',
-  'kvs/tls',
 ]
 
 interface Use {
