@@ -85,7 +85,7 @@ function connect({ connector, outage, machine }: LoopParts, closing: Promise<voi
 
 /** Brings view and log to the same end, then goes on with it until the session is lost or the node stops. */
 async function follow(parts: LoopParts, session: LogSession, signal: AbortSignal): Promise<void> {
-  const { queue, mirror, spool, held, machine, rounds, outage, clock } = parts
+  const { queue, mirror, held, machine, rounds, outage, clock } = parts
   let lost: Error | undefined
   void session.lost.then((error) => {
     lost = error

@@ -8,12 +8,12 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { bisect } from './bisection.ts'
 import {
   type Doubt,
-  removeUnderWay,
   lengthOf,
   makeExpiry,
   type QueueContents,
   type QueueLimits,
   rejectAll,
+  removeUnderWay,
   removeWaiting,
   type WaitingWrite,
 } from './waiting-writes.ts'

@@ -6,15 +6,7 @@
  *
  * From each of them the node may come to `diverged` and to `stopped`.
  */
-export type NodeState =
-  | Connecting
-  | Replaying
-  | CatchingUp
-  | DrainingSpool
-  | Following
-  | Down
-  | Diverged
-  | Stopped
+export type NodeState = Connecting | Replaying | CatchingUp | DrainingSpool | Following | Down | Diverged | Stopped
 
 /** The same moment by both clocks, in milliseconds. */
 export interface Moment {

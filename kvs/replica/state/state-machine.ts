@@ -1,8 +1,8 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/logging.ts'
-import { makeRepetitionFilter } from './repetition-filter.ts'
 import { linesOf } from './log-lines.ts'
 import { initialState, type Moment, type NodeEvent, type NodeState } from './node-state.ts'
+import { makeRepetitionFilter } from './repetition-filter.ts'
 import { next } from './transitions.ts'
 
 /** Holds the state of the node: the one place where it is kept. */
