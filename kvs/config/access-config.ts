@@ -1,4 +1,4 @@
-import { isLoopback, type Source, type Token, tokensIn, tokensInFile } from '../access/index.ts'
+import { isLoopback, parseTokenSetting, readTokenFile, type Token, type TokenSource } from '../access/index.ts'
 import { mayBeShown } from './quoted.ts'
 import { accessSettings } from './settings/access-settings.ts'
 import { httpSettings } from './settings/http-settings.ts'
@@ -54,7 +54,7 @@ export function readAccess(env: Environment, host: string | undefined, problems:
   return { tokens: source?.tokens, file: values.tokensFile, allowsAnonymous, maxRequestRate }
 }
 
-function sourceOf(text: string | undefined, file: string | undefined): Source | undefined {
-  if (text !== undefined) return tokensIn(nameOf.tokens, text)
-  return file === undefined ? undefined : tokensInFile(nameOf.tokensFile, file)
+function sourceOf(text: string | undefined, file: string | undefined): TokenSource | undefined {
+  if (text !== undefined) return parseTokenSetting(nameOf.tokens, text)
+  return file === undefined ? undefined : readTokenFile(nameOf.tokensFile, file)
 }

@@ -1,5 +1,5 @@
-import { canAllRead, readFile } from '../lib/files.ts'
-import { hidden, type Part, problemsOf, type Tls, type TlsFiles } from '../tls/index.ts'
+import { canAllRead, readSettingFile } from '../lib/files.ts'
+import { findTlsProblems, makeTlsTexts, type Part, type Tls, type TlsFiles } from '../tls/index.ts'
 import { forwarderSettings } from './settings/forwarding-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
 import type { Setting } from './settings-table.ts'
@@ -34,9 +34,9 @@ function readTls(settings: Readonly<Record<Part, Setting>>, paths: Paths, proble
   if ((files.cert === undefined) !== (files.key === undefined)) {
     problems.push(`${settings.cert.name} and ${settings.key.name} need each other: set both or neither`)
   }
-  const read = (part: Part) => files[part] && readFile(files[part].setting, files[part].path, problems)
-  const texts = hidden({ cert: read('cert'), key: read('key'), ca: read('ca') })
-  problems.push(...problemsOf(texts, files))
+  const read = (part: Part) => files[part] && readSettingFile(files[part].setting, files[part].path, problems)
+  const texts = makeTlsTexts({ cert: read('cert'), key: read('key'), ca: read('ca') })
+  problems.push(...findTlsProblems(texts, files))
   if (files.key && canAllRead(files.key.path)) {
     warnings.push(`${files.key.setting}: every user of this machine can read the private key: chmod o-r`)
   }

@@ -1,6 +1,14 @@
 export { type AppendTally, makeAppendTally } from './append-tally.ts'
 export {
-  advice,
+  type Advance,
+  type CheckpointPace,
+  type CheckpointSchedule,
+  type Lag,
+  makeCheckpointSchedule,
+  usualPace,
+} from './checkpoint-schedule.ts'
+export { brokenLog, UnknownEntry, wentBackAdvice } from './divergence.ts'
+export {
   type Committed,
   type Decided,
   Diverged,
@@ -14,3 +22,13 @@ export {
   Undecided,
   type Verdict,
 } from './log.ts'
+export { makePageSize, pageLimits } from './page-size.ts'
+export {
+  type Batch,
+  type Judgement,
+  type Landing,
+  makeWriter,
+  type Registration,
+  type Writer,
+  type WriterStatements,
+} from './writer.ts'

@@ -2,21 +2,21 @@ import { states } from '../kv/index.ts'
 import type { AppendTally } from '../log/index.ts'
 import type { OldestSnapshot } from '../log/postgres/index.ts'
 import { type MemoryBudget, purposes } from '../memory/index.ts'
-import type { Store } from '../replica/index.ts'
+import type { Replica } from '../replica/index.ts'
 import type { Metric } from './metric.ts'
 
 export interface NodeSources {
   readonly version: string
-  readonly store: Pick<Store, 'status' | 'measures' | 'logId'>
+  readonly store: Pick<Replica, 'status' | 'measures' | 'logId'>
   readonly appends: AppendTally
   readonly budget: MemoryBudget
-  /** In bytes; undefined while it is not known. */
+  /** Size of the log in Postgres, in bytes; undefined while it is not known. */
   readonly logSize: () => number | undefined
-  /** Undefined while it is not known. */
+  /** Age of the oldest snapshot in Postgres; undefined while it is not known. */
   readonly oldestSnapshot: () => OldestSnapshot | undefined
 }
 
-/** What a node has to tell that holds keys, beside what the HTTP server has. */
+/** Metrics of a node that has a log, beside those of its HTTP server. */
 export function nodeMetrics({ version, store, appends, budget, logSize, oldestSnapshot }: NodeSources): Metric[] {
   const spool = () => store.status().spool
   const measures = () => store.measures()

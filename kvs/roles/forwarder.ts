@@ -5,7 +5,7 @@ import { makeForwarding } from '../forward/index.ts'
 import { makeHttpTally } from '../http/exchange/index.ts'
 import { makeHttpServer } from '../http/index.ts'
 import { countdown, finish, listen, replaceTls, watchDescriptors } from '../http/wire/index.ts'
-import { watchTls } from '../tls/index.ts'
+import { startTlsReload } from '../tls/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
 /** Forwards every request to `address` until the process is told to stop. It stores nothing, so it is ready as soon as it listens. */
@@ -17,7 +17,10 @@ export async function runForwarder(config: Config, address: string, service: Ser
   logger.info(`forwarding every request to ${forwarding.target.url}`)
   const listening = await listen(server, config, logger)
   watchDescriptors(server, config, logger)
-  reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger), ...forwarding.target.reloads)
+  reloads.push(
+    ...startTlsReload(config.tls, (texts) => replaceTls(server, texts), logger),
+    ...forwarding.target.reloads,
+  )
   flushCompileCache()
 
   logger.info(`${await stopRequested}: finishing what is under way`)

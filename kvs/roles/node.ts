@@ -4,7 +4,7 @@ import type { Config } from '../config/index.ts'
 import { makeServer } from '../http/index.ts'
 import { countdown, finish, listen, replaceTls, watchDescriptors } from '../http/wire/index.ts'
 import { makeSlotFiles, type Slot, takeSlot } from '../slots/index.ts'
-import { watchTls } from '../tls/index.ts'
+import { startTlsReload } from '../tls/index.ts'
 import { assembleNode, type NodeReplacements } from './node-assembly.ts'
 import type { ServiceProcess } from './service-process.ts'
 
@@ -27,7 +27,7 @@ export async function runNode(
   const server = makeServer({ ...config, store, budget, tally, readMetrics, logger, guard, pages })
   const listening = await listen(server, config, logger)
   watchDescriptors(server, config, logger)
-  reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))
+  reloads.push(...startTlsReload(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process would never write it
 
   const running = store.run()

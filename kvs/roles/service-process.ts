@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import packageJson from '../../package.json' with { type: 'json' }
-import { isLoopback, makeGuard, namesOf, reloadTokens, type TokenGuard } from '../access/index.ts'
+import { isLoopback, makeTokenGuard, reloadTokens, type TokenGuard, tokenNames } from '../access/index.ts'
 import { accessSettings, type Config } from '../config/index.ts'
 import type { PageBounds } from '../http/exchange/index.ts'
 import { makeLogger } from '../logger/index.ts'
@@ -31,7 +31,7 @@ export function prepareProcess(config: Config): ServiceProcess {
   })
   for (const warning of config.warnings) logger.warn(warning)
   const stopRequested = Promise.race([shutdownSignal(), waitForNpmExit(process.env)])
-  const guard = makeTokenGuard(config, logger)
+  const guard = openGuard(config, logger)
   const pages = guard ? undefined : crossOriginBounds(config)
   const reloads = tokenReloads(config, guard, logger)
   reloadOnHangup(reloads, logger)
@@ -43,10 +43,10 @@ function crossOriginBounds({ host, access: { allowsAnonymous } }: Config): PageB
   return { hosts: isLoopback(host) && !allowsAnonymous ? 'loopback' : 'any' }
 }
 
-function makeTokenGuard({ access: { tokens, maxRequestRate }, host }: Config, logger: Logger): TokenGuard | undefined {
-  if (tokens !== undefined) logger.info(`tokens in force: ${namesOf(tokens)}`)
+function openGuard({ access: { tokens, maxRequestRate }, host }: Config, logger: Logger): TokenGuard | undefined {
+  if (tokens !== undefined) logger.info(`tokens in force: ${tokenNames(tokens)}`)
   else if (!isLoopback(host)) logger.warn('no tokens: whoever can connect may read and write every key')
-  return tokens && makeGuard({ tokens, maxRequestRate })
+  return tokens && makeTokenGuard({ tokens, maxRequestRate })
 }
 
 function tokenReloads({ access: { file: path } }: Config, guard: TokenGuard | undefined, logger: Logger) {

@@ -1,13 +1,13 @@
 import type { Entry, LogPoint } from '../core/entry.ts'
 import { Diverged } from '../log/index.ts'
-import type { Following } from '../replica/index.ts'
+import type { LogFollower } from '../replica/index.ts'
 import type { LogPosition } from '../spool/index.ts'
 
 /**
  * Follows a log from a position on and keeps the position only, without a view: the drain of an orphaned spool needs no more.
  * @param onOthers called for each effective entry that another writer than the session's has written
  */
-export function makePositionFollower({ logId, ...start }: LogPosition, onOthers: (entry: Entry) => void): Following {
+export function makePositionFollower({ logId, ...start }: LogPosition, onOthers: (entry: Entry) => void): LogFollower {
   let position: LogPoint = start
 
   /** @param gapsUpTo sequences up to here may have gaps */

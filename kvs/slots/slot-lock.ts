@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { makePrivate } from '../lib/private-file.ts'
+import { makePrivateFile } from '../lib/files.ts'
 import type { Random } from '../lib/random.ts'
 import { makeSqliteStorage, mayHoldWrites } from '../spool/index.ts'
 import { SlotHeld, type SlotLock } from './slot-storage.ts'
@@ -30,7 +30,7 @@ function directoryMode(): number {
 }
 
 function lockDatabase(path: string, random: Random): SlotLock {
-  makePrivate(join(path, 'node.db'))
+  makePrivateFile(join(path, 'node.db'))
   const database = new DatabaseSync(join(path, 'node.db'))
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE')

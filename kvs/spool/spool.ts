@@ -1,6 +1,8 @@
-import { batchLimits, type Entry, type SpooledWrite, type Write, weight } from '../core/entry.ts'
+import type { Entry, SpooledWrite } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import { owned } from '../lib/owned-buffer.ts'
+import { batchLimits } from '../core/limits.ts'
+import { setsValue, type Write, weight } from '../core/operation/operation.ts'
+import { owned } from '../lib/buffers.ts'
 import { type LogPosition, type SpoolStorage, SpoolStorageError, unreadable } from './spool-storage.ts'
 
 /**
@@ -229,5 +231,5 @@ function supersedeKey(state: SpoolState, { sequence, write: { key } }: Entry): v
 
 /** Copies a value that is a window on larger memory: the window would keep all of it, and the bound would not count that. */
 function withOwnMemory(write: Write): Write {
-  return write.kind === 'put' ? { ...write, value: owned(write.value) } : write
+  return setsValue(write) ? { ...write, value: owned(write.value) } : write
 }

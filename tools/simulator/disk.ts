@@ -1,4 +1,5 @@
-import { type SpooledWrite, weight } from '../../kvs/core/entry.ts'
+import type { SpooledWrite } from '../../kvs/core/entry.ts'
+import { weight } from '../../kvs/core/operation/operation.ts'
 import { SlotHeld, type SlotLock } from '../../kvs/slots/index.ts'
 import {
   type LogPosition,

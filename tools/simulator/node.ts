@@ -1,7 +1,7 @@
 import type { Kv, Status } from '../../kvs/kv/index.ts'
 import type { Log } from '../../kvs/log/index.ts'
 import { type MemoryLogOptions, type MemoryServer, makeMemoryLog } from '../../kvs/log/memory/index.ts'
-import { makeStore, type Store } from '../../kvs/replica/index.ts'
+import { makeReplica, type Replica } from '../../kvs/replica/index.ts'
 import { makeTakeover } from '../../kvs/slots/index.ts'
 import { openSpool } from '../../kvs/spool/index.ts'
 import type { Random } from '../drill/random.ts'
@@ -60,7 +60,7 @@ interface Process {
   /** What clients are to be told when the process is gone. */
   readonly waiting: Set<() => void>
   /** Undefined before it listens. */
-  store: Store | undefined
+  store: Replica | undefined
   kv: Kv | undefined
   isListening: boolean
 }
@@ -151,7 +151,7 @@ async function runProcess(options: NodeOptions, process: Process, random: Random
   const spool = await openSpool({ storage: lock.spoolStorage, maxBytes: maxSpoolBytes })
   const tell = (message: string) => trace.add(name, message)
   const logger = { info: tell, warn: tell, error: tell }
-  const store = makeStore({
+  const store = makeReplica({
     ...{ log: logFor(options, process, random, { writerId: lock.writerId }), spool, clock, logger },
     ...{ random: serviceRandom, connectTimeoutMs: undefined },
     spooling: { on: spools, reason: spools ? null : 'KVS_WHEN_LOG_IS_DOWN=refuse', maxBytes: maxSpoolBytes },

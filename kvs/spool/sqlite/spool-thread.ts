@@ -1,7 +1,8 @@
 /** The worker thread of `makeSqliteStorage`: executes the calls of a `SpoolFile` one after another. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { SpooledWrite } from '../../core/entry.ts'
-import { freeBuffer } from '../../lib/free-buffer.ts'
+import { setsValue } from '../../core/operation/operation.ts'
+import { freeBuffer } from '../../lib/buffers.ts'
 import type { SpoolChange } from '../spool-storage.ts'
 import { openSpoolFile, type SpoolFile } from './spool-file.ts'
 import { minMovedBytes, sqliteFull, type ThreadRequest, type ThreadResponse } from './thread-messages.ts'
@@ -43,7 +44,7 @@ function movedWith({ method }: ThreadRequest, result: unknown): ArrayBuffer[] {
 }
 
 function valuesOf(writes: readonly Pick<SpooledWrite, 'write'>[]): Uint8Array[] {
-  return writes.flatMap(({ write }) => (write.kind === 'put' ? [write.value] : []))
+  return writes.flatMap(({ write }) => (setsValue(write) ? [write.value] : []))
 }
 
 function discardFile(): void {

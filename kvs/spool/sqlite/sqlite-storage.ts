@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { SpooledWrite } from '../../core/entry.ts'
+import { setsValue } from '../../core/operation/operation.ts'
 import {
   type LogPosition,
   type SpoolChange,
@@ -30,7 +31,7 @@ export function makeSqliteStorage(path: string): SpoolStorage {
       const read = await thread.call<SpooledWrite[]>('read', [range])
       return read.map((spooled) => {
         const { write } = spooled
-        return write.kind === 'delete' ? spooled : { ...spooled, write: { ...write, value: asBuffer(write.value) } }
+        return setsValue(write) ? { ...spooled, write: { ...write, value: asBuffer(write.value) } } : spooled
       })
     },
     change(change) {
@@ -98,7 +99,7 @@ function storageError(message: string, code: number | undefined): SpoolStorageEr
 function copyLargeValues(added: SpoolChange['added']): { added: SpoolChange['added']; moved: ArrayBuffer[] } {
   const moved: ArrayBuffer[] = []
   const copies = added.map(({ number, write }) => {
-    if (write.kind === 'delete' || write.value.length < minMovedBytes) return { number, write }
+    if (!setsValue(write) || write.value.length < minMovedBytes) return { number, write }
     const value = Buffer.from(new Uint8Array(write.value).buffer)
     moved.push(value.buffer)
     return { number, write: { ...write, value } }

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Entry, Write } from '../../../kvs/core/entry.ts'
 import { type LogSession, NotAppended, Unavailable } from '../../../kvs/log/log.ts'
-import { makeStore } from '../../../kvs/replica/replica.ts'
+import { makeReplica } from '../../../kvs/replica/replica.ts'
 import { makeSqliteStorage, openSpool, type Spool } from '../../../kvs/spool/index.ts'
 import { entryOf, put } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
@@ -54,7 +54,7 @@ function makeMemoryLog() {
 
 async function start(log: ReturnType<typeof makeMemoryLog>, spool?: Spool) {
   const quiet = () => undefined
-  const store = makeStore({
+  const store = makeReplica({
     log,
     onReplayed: quiet,
     spool,

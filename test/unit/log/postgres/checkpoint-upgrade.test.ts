@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint.ts'
-import { makeFollower } from '../../../../kvs/replica/log-copy.ts'
+import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint-statements.ts'
+import { makeMirror } from '../../../../kvs/replica/mirror.ts'
 import { loadCheckpoint } from '../../../support/checkpoint.ts'
 import { type Database, makeDatabase, makeLog, migrations } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'
@@ -9,7 +9,7 @@ import { connectTo } from './checkpointing.ts'
 /** The tag of a key's value in a view that is built from the checkpoint, where there is one, and the log. */
 async function start(database: Database) {
   const session = await makeLog(database).open()
-  const follower = makeFollower()
+  const follower = makeMirror()
   await follower.requireSamePast(session)
   const { keys } = await follower.replay(session)
   await session.close()

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { makeFollower } from '../../../../kvs/replica/log-copy.ts'
+import { makeMirror } from '../../../../kvs/replica/mirror.ts'
 import { makeView } from '../../../../kvs/view/view.ts'
 import { makeRandom } from '../../../../tools/drill/random.ts'
 import { appendTo, fillLog, type Logged } from '../../../support/checkpoint.ts'
@@ -18,7 +18,7 @@ const advance = (most: number) => database.sql('SELECT advance_checkpoint($1)', 
 async function replay() {
   const warnings: string[] = []
   const session = await makeLog(database, { warn: (message) => warnings.push(message) }).open()
-  const follower = makeFollower()
+  const follower = makeMirror()
   await follower.requireSamePast(session)
   const from = await follower.replay(session)
   expect(await session.holds(follower.view.position)).toBe(true)
@@ -104,7 +104,8 @@ test.each([
   ['its table is gone', 'DROP TABLE checkpoint_entries'],
   [
     'it breaks off while it is read',
-    `ALTER TABLE checkpoint_entries ALTER sequence TYPE numeric; UPDATE checkpoint_entries SET sequence = 10 ^ 30 WHERE key = 'key 7'`,
+    'ALTER TABLE checkpoint_entries ALTER sequence TYPE numeric; UPDATE checkpoint_entries SET sequence = 10 ^ 30 ' +
+      `WHERE key = 'key 7'`,
   ],
 ])('one that Postgres can’t read is told of and passed over: %s', async (_, sql) => {
   await fillLog(database, 100, 30)
