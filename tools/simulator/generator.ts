@@ -1,5 +1,5 @@
 import { makeRandom, type Random } from '../drill/random.ts'
-import type { Ask, Fault, Latency, LogFault, NodeFault, Schedule } from './schedule.ts'
+import type { Ask, Fault, Latency, Schedule } from './schedule.ts'
 
 /** Draws a schedule. The same seed gives the same one. */
 export function generateSchedule(seed: number): Schedule {
@@ -40,34 +40,38 @@ function drawOperations(random: Random, span: number): Ask[] {
   return byTime(operations)
 }
 
+const nodeFaults = [
+  ...(['kill', 'stop', 'pause', 'cut', 'late requests', 'lost answers', 'slow network'] as const),
+  ...(['disk full', 'disk fails', 'slow disk', 'clock'] as const),
+]
+const logFaults = ['log killed', 'log full', 'slow log', 'log clock'] as const
+type DrawnKind = (typeof nodeFaults)[number] | (typeof logFaults)[number]
+
+/**
+ * A schedule has a few kinds of faults, each several times, and not a little of everything, which would mostly hide one fault behind
+ * another (Groce et al., "Swarm testing", 2012).
+ */
 function drawFaults(random: Random, nodes: number, span: number): Fault[] {
-  const count = random.integer(0, 8)
-  const faults = Array.from({ length: count }, () =>
-    random.chance(0.7) ? drawNodeFault(random, nodes, span) : drawLogFault(random, span),
-  )
+  const all: readonly DrawnKind[] = [...nodeFaults, ...logFaults]
+  const kinds = Array.from({ length: random.integer(1, 4) }, () => random.pick(all))
+  const count = random.integer(0, 10)
+  const faults = Array.from({ length: count }, () => drawFault(random, random.pick(kinds), nodes, span))
   if (nodes > 1 && random.chance(0.1)) faults.push({ kind: 'leave', node: nodes - 1, at: round(span / 2) })
   if (random.chance(0.05)) faults.push({ kind: 'log goes back', at: span, entries: random.integer(1, 20) })
   return byTime(faults)
 }
 
-const nodeFaults = [
-  ...(['kill', 'kill', 'kill', 'stop', 'pause', 'cut', 'cut', 'cut', 'late requests', 'lost answers'] as const),
-  ...(['late requests', 'lost answers', 'slow network', 'disk full', 'disk fails', 'slow disk', 'clock'] as const),
-]
-const logFaults = ['log killed', 'log killed', 'log killed', 'log full', 'slow log', 'log clock'] as const
-
-function drawNodeFault(random: Random, nodes: number, span: number): NodeFault {
-  const kind = random.pick(nodeFaults)
-  const fault = { node: random.integer(0, nodes - 1), at: round(random.between(0, span)) }
-  if (kind === 'clock') return { ...fault, kind, byMs: drawJump(random) }
-  return { ...fault, kind, forMs: drawDuration(random) }
+function drawFault(random: Random, kind: DrawnKind, nodes: number, span: number): Fault {
+  const at = round(random.between(0, span))
+  const node = random.integer(0, nodes - 1)
+  if (kind === 'clock') return { kind, node, at, byMs: drawJump(random) }
+  if (kind === 'log clock') return { kind, at, byMs: drawJump(random) }
+  const forMs = drawDuration(random)
+  return isLogFault(kind) ? { kind, at, forMs } : { kind, node, at, forMs }
 }
 
-function drawLogFault(random: Random, span: number): LogFault {
-  const kind = random.pick(logFaults)
-  const fault = { at: round(random.between(0, span)) }
-  if (kind === 'log clock') return { ...fault, kind, byMs: drawJump(random) }
-  return { ...fault, kind, forMs: drawDuration(random) }
+function isLogFault(kind: DrawnKind): kind is (typeof logFaults)[number] {
+  return logFaults.some((one) => one === kind)
 }
 
 /** Mostly short, some longer than every timeout. */

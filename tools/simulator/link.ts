@@ -40,7 +40,7 @@ export function makeLink(options: LinkOptions): Link {
     if (message.leg === 'answer' && faults.has('lost answers')) return after(0, 'lost')
     if (message.leg === 'request' && faults.has('late requests') && message.kind !== 'connect') {
       if (random.chance(0.3)) return after(0, 'lost')
-      return after(random.between(0, 8_000), 'arrives')
+      return after(random.pick([1, 1, 3]) * random.between(0, 3_000), 'arrives')
     }
     return after(delayOf(message, options, faults), 'arrives')
   }

@@ -1,0 +1,140 @@
+import type { Write } from '../../../kvs/core/entry.ts'
+import { setsValue } from '../../../kvs/core/operation/operation.ts'
+import type { Kv } from '../../../kvs/kv/index.ts'
+import { type Log, type LogSession, Undecided } from '../../../kvs/log/index.ts'
+import type { SpoolStorage } from '../../../kvs/spool/index.ts'
+import type { Plants } from '../../../tools/simulator/plants.ts'
+import type { VirtualClock } from '../../../tools/simulator/virtual-clock.ts'
+
+/** Ways in which a node may be broken, each by a broken part in the place of its own. */
+export const plantedFaults: Readonly<Record<string, Plants>> = {
+  'acknowledges before the commit': { kv: acknowledgesEarly },
+  'forgets its spool in a crash': { storage: acknowledgesBeforeFlush },
+  'applies past an unresolved batch': { log: (log) => withSessions(log, appliesUnresolved) },
+  'ignores superseded': { log: (log) => withSessions(log, ignoresSuperseded) },
+  'skips an entry while tailing': { log: (log) => withSessions(log, skipsEntries) },
+  'decides a condition on a stale view': { log: (log) => withSessions(log, decidesOnStaleView) },
+  'forgets to renumber after a resend': { log: sendsUnderNewNumbers },
+  'acknowledges an in-doubt batch that can still land': { log: forgetsThatBatchesMayLand },
+}
+
+type Breaking = (session: LogSession) => Partial<LogSession>
+
+/** What a session has as getters stays as it is, unless the broken part has it too. */
+function withSessions(log: Log, breaking: Breaking): Log {
+  return {
+    async open() {
+      const session = await log.open()
+      const broken = breaking(session)
+      return new Proxy(session, { get: (_, name) => Reflect.get(Object.hasOwn(broken, name) ? broken : session, name) })
+    },
+  }
+}
+
+/** A write is shown and acknowledged at once, and reaches the log a little later. */
+function acknowledgesEarly(kv: Kv, clock: VirtualClock): Kv {
+  const early = new Map<string, Write>()
+  return {
+    ...kv,
+    get(key) {
+      const found = kv.get(key)
+      const write = early.get(key)
+      if (write === undefined) return found
+      return setsValue(write) ? { ...write, tag: undefined } : undefined
+    },
+    async write(write) {
+      kv.get(write.key) // throws where the node is not ready
+      early.set(write.key, write)
+      clock.after(50, () => {
+        const forget = () => early.get(write.key) === write && early.delete(write.key)
+        void kv.write(write).then(forget, forget)
+      })
+      return 'spooled'
+    },
+  }
+}
+
+/** Says that a change is flushed as soon as it has been asked for. */
+function acknowledgesBeforeFlush(storage: SpoolStorage): SpoolStorage {
+  return {
+    ...storage,
+    async change(change) {
+      void storage.change(change).catch(() => undefined)
+    },
+  }
+}
+
+/** Takes a batch whose answer is lost for one that has landed. */
+function appliesUnresolved(session: LogSession): Partial<LogSession> {
+  return {
+    async append(writes, last) {
+      const before = session.committed.end
+      return session.append(writes, last).catch((error) => {
+        if (!(error instanceof Undecided)) throw error
+        return { sequence: before.sequence + BigInt(writes.length), digest: before.digest }
+      })
+    },
+  }
+}
+
+function ignoresSuperseded(session: LogSession): Partial<LogSession> {
+  return {
+    async read(after, through) {
+      const page = await session.read(after, through)
+      return page.map((entry) => ({ ...entry, superseded: false }))
+    },
+  }
+}
+
+/** Every tenth entry of another node has no effect. */
+function skipsEntries(session: LogSession): Partial<LogSession> {
+  return {
+    async read(after, through) {
+      const page = await session.read(after, through)
+      return page.map((entry) => (entry.isOwn || entry.sequence % 10n !== 0n ? entry : { ...entry, superseded: true }))
+    },
+  }
+}
+
+/** Tells the log that the decisions are right as of its end, whatever that is. */
+function decidesOnStaleView(session: LogSession): Partial<LogSession> {
+  return { appendConditional: (writes, _seen, last) => session.appendConditional(writes, 2n ** 52n, last) }
+}
+
+/** Goes by the last answer that it had, so that a batch which has landed in doubt is sent once more, under new numbers. */
+function sendsUnderNewNumbers(log: Log): Log {
+  let answered: bigint | undefined
+  return withSessions(log, (session) => {
+    answered ??= session.committed.number
+    const note = async <T>(appending: Promise<T>) => {
+      const result = await appending
+      answered = session.committed.number
+      return result
+    }
+    return {
+      append: (writes, last) => note(session.append(writes, last)),
+      appendSpooled: (writes, seen) => note(session.appendSpooled(writes, seen)),
+      appendConditional: (writes, seen, last) => note(session.appendConditional(writes, seen, last)),
+      get committed() {
+        return { ...session.committed, number: answered ?? 0n }
+      },
+    }
+  })
+}
+
+/** Forgets until when a batch may land whose answer is lost, and gives up on the answer sooner than the log does. */
+function forgetsThatBatchesMayLand(log: Log, clock: VirtualClock): Log {
+  return withSessions(log, (session) => ({
+    append(writes, last) {
+      const appending = session.append(writes, last)
+      const impatience = clock.sleep(500).then(() => {
+        void session.close()
+        throw new Undecided('no answer came in time')
+      })
+      const forgetful = appending.catch((error) => {
+        throw error instanceof Undecided ? new Undecided(error.message, { cause: error.cause }) : error
+      })
+      return Promise.race([forgetful, impatience])
+    },
+  }))
+}
