@@ -1,4 +1,4 @@
-import type { Write } from '../../../kvs/core/entry.ts'
+import type { LogPoint, Write } from '../../../kvs/core/entry.ts'
 import { setsValue } from '../../../kvs/core/operation/operation.ts'
 import type { Kv } from '../../../kvs/kv/index.ts'
 import { type Log, type LogSession, Undecided } from '../../../kvs/log/index.ts'
@@ -126,15 +126,15 @@ function sendsUnderNewNumbers(log: Log): Log {
 function forgetsThatBatchesMayLand(log: Log, clock: VirtualClock): Log {
   return withSessions(log, (session) => ({
     append(writes, last) {
-      const appending = session.append(writes, last)
-      const impatience = clock.sleep(500).then(() => {
+      const { promise, reject, resolve } = Promise.withResolvers<LogPoint>()
+      const timer = clock.after(500, () => {
+        reject(new Undecided('no answer came in time'))
         void session.close()
-        throw new Undecided('no answer came in time')
       })
-      const forgetful = appending.catch((error) => {
-        throw error instanceof Undecided ? new Undecided(error.message, { cause: error.cause }) : error
+      session.append(writes, last).then(resolve, (error) => {
+        reject(error instanceof Undecided ? new Undecided(error.message, { cause: error.cause }) : error)
       })
-      return Promise.race([forgetful, impatience])
+      return promise.finally(() => timer.cancel())
     },
   }))
 }
