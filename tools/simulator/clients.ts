@@ -24,6 +24,8 @@ export interface Clients {
    * write that this is over.
    */
   probe(): void
+  /** Whether nothing of that kind is under way. */
+  readonly isQuiet: boolean
 }
 
 export interface ClientsOptions {
@@ -83,6 +85,9 @@ export function makeClients(options: ClientsOptions): Clients {
   return {
     operations,
     keys: [...new Set([...schedule.operations.map(({ key }) => keyName(key)), probeKey])],
+    get isQuiet() {
+      return probing.size === 0
+    },
     probe() {
       options.nodes.forEach((node, index) => void probeNode(node, firstProber + index))
     },

@@ -30,8 +30,8 @@ export async function explain(run: Run, how: string, plants: Plants = {}): Promi
     'What is wrong there:',
     ...indent(summarize(least.violations)),
     '',
-    'What happened, in virtual seconds:',
-    renderTimeline(least.trace),
+    'What happened, in virtual seconds since the clients began:',
+    renderTimeline(least.trace, least.began),
     '',
   ]
   return { least, text: text.join('\n') }

@@ -17,8 +17,8 @@ export function generateSchedule(seed: number): Schedule {
 }
 
 function drawLatency(random: Random): Latency {
-  const network = random.pick([0.2, 1, 5, 20])
-  return { network, commit: random.pick([0.5, 2, 20]), flush: random.pick([0.5, 5, 50]) }
+  const network = random.pick([0.2, 1, 5, 20, 60])
+  return { network, commit: random.pick([0.5, 2, 20, 60]), flush: random.pick([0.5, 5, 50]) }
 }
 
 /** Few keys, so that clients meet; bursts and rests, so that batches form and queues run dry. */
@@ -53,10 +53,10 @@ type DrawnKind = (typeof nodeFaults)[number] | (typeof logFaults)[number]
  */
 function drawFaults(random: Random, nodes: number, span: number): Fault[] {
   const all: readonly DrawnKind[] = [...nodeFaults, ...logFaults]
-  const kinds = Array.from({ length: random.integer(1, 4) }, () => random.pick(all))
-  const count = random.integer(0, 10)
+  const kinds = Array.from({ length: random.integer(1, 5) }, () => random.pick(all))
+  const count = random.integer(0, 12)
   const faults = Array.from({ length: count }, () => drawFault(random, random.pick(kinds), nodes, span))
-  if (nodes > 1 && random.chance(0.1)) faults.push({ kind: 'leave', node: nodes - 1, at: round(span / 2) })
+  if (nodes > 1 && random.chance(0.1)) faults.push(...drawLeave(random, nodes - 1, span))
   if (random.chance(0.05)) faults.push({ kind: 'log goes back', at: span, entries: random.integer(1, 20) })
   return byTime(faults)
 }
@@ -68,6 +68,14 @@ function drawFault(random: Random, kind: DrawnKind, nodes: number, span: number)
   if (kind === 'log clock') return { kind, at, byMs: drawJump(random) }
   const forMs = drawDuration(random)
   return isLogFault(kind) ? { kind, at, forMs } : { kind, node, at, forMs }
+}
+
+/** A node goes for ever, mostly while it cannot reach the log, so that its spool has something for the others. */
+function drawLeave(random: Random, node: number, span: number): Fault[] {
+  const cut = round(random.between(0, span / 2))
+  const at = round(cut + random.between(100, 4_000))
+  const leave: Fault = { kind: 'leave', node, at }
+  return random.chance(0.2) ? [leave] : [{ kind: 'cut', node, at: cut, forMs: at - cut }, leave]
 }
 
 function isLogFault(kind: DrawnKind): kind is (typeof logFaults)[number] {

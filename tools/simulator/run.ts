@@ -23,6 +23,8 @@ export interface Run {
   readonly trace: Trace
   /** How long it took in virtual time. */
   readonly simulatedMs: number
+  /** When the clients began, in virtual milliseconds. */
+  readonly began: number
   /** How many keys the checker had to give up on. */
   readonly undecidedKeys: number
 }
@@ -38,6 +40,8 @@ export interface Stage {
 
 /** A node that is not well again after this, with all faults taken back, is stuck. */
 const patienceMs = 180_000
+/** A start is over by then. */
+const quietSeconds = 10
 const longestMs = 3_600_000
 /** The search for a linearization gives up sooner than in a drill. */
 const maxTries = 20_000
@@ -87,7 +91,15 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
     faults: faults.told,
   }
   const { found, undecidedKeys } = judge(history, schedule)
-  return { schedule, violations: [...violations, ...found], history, trace, simulatedMs: scheduler.now, undecidedKeys }
+  return {
+    schedule,
+    violations: [...violations, ...found],
+    history,
+    trace,
+    simulatedMs: scheduler.now,
+    began,
+    undecidedKeys,
+  }
 }
 
 function judge(history: History, { nodes }: Schedule) {
@@ -99,17 +111,20 @@ function judge(history: History, { nodes }: Schedule) {
   }
 }
 
-/** Whether every node comes to serve with nothing in any spool; that one does not is a violation. */
+/**
+ * Whether every node comes to serve with nothing in any spool; that one does not is a violation. Where that takes long, the nodes are
+ * given something to write: one that the log has refused learns only so that this is over.
+ */
 export async function serves({ cluster, clients, world, violation }: Stage): Promise<boolean> {
   const left = remaining(cluster)
   const isWell = (node: Node) => {
     const status = node.status()
     return status?.state === 'serving' && status.spool.writes === 0
   }
-  const isDone = () => left.every(isWell) && cluster.orphans.every(({ writes }) => writes === 0)
+  const isDone = () => clients.isQuiet && left.every(isWell) && cluster.orphans.every(({ writes }) => writes === 0)
   for (let seconds = 0; seconds < patienceMs / 1000; seconds++) {
     if (await becomes(world, isDone, 1000)) return true
-    clients.probe()
+    if (seconds >= quietSeconds) clients.probe()
   }
   const after = `${patienceMs / 1000} s after the last fault`
   for (const node of left.filter((node) => !isWell(node))) {

@@ -1,10 +1,12 @@
 import { describeFault, type Schedule, seconds } from './schedule.ts'
 import type { Trace } from './trace.ts'
 
-/** What happened, a line each: when, who, what. */
-export function renderTimeline({ lines }: Pick<Trace, 'lines'>): string {
+/** What happened, a line each: when, who, what. Times are those of the clients, and negative before these began. */
+export function renderTimeline({ lines }: Pick<Trace, 'lines'>, began = 0): string {
   const width = Math.max(0, ...lines.map(({ who }) => who.length))
-  return lines.map(({ at, who, what }) => `${seconds(at).padStart(10)}  ${who.padEnd(width)}  ${what}`).join('\n')
+  return lines
+    .map(({ at, who, what }) => `${seconds(at - began).padStart(10)}  ${who.padEnd(width)}  ${what}`)
+    .join('\n')
 }
 
 /** A schedule in a few lines: what the cluster is like, and what is done to it when. */
