@@ -1,5 +1,5 @@
 import type { Entry, LogPoint, Write } from '../core/entry.ts'
-import { wentBackAdvice, type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
+import { type Decided, Diverged, type LogSession, type Verdict, wentBackAdvice } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import type { Appended } from './write-queue.ts'
 
