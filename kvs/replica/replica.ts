@@ -51,8 +51,8 @@ export interface ReplicaOptions {
 /** One node's replica of one log: log, view and spool put together as a store, from start to stop. */
 export interface Replica extends Kv {
   /**
-   * Runs until `stop`. Rejects with what only an operator can mend: the log refuses this program, or could not be reached
-   * within the connect timeout.
+   * Runs until `stop`. Rejects with what only an operator can mend: the log refuses this program, or could not be
+   * reached within the connect timeout.
    */
   run(): Promise<void>
   get(key: string): Found | undefined
