@@ -31,7 +31,6 @@ const notYet = [
   'kvs/log',
   'kvs/log/embedded',
   'kvs/log/postgres',
-  'kvs/replica',
 ]
 
 interface Use {
