@@ -1,4 +1,4 @@
-import type { Found, Write } from '../core/entry.ts'
+import type { Found } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
 import { setsValue } from '../core/operation/operation.ts'
 import { type Kv, type SpoolStatus, sequenceInOwnLog } from '../kv/index.ts'
