@@ -23,12 +23,5 @@ export {
   type Verdict,
 } from './log.ts'
 export { makePageSize, pageLimits } from './page-size.ts'
-export {
-  type Batch,
-  type Judgement,
-  type Landing,
-  makeWriter,
-  type Registration,
-  type Writer,
-  type WriterStatements,
-} from './writer.ts'
+export { makeWriter, type Writer, type WriterOptions } from './writer.ts'
+export type { Batch, Judgement, Landing, Registration, WriterStatements } from './writer-port.ts'

@@ -28,9 +28,6 @@ const notYet = [
   'kvs/http/api',
   'kvs/http/exchange',
   'kvs/http/wire',
-  'kvs/log',
-  'kvs/log/embedded',
-  'kvs/log/postgres',
 ]
 
 interface Use {
