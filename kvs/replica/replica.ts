@@ -104,7 +104,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
     },
 
     // Not async: a write costs one promise, the queue's.
-    write(write: Write) {
+    write(write) {
       const refusal = refusalOf(machine.state, 'plainWrites')
       return refusal ? Promise.reject(refusal) : queue.add(write)
     },
