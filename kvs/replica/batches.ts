@@ -13,13 +13,14 @@ import type { WriteQueue } from './write-queue.ts'
 /**
  * The parts on the way of a batch of plain writes. The functions of this file follow it in this order:
  *
- * 1. `appendBatch`: the queue's next writes become a batch, get their numbers, and are sent to the log. They are acknowledged
- *    once they are committed and the view shows them.
- * 2. `settleFailure`: else the log refuses the batch, or takes no writes, or its answer is lost and the batch is in doubt.
- * 3. `spoolBatch`: while the log is down, one batch after the other goes to the spool, the one in doubt first and under the
- *    numbers that it was sent with.
- * 4. `settleDoubt`: the next session knows the last number of this node that the log has, which tells whether the batch in
- *    doubt has landed.
+ * 1. `appendBatch`: the queue's next writes become a batch, get their numbers, and are sent to the log. They are
+ *    acknowledged once they are committed and the view shows them.
+ * 2. `settleFailure`: else the log refuses the batch, or takes no writes, or its answer is lost and the batch is in
+ *    doubt.
+ * 3. `spoolBatch`: while the log is down, one batch after the other goes to the spool, the one in doubt first and under
+ *    the numbers that it was sent with.
+ * 4. `settleDoubt`: the next session knows the last number of this node that the log has, which tells whether the batch
+ *    in doubt has landed.
  * 5. `outage.ts` brings the spool to the log, before anything new is appended.
  */
 export interface BatchParts {
@@ -38,8 +39,8 @@ export interface BatchParts {
 
 /**
  * Appends the next batch. Rejects where the log is down, and the batch is in the queue then, to wait or to be spooled.
- * @returns a sequence at or after all that was in the log before, up to which the view is; undefined where the log refused the
- * batch for what is in it
+ * @returns a sequence at or after all that was in the log before, up to which the view is; undefined where the log
+ * refused the batch for what is in it
  */
 export async function appendBatch(parts: BatchParts, session: LogSession): Promise<bigint | undefined> {
   const { queue, numbers, mirror, machine } = parts
@@ -71,8 +72,8 @@ export function passRejection(machine: StateMachine, error: unknown): void {
 }
 
 /**
- * Spools one batch of what waits in the queue. One in doubt keeps its numbers, and is taken past the spool's bound: a refusal
- * would promise that it is not stored. It is held as long as its statement may still land.
+ * Spools one batch of what waits in the queue. One in doubt keeps its numbers, and is taken past the spool's bound: a
+ * refusal would promise that it is not stored. It is held as long as its statement may still land.
  */
 export async function spoolBatch(parts: BatchParts): Promise<void> {
   const { queue, numbers, mirror, spool, spools, held, refusals, clock } = parts
@@ -99,8 +100,8 @@ export async function spoolBatch(parts: BatchParts): Promise<void> {
 
 /**
  * Settles the batch in doubt, now that the view has all that the session's log had of this node.
- * @param replaced for each of this node's entries that came into the view on the way, in order, whether it took the place of a
- * value
+ * @param replaced for each of this node's entries that came into the view on the way, in order, whether it took the
+ * place of a value
  */
 export function settleDoubt(parts: BatchParts, session: LogSession, replaced: readonly boolean[] = []): void {
   const { queue, numbers, spool } = parts

@@ -5,8 +5,8 @@ export interface Bisectable {
 }
 
 /**
- * Makes each half of a refused batch a part of its own. One guilty write among n costs about 2·log2(n) statements so, and
- * however many are guilty, 2n at the most.
+ * Makes each half of a refused batch a part of its own. One guilty write among n costs about 2·log2(n) statements so,
+ * and however many are guilty, 2n at the most.
  */
 export function bisect(items: readonly Bisectable[]): void {
   const halves = [{}, {}]

@@ -12,8 +12,8 @@ import type { QueueLimits } from './waiting-writes.ts'
 
 /**
  * Writes that have to be decided on in the order of the log. A round decides on each by the view; the log takes what no
- * other node's entry has overtaken, and the rest is decided on anew, by a view that has that entry. Of the writes to one
- * key one lands in a round, so that the next is decided on with it in the view. None of them is ever spooled.
+ * other node's entry has overtaken, and the rest is decided on anew, by a view that has that entry. Of the writes to
+ * one key one lands in a round, so that the next is decided on with it in the view. None of them is ever spooled.
  */
 export interface ConditionalQueue {
   /**
@@ -26,9 +26,9 @@ export interface ConditionalQueue {
   /** Weight in bytes of the writes that wait or are in a round. */
   readonly bytes: number
   /**
-   * One round. Rejects as `LogSession.appendConditional` and `read` do. The writes are answered all the same, but for an
-   * `Unappendable`: they wait again then, to be abandoned. Where the log refuses several for what is in them, each half of
-   * them waits again, for a round of its own.
+   * One round. Rejects as `LogSession.appendConditional` and `read` do. The writes are answered all the same, but for
+   * an `Unappendable`: they wait again then, to be abandoned. Where the log refuses several for what is in them, each
+   * half of them waits again, for a round of its own.
    * @param assign gives the round's writes their numbers
    * @returns whether any has landed, or the log was only asked; after both the view has all that the log had before.
    * Undefined where there was nothing to ask for

@@ -17,8 +17,8 @@ export interface ConnectorOptions {
 
 export interface Connector {
   /**
-   * Opens a session. Retries, with growing pauses, until the log is there; resolves to undefined once the signal aborts.
-   * Rejects with what another try won't mend: a `Refused`, also past the timeout, or a `Diverged`.
+   * Opens a session. Retries, with growing pauses, until the log is there; resolves to undefined once the signal
+   * aborts. Rejects with what another try won't mend: a `Refused`, also past the timeout, or a `Diverged`.
    */
   connect(): Promise<LogSession | undefined>
   /** The last session has been of use: after it the next try comes at once. */

@@ -29,7 +29,10 @@ export function wentBack(at: string, end: bigint): Diverged {
   )
 }
 
-/** The view is at the log's end. That lies behind it, or has another past, where somebody has taken entries out of the log. */
+/**
+ * The view is at the log's end. That lies behind it, or has another past, where somebody has taken entries out of the
+ * log.
+ */
 export function isContinued(view: LogPoint, end: LogPoint, gapsUpTo: bigint): boolean {
   if (end.sequence !== view.sequence) return false
   return view.sequence <= gapsUpTo || end.digest.equals(view.digest)
@@ -50,7 +53,9 @@ export interface DivergenceParts {
   readonly waits: PositionWaits
 }
 
-/** Keeps what the node holds, for reading and for the operator, until the signal aborts. Nothing is written any more. */
+/**
+ * Keeps what the node holds, for reading and for the operator, until the signal aborts. Nothing is written any more.
+ */
 export async function stayDiverged(parts: DivergenceParts, { message }: Error, signal: AbortSignal): Promise<void> {
   parts.machine.apply({ kind: 'diverged', reason: message })
   const refusal = new KvsError('not_stored', `the log diverged; nothing was stored: ${message}`)

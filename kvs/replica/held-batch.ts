@@ -4,8 +4,8 @@ import type { Clock, Timer } from '../lib/clock.ts'
 import type { Unanswered } from './write-queue.ts'
 
 /**
- * A batch that is in the spool, and that may land in the log all the same, by the statement whose answer was lost. Were it
- * acknowledged or shown at once, others could see it and commit something newer, which the late statement would then
+ * A batch that is in the spool, and that may land in the log all the same, by the statement whose answer was lost. Were
+ * it acknowledged or shown at once, others could see it and commit something newer, which the late statement would then
  * overwrite. So it is held: neither acknowledged nor shown, until that statement can't land any more.
  */
 export interface HeldBatch {

@@ -5,8 +5,8 @@ import { anotherLog, isContinued, wentBack } from './divergence.ts'
 import type { Appended } from './write-queue.ts'
 
 /**
- * One view, kept in step with one log over however many sessions. Entries come into the view in the order of the log only, so
- * this node's own appends go through here as well.
+ * One view, kept in step with one log over however many sessions. Entries come into the view in the order of the log
+ * only, so this node's own appends go through here as well.
  */
 export interface Mirror {
   readonly view: View
@@ -23,8 +23,8 @@ export interface Mirror {
   /** Rejects with `Diverged` where the session's log is no continuation of what was applied. */
   requireSamePast(session: LogSession): Promise<void>
   /**
-   * Builds the view in bulk, up to the session's head: from the checkpoint and the log after it, or from the log alone. After
-   * a rejection the next call goes on from there.
+   * Builds the view in bulk, up to the session's head: from the checkpoint and the log after it, or from the log alone.
+   * After a rejection the next call goes on from there.
    */
   replay(session: LogSession): Promise<Replayed>
   /**
@@ -35,11 +35,13 @@ export interface Mirror {
   catchUp(session: LogSession, afterPage?: () => Promise<void>): Promise<readonly boolean[]>
   /** Applies the log up to a sequence that it is known to have. */
   readThrough(session: LogSession, sequence: bigint): Promise<void>
-  /** Applies all that the log has by now. Returns its last sequence. Rejects with `Diverged` where entries were removed. */
+  /**
+   * Applies all that the log has by now. Returns its last sequence. Rejects with `Diverged` where entries were removed.
+   */
   tail(session: LogSession): Promise<bigint>
   /**
-   * Appends the batch, as `LogSession.append`, and applies it, after whatever others have committed before it. On return the
-   * writes are committed and in the view. Rejects as `LogSession.append` and `read` do.
+   * Appends the batch, as `LogSession.append`, and applies it, after whatever others have committed before it. On
+   * return the writes are committed and in the view. Rejects as `LogSession.append` and `read` do.
    */
   append(session: LogSession, batch: readonly Write[], last?: bigint): Promise<Appended>
   /**

@@ -22,8 +22,9 @@ export interface Outage {
   /** Reads in the log, once it is replayed, what has overtaken writes that an earlier run has left in the spool. */
   findOvertaken(session: LogSession): Promise<void>
   /**
-   * Appends the spool's writes to the log, in order. What is written meanwhile is spooled as well, up to the last stretch, so
-   * that nothing passes what came before it. Rejects as `LogSession.appendSpooled` and `Spool.oldest` do; nothing is dropped.
+   * Appends the spool's writes to the log, in order. What is written meanwhile is spooled as well, up to the last
+   * stretch, so that nothing passes what came before it. Rejects as `LogSession.appendSpooled` and `Spool.oldest` do;
+   * nothing is dropped.
    * @param onBatch called after each batch but the last with what is left
    * @returns how many writes have left the spool since it was last empty
    */

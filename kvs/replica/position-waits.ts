@@ -6,13 +6,15 @@ export interface PositionWaits {
   /** Resolves once the view has applied this sequence. Rejects with `behind` after the timeout. */
   untilApplied(sequence: bigint): Promise<void>
   /**
-   * Resolves once the view has applied all that was committed anywhere before this call. Rejects with `log_down` where the log
-   * can't be asked, or gives no answer within the timeout.
+   * Resolves once the view has applied all that was committed anywhere before this call. Rejects with `log_down` where
+   * the log can't be asked, or gives no answer within the timeout.
    */
   untilHeadApplied(): Promise<void>
   /** Whether somebody waits for the log's head who came after it was last asked for. */
   readonly needsHead: boolean
-  /** Call it before the log is asked. What it returns takes the answer, which counts for those alone who wait already. */
+  /**
+   * Call it before the log is asked. What it returns takes the answer, which counts for those alone who wait already.
+   */
   beginQuestion(): (head: bigint) => void
   /** The view has applied the log up to here. */
   advance(sequence: bigint): void

@@ -1,4 +1,4 @@
-import type { Found, Write } from '../core/entry.ts'
+import type { Found } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
 import { setsValue } from '../core/operation/operation.ts'
 import { type Kv, type SpoolStatus, sequenceInOwnLog } from '../kv/index.ts'
@@ -51,8 +51,8 @@ export interface ReplicaOptions {
 /** One node's replica of one log: log, view and spool put together as a store, from start to stop. */
 export interface Replica extends Kv {
   /**
-   * Runs until `stop`. Rejects with what only an operator can mend: the log refuses this program, or could not be reached
-   * within the connect timeout.
+   * Runs until `stop`. Rejects with what only an operator can mend: the log refuses this program, or could not be
+   * reached within the connect timeout.
    */
   run(): Promise<void>
   get(key: string): Found | undefined
@@ -104,7 +104,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
     },
 
     // Not async: a write costs one promise, the queue's.
-    write(write: Write) {
+    write(write) {
       const refusal = refusalOf(machine.state, 'plainWrites')
       return refusal ? Promise.reject(refusal) : queue.add(write)
     },

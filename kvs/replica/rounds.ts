@@ -17,8 +17,9 @@ export interface Rounds {
   /** Has the next round read the log: somebody else may have appended. */
   requestTail(): void
   /**
-   * Appends a batch of each kind of write in turn, so that neither waits for the other to run dry, or reads the log. After it
-   * the view has all that the log had before. Rejects where the log is down, with what waited left to wait or to be spooled.
+   * Appends a batch of each kind of write in turn, so that neither waits for the other to run dry, or reads the log.
+   * After it the view has all that the log had before. Rejects where the log is down, with what waited left to wait or
+   * to be spooled.
    */
   run(session: LogSession): Promise<void>
 }
@@ -51,7 +52,7 @@ export function makeRounds(parts: RoundParts): Rounds {
       const answer = waits.beginQuestion()
       // An append also reads what others have appended before it.
       let head = hasWrites() ? await appendNext(session) : undefined
-      // One that was refused tells nothing of the log, and the next may be refused as well, for as long as there are any.
+      // A refused append tells nothing of the log, and every next one may be refused as well.
       if (head === undefined && (isTailDue || waits.needsHead)) {
         isTailDue = false
         head = await mirror.tail(session)

@@ -19,11 +19,13 @@ export interface LoopParts extends RoundParts {
   readonly logger: Logger
 }
 
-/** Leads the node from session to session: replay or catch up, drain the spool, then follow until the session is lost. */
+/**
+ * Leads the node from session to session: replay or catch up, drain the spool, then follow until the session is lost.
+ */
 export interface SessionLoop {
   /**
-   * Runs until the signal aborts, and spools then what still waits. Rejects with what another try won't mend: a defect, or
-   * what only an operator can.
+   * Runs until the signal aborts, and spools then what still waits. Rejects with what another try won't mend: a defect,
+   * or what only an operator can.
    */
   run(signal: AbortSignal): Promise<void>
   /** Ends the session, after the signal has aborted. */

@@ -17,9 +17,9 @@ export interface DrainOptions {
 }
 
 /**
- * Appends the oldest writes of the spool, as many as make a batch, reads them back, and takes them out of the spool. All that
- * the session's log had of the spool's writer must have been read before. Rejects as `LogSession.appendSpooled`,
- * `LogSession.read` and `Spool.oldest` do; nothing is dropped then.
+ * Appends the oldest writes of the spool, as many as make a batch, reads them back, and takes them out of the spool.
+ * All that the session's log had of the spool's writer must have been read before. Rejects as
+ * `LogSession.appendSpooled`, `LogSession.read` and `Spool.oldest` do; nothing is dropped then.
  * @returns how many writes have left the spool
  */
 export type DrainBatch = (session: LogSession) => Promise<number>

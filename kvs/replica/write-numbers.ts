@@ -1,7 +1,7 @@
 /**
- * The numbers of this node's writes. The log stores the number of the last write that it has of this node, with the write, so
- * that a write lands exactly once, however often it is sent under its number, and whatever is killed in between. Numbers
- * rise, and may have gaps.
+ * The numbers of this node's writes. The log stores the number of the last write that it has of this node, with the
+ * write, so that a write lands exactly once, however often it is sent under its number, and whatever is killed in
+ * between. Numbers rise, and may have gaps.
  */
 export interface WriteNumbers {
   /** Gives as many writes the numbers after all others. Returns the last one. */

@@ -34,8 +34,8 @@ export interface Unanswered {
 }
 
 /**
- * Group commit: the writes that wait while a batch is under way form the next one. Each write settles once: with where it is
- * stored, or with `not_stored`, `undecided`, `overloaded` or the error that its batch failed with.
+ * Group commit: the writes that wait while a batch is under way form the next one. Each write settles once: with where
+ * it is stored, or with `not_stored`, `undecided`, `overloaded` or the error that its batch failed with.
  */
 export interface WriteQueue {
   /** Rejects at once with `overloaded` past the limits. */
@@ -58,8 +58,8 @@ export interface WriteQueue {
   /** The batch under way is given up, for this reason. */
   failed(error: KvsError): void
   /**
-   * The log refuses the batch under way for what is in it. A write alone is given up, for this reason. Of several any may be
-   * guilty: each half waits again, before the others and in its order, to be a batch of its own.
+   * The log refuses the batch under way for what is in it. A write alone is given up, for this reason. Of several any
+   * may be guilty: each half waits again, before the others and in its order, to be a batch of its own.
    */
   refused(error: KvsError): void
   /** The batch under way is not in the log; its writes wait again, before the others. */

@@ -23,16 +23,11 @@ const sources = /^kvs\/(?:main\.ts|healthcheck\.ts|roles\/.*|lib\/(?:clock|rando
 
 /** Rooms that take time or chance from Node as yet. */
 const notYet = [
-  'kvs/access',
   'kvs/forward',
   'kvs/http',
   'kvs/http/api',
   'kvs/http/exchange',
   'kvs/http/wire',
-  'kvs/logger',
-  'kvs/replica',
-  'kvs/slots',
-  'kvs/tls',
 ]
 
 interface Use {

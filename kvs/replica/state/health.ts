@@ -35,7 +35,9 @@ const down = (reason: string): Health => ({ state: 'log down', reason })
 /** What /readyz says of the state itself. */
 export type ReadyState = Pick<Status, 'state' | 'reason' | 'since' | 'lag'>
 
-/** @param maxLagMs how long ago the view may have been in step before a serving node counts as behind, in milliseconds */
+/**
+ * @param maxLagMs how long ago the view may have been in step before a serving node counts as behind, in milliseconds
+ */
 export function readyStateOf(state: NodeState, at: Moment, maxLagMs: number): ReadyState {
   const inStepAt = caughtUpAt(state)
   const lag = inStepAt === undefined ? null : Math.round(at.now - inStepAt)

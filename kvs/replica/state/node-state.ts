@@ -1,6 +1,6 @@
 /**
- * All states of a node, and all that can happen to it. `transitions.ts` says what leads where, `permissions.ts` what may be
- * done in a state, `health.ts` what /readyz shows of it, and `log-lines.ts` what is logged on the way.
+ * All states of a node, and all that can happen to it. `transitions.ts` says what leads where, `permissions.ts` what
+ * may be done in a state, `health.ts` what /readyz shows of it, and `log-lines.ts` what is logged on the way.
  *
  *   connecting → replaying → draining spool → following ⇄ down → catching up → draining spool → following
  *

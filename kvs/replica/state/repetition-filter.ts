@@ -3,7 +3,10 @@ const toldForMs = 10 * 60_000
 /** Bound on the texts that are told within that time: a trigger's message may name the key. */
 const mostTold = 10
 
-/** Returns a function that says of a text, at a monotonic moment in milliseconds, whether it is news and is to be logged. */
+/**
+ * Returns a function that says of a text, at a monotonic moment in milliseconds, whether it is news and is to be
+ * logged.
+ */
 export function makeRepetitionFilter(): (text: string, now: number) => boolean {
   /** Texts that were told, with the moment of their last repetition. */
   const told = new Map<string, number>()

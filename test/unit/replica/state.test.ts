@@ -63,9 +63,17 @@ type Outcomes = { readonly [Kind in EventKind]: StateKind | 'same' }
 
 /** What leads to the end from everywhere, and what belongs to one state only. */
 const elsewhere = {
-  ...{ 'log opened': 'same', replayed: 'same', 'caught up': 'same', 'batch drained': 'same', drained: 'same' },
-  ...{ landed: 'same', rejected: 'same', 'in step': 'same' },
-  ...{ diverged: 'diverged', stopped: 'stopped', failed: 'stopped' },
+  'log opened': 'same',
+  replayed: 'same',
+  'caught up': 'same',
+  'batch drained': 'same',
+  drained: 'same',
+  landed: 'same',
+  rejected: 'same',
+  'in step': 'same',
+  diverged: 'diverged',
+  stopped: 'stopped',
+  failed: 'stopped',
 } as const
 
 const table: { readonly [Kind in StateKind]: Outcomes } = {
@@ -115,7 +123,9 @@ const table: { readonly [Kind in StateKind]: Outcomes } = {
   },
   stopped: {
     ...elsewhere,
-    ...{ diverged: 'same', stopped: 'same', failed: 'same' },
+    diverged: 'same',
+    stopped: 'same',
+    failed: 'same',
     'log lost': 'same',
     'stop announced': 'same',
   },

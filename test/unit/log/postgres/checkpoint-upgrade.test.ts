@@ -9,11 +9,11 @@ import { connectTo } from './checkpointing.ts'
 /** The tag of a key's value in a view that is built from the checkpoint, where there is one, and the log. */
 async function start(database: Database) {
   const session = await makeLog(database).open()
-  const follower = makeMirror()
-  await follower.requireSamePast(session)
-  const { keys } = await follower.replay(session)
+  const mirror = makeMirror()
+  await mirror.requireSamePast(session)
+  const { keys } = await mirror.replay(session)
   await session.close()
-  return { keys, tag: follower.view.get('a')?.tag }
+  return { keys, tag: mirror.view.get('a')?.tag }
 }
 
 test('a checkpoint from before it had digests is made anew, with them', async () => {
