@@ -54,11 +54,13 @@ export function makeMemoryLog(options: MemoryLogOptions): Log {
     tally: options.tally ?? makeAppendTally(),
     warn: options.warn ?? (() => undefined),
   }
+  let connections = 0
   let metLogId: string | undefined
 
   return {
     async open() {
-      const connection = await connect({ server, network, clock, writerId, timeoutMs }).catch(explain)
+      const number = ++connections
+      const connection = await connect({ server, network, clock, writerId, number, timeoutMs }).catch(explain)
       try {
         const known = metLogId ?? options.knownLogId?.()
         const isKnown = known === undefined || known === (await explained(readHead(connection))).logId

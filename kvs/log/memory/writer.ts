@@ -157,7 +157,7 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
     append(statements, writes, last = numberAfter(numbering, writes)) {
       // By the server's clock, the time at which this process gives up waiting, or sooner. A batch that the network delivers
       // later must not land: the node may have acknowledged it from its spool by then, and others may have written its keys.
-      const landsUntil = serverTime.after(timeoutMs)
+      const landsUntil = serverTime.after(timeoutMs - timerFuzzMs)
       return land(
         last,
         send(numbering, statements, last, (batch) => statements.append(batch, writes, landsUntil)),
@@ -239,6 +239,9 @@ function committedOf({ committed }: Numbering): Committed {
 function numberAfter(numbering: Numbering, writes: readonly unknown[]): bigint {
   return committedOf(numbering).number + BigInt(writes.length)
 }
+
+/** Timers of Node fire up to a millisecond early, and a clock may be as coarse. */
+const timerFuzzMs = 2
 
 const copied = 'another process appends as this node: is its data directory a copy of another one’s?'
 
