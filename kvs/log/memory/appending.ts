@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
-import type { Decided } from '../index.ts'
+import type { Batch, Decided, Judgement, Landing, Registration } from '../index.ts'
 import { endOf, entryAt, requireTaken, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
-import type { Batch, Judgement } from './writer.ts'
 
 /** What an append came to, as `Landing` has it. */
 export type Appended = { readonly outcome: 'landed'; readonly end: LogPoint } | { readonly outcome: 'late' | 'fenced' }

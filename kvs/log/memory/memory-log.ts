@@ -6,18 +6,20 @@ import {
   type Log,
   type LogSession,
   makeAppendTally,
+  makeWriter,
   NotAppended,
+  pageLimits,
   Refused,
   Unavailable,
   Undecided,
+  type Writer,
+  wentBackAdvice,
 } from '../index.ts'
-import { wentBackAdvice } from './divergence.ts'
 import { connect, type MemoryConnection } from './memory-connection.ts'
 import { type MemoryServer, SessionRefused } from './memory-server.ts'
 import { makeMemoryStatements } from './memory-statements.ts'
 import { calmNetwork, type Network } from './network.ts'
 import { askHead, holds, loadCheckpoint, NotTaken, type PageLimits, readHead, readPage, replay } from './reading.ts'
-import { makeWriter, type Writer } from './writer.ts'
 
 export interface MemoryLogOptions {
   readonly server: MemoryServer
@@ -50,7 +52,7 @@ export function makeMemoryLog(options: MemoryLogOptions): Log {
   const parts: SessionParts = {
     writer,
     ...{ timeoutMs, appendTimeoutMs },
-    pageLimits: options.pageLimits ?? { entries: 5_000, bytes: 8 * 1024 * 1024 },
+    pageLimits: options.pageLimits ?? pageLimits,
     tally: options.tally ?? makeAppendTally(),
     warn: options.warn ?? (() => undefined),
   }
@@ -130,8 +132,7 @@ function explained<Result>(answer: Promise<Result>): Promise<Result> {
 function explain(error: unknown): never {
   if (error instanceof NotTaken) throw error.cause
   if (error instanceof SessionRefused) throw new Refused(error.message, { cause: error })
-  if (error instanceof Undecided) throw new Undecided(sentence(error.cause), { cause: error.cause })
-  const isTold = [NotAppended, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
+  const isTold = [NotAppended, Undecided, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
   throw isTold ? error : new Unavailable(sentence(error), { cause: error })
 }
 

@@ -1,7 +1,7 @@
+import type { WriterStatements } from '../index.ts'
 import { appendConditional, appendSpooled, appendWrites, registerWriter } from './appending.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { StatementRefused, type Tables } from './tables.ts'
-import type { WriterStatements } from './writer.ts'
 
 /** What the writer's logic needs of the log, over one connection. */
 export function makeMemoryStatements(connection: MemoryConnection, appendTimeoutMs: number): WriterStatements {

@@ -1,7 +1,6 @@
 import type { Entry, LogPoint, PackedEntry, Write } from '../../core/entry.ts'
-import { Diverged, type Head } from '../index.ts'
+import { brokenLog, Diverged, type Head } from '../index.ts'
 import { isWhole, readCheckpoint } from './checkpointing.ts'
-import { brokenLog } from './divergence.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { kindOf, makePacker } from './packed-rows.ts'
 import { endOf, entryAt, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
