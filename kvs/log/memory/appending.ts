@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
-import type { Batch, Decided, Judgement } from '../index.ts'
+import type { Batch, Decided, Judgement, Landing, Registration } from '../index.ts'
 import { endOf, entryAt, requireTaken, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
 
 /** What an append came to, as `Landing` has it. */

@@ -26,13 +26,15 @@ export interface ConnectionOptions {
   readonly network: Network
   readonly clock: Clock
   readonly writerId: string
+  /** The connection's number among its node's. */
+  readonly number: number
   /** How long connecting, or the answer to one statement, may take before the connection counts as lost. */
   readonly timeoutMs: number
 }
 
 /** Rejects with what the server says, or where no answer comes in time. */
 export async function connect(options: ConnectionOptions): Promise<MemoryConnection> {
-  const { server, network, clock, writerId, timeoutMs } = options
+  const { server, network, clock, writerId, number, timeoutMs } = options
   const ended = Promise.withResolvers<Error>()
   const waiting = new Set<(reason: Error) => void>()
   let session: ServerSession | undefined
@@ -54,15 +56,20 @@ export async function connect(options: ConnectionOptions): Promise<MemoryConnect
     if (loss !== undefined && !isRequestUnderWay) session?.end()
   }
 
+  function reset(seenBy: 'both ends' | 'the node'): void {
+    if (seenBy === 'both ends') {
+      isRequestUnderWay = false
+      session?.end()
+    }
+    lose(new Error('the connection was reset'))
+  }
+
   /** Resolves when the message is there; never where it gets lost. */
   async function carry(kind: Message['kind'], leg: Message['leg']): Promise<void> {
-    const fate = await network.carry({ kind, leg, writerId, connection: session?.number ?? 0 })
+    const fate = await network.carry({ kind, leg, writerId, connection: number })
     if (fate === 'arrives') return
     if (leg === 'request') isRequestUnderWay = false
-    if (fate === 'reset') {
-      session?.end()
-      lose(new Error('the connection was reset'))
-    }
+    if (fate === 'reset') reset('both ends')
     leave()
     await new Promise<never>(() => {})
   }
@@ -112,6 +119,7 @@ export async function connect(options: ConnectionOptions): Promise<MemoryConnect
     return answer()
   }
 
+  network.opened?.({ writerId, connection: number, reset })
   await bounded(arrive(), timeoutMs)
 
   return {

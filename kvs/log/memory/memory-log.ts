@@ -8,6 +8,7 @@ import {
   makeAppendTally,
   makeWriter,
   NotAppended,
+  pageLimits,
   Refused,
   Unavailable,
   Undecided,
@@ -51,15 +52,17 @@ export function makeMemoryLog(options: MemoryLogOptions): Log {
   const parts: SessionParts = {
     writer,
     ...{ timeoutMs, appendTimeoutMs },
-    pageLimits: options.pageLimits ?? { entries: 5_000, bytes: 8 * 1024 * 1024 },
+    pageLimits: options.pageLimits ?? pageLimits,
     tally: options.tally ?? makeAppendTally(),
     warn: options.warn ?? (() => undefined),
   }
+  let connections = 0
   let metLogId: string | undefined
 
   return {
     async open() {
-      const connection = await connect({ server, network, clock, writerId, timeoutMs }).catch(explain)
+      const number = ++connections
+      const connection = await connect({ server, network, clock, writerId, number, timeoutMs }).catch(explain)
       try {
         const known = metLogId ?? options.knownLogId?.()
         const isKnown = known === undefined || known === (await explained(readHead(connection))).logId
@@ -129,10 +132,7 @@ function explained<Result>(answer: Promise<Result>): Promise<Result> {
 function explain(error: unknown): never {
   if (error instanceof NotTaken) throw error.cause
   if (error instanceof SessionRefused) throw new Refused(error.message, { cause: error })
-  if (error instanceof Undecided) {
-    throw new Undecided(sentence(error.cause), { cause: error.cause, mayLandUntil: error.mayLandUntil })
-  }
-  const isTold = [NotAppended, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
+  const isTold = [NotAppended, Undecided, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
   throw isTold ? error : new Unavailable(sentence(error), { cause: error })
 }
 

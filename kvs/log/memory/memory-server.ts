@@ -17,8 +17,6 @@ export interface Client {
 
 /** The server's end of a connection. */
 export interface ServerSession {
-  /** Numbers count up from 1. */
-  readonly number: number
   /**
    * Runs a statement, all of it at this moment. Throws `SessionEnded` where the session is over, and `StatementRefused` where the statement
    * is refused and has changed nothing.
@@ -78,14 +76,12 @@ export function makeMemoryServer({
   let tables = makeTables(random)
   let isUp = true
   let refusal: string | undefined
-  let connections = 0
   const sessions = new Map<ServerSession, Client>()
 
   function connect(client: Client): ServerSession {
     if (!isUp) throw new SessionEnded('the server is stopped')
     if (refusal !== undefined) throw new SessionRefused(refusal)
     const session: ServerSession = {
-      number: ++connections,
       run(statement) {
         if (!sessions.has(session)) throw new SessionEnded('the server has ended the session')
         const before = tables.entries.length

@@ -23,8 +23,19 @@ export interface Message {
   readonly leg: 'request' | 'answer'
   /** The node that it comes from or goes to. */
   readonly writerId: string
-  /** The connection that it goes over; numbers count up from 1 for each server. */
+  /** The connection that it goes over; numbers count up from 1 for each node. */
   readonly connection: number
+}
+
+/** A connection as the network sees it, from its first message on. */
+export interface Link {
+  readonly writerId: string
+  readonly connection: number
+  /**
+   * Breaks the connection at this moment. Where both ends see that, nothing that is under way is ever done. Where the node alone does,
+   * the server still does what arrives.
+   */
+  reset(seenBy: 'both ends' | 'the node'): void
 }
 
 /**
@@ -42,6 +53,8 @@ export type Fate = 'arrives' | 'lost' | 'reset'
 export interface Network {
   /** Resolves when the message arrives, however much later that is, or as soon as its fate is another. Must not reject. */
   carry(message: Message): Promise<Fate>
+  /** Told of each connection before its first message, so that idle ones can be broken as well. */
+  opened?(link: Link): void
 }
 
 /** Everything arrives at once. */

@@ -1,5 +1,5 @@
 import type { PackedEntry } from '../../core/entry.ts'
-import { Diverged } from '../index.ts'
+import { UnknownEntry } from '../index.ts'
 import type { StoredEntry } from './tables.ts'
 
 /**
@@ -46,5 +46,5 @@ export function makePacker(): (entry: StoredEntry) => PackedEntry {
 export function kindOf({ eventType, value, sequence }: StoredEntry): PackedEntry['kind'] {
   if (eventType === 2 && value !== undefined) return 'put'
   if (eventType === 1) return 'delete'
-  throw new Diverged(`entry ${sequence} of the log has the unknown event_type ${eventType}`)
+  throw new UnknownEntry(String(sequence), eventType)
 }

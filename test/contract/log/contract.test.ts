@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { Diverged, type LogSession, Refused } from '../../../kvs/log/log.ts'
 import { byForce, type Database, makeDatabase, makeLog, migrations } from '../../support/database.ts'
 import { put, remove } from '../../support/entries.ts'
-import { readAll } from '../../unit/log/postgres/read-all.ts'
+import { readAll } from '../../support/read-all.ts'
 
 let database: Database
 beforeEach(async () => {

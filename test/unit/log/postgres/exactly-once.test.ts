@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { Diverged, NotAppended, Unavailable, Undecided } from '../../../../kvs/log/log.ts'
 import { type Database, makeDatabase, makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
+import { readAll } from '../../../support/read-all.ts'
 import { until } from '../../../support/until.ts'
-import { readAll } from './read-all.ts'
 
 let database: Database
 beforeEach(async () => {
