@@ -1,4 +1,5 @@
-import type { Fate, Message, Network } from '../../kvs/log/memory/index.ts'
+import type { Timer } from '../../kvs/lib/clock.ts'
+import type { Link as Connection, Fate, Message, Network } from '../../kvs/log/memory/index.ts'
 import type { Random } from '../drill/random.ts'
 import type { Latency } from './schedule.ts'
 import type { Lane } from './scheduler.ts'
@@ -7,7 +8,7 @@ import type { Trace } from './trace.ts'
 /** The network between one node and the log's server, over all of the node's processes. */
 export interface Link {
   readonly faults: Set<LinkFault>
-  /** Resets all that is under way. */
+  /** Breaks every connection. The server sees that too, or goes on with what is under way to it. */
   breakOff(): void
   /** The network as one process of the node has it: nothing arrives at that once its lane has ended. */
   networkFor(process: Lane): Network
@@ -29,40 +30,64 @@ export interface LinkOptions {
 const slowness = 50
 const never = new Promise<never>(() => undefined)
 
+/** A message on its way. */
+interface Delivery {
+  readonly message: Message
+  timer: Timer
+  readonly arrive: () => void
+}
+
 export function makeLink(options: LinkOptions): Link {
   const { name, lane, random, trace } = options
   const faults = new Set<LinkFault>()
-  const underWay = new Set<(fate: Fate) => void>()
+  const connections = new Map<Connection, Lane>()
+  const underWay = new Set<Delivery>()
 
   /** The fate of a message, when it is decided. */
   function travel(message: Message): Promise<Fate> {
-    if (faults.has('cut')) return after(random.between(0, 1), 'reset')
-    if (message.leg === 'answer' && faults.has('lost answers')) return after(0, 'lost')
+    // All connections were broken when the cut began; the server may not know it yet.
+    if (faults.has('cut')) return deliver(message, random.between(0, 1), message.kind === 'connect' ? 'reset' : 'lost')
+    if (message.leg === 'answer' && faults.has('lost answers')) return deliver(message, 0, 'lost')
     if (message.leg === 'request' && faults.has('late requests') && message.kind !== 'connect') {
-      if (random.chance(0.3)) return after(0, 'lost')
-      return after(random.pick([1, 1, 3]) * random.between(0, 3_000), 'arrives')
+      if (random.chance(0.3)) return deliver(message, 0, 'lost')
+      return deliver(message, random.pick([1, 1, 3]) * random.between(0, 3_000), 'arrives')
     }
-    return after(delayOf(message, options, faults), 'arrives')
+    return deliver(message, delayOf(message, options, faults), 'arrives')
   }
 
-  function after(ms: number, fate: Fate): Promise<Fate> {
+  function deliver(message: Message, ms: number, fate: Fate): Promise<Fate> {
     return new Promise((resolve) => {
-      const timer = lane.after(ms, () => end(fate))
-      underWay.add(end)
-      function end(fate: Fate): void {
-        timer.cancel()
-        underWay.delete(end)
+      const arrive = () => {
+        underWay.delete(delivery)
         resolve(fate)
       }
+      const delivery: Delivery = { message, timer: lane.after(ms, arrive), arrive }
+      underWay.add(delivery)
     })
+  }
+
+  /** What is still on its way may take much longer now: packets are sent again, and buffered somewhere. */
+  function postpone(connection: Connection): void {
+    for (const delivery of underWay) {
+      const { writerId, connection: number } = delivery.message
+      if (writerId !== connection.writerId || number !== connection.connection) continue
+      delivery.timer.cancel()
+      delivery.timer = lane.after(random.between(0, 2_500), delivery.arrive)
+    }
   }
 
   return {
     faults,
     breakOff() {
-      for (const end of [...underWay]) end('reset')
+      for (const [connection, process] of connections) {
+        const seenBy = random.pick(['both ends', 'the node'] as const)
+        if (seenBy === 'the node' && random.chance(0.7)) postpone(connection)
+        process.after(0, () => connection.reset(seenBy))
+      }
+      connections.clear()
     },
     networkFor: (process) => ({
+      opened: (connection) => void connections.set(connection, process),
       async carry(message) {
         if (process.isEnded) return never
         const fate = await travel(message)
