@@ -6,17 +6,57 @@ import type { SpoolStorage } from '../../../kvs/spool/index.ts'
 import type { Plants } from '../../../tools/simulator/plants.ts'
 import type { VirtualClock } from '../../../tools/simulator/virtual-clock.ts'
 
-/** Ways in which a node may be broken, each by a broken part in the place of its own. */
-export const plantedFaults: Readonly<Record<string, Plants>> = {
-  'acknowledges before the commit': { kv: acknowledgesEarly },
-  'forgets its spool in a crash': { storage: acknowledgesBeforeFlush },
-  'applies past an unresolved batch': { log: (log) => withSessions(log, appliesUnresolved) },
-  'ignores superseded': { log: (log) => withSessions(log, ignoresSuperseded) },
-  'skips an entry while tailing': { log: (log) => withSessions(log, skipsEntries) },
-  'decides a condition on a stale view': { log: (log) => withSessions(log, decidesOnStaleView) },
-  'forgets to renumber after a resend': { log: sendsUnderNewNumbers },
-  'acknowledges an in-doubt batch that can still land': { log: forgetsThatBatchesMayLand },
+export interface PlantedFault {
+  /** What the node does. */
+  readonly name: string
+  /** The broken part in the place of the node's own. */
+  readonly plants: Plants
+  /** One of the violations that it leads to. */
+  readonly sentence: RegExp
 }
+
+export const plantedFaults: readonly PlantedFault[] = [
+  {
+    name: 'acknowledges before the commit',
+    plants: { kv: acknowledgesEarly },
+    sentence: /was acknowledged and is not in the log|overwrites entry/,
+  },
+  {
+    name: 'drops its spool in a crash',
+    plants: { storage: acknowledgesBeforeFlush },
+    sentence: /was acknowledged and is not in the log/,
+  },
+  {
+    name: 'applies past an unresolved batch',
+    plants: { log: (log) => withSessions(log, appliesUnresolved) },
+    sentence: /is log diverged|was said to be entry/,
+  },
+  {
+    name: 'ignores superseded',
+    plants: { log: (log) => withSessions(log, ignoresSuperseded) },
+    sentence: /where the log says|which is no state/,
+  },
+  {
+    name: 'skips an entry while tailing',
+    plants: { log: (log) => withSessions(log, skipsEntries) },
+    sentence: /where the log says/,
+  },
+  {
+    name: 'decides a condition on a stale view',
+    plants: { log: (log) => withSessions(log, decidesOnStaleView) },
+    sentence: /landed as entry \d+ under If-/,
+  },
+  {
+    name: 'forgets to renumber after a resend',
+    plants: { log: sendsUnderNewNumbers },
+    sentence: /is in the log twice/,
+  },
+  {
+    name: 'acknowledges an in-doubt batch that can still land',
+    plants: { log: forgetsThatBatchesMayLand },
+    sentence: /overwrites entry/,
+  },
+]
 
 type Breaking = (session: LogSession) => Partial<LogSession>
 

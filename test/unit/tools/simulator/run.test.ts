@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { generateSchedule } from '../../../../tools/simulator/generator.ts'
+import { simulate } from '../../../../tools/simulator/run.ts'
+
+/** One with several nodes, and one with one. */
+const seeds = [2, 7]
+
+test('a schedule is data: the same seed gives the same one, and a file keeps it', () => {
+  for (const seed of seeds) {
+    expect(generateSchedule(seed)).toEqual(generateSchedule(seed))
+    expect(JSON.parse(JSON.stringify(generateSchedule(seed)))).toEqual(generateSchedule(seed))
+  }
+  expect(generateSchedule(2)).not.toEqual(generateSchedule(7))
+})
+
+test.each(seeds)('seed %i goes the same way each time', async (seed) => {
+  const first = await simulate(generateSchedule(seed))
+  const second = await simulate(generateSchedule(seed))
+  expect(first.trace.lines.length).toBeGreaterThan(50)
+  expect(second.trace.lines).toEqual(first.trace.lines)
+  expect(second.trace.hash()).toBe(first.trace.hash())
+  expect(second.history).toEqual(first.history)
+  expect(first.violations).toEqual([])
+})
+
+test('it goes the same way in a process of its own', async () => {
+  const [seed = 0] = seeds
+  const main = new URL('../../../../tools/simulator/main.ts', import.meta.url).pathname
+  const { stdout } = await promisify(execFile)(process.execPath, [main, '--seed', String(seed)])
+  const run = await simulate(generateSchedule(seed))
+  expect(stdout).toMatch(new RegExp(`trace ${run.trace.hash()}$`, 'm'))
+})
+
+test('wrong use ends with 2 and a sentence, help with 0', async () => {
+  const main = new URL('../../../../tools/simulator/main.ts', import.meta.url).pathname
+  const node = (...args: string[]) => promisify(execFile)(process.execPath, [main, ...args])
+  await expect(node('--bogus')).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('--bogus') })
+  expect((await node('--help')).stdout).toContain('npm run simulate -- --seed N')
+})

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { generateSchedule } from '../../../../tools/simulator/generator.ts'
+import type { Fault, Schedule } from '../../../../tools/simulator/schedule.ts'
+import { dropItems, shrink } from '../../../../tools/simulator/shrink.ts'
+
+const numbers = Array.from({ length: 100 }, (_, index) => index)
+
+test('what is left of a list has what it needs, and nothing else', async () => {
+  const left = await dropItems(numbers, async (shorter) => [3, 50, 51, 97].every((number) => shorter.includes(number)))
+  expect(left).toEqual([3, 50, 51, 97])
+})
+
+test('a list that need not have anything is empty, one that needs all stays', async () => {
+  expect(await dropItems(numbers, async () => true)).toEqual([])
+  expect(await dropItems(numbers, async () => false)).toEqual(numbers)
+})
+
+const kill = (node: number, at: number): Fault => ({ kind: 'kill', node, at, forMs: 100 })
+const schedule: Schedule = {
+  ...generateSchedule(1),
+  nodes: 3,
+  faults: [kill(0, 100), kill(1, 200), kill(2, 300), { kind: 'log killed', at: 400, forMs: 100 }],
+}
+
+test('faults, operations and nodes are dropped as long as it fails', async () => {
+  const kept = schedule.operations[17]
+  const { schedule: least, runs } = await shrink(schedule, {
+    fails: async ({ faults, operations }) =>
+      faults.some(({ at }) => at === 200) && operations.some((one) => one === kept),
+  })
+  expect(least).toEqual({ ...schedule, nodes: 2, faults: [kill(1, 200)], operations: [kept] })
+  expect(runs).toBeLessThan(100)
+})
+
+test('it ends after so many runs, with a schedule that fails', async () => {
+  let runs = 0
+  const fails = async ({ faults }: Schedule) => {
+    runs++
+    return faults.length > 2
+  }
+  const shrunk = await shrink(schedule, { fails, maxRuns: 2 })
+  expect(runs).toBe(2)
+  expect(shrunk.runs).toBe(2)
+  expect(await fails(shrunk.schedule)).toBe(true)
+})
