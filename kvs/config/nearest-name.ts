@@ -1,4 +1,7 @@
-/** The known name that was probably meant: without a prefix too many (KVS_PORT: PORT), or at most a third away. */
+/**
+ * Finds the known name that was probably meant: the same without a prefix (PORT for KVS_PORT), or the nearest that
+ * differs in at most a third of its length. Undefined when there is none.
+ */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const unprefixed = name.slice(name.indexOf('_') + 1)
   if (known.includes(unprefixed)) return unprefixed
@@ -8,7 +11,10 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     .sort((a, b) => a.distance - b.distance)[0]?.candidate
 }
 
-/** Characters to insert and delete. Replacing one counts as both, or POSTGRES_PASS would be nearest to POSTGRES_HOST. */
+/**
+ * Counts characters to insert and delete. Replacing one counts twice, or POSTGRES_PASS would be nearest to
+ * POSTGRES_HOST.
+ */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column)
   for (let i = 0; i < a.length; i++) {

@@ -1,4 +1,6 @@
-/** The fields of a request's log line, in their order. It contains no value, no query, and no header except the trace. */
+/**
+ * The fields of a request's log line, in their order. It contains no value, no query, and no header except the trace.
+ */
 export interface RequestLine {
   readonly method: string
   /** Undefined when the path names no key. */

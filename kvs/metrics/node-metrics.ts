@@ -133,13 +133,17 @@ export function nodeMetrics({ version, store, appends, budget, logSize, oldestSn
     {
       name: 'kvs_log_size_bytes',
       type: 'gauge',
-      help: 'What the tables of the log and their indexes take in Postgres, asked once a minute; absent while not known',
+      help:
+        'What the tables of the log and their indexes take in Postgres, asked once a minute; ' +
+        'absent while not known',
       read: logSize,
     },
     {
       name: 'kvs_log_oldest_snapshot_seconds',
       type: 'gauge',
-      help: 'How long ago the oldest transaction in Postgres began that holds a snapshot, asked once a minute; absent while not known',
+      help:
+        'How long ago the oldest transaction in Postgres began that holds a snapshot, asked once a minute; ' +
+        'absent while not known',
       read: () => oldestSnapshot()?.seconds,
     },
     {

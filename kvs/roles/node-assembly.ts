@@ -12,7 +12,9 @@ import type { ServiceProcess } from './service-process.ts'
 
 /** Parts that a tool or a test puts in the place of a node's own. */
 export interface NodeReplacements {
-  /** Makes the log. Without it the log is in Postgres; with it the node writes no checkpoints and takes over no spools. */
+  /**
+   * Makes the log. Without it the log is in Postgres; with it the node writes no checkpoints and takes over no spools.
+   */
   readonly makeLog?: (options: PostgresLogOptions) => Log
   /** Returns the store that the HTTP server asks instead of the node's. */
   readonly wrapStore?: (store: Store) => Store

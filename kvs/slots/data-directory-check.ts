@@ -49,7 +49,10 @@ function nearestExisting(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path))
 }
 
-/** Whether a live node holds the lock. The kernel has released the lock of a killed node, even if it was killed while it wrote. */
+/**
+ * Whether a live node holds the lock. The kernel has released the lock of a killed node, even if it was killed while it
+ * wrote.
+ */
 function isHeld(path: string): boolean {
   if (!existsSync(path)) return false
   accessSync(path, constants.R_OK | constants.W_OK)

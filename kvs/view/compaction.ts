@@ -3,14 +3,17 @@ import type { KeyIndex } from './key-index.ts'
 import type { Records } from './records.ts'
 import type { Slab, Slabs } from './slabs.ts'
 
-/** Bytes that a step examines for each byte that was written: enough to keep up with slabs of which four fifths are in use. */
+/**
+ * Bytes that a step examines for each byte that was written: enough to keep up with slabs of which four fifths are in
+ * use.
+ */
 const examinedPerByte = 8
 /** Least number of bytes that a step examines. It takes some microseconds. */
 const minExaminedBytes = 2048
 
 /**
- * Reclaims free space that lies in pieces between records, by moving the records that are left in a slab. It works in small steps, so
- * that no write waits for long.
+ * Reclaims free space that lies in pieces between records, by moving the records that are left in a slab. It works in
+ * small steps, so that no write waits for long.
  * @returns a step, to be called after each change with the size of the change in bytes
  */
 export function makeCompactor(slabs: Slabs, records: Records, index: KeyIndex, hash: Hash): (bytes: number) => void {

@@ -5,8 +5,8 @@ import { byteAt } from './bytes.ts'
 export type Hash = (bytes: Uint8Array, start: number, length: number) => number
 
 /**
- * HalfSipHash-1-3, which Linux uses for its hash tables (https://docs.kernel.org/security/siphash.html). A secret of this
- * process keys it, so that nobody can choose keys that all collide. It takes 40 ns for a key of 14 bytes.
+ * HalfSipHash-1-3, which Linux uses for its hash tables (https://docs.kernel.org/security/siphash.html). A secret of
+ * this process keys it, so that nobody can choose keys that all collide. It takes 40 ns for a key of 14 bytes.
  */
 export function makeHash(secret: Buffer = randomBytes(8)): Hash {
   const k0 = secret.readInt32LE(0)

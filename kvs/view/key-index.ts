@@ -2,8 +2,8 @@
 export type IsKeyAt = (address: number, key: Uint8Array, start: number, length: number) => boolean
 
 /**
- * Hash table from keys to the addresses of their records. It is outside of V8's heap and takes 8 bytes for each place. A `Map` would take
- * over 100 bytes for each key, and throws at 2^24 of them.
+ * Hash table from keys to the addresses of their records. It is outside of V8's heap and takes 8 bytes for each place.
+ * A `Map` would take over 100 bytes for each key, and throws at 2^24 of them.
  */
 export interface KeyIndex {
   /** Number of keys. */
@@ -19,13 +19,19 @@ export interface KeyIndex {
   remove(hash: number, address: number): void
 }
 
-/** The table has 2^segmentBits segments. Each grows alone: with 20,000,000 keys that takes 0.2 ms for 20,000 of them, not 0.2 s. */
+/**
+ * The table has 2^segmentBits segments. Each grows alone: with 20,000,000 keys that takes 0.2 ms for 20,000 of them,
+ * not 0.2 s.
+ */
 const segmentBits = 10
 const hashBits = 32 - segmentBits
 const hashesPerSegment = 2 ** hashBits
 
 interface Segment {
-  /** Pairs of hash and address. Address 0 marks a free place. A key is in the first place that was free from its home on. */
+  /**
+   * Pairs of hash and address. Address 0 marks a free place. A key is in the first place that was free from its home
+   * on.
+   */
   pairs: Uint32Array
   /** Number of pairs that fit. */
   places: number
@@ -110,7 +116,9 @@ function grow(segment: Segment): void {
   }
 }
 
-/** Removes a pair and moves later pairs up that come nearer to their home by it, so that no tombstone marks the place. */
+/**
+ * Removes a pair and moves later pairs up that come nearer to their home by it, so that no tombstone marks the place.
+ */
 function removePair(segment: Segment, hash: number, address: number): void {
   const { pairs, places } = segment
   let gap = placeOf(segment, hash, address)

@@ -14,11 +14,15 @@ const toleratedWaste = 0.2
 const maxSpareSlabs = 4
 
 /**
- * Allocates memory from large buffers outside of V8's heap, so that the garbage collector does not scan it. Space is allocated at the
- * end of the open slab. It becomes available again a slab at a time, when nothing in the slab is in use.
+ * Allocates memory from large buffers outside of V8's heap, so that the garbage collector does not scan it. Space is
+ * allocated at the end of the open slab. It becomes available again a slab at a time, when nothing in the slab is in
+ * use.
  */
 export interface Slabs {
-  /** Buffer of the slab that an address is in. An address counts units of 8 bytes over all slabs. No allocation has the address 0. */
+  /**
+   * Buffer of the slab that an address is in. An address counts units of 8 bytes over all slabs. No allocation has the
+   * address 0.
+   */
   buffer(address: number): Buffer
   /** Offset of the address in that buffer, in bytes. */
   offset(address: number): number

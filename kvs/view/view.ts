@@ -5,8 +5,9 @@ import { markOf, tagOf, type Version } from '../core/version.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
 
 /**
- * The latest value of each key: the result of all entries up to the position, applied in order. It does no I/O. Keys and values are
- * outside of V8's heap: 1,000,000 keys of 14 bytes with values of 100 bytes take 140 MB, and 350 MB in a Map of Buffers.
+ * The latest value of each key: the result of all entries up to the position, applied in order. It does no I/O. Keys
+ * and values are outside of V8's heap: 1,000,000 keys of 14 bytes with values of 100 bytes take 140 MB, and 350 MB in a
+ * Map of Buffers.
  */
 export interface View extends Pick<PackedMap, 'memory'> {
   /** Position of the last applied entry; sequence 0n before the first one. */
@@ -101,7 +102,9 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
   }
 }
 
-/** Encodes a key into a buffer of `maxKeyBytes`. Returns its length in bytes; -1 when the key is too long for a view. */
+/**
+ * Encodes a key into a buffer of `maxKeyBytes`. Returns its length in bytes; -1 when the key is too long for a view.
+ */
 function encodeKey(key: string, to: Buffer): number {
   const { length } = key
   if (length > maxKeyBytes) return -1
