@@ -6,9 +6,9 @@ import process from 'node:process'
 import { promisify } from 'node:util'
 import { copyBinaries, findBinaries } from '../kvs/log/embedded/binaries.ts'
 import { prepareCluster } from '../kvs/log/embedded/cluster.ts'
-import { findLauncher, serverUser } from '../kvs/log/embedded/launch.ts'
-import { makePrivateDirectory, temporaryDirectory } from '../kvs/log/embedded/socket.ts'
-import { packTemplate } from '../kvs/log/embedded/template.ts'
+import { packTemplate } from '../kvs/log/embedded/cluster-template.ts'
+import { findLauncher, serverUser } from '../kvs/log/embedded/launcher.ts'
+import { makePrivateDirectory, temporaryDirectory } from '../kvs/log/embedded/socket-directory.ts'
 
 /**
  * Makes the packed database cluster that the image contains. It is what initdb makes, except that the database

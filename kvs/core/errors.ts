@@ -1,6 +1,6 @@
 /**
  * The catalogue: every error a client can see, with its HTTP status, the default sentence, and when it is returned.
- * The README's table of errors is held against it by a test.
+ * The table of errors in docs/api.md is held against it by a test.
  */
 export const catalogue = {
   bad_key: { status: 400, message: 'the key is not valid', when: 'the key breaks one of the rules for keys' },

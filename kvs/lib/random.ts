@@ -11,5 +11,5 @@ export interface Random {
   uuid(): string
 }
 
-/** Node's own randomness. */
+/** Chance as Node has it. */
 export const systemRandom: Random = { fraction: () => Math.random(), uuid: () => randomUUID() }

@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
 import { lookAtTarget } from '../forward/index.ts'
 import { describeShortage } from '../http/wire/index.ts'
-import { lookAtEmbedded } from '../log/embedded/index.ts'
-import { lookAtLog } from '../log/postgres/index.ts'
-import { checkDataDirectory, readLastLog } from '../slots/index.ts'
+import { inspectCluster } from '../log/embedded/index.ts'
+import { inspectLog } from '../log/postgres/index.ts'
+import { inspectDataDirectory, readLastLog } from '../slots/index.ts'
 import { mayHoldWrites } from '../spool/index.ts'
 
 /**
@@ -34,8 +34,8 @@ export async function check(config: Config, print: (line: string) => void): Prom
   }
   // A node whose log is elsewhere runs without a disk, unless the disk may hold writes that are nowhere else.
   const isDiskNeeded = target === 'embedded' || mayHoldWrites(dataDir)
-  await tryPart('data directory', () => checkDataDirectory(dataDir, target !== 'embedded'), isDiskNeeded)
-  if (target === 'embedded') await tryPart('log', () => lookAtEmbedded(join(dataDir, 'postgres')))
-  else await tryPart('log', () => lookAtLog({ target, timeoutMs, logId: readLastLog(dataDir) }))
+  await tryPart('data directory', () => inspectDataDirectory(dataDir, target !== 'embedded'), isDiskNeeded)
+  if (target === 'embedded') await tryPart('log', () => inspectCluster(join(dataDir, 'postgres')))
+  else await tryPart('log', () => inspectLog({ target, timeoutMs, logId: readLastLog(dataDir) }))
   return isUsable
 }

@@ -10,7 +10,7 @@ import { listSlots, slotPath } from './slot-paths.ts'
  * @returns a sentence about the directory
  * @throws an Error that says why it can't be used
  */
-export async function checkDataDirectory(path: string, isShared: boolean): Promise<string> {
+export async function inspectDataDirectory(path: string, isShared: boolean): Promise<string> {
   const finding = checkDirectory(path)
   await requireUsableSlot(path, isShared)
   return finding

@@ -2,8 +2,8 @@
 export type Effect = 'set' | 'remove'
 
 /**
- * One kind of operation, as the log, the spool and the view have to know it. A new kind is a file like put.ts and its
- * line in `kinds` of operation.ts, with a migration that lets the log's table have its code.
+ * One kind of operation, as the log, the spool and the view have to know it. A new kind is a file like put.ts, named in
+ * `Write` and `kinds` of operation.ts, and a migration that has the log's table and the checkpoint take its code.
  */
 export interface Kind<Operation extends { readonly kind: string; readonly key: string }> {
   /** Value of `kind` in memory and in the spool. */
