@@ -13,7 +13,7 @@ export interface ClientCas {
 /** What a connection that was asked for a client certificate has shown. */
 interface ShownCertificate {
   readonly cas: ClientCas
-  /** Undefined when the client showed none, or one that is not accepted. */
+  /** The accepted certificate; undefined when the client showed none, or one that is not accepted. */
   readonly certificate: X509Certificate | undefined
   /** Wall-clock time in milliseconds since 1970; 0 without a certificate. */
   readonly expiresAt: number

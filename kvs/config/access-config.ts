@@ -5,7 +5,7 @@ import { httpSettings } from './settings/http-settings.ts'
 import { type Environment, givenTexts, parseTexts } from './settings-table.ts'
 
 export interface Access {
-  /** Undefined when tokens are off: everybody may do everything. */
+  /** Valid tokens; undefined when tokens are off, so that everybody may do everything. */
   readonly tokens: readonly Token[] | undefined
   /** Path of the token file, which can be read again; undefined when there is none. */
   readonly file: string | undefined

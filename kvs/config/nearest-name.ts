@@ -2,10 +2,10 @@
  * Finds the known name that was probably meant: the same without a prefix (PORT for KVS_PORT), or the nearest that
  * differs in at most a third of its length. Undefined when there is none.
  */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+export function nearest(name: string, knownNames: readonly string[]): string | undefined {
   const unprefixed = name.slice(name.indexOf('_') + 1)
-  if (known.includes(unprefixed)) return unprefixed
-  return known
+  if (knownNames.includes(unprefixed)) return unprefixed
+  return knownNames
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .filter(({ candidate, distance }) => distance <= Math.max(name.length, candidate.length) / 3)
     .sort((a, b) => a.distance - b.distance)[0]?.candidate

@@ -27,9 +27,9 @@ export function withoutServiceLinks(env: Environment): { env: Environment; links
 }
 
 /** Returns one warning about all of them; empty when there are none. */
-export function warnOfServiceLinks(links: readonly string[], known: readonly string[]): string[] {
+export function warnOfServiceLinks(links: readonly string[], settingNames: readonly string[]): string[] {
   if (links.length === 0) return []
-  const unset = links.filter((name) => known.includes(name))
+  const unset = links.filter((name) => settingNames.includes(name))
   return [
     `passed over, as Kubernetes sets them for its Services: ${links.join(', ')}` +
       (unset.length === 0 ? '' : `; ${unset.join(', ')} counts as not set`) +

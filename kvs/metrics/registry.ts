@@ -5,7 +5,7 @@ import type { Metric } from './metric.ts'
 
 /** A sample as prom-client renders it. */
 interface Sample {
-  /** Undefined for the metric's own name. */
+  /** Name of the sample; undefined for the metric's own name. */
   readonly metricName?: string
   readonly labels: Readonly<Record<string, string | number>>
   readonly value: number

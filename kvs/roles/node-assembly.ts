@@ -21,7 +21,7 @@ export interface NodeReplacements {
 }
 
 export interface NodeParts {
-  /** Undefined when the log is in a Postgres that somebody else runs. */
+  /** The node's own Postgres; undefined when the log is in another one. */
   readonly embedded: EmbeddedPostgres | undefined
   readonly store: Store
   readonly budget: MemoryBudget
@@ -139,7 +139,7 @@ interface TakeoverParts {
   readonly store: () => Store
 }
 
-/** Undefined when no other node can leave a spool behind: the log is the node's own, or the node has no slot. */
+/** Makes the takeover of orphaned spools; undefined when there can be none: the log is embedded, or the node has no slot. */
 function makeSlotTakeover(config: Config, { logger }: AssemblyContext, slot: Slot, parts: TakeoverParts) {
   if (config.postgres === 'embedded' || slot.number === undefined) return undefined
   const { logOptions, store } = parts

@@ -16,13 +16,13 @@ export interface SlotOptions {
 
 /** One node's part of the data directory: its lock, its identity as a writer, and its spool. */
 export interface Slot {
-  /** Undefined when the node has no slot; its identity then ends with it. */
+  /** Number of the slot; undefined when the node has none, and an identity that ends with the process. */
   readonly number: number | undefined
   /** Directory of the slot. */
   readonly path: string
   /** Identity of the node as a writer in the log. */
   readonly writerId: string
-  /** Undefined when there is no disk for a spool. */
+  /** The slot's spool; undefined when there is no disk for one. */
   readonly spool: Spool | undefined
   /** Why there is no spool; undefined when there is one. */
   readonly obstacle: string | undefined
@@ -74,7 +74,7 @@ export async function takeSlot(options: SlotOptions): Promise<Slot> {
 }
 
 interface TakenSlot extends Omit<Slot, 'logId' | 'rememberLog'> {
-  /** Undefined when the node has no slot. */
+  /** Lock on the slot; undefined when the node has none. */
   readonly lock: SlotLock | undefined
 }
 

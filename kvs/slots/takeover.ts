@@ -37,7 +37,7 @@ export interface Takeover {
   run(logId: string, signal: AbortSignal): Promise<void>
 }
 
-/** What a takeover remembers between its scans. */
+/** State that a takeover keeps between its scans. */
 interface TakeoverState extends TakeoverOptions {
   /** Fingerprint of each slot's spool when nothing was left to do there: the slot is skipped until it changes. */
   readonly finished: Map<number, string>

@@ -1,6 +1,6 @@
 import type { LogPoint, SpooledWrite } from '../core/entry.ts'
 
-/** How far a node had applied a log. */
+/** Position of a node in a log, with the log's id. */
 export interface LogPosition extends LogPoint {
   readonly logId: string
 }

@@ -68,14 +68,14 @@ const shrinkAboveBytes = 16 * 1024 * 1024
 /** Largest number that a storage takes: SQLite's integers have 64 bits. */
 const maxNumber = 2n ** 63n - 1n
 
-/** What the functions below work on. */
+/** State of an open spool. */
 interface SpoolState {
   readonly storage: SpoolStorage
   readonly maxBytes: number
   readonly keepsValues: boolean
   /** Newest write of each key that has one; `write` is undefined when values are not kept. */
   readonly newest: Map<string, { readonly number: bigint; readonly write: Write | undefined }>
-  /** For a key, the number up to which its writes are superseded; entries that are not stored yet. */
+  /** Number up to which a key's writes are superseded, for each key whose superseding is not stored yet. */
   readonly superseded: Map<string, bigint>
   writes: number
   bytes: number

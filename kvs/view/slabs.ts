@@ -58,14 +58,12 @@ export interface Slab {
 export function makeSlabs(slabBytes = 1024 * 1024, maxBytes = maxViewBytes): Slabs {
   const shift = Math.log2(slabBytes / unit)
   const mask = 2 ** shift - 1
-  const none = Buffer.alloc(0)
-  const buffers: Buffer[] = []
+  const pool = makeBufferPool(slabBytes, maxBytes)
+  const { buffers } = pool
   /** Bytes in use in each slab. */
   const live: number[] = []
   /** Bytes of each slab up to its last allocation. */
   const used: number[] = []
-  /** Numbers of the empty slabs. */
-  const empty: number[] = []
   /** Number of times that each slab was opened. */
   const openings: number[] = []
   /** Number of the slab that allocations come from; -1 before the first one. */
@@ -74,11 +72,7 @@ export function makeSlabs(slabBytes = 1024 * 1024, maxBytes = maxViewBytes): Sla
   let usedBytes = 0
 
   function openNext(): void {
-    const next = empty.pop() ?? buffers.length
-    if (next >= maxBytes / slabBytes) {
-      throw new ViewFull(`the keys and values of this log take more than the ${maxBytes} bytes that one node can hold`)
-    }
-    if ((buffers[next] ?? none) === none) buffers[next] = Buffer.allocUnsafeSlow(slabBytes)
+    const next = pool.take()
     live[next] = 0
     used[next] = next === 0 ? unit : 0 // keeps the address 0 free
     openings[next] = (openings[next] ?? 0) + 1
@@ -89,8 +83,7 @@ export function makeSlabs(slabBytes = 1024 * 1024, maxBytes = maxViewBytes): Sla
   function close(slab: number): void {
     usedBytes -= used[slab] as number
     used[slab] = 0
-    if (empty.length >= maxSpareSlabs) buffers[slab] = none
-    empty.push(slab)
+    pool.giveBack(slab)
   }
 
   return {
@@ -123,14 +116,14 @@ export function makeSlabs(slabBytes = 1024 * 1024, maxBytes = maxViewBytes): Sla
 
     mostWasteful() {
       if (usedBytes - liveBytes <= Math.max(maxSpareSlabs * slabBytes, toleratedWaste * usedBytes)) return undefined
-      const emptiest = emptiestSlab(live, used, open)
-      if (emptiest < 0) return undefined
-      const start = emptiest * (mask + 1)
-      const opening = openings[emptiest]
+      const slab = emptiestSlab(live, used, open)
+      if (slab < 0) return undefined
+      const start = slab * (mask + 1)
+      const opening = openings[slab]
       return {
         start: Math.max(1, start),
-        end: start + (used[emptiest] as number) / unit,
-        isGone: () => used[emptiest] === 0 || openings[emptiest] !== opening,
+        end: start + (used[slab] as number) / unit,
+        isGone: () => used[slab] === 0 || openings[slab] !== opening,
       }
     },
 
@@ -138,7 +131,7 @@ export function makeSlabs(slabBytes = 1024 * 1024, maxBytes = maxViewBytes): Sla
       return liveBytes
     },
     get bytes() {
-      return buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+      return pool.bytes
     },
   }
 }
@@ -151,4 +144,36 @@ function emptiestSlab(live: readonly number[], used: readonly number[], open: nu
     if (emptiest < 0 || (live[slab] as number) < (live[emptiest] as number)) emptiest = slab
   }
   return emptiest
+}
+
+/** The buffers of slabs by number. Some empty ones keep their memory; that of others goes back to the system. */
+function makeBufferPool(slabBytes: number, maxBytes: number) {
+  const none = Buffer.alloc(0)
+  const buffers: Buffer[] = []
+  const emptySlabs: number[] = []
+
+  return {
+    buffers: buffers as readonly Buffer[],
+    /**
+     * Returns the number of an empty slab.
+     * @throws ViewFull
+     */
+    take(): number {
+      const slab = emptySlabs.pop() ?? buffers.length
+      if (slab >= maxBytes / slabBytes) {
+        throw new ViewFull(
+          `the keys and values of this log take more than the ${maxBytes} bytes that one node can hold`,
+        )
+      }
+      if ((buffers[slab] ?? none) === none) buffers[slab] = Buffer.allocUnsafeSlow(slabBytes)
+      return slab
+    },
+    giveBack(slab: number): void {
+      if (emptySlabs.length >= maxSpareSlabs) buffers[slab] = none
+      emptySlabs.push(slab)
+    },
+    get bytes(): number {
+      return buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    },
+  }
 }

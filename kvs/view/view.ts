@@ -154,7 +154,7 @@ function makeCursor(lastGap: number) {
   const digest = Buffer.alloc(32)
   let digestLength = 0
   let sequence = 0
-  /** Undefined until the position is asked for. */
+  /** The position as an object; undefined until it is asked for. */
   let point: LogPoint | undefined
 
   return {

@@ -44,30 +44,35 @@ export function openSpoolFile(path: string): SpoolFile {
   try {
     database.exec(pragmas)
     database.exec(schema)
-    return fileOf(database)
+    return makeSpoolFile(database)
   } catch (error) {
     database.close() // otherwise its lock would stay
     throw error
   }
 }
 
-function fileOf(database: DatabaseSync): SpoolFile {
+function prepareStatements(database: DatabaseSync) {
   const prepare = (sql: string): StatementSync => {
     const statement = database.prepare(sql)
     statement.setReadBigInts(true)
     return statement
   }
-  const select = prepare(`
-    SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
-    FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`)
-  const selectPosition = prepare('SELECT log_id, sequence, digest FROM position')
-  const insert = prepare('INSERT INTO spooled (number, kind, key, value, content_type) VALUES (?, ?, ?, ?, ?)')
-  const remove = prepare('DELETE FROM spooled WHERE number <= ? OR number > ?')
-  const removeSuperseded = prepare('DELETE FROM superseded WHERE through <= ?')
-  const supersede = prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)')
-  const setPosition = prepare(
-    'INSERT OR REPLACE INTO position (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)',
-  )
+  return {
+    select: prepare(`
+      SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
+      FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`),
+    selectPosition: prepare('SELECT log_id, sequence, digest FROM position'),
+    insert: prepare('INSERT INTO spooled (number, kind, key, value, content_type) VALUES (?, ?, ?, ?, ?)'),
+    remove: prepare('DELETE FROM spooled WHERE number <= ? OR number > ?'),
+    removeSuperseded: prepare('DELETE FROM superseded WHERE through <= ?'),
+    supersede: prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)'),
+    setPosition: prepare('INSERT OR REPLACE INTO position (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)'),
+  }
+}
+
+function makeSpoolFile(database: DatabaseSync): SpoolFile {
+  const { select, selectPosition, insert, remove, removeSuperseded, supersede, setPosition } =
+    prepareStatements(database)
 
   function apply({ removed, last, added, superseded, position }: SpoolChange): void {
     remove.run(removed, last)
