@@ -29,7 +29,11 @@ describe.each(Object.entries(implementations))('a storage in %s', (_, makeMedium
       isOpen = false
     }
     onTestFinished(close)
-    return Object.assign(storage, { reopened: async () => (await close(), open(reopen)) })
+    const reopened = async () => {
+      await close()
+      return open(reopen)
+    }
+    return Object.assign(storage, { reopened })
   }
 
   test('a new one has no position and no writes', async () => {
