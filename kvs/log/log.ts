@@ -6,8 +6,8 @@ export interface Log {
   /**
    * Connects, migrates the schema, and registers this process as the only one that may append for its data directory;
    * every earlier session is fenced from then on. One try, without retries; it may be repeated. Rejects with
-   * `Unavailable` (try again later), `Refused` (waiting won't help) or `Diverged` (the log lacks writes that an earlier
-   * session was told are committed, or has others under their numbers).
+   * `Unavailable` (try again later), `Refused` (waiting won’t help) or `Diverged` (the log lacks writes that were
+   * acknowledged to an earlier session, or has writes under their numbers that this process never sent).
    */
   open(): Promise<LogSession>
 }
@@ -150,7 +150,7 @@ export class Refused extends Error {
   override readonly name = 'Refused'
 }
 
-/** The log is no continuation of what this node applied, or was told is committed. */
+/** The log is no continuation of what this node applied, or of what it was acknowledged. */
 export class Diverged extends Error {
   override readonly name = 'Diverged'
 }

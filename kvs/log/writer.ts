@@ -91,7 +91,7 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       // By the server's clock, the time at which this process gives up waiting, or sooner. A batch that the network
       // delivers later must not land: the node may have acknowledged it from its spool by then, and others may have
       // written its keys.
-      const landsUntil = serverTime.after(timeoutMs)
+      const landsUntil = serverTime.after(timeoutMs - timerSlackMs)
       const mayLandUntil = clock.now() + timeoutMs
       return land(
         last,
@@ -177,6 +177,9 @@ function committedOf({ committed }: Numbering): Committed {
 function numberAfter(numbering: Numbering, writes: readonly unknown[]): bigint {
   return committedOf(numbering).number + BigInt(writes.length)
 }
+
+/** Node may fire a timer a millisecond early, and a server's clock may be as coarse. */
+const timerSlackMs = 2
 
 const copied = 'another process appends as this node: is its data directory a copy of another one’s?'
 

@@ -55,8 +55,8 @@ test('writes are numbered on from the last one in the log, and an append says un
   await writer.append(statements, [put('a'), put('b')])
   await writer.append(statements, [put('c')], 9n)
   expect(sent).toEqual([
-    { writerId: 'w', session: 's1', after: 0n, last: 2n, landsUntil: 1_005 },
-    { writerId: 'w', session: 's1', after: 2n, last: 9n, landsUntil: 1_005 },
+    { writerId: 'w', session: 's1', after: 0n, last: 2n, landsUntil: 1_004.998 },
+    { writerId: 'w', session: 's1', after: 2n, last: 9n, landsUntil: 1_004.998 },
   ])
   expect(writer.committed).toEqual({ number: 9n, end: pointAt(9n) })
 })
