@@ -56,7 +56,7 @@ export function describeFollowing(makeServer: MakeLogServer): void {
   })
 
   describe('the head', () => {
-    test('is asked for in vain where nothing answers: that ends the session, in half the time of other answers', async () => {
+    test('is not waited for longer than half the time of other answers, and the session ends then', async () => {
       const network = await server.makeNetwork()
       const session = await server.makeLog({ network, timeoutMs: 1_000 }).open()
       network.fallSilent()
