@@ -91,10 +91,11 @@ export function describeFollowing(makeServer: MakeLogServer): void {
 
     test('does not wait for what is under way', async () => {
       const network = await server.makeNetwork()
-      const session = await server.makeLog({ network }).open()
+      const sessions = await Promise.all([1, 2].map(() => server.makeLog({ network }).open()))
       network.fallSilent()
-      const failures = [session.read(0n), session.append([put('a')])].map((answer) => answer.catch((error) => error))
-      await session.close()
+      const asked = [sessions[0]?.read(0n), sessions[1]?.append([put('a')])]
+      const failures = asked.map((answer) => answer?.catch((error) => error))
+      await Promise.all(sessions.map((session) => session.close()))
       const [read, appended] = await Promise.all(failures)
       expect(read).toBeInstanceOf(Unavailable)
       expect(appended).toBeInstanceOf(Undecided)
