@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
+import { readAll } from '../../../support/read-all.ts'
 import { startServer } from '../../../support/server.ts'
-import { readAll } from './read-all.ts'
 
 test('a queue of notifications that another program let run full holds up no append', async () => {
   const server = await startServer({ max_notify_queue_pages: '64' })
