@@ -5,10 +5,10 @@ import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { checkHistory } from '../../tools/drill/checker/check.ts'
 import { checkPrefix, historyUpTo, type Restored } from '../../tools/drill/checker/prefix.ts'
 import type { History } from '../../tools/drill/history.ts'
-import { startProxy } from '../../tools/drill/network/proxy.ts'
-import { makeRandom } from '../../tools/drill/random.ts'
 import { readLog, readView } from '../../tools/drill/readback.ts'
 import { makeWorkload } from '../../tools/drill/workload/clients.ts'
+import { startProxy } from '../../tools/lab/network/proxy.ts'
+import { makeSeededRandom } from '../../tools/lab/seeded-random.ts'
 import { makeDirectory, startReadyNode } from '../support/node.ts'
 import { sequenceOf } from '../support/tags.ts'
 import { until } from '../support/until.ts'
@@ -36,7 +36,7 @@ describeWithDocker('a dump that is taken while clients write to three nodes', ()
     const nodes = await source.up(3)
     const start = performance.now()
     const now = () => performance.now() - start
-    const workload = makeWorkload({ nodes, seconds: 10, random: makeRandom(6, 'backup'), now })
+    const workload = makeWorkload({ nodes, seconds: 10, random: makeSeededRandom(6, 'backup'), now })
     const more = async (writes: number) => {
       const wanted = workload.acknowledged + writes
       await until(`${wanted} writes are acknowledged`, () => workload.acknowledged >= wanted, 120_000)

@@ -2,9 +2,12 @@ import { execFile } from 'node:child_process'
 import { randomInt, randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { docker } from '../../tools/lab/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
+import { freePort } from '../../tools/lab/ports.ts'
 import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
-import { describeWithDocker, docker, freePort, root } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
 import { documented } from './documented.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })

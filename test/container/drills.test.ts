@@ -4,7 +4,7 @@ import { drills } from '../../tools/drill/drills.ts'
 import { summarize } from '../../tools/drill/report.ts'
 import { runDrill } from '../../tools/drill/run.ts'
 import { startComposeStack } from '../../tools/drill/stack/compose.ts'
-import { buildImage, type DrillImage } from '../../tools/drill/stack/docker.ts'
+import { buildDrillImage, type DrillImage } from '../../tools/drill/stack/drill-image.ts'
 import { describeWithDocker } from './docker.ts'
 
 const seed = randomInt(1_000_000)
@@ -13,7 +13,7 @@ describeWithDocker('the drills', () => {
   let image: DrillImage
 
   beforeAll(async () => {
-    image = await buildImage()
+    image = await buildDrillImage()
   }, 900_000)
 
   afterAll(() => image?.remove())

@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { docker } from '../../tools/lab/docker.ts'
 import { commandsOf, dryRun } from '../process/gcp/planned.ts'
 import { until } from '../support/until.ts'
-import { describeWithDocker, docker } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
 import { type CloudState, startCloud } from './gcp/cloud.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })

@@ -2,12 +2,14 @@ import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { root } from '../../tools/drill/stack/docker.ts'
+import { docker } from '../../tools/lab/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
+import { freePort } from '../../tools/lab/ports.ts'
 import { positionOf, makeClient as startClient } from '../support/client.ts'
 import { until } from '../support/until.ts'
 import { haveBalancer } from './balancer.ts'
 import { type Client, makeClient } from './client.ts'
-import { describeWithDocker, docker, freePort } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 

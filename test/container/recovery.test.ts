@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { checkHistory } from '../../tools/drill/checker/check.ts'
 import { checkPrefix, historyUpTo, type Restored } from '../../tools/drill/checker/prefix.ts'
 import type { History } from '../../tools/drill/history.ts'
-import { makeRandom } from '../../tools/drill/random.ts'
 import { readLog, readView } from '../../tools/drill/readback.ts'
 import { makeWorkload } from '../../tools/drill/workload/clients.ts'
+import { makeSeededRandom } from '../../tools/lab/seeded-random.ts'
 import { until } from '../support/until.ts'
 import { describeWithDocker } from './docker.ts'
 import { documented } from './documented.ts'
@@ -49,7 +49,7 @@ describeWithDocker('a lost disk under Postgres, brought back to a moment at whic
     const nodes = await stack.up(3)
     const start = performance.now()
     const now = () => performance.now() - start
-    const workload = makeWorkload({ nodes, seconds: 10, random: makeRandom(7, 'recovery'), now })
+    const workload = makeWorkload({ nodes, seconds: 10, random: makeSeededRandom(7, 'recovery'), now })
     const more = async (writes: number) => {
       const wanted = workload.acknowledged + writes
       await until(`${wanted} writes are acknowledged`, () => workload.acknowledged >= wanted, 120_000)

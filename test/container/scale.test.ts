@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { docker } from '../../tools/lab/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
+import { freePort } from '../../tools/lab/ports.ts'
 import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
-import { describeWithDocker, docker, freePort } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
 const project = `kvs-scale-${randomUUID().slice(0, 8)}`
 let environment: NodeJS.ProcessEnv
 

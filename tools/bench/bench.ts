@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Arguments, WrongUse } from './arguments.ts'
-import { adviceFor, findTool, type Tool } from './servers/tools.ts'
+import { adviceFor, findTool, type Tool } from './servers/installed-programs.ts'
 
 /** What a part of the benchmark works with. */
 export interface Bench {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../lab/polling.ts'
 import type { Context } from './drill.ts'
 import type { Fault } from './history.ts'
-import { waitFor } from './wait.ts'
 
 /** What is noted down while a drill runs, beside what its clients saw. */
 export interface Notebook {

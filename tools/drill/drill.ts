@@ -1,6 +1,7 @@
+import type { NodeStatus } from '../lab/readiness.ts'
+import type { SeededRandom } from '../lab/seeded-random.ts'
 import type { History } from './history.ts'
-import type { Random } from './random.ts'
-import type { NodeName, NodeStatus, Stack, StackOptions } from './stack/stack.ts'
+import type { NodeName, Stack, StackOptions } from './stack/stack.ts'
 import type { Workload } from './workload/clients.ts'
 
 /** A scripted fault; the runner brings stack and workload, and has the checker judge what the clients saw. */
@@ -23,7 +24,7 @@ export interface Drill {
 export interface Context {
   readonly stack: Stack
   readonly workload: Pick<Workload, 'preload' | 'acknowledged' | 'keys'>
-  readonly random: Random
+  readonly random: SeededRandom
   readonly signal: AbortSignal
   /** Of the faulty phase, in seconds; 0 when it is over. */
   left(): number

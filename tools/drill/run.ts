@@ -1,10 +1,10 @@
+import { makeSeededRandom } from '../lab/seeded-random.ts'
 import { checkHistory } from './checker/check.ts'
 import { makeContext, type Notebook } from './context.ts'
 import type { Drill } from './drill.ts'
 import type { History } from './history.ts'
 import { attempt, putOnFaults, type Run, readBack, recover, serves } from './phases.ts'
 import type { Progress } from './progress.ts'
-import { makeRandom } from './random.ts'
 import type { Result } from './report.ts'
 import type { Stack, StackOptions } from './stack/stack.ts'
 import { tally } from './tally.ts'
@@ -62,7 +62,7 @@ async function runOn(
 ): Promise<DrillResult> {
   const began = performance.now()
   const now = () => performance.now() - began
-  const random = makeRandom(seed, drill.name)
+  const random = makeSeededRandom(seed, drill.name)
   const { nodes, forwarders } = stack
   const workload = makeWorkload({ nodes, forwarders, seconds, random: random.fork('clients'), now })
   const notebook: Notebook = { faults: [], violations: [], notes: [] }

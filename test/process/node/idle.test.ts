@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { makeDatabase } from '../../support/database.ts'
 import { makeDirectory, startReadyNode } from '../../support/node.ts'
-import { startPostgres } from '../../support/outside.ts'
+import { startPostgres } from '../../support/own-postgres.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { get, put, reaches, status, text } from '../../support/requests.ts'
 import { until } from '../../support/until.ts'

@@ -2,14 +2,12 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { root } from '../../../tools/lab/paths.ts'
 import { embeddedPid, makeDirectory, serves } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
-
-const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 const isAlive = (pid: number) => {
   try {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { makeDirectory, startReadyNode } from '../../support/node.ts'
-import { startPostgres } from '../../support/outside.ts'
+import { startPostgres } from '../../support/own-postgres.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { put, reaches, text } from '../../support/requests.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { makeDirectory, type Node, spawnNode, startNode, startReadyNode } from '../../support/node.ts'
-import { startPostgres } from '../../support/outside.ts'
+import { startPostgres } from '../../support/own-postgres.ts'
 import { put, reaches, status, text } from '../../support/requests.ts'
 import { until } from '../../support/until.ts'
 

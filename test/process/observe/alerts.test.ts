@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { root } from '../../../tools/drill/stack/docker.ts'
+import { root } from '../../../tools/lab/paths.ts'
 import { describeWithDocker } from '../../container/docker.ts'
 import { havePrometheus } from '../../container/prometheus.ts'
 import { ruleCases, rules, ruleTests } from './files.ts'

@@ -1,4 +1,4 @@
-import { makeRandom } from '../../drill/random.ts'
+import { makeSeededRandom } from '../../lab/seeded-random.ts'
 import type { Api } from '../servers/server.ts'
 import { keyFor, valueFor } from './entries.ts'
 import { requestsOf } from './http.ts'
@@ -18,7 +18,7 @@ export interface Draw {
 /** The next request, as text. */
 export function makeDraw({ api, gets, deletes, keys, distribution, bytes, seed }: Draw): () => string {
   const requests = requestsOf[api]
-  const random = makeRandom(seed, 'requests')
+  const random = makeSeededRandom(seed, 'requests')
   const [least, most] = bytes
   const drawSize = least === most ? () => least : () => Math.round(least * (most / least) ** random.next())
   const drawKey = {

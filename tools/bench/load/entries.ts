@@ -1,4 +1,4 @@
-import { makeRandom } from '../../drill/random.ts'
+import { makeSeededRandom } from '../../lab/seeded-random.ts'
 
 /** `key-0000012345`, as requests.lua draws them. */
 export function keyFor(index: number): string {
@@ -6,7 +6,7 @@ export function keyFor(index: number): string {
 }
 
 const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-']
-const random = makeRandom(1, 'values')
+const random = makeSeededRandom(1, 'values')
 /** Without repetitions: those would be compressed where values are stored. */
 const pool = Array.from({ length: 128 * 1024 }, () => random.pick(letters)).join('')
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Seen } from '../measure/run.ts'
 import { latencyOf } from '../measure/stats.ts'
-import type { Postgres } from '../servers/postgres.ts'
+import type { Postgres } from '../servers/pgbench-postgres.ts'
 import { runCommand } from './command.ts'
 import { valueFor } from './entries.ts'
 

@@ -1,15 +1,16 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
-import { startKvs } from '../servers/kvs.ts'
-import { embeddedIn, withClient } from '../servers/postgres.ts'
+import { clusterIn, makePostgres } from '../../lab/postgres.ts'
+import { withClient } from '../../lab/postgres-client.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 
 /** The log of a node that is down. */
 export async function onLog<T>(directory: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const embedded = embeddedIn(join(directory, 'data', 'postgres'))
+  const embedded = postgresOf(directory)
   await embedded.ensureRunning()
   try {
-    return await withClient(embedded, use)
+    return await withClient(embedded.connection, use)
   } finally {
     await embedded.stop()
   }
@@ -17,7 +18,11 @@ export async function onLog<T>(directory: string, use: (client: Client) => Promi
 
 /** The log of a node that runs. */
 export function besideNode<T>(directory: string, use: (client: Client) => Promise<T>): Promise<T> {
-  return withClient(embeddedIn(join(directory, 'data', 'postgres')), use)
+  return withClient(postgresOf(directory).connection, use)
+}
+
+function postgresOf(directory: string) {
+  return makePostgres(clusterIn(join(directory, 'data')))
 }
 
 export interface Filling {

@@ -3,7 +3,7 @@ import { keyFor } from '../load/entries.ts'
 import { lastValue, makeFilledNode } from '../measure/kvs-data.ts'
 import { memoryOf } from '../measure/proc.ts'
 import { mebibytes, number } from '../report/text.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 
 export interface LargeResult {
   readonly keys: number

@@ -3,7 +3,7 @@ import type { Workload } from '../load/wrk.ts'
 import { interleave } from '../measure/rounds.ts'
 import type { Run } from '../measure/run.ts'
 import { describeRun } from '../report/runs.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 import { overHttp } from './contenders.ts'
 
 export interface LoggingResult {

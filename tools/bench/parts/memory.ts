@@ -3,7 +3,7 @@ import type { Bench } from '../bench.ts'
 import { preload } from '../load/generate.ts'
 import { memoryOf, memoryOfTree } from '../measure/proc.ts'
 import { mebibytes, number } from '../report/text.ts'
-import { type Kvs, startKvs } from '../servers/kvs.ts'
+import { type Kvs, startKvs } from '../servers/embedded-node.ts'
 import { startRedis } from '../servers/redis.ts'
 
 /** Resident memory of one process, in bytes. */

@@ -1,4 +1,4 @@
-import { Client } from 'pg'
+import { withClient } from '../../lab/postgres-client.ts'
 import type { Bench } from '../bench.ts'
 import { measureLag, measurePollingLag } from '../load/lag.ts'
 import type { Workload } from '../load/wrk.ts'
@@ -6,9 +6,10 @@ import { interleave } from '../measure/rounds.ts'
 import type { Run } from '../measure/run.ts'
 import { type Latency, latencyOf } from '../measure/stats.ts'
 import { describeRun } from '../report/runs.ts'
-import { startBalancer, startForwarder, startNode } from '../servers/node.ts'
-import { type Postgres, startPostgres } from '../servers/postgres.ts'
+import { startBalancer } from '../servers/haproxy.ts'
+import { type Postgres, startPostgres } from '../servers/pgbench-postgres.ts'
 import type { HttpServer } from '../servers/server.ts'
+import { startForwarder, startNode } from '../servers/shared-log-nodes.ts'
 import { overHttp } from './contenders.ts'
 
 export interface NodesResult {
@@ -92,11 +93,9 @@ function sum(nodes: readonly HttpServer[]) {
 
 /** Entries as another program would write them, which notifies nobody. */
 async function measurePolling(bench: Bench, postgres: Postgres, reader: HttpServer): Promise<Latency> {
-  const { PGHOST: host, PGPORT: port, PGUSER: user, PGDATABASE: database } = postgres.environment
-  const client = new Client({ host, port: Number(port), user, database, ssl: false })
-  await client.connect()
-  await client.query('SET session_replication_role = replica')
-  try {
+  const { PGHOST: host = '', PGPORT: port, PGUSER: user = '', PGDATABASE: database = '' } = postgres.environment
+  return withClient({ host, port: Number(port), user, database }, async (client) => {
+    await client.query('SET session_replication_role = replica')
     const append = (value: string) =>
       client.query(
         `INSERT INTO transactions (sequence, event_type, key, value, recorded_at, digest, write_number)
@@ -105,7 +104,5 @@ async function measurePolling(bench: Bench, postgres: Postgres, reader: HttpServ
       )
     const lags = await measurePollingLag(append, reader, bench.args.isQuick ? 5 : 40, bench.signal)
     return latencyOf(Float64Array.from(lags))
-  } finally {
-    await client.end()
-  }
+  })
 }

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Bench } from '../bench.ts'
 import { describeRun } from '../report/runs.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 import { type Case, chooseCases } from './cases.ts'
 import { overHttp } from './contenders.ts'
 

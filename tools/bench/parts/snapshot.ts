@@ -4,7 +4,7 @@ import { besideNode } from '../measure/kvs-data.ts'
 import { interleave } from '../measure/rounds.ts'
 import type { Run } from '../measure/run.ts'
 import { describeRun } from '../report/runs.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 import { type Contender, overHttp } from './contenders.ts'
 
 export interface SnapshotResult {

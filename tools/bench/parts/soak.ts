@@ -7,7 +7,7 @@ import { besideNode } from '../measure/kvs-data.ts'
 import { type MachineState, watchMachine } from '../measure/machine-state.ts'
 import { cpuOf, memoryOf, memoryOfTree } from '../measure/proc.ts'
 import { describeSample } from '../report/soak.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 
 export interface Sample extends MachineState {
   /** Seconds since the start. */

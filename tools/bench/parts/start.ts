@@ -3,7 +3,7 @@ import { type CheckpointState, emptyCheckpoint, makeFilledNode, onLog, untilChec
 import { memoryOf } from '../measure/proc.ts'
 import { interleave } from '../measure/rounds.ts'
 import { mebibytes, number } from '../report/text.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 
 export interface StartOfLog {
   readonly entries: number

@@ -3,11 +3,11 @@ import { mkdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../../drill/stack/docker.ts'
+import { freePort } from '../../lab/ports.ts'
+import { startProcess } from '../../lab/process.ts'
 import { keyFor, valueFor } from '../load/entries.ts'
 import { cpuOfTree } from '../measure/proc.ts'
-import { startProcess } from './process.ts'
-import { untilListening } from './program.ts'
+import { untilListening } from './listening.ts'
 import type { Server } from './server.ts'
 
 export interface Redis extends Server {
@@ -27,7 +27,8 @@ export async function startRedis(binary: string, directory: string): Promise<Red
       ...['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
     ],
     cwd: directory,
-    output: join(directory, 'redis.log'),
+    ownGroup: true,
+    outputFile: join(directory, 'redis.log'),
   })
   await untilListening(port, server)
   while (/^-LOADING/.test(await ask(port, command('PING')))) await sleep(20)

@@ -1,6 +1,6 @@
+import { statusOf } from '../../lab/readiness.ts'
 import { type Context, type Drill, isServing } from '../drill.ts'
 import type { NodeName, StackNode } from '../stack/stack.ts'
-import { statusOf } from '../stack/status.ts'
 import { clientsThatSawErrors, forwardedNothing, spooledNothing, supersededNothing } from './expectations.ts'
 import { kill } from './processes.ts'
 

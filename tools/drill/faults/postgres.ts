@@ -1,5 +1,5 @@
+import { waitFor } from '../../lab/polling.ts'
 import { type Context, type Drill, isServing } from '../drill.ts'
-import { waitFor } from '../wait.ts'
 import { stop } from './processes.ts'
 
 const busy = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'kvs' AND wait_event_type = 'Lock'`

@@ -1,5 +1,5 @@
+import { waitFor } from '../../lab/polling.ts'
 import { type Context, type Drill, isServing } from '../drill.ts'
-import { waitFor } from '../wait.ts'
 
 /** A network so narrow that the replay takes some seconds. */
 const narrow = { bytesPerSecond: 4_000_000 }

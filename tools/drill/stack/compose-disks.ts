@@ -1,4 +1,4 @@
-import { docker } from './docker.ts'
+import { docker } from '../../lab/docker.ts'
 import type { Disks, Service } from './stack.ts'
 
 /** By way of the container that has all disks of the stack mounted below /disks. */

@@ -1,6 +1,6 @@
-import type { Conditions } from '../network/proxy.ts'
-import { waitFor } from '../wait.ts'
-import { docker } from './docker.ts'
+import { docker } from '../../lab/docker.ts'
+import type { Conditions } from '../../lab/network/proxy.ts'
+import { waitFor } from '../../lab/polling.ts'
 import type { Network, NodeName } from './stack.ts'
 
 export interface ComposeNetworkOptions {

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { docker } from '../../lab/docker.ts'
+import { freePort } from '../../lab/ports.ts'
+import { connectWhenUp } from '../../lab/postgres-client.ts'
+import { statusOf } from '../../lab/readiness.ts'
 import { makeComposeDisks } from './compose-disks.ts'
 import { makeComposeNetwork } from './compose-network.ts'
-import { connect } from './connect.ts'
-import { docker, freePort } from './docker.ts'
 import { logsOf } from './logs.ts'
 import {
   forwarderNames,
@@ -16,7 +18,6 @@ import {
   type StackNode,
   type StackOptions,
 } from './stack.ts'
-import { statusOf } from './status.ts'
 
 /** Containers of their own, under a project name of their own: a stack that the user runs is left alone. */
 export async function startComposeStack(image: string, options: StackOptions = {}): Promise<Stack> {
@@ -60,6 +61,8 @@ export async function startComposeStack(image: string, options: StackOptions = {
   const disks = makeComposeDisks(container('disks'))
   const paused = new Set<Service>()
   let clockIsOff = false
+
+  const login = { user: 'kvs', password: 'kvs', database: 'kvs' }
 
   async function down(): Promise<void> {
     await compose('down', '--volumes', '--remove-orphans', '--timeout', '0')
@@ -130,7 +133,7 @@ export async function startComposeStack(image: string, options: StackOptions = {
       paused.add(service)
     },
 
-    connect: () => connect({ host: '127.0.0.1', port: postgresPort, user: 'kvs', password: 'kvs', database: 'kvs' }),
+    connect: () => connectWhenUp({ host: '127.0.0.1', port: postgresPort, ...login }),
 
     async memory() {
       const table = await docker(['top', container('kvs'), '-eo', 'pid,rss']).catch(() => '')

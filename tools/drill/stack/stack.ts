@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
-import type { Conditions } from '../network/proxy.ts'
+import type { Conditions } from '../../lab/network/proxy.ts'
+import type { NodeStatus } from '../../lab/readiness.ts'
 
 /** In the order of their starting; a stack of one has the first. */
 export const nodeNames = ['kvs', 'kvs-2', 'kvs-3'] as const
@@ -22,16 +23,6 @@ export interface StackOptions {
   readonly observe?: boolean
   /** Environment of each node. */
   readonly env?: Readonly<Record<string, string>>
-}
-
-/** What /readyz says. */
-export interface NodeStatus {
-  readonly http: number
-  readonly state: string
-  readonly reason: string | null
-  /** LOGID=SEQUENCE */
-  readonly position?: string | null
-  readonly spool?: { readonly writes: number; readonly bytes: number }
 }
 
 export const forwarderNames = ['forwarder-1', 'forwarder-2'] as const

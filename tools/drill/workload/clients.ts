@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Operation } from '../history.ts'
-import type { Random } from '../random.ts'
 import type { Stack } from '../stack/stack.ts'
 import { type Asker, makeHopper } from './hopper.ts'
 import { makeRequester } from './request.ts'
@@ -13,7 +13,7 @@ export interface WorkloadOptions {
   readonly forwarders?: Stack['forwarders']
   /** How long it is meant to run; sets the pace. */
   readonly seconds: number
-  readonly random: Random
+  readonly random: SeededRandom
   /** Milliseconds since the drill began. */
   readonly now: () => number
   readonly clients?: number
@@ -65,7 +65,7 @@ export function makeWorkload(options: WorkloadOptions): Workload {
     return operation
   }
 
-  function askerFor(client: number, random: Random): Asker {
+  function askerFor(client: number, random: SeededRandom): Asker {
     const options = { client, nodes, random, now, timeoutMs, record, nextId: () => `${client}-${ids++}` }
     if (nodes.length > 1) return makeHopper(options)
     const doors = [nodes[0], ...forwarders]

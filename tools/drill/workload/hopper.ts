@@ -1,5 +1,5 @@
+import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Condition, Operation } from '../history.ts'
-import type { Random } from '../random.ts'
 import { type Demands, makeRequester } from './request.ts'
 import { makeValue, randomSize } from './value.ts'
 
@@ -13,7 +13,7 @@ export interface Asker {
 export interface AskerOptions {
   readonly client: number
   readonly nodes: readonly { readonly name: string; readonly url: string }[]
-  readonly random: Random
+  readonly random: SeededRandom
   readonly now: () => number
   readonly timeoutMs: number
   readonly nextId: () => string

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { Random } from '../random.ts'
+import type { SeededRandom } from '../../lab/seeded-random.ts'
 
 export const smallestValue = 50
 export const largestValue = 16 * 1024
 
 /** Mostly small. */
-export function randomSize(random: Random): number {
+export function randomSize(random: SeededRandom): number {
   return smallestValue + Math.floor(random.next() ** 4 * (largestValue - smallestValue))
 }
 

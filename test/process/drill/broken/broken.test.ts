@@ -5,7 +5,7 @@ import { drills } from '../../../../tools/drill/drills.ts'
 import { runDrill } from '../../../../tools/drill/run.ts'
 import { startLocalStack } from '../../../../tools/drill/stack/local.ts'
 
-const main = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const programNamed = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 /** At a chosen moment, where the drills choose theirs by chance: no spool is drained before the kill. */
 const killWithSpool: Drill = {
@@ -29,7 +29,7 @@ async function drillOf(name: string, program: string) {
   return runDrill(drill, {
     seed: 1,
     seconds: 8,
-    makeStack: (options) => startLocalStack({ ...options, main: main(program) }),
+    makeStack: (options) => startLocalStack({ ...options, program: programNamed(program) }),
   })
 }
 
@@ -61,7 +61,7 @@ test.each([
 
 test('the service itself is not, in the same drills', { timeout: 400_000 }, async () => {
   for (const name of ['kill-kvs', 'kill-with-spool', 'cut-one', 'rolling-restart', 'split']) {
-    const result = await drillOf(name, '../../../kvs/main.ts')
+    const result = await drillOf(name, '../../../../kvs/main.ts')
     expect(result.violations).toEqual([])
     expect(result.passed).toBe(true)
   }

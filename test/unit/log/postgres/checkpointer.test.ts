@@ -4,7 +4,7 @@ import { makeCheckpointer, type Pace } from '../../../../kvs/log/postgres/checkp
 import { fillLog, foldLog, inOrder, loadCheckpoint } from '../../../support/checkpoint.ts'
 import { byForce, type Database, makeDatabase, makeLog } from '../../../support/database.ts'
 import { makeDirectory, startReadyNode } from '../../../support/node.ts'
-import { startPostgres } from '../../../support/outside.ts'
+import { startPostgres } from '../../../support/own-postgres.ts'
 import { put as putTo, text } from '../../../support/requests.ts'
 import { until } from '../../../support/until.ts'
 

@@ -2,13 +2,13 @@ import { expect, test } from 'vitest'
 import { Undecided } from '../../../../kvs/log/log.ts'
 import { makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
-import { startServer } from '../../../support/server.ts'
+import { startPostgres } from '../../../support/own-postgres.ts'
 import { until } from '../../../support/until.ts'
 
 test.each(['notice', 'error'])(
   'a wait for a standby that somebody cuts short acknowledges nothing, whatever is silenced: client_min_messages=%s',
   async (level) => {
-    const server = await startServer({})
+    const server = await startPostgres({})
     const operator = await server.connect()
     await operator.query(`ALTER ROLE kvs SET client_min_messages = '${level}'`)
     const session = await makeLog(server).open()

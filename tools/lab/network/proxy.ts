@@ -1,5 +1,5 @@
 import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net'
-import { makeRandom } from '../random.ts'
+import { makeSeededRandom } from '../seeded-random.ts'
 import { makePump, type Pump } from './pump.ts'
 
 export interface Conditions {
@@ -23,7 +23,7 @@ export interface Proxy {
 }
 
 export async function startProxy(listen: { host: string; port: number }, upstream: NetConnectOpts): Promise<Proxy> {
-  const random = makeRandom(listen.port, 'proxy')
+  const random = makeSeededRandom(listen.port, 'proxy')
   const pairs = new Set<{ ends: readonly Socket[]; pumps: readonly Pump[] }>()
   let conditions: Conditions = {}
 

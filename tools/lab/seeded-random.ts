@@ -1,18 +1,18 @@
-/** All randomness of a drill: the same seed and label give the same numbers. */
-export interface Random {
-  /** From 0, below 1. */
+/** Randomness that can be repeated: the same seed and label give the same numbers. */
+export interface SeededRandom {
+  /** Returns a number from 0, below 1. */
   next(): number
   between(from: number, below: number): number
-  /** A whole number, both ends included. */
+  /** Returns a whole number; both ends are included. */
   integer(from: number, to: number): number
   chance(probability: number): boolean
   pick<T>(list: readonly T[]): T
-  /** Numbers of its own, so that one user does not shift another's. */
-  fork(label: string): Random
+  /** Returns an independent sequence, so that one user does not shift another's numbers. */
+  fork(label: string): SeededRandom
 }
 
 /** mulberry32, seeded with FNV-1a of seed and label. */
-export function makeRandom(seed: number, label: string): Random {
+export function makeSeededRandom(seed: number, label: string): SeededRandom {
   let state = 0x811c9dc5
   for (const byte of Buffer.from(`${seed}/${label}`)) state = Math.imul(state ^ byte, 0x01000193)
 
@@ -33,6 +33,6 @@ export function makeRandom(seed: number, label: string): Random {
       if (index >= list.length) throw new Error('nothing to pick from')
       return list[index] as T
     },
-    fork: (fork) => makeRandom(seed, `${label}/${fork}`),
+    fork: (fork) => makeSeededRandom(seed, `${label}/${fork}`),
   }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { startProxy } from '../../../../../tools/drill/network/proxy.ts'
+import { startProxy } from '../../../../../tools/lab/network/proxy.ts'
 
 /** A server that sends back what it gets, a proxy before it, and a client of that. */
 async function setUp() {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Random } from '../random.ts'
+import type { SeededRandom } from '../seeded-random.ts'
 import type { Conditions } from './proxy.ts'
 
 export interface PumpOptions {
@@ -7,7 +7,7 @@ export interface PumpOptions {
   readonly to: Socket
   readonly way: 'up' | 'down'
   readonly conditions: () => Conditions
-  readonly random: Random
+  readonly random: SeededRandom
 }
 
 /** One direction of one connection: carries the bytes, and the end of them, when they are due. */
