@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { nearest } from '../../kvs/config/nearest-name.ts'
+import { nearest } from '../../kvs/config/index.ts'
 import { filterWords } from './parts/cases.ts'
 
 /** In the order in which they are run, and whether they are without being asked for. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { nearest } from '../../kvs/config/nearest-name.ts'
+import { nearest } from '../../kvs/config/index.ts'
 import type { Drill } from './drill.ts'
 
 export interface Arguments {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, release, tmpdir, totalmem } from 'node:os'
-import { findBinaries } from '../../../kvs/log/embedded/binaries.ts'
+import { findBinaries } from '../../../kvs/log/embedded/index.ts'
 import { findTool, type Tool } from '../servers/installed-programs.ts'
 
 /** What the numbers are of. */

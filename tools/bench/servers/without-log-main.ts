@@ -1,11 +1,11 @@
-import { readConfig } from '../../../kvs/config/config.ts'
-import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
-import { makeServer } from '../../../kvs/http/server.ts'
-import type { LogSession } from '../../../kvs/log/log.ts'
-import { makeLogger } from '../../../kvs/logger/logger.ts'
-import { makeMemoryBudget } from '../../../kvs/memory/memory-budget.ts'
-import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
-import { makeStore } from '../../../kvs/replica/replica.ts'
+import { readConfig } from '../../../kvs/config/index.ts'
+import { makeHttpTally } from '../../../kvs/http/exchange/index.ts'
+import { makeServer } from '../../../kvs/http/index.ts'
+import type { LogSession } from '../../../kvs/log/index.ts'
+import { makeLogger } from '../../../kvs/logger/index.ts'
+import { makeMemoryBudget } from '../../../kvs/memory/index.ts'
+import { makeMetricsReader } from '../../../kvs/metrics/index.ts'
+import { makeStore } from '../../../kvs/replica/index.ts'
 
 /**
  * The service with a log that keeps nothing: the most that its HTTP side and its view could ever do. It answers in the next turn of the
