@@ -31,6 +31,12 @@ test('without Docker it says what to do', async () => {
   expect(code).toBe(2)
 })
 
+test('a drill on processes passes, and is told in a table', async () => {
+  const { code, stdout, stderr } = await drill(['kill-kvs', '--local', '--seconds', '1']).ended
+  expect(code, `${stdout}\n${stderr}`).toBe(0)
+  expect(stdout).toMatch(/^kill-kvs .*pass/m)
+})
+
 test('Ctrl-C takes the stack down', async () => {
   const { child, directory, ended, stderr } = drill(['kill-kvs', '--local', '--seconds', '60'])
   await vi.waitFor(() => expect(stderr()).toContain('faults, '), { timeout: 60_000 })
