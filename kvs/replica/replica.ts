@@ -1,5 +1,6 @@
 import type { Found, Write } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
+import { setsValue } from '../core/operation/operation.ts'
 import {
   type ConditionalWrite,
   type InLog,
@@ -133,7 +134,7 @@ export function makeStore(options: StoreOptions): Store {
       requireReplayed()
       const spooled = spool?.get(key)
       if (spooled === undefined) return follower.view.get(key)
-      return spooled.kind === 'delete' ? undefined : { ...spooled, tag: undefined }
+      return setsValue(spooled) ? { ...spooled, tag: undefined } : undefined
     },
 
     async write(write) {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../../core/errors.ts'
-import { freeBuffer } from '../../lib/free-buffer.ts'
+import { freeBuffer } from '../../lib/buffers.ts'
 import type { MemoryBudget } from '../../memory/index.ts'
 import { Gathering } from './body-buffer.ts'
 import { awaitsContinue, hasBody } from './headers.ts'

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { freeBuffer } from '../../lib/free-buffer.ts'
+import { freeBuffer } from '../../lib/buffers.ts'
 
 /** A client that sends nothing from one look to the next, so many times in a row, and does not close, is waited for no longer. */
 const quietLooks = 2

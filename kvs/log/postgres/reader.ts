@@ -1,4 +1,5 @@
-import type { Entry, LogPoint, Write } from '../../core/entry.ts'
+import type { Entry, LogPoint } from '../../core/entry.ts'
+import { decodeWrite, kindOfCode, type Write } from '../../core/operation/operation.ts'
 import { Diverged, type Head, Unavailable } from '../index.ts'
 import { isAnswer, swapsSessions } from './answers.ts'
 import { brokenLog } from './broken-log.ts'
@@ -62,9 +63,10 @@ function toEntry([sequence, eventType, key, value, contentType, digest, supersed
 
 /** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
 function toWrite(sequence: string, eventType: number, key: string, value: Buffer | null, type: string | null): Write {
-  if (eventType === 1) return { kind: 'delete', key }
-  if (eventType === 2 && value !== null) return { kind: 'put', key, value, contentType: type ?? undefined }
-  throw new UnknownEntry(sequence, eventType)
+  const kind = kindOfCode(eventType, value !== null)
+  const write = decodeWrite(kind, key, value ?? undefined, type ?? undefined)
+  if (write === undefined) throw new UnknownEntry(sequence, eventType)
+  return write
 }
 
 export class UnknownEntry extends Diverged {

@@ -1,4 +1,6 @@
 import type { LogPoint, PackedEntry } from '../../core/entry.ts'
+import { kindOfCode, type WriteKind } from '../../core/operation/operation.ts'
+import { putKind } from '../../core/operation/put.ts'
 import { isAnswer } from './answers.ts'
 import { beginReadingCheckpoint, checkpointEntries, discardCheckpoint, readCheckpoint } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
@@ -70,7 +72,7 @@ async function loadInTransaction(
 }
 
 async function loadEntries(connection: Connection, load: (entry: PackedEntry) => void) {
-  const entry = { ...makePackedEntry(), kind: 'put' as const }
+  const entry = makePackedEntry() // what a checkpoint keeps of an entry is its value: each of its rows is a put
   const sum = Buffer.alloc(8)
   let keys = 0
   let isWhole = true
@@ -99,10 +101,10 @@ function byte(bytes: Buffer, at: number): number {
 }
 
 /** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
-function kindOf(eventType: number, valueLength: number, sequence: number): PackedEntry['kind'] {
-  if (eventType === 2 && valueLength >= 0) return 'put'
-  if (eventType === 1) return 'delete'
-  throw new UnknownEntry(sequence, eventType)
+function kindOf(eventType: number, valueLength: number, sequence: number): WriteKind {
+  const kind = kindOfCode(eventType, valueLength >= 0)
+  if (kind === undefined) throw new UnknownEntry(sequence, eventType)
+  return kind
 }
 
 function textOf(data: Buffer, start: number, length: number): string | undefined {
@@ -112,7 +114,7 @@ function textOf(data: Buffer, start: number, length: number): string | undefined
 function makePackedEntry(): PackedEntry {
   return {
     sequence: 0,
-    kind: 'delete',
+    kind: putKind.name,
     superseded: false,
     contentType: undefined,
     bytes: Buffer.alloc(0),
