@@ -94,3 +94,32 @@ test('a log that a narrow network can’t carry in whole pages is replayed in sm
   const far = await startReadyNode(makeDirectory(), { ...postgres.through(proxy.port), POSTGRES_TIMEOUT: '1s' })
   expect(await text(far, 'k19')).toBe(value)
 })
+
+test('what is written while the spool drains comes after it, key by key', async () => {
+  const postgres = await startPostgres()
+  const node = await startReadyNode(makeDirectory(), postgres.environment)
+  const acknowledged = new Map<string, string[]>()
+  let stops = false
+  const writing = Array.from({ length: 32 }, async (_, client) => {
+    const values: string[] = []
+    acknowledged.set(`k${client}`, values)
+    for (let n = 0; !stops; n++) {
+      expect((await put(node, `k${client}`, String(n))).ok).toBe(true)
+      values.push(String(n))
+    }
+  })
+  for (let round = 0; round < 3; round++) {
+    await postgres.stop()
+    await reaches(node, 'log down')
+    await sleep(500)
+    await postgres.start()
+    await reaches(node, 'serving')
+  }
+  stops = true
+  await Promise.all(writing)
+  const log = await postgres.log()
+  for (const [key, values] of acknowledged) {
+    expect(log.filter((row) => row.key === key).map((row) => row.value)).toEqual(values)
+    expect(await text(node, key)).toBe(values.at(-1))
+  }
+})

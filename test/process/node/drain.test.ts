@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { makeDirectory, startNode, startReadyNode } from '../../support/node.ts'
 import { startPostgres } from '../../support/own-postgres.ts'
@@ -84,33 +83,4 @@ test('a spool is never drained into a log that it is not for', async () => {
   const back = await startReadyNode(directory, postgres.environment)
   await reaches(back, 'serving')
   expect(await text(back, 'a')).toBe('1')
-})
-
-test('what is written while the spool drains comes after it, key by key', async () => {
-  const postgres = await startPostgres()
-  const node = await startReadyNode(makeDirectory(), postgres.environment)
-  const acknowledged = new Map<string, string[]>()
-  let stops = false
-  const writing = Array.from({ length: 32 }, async (_, client) => {
-    const values: string[] = []
-    acknowledged.set(`k${client}`, values)
-    for (let n = 0; !stops; n++) {
-      expect((await put(node, `k${client}`, String(n))).ok).toBe(true)
-      values.push(String(n))
-    }
-  })
-  for (let round = 0; round < 3; round++) {
-    await postgres.stop()
-    await reaches(node, 'log down')
-    await sleep(500)
-    await postgres.start()
-    await reaches(node, 'serving')
-  }
-  stops = true
-  await Promise.all(writing)
-  const log = await postgres.log()
-  for (const [key, values] of acknowledged) {
-    expect(log.filter((row) => row.key === key).map((row) => row.value)).toEqual(values)
-    expect(await text(node, key)).toBe(values.at(-1))
-  }
 })

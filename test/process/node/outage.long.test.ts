@@ -1,8 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { makeDirectory, startReadyNode } from '../../support/node.ts'
+import { makeDirectory, spawnNode, startReadyNode } from '../../support/node.ts'
 import { startPostgres } from '../../support/own-postgres.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { put, reaches, status, text } from '../../support/requests.ts'
@@ -67,4 +67,30 @@ test('a start on another log than the last one is told', async () => {
   await first.ended
   const second = await startReadyNode(directory, another.environment)
   expect(second.output()).toMatch(/this is the log [0-9a-f]{8}; the last one of this node was [0-9a-f]{8}/)
+})
+
+test('a directory that can’t be used and may hold a spool ends the start, whatever Postgres says', async () => {
+  const postgres = await startPostgres()
+  const directory = makeDirectory()
+  const first = await startReadyNode(directory, postgres.environment)
+  await postgres.stop()
+  await reaches(first, 'log down')
+  expect((await put(first, 'a', '1')).status).toBe(202)
+  first.kill('SIGKILL')
+  await first.ended
+  await postgres.start()
+  rmSync(join(directory, 'data', 'node.db'))
+  mkdirSync(join(directory, 'data', 'node.db'))
+  const second = spawnNode(directory, postgres.environment)
+  expect(await second.ended).toBe(1)
+  expect(second.output()).toMatch(/can’t be used .*it may hold writes that are nowhere else, so make it usable again/)
+})
+
+test('what a node keeps is for its owner alone', async () => {
+  const postgres = await startPostgres()
+  const directory = makeDirectory()
+  await startReadyNode(directory, postgres.environment)
+  for (const name of ['node.db', 'spool.db', 'spool.db-wal']) {
+    expect(statSync(join(directory, 'data', name)).mode & 0o777).toBe(0o600)
+  }
 })

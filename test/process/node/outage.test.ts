@@ -1,8 +1,6 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { count } from '../../support/count.ts'
-import { makeDirectory, spawnNode, startReadyNode } from '../../support/node.ts'
+import { makeDirectory, startReadyNode } from '../../support/node.ts'
 import { startPostgres } from '../../support/own-postgres.ts'
 import { get, put, type Ready, reaches, status, text } from '../../support/requests.ts'
 import { sequenceOf } from '../../support/tags.ts'
@@ -95,32 +93,6 @@ test('past KVS_SPOOL_MAX_BYTES a write is refused as not stored, and what was ta
   await reaches(node, 'serving')
   expect((await get(node, 'k11')).status).toBe(404)
   expect((await postgres.log()).map((row) => row.key)).toEqual([...statuses.slice(2).map((_, i) => `k${i}`), 'small'])
-})
-
-test('a directory that can’t be used and may hold a spool ends the start, whatever Postgres says', async () => {
-  const postgres = await startPostgres()
-  const directory = makeDirectory()
-  const first = await startReadyNode(directory, postgres.environment)
-  await postgres.stop()
-  await reaches(first, 'log down')
-  expect((await put(first, 'a', '1')).status).toBe(202)
-  first.kill('SIGKILL')
-  await first.ended
-  await postgres.start()
-  rmSync(join(directory, 'data', 'node.db'))
-  mkdirSync(join(directory, 'data', 'node.db'))
-  const second = spawnNode(directory, postgres.environment)
-  expect(await second.ended).toBe(1)
-  expect(second.output()).toMatch(/can’t be used .*it may hold writes that are nowhere else, so make it usable again/)
-})
-
-test('what a node keeps is for its owner alone', async () => {
-  const postgres = await startPostgres()
-  const directory = makeDirectory()
-  await startReadyNode(directory, postgres.environment)
-  for (const name of ['node.db', 'spool.db', 'spool.db-wal']) {
-    expect(statSync(join(directory, 'data', name)).mode & 0o777).toBe(0o600)
-  }
 })
 
 test('without a directory to write to, a node refuses while the log is down, and says so', async () => {
