@@ -9,7 +9,7 @@ import { status } from '../../support/requests.ts'
 import { describeOnLinux } from '../../support/skips.ts'
 import { until } from '../../support/until.ts'
 import { upload } from '../../support/uploads.ts'
-import { startTlsNode } from '../../unit/tls/serve.ts'
+import { startTlsNode } from '../tls/tls-node.ts'
 import { budget, expectAllIn, mebibyte, peakOf, presses, start } from './memory-pressure.ts'
 
 vi.setConfig({ testTimeout: 300_000 })

@@ -9,7 +9,7 @@ import { makeDatabase } from '../../support/database.ts'
 import { ask, handshake } from '../../support/https.ts'
 import { makeDirectory, type Node, spawnNode, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
-import { startTlsNode } from '../../unit/tls/serve.ts'
+import { startTlsNode } from '../tls/tls-node.ts'
 
 /** A node with two ports, any free one and one that was free just now. */
 const twoPorts = async () => `0,${await freePort()}`

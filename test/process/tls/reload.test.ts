@@ -1,48 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Issued, makeAuthority } from '../../support/certificates.ts'
 import { ask, handshake } from '../../support/https.ts'
-import { makeDirectory, type Node } from '../../support/node.ts'
+import { makeDirectory } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
-import { startTlsNode } from './serve.ts'
+import { replace, serialOf, start } from './replaced-certificate.ts'
+import { startTlsNode } from './tls-node.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
-
-const serialOf = (node: Node) => ask(`${node.url}/livez`, { rejectUnauthorized: false }).then(({ serial }) => serial)
-
-/** Where the node looks: files that take the place of one another. */
-async function start(first: Issued, settings: Record<string, string> = {}) {
-  const directory = makeDirectory()
-  const files = { certFile: join(directory, 'tls.crt'), keyFile: join(directory, 'tls.key') }
-  copyFileSync(first.certFile, files.certFile)
-  copyFileSync(first.keyFile, files.keyFile)
-  const node = await startTlsNode(files, settings)
-  return { node, directory, ...files, serial: await serialOf(node) }
-}
-
-/** As `mv` and most tools do it: never half there. */
-function replace(path: string, content: string): void {
-  writeFileSync(`${path}.new`, content)
-  renameSync(`${path}.new`, path)
-}
-
-test('a new pair is in use for new connections within seconds, by itself; the old ones go on', async () => {
-  const authority = makeAuthority()
-  const { node, certFile, keyFile, serial } = await start(authority.issue('first'))
-  const kept = await handshake(node.url, { ca: authority.ca })
-  const second = authority.issue('second')
-  replace(keyFile, second.key)
-  replace(certFile, second.cert)
-  await until('the new one is shown', async () => (await serialOf(node)) !== serial)
-  expect(node.output()).toContain('TLS: what has changed in the files is in use for new connections')
-  let text = ''
-  kept.on('data', (data) => (text += data)).write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n')
-  await until('the old connection is served', () => text.startsWith('HTTP/1.1 200'))
-  expect(kept.getPeerCertificate().serialNumber).toBe(serial)
-})
 
 test('SIGHUP has it looked at at once, also where links are swapped, as Kubernetes does', async () => {
   const authority = makeAuthority()
@@ -63,31 +31,6 @@ test('SIGHUP has it looked at at once, also where links are swapped, as Kubernet
   node.kill('SIGHUP')
   await until('the new one is shown', async () => (await serialOf(node)) !== serial)
   expect(node.process.exitCode).toBe(null)
-})
-
-test('of a pair that is half replaced, cut short or gone nothing is used, it is told of once, and tried again', async () => {
-  const authority = makeAuthority()
-  const { node, certFile, keyFile, serial } = await start(authority.issue('first'))
-  const second = authority.issue('second')
-  const told = () => node.output().match(/"level":40[^\n]*TLS: what is in use is kept[^\n]*/g) ?? []
-  async function tellsOf(count: number, text: string) {
-    node.kill('SIGHUP')
-    await until('it is told', () => told().length === count)
-    expect(told()[count - 1]).toContain(text)
-    node.kill('SIGHUP')
-    expect(await serialOf(node)).toBe(serial)
-  }
-  replace(certFile, second.cert)
-  await tellsOf(1, 'KVS_TLS_KEY names a key that is not the one to the certificate in KVS_TLS_CERT')
-  replace(certFile, second.cert.slice(0, 200))
-  await tellsOf(2, 'KVS_TLS_CERT names a file with a PEM certificate that is cut short')
-  rmSync(certFile)
-  await tellsOf(3, "KVS_TLS_CERT names a file that can't be read (ENOENT)")
-  replace(certFile, second.cert)
-  replace(keyFile, second.key)
-  node.kill('SIGHUP')
-  await until('the whole of it is shown', async () => (await serialOf(node)) !== serial)
-  expect(told()).toHaveLength(3)
 })
 
 test('a pipe in the place of a key is told of, and keeps the node neither from its next key nor from stopping', async () => {

@@ -1,15 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { makeAuthority } from '../../support/certificates.ts'
 import { ask, handshake } from '../../support/https.ts'
-import { makeDirectory, type Node, startNode } from '../../support/node.ts'
+import type { Node } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
-import { startClient } from '../forward/serve.ts'
-import { startTlsNode } from './serve.ts'
+import { startClient } from '../../unit/forward/serve.ts'
+import { startTlsNode } from './tls-node.ts'
+import { answerOn, sessionOf } from './tls-sessions.ts'
 
 const portOf = ({ url }: Node) => Number(new URL(url).port)
 
@@ -72,26 +72,6 @@ test('a handshake that does not come to its end is given up on', async () => {
   for (const { send } of clients) send(Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1]))
   await until('all are closed', () => clients.every(({ ended }) => ended()))
 })
-
-/** What a client resumes with, after a request on its connection. */
-async function sessionOf(node: Node, options: ConnectionOptions): Promise<Buffer> {
-  const socket = await handshake(node.url, options)
-  let session = socket.getSession()
-  socket.on('session', (later) => {
-    session = later
-  })
-  await answerOn(socket, '/livez')
-  if (session === undefined) throw new Error('no session')
-  return session
-}
-
-async function answerOn(socket: TLSSocket, path: string): Promise<string> {
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
-  let text = ''
-  socket.on('data', (data) => (text += data))
-  await once(socket, 'close')
-  return text
-}
 
 describe('with KVS_TLS_CLIENT_CA', () => {
   async function start() {
@@ -156,26 +136,6 @@ describe('with KVS_TLS_CLIENT_CA', () => {
     }
   })
 
-  test.each(['TLSv1.2', 'TLSv1.3'] as const)(
-    'a %s session made without a certificate does not stand in for one',
-    async (maxVersion) => {
-      const { node, ca, clients } = await start()
-      const session = await sessionOf(node, { ca, maxVersion })
-      const resumed = await handshake(node.url, { ca, maxVersion, session })
-      expect(resumed.isSessionReused()).toBe(true)
-      expect(await answerOn(resumed, '/v1/a')).toMatch(/^HTTP\/1\.1 403 /)
-      const { cert, key } = clients.client('mine')
-      const own = await sessionOf(node, { ca, maxVersion, cert, key })
-      const again = await handshake(node.url, { ca, maxVersion, session: own })
-      expect(await answerOn(again, '/v1/a')).toMatch(/^HTTP\/1\.1 404 /)
-      const { cert: bad, key: badKey } = makeAuthority('Another').client('bad')
-      const foreign = await sessionOf(node, { ca, maxVersion, cert: bad, key: badKey })
-      expect(await answerOn(await handshake(node.url, { ca, maxVersion, session: foreign }), '/v1/a')).toMatch(
-        /^HTTP\/1\.1 403 /,
-      )
-    },
-  )
-
   test('what comes behind a refused request on its connection is refused too', async () => {
     const { node, ca, clients } = await start()
     const socket = await handshake(node.url, { ca })
@@ -186,47 +146,6 @@ describe('with KVS_TLS_CLIENT_CA', () => {
     expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 403'])
     const { cert, key } = clients.client('mine')
     expect((await ask(`${node.url}/v1/a`, { ca, cert, key })).status).toBe(404)
-  })
-
-  test('how things are inside is told to who shows a certificate alone, also by a forwarding node', async () => {
-    const { node, ca, clients } = await start()
-    const { cert, key } = clients.client('mine')
-    const told = await answerOn(await handshake(node.url, { ca, cert, key }), '/readyz')
-    expect(told).toContain('"spool"')
-    for (const path of ['/livez', '/readyz']) {
-      expect(await answerOn(await handshake(node.url, { ca, cert, key }), path)).toContain('KVS-Position')
-      expect(await answerOn(await handshake(node.url, { ca }), path)).not.toContain('KVS-Position')
-    }
-    const authority = makeAuthority()
-    const own = authority.issue('forwarder')
-    const forwarder = await startNode(makeDirectory(), {
-      FORWARDING_ADDRESS: '127.0.0.1:1',
-      KVS_TLS_CERT: own.certFile,
-      KVS_TLS_KEY: own.keyFile,
-      KVS_TLS_CLIENT_CA: clients.caFile,
-    })
-    const stranger = await ask(`${forwarder.url}/readyz`, { ca: authority.ca })
-    expect([stranger.status, JSON.parse(stranger.body)]).toEqual([503, { state: 'forwarding' }])
-    expect((await ask(`${forwarder.url}/readyz`, { ca: authority.ca, cert, key })).body).toContain('"target"')
-  })
-
-  test('a certificate that expires is refused from then on, on its connection too', async () => {
-    const { node, ca, clients } = await start()
-    const { cert, key } = clients.client('short', { days: 10 / 86_400 })
-    const socket = await handshake(node.url, { ca, cert, key })
-    let text = ''
-    socket.on('data', (data) => (text += data))
-    const statuses = () => text.match(/HTTP\/1\.1 \d+/g) ?? []
-    const get = 'GET /v1/a HTTP/1.1\r\nHost: localhost\r\n\r\n'
-    socket.write(get)
-    await until('it is served', () => statuses().length === 1)
-    expect(statuses()).toEqual(['HTTP/1.1 404'])
-    const closed = once(socket, 'close')
-    const end = new Date(new X509Certificate(cert).validTo).getTime()
-    await until('it has expired', () => Date.now() > end)
-    socket.write(get)
-    await closed
-    expect(text).toMatch(/HTTP\/1\.1 403 [\s\S]*Connection: close[\s\S]*CERT_HAS_EXPIRED/)
   })
 
   test('the image’s health check needs no certificate', async () => {
