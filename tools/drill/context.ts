@@ -3,7 +3,7 @@ import { waitFor } from '../lab/polling.ts'
 import type { Context } from './drill.ts'
 import type { Fault } from './history.ts'
 
-/** What is noted down while a drill runs, beside what its clients saw. */
+/** Collects what happens during a drill, apart from what its clients see. */
 export interface Notebook {
   readonly faults: Fault[]
   readonly violations: string[]
@@ -14,7 +14,7 @@ export interface ContextOptions extends Pick<Context, 'stack' | 'workload' | 'ra
   readonly notebook: Notebook
   /** Milliseconds since the drill began. */
   readonly now: () => number
-  /** When the faulty phase is over, by the same clock. */
+  /** End of the faulty phase on the same clock. */
   readonly deadline: () => number
 }
 

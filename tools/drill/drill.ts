@@ -7,16 +7,16 @@ import type { Workload } from './workload/clients.ts'
 /** A scripted fault; the runner brings stack and workload, and has the checker judge what the clients saw. */
 export interface Drill {
   readonly name: string
-  /** What is done, in one sentence. */
+  /** What the drill does, in one sentence. */
   readonly sentence: string
-  /** Cannot be done to mere processes. */
+  /** Set if processes alone do not suffice. */
   readonly needsContainers?: true
   readonly stack?: StackOptions
-  /** Before the clients start. */
+  /** Runs before the clients start. */
   prepare?(context: Context): Promise<void>
-  /** One fault, put on and taken back; called again and again until the time is over. */
+  /** Injects one fault and takes it back; called again and again until the time is over. */
   fault(context: Context): Promise<void>
-  /** What must be so besides, of all that was seen: a sentence for each thing that is not. */
+  /** Checks the history for what this drill expects besides; returns a sentence for each violation. */
   expects?(history: History): string[]
 }
 
@@ -26,9 +26,9 @@ export interface Context {
   readonly workload: Pick<Workload, 'preload' | 'acknowledged' | 'keys'>
   readonly random: SeededRandom
   readonly signal: AbortSignal
-  /** Of the faulty phase, in seconds; 0 when it is over. */
+  /** Returns the remaining seconds of the faulty phase; 0 when it is over. */
   left(): number
-  /** For a random time between these two, in seconds. */
+  /** Sleeps for a random time between two numbers of seconds. */
   pause(from: number, to: number): Promise<void>
   /** Records a fault that lasts as long as the body runs. */
   lasting<T>(name: string, body: () => Promise<T>): Promise<T>
@@ -40,9 +40,9 @@ export interface Context {
     boundSeconds: number,
     node?: NodeName,
   ): Promise<NodeStatus | undefined>
-  /** Something that must not be; the drill fails, and goes on. */
+  /** Records a violation: the drill fails, and goes on. */
   violation(sentence: string): void
-  /** Something worth telling below the table. */
+  /** Records a sentence for below the table. */
   note(sentence: string): void
 }
 

@@ -10,7 +10,7 @@ import { processDrills } from './faults/processes.ts'
 import { recoveryDrills } from './faults/recovery.ts'
 import { restoreDrills } from './faults/restore.ts'
 
-/** In the order in which `all` runs them. */
+/** All drills, in the order in which `all` runs them. */
 export const drills: readonly Drill[] = [
   ...processDrills,
   ...postgresDrills,

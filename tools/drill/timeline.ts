@@ -76,7 +76,7 @@ export function drawTimeline({ title, history }: TimelineOptions): string {
   return `${element('svg', { xmlns: 'http://www.w3.org/2000/svg', ...size }, parts.join('\n'))}\n`
 }
 
-/** With times that begin when something is first done, not while the stack is being started. */
+/** Shifts all times so that they begin with the first operation or fault, not with the start of the stack. */
 function fromFirst({ operations, faults }: TimelineOptions['history']): TimelineOptions['history'] {
   let first = Number.POSITIVE_INFINITY
   for (const { invoked } of operations) first = Math.min(first, invoked)

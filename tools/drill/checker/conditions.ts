@@ -28,7 +28,7 @@ function checkLanded(nodes: NodesHistory, put: Operation, condition: Condition):
   report(put, `landed as entry ${entry.sequence} under ${worded(condition)}, and the key had ${stateOf(before)} then`)
 }
 
-/** An answer does not name the entry of a delete: one of those that may be its own must be right. */
+/** Finds the entries that may be a delete's own, since its answer names none; the check holds if one of them fits. */
 function checkDeleted(nodes: NodesHistory, remove: Operation, condition: Condition): void {
   const { index, floor, report } = nodes
   const { key, invoked, position = 0 } = remove

@@ -4,11 +4,11 @@ import { describe, named, quoted } from './words.ts'
 
 export type KeyVerdict =
   | { readonly key: string; readonly verdict: 'ok' }
-  /** Gave up: neither shown nor refuted, which must not pass for shown. */
+  /** The search gave up: the key is neither shown to be linearizable nor refuted, which fails the drill. */
   | { readonly key: string; readonly verdict: 'violation' | 'gave up'; readonly explanation: string }
 
 export interface SearchLimits {
-  /** How many partial orders of one key are looked at; each takes about 200 bytes while its key is searched. */
+  /** Most partial orders that are tried for one key. Each takes about 200 bytes while its key is searched. */
   readonly maxTries?: number
 }
 

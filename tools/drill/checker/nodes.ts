@@ -38,7 +38,7 @@ export function checkNodes({ operations, log }: Pick<History, 'operations' | 'lo
   return violations
 }
 
-/** From the entries that answers have named. */
+/** Learns each node's writer number from the entries that its answers named. */
 function findWriters(
   byNode: ReadonlyMap<string | undefined, readonly Operation[]>,
   index: LogIndex,

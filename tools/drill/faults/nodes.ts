@@ -4,7 +4,7 @@ import type { NodeName, StackNode } from '../stack/stack.ts'
 import { clientsThatSawErrors, forwardedNothing, spooledNothing, supersededNothing } from './expectations.ts'
 import { kill } from './processes.ts'
 
-/** A request for a position that a node can't reach is not to hold up its client. */
+/** Settings with which a request for a position that a node can't reach does not hold up its client. */
 const env = { KVS_WAIT_TIMEOUT: '1s' }
 const maxLagSeconds = 1
 
@@ -29,7 +29,7 @@ async function cutOne(context: Context): Promise<void> {
   })
 }
 
-/** What a node that is cut off has to say, and that it goes on reading. */
+/** Checks that a node that is cut off says so and goes on reading. */
 async function expectLogDown({ stack, workload, becomes, violation }: Context, name: NodeName): Promise<void> {
   if (!(await becomes(({ state }) => state === 'log down', 20, name))) {
     violation(`${name} did not notice within 20 s that it was cut off`)
@@ -121,7 +121,7 @@ async function killForwarded(context: Context): Promise<void> {
   })
 }
 
-/** Faults done to one or more of several nodes on one log. */
+/** Drills of several nodes on one log. */
 export const nodesDrills: readonly Drill[] = [
   {
     name: 'kill-one-of-three',

@@ -5,7 +5,7 @@ import type { Network, NodeName } from './stack.ts'
 
 export interface ComposeNetworkOptions {
   readonly node: NodeName
-  /** Others stay connected when this node is cut off. */
+  /** Set if the stack has other nodes, which stay connected when this one is cut off. */
   readonly hasOthers: boolean
   readonly network: string
   readonly container: (service: string) => string

@@ -19,7 +19,7 @@ import {
   type StackOptions,
 } from './stack.ts'
 
-/** Containers of their own, under a project name of their own: a stack that the user runs is left alone. */
+/** Starts a stack of containers under a unique project name: a stack that the user runs is left alone. */
 export async function startComposeStack(image: string, options: StackOptions = {}): Promise<Stack> {
   const project = `kvs-drill-${randomUUID().slice(0, 8)}`
   const home = await mkdtemp(join(tmpdir(), 'drillrun-'))

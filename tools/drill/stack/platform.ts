@@ -5,7 +5,7 @@ import { buildDrillImage } from './drill-image.ts'
 import { startLocalStack } from './local.ts'
 import type { Stack, StackOptions } from './stack.ts'
 
-/** What stacks are made of: an image, built once for all of them, or nothing but programs. */
+/** Makes stacks: of containers, from an image that is built once, or of processes. */
 export interface Platform {
   makeStack(options: StackOptions): Promise<Stack>
   close(): Promise<void>

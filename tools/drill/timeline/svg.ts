@@ -1,4 +1,4 @@
-/** Text as XML takes it in content and in attributes; control characters, which XML 1.0 forbids, are left out. */
+/** Escapes text for XML content and attributes. Control characters, which XML 1.0 forbids, are left out. */
 export function escapeXml(text: string): string {
   const named: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
   const allowed = text.toWellFormed().replaceAll(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
@@ -20,7 +20,7 @@ export function text(x: number, y: number, content: string, attributes: Attribut
   return element('text', { x, y, ...attributes }, escapeXml(content))
 }
 
-/** A rectangle as part of a path: a path of many is a fraction of as many elements. */
+/** Returns a rectangle as part of a path, since one path of many is far smaller than many elements. */
 export function boxPath(x: number, y: number, width: number, height: number): string {
   return `M${round(x)} ${round(y)}h${round(width)}v${round(height)}h${round(-width)}z`
 }
