@@ -38,11 +38,11 @@ export function makeContext({ notebook, now, deadline, ...given }: ContextOption
     moment: (name) => faults.push({ name, from: now() }),
 
     becomes(wanted, boundSeconds, node) {
-      const look = async () => {
+      const statusIfWanted = async () => {
         const status = await stack.status(node)
         return status && wanted(status) && status
       }
-      return waitFor(look, { boundMs: 1000 * boundSeconds, signal })
+      return waitFor(statusIfWanted, { boundMs: 1000 * boundSeconds, signal })
     },
 
     violation: (sentence) => violations.push(sentence),

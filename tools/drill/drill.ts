@@ -34,7 +34,10 @@ export interface Context {
   lasting<T>(name: string, body: () => Promise<T>): Promise<T>
   /** Records a fault without a duration. */
   moment(name: string): void
-  /** The state of a node, the first unless another is named, where it becomes that within the bound; else it is undefined, and nothing has happened. */
+  /**
+   * The state of a node, the first unless another is named, where it becomes that within the bound; else it is
+   * undefined, and nothing has happened.
+   */
   becomes(
     wanted: (status: NodeStatus) => boolean,
     boundSeconds: number,

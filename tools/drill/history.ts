@@ -13,13 +13,13 @@ export interface Operation {
   readonly invoked: number
   readonly returned: number
   /**
-   * ok: acknowledged, or read. failed: answered that nothing was done, so that it must never show. unknown: no answer, or
-   * one that leaves it open. torn: a get whose bytes are not those of any value a client makes.
+   * ok: acknowledged, or read. failed: answered that nothing was done, so that it must never show. unknown: no answer,
+   * or one that leaves it open. torn: a get whose bytes are not those of any value a client makes.
    */
   readonly outcome: 'ok' | 'failed' | 'unknown' | 'torn'
   /** HTTP status; 0 without an answer. */
   readonly status: number
-  /** Sequence in the answer's ETag, if it has one; for 412 it is the entry of the value that the key had. */
+  /** Sequence in the answer's ETag; for 412, that of the value that the key had. */
   readonly sequence?: number
   /** Name of the node that was asked, if there are several. */
   readonly node?: string
@@ -37,7 +37,7 @@ export interface Operation {
   readonly error?: string
 }
 
-/** A number stands for If-Match with the ETag of the entry with that sequence, `present` for If-Match: *, `absent` for If-None-Match: *. */
+/** A sequence stands for If-Match with that entry's ETag, `present` for If-Match: *, `absent` for If-None-Match: *. */
 export type Condition = number | 'present' | 'absent'
 
 /** One row of the table `transactions`, read after all faults were healed. */
@@ -65,8 +65,8 @@ export interface History {
   readonly operations: readonly Operation[]
   readonly log: readonly LogEntry[]
   /**
-   * Each key's value as the node served it when all was well again, and as it did after one more SIGKILL and start; null
-   * for 404. Of several nodes one after the other, then all of them again.
+   * Each key's value as the node served it when all was well again, and as it did after one more SIGKILL and start;
+   * null for 404. Of several nodes one after the other, then all of them again.
    */
   readonly views: readonly Readonly<Record<string, string | null>>[]
   readonly faults: readonly Fault[]

@@ -1,4 +1,4 @@
-/** Shows the progress of a run: one line that is rewritten on a terminal, a line for each step elsewhere. */
+/** Shows where a run is: one line that is rewritten on a terminal, a line for each step elsewhere. */
 export interface Progress {
   step(drill: string, step: string): void
   /** Prints a line that stays. */
@@ -13,7 +13,7 @@ interface Output {
   write(text: string): unknown
 }
 
-/** Least time between two lines of a step that starts with a count, where output is no terminal; in milliseconds. */
+/** Least milliseconds between two lines of a step that starts with a count, where output is no terminal. */
 const plainInterval = 10_000
 
 export function makeProgress(output: Output, total: number): Progress {

@@ -14,7 +14,7 @@ export interface Result {
   /** One sentence for each violation. */
   readonly violations: readonly string[]
   readonly secondsWithoutWrites: number
-  /** Time from the end of the last fault until all nodes served; null if they never did. */
+  /** Seconds from the last fault's end until all nodes served; null if they never did or were never unready. */
   readonly secondsUntilReady: number | null
   readonly passed: boolean
   /** Number of faults that were injected. */

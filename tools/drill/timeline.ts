@@ -31,8 +31,9 @@ ${legend.map(([name, colour]) => `.${name}{fill:${colour}}`).join('')}
 `
 
 /**
- * A picture of a drill, as an SVG that needs nothing beside it: the faults over time, the answers to writes and reads by
- * kind, and how long these took. Its size does not grow with the number of operations, and hardly with that of faults.
+ * A picture of a drill, as an SVG that needs nothing beside it: the faults over time, the answers to writes and reads
+ * by kind, and how long these took. Its size does not grow with the number of operations, and hardly with that of
+ * faults.
  */
 export function drawTimeline({ title, history }: TimelineOptions): string {
   const { operations, faults } = fromFirst(history)

@@ -11,8 +11,8 @@ export interface PollOptions {
 type Condition<T> = () => T | undefined | false | Promise<T | undefined | false>
 
 /**
- * Polls until the condition returns something other than undefined or false, and returns that; undefined if it never does within the
- * bound. Rejects when the condition throws or the signal aborts.
+ * Polls until the condition returns something other than undefined or false, and returns that; undefined if it never
+ * does within the bound. Rejects when the condition throws or the signal aborts.
  */
 export async function waitFor<T>(
   condition: Condition<T>,

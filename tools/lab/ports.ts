@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
 /**
- * Returns the first of `inRow` consecutive TCP ports of 127.0.0.1 that nobody listens on. It is below the range from which systems
- * take ports for outgoing connections, so that it stays free while its server restarts.
+ * Returns the first of `inRow` consecutive TCP ports of 127.0.0.1 that nobody listens on. It is below the range from
+ * which systems take ports for outgoing connections, so that it stays free while its server restarts.
  */
 export async function freePort(inRow = 1): Promise<number> {
   for (;;) {

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from '../../kvs/log/embedded/index.ts'
 
 /**
- * Makes the service's embedded Postgres for a program that runs it itself, apart from any node. It logs nothing but what goes to `warn`.
+ * Makes the service's embedded Postgres for a program that runs it itself, apart from any node. It logs nothing but
+ * what goes to `warn`.
  * @param directory absolute path of the cluster; its socket and log file are put beside it
  */
 export function makePostgres(directory: string, warn: (message: string) => void = () => undefined): EmbeddedPostgres {

@@ -9,8 +9,8 @@ export interface ProcessOptions {
   /** Complete environment; PATH alone by default. */
   readonly env?: NodeJS.ProcessEnv
   /**
-   * File that stdout and stderr are appended to. Without it they come through pipes and are kept in memory, which takes CPU time that a
-   * benchmark would measure.
+   * File that stdout and stderr are appended to. Without it they come through pipes and are kept in memory, which takes
+   * CPU time that a benchmark would measure.
    */
   readonly outputFile?: string
   readonly uid?: number
@@ -32,7 +32,10 @@ export interface Process {
   /** Throws an error with the last lines of the output if the process has ended. */
   requireRunning(): void
   kill(signal: NodeJS.Signals): void
-  /** Sends a signal, SIGTERM by default, and SIGKILL after thirty seconds. Resolves when the process has ended. Idempotent. */
+  /**
+   * Sends a signal, SIGTERM by default, and SIGKILL after thirty seconds. Resolves when the process has ended.
+   * Idempotent.
+   */
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 

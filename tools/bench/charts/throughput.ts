@@ -60,7 +60,7 @@ function barsOf(runs: readonly Run[], name: string, of: (run: Run) => number, co
   })
 }
 
-/** What each program of a server takes of its CPU time, where there are several. */
+/** Notes the CPU time of each program of a server, if there are several. */
 function shareOf(runs: readonly Run[], name: string, contender: string): string | undefined {
   const own = runs.filter((run) => run.case === name && run.contender === contender && !run.problem)
   const programs = Object.keys(own[0]?.cpu ?? {})

@@ -5,7 +5,7 @@ import { requestsOf } from './http.ts'
 
 export interface Draw {
   readonly api: Api
-  /** How many of a hundred are GETs, and how many DELETEs; the rest are PUTs. */
+  /** Percentages of GETs and of DELETEs; the rest are PUTs. */
   readonly gets: number
   readonly deletes: number
   readonly keys: number
@@ -15,7 +15,7 @@ export interface Draw {
   readonly seed: number
 }
 
-/** The next request, as text. */
+/** Makes a function that draws the next request, as text. */
 export function makeDraw({ api, gets, deletes, keys, distribution, bytes, seed }: Draw): () => string {
   const requests = requestsOf[api]
   const random = makeSeededRandom(seed, 'requests')

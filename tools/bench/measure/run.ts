@@ -1,15 +1,15 @@
 import type { Cpu } from './proc.ts'
 import type { Latency } from './stats.ts'
 
-/** What a load generator has seen. */
+/** What a load generator saw in one run. */
 export interface Seen {
   readonly requests: number
   readonly seconds: number
   /** CPU time of the generator, in seconds. */
   readonly generatorSeconds: number
-  /** Milliseconds. */
+  /** Latencies in milliseconds. */
   readonly latency?: Omit<Latency, 'count'>
-  /** Why the run does not count. */
+  /** Reason why the run does not count; absent if it does. */
   readonly problem?: string
 }
 
@@ -22,9 +22,9 @@ export interface Run {
   readonly seconds: number
   /** Requests a second. */
   readonly rate: number
-  /** Microseconds of CPU time a request, of each program of the server. */
+  /** CPU time a request of each program of the server, in microseconds. */
   readonly cpu: Readonly<Record<string, Cpu>>
-  /** CPU time of the load generator, as a share of one core. */
+  /** CPU time of the load generator as a share of one core. */
   readonly generatorShare: number
   readonly latency?: Omit<Latency, 'count'>
   readonly problem?: string
@@ -46,7 +46,7 @@ export function totalOf({ user, system }: Cpu): number {
   return user + system
 }
 
-/** Of all programs of a server. */
+/** Sums up the CPU time of all programs of a server. */
 export function cpuOfRun({ cpu }: Pick<Run, 'cpu'>): number {
   return Object.values(cpu).reduce((sum, program) => sum + totalOf(program), 0)
 }

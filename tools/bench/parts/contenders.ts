@@ -15,13 +15,13 @@ import type { ContenderName } from './cases.ts'
 export type Measured = Omit<Run, 'case' | 'contender' | 'round'>
 
 export interface Contender {
-  /** Has GETs find every key. */
+  /** Puts every key, so that GETs find it. */
   preload(keys: number, bytes: number): Promise<void>
   run(workload: Workload, seconds: number, seed: number): Promise<Measured>
   stop(): Promise<unknown>
 }
 
-/** Starts it; undefined where it is not installed. */
+/** Starts a contender; undefined if it is not installed. */
 export async function startContender(name: ContenderName, bench: Bench): Promise<Contender | undefined> {
   const directory = await bench.makeDirectory(name)
   const starts: Record<ContenderName, () => Promise<Contender | undefined>> = {

@@ -13,7 +13,7 @@ import { measureSingle, type SingleRound } from './single.ts'
 export interface OpenLoopRound {
   readonly contender: 'kvs' | 'etcd'
   readonly round: number
-  /** PUTs a second with 256 connections that wait for nothing. */
+  /** PUTs a second with 256 connections that send as fast as they can. */
   readonly peak: number
   readonly rate: number
   readonly window: Window
@@ -31,7 +31,7 @@ export async function measureLatency(bench: Bench): Promise<LatencyResult> {
   return { openLoop: await measureOpenLoop(bench), single: await measureSingle(bench) }
 }
 
-/** Every PUT at its moment, at half of what the server has just been seen to do. */
+/** Sends PUTs on a fixed schedule at half of the rate that the server has just reached. */
 async function measureOpenLoop(bench: Bench): Promise<OpenLoopRound[]> {
   const { args, say } = bench
   const servers = await startServers(bench)

@@ -7,7 +7,7 @@ import { startKvs } from '../servers/embedded-node.ts'
 import { overHttp } from './contenders.ts'
 
 export interface LoggingResult {
-  /** Contenders are `info`, the default, and `debug`, a line for each request. */
+  /** Runs of the contenders `info`, the default, and `debug`, with a line for each request. */
   readonly runs: readonly Run[]
 }
 

@@ -14,11 +14,11 @@ import { overHttp } from './contenders.ts'
 
 export interface NodesResult {
   readonly runs: readonly Run[]
-  /** From a PUT's answer on one node until another shows it, in milliseconds. */
+  /** Time from a PUT's answer on one node until another node shows its value, in milliseconds. */
   readonly lag: { readonly notified: Latency; readonly polled: Latency }
 }
 
-/** What is compared, each with the first of its group. */
+/** Contenders of each case; each is compared with the first. */
 export const nodeCases = {
   'get 32': ['one node', 'balancer, 1 node', 'balancer, 2 nodes', 'balancer, 3 nodes', 'forwarder', '?consistent'],
   'put 32': ['one node', 'balancer, 3 nodes', 'forwarder'],
@@ -26,7 +26,7 @@ export const nodeCases = {
 
 const base: Omit<Workload, 'gets'> = { bytes: 100, keys: 100_000, distribution: 'uniform', connections: 32 }
 
-/** Three nodes on one Postgres, all on this machine: what they share is its cores. */
+/** Measures three nodes on one Postgres, all on this machine, whose cores they share. */
 export async function measureNodes(bench: Bench): Promise<NodesResult> {
   const { args, say } = bench
   const postgres = await startPostgres(await bench.makeDirectory('postgres'))
@@ -84,14 +84,14 @@ async function startServers(bench: Bench, nodes: readonly HttpServer[]): Promise
   return servers
 }
 
-/** Of all nodes, whichever has the request. */
+/** Sums up the CPU time of all nodes, whichever has the request. */
 function sum(nodes: readonly HttpServer[]) {
   return nodes
     .map((node) => node.cpu().node ?? { user: 0, system: 0 })
     .reduce((a, b) => ({ user: a.user + b.user, system: a.system + b.system }))
 }
 
-/** Entries as another program would write them, which notifies nobody. */
+/** Measures the lag of entries that another program writes without a notification. */
 async function measurePolling(bench: Bench, postgres: Postgres, reader: HttpServer): Promise<Latency> {
   const { PGHOST: host = '', PGPORT: port, PGUSER: user = '', PGDATABASE: database = '' } = postgres.environment
   return withClient({ host, port: Number(port), user, database }, async (client) => {

@@ -8,7 +8,7 @@ import { startComparison } from '../servers/comparison-programs.ts'
 import { startKvs } from '../servers/embedded-node.ts'
 import { startPostgres } from '../servers/pgbench-postgres.ts'
 
-/** One connection, one request after the other; medians of a round, in milliseconds. */
+/** Medians of one round in milliseconds, on one connection with one request after the other. */
 export interface SingleRound {
   readonly round: number
   /** A PUT, seen by the generator of tools/bench/load. */

@@ -15,7 +15,9 @@ import { markdownTable } from './text.ts'
 
 const docs = new URL('../../../docs/', import.meta.url)
 
-/** What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write. */
+/**
+ * What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write.
+ */
 export function sectionsOf(results: Results): Readonly<Record<string, string>> {
   const { throughput, latency, start, memory, nodes, soak } = results
   const machines = Object.values(results).map(({ machine }) => machineLine(machine))
@@ -45,7 +47,7 @@ export function picturesOf({ throughput, latency, start, memory, soak }: Results
   }
 }
 
-/** Puts the sections into a text that has their marks; those whose marks it lacks are named. */
+/** Puts the sections into a text between their marks, and names those whose marks it lacks. */
 export function fillSections(text: string, sections: Readonly<Record<string, string>>) {
   const missing: string[] = []
   const filled = Object.entries(sections).reduce((before, [name, content]) => {

@@ -52,7 +52,7 @@ export function counting(rounds: readonly OpenLoopRound[], contender: string): O
 
 type SingleField = Exclude<keyof SingleRound, 'round'>
 
-/** Of p50s, round by round. */
+/** Ratios of p50s, round by round. */
 export function singleRatio(
   rounds: readonly SingleRound[],
   ours: SingleField,
@@ -70,7 +70,7 @@ function fieldByRound(rounds: readonly SingleRound[], field: SingleField): Map<n
   )
 }
 
-/** In microseconds. */
+/** Formats milliseconds as microseconds. */
 export function singleMedian(rounds: readonly SingleRound[], field: SingleField): Spread | undefined {
   return spreadOf([...fieldByRound(rounds, field).values()].map((milliseconds) => 1000 * milliseconds))
 }

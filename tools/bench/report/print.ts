@@ -20,7 +20,7 @@ export function verdictRows(results: Results): string[][] {
   return verdictsOf(results).map((row) => [row.what, row.target, row.measured, verdictText(row)])
 }
 
-/** The table is too wide for a terminal. */
+/** Renders one line for each row, since the table is too wide for a terminal. */
 function verdictLines(verdict: Verdict): string {
   const { what, target, measured } = verdict
   const mark = { true: 'MET     ', false: 'MISSED  ', undefined: '        ' }[String(verdict.isMet) as 'true']

@@ -17,10 +17,13 @@ export interface SoakVerdict {
   readonly sentence: string
 }
 
-/** How much more than in the second quarter the last one may take: the first is for what has to warm up and fill. */
+/** Most growth from the second quarter to the last; in the first, caches warm up and fill. */
 const mostMemory = 1.1
 const mostLatency = 1.25
-/** Beyond these a stretch tells of the machine: how much longer a fixed piece of work takes than in its best quarter, and what the host took. */
+/**
+ * Beyond these a stretch tells of the machine: how much longer a fixed piece of work takes than in its best quarter,
+ * and what the host took.
+ */
 const mostWork = 1.2
 const mostStolen = 0.02
 

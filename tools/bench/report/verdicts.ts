@@ -79,7 +79,7 @@ function getVersusEtcd(runs: readonly Run[]): Verdict {
   return { what, target: '10 ×', measured: ratioSpread(of), ...judge(of?.median, { atLeast: 10 }) }
 }
 
-/** Of the service’s process; the two beside it tell how fast the machine was in that very run. */
+/** CPU time of the service’s process; the two beside it tell how fast the machine was in that very run. */
 function cpuPerGet(runs: readonly Run[]): Verdict {
   const of = (contender: string, program: string) => {
     const total = (run: Run) => run.cpu[program] && totalOf(run.cpu[program])

@@ -49,7 +49,10 @@ function endOrphan(cluster: string): void {
   }
 }
 
-/** Returns the sequence of the node's position. Rejects unless the node serves: what it has spooled is no write to the log. */
+/**
+ * Returns the sequence of the node's position. Rejects unless the node serves: what it has spooled is no write to the
+ * log.
+ */
 async function positionOf(port: number): Promise<bigint> {
   const status = await statusOf(`http://127.0.0.1:${port}`)
   if (status?.state !== 'serving') throw new Error(`kvs is "${status?.state}": ${status?.reason}`)

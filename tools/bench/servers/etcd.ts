@@ -7,7 +7,7 @@ import { cpuOfTree } from '../measure/proc.ts'
 import { untilListening } from './listening.ts'
 import type { HttpServer } from './server.ts'
 
-/** One member with its defaults, which flush every write; only the bound on its history is raised, to the most it advises. */
+/** Starts one etcd member with its defaults, which flush every write, and the largest advised quota for its history. */
 export async function startEtcd(binary: string, directory: string): Promise<HttpServer> {
   await mkdir(directory, { recursive: true })
   const [port, peerPort] = [await freePort(), await freePort()]

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** The program that is looked for, and the Debian package that brings it. */
+/** Programs that the benchmark uses, and the Debian packages that have them. */
 export const tools = {
   wrk: 'wrk',
   etcd: 'etcd-server',
@@ -13,7 +13,7 @@ export const tools = {
 
 export type Tool = keyof typeof tools
 
-/** Absolute; undefined where it is not installed. Debian keeps etcd and Postgres's programs where only root looks. */
+/** Finds a program's absolute path; undefined if it is not installed. Debian keeps some outside a user's PATH. */
 export function findTool(tool: Tool): string | undefined {
   const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/usr/local/bin']
   return directories
@@ -31,7 +31,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** What to type to get them, with what they are missed for. */
+/** Returns the command that installs the missing programs. */
 export function adviceFor(missing: readonly Tool[]): string {
   const packages = [...new Set(missing.map((tool) => tools[tool]))]
   return `apt-get install --no-install-recommends ${packages.join(' ')}`

@@ -13,8 +13,9 @@ export interface Postgres extends Server {
 }
 
 /**
- * Starts a Postgres with a table for pgbench. The service's own code makes its cluster, and it runs with the command line and the
- * environment that the service gives it, except for max_connections: 20 are too few for pgbench's 32 clients.
+ * Starts a Postgres with a table for pgbench. The service's own code makes its cluster, and it runs with the command
+ * line and the environment that the service gives it, except for max_connections: 20 are too few for pgbench's 32
+ * clients.
  */
 export async function startPostgres(directory: string): Promise<Postgres> {
   await mkdir(directory, { recursive: true, mode: 0o755 })

@@ -12,11 +12,11 @@ import type { Server } from './server.ts'
 
 export interface Redis extends Server {
   readonly pid: number
-  /** SETs this many keys to values of this many bytes; resolves when each was answered. */
+  /** Sets this many keys to values of this many bytes. Resolves when all are answered. */
   load(keys: number, bytes: number, nameOf?: (index: number) => string): Promise<void>
 }
 
-/** With its append-only file flushed before each answer, and no snapshots beside it. The same directory at every start. */
+/** Starts Redis with its append-only file flushed before each answer and without snapshots. */
 export async function startRedis(binary: string, directory: string): Promise<Redis> {
   await mkdir(directory, { recursive: true })
   const port = await freePort()
@@ -41,7 +41,7 @@ export async function startRedis(binary: string, directory: string): Promise<Red
   }
 }
 
-/** See "Redis serialization protocol specification". */
+/** Encodes a command: "Redis serialization protocol specification". */
 function command(...words: readonly string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`
 }
@@ -54,7 +54,7 @@ async function ask(port: number, text: string): Promise<string> {
   return String(answer)
 }
 
-/** As redis-benchmark has them. */
+/** Makes a key as redis-benchmark does. */
 export const redisKeyFor = (index: number) => `key:${String(index).padStart(12, '0')}`
 
 async function load(port: number, keys: number, bytes: number, nameOf: (index: number) => string): Promise<void> {

@@ -28,7 +28,10 @@ export interface Service {
   readonly secondsToReady: number
 }
 
-/** Runs the service as `npm start` does, with its output in a file. Resolves when it is ready; ends it before it rejects. */
+/**
+ * Runs the service as `npm start` does, with its output in a file. Resolves when it is ready; ends it before it
+ * rejects.
+ */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { directory, env, node = [], onMessage } = options
   await mkdir(directory, { recursive: true, mode: 0o755 })

@@ -8,8 +8,8 @@ import { makeMetricsReader } from '../../../kvs/metrics/index.ts'
 import { makeStore } from '../../../kvs/replica/index.ts'
 
 /**
- * The service with a log that keeps nothing: the most that its HTTP side and its view could ever do. It answers in the next turn of the
- * event loop: answered sooner, each write would be a batch of its own, which is only half as fast.
+ * The service with a log that keeps nothing: the most that its HTTP side and its view could ever do. It answers in the
+ * next turn of the event loop: answered sooner, each write would be a batch of its own, which is only half as fast.
  */
 const digest = Buffer.alloc(8)
 let sequence = 0n

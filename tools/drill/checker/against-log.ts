@@ -22,10 +22,10 @@ export interface LogFindings {
 }
 
 /**
- * Holds what the clients saw against the log, in n log n time: sequences without gaps; each acknowledged write there once,
- * nothing there that nobody sent or that failed; sequences in the order in which writes followed each other (see
- * checkKeyOrder); each read explained by an entry; the views equal to the log's fold. An outcome that was unknown is what
- * the log says, so a read that says otherwise is a violation. Of several nodes, see checkNodes as well.
+ * Holds what the clients saw against the log, in n log n time: sequences without gaps; each acknowledged write there
+ * once, nothing there that nobody sent or that failed; sequences in the order in which writes followed each other (see
+ * checkKeyOrder); each read explained by an entry; the views equal to the log's fold. An outcome that was unknown is
+ * what the log says, so a read that says otherwise is a violation. Of several nodes, see checkNodes as well.
  */
 export function checkAgainstLog(history: History, { severalNodes = false }: LogRules = {}): LogFindings {
   const { operations, log } = history
@@ -167,7 +167,7 @@ function checkKeys({ operations, log }: History, puts: Puts, report: Report): vo
   }
 }
 
-/** Selects the operations that have a place in the clients' time: neither spooled ones nor reads of the past. */
+/** Leaves out plain reads and makes spooled writes unknown: neither has a place in the clients' time. */
 function inOrderOfTime({ operations, ...rest }: History): History {
   const timed = operations.filter(({ kind, isConsistent }) => kind !== 'get' || isConsistent)
   return { ...rest, operations: timed.map((one) => (one.status === 202 ? { ...one, outcome: 'unknown' } : one)) }

@@ -30,8 +30,9 @@ interface Moment {
  *   what it covered.
  * - the ceiling: the newest entry before all those that nobody had asked for yet.
  *
- * Which entry a delete made is not known. So many acknowledged deletes fill so many of the entries that could be theirs,
- * and the floor rises to the newest of these where they take the oldest they can: a bound that is never too high.
+ * Which entry a delete made is not known. So many acknowledged deletes fill so many of the entries that could be
+ * theirs, and the floor rises to the newest of these where they take the oldest they can: a bound that is never too
+ * high.
  *
  * @returns a sentence for each contradiction
  */

@@ -15,9 +15,9 @@ export interface SearchLimits {
 const defaultTries = 500_000
 
 /**
- * Whether each key behaved as one register that starts without a value: each operation took effect at one moment between
- * its invocation and its return (Herlihy & Wing, "Linearizability", 1990). Keys are independent of each other, so each
- * is searched alone (Horn & Kroening, "Faster linearizability checking via P-compositionality", 2015).
+ * Whether each key behaved as one register that starts without a value: each operation took effect at one moment
+ * between its invocation and its return (Herlihy & Wing, "Linearizability", 1990). Keys are independent of each other,
+ * so each is searched alone (Horn & Kroening, "Faster linearizability checking via P-compositionality", 2015).
  *
  * A write of unknown outcome may take effect at any time after its invocation, or never; one that failed, never. The
  * values put must be unique within a key.

@@ -51,7 +51,7 @@ function checkRead(nodes: NodesHistory, read: Operation, position: number): void
   report(`is at ${position}, where the log says ${says}${sequence === undefined ? '' : `, not entry ${sequence}`}`)
 }
 
-/** Checks a write that is in the log: it comes after all that was known when it was sent, and at or before its answer's position. */
+/** Checks a write: its entry is after all that was known when it was sent, and at or before its position. */
 function checkWrite(nodes: NodesHistory, write: Operation, position: number): void {
   const from = Math.max(nodes.floor(write.invoked), write.minPosition ?? 0)
   if (write.kind === 'put') checkPut(nodes, write, from, position)
@@ -69,7 +69,7 @@ function checkPut({ index, report }: NodesHistory, put: Operation, from: number,
   if (index.at(sequence)?.superseded) report(put, `is entry ${sequence}, which is superseded`)
 }
 
-/** Finds the entries that may be a delete's own, since its answer names none. */
+/** Checks a delete. Its answer does not name its entry, so one of those that may be its own must fit. */
 function checkDelete(nodes: NodesHistory, remove: Operation, from: number, position: number): void {
   const writer = nodes.writerOf(remove.node)
   const isOwn = (entry: LogEntry) => entry.kind === 'delete' && (writer ?? entry.writer) === entry.writer

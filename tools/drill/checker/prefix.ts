@@ -12,9 +12,9 @@ export interface Restored {
 }
 
 /**
- * Holds a restored log against the history of the one that it was taken from: the same entries in the same order from the
- * first one on, without a gap, up to some point; at that point all that was acknowledged before the backup began, and
- * nothing that was asked for after it had ended.
+ * Holds a restored log against the history of the one that it was taken from: the same entries in the same order from
+ * the first one on, without a gap, up to some point; at that point all that was acknowledged before the backup began,
+ * and nothing that was asked for after it had ended.
  */
 export function checkPrefix({ operations, log }: History, { log: restored, began, ended }: Restored): string[] {
   const violations: string[] = []
@@ -52,7 +52,7 @@ export function historyUpTo({ operations, faults }: History, { log: restored, vi
   return { operations: ofThen, log: restored, views, faults }
 }
 
-/** Returns the last entry that an acknowledged write can be. The answer to a DELETE tells only how far the node was by then. */
+/** Returns the last entry that an acknowledged write can be: a DELETE's answer tells only the node's position. */
 function atMost({ sequence, position }: Operation): number {
   return sequence ?? position ?? Number.POSITIVE_INFINITY
 }

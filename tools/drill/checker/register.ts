@@ -25,20 +25,24 @@ export interface Step {
 export interface Register {
   /** Steps in the order in which they may begin. */
   readonly steps: readonly Step[]
-  /** Invocation times of deletes of unknown outcome, ascending. Such a delete may take effect at any later time, or never. */
+  /**
+   * Invocation times of deletes of unknown outcome, ascending. Such a delete may take effect at any later time, or
+   * never.
+   */
   readonly unknownDeletes: readonly number[]
   /** Number of steps that have to find each state. */
   readonly reads: readonly number[]
 }
 
 /**
- * What is left out, and why that is sound: reads without an answer say nothing; writes that failed have no effect; a put
- * of unknown outcome that nobody read can be taken out of any order that has it, as the next write covers it. A delete of
- * unknown outcome is another matter: what it leaves looks like what any other delete leaves, so it can only be left out
- * where no read of nothing ended after it was invoked.
+ * What is left out, and why that is sound: reads without an answer say nothing; writes that failed have no effect; a
+ * put of unknown outcome that nobody read can be taken out of any order that has it, as the next write covers it. A
+ * delete of unknown outcome is another matter: what it leaves looks like what any other delete leaves, so it can only
+ * be left out where no read of nothing ended after it was invoked.
  *
  * A value is put once, so a put must come before the first read of it has returned, and each read after the put was
- * invoked; a put whose outcome is unknown is thereby as certain as any other. A write that had to find a value has read it.
+ * invoked; a put whose outcome is unknown is thereby as certain as any other. A write that had to find a value has read
+ * it.
  *
  * @returns the sentence, where a single read cannot be explained by any order
  */

@@ -39,9 +39,9 @@ const unknownDelete = 'unknown delete'
 
 /**
  * Looks for one order of all steps that a register could have gone through, each step within its time: Wing & Gong,
- * "Testing and verifying concurrent objects" (1993), with the memory of Lowe, "Testing for linearizability" (2017):
- * the same operations in another order that leave the same state need no second try. An operation that gets a place is
- * cut out of the list of begins and ends, and put back when the place proves wrong.
+ * "Testing and verifying concurrent objects" (1993), with the memory of Lowe, "Testing for linearizability" (2017): the
+ * same operations in another order that leave the same state need no second try. An operation that gets a place is cut
+ * out of the list of begins and ends, and put back when the place proves wrong.
  *
  * Unique values spare most of the choices, without loss:
  * - a read that sees the present value goes first, as it takes nothing from the others;
@@ -50,7 +50,8 @@ const unknownDelete = 'unknown delete'
  * - of several deletes the one that has to be done soonest goes first, one of unknown outcome last;
  * - a write that needs the present value, which nothing else has to see any more, is the only one that can come next.
  *
- * @param maxTries how many pairs of operations placed and state are looked at before it gives up, so that it always ends
+ * @param maxTries how many pairs of operations placed and state are looked at before it gives up, so that it always
+ * ends
  */
 export function findOrder(register: Register, maxTries: number): 'found' | 'gave up' | Impasse {
   const { unknownDeletes } = register

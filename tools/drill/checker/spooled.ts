@@ -89,8 +89,8 @@ function causeAfter({ index }: NodesHistory, { key, writer }: LogEntry, position
 }
 
 /**
- * What another node has committed after the write was spooled, at a position that had not seen it. A batch that was under
- * way when its connection broke lands before that, if it lands.
+ * What another node has committed after the write was spooled, at a position that had not seen it. A batch that was
+ * under way when its connection broke lands before that, if it lands.
  */
 function checkOverwritten(nodes: NodesHistory, put: Operation): void {
   const { index, puts, report } = nodes
@@ -129,7 +129,7 @@ export function showsSpooledDelete(nodes: NodesHistory, read: Operation, positio
   return asked && nodes.index.allOf(read.key).some(isLater)
 }
 
-/** Words for the sentence. */
+/** Makes an operation that stands for a delete in a sentence. */
 function deleteOf({ key }: LogEntry): Operation {
   return { client: 0, kind: 'delete', key, invoked: 0, returned: 0, outcome: 'unknown', status: 0 }
 }

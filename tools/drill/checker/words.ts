@@ -10,7 +10,7 @@ export function named(value: string | null | undefined): string {
   return value === null || value === undefined ? 'nothing' : quoted(value)
 }
 
-/** Describes an operation: client, request, times in seconds, and answer. The sentence around it names the key. */
+/** Describes an operation: client, request, times in seconds, answer. The sentence around it names the key. */
 export function describe({ client, kind, value, invoked, returned, outcome, status }: Operation): string {
   const what = { put: `put of ${named(value)}`, delete: 'delete', get: `read of ${named(value)}` }[kind]
   const answer = status === 0 ? 'no answer' : `${outcome === 'ok' ? '' : `${outcome} `}${status}`

@@ -6,7 +6,9 @@ export interface DrillImage {
   remove(): Promise<void>
 }
 
-/** Builds the service's image from the working directory, and on top of it the drills' tools, both under unique names. */
+/**
+ * Builds the service's image from the working directory, and on top of it the drills' tools, both under unique names.
+ */
 export async function buildDrillImage(): Promise<DrillImage> {
   const id = randomUUID().slice(0, 8)
   const [plain, name] = [`kvs-drill-${id}:plain`, `kvs-drill-${id}:drill`]

@@ -32,8 +32,8 @@ interface Member {
 }
 
 /**
- * Each node as a process, an embedded Postgres that the drill and not the node runs, and a proxy between it and each node
- * in place of a network. No disks to fill and no clock to move.
+ * Each node as a process, an embedded Postgres that the drill and not the node runs, and a proxy between it and each
+ * node in place of a network. No disks to fill and no clock to move.
  */
 export async function startLocalStack(options: LocalOptions = {}): Promise<Stack> {
   const home = await mkdtemp(join(tmpdir(), 'drillrun-'))

@@ -40,8 +40,8 @@ export interface StackNode {
 }
 
 /**
- * A service, or several on one log, with a Postgres of its own, and all that can be done to them. What is done stays until it is taken back; a
- * service that is killed or stopped stays down until it is started.
+ * A service, or several on one log, with a Postgres of its own, and all that can be done to them. What is done stays
+ * until it is taken back; a service that is killed or stopped stays down until it is started.
  */
 export interface Stack {
   readonly nodes: readonly [StackNode, ...StackNode[]]
@@ -50,7 +50,7 @@ export interface Stack {
   status(node?: NodeName): Promise<NodeStatus | undefined>
   /** Sends SIGKILL to all of the services at once. Resolves when they are gone. */
   kill(...services: Service[]): Promise<void>
-  /** Sends SIGTERM. Resolves with the exit code when the service has ended; Docker kills one that takes too long. */
+  /** Sends SIGTERM. Resolves with the exit code when the service has ended; Docker kills one that is slow. */
   stop(service: Service): Promise<number>
   /** Ends Postgres at once, without a word to its clients; it recovers at its next start. */
   crashPostgres(): Promise<void>
@@ -58,7 +58,7 @@ export interface Stack {
   start(...services: Service[]): Promise<void>
   pause(service: Service): Promise<void>
   resume(service: Service): Promise<void>
-  /** Connects to Postgres, past every fault of the network, as soon as it takes connections. The caller ends the connection. */
+  /** Connects to Postgres as soon as it can, past the network's faults. The caller ends the connection. */
   connect(): Promise<Client>
   /** Network between the first node and Postgres. */
   readonly network: Network

@@ -1,7 +1,7 @@
 /** Left and right edge of the panels, in pixels. */
 export const frame = { width: 1200, left: 72, right: 1180 } as const
 
-/** Makes a function from milliseconds since the drill began to pixels. */
+/** Converts milliseconds since the drill began to pixels. */
 export interface TimeScale {
   readonly duration: number
   x(milliseconds: number): number

@@ -40,7 +40,7 @@ const limits = {
   // What one node applies, each of several has to.
   ...{ operationsInASecond: 1_500, operationsInASecondOfSeveral: 600 },
 }
-/** Most operations on one key; a long drill has more keys instead. */
+/** Slowest pace: a long drill has more keys instead of fewer operations a second. */
 const leastOperationsInASecond = 600
 const preloadKeys = 100
 

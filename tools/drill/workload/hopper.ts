@@ -30,8 +30,9 @@ interface Wish {
 }
 
 /**
- * A client of several nodes, who asks another one where a connection is refused or reset, or the node is not ready. Every
- * second client passes the newest position that it has seen; of the others half stay with a node as long as it answers.
+ * A client of several nodes, who asks another one where a connection is refused or reset, or the node is not ready.
+ * Every second client passes the newest position that it has seen; of the others half stay with a node as long as it
+ * answers.
  */
 export function makeHopper({ client, nodes, random, now, timeoutMs, nextId, record }: AskerOptions): Asker {
   const requesters = new Map(nodes.map(({ name, url }) => [name, makeRequester(url, timeoutMs)]))
