@@ -11,7 +11,7 @@ import { verdictColumns, verdictRows } from './print.ts'
 import { runColumns, runRows } from './runs.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
 import { judgeSoak } from './soak.ts'
-import { markdownTable } from './text.ts'
+import { markdownTable, wrapProse } from './text.ts'
 
 const docs = new URL('../../../docs/', import.meta.url)
 
@@ -26,13 +26,18 @@ export function sectionsOf(results: Results): Readonly<Record<string, string>> {
     .sort()
   return {
     table: markdownTable(verdictColumns, verdictRows(results)),
-    machine: `${[...new Set(machines)].join('\n\n')}. Measured ${[...new Set([days[0], days.at(-1)])].join(' to ')}.`,
+    machine: wrapProse(
+      `${[...new Set(machines)].join('\n\n')}. Measured ${[...new Set([days[0], days.at(-1)])].join(' to ')}.`,
+    ),
     ...(throughput && { peers: markdownTable(runColumns, runRows(throughput.result.runs)) }),
     ...(latency && { latency: markdownTable(openLoopColumns, openLoopRows(latency.result.openLoop)) }),
     ...(start && { start: markdownTable(startColumns, startRows(start.result)) }),
     ...(memory && { memory: markdownTable(memoryColumns, memoryRows(memory.result)) }),
-    ...(nodes && { nodes: markdownTable(nodesColumns, nodesRows(nodes.result)), lag: lagSentence(nodes.result) }),
-    ...(soak && { soak: judgeSoak(soak.result).sentence }),
+    ...(nodes && {
+      nodes: markdownTable(nodesColumns, nodesRows(nodes.result)),
+      lag: wrapProse(lagSentence(nodes.result)),
+    }),
+    ...(soak && { soak: wrapProse(judgeSoak(soak.result).sentence) }),
   }
 }
 

@@ -53,6 +53,11 @@ export function textTable(columns: readonly Column[], rows: readonly (readonly s
     .join('\n')
 }
 
+/** Breaks prose for Markdown into lines of at most 160 characters. */
+export function wrapProse(text: string): string {
+  return text.replaceAll(/(?=.{161})(.{1,160}) /g, '$1\n')
+}
+
 /** Renders the same in Markdown. */
 export function markdownTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
