@@ -1,15 +1,14 @@
 import { connect } from 'node:net'
 import * as fc from 'fast-check'
-import { expect, test, vi } from 'vitest'
+import { expect } from 'vitest'
 import { type Database, makeDatabase } from '../../support/database.ts'
 import { makeDirectory, type Node, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
-import { describeOnLinux } from '../../support/skips.ts'
 import { expectService, expectUnharmed, holdingOf } from './health.ts'
 import { bytesOf, type Traffic, traffic } from './requests.ts'
 import { statusesOf } from './wire.ts'
 
 /** KVS_FUZZ_SEED repeats a run. */
-const seed = Number(process.env.KVS_FUZZ_SEED ?? 20_261_121)
+export const seed = Number(process.env.KVS_FUZZ_SEED ?? 20_261_121)
 /** Connections at a time. */
 const batch = 200
 /** Past all that the node bears with a client for: its timeouts are 2 s, looked at every second, and a last second to linger. */
@@ -98,28 +97,23 @@ async function warmUp(node: Node, port: number) {
   return holdingOf(node)
 }
 
-/** Defines the tests, which send requests for so many seconds each. */
-export function describeFuzzing(seconds: number): void {
-  vi.setConfig({ testTimeout: (seconds + 120) * 1_000 })
+/** Sends random requests to a node for so many seconds. */
+export async function fuzzNode(seconds: number): Promise<void> {
+  const database = await makeDatabase()
+  const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...timeouts })
+  const { connections, stored } = await fuzz(node, database, seconds)
+  console.log(`${connections} connections, ${stored} values acknowledged`)
+  expect(stored).toBeGreaterThan(0)
+}
 
-  describeOnLinux(`raw requests of all kinds, from the seed ${seed}`, () => {
-    test('crash nothing, leave nothing hanging and nothing behind; what was acknowledged is in the log', async () => {
-      const database = await makeDatabase()
-      const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...timeouts })
-      const { connections, stored } = await fuzz(node, database, seconds)
-      console.log(`${connections} connections, ${stored} values acknowledged`)
-      expect(stored).toBeGreaterThan(0)
-    })
-
-    test('the same by a forwarding node', async () => {
-      const database = await makeDatabase()
-      const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...timeouts })
-      const target = new URL(node.url).host
-      const forwarder = await startNode(makeDirectory(), { ...timeouts, FORWARDING_ADDRESS: target })
-      const { stored } = await fuzz(forwarder, database, seconds)
-      expect(stored).toBeGreaterThan(0)
-      expect(node.process.exitCode).toBe(null)
-      expect(node.output()).not.toMatch(/"level":(50|60)/)
-    })
-  })
+/** Sends random requests to a forwarder for so many seconds. */
+export async function fuzzForwarder(seconds: number): Promise<void> {
+  const database = await makeDatabase()
+  const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...timeouts })
+  const target = new URL(node.url).host
+  const forwarder = await startNode(makeDirectory(), { ...timeouts, FORWARDING_ADDRESS: target })
+  const { stored } = await fuzz(forwarder, database, seconds)
+  expect(stored).toBeGreaterThan(0)
+  expect(node.process.exitCode).toBe(null)
+  expect(node.output()).not.toMatch(/"level":(50|60)/)
 }
