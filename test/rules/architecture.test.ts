@@ -121,7 +121,7 @@ test('no file of the service or of the tools is longer than 250 lines', () => {
 })
 
 /** These have a server of their own; the others share one, each with a database on it. */
-const withOwnServer = ['test/container/rotation.test.ts', 'tools/drill/faults/postgres.ts']
+const withOwnServer = ['test/container/rotation.test.ts', 'tools/drill/faults/postgres-faults.ts']
 
 test('no test ends the connections of another one’s', () => {
   const careless = globSync(['test/**/*.ts', 'tools/**/*.ts'])

@@ -1,9 +1,9 @@
+import { boxPath, element, escapeXml, text } from '../lab/svg.ts'
 import type { History } from './history.ts'
 import { fillBuckets } from './timeline/buckets.ts'
 import { layOutFaults } from './timeline/faults.ts'
 import { drawLatencies, drawRates, drawTimeAxis } from './timeline/panels.ts'
-import { frame, largest, makeTimeScale } from './timeline/scale.ts'
-import { boxPath, element, escapeXml, text } from './timeline/svg.ts'
+import { frame, largest, makeTimeScale } from './timeline/time-scale.ts'
 
 export interface TimelineOptions {
   readonly title: string

@@ -1,8 +1,8 @@
-import { element, linePath, text } from '../../drill/timeline/svg.ts'
+import { element, linePath, text } from '../../lab/svg.ts'
 import type { Spread } from '../measure/stats.ts'
 import { number } from '../report/text.ts'
-import { linear, logarithmic, type Scale } from './scale.ts'
 import { type Colour, frame } from './theme.ts'
+import { linear, logarithmic, type Scale } from './value-scale.ts'
 
 export interface Bar {
   readonly label: string

@@ -1,7 +1,7 @@
-import { element, linePath, text } from '../../drill/timeline/svg.ts'
+import { element, linePath, text } from '../../lab/svg.ts'
 import { number } from '../report/text.ts'
-import { linear, logarithmic, type Scale } from './scale.ts'
 import type { Colour } from './theme.ts'
+import { linear, logarithmic, type Scale } from './value-scale.ts'
 
 export interface Line {
   readonly label: string

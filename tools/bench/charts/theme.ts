@@ -1,4 +1,4 @@
-import { element, escapeXml, text } from '../../drill/timeline/svg.ts'
+import { element, escapeXml, text } from '../../lab/svg.ts'
 
 /** Colours of Okabe & Ito, "Color universal design" (2008), which people who see fewer colours can tell apart. */
 const colours = {

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Seen } from '../measure/run.ts'
+import type { Seen } from '../measure/measured-run.ts'
 import { latencyOf } from '../measure/stats.ts'
 import type { Postgres } from '../servers/pgbench-postgres.ts'
 import { runCommand } from './command.ts'

@@ -1,4 +1,4 @@
-import type { Seen } from '../measure/run.ts'
+import type { Seen } from '../measure/measured-run.ts'
 import { runCommand } from './command.ts'
 
 export interface RedisLoad {

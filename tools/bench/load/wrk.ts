@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import type { Seen } from '../measure/run.ts'
+import type { Seen } from '../measure/measured-run.ts'
 import type { HttpServer } from '../servers/server.ts'
 import { runCommand } from './command.ts'
 

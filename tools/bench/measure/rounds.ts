@@ -1,4 +1,4 @@
-import type { Run } from './run.ts'
+import type { Run } from './measured-run.ts'
 import type { ByRound } from './stats.ts'
 
 /** Runs contenders in the order A B C A B C …, so that disturbances of the machine hit all alike. */

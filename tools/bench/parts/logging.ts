@@ -1,7 +1,7 @@
 import type { Bench } from '../bench.ts'
 import type { Workload } from '../load/wrk.ts'
+import type { Run } from '../measure/measured-run.ts'
 import { interleave } from '../measure/rounds.ts'
-import type { Run } from '../measure/run.ts'
 import { describeRun } from '../report/runs.ts'
 import { startKvs } from '../servers/embedded-node.ts'
 import { overHttp } from './contenders.ts'

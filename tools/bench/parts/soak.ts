@@ -6,7 +6,7 @@ import type { Window } from '../load/recorder.ts'
 import { besideNode } from '../measure/kvs-data.ts'
 import { type MachineState, watchMachine } from '../measure/machine-state.ts'
 import { cpuOf, memoryOf, memoryOfTree } from '../measure/proc.ts'
-import { describeSample } from '../report/soak.ts'
+import { describeSample } from '../report/soak-verdict.ts'
 import { startKvs } from '../servers/embedded-node.ts'
 
 export interface Sample extends MachineState {

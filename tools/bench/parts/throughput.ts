@@ -1,6 +1,6 @@
 import type { Bench } from '../bench.ts'
+import type { Run } from '../measure/measured-run.ts'
 import { interleave } from '../measure/rounds.ts'
-import type { Run } from '../measure/run.ts'
 import { describeRun } from '../report/runs.ts'
 import { type Case, type ContenderName, chooseCases } from './cases.ts'
 import { type Contender, startContender } from './contenders.ts'

@@ -1,5 +1,5 @@
+import { cpuOfRun, type Run } from '../measure/measured-run.ts'
 import { byRound } from '../measure/rounds.ts'
-import { cpuOfRun, type Run } from '../measure/run.ts'
 import { ratios, spreadOf } from '../measure/stats.ts'
 import { type ContenderName, cases } from '../parts/cases.ts'
 import { type Column, number, percent, ratio, spread } from './text.ts'

@@ -1,9 +1,9 @@
+import { type Run, totalOf } from '../measure/measured-run.ts'
 import { byRound } from '../measure/rounds.ts'
-import { type Run, totalOf } from '../measure/run.ts'
 import { ratios, type Spread, spreadOf } from '../measure/stats.ts'
 import type { Results } from '../results.ts'
 import { judge, type Verdict } from './judge.ts'
-import { counting, singleMedian, singleRatio } from './latency.ts'
+import { counting, singleMedian, singleRatio } from './latency-tables.ts'
 import { largeVerdict, memoryVerdict, replayVerdict, startVerdict } from './size-verdicts.ts'
 import { number, percent, ratioSpread, spread } from './text.ts'
 

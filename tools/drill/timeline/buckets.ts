@@ -1,5 +1,5 @@
+import { roundUp } from '../../lab/round-numbers.ts'
 import type { Operation } from '../history.ts'
-import { roundUp } from './scale.ts'
 
 /** Kinds of answers, from the bottom of a bar to its top. */
 export const kinds = ['done', 'spooled', 'refused', 'open', 'torn'] as const

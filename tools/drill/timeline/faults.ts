@@ -1,6 +1,6 @@
+import { boxPath, element, escapeXml, linePath, text } from '../../lab/svg.ts'
 import type { Fault } from '../history.ts'
-import { frame, type TimeScale } from './scale.ts'
-import { boxPath, element, escapeXml, linePath, text } from './svg.ts'
+import { frame, type TimeScale } from './time-scale.ts'
 
 const laneHeight = 19
 const mostLanes = 6

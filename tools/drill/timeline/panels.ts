@@ -1,6 +1,7 @@
+import { roundUp, ticks } from '../../lab/round-numbers.ts'
+import { boxPath, element, linePath, text } from '../../lab/svg.ts'
 import { type Buckets, type Kind, kinds } from './buckets.ts'
-import { frame, largest, roundUp, type TimeScale, ticks } from './scale.ts'
-import { boxPath, element, linePath, text } from './svg.ts'
+import { frame, largest, type TimeScale } from './time-scale.ts'
 
 export interface Panel {
   readonly heading: string

@@ -1,7 +1,7 @@
+import { totalOf } from '../measure/measured-run.ts'
 import { byRound } from '../measure/rounds.ts'
-import { totalOf } from '../measure/run.ts'
 import { ratios, spreadOf } from '../measure/stats.ts'
-import { type NodesResult, nodeCases } from '../parts/nodes.ts'
+import { type NodesResult, nodeCases } from '../parts/several-nodes.ts'
 import { type Column, number, ratioSpread, spread } from './text.ts'
 
 export const nodesColumns: readonly Column[] = [

@@ -1,4 +1,4 @@
-import { roundUp, ticks } from '../../drill/timeline/scale.ts'
+import { roundUp, ticks } from '../../lab/round-numbers.ts'
 
 /** Converts values to pixels along an axis, and lists the values that get a line. */
 export interface Scale {

@@ -1,6 +1,6 @@
 import { spreadOf } from '../measure/stats.ts'
 import type { LatencyResult, OpenLoopRound } from '../parts/latency.ts'
-import { counting, singleMedian } from '../report/latency.ts'
+import { counting, singleMedian } from '../report/latency-tables.ts'
 import { number } from '../report/text.ts'
 import { type Bar, type BarPanel, drawBars, heightOfBars } from './bars.ts'
 import { drawPicture } from './theme.ts'

@@ -1,9 +1,9 @@
 import type { Sample, SoakResult } from '../parts/soak.ts'
-import { judgeSoak } from '../report/soak.ts'
+import { judgeSoak } from '../report/soak-verdict.ts'
 import { number } from '../report/text.ts'
 import { drawLines, drawMinutes, type Line, plot } from './lines.ts'
-import { linear } from './scale.ts'
 import { type Colour, drawPicture } from './theme.ts'
+import { linear } from './value-scale.ts'
 
 const mib = 1024 ** 2
 const panel = { height: 120, step: 172, top: 112 } as const

@@ -1,5 +1,5 @@
+import { cpuOfRun, type Run, totalOf } from '../measure/measured-run.ts'
 import { byRound } from '../measure/rounds.ts'
-import { cpuOfRun, type Run, totalOf } from '../measure/run.ts'
 import { ratios, spreadOf } from '../measure/stats.ts'
 import { contenderNames } from '../parts/cases.ts'
 import { number, ratio } from '../report/text.ts'
