@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { root } from '../../../tools/lab/paths.ts'
-import { prometheusImage } from '../../container/prometheus.ts'
+import { root } from '../../tools/lab/paths.ts'
+import { prometheusImage } from './prometheus.ts'
 
 /** Where compose/observe.yml has the files, and for those that only tests have, below it. */
 const mounts = [
