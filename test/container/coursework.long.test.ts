@@ -9,6 +9,7 @@ import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
 import { describeWithDocker } from './docker.ts'
 import { documented } from './documented.ts'
+import { makeNetwork } from './subnet.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 
@@ -37,20 +38,12 @@ async function run(command: string, names: Readonly<Record<string, string>>): Pr
   await promisify(execFile)('sh', ['-c', line], { cwd: root, maxBuffer: 64 * 1024 * 1024 })
 }
 
-/** The first two numbers of a subnet that nobody has. */
-async function makeNetwork(): Promise<string> {
-  for (;;) {
-    const subnet = `10.${randomInt(64, 250)}`
-    const made = run('docker network create', { '10.10': subnet })
-    const isMade = await made.then(
-      () => true,
-      (error) => {
-        if (!/overlaps/.test(String(error))) throw error
-        return false
-      },
-    )
-    if (isMade) return subnet
-  }
+/** Returns the first two numbers of the network's subnet. */
+function makeOwnNetwork(): Promise<string> {
+  return makeNetwork(
+    () => `10.${randomInt(64, 250)}`,
+    (subnet) => run('docker network create', { '10.10': subnet }),
+  )
 }
 
 describeWithDocker('the assignment’s own commands', () => {
@@ -83,7 +76,7 @@ describeWithDocker('the assignment’s own commands', () => {
 
   beforeAll(async () => {
     await run('docker build', {})
-    subnet = await makeNetwork()
+    subnet = await makeOwnNetwork()
     await runAll()
   })
 

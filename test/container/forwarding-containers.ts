@@ -4,6 +4,7 @@ import { docker } from '../../tools/lab/docker.ts'
 import { freePort } from '../../tools/lab/ports.ts'
 import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
+import { makeNetwork } from './subnet.ts'
 
 export const id = `kvs-forwarding-${randomUUID().slice(0, 8)}`
 export const cannotForward = [503, '{"error":"Cannot forward request"}']
@@ -16,22 +17,6 @@ export const put = ({ request }: Client, key: string, body: string | undefined) 
 export const get = ({ request }: Client, key: string) => request(`/kvs/${key}`)
 export const remove = ({ request }: Client, key: string) => request(`/kvs/${key}`, { method: 'DELETE' })
 export const seen = async (answer: Promise<Response>) => [(await answer).status, await (await answer).text()]
-
-/** A network with a subnet that nobody else has. */
-async function makeNetwork(): Promise<string> {
-  for (;;) {
-    const subnet = `10.10.${randomInt(256)}`
-    const made = docker(['network', 'create', `--subnet=${subnet}.0/24`, id])
-    const isMade = await made.then(
-      () => true,
-      (error) => {
-        if (!/overlaps/.test(String(error))) throw error
-        return false
-      },
-    )
-    if (isMade) return subnet
-  }
-}
 
 /** The containers of a test file, ready; `main` serves, and the others forward to it. */
 export interface Containers {
@@ -57,7 +42,10 @@ export function runContainers(): Containers {
 
   beforeAll(async () => {
     await docker(['build', '--quiet', '--tag', id, '.'])
-    const subnet = await makeNetwork()
+    const subnet = await makeNetwork(
+      () => `10.10.${randomInt(256)}`,
+      (subnet) => docker(['network', 'create', `--subnet=${subnet}.0/24`, id]),
+    )
     const target = `FORWARDING_ADDRESS=${subnet}.2:8090`
     clients.main = await run('main', subnet, 2)
     clients.first = await run('first', subnet, 3, target)
