@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { serviceSettings, settings } from '../../kvs/config/all-settings.ts'
 import { urlRules } from '../../kvs/config/postgres-url-parameters.ts'
 import { accessSettings } from '../../kvs/config/settings/access-settings.ts'

@@ -1,3 +1,3 @@
 export { findBinaries } from './binaries.ts'
-export { type EmbeddedPostgres, makeEmbeddedPostgres } from './embedded.ts'
-export { lookAtEmbedded } from './embedded-check.ts'
+export { inspectCluster } from './cluster-inspection.ts'
+export { type EmbeddedPostgres, makeEmbeddedPostgres } from './embedded-postgres.ts'

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest'
-import { advanceCheckpoint, discardCheckpoint, readCheckpoint } from '../../../kvs/log/postgres/checkpoint.ts'
+import {
+  advanceCheckpoint,
+  discardCheckpoint,
+  readCheckpoint,
+} from '../../../kvs/log/postgres/checkpoint-statements.ts'
 import { connect } from '../../../kvs/log/postgres/connection.ts'
 import { makeLog, migrations } from '../../support/database.ts'
 import { put } from '../../support/entries.ts'
