@@ -28,3 +28,12 @@ test('drills on processes: a table, a file, pictures and histories; what needs c
   }
   expect(readdirSync(directory)).toEqual(['out'])
 })
+
+test('Ctrl-C takes the stack down', async () => {
+  const { child, directory, ended, stderr } = drill(['kill-kvs', '--local', '--seconds', '60'])
+  await vi.waitFor(() => expect(stderr()).toContain('faults, '), { timeout: 60_000 })
+  child.kill('SIGINT')
+  const { code } = await ended
+  expect(code).toBe(130)
+  expect(readdirSync(directory)).toEqual(['drill-results'])
+})

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
 import { drills } from '../../../tools/drill/drills.ts'
 import { drill } from './drill-command.ts'
@@ -35,13 +34,4 @@ test('a drill on processes passes, and is told in a table', async () => {
   const { code, stdout, stderr } = await drill(['kill-kvs', '--local', '--seconds', '1']).ended
   expect(code, `${stdout}\n${stderr}`).toBe(0)
   expect(stdout).toMatch(/^kill-kvs .*pass/m)
-})
-
-test('Ctrl-C takes the stack down', async () => {
-  const { child, directory, ended, stderr } = drill(['kill-kvs', '--local', '--seconds', '60'])
-  await vi.waitFor(() => expect(stderr()).toContain('faults, '), { timeout: 60_000 })
-  child.kill('SIGINT')
-  const { code } = await ended
-  expect(code).toBe(130)
-  expect(readdirSync(directory)).toEqual(['drill-results'])
 })

@@ -123,3 +123,26 @@ test('what is written while the spool drains comes after it, key by key', async 
     expect(await text(node, key)).toBe(values.at(-1))
   }
 })
+
+test('a spool is never drained into a log that it is not for', async () => {
+  const [postgres, another] = await Promise.all([startPostgres(), startPostgres()])
+  const directory = makeDirectory()
+  const first = await startReadyNode(directory, postgres.environment)
+  await postgres.stop()
+  await reaches(first, 'log down')
+  await put(first, 'a', '1')
+  first.kill('SIGKILL')
+  await first.ended
+  const astray = await startNode(directory, another.environment)
+  await reaches(astray, 'log diverged')
+  expect((await status(astray)).reason).toMatch(
+    /the spool holds writes \(1\) for the log [0-9a-f]{8}, and this is the log/,
+  )
+  expect(await another.log()).toEqual([])
+  astray.kill('SIGTERM')
+  await astray.ended
+  await postgres.start()
+  const back = await startReadyNode(directory, postgres.environment)
+  await reaches(back, 'serving')
+  expect(await text(back, 'a')).toBe('1')
+})
