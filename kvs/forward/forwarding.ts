@@ -19,7 +19,7 @@ import {
   renderAsErrorJson,
 } from '../http/exchange/index.ts'
 import type { HttpOptions } from '../http/index.ts'
-import { forwardingMetrics, httpMetrics, makeMetricsReader } from '../metrics/index.ts'
+import { forwarderMetrics, httpMetrics, makeMetricsReader } from '../metrics/index.ts'
 import type { Tls } from '../tls/index.ts'
 import { admit, renderFor } from './admission.ts'
 import { hasPassed } from './onward-headers.ts'
@@ -72,7 +72,7 @@ export function makeForwarding({
   const exchange = makeExchange({ target, timeoutMs, pseudonym, reach })
   const ready = makeReadiness({ target, pseudonym, reach, isStopping: () => isStopping, guard })
   const readMetrics = makeMetricsReader([
-    ...forwardingMetrics({ version, isTargetUp: () => reach.isUp }),
+    ...forwarderMetrics({ version, isTargetUp: () => reach.isUp }),
     ...httpMetrics(tally),
   ])
   const health: Methods = { GET: ready, HEAD: ready, [rights]: 'open' }

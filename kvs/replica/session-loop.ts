@@ -2,7 +2,7 @@ import { KvsError } from '../core/errors.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type LogSession, NotAppended, Unavailable, Undecided } from '../log/index.ts'
-import { type Spool, SpoolFileError } from '../spool/index.ts'
+import { type Spool, SpoolStorageError } from '../spool/index.ts'
 import { OutOfOrder } from '../view/index.ts'
 import { makeAppending } from './committer.ts'
 import type { ConditionalQueue } from './conditional-queue.ts'
@@ -223,6 +223,6 @@ export function makeLife(parts: LifeParts): Life {
 
 /** What trying again can mend; all else is a defect, or what only an operator can mend. */
 function isOutage(error: unknown): error is Error {
-  const kinds = [Unavailable, Undecided, NotAppended, SpoolFileError]
+  const kinds = [Unavailable, Undecided, NotAppended, SpoolStorageError]
   return kinds.some((kind) => error instanceof kind)
 }

@@ -5,22 +5,28 @@ import { makeForwarding } from '../forward/index.ts'
 import { makeHttpTally } from '../http/exchange/index.ts'
 import { makeHttpServer } from '../http/index.ts'
 import { countdown, finish, listen, replaceTls, watchDescriptors } from '../http/wire/index.ts'
-import { watchTls } from '../tls/index.ts'
-import type { RoleProcess } from './process.ts'
+import { startTlsReload } from '../tls/index.ts'
+import type { ServiceProcess } from './service-process.ts'
 
-/** Forwards every request to `address` until it is told to stop. Holds nothing, so that it is ready as soon as it listens. */
-export async function runForwarder(config: Config, address: string, running: RoleProcess): Promise<void> {
-  const { logger, told, reloads } = running
-  const options = { ...config, ...running, address, tally: makeHttpTally() }
+/**
+ * Forwards every request to `address` until the process is told to stop. It stores nothing, so it is ready as soon as
+ * it listens.
+ */
+export async function runForwarder(config: Config, address: string, service: ServiceProcess): Promise<void> {
+  const { logger, stopRequested, reloads } = service
+  const options = { ...config, ...service, address, tally: makeHttpTally() }
   const forwarding = makeForwarding(options)
   const server = makeHttpServer(options, forwarding.answer)
   logger.info(`forwarding every request to ${forwarding.target.url}`)
   const listening = await listen(server, config, logger)
   watchDescriptors(server, config, logger)
-  reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger), ...forwarding.target.reloads)
+  reloads.push(
+    ...startTlsReload(config.tls, (texts) => replaceTls(server, texts), logger),
+    ...forwarding.target.reloads,
+  )
   flushCompileCache()
 
-  logger.info(`${await told}: finishing what is under way`)
+  logger.info(`${await stopRequested}: finishing what is under way`)
   forwarding.announceStop()
   if (config.drainDelayMs > 0) await sleep(config.drainDelayMs)
   await finish(listening, forwarding.stop, countdown(config.shutdownTimeoutMs))

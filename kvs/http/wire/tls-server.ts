@@ -4,7 +4,7 @@ import { createServer, Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
-import { type ClientCas, noteCertificate } from '../../access/index.ts'
+import { type ClientCas, recordCertificate } from '../../access/index.ts'
 import { KvsError } from '../../core/errors.ts'
 import type { TlsTexts } from '../../tls/index.ts'
 import type { Answer } from '../exchange/index.ts'
@@ -47,7 +47,7 @@ export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Se
   })
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     const caPem = casAtStart.get(peerOf(socket))
-    if (cas && caPem !== undefined) noteCertificate(socket, cas, caPem)
+    if (cas && caPem !== undefined) recordCertificate(socket, cas, caPem)
   })
   // Node's own has these answered as if they were HTTP's errors.
   server.removeAllListeners('tlsClientError')

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { slotPath } from '../../../kvs/slots/numbering.ts'
+import { slotPath } from '../../../kvs/slots/slot-paths.ts'
 import { makeLog } from '../../support/database.ts'
 import { put } from '../../support/entries.ts'
 import { makeDirectory, startReadyNode, toEnvironment } from '../../support/node.ts'

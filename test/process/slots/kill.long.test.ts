@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { openDataDirectory } from '../../../kvs/slots/data-directory.ts'
-import { slotPath } from '../../../kvs/slots/numbering.ts'
+import { systemRandom } from '../../../kvs/lib/random.ts'
 import { drainOrphan } from '../../../kvs/slots/orphaned-spool.ts'
+import { lockSlot } from '../../../kvs/slots/slot-lock.ts'
+import { slotPath } from '../../../kvs/slots/slot-paths.ts'
 import { makeDatabase, makeLog } from '../../support/database.ts'
 import { put } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
@@ -92,10 +93,10 @@ test('a spool whose drain is killed again and again at random moments reaches th
   expect(interrupted).toBeGreaterThan(2)
 
   // What had landed and could not be told to the spool any more
-  const data = openDataDirectory(path)
+  const slot = lockSlot(path, systemRandom)
   const logOf = (writerId: string) => makeLog(database, { writerId })
-  await drainOrphan({ data, logId, logOf, logger: { warn: () => undefined } }, new AbortController().signal)
-  data.close()
+  await drainOrphan({ slot, logId, logOf, logger: { warn: () => undefined } }, new AbortController().signal)
+  slot.release()
   expect(await countSpooled(path)).toBe(0)
 
   const rows = await readLog()

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { Entry, Write } from '../../../kvs/core/entry.ts'
 import { type LogSession, NotAppended, Unavailable } from '../../../kvs/log/log.ts'
 import { makeStore } from '../../../kvs/replica/replica.ts'
-import { openSpool, type Spool } from '../../../kvs/spool/spool.ts'
+import { makeSqliteStorage, openSpool, type Spool } from '../../../kvs/spool/index.ts'
 import { entryOf, put } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
 
@@ -94,7 +94,7 @@ test('while the log refuses one write after the other, it is read, and a request
 
 test('a log that takes no writes is told with its reason until one has landed, not as one that is back', async () => {
   const log = makeMemoryLog()
-  const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
+  const spool = await openSpool({ storage: makeSqliteStorage(join(makeDirectory(), 'spool.db')), maxBytes: 1e9 })
   onTestFinished(() => spool.close())
   const store = await start(log, spool)
   const reasons: unknown[] = []
@@ -109,7 +109,7 @@ test('a log that takes no writes is told with its reason until one has landed, n
 
 test('so is one that takes none when it comes back, once it has said so', async () => {
   const log = makeMemoryLog()
-  const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
+  const spool = await openSpool({ storage: makeSqliteStorage(join(makeDirectory(), 'spool.db')), maxBytes: 1e9 })
   onTestFinished(() => spool.close())
   const store = await start(log, spool)
   log.isDown = true
@@ -130,7 +130,7 @@ test('so is one that takes none when it comes back, once it has said so', async 
 
 test('a node that was told to stop while its spool was slow leaves a log that came back meanwhile alone', async () => {
   const log = makeMemoryLog()
-  const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
+  const spool = await openSpool({ storage: makeSqliteStorage(join(makeDirectory(), 'spool.db')), maxBytes: 1e9 })
   onTestFinished(() => spool.close())
   const disk = { isSlow: false, ...Promise.withResolvers<void>() }
   let adding = 0

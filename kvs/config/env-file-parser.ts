@@ -1,16 +1,16 @@
-import { interpolate } from './interpolate.ts'
+import { interpolate } from './interpolation.ts'
 import type { Environment } from './settings-table.ts'
 
 export interface EnvFile {
-  /** What the file sets; a name that comes twice has its last value. */
+  /** Values by name. Of a name that occurs twice the last value counts. */
   readonly values: Environment
-  /** Sentences that begin with the line's number, without a value: any of them may be a secret. */
+  /** Sentences that begin with the line's number. They contain no values, because any value may be a secret. */
   readonly problems: readonly string[]
 }
 
 const maxProblems = 10
 
-/** A name and the sign behind it, with the blanks around them. Compose takes a colon for an equals sign. */
+/** A name with its equals sign and the blanks around it. Compose accepts a colon in place of the equals sign. */
 const nameShape = /(?:export[\t ]+)?(?<name>[A-Za-z_][\w.-]*)[\t ]*[=:][\t\v\f\r \u0085\u00a0]*/y
 const blanksAndComments = /(?:\s|#[^\n]*)*/y
 const restOfLine = /[^\n]*/y
@@ -18,11 +18,12 @@ const behindQuote = /[\t\v\f\r ]*(?:#[^\n]*)?(?=\n|$)/y
 const quotedShapes = { '"': /"(?<inside>(?:[^"\\]|\\[\s\S])*)"/y, "'": /'(?<inside>(?:[^'\\]|\\[\s\S])*)'/y }
 
 /**
- * Reads the text of an `.env` as Docker Compose does, so that one file means one thing to both: a comment begins with " #" or
- * behind a closing quote, `$NAME` is replaced except in single quotes, and escapes count in double quotes only. A test holds
- * it to Compose itself. What Compose passes over in silence, or takes for less than it looks like, is a problem here.
- * @param env comes before the file itself where a `$NAME` is looked up
- * @param concerns whether a name is of this service: a `$NAME` that is not set is a problem in the value of such a one alone
+ * Parses an `.env` file as Docker Compose does, so that both read the same values: a comment begins with " #" or behind
+ * a closing quote, `$NAME` is replaced except in single quotes, and escapes count in double quotes only.
+ * test/container/env-file.test.ts compares it with Compose. What Compose ignores in silence, or reads as less than it
+ * looks like, is a problem here.
+ * @param env looked up before the file's own values when a `$NAME` is replaced
+ * @param concerns returns whether a name belongs to this service: only in its value is an unset `$NAME` a problem
  */
 export function parseEnvFile(text: string, env: Environment, concerns: (name: string) => boolean): EnvFile {
   const values: Record<string, string> = {}
@@ -31,21 +32,21 @@ export function parseEnvFile(text: string, env: Environment, concerns: (name: st
   const lineAt = makeLineCounter(text)
 
   for (take(blanksAndComments); at < text.length; take(blanksAndComments)) {
-    const place = `line ${lineAt(at)}`
+    const location = `line ${lineAt(at)}`
     const name = take(nameShape)?.name
     if (name === undefined) {
-      problems.push(`${place} is not of the form NAME=value`)
+      problems.push(`${location} is not of the form NAME=value`)
       take(restOfLine)
       continue
     }
     const value = takeValue(name)
     values[name] = value.text
-    if (value.problem !== undefined) problems.push(`${place}: the value of ${name} ${value.problem}`)
+    if (value.problem !== undefined) problems.push(`${location}: the value of ${name} ${value.problem}`)
   }
   const more = problems.length - maxProblems
   return { values, problems: more > 0 ? [...problems.slice(0, maxProblems), `and ${more} more lines`] : problems }
 
-  /** Moves on behind what matches here, and gives its groups. */
+  /** Matches at the current position and moves behind the match. Returns its groups; undefined without a match. */
   function take(shape: RegExp): Record<string, string> | undefined {
     shape.lastIndex = at
     const match = shape.exec(text)
@@ -61,7 +62,7 @@ export function parseEnvFile(text: string, env: Environment, concerns: (name: st
 
   function takePlain(name: string): { text: string; problem?: string } {
     const [plain = ''] = (take(restOfLine)?.all ?? '').split(' #')
-    return interpolated(name, withoutBlanksBehind(plain), false)
+    return interpolated(name, trimTrailingBlanks(plain), false)
   }
 
   function takeQuoted(name: string, quote: '"' | "'"): { text: string; problem?: string } {
@@ -83,18 +84,18 @@ export function parseEnvFile(text: string, env: Environment, concerns: (name: st
   }
 }
 
-/** Gives the number of the line of a place, from one call to the next further behind. */
-function makeLineCounter(text: string): (place: number) => number {
+/** Returns a function that gives the line number of an offset. The offsets of its calls must not decrease. */
+function makeLineCounter(text: string): (offset: number) => number {
   let line = 1
   let counted = 0
-  return (place) => {
-    for (; counted < place; counted++) if (text[counted] === '\n') line++
+  return (offset) => {
+    for (; counted < offset; counted++) if (text[counted] === '\n') line++
     return line
   }
 }
 
-/** A regular expression would look from each blank of a long row anew. */
-function withoutBlanksBehind(text: string): string {
+/** A loop: a regular expression would take quadratic time for a long row of blanks. */
+function trimTrailingBlanks(text: string): string {
   let end = text.length
   while (end > 0 && /[\s\u0085]/.test(text.charAt(end - 1))) end--
   return text.slice(0, end)

@@ -4,13 +4,15 @@ import type { Following } from '../replica/index.ts'
 import type { LogPosition } from '../spool/index.ts'
 
 /**
- * Follows a log from a position on for nothing but the position: where a spool is drained of which nobody reads.
- * @param onOthers is told of each entry read that has an effect and that the session's writer has not written itself
+ * Follows a log from a position on and keeps the position only, without a view: the drain of an orphaned spool needs no
+ * more.
+ * @param onOthers called for each effective entry that another writer than the session's has written
  */
-export function makePlace({ logId, ...from }: LogPosition, onOthers: (entry: Entry) => void): Following {
-  let position: LogPoint = from
+export function makePositionFollower({ logId, ...start }: LogPosition, onOthers: (entry: Entry) => void): Following {
+  let position: LogPoint = start
 
-  function pass(entry: Entry, gapsUpTo: bigint): void {
+  /** @param gapsUpTo sequences up to here may have gaps */
+  function advance(entry: Entry, gapsUpTo: bigint): void {
     const { sequence, digest } = entry
     if (sequence !== position.sequence + 1n && sequence > gapsUpTo) {
       throw new Diverged(`entry ${sequence} of the log came after entry ${position.sequence}`)
@@ -31,7 +33,7 @@ export function makePlace({ logId, ...from }: LogPosition, onOthers: (entry: Ent
       while (position.sequence < sequence) {
         const page = await session.read(position.sequence)
         if (page.length === 0) throw new Diverged(`the log breaks off before ${sequence}`)
-        for (const entry of page) pass(entry, session.head.adoptedThrough)
+        for (const entry of page) advance(entry, session.head.adoptedThrough)
       }
     },
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseEnvFile } from '../../../kvs/config/env-file.ts'
+import { parseEnvFile } from '../../../kvs/config/env-file-parser.ts'
 import { meanings, refusals, traps } from './env-texts.ts'
 
 const everything = () => true

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { makeCompactor } from '../../../kvs/view/compactor.ts'
-import { makeHash } from '../../../kvs/view/hash.ts'
+import { makeCompactor } from '../../../kvs/view/compaction.ts'
+import { makeHash } from '../../../kvs/view/key-hash.ts'
 import { makeKeyIndex } from '../../../kvs/view/key-index.ts'
 import { makeRecords } from '../../../kvs/view/records.ts'
 import { makeSlabs } from '../../../kvs/view/slabs.ts'

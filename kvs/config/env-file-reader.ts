@@ -3,30 +3,30 @@ import { lstatSync } from 'node:fs'
 import { readBounded } from '../lib/files.ts'
 import { settings } from './all-settings.ts'
 import { InvalidConfig } from './config.ts'
-import { parseEnvFile } from './env-file.ts'
+import { parseEnvFile } from './env-file-parser.ts'
 import { withoutServiceLinks } from './service-links.ts'
 import type { Environment } from './settings-table.ts'
 
 const maxBytes = 1_048_576
 
 /**
- * What `.env` in the working directory adds to the environment, which wins. Where there is such a file it has to be of use: a
- * start without it would be one without tokens, on a log of its own.
- * @throws {InvalidConfig} where it can't be read, or understood line by line
+ * Reads the variables of `.env` in the working directory that the environment does not set; empty without such a file.
+ * An existing file must be usable, because a start without it would have no tokens and a log of its own.
+ * @throws {InvalidConfig} when the file can't be read or has a line that can't be parsed
  */
 export function readEnvFile(given: Environment, path = '.env'): Environment {
-  // What Kubernetes sets is no setting, and takes the place of none.
+  // Variables that Kubernetes sets are not settings: they do not hide values of the file.
   const { env } = withoutServiceLinks(given)
-  const content = contentOf(path)
+  const content = readText(path)
   if (content === undefined) return {}
-  const { values, problems } = parseEnvFile(content, env, isOurs)
+  const { values, problems } = parseEnvFile(content, env, isOwnName)
   if (problems.length > 0) throw new InvalidConfig(problems.map((problem) => `${path}: ${problem}`))
   if (Object.keys(values).length === 0) throw new InvalidConfig([`${path} sets nothing: fill it in, or remove it`])
   return Object.fromEntries(Object.entries(values).filter(([name]) => env[name] === undefined))
 }
 
-/** Undefined where there is no such file. */
-function contentOf(path: string): string | undefined {
+/** Reads the text of the file; undefined when it does not exist. */
+function readText(path: string): string | undefined {
   try {
     const file = readBounded(path, maxBytes)
     if (typeof file === 'string') throw new InvalidConfig([`${path} is ${file}: it has to be a file of settings`])
@@ -41,6 +41,6 @@ function contentOf(path: string): string | undefined {
   }
 }
 
-function isOurs(name: string): boolean {
+function isOwnName(name: string): boolean {
   return /^(KVS|POSTGRES|FORWARDING)_/.test(name) || settings.some((setting) => setting.name === name)
 }

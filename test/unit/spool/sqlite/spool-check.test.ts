@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { mayHoldWrites } from '../../../kvs/spool/spool-check.ts'
-import { put } from '../../support/entries.ts'
-import { makeDirectory } from '../../support/node.ts'
-import { leaveSlot } from '../../support/slots.ts'
+import { mayHoldWrites } from '../../../../kvs/spool/sqlite/spool-check.ts'
+import { put } from '../../../support/entries.ts'
+import { makeDirectory } from '../../../support/node.ts'
+import { leaveSlot } from '../../../support/slots.ts'
 
 const seen = { logId: 'cafe0123', sequence: 7n, digest: Buffer.from('12345678') }
 

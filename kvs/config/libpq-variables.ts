@@ -1,8 +1,8 @@
 import type { Environment } from './settings-table.ts'
 
 /**
- * The variables that libpq reads (https://www.postgresql.org/docs/18/libpq-envars.html), and those by which `pg` reads the same. What
- * they say is no setting of this service: taken in silence, one of them would change the log's sessions or keep a node from them.
+ * Variables that libpq (https://www.postgresql.org/docs/18/libpq-envars.html) or `pg` reads. They are not settings of
+ * this service: one of them, set for another program, could silently change the sessions with the log or prevent them.
  */
 const names: readonly string[] = [
   ...['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD', 'PGPASSFILE', 'PGREQUIREAUTH'],
@@ -14,17 +14,17 @@ const names: readonly string[] = [
   ...['PGGEQO', 'PGSYSCONFDIR', 'PGLOCALEDIR', 'PGCLIENT_ENCODING', 'PGREPLICATION', 'PGBINARY'],
 ]
 
-/** Has nothing of them reach `pg`, which reads them wherever it is given no value, or an empty one. */
+/** Removes the variables, because `pg` reads them in place of any value that is missing or empty. */
 export function removeLibpqVariables(env: Record<string, string | undefined>): void {
   for (const name of names) delete env[name]
 }
 
-/** One line for all that are set. */
-export function tellLibpqVariables(env: Environment): string[] {
+/** Returns one warning about all variables that are set; empty when none is. */
+export function warnOfLibpqVariables(env: Environment): string[] {
   const set = Object.keys(env).filter((name) => names.includes(name) && env[name])
   if (set.length === 0) return []
   return [
-    `passed over, as libpq’s variables are not read: ${set.join(', ')}; set DATABASE_URL, which takes libpq’s parameters ` +
-      '(options=… for PGOPTIONS), or POSTGRES_HOST, POSTGRES_USER, POSTGRES_PASSWORD …',
+    `passed over, as libpq’s variables are not read: ${set.join(', ')}; set DATABASE_URL, which takes ` +
+      'libpq’s parameters (options=… for PGOPTIONS), or POSTGRES_HOST, POSTGRES_USER, POSTGRES_PASSWORD …',
   ]
 }

@@ -1,14 +1,17 @@
 import type { Environment } from './settings-table.ts'
 
-export interface Interpolated {
+export interface Interpolation {
   readonly text: string
-  /** Why Compose refuses the text, or would take it for something else; without any of the text in it. */
+  /**
+   * Why Compose refuses the text, or reads it as something else; undefined when it does neither. Contains none of the
+   * text.
+   */
   readonly problem?: string
-  /** Whether the text has a $NAME that is not set, of which Compose warns and which it takes for nothing. */
+  /** Whether the text has a $NAME that is not set. Compose warns of it and replaces it by nothing. */
   readonly isUnset: boolean
 }
 
-/** The last of them is the beginning of something else in braces than what is taken. */
+/** Matches a reference. The group `brace` matches the beginning of a form in braces that is not supported. */
 const reference =
   String.raw`\$(?:(?<dollar>\$)|(?<bare>[A-Za-z_]\w*)` +
   String.raw`|\{(?<braced>[A-Za-z_]\w*)(?:(?<operator>:?[-+])(?<word>[^$\{\}]*))?\}|(?<brace>\{))`
@@ -21,15 +24,16 @@ const characters: Readonly<Record<string, string>> = {
 }
 
 /**
- * Puts in what `$NAME`, `${NAME}`, `${NAME:-text}` and `${NAME:+text}` stand for, as Compose does
- * (https://docs.docker.com/reference/compose-file/interpolation/); `$$` stands for one dollar.
- * @param isQuoted whether the text is from double quotes, in which a backslash begins an escape
+ * Replaces `$NAME`, `${NAME}`, `${NAME:-text}` and `${NAME:+text}` by their values as Compose does
+ * (https://docs.docker.com/reference/compose-file/interpolation/). `$$` becomes one dollar.
+ * @param isQuoted whether the text was in double quotes, in which a backslash begins an escape
+ * @param lookUp returns the value of a name; undefined when it is not set
  */
 export function interpolate(
   text: string,
   isQuoted: boolean,
   lookUp: (name: string) => string | undefined,
-): Interpolated {
+): Interpolation {
   let problem: string | undefined
   let isUnset = false
 

@@ -1,96 +1,80 @@
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { LogPoint, SpooledWrite } from '../core/entry.ts'
-import { decodeWrite, kindNames, setsValue, type Write, weight } from '../core/operation/operation.ts'
-import { freeBuffer } from '../lib/buffers.ts'
-import { makePrivateFile } from '../lib/files.ts'
+import type { SpooledWrite } from '../../core/entry.ts'
+import { decodeWrite, kindNames, setsValue, type Write, weight } from '../../core/operation/operation.ts'
+import { freeBuffer } from '../../lib/buffers.ts'
+import { makePrivateFile } from '../../lib/files.ts'
+import type { LogPosition, SpoolChange, SpoolRange } from '../spool-storage.ts'
 
-/** How far the node had applied which log. */
-export interface LogPosition extends LogPoint {
-  readonly logId: string
-}
-
-/** Everything at once, or nothing. */
-export interface Change {
-  /** Writes up to this number are in the log, and leave the file. */
-  readonly removed: bigint
-  /** What is in the file above this number was left by a change that failed, and leaves it too. */
-  readonly last: bigint
-  readonly added: readonly Pick<SpooledWrite, 'number' | 'write'>[]
-  /** Writes of the key up to the number are superseded. */
-  readonly superseded: readonly (readonly [key: string, through: bigint])[]
-  readonly position: LogPosition
-}
-
-/** Which writes, in their order: those after one number, up to another, as many as fit. */
-export interface Range {
-  readonly after: bigint
-  readonly through: bigint
-  readonly writes: number
-  /** At least one write is read, whatever it weighs. */
-  readonly bytes: number
-}
-
-/** The spool on disk: an SQLite database. Every call blocks; errors are SQLite's, with its `errcode`. */
+/**
+ * The methods of `SpoolStorage` on an SQLite database. Every call blocks, and throws SQLite's errors with their
+ * `errcode`.
+ */
 export interface SpoolFile {
-  /** As of the last change; undefined where there never was one. */
   position(): LogPosition | undefined
-  read(range: Range): SpooledWrite[]
-  /** On disk, flushed, on return. */
-  change(change: Change): void
-  /** Gives the disk back what an emptied spool has used. */
+  read(range: SpoolRange): SpooledWrite[]
+  change(change: SpoolChange): void
   shrink(): void
   close(): void
 }
 
-// `position` has one row. `superseded` is by key, since a write of another node overtakes all that wait for that key.
+// `position` has one row. `superseded` has one row for a key, because another node's entry supersedes all waiting
+// writes of its key.
 const schema = `
-  CREATE TABLE IF NOT EXISTS spooled (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, content_type TEXT);
+  CREATE TABLE IF NOT EXISTS spooled
+    (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, content_type TEXT);
   CREATE TABLE IF NOT EXISTS superseded (key TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS position (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL)`
+  CREATE TABLE IF NOT EXISTS position
+    (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL,
+    digest BLOB NOT NULL)`
 
 /**
- * In this journal mode a commit is one write and one flush. `fullfsync` is for macOS, where a flush else stops at the
- * drive's cache. https://www.sqlite.org/pragma.html#pragma_synchronous
+ * A commit is one write and one flush in WAL mode, and `synchronous = FULL` makes it durable. On macOS only `fullfsync`
+ * flushes the drive's cache too. https://www.sqlite.org/pragma.html#pragma_synchronous
  */
 const pragmas = `
   PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
   PRAGMA checkpoint_fullfsync = ON; PRAGMA wal_autocheckpoint = 1000`
 
-/** Nobody else may have the file open. */
+/** Opens the file, or creates it. SQLite throws "database is locked" when another process has it open. */
 export function openSpoolFile(path: string): SpoolFile {
-  flushAgain(`${path}-wal`)
+  rewriteAndFlush(`${path}-wal`)
   makePrivateFile(path)
   const database = new DatabaseSync(path)
   try {
     database.exec(pragmas)
     database.exec(schema)
-    return fileOf(database)
+    return makeSpoolFile(database)
   } catch (error) {
-    database.close() // else its lock stays
+    database.close() // otherwise its lock would stay
     throw error
   }
 }
 
-function fileOf(database: DatabaseSync): SpoolFile {
+function prepareStatements(database: DatabaseSync) {
   const prepare = (sql: string): StatementSync => {
     const statement = database.prepare(sql)
     statement.setReadBigInts(true)
     return statement
   }
-  const select = prepare(`
-    SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
-    FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`)
-  const selectPosition = prepare('SELECT log_id, sequence, digest FROM position')
-  const insert = prepare('INSERT INTO spooled (number, kind, key, value, content_type) VALUES (?, ?, ?, ?, ?)')
-  const remove = prepare('DELETE FROM spooled WHERE number <= ? OR number > ?')
-  const removeSuperseded = prepare('DELETE FROM superseded WHERE through <= ?')
-  const supersede = prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)')
-  const setPosition = prepare(
-    'INSERT OR REPLACE INTO position (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)',
-  )
+  return {
+    select: prepare(`
+      SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
+      FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`),
+    selectPosition: prepare('SELECT log_id, sequence, digest FROM position'),
+    insert: prepare('INSERT INTO spooled (number, kind, key, value, content_type) VALUES (?, ?, ?, ?, ?)'),
+    remove: prepare('DELETE FROM spooled WHERE number <= ? OR number > ?'),
+    removeSuperseded: prepare('DELETE FROM superseded WHERE through <= ?'),
+    supersede: prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)'),
+    setPosition: prepare('INSERT OR REPLACE INTO position (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)'),
+  }
+}
 
-  function apply({ removed, last, added, superseded, position }: Change): void {
+function makeSpoolFile(database: DatabaseSync): SpoolFile {
+  const { select, selectPosition, insert, remove, removeSuperseded, supersede, setPosition } =
+    prepareStatements(database)
+
+  function apply({ removed, last, added, superseded, position }: SpoolChange): void {
     remove.run(removed, last)
     if (added.length === 0) removeSuperseded.run(removed)
     for (const { number, write } of added) {
@@ -146,12 +130,13 @@ function fileOf(database: DatabaseSync): SpoolFile {
 }
 
 /**
- * After a flush that failed the kernel holds as clean what never reached the disk, and the next flush would succeed without
- * it. What SQLite is about to recover is therefore written again, byte for byte, and flushed, before anything is built on
- * it. A checkpoint would do so too, but not on a full disk. https://wiki.postgresql.org/wiki/Fsync_Errors
+ * Rewrites SQLite's write-ahead log byte for byte and flushes it. After a failed flush the kernel marks pages as clean
+ * that never reached the disk, and the next flush succeeds without writing them: SQLite would recover, and acknowledge,
+ * what the disk does not have. A checkpoint would rewrite them too, but fails on a full disk.
+ * https://wiki.postgresql.org/wiki/Fsync_Errors
  */
-function flushAgain(path: string): void {
-  const file = openIfThere(path)
+function rewriteAndFlush(path: string): void {
+  const file = openIfPresent(path)
   if (file === undefined) return
   try {
     const piece = Buffer.allocUnsafe(1024 * 1024)
@@ -168,7 +153,7 @@ function flushAgain(path: string): void {
   }
 }
 
-function openIfThere(path: string): number | undefined {
+function openIfPresent(path: string): number | undefined {
   try {
     return openSync(path, 'r+')
   } catch (error) {

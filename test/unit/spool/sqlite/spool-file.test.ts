@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { batchLimits } from '../../../kvs/core/limits.ts'
-import { openSpoolFile } from '../../../kvs/spool/spool-file.ts'
-import { put } from '../../support/entries.ts'
-import { makeDirectory } from '../../support/node.ts'
+import { batchLimits } from '../../../../kvs/core/limits.ts'
+import { openSpoolFile } from '../../../../kvs/spool/sqlite/spool-file.ts'
+import { put } from '../../../support/entries.ts'
+import { makeDirectory } from '../../../support/node.ts'
 
 const position = { logId: 'cafe0123', sequence: 7n, digest: Buffer.from('12345678') }
 const nothing = { removed: 0n, superseded: [], position }

@@ -1,13 +1,16 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Where a slot is. The first is the directory itself, so that what a node alone had kept there is found. */
+/** Path of a slot. Slot 1 is the directory itself, where earlier releases kept the data of the only node. */
 export function slotPath(directory: string, slot: number): string {
   return slot === 1 ? directory : join(directory, 'slots', String(slot))
 }
 
-/** The slots that there are, in their order; always the first, which need not have been made. Rejects where nobody can tell. */
-export async function findSlots(directory: string): Promise<number[]> {
+/**
+ * Numbers of the existing slots in ascending order; slot 1 is listed even when it does not exist. Rejects when the disk
+ * can't tell.
+ */
+export async function listSlots(directory: string): Promise<number[]> {
   const names = await readdir(join(directory, 'slots')).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
     throw new Error(
