@@ -1,5 +1,5 @@
 import type { Logger } from '../lib/logging.ts'
-import { seconds } from '../replica/index.ts'
+import { seconds } from '../lib/seconds.ts'
 
 /** Whether the target answers. A change is logged once, not with every request. */
 export interface Reach {
@@ -20,7 +20,8 @@ export function makeReach(target: string, logger: Logger): Reach {
     },
 
     answered() {
-      if (lostSince !== undefined) logger.info(`${target} answers again after ${seconds(lostSince)}`)
+      if (lostSince !== undefined)
+        logger.info(`${target} answers again after ${seconds(performance.now() - lostSince)}`)
       lostSince = undefined
       isUp = true
     },

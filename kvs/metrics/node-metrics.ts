@@ -2,12 +2,12 @@ import { states } from '../kv/index.ts'
 import type { AppendTally } from '../log/index.ts'
 import type { OldestSnapshot } from '../log/postgres/index.ts'
 import { type MemoryBudget, purposes } from '../memory/index.ts'
-import type { Store } from '../replica/index.ts'
+import type { Replica } from '../replica/index.ts'
 import type { Metric } from './metric.ts'
 
 export interface NodeSources {
   readonly version: string
-  readonly store: Pick<Store, 'status' | 'measures' | 'logId'>
+  readonly store: Pick<Replica, 'status' | 'measures' | 'logId'>
   readonly appends: AppendTally
   readonly budget: MemoryBudget
   /** Size of the log in Postgres, in bytes; undefined while it is not known. */

@@ -6,7 +6,7 @@ import { type AppendTally, type Log, makeAppendTally } from '../log/index.ts'
 import { makeCheckpointer, makePostgresLog, type PostgresLogOptions, readMigrations } from '../log/postgres/index.ts'
 import { type MemoryBudget, makeCollector, makeMemoryBudget, minGarbageBytes } from '../memory/index.ts'
 import { httpMetrics, makeMetricsReader, nodeMetrics } from '../metrics/index.ts'
-import { makeStore, type Store } from '../replica/index.ts'
+import { makeReplica, type Replica } from '../replica/index.ts'
 import { makeSlotFiles, makeTakeover, type Slot } from '../slots/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
@@ -17,13 +17,13 @@ export interface NodeReplacements {
    */
   readonly makeLog?: (options: PostgresLogOptions) => Log
   /** Returns the store that the HTTP server asks instead of the node's. */
-  readonly wrapStore?: (store: Store) => Store
+  readonly wrapStore?: (store: Replica) => Replica
 }
 
 export interface NodeParts {
   /** The node's own Postgres; undefined when the log is in another one. */
   readonly embedded: EmbeddedPostgres | undefined
-  readonly store: Store
+  readonly store: Replica
   readonly budget: MemoryBudget
   readonly tally: HttpTally
   readonly readMetrics: ReturnType<typeof makeMetricsReader>
@@ -59,7 +59,7 @@ export function assembleNode(
   })
   const takeover = makeSlotTakeover(config, context, slot, { logOptions, store: () => store })
   const budget = makeBudget(config)
-  const store = makeStore({
+  const store = makeReplica({
     ...storeOptions(config, context, slot),
     log,
     onDrained: budget.collectGarbage,
@@ -136,7 +136,7 @@ function locatePostgres(
 
 interface TakeoverParts {
   readonly logOptions: SharedLogOptions
-  readonly store: () => Store
+  readonly store: () => Replica
 }
 
 /** Makes the takeover of orphaned spools; undefined when there can be none: the log is embedded, or the node has no slot. */
@@ -161,7 +161,7 @@ function makeSlotTakeover(config: Config, { logger }: AssemblyContext, slot: Slo
 
 interface MetricsParts {
   readonly version: string
-  readonly store: Store
+  readonly store: Replica
   readonly appends: AppendTally
   readonly budget: MemoryBudget
   readonly checkpointer: ReturnType<typeof makeCheckpointer>

@@ -1,6 +1,6 @@
 import type { Entry, LogPoint } from '../core/entry.ts'
 import { Diverged } from '../log/index.ts'
-import type { Following } from '../replica/index.ts'
+import type { LogFollower } from '../replica/index.ts'
 import type { LogPosition } from '../spool/index.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { LogPosition } from '../spool/index.ts'
  * more.
  * @param onOthers called for each effective entry that another writer than the session's has written
  */
-export function makePositionFollower({ logId, ...start }: LogPosition, onOthers: (entry: Entry) => void): Following {
+export function makePositionFollower({ logId, ...start }: LogPosition, onOthers: (entry: Entry) => void): LogFollower {
   let position: LogPoint = start
 
   /** @param gapsUpTo sequences up to here may have gaps */

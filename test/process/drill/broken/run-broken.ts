@@ -1,13 +1,13 @@
 import { readConfig } from '../../../../kvs/config/index.ts'
 import type { LogSession } from '../../../../kvs/log/index.ts'
 import { makePostgresLog } from '../../../../kvs/log/postgres/index.ts'
-import type { Store } from '../../../../kvs/replica/index.ts'
+import type { Replica } from '../../../../kvs/replica/index.ts'
 import { runNode } from '../../../../kvs/roles/node.ts'
 import { prepareProcess } from '../../../../kvs/roles/service-process.ts'
 
 export interface Breaks {
   /** Returns the methods of the store that are broken. */
-  readonly store?: (store: Store) => Partial<Store>
+  readonly store?: (store: Replica) => Partial<Replica>
   /** Returns the methods of a session of the log that are broken. */
   readonly session?: (session: LogSession) => Partial<LogSession>
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
 import { startPostgres } from '../../../support/own-postgres.ts'
-import { readAll } from './read-all.ts'
+import { readAll } from '../../../support/read-all.ts'
 
 test('a queue of notifications that another program let run full holds up no append', async () => {
   const server = await startPostgres({ max_notify_queue_pages: '64' })

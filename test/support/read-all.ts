@@ -1,5 +1,5 @@
-import type { Entry } from '../../../../kvs/core/entry.ts'
-import type { LogSession } from '../../../../kvs/log/log.ts'
+import type { Entry } from '../../kvs/core/entry.ts'
+import type { LogSession } from '../../kvs/log/log.ts'
 
 /** The whole log, page after page. */
 export async function readAll(session: LogSession): Promise<Entry[]> {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Entry, LogPoint, Write } from '../../../kvs/core/entry.ts'
 import { Diverged, type LogSession } from '../../../kvs/log/log.ts'
-import { makeFollower } from '../../../kvs/replica/log-copy.ts'
+import { makeMirror } from '../../../kvs/replica/mirror.ts'
 import { entryOf, packed, put, remove } from '../../support/entries.ts'
 
 /** A log in memory that pages by two, all of whose entries are others'. */
@@ -45,38 +45,38 @@ function makeMemoryLog(...writes: Write[]) {
 }
 
 async function follow(log: ReturnType<typeof makeMemoryLog>) {
-  const follower = makeFollower()
-  await follower.requireSamePast(log.session())
-  await follower.replay(log.session())
-  return follower
+  const mirror = makeMirror()
+  await mirror.requireSamePast(log.session())
+  await mirror.replay(log.session())
+  return mirror
 }
 
 test('replays, catches up page by page, and counts', async () => {
   const log = makeMemoryLog(put('a', '1'), put('b', '2'), remove('a'), put('c', '3'), put('b', '4'))
-  const follower = await follow(log)
-  expect(follower.view.size).toBe(2)
-  expect(follower.view.get('b')?.value.toString()).toBe('4')
-  expect([follower.replayed, follower.total]).toEqual([5, 5])
+  const mirror = await follow(log)
+  expect(mirror.view.size).toBe(2)
+  expect(mirror.view.get('b')?.value.toString()).toBe('4')
+  expect([mirror.replayed, mirror.total]).toEqual([5, 5])
   for (const key of ['c', 'd', 'e']) log.add(remove(key))
-  await follower.catchUp(log.session())
-  expect(follower.view.size).toBe(1)
-  expect([follower.replayed, follower.total]).toEqual([8, 8])
+  await mirror.catchUp(log.session())
+  expect(mirror.view.size).toBe(1)
+  expect([mirror.replayed, mirror.total]).toEqual([8, 8])
 })
 
 test('a replay that is cut short goes on where it was', async () => {
   const log = makeMemoryLog(put('a', '1'), put('b', '2'), put('c', '3'))
-  const follower = makeFollower()
-  await follower.requireSamePast(log.session())
+  const mirror = makeMirror()
+  await mirror.requireSamePast(log.session())
   const cut = log.session()
   const lost = new Error('connection lost')
   cut.replay = async (after, apply) => {
     for (const entry of log.entries.slice(Number(after), 2)) apply(packed(entry))
     throw lost
   }
-  await expect(follower.replay(cut)).rejects.toBe(lost)
-  expect(follower.view.position.sequence).toBe(2n)
-  await follower.replay(log.session())
-  expect([follower.view.size, follower.replayed]).toEqual([3, 3])
+  await expect(mirror.replay(cut)).rejects.toBe(lost)
+  expect(mirror.view.position.sequence).toBe(2n)
+  await mirror.replay(log.session())
+  expect([mirror.view.size, mirror.replayed]).toEqual([3, 3])
 })
 
 test('a log that breaks off before its head is never taken for whole', async () => {
@@ -87,48 +87,48 @@ test('a log that breaks off before its head is never taken for whole', async () 
 
 test('an own batch is applied after what others had committed before it', async () => {
   const log = makeMemoryLog(put('a', '1'))
-  const follower = await follow(log)
+  const mirror = await follow(log)
   for (const value of ['old', 'older', 'theirs']) log.add(put('a', value))
   log.add(put('b', 'theirs'))
   log.add(put('d', 'theirs'))
-  expect(await follower.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toEqual({
+  expect(await mirror.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toEqual({
     logId: 'cafe0123',
     end: { sequence: 8n, digest: Buffer.of(1) },
     replaced: [true, false],
   })
-  const values = ['a', 'b', 'c'].map((key) => follower.view.get(key)?.value.toString())
+  const values = ['a', 'b', 'c'].map((key) => mirror.view.get(key)?.value.toString())
   expect(values).toEqual(['theirs', 'mine', 'mine'])
 })
 
 test('a committed batch whose predecessors can’t be read is not shown before they are', async () => {
   const log = makeMemoryLog()
-  const follower = await follow(log)
+  const mirror = await follow(log)
   log.add(put('a', 'theirs'))
   const session = log.session()
   const unreadable = { ...session, read: () => Promise.reject(new Error('connection lost')) }
-  await expect(follower.append(unreadable, [put('b', 'mine')])).rejects.toThrow('connection lost')
-  expect(follower.view.size).toBe(0)
-  await follower.readThrough(session, 2n)
-  expect(follower.view.size).toBe(2)
+  await expect(mirror.append(unreadable, [put('b', 'mine')])).rejects.toThrow('connection lost')
+  expect(mirror.view.size).toBe(0)
+  await mirror.readThrough(session, 2n)
+  expect(mirror.view.size).toBe(2)
 })
 
 test('who asks is told of what others have written, and not of the node’s own', async () => {
   const log = makeMemoryLog(put('a', 'theirs'))
   const told: string[] = []
-  const follower = makeFollower((entry) => told.push(entry.write.key))
-  await follower.requireSamePast(log.session())
-  await follower.catchUp(log.session())
+  const mirror = makeMirror((entry) => told.push(entry.write.key))
+  await mirror.requireSamePast(log.session())
+  await mirror.catchUp(log.session())
   log.entries.push(entryOf(2n, put('b', 'mine'), { isOwn: true }))
   log.add(put('c', 'theirs'))
-  await follower.readThrough(log.session(), 3n)
+  await mirror.readThrough(log.session(), 3n)
   expect(told).toEqual(['a', 'c'])
 })
 
 test('another log under the same name is told apart', async () => {
   const log = makeMemoryLog(put('a', '1'))
-  const follower = await follow(log)
+  const mirror = await follow(log)
   log.logId = '00000000'
-  await expect(follower.requireSamePast(log.session())).rejects.toThrow(
+  await expect(mirror.requireSamePast(log.session())).rejects.toThrow(
     /cafe0123=1, and the log is another one now, 00000000/,
   )
 })
