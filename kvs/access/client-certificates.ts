@@ -13,7 +13,7 @@ export interface ClientCas {
 /** What a connection that was asked for a client certificate has shown. */
 interface ShownCertificate {
   readonly cas: ClientCas
-  /** Undefined when the client showed none, or one that is not accepted. */
+  /** The accepted certificate; undefined when the client showed none, or one that is not accepted. */
   readonly certificate: X509Certificate | undefined
   /** Wall-clock time in milliseconds since 1970; 0 without a certificate. */
   readonly expiresAt: number
@@ -44,9 +44,9 @@ export function lacksCertificate(socket: Socket): boolean {
 const openPaths = new Set(['/livez', '/readyz', '/healthz'])
 
 /**
- * The error for a request whose connection lacks a valid client certificate; undefined when it has one or needs none. It is called
- * only when client certificates are required. `authorized` alone would not do: it is true for a resumed session that had no
- * certificate, because OpenSSL then has nothing to verify.
+ * The error for a request whose connection lacks a valid client certificate; undefined when it has one or needs none.
+ * It is called only when client certificates are required. `authorized` alone would not do: it is true for a resumed
+ * session that had no certificate, because OpenSSL then has nothing to verify.
  */
 export function certificateRefusal({ socket, method, url = '' }: IncomingMessage): KvsError | undefined {
   const shown = connections.get(socket)
@@ -76,8 +76,8 @@ function isValid(shown: ShownCertificate): boolean {
 }
 
 /**
- * Whether a root CA has issued the certificate directly, so that adding a CA fails no request of open connections. With an
- * intermediate CA it is false, and the client needs a new handshake.
+ * Whether a root CA has issued the certificate directly, so that adding a CA fails no request of open connections. With
+ * an intermediate CA it is false, and the client needs a new handshake.
  */
 function isIssuedByRoot(certificate: X509Certificate, pem: string, now: number): boolean {
   const roots = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []

@@ -30,9 +30,10 @@ interface Admission {
 }
 
 /**
- * The guard keeps digests of tokens only. It looks them up under a second digest with a secret of this process, so that the time of a
- * lookup reveals nothing about a token. A repeated header is recognised by a comparison in constant time, which saves the two
- * digests. That is safe for a connection that a proxy shares between clients, because every header is compared as a whole.
+ * The guard keeps digests of tokens only. It looks them up under a second digest with a secret of this process, so that
+ * the time of a lookup reveals nothing about a token. A repeated header is recognised by a comparison in constant time,
+ * which saves the two digests. That is safe for a connection that a proxy shares between clients, because every header
+ * is compared as a whole.
  */
 export function makeTokenGuard({ tokens, maxRequestRate }: GuardOptions): TokenGuard {
   const secret = randomBytes(32).toString('hex')

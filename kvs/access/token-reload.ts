@@ -9,7 +9,9 @@ export interface ReloadOptions {
   readonly logger: { info(message: string): void; warn(message: string): void; error(message: string): void }
 }
 
-/** Reads the token file again. If anything is wrong with it, the problems are logged and the tokens stay as they were. */
+/**
+ * Reads the token file again. If anything is wrong with it, the problems are logged and the tokens stay as they were.
+ */
 export function reloadTokens({ setting, path, guard, logger }: ReloadOptions): void {
   const { tokens, problems, warnings } = readTokenFile(setting, path)
   if (problems.length > 0) {

@@ -32,8 +32,8 @@ const token68 = /^[A-Za-z0-9\-._~+/]+=*$/
 const form = 'write name:rights:token or name:rights:token:prefix,prefix…'
 
 /**
- * Parses texts of the form `name:rights:token:prefix,prefix…`. It adds sentences about mistakes to `problems`. These contain nothing of a
- * text but its name.
+ * Parses texts of the form `name:rights:token:prefix,prefix…`. It adds sentences about mistakes to `problems`. These
+ * contain nothing of a text but its name.
  */
 export function parseTokens(entries: readonly TokenText[], problems: string[]): Token[] {
   const tokens: Token[] = []

@@ -6,7 +6,7 @@ import type { Setting } from './settings-table.ts'
 
 type Paths = { readonly [P in Part]?: string | undefined }
 
-/** What the service itself is to show, and `ca` what it wants to be shown. Undefined where it is to speak plain HTTP. */
+/** Reads the TLS files of the service. `ca` is for client certificates. Undefined for plain HTTP. */
 export function readServerTls(paths: Paths, problems: string[], warnings: string[]): Tls | undefined {
   const { tlsCertFile: cert, tlsKeyFile: key, tlsClientCaFile: ca } = tlsSettings
   if (paths.ca !== undefined && paths.cert === undefined && paths.key === undefined) {
@@ -18,7 +18,10 @@ export function readServerTls(paths: Paths, problems: string[], warnings: string
     : readTls({ cert, key, ca }, paths, problems, warnings)
 }
 
-/** What a forwarding node trusts at https://, and shows there. */
+/**
+ * Reads the TLS files for a forwarder's connections to its target. `ca` is what it trusts, `cert` its client
+ * certificate.
+ */
 export function readForwardTls(paths: Paths, problems: string[], warnings: string[]): Tls {
   const { forwardCertFile: cert, forwardKeyFile: key, forwardCaFile: ca } = forwarderSettings
   return readTls({ cert, key, ca }, paths, problems, warnings)

@@ -14,9 +14,9 @@ export interface LoggerOptions {
 }
 
 /**
- * Logs lines to standard output. A line of level info or above is written before the call returns, with all lines before it, so that
- * a crash loses none of them. Debug lines are written together at the end of the event loop's turn: one write for each request's line
- * cost a quarter of the PUTs a second.
+ * Logs lines to standard output. A line of level info or above is written before the call returns, with all lines
+ * before it, so that a crash loses none of them. Debug lines are written together at the end of the event loop's turn:
+ * one write for each request's line cost a quarter of the PUTs a second.
  */
 export function makeLogger({ clock = systemClock, ...options }: LoggerOptions): Logger {
   const isPretty = options.format === 'pretty' || (options.format === 'auto' && options.isTerminal)

@@ -6,8 +6,8 @@ export interface Output {
   /** Adds a line, with its line feed, to the buffer. */
   write(line: string): void
   /**
-   * Writes all buffered lines. Never throws: if nobody reads any more or the disk is full, the lines are dropped, because a
-   * service must not stop for its log. If the reader is slow, up to 1 MiB is kept and written later.
+   * Writes all buffered lines. Never throws: if nobody reads any more or the disk is full, the lines are dropped,
+   * because a service must not stop for its log. If the reader is slow, up to 1 MiB is kept and written later.
    */
   flush(): void
 }

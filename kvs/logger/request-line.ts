@@ -1,11 +1,13 @@
-/** The fields of a request's log line, in their order. It contains no value, no query, and no header except the trace. */
+/**
+ * The fields of a request's log line, in their order. It contains no value, no query, and no header except the trace.
+ */
 export interface RequestLine {
   readonly method: string
-  /** Undefined when the path names no key. */
+  /** Key that the path names; undefined when it names none. */
   readonly key?: string
   /** Path as it was sent; undefined when it names a key. */
   readonly path?: string
-  /** Undefined when the connection closed before a status was decided. */
+  /** Status of the response; undefined when the connection closed before it was decided. */
   readonly status?: number
   /** Code of the error in the catalogue; undefined without an error. */
   readonly code?: string

@@ -21,13 +21,13 @@ export interface GarbageSource {
 }
 
 /**
- * V8 alone starts to collect when 64 MiB of buffers have been added to those in use, and works beside the program, which allocates
- * more meanwhile: hundreds of megabytes with values of 1 MiB.
+ * V8 alone starts to collect when 64 MiB of buffers have been added to those in use, and works beside the program,
+ * which allocates more meanwhile: hundreds of megabytes with values of 1 MiB.
  */
 export function makeCollector(maxBytes: number, { externalBytes, collect }: GarbageSource = v8Garbage()): Collector {
   /**
-   * Bytes beyond `held` after the last collection: they are in use. Less if V8 has collected some of them itself since. Infinity before
-   * the first call.
+   * Bytes beyond `held` after the last collection: they are in use. Less if V8 has collected some of them itself since.
+   * Infinity before the first call.
    */
   let baseline = Infinity
 

@@ -1,8 +1,8 @@
 import type { Collector } from './garbage-collector.ts'
 
 /**
- * What memory is held for. `writes`: values of requests, from their first byte until they are stored or known not to be. `answers`:
- * values that clients have asked for and not received yet.
+ * What memory is held for. `writes`: values of requests, from their first byte until they are stored or known not to
+ * be. `answers`: values that clients have asked for and not received yet.
  */
 export const purposes = ['writes', 'answers'] as const
 
@@ -12,8 +12,8 @@ export type Purpose = (typeof purposes)[number]
 export const smallBytes = 64 * 1024
 
 /**
- * Fractions of the budget. `large` is for all but small writes, so that they shut out neither small writes nor readers. `answers` is for
- * answers, so that readers do not shut out writers.
+ * Fractions of the budget. `large` is for all but small writes, so that they shut out neither small writes nor readers.
+ * `answers` is for answers, so that readers do not shut out writers.
  */
 const shares = { large: 3 / 4, answers: 1 / 2 }
 
@@ -21,16 +21,17 @@ const shares = { large: 3 / 4, answers: 1 / 2 }
 const bytesBetweenCollections = 1024 * 1024
 
 /**
- * One bound on the memory of all requests, whatever they do: arriving, waiting for the log, on the way to the log or the spool, being
- * answered. A byte is counted once, from its arrival until nobody needs it. This is the service's backpressure on memory.
+ * One bound on the memory of all requests, whatever they do: arriving, waiting for the log, on the way to the log or
+ * the spool, being answered. A byte is counted once, from its arrival until nobody needs it. This is the service's
+ * backpressure on memory.
  */
 export interface MemoryBudget {
   readonly maxBytes: number
   /** Bytes that are held for a purpose. */
   held(purpose: Purpose): number
   /**
-   * Counts `more` bytes for a value that has `total` bytes with them. Returns false and counts nothing if there is no room. A value
-   * of any size has room if no other value of its purpose is held.
+   * Counts `more` bytes for a value that has `total` bytes with them. Returns false and counts nothing if there is no
+   * room. A value of any size has room if no other value of its purpose is held.
    */
   take(purpose: Purpose, more: number, total?: number): boolean
   give(purpose: Purpose, bytes: number): void

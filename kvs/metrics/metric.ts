@@ -1,6 +1,9 @@
 import type { Histogram } from '../lib/histogram.ts'
 
-/** One metric. Its value is read from the part that counts it when somebody asks for the metrics, so that parts only count. */
+/**
+ * One metric. Its value is read from the part that counts it when somebody asks for the metrics, so that parts only
+ * count.
+ */
 export type Metric = NumberMetric | HistogramMetric
 
 interface Description {
@@ -19,7 +22,10 @@ interface HistogramMetric extends Description {
   readonly read: () => Histogram | readonly Labelled<Histogram>[]
 }
 
-/** A sample with its labels. A label must have few values, all chosen by this program: never a key or anything else from a client. */
+/**
+ * A sample with its labels. A label must have few values, all chosen by this program: never a key or anything else from
+ * a client.
+ */
 export interface Labelled<Value> {
   readonly labels: Readonly<Record<string, string>>
   readonly value: Value

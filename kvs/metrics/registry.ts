@@ -5,7 +5,7 @@ import type { Metric } from './metric.ts'
 
 /** A sample as prom-client renders it. */
 interface Sample {
-  /** Undefined for the metric's own name. */
+  /** Name of the sample; undefined for the metric's own name. */
   readonly metricName?: string
   readonly labels: Readonly<Record<string, string | number>>
   readonly value: number
@@ -14,16 +14,16 @@ interface Sample {
 const require = createRequire(import.meta.url)
 
 /**
- * Loads prom-client on first use: it takes 0.1 s and 20 MB, which a node without a scraper need not spend. `require` can be repeated
- * after a failure; an `import` that failed once, for lack of file descriptors, would fail for ever.
+ * Loads prom-client on first use: it takes 0.1 s and 20 MB, which a node without a scraper need not spend. `require`
+ * can be repeated after a failure; an `import` that failed once, for lack of file descriptors, would fail for ever.
  */
 function loadClient(): typeof import('prom-client') {
   return require('prom-client')
 }
 
 /**
- * Makes a registry with these metrics and prom-client's metrics of the process. It is not prom-client's global one, so that several nodes
- * can run in one process.
+ * Makes a registry with these metrics and prom-client's metrics of the process. It is not prom-client's global one, so
+ * that several nodes can run in one process.
  */
 export function makeRegistry(metrics: readonly Metric[]): Registry {
   const { collectDefaultMetrics, Registry } = loadClient()
@@ -31,7 +31,7 @@ export function makeRegistry(metrics: readonly Metric[]): Registry {
   for (const metric of metrics) {
     const { name, help, type } = metric
     const get = async () => ({ name, help, type, aggregator: 'sum', values: readSamples(metric) })
-    // A registry needs only these two fields. prom-client's own classes would count again, at 0.3 µs for a request's histogram.
+    // A registry needs only these two fields. prom-client's own classes would count again, at 0.3 µs for each request.
     registry.registerMetric({ name, get } as unknown as Registered)
   }
   collectDefaultMetrics({ register: registry })

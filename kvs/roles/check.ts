@@ -4,7 +4,7 @@ import { lookAtTarget } from '../forward/index.ts'
 import { describeShortage } from '../http/wire/index.ts'
 import { inspectCluster } from '../log/embedded/index.ts'
 import { inspectLog } from '../log/postgres/index.ts'
-import { checkDataDirectory, readLastLog } from '../slots/index.ts'
+import { inspectDataDirectory, readLastLog } from '../slots/index.ts'
 import { mayHoldWrites } from '../spool/index.ts'
 
 /**
@@ -34,7 +34,7 @@ export async function check(config: Config, print: (line: string) => void): Prom
   }
   // A node whose log is elsewhere runs without a disk, unless the disk may hold writes that are nowhere else.
   const isDiskNeeded = target === 'embedded' || mayHoldWrites(dataDir)
-  await tryPart('data directory', () => checkDataDirectory(dataDir, target !== 'embedded'), isDiskNeeded)
+  await tryPart('data directory', () => inspectDataDirectory(dataDir, target !== 'embedded'), isDiskNeeded)
   if (target === 'embedded') await tryPart('log', () => inspectCluster(join(dataDir, 'postgres')))
   else await tryPart('log', () => inspectLog({ target, timeoutMs, logId: readLastLog(dataDir) }))
   return isUsable

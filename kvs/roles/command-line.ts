@@ -13,8 +13,9 @@ import {
 const exitConfig = 78
 
 /**
- * Reads the arguments and the settings to serve by. It adds the settings of `.env` to the environment and removes libpq's variables. It
- * ends the process when the arguments ask for something else than serving, or when arguments or settings are wrong.
+ * Reads the arguments and the settings to serve by. It adds the settings of `.env` to the environment and removes
+ * libpq's variables. It ends the process when the arguments ask for something else than serving, or when arguments or
+ * settings are wrong.
  */
 export async function readCommandLine(version: string): Promise<Config> {
   const command = exitIfInvalid(() => readArguments(process.argv.slice(2)))

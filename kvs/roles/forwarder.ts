@@ -8,7 +8,10 @@ import { countdown, finish, listen, replaceTls, watchDescriptors } from '../http
 import { startTlsReload } from '../tls/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
-/** Forwards every request to `address` until the process is told to stop. It stores nothing, so it is ready as soon as it listens. */
+/**
+ * Forwards every request to `address` until the process is told to stop. It stores nothing, so it is ready as soon as
+ * it listens.
+ */
 export async function runForwarder(config: Config, address: string, service: ServiceProcess): Promise<void> {
   const { logger, stopRequested, reloads } = service
   const options = { ...config, ...service, address, tally: makeHttpTally() }

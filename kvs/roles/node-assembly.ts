@@ -12,14 +12,16 @@ import type { ServiceProcess } from './service-process.ts'
 
 /** Parts that a tool or a test puts in the place of a node's own. */
 export interface NodeReplacements {
-  /** Makes the log. Without it the log is in Postgres; with it the node writes no checkpoints and takes over no spools. */
+  /**
+   * Makes the log. Without it the log is in Postgres; with it the node writes no checkpoints and takes over no spools.
+   */
   readonly makeLog?: (options: PostgresLogOptions) => Log
   /** Returns the store that the HTTP server asks instead of the node's. */
   readonly wrapStore?: (store: Replica) => Replica
 }
 
 export interface NodeParts {
-  /** Undefined when the log is in a Postgres that somebody else runs. */
+  /** The node's own Postgres; undefined when the log is in another one. */
   readonly embedded: EmbeddedPostgres | undefined
   readonly store: Replica
   readonly budget: MemoryBudget
@@ -137,7 +139,7 @@ interface TakeoverParts {
   readonly store: () => Replica
 }
 
-/** Undefined when no other node can leave a spool behind: the log is the node's own, or the node has no slot. */
+/** Makes the takeover of orphaned spools; undefined when there can be none: the log is embedded, or the node has no slot. */
 function makeSlotTakeover(config: Config, { logger }: AssemblyContext, slot: Slot, parts: TakeoverParts) {
   if (config.postgres === 'embedded' || slot.number === undefined) return undefined
   const { logOptions, store } = parts

@@ -12,8 +12,8 @@ import type { ServiceProcess } from './service-process.ts'
 const slotCloseMs = 1_000
 
 /**
- * Runs a node until the process is told to stop. It opens its parts from the inside out (slot, store, server) and closes them in reverse
- * order. Rejects when the node can't start or can't go on.
+ * Runs a node until the process is told to stop. It opens its parts from the inside out (slot, store, server) and
+ * closes them in reverse order. Rejects when the node can't start or can't go on.
  * @param replacements parts that a tool replaces
  */
 export async function runNode(

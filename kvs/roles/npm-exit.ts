@@ -6,8 +6,8 @@ const { name } = packageJson
 const intervalMs = 500
 
 /**
- * Resolves when the npm that started this process has ended without forwarding a signal, as after a SIGKILL: whoever ends npm
- * means the service. Never resolves if this process was not started by `npm start`.
+ * Resolves when the npm that started this process has ended without forwarding a signal, as after a SIGKILL: whoever
+ * ends npm means the service. Never resolves if this process was not started by `npm start`.
  */
 export function waitForNpmExit(env: NodeJS.ProcessEnv): Promise<string> {
   const parent = process.ppid

@@ -12,7 +12,7 @@ export interface ServiceProcess {
   /** Version of this program. */
   readonly version: string
   readonly logger: Logger
-  /** Undefined when tokens are off: everybody may do everything. */
+  /** Authenticates requests; undefined when tokens are off, so that everybody may do everything. */
   readonly guard: TokenGuard | undefined
   /** Bounds of the cross-origin guard; undefined when tokens do its work. */
   readonly pages: PageBounds | undefined

@@ -4,7 +4,9 @@ import type { Logger } from 'pino'
 /** Two signals within this time, in milliseconds, are one Ctrl-C: it arrives from the terminal and again from npm. */
 const duplicateSignalMs = 200
 
-/** Resolves with the first SIGTERM or SIGINT, which starts the graceful shutdown. A second one ends the process at once. */
+/**
+ * Resolves with the first SIGTERM or SIGINT, which starts the graceful shutdown. A second one ends the process at once.
+ */
 export function shutdownSignal(): Promise<NodeJS.Signals> {
   let firstAt: number | undefined
   return new Promise((resolve) => {
@@ -19,8 +21,8 @@ export function shutdownSignal(): Promise<NodeJS.Signals> {
 }
 
 /**
- * Calls every reload function on SIGHUP. If SIGHUP arrives because the terminal that started the process was closed, it is turned into
- * SIGTERM.
+ * Calls every reload function on SIGHUP. If SIGHUP arrives because the terminal that started the process was closed, it
+ * is turned into SIGTERM.
  */
 export function reloadOnHangup(reloads: readonly (() => void)[], logger: Pick<Logger, 'info'>): void {
   const hadTerminal = hasTerminal()

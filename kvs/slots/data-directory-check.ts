@@ -10,7 +10,7 @@ import { listSlots, slotPath } from './slot-paths.ts'
  * @returns a sentence about the directory
  * @throws an Error that says why it can't be used
  */
-export async function checkDataDirectory(path: string, isShared: boolean): Promise<string> {
+export async function inspectDataDirectory(path: string, isShared: boolean): Promise<string> {
   const finding = checkDirectory(path)
   await requireUsableSlot(path, isShared)
   return finding
@@ -49,7 +49,10 @@ function nearestExisting(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path))
 }
 
-/** Whether a live node holds the lock. The kernel has released the lock of a killed node, even if it was killed while it wrote. */
+/**
+ * Whether a live node holds the lock. The kernel has released the lock of a killed node, even if it was killed while it
+ * wrote.
+ */
 function isHeld(path: string): boolean {
   if (!existsSync(path)) return false
   accessSync(path, constants.R_OK | constants.W_OK)

@@ -1,4 +1,4 @@
-export { checkDataDirectory } from './data-directory-check.ts'
+export { inspectDataDirectory } from './data-directory-check.ts'
 export { readLastLog } from './last-log.ts'
 export { type Slot, type SlotOptions, takeSlot } from './slot.ts'
 export { makeSlotFiles } from './slot-files.ts'

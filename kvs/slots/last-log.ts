@@ -5,8 +5,8 @@ import type { Random } from '../lib/random.ts'
 const fileIn = (directory: string) => join(directory, 'log-id')
 
 /**
- * Id of the log that a node on this data directory used last, for a new slot or a check, which have none of their own. Needs no lock.
- * Undefined when there was none, or when the file can't be read.
+ * Id of the log that a node on this data directory used last, for a new slot or a check, which have none of their own.
+ * Needs no lock. Undefined when there was none, or when the file can't be read.
  */
 export function readLastLog(directory: string): string | undefined {
   try {
@@ -18,8 +18,8 @@ export function readLastLog(directory: string): string | undefined {
 }
 
 /**
- * Writes the id atomically, so that several nodes may do so at once and be killed meanwhile. On a full or read-only disk it does
- * nothing: a new slot's node then takes the log that the `search_path` leads to.
+ * Writes the id atomically, so that several nodes may do so at once and be killed meanwhile. On a full or read-only
+ * disk it does nothing: a new slot's node then takes the log that the `search_path` leads to.
  */
 export function writeLastLog(directory: string, logId: string, random: Random): void {
   if (readLastLog(directory) === logId) return

@@ -24,9 +24,9 @@ export class UnreadableSpool extends Error {
 const advice = 'start a node on the log they are for, with this KVS_DATA_DIR'
 
 /**
- * Appends the spool of a dead node to the log, as that node would: under its identity and its numbers, each write once, in order,
- * and superseded if another writer's entry came first. It may be interrupted at any moment and repeated by whoever locks the
- * slot. The spool is closed when it returns or rejects.
+ * Appends the spool of a dead node to the log, as that node would: under its identity and its numbers, each write once,
+ * in order, and superseded if another writer's entry came first. It may be interrupted at any moment and repeated by
+ * whoever locks the slot. The spool is closed when it returns or rejects.
  * @returns number of writes that left the spool
  * @throws UnreadableSpool; Diverged when the spool is for another log; any other error may pass by a later retry
  */
@@ -57,7 +57,10 @@ function openOrphan({ spoolStorage: storage }: OrphanOptions['slot']): Promise<S
   })
 }
 
-/** An abort closes the session, so that the drain ends as on a lost connection, and never in the middle of a change of the spool. */
+/**
+ * An abort closes the session, so that the drain ends as on a lost connection, and never in the middle of a change of
+ * the spool.
+ */
 async function drain(spool: Spool, session: LogSession, logger: Pick<Logger, 'warn'>, signal: AbortSignal) {
   const stop = () => void session.close()
   signal.addEventListener('abort', stop)

@@ -4,7 +4,8 @@ import type { LogFollower } from '../replica/index.ts'
 import type { LogPosition } from '../spool/index.ts'
 
 /**
- * Follows a log from a position on and keeps the position only, without a view: the drain of an orphaned spool needs no more.
+ * Follows a log from a position on and keeps the position only, without a view: the drain of an orphaned spool needs no
+ * more.
  * @param onOthers called for each effective entry that another writer than the session's has written
  */
 export function makePositionFollower({ logId, ...start }: LogPosition, onOthers: (entry: Entry) => void): LogFollower {

@@ -41,8 +41,8 @@ async function fingerprintFile(path: string): Promise<string> {
 }
 
 /**
- * Reads the lock's file in the thread pool. Taking the lock blocks the event loop: on a disk that hangs, this hangs instead, and the node
- * goes on.
+ * Reads the lock's file in the thread pool. Taking the lock blocks the event loop: on a disk that hangs, this hangs
+ * instead, and the node goes on.
  */
 async function readLockFile(path: string): Promise<void> {
   const file = await open(join(path, 'node.db'), 'r+')

@@ -7,8 +7,8 @@ import { makeSqliteStorage, mayHoldWrites } from '../spool/index.ts'
 import { SlotHeld, type SlotLock } from './slot-storage.ts'
 
 /**
- * Locks the slot in a directory, and creates the directory, readable by its owner only, when it does not exist. The lock is SQLite's on the
- * file `node.db`: the kernel holds it for this process and releases it with the process.
+ * Locks the slot in a directory, and creates the directory, readable by its owner only, when it does not exist. The
+ * lock is SQLite's on the file `node.db`: the kernel holds it for this process and releases it with the process.
  * @throws SlotHeld, or an Error that says why the directory can't be used
  */
 export function lockSlot(path: string, random: Random): SlotLock {

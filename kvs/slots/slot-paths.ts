@@ -6,7 +6,10 @@ export function slotPath(directory: string, slot: number): string {
   return slot === 1 ? directory : join(directory, 'slots', String(slot))
 }
 
-/** Numbers of the existing slots in ascending order; slot 1 is listed even when it does not exist. Rejects when the disk can't tell. */
+/**
+ * Numbers of the existing slots in ascending order; slot 1 is listed even when it does not exist. Rejects when the disk
+ * can't tell.
+ */
 export async function listSlots(directory: string): Promise<number[]> {
   const names = await readdir(join(directory, 'slots')).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []

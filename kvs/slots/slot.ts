@@ -16,17 +16,20 @@ export interface SlotOptions {
 
 /** One node's part of the data directory: its lock, its identity as a writer, and its spool. */
 export interface Slot {
-  /** Undefined when the node has no slot; its identity then ends with it. */
+  /** Number of the slot; undefined when the node has none, and an identity that ends with the process. */
   readonly number: number | undefined
   /** Directory of the slot. */
   readonly path: string
   /** Identity of the node as a writer in the log. */
   readonly writerId: string
-  /** Undefined when there is no disk for a spool. */
+  /** The slot's spool; undefined when there is no disk for one. */
   readonly spool: Spool | undefined
   /** Why there is no spool; undefined when there is one. */
   readonly obstacle: string | undefined
-  /** Id of the log that the slot was used with last; for a new slot, that of the directory; undefined when there was none. */
+  /**
+   * Id of the log that the slot was used with last; for a new slot, that of the directory; undefined when there was
+   * none.
+   */
   readonly logId: string | undefined
   /** Stores the log's id, and warns if the slot was used with another log before. */
   rememberLog(logId: string): void
@@ -47,11 +50,11 @@ class UnusableSlot extends Error {
 }
 
 /**
- * Takes a slot that no node holds: first one whose spool may hold writes, then the one with the lowest number; a new one
- * when nodes hold all that exist. If nodes start together, the slots' locks decide.
+ * Takes a slot that no node holds: first one whose spool may hold writes, then the one with the lowest number; a new
+ * one when nodes hold all that exist. If nodes start together, the slots' locks decide.
  *
- * A slot that can't be used is skipped with a warning. If no node holds a slot and none can be used, the start fails when one of them
- * may hold writes, because every read would miss those; otherwise the node runs without a slot.
+ * A slot that can't be used is skipped with a warning. If no node holds a slot and none can be used, the start fails
+ * when one of them may hold writes, because every read would miss those; otherwise the node runs without a slot.
  * @throws SlotHeld when the directory is not shared and another node has it, or an Error that says what can't be used
  */
 export async function takeSlot(options: SlotOptions): Promise<Slot> {
@@ -71,7 +74,7 @@ export async function takeSlot(options: SlotOptions): Promise<Slot> {
 }
 
 interface TakenSlot extends Omit<Slot, 'logId' | 'rememberLog'> {
-  /** Undefined when the node has no slot. */
+  /** Lock on the slot; undefined when the node has none. */
   readonly lock: SlotLock | undefined
 }
 
@@ -114,7 +117,10 @@ async function takeShared(options: SlotOptions): Promise<TakenSlot> {
   return slot
 }
 
-/** Sorts slots whose spools may hold writes first. It ignores the locks: a live node's spooled writes move its slot up as well. */
+/**
+ * Sorts slots whose spools may hold writes first. It ignores the locks: a live node's spooled writes move its slot up
+ * as well.
+ */
 function writesFirst(slots: SlotStorage, numbers: readonly number[]): number[] {
   const withWrites = new Set(numbers.filter((number) => slots.mayHoldWrites(number)))
   return [...withWrites, ...numbers.filter((number) => !withWrites.has(number))]

@@ -9,8 +9,9 @@ import { SlotHeld, type SlotStorage } from './slot-storage.ts'
 export interface TakeoverOptions {
   readonly slots: SlotStorage
   /**
-   * Number of this node's own slot. Takeover must never open its files: a process that closes any descriptor of a file loses all
-   * its locks on it. https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+   * Number of this node's own slot. Takeover must never open its files: a process that closes any descriptor of a file
+   * loses all its locks on it.
+   * https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
    */
   readonly ownSlot: number
   /** Returns the log for appends under a writer's identity. */
@@ -18,7 +19,10 @@ export interface TakeoverOptions {
   /** Whether this node reaches the log now. */
   readonly isServing: () => boolean
   readonly logger: Pick<Logger, 'info' | 'warn'>
-  /** Longest pause between two scans of the slots, in milliseconds; chance shortens it by up to half. The default is 5,000. */
+  /**
+   * Longest pause between two scans of the slots, in milliseconds; chance shortens it by up to half. The default is
+   * 5,000.
+   */
   readonly intervalMs?: number
   readonly clock?: Clock
   readonly random?: Random
@@ -26,13 +30,14 @@ export interface TakeoverOptions {
 
 export interface Takeover {
   /**
-   * Until the signal aborts, looks for slots that no node holds and whose spools have writes for this log, and appends those writes
-   * to it. Never rejects. Any number of nodes may do so in one directory: the slot's lock decides which one works on it.
+   * Until the signal aborts, looks for slots that no node holds and whose spools have writes for this log, and appends
+   * those writes to it. Never rejects. Any number of nodes may do so in one directory: the slot's lock decides which
+   * one works on it.
    */
   run(logId: string, signal: AbortSignal): Promise<void>
 }
 
-/** What a takeover remembers between its scans. */
+/** State that a takeover keeps between its scans. */
 interface TakeoverState extends TakeoverOptions {
   /** Fingerprint of each slot's spool when nothing was left to do there: the slot is skipped until it changes. */
   readonly finished: Map<number, string>
@@ -90,7 +95,10 @@ async function drainSlot(state: TakeoverState, slot: number, logId: string, sign
   }
 }
 
-/** Logs nothing about a slot that a node holds, which is normal, and nothing about an outage, which the node itself reports. */
+/**
+ * Logs nothing about a slot that a node holds, which is normal, and nothing about an outage, which the node itself
+ * reports.
+ */
 function warnOfFailure(state: TakeoverState, slot: number, error: Error): void {
   if ([SlotHeld, SpoolHeld, Unavailable, Undecided].some((kind) => error instanceof kind)) return
   warnOnce(state, slot, `${isPermanent(error) ? 'left alone' : 'not brought to the log yet'}: ${error.message}`)

@@ -1,6 +1,6 @@
 import type { LogPoint, SpooledWrite } from '../core/entry.ts'
 
-/** How far a node had applied a log. */
+/** Position of a node in a log, with the log's id. */
 export interface LogPosition extends LogPoint {
   readonly logId: string
 }
@@ -10,8 +10,8 @@ export interface SpoolChange {
   /** Writes up to and including this number are in the log; they leave the storage. */
   readonly removed: bigint
   /**
-   * Number of the last write that the spool knows to be stored. Writes above it were left by a change that was reported as
-   * failed; they leave the storage before `added` enters it.
+   * Number of the last write that the spool knows to be stored. Writes above it were left by a change that was reported
+   * as failed; they leave the storage before `added` enters it.
    */
   readonly last: bigint
   readonly added: readonly Pick<SpooledWrite, 'number' | 'write'>[]
@@ -33,8 +33,8 @@ export interface SpoolRange {
 }
 
 /**
- * The port to the medium that keeps a spool. Calls are executed one after another, in the order in which they were made. Every method
- * rejects with a `SpoolStorageError`, and only with that.
+ * The port to the medium that keeps a spool. Calls are executed one after another, in the order in which they were
+ * made. Every method rejects with a `SpoolStorageError`, and only with that.
  */
 export interface SpoolStorage {
   /** Name of the storage for messages: the path of a file. */
@@ -44,8 +44,9 @@ export interface SpoolStorage {
   /** Writes within the range, in ascending order of their numbers; empty when there are none. */
   read(range: SpoolRange): Promise<SpooledWrite[]>
   /**
-   * On return the change is durable: neither a crash of the process nor of the machine undoes it. A rejection with reason `full` means
-   * that nothing of it is stored. Any other rejection leaves open whether it is stored, and reads may return it.
+   * On return the change is durable: neither a crash of the process nor of the machine undoes it. A rejection with
+   * reason `full` means that nothing of it is stored. Any other rejection leaves open whether it is stored, and reads
+   * may return it.
    */
   change(change: SpoolChange): Promise<void>
   /** Returns the space of removed writes to the disk. Neither a rejection nor a crash loses anything. */
@@ -55,8 +56,8 @@ export interface SpoolStorage {
 }
 
 /**
- * Why a storage failed: `full` when no space is left and the change is known not to be stored, `held` when another process has the
- * storage open, `failed` for everything else.
+ * Why a storage failed: `full` when no space is left and the change is known not to be stored, `held` when another
+ * process has the storage open, `failed` for everything else.
  */
 export type StorageFailure = 'full' | 'held' | 'failed'
 

@@ -6,8 +6,8 @@ import { owned } from '../lib/buffers.ts'
 import { type LogPosition, type SpoolStorage, SpoolStorageError, unreadable } from './spool-storage.ts'
 
 /**
- * The queue of writes that this node has accepted and that are not in the log yet, in the order of their numbers. Calls of `add` and
- * `remove` must not overlap.
+ * The queue of writes that this node has accepted and that are not in the log yet, in the order of their numbers. Calls
+ * of `add` and `remove` must not overlap.
  */
 export interface Spool {
   /** Number of writes in the spool. */
@@ -21,9 +21,9 @@ export interface Spool {
   /** The newest write of the key; undefined when there is none, or when it is superseded or hidden. */
   get(key: string): Write | undefined
   /**
-   * Stores writes under the numbers from `first` on, which must be greater than `last`. On return the writes are durable, and `get`
-   * returns them. Rejects with `spool_full` past the bound or on a full disk, or with `undecided` when a failing disk leaves
-   * open whether a restart will find them. After a rejection the spool has none of them.
+   * Stores writes under the numbers from `first` on, which must be greater than `last`. On return the writes are
+   * durable, and `get` returns them. Rejects with `spool_full` past the bound or on a full disk, or with `undecided`
+   * when a failing disk leaves open whether a restart will find them. After a rejection the spool has none of them.
    * @param isBound false for writes that must not be refused because of the bound
    */
   add(first: bigint, writes: readonly Write[], position: LogPosition, isBound?: boolean): Promise<void>
@@ -35,8 +35,8 @@ export interface Spool {
   /** Makes `get` ignore the writes up to and including this number, because the log and the view have them. */
   hide(through: bigint): void
   /**
-   * Removes the oldest writes, because the log has them. A rejection says that the removal is not durable yet: the spool has
-   * removed the writes nevertheless, and the next change makes that durable.
+   * Removes the oldest writes, because the log has them. A rejection says that the removal is not durable yet: the
+   * spool has removed the writes nevertheless, and the next change makes that durable.
    */
   remove(oldest: readonly SpooledWrite[], position: LogPosition): Promise<void>
   /** Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. */
@@ -68,14 +68,14 @@ const shrinkAboveBytes = 16 * 1024 * 1024
 /** Largest number that a storage takes: SQLite's integers have 64 bits. */
 const maxNumber = 2n ** 63n - 1n
 
-/** What the functions below work on. */
+/** State of an open spool. */
 interface SpoolState {
   readonly storage: SpoolStorage
   readonly maxBytes: number
   readonly keepsValues: boolean
   /** Newest write of each key that has one; `write` is undefined when values are not kept. */
   readonly newest: Map<string, { readonly number: bigint; readonly write: Write | undefined }>
-  /** For a key, the number up to which its writes are superseded; entries that are not stored yet. */
+  /** Number up to which a key's writes are superseded, for each key whose superseding is not stored yet. */
   readonly superseded: Map<string, bigint>
   writes: number
   bytes: number
@@ -229,7 +229,10 @@ function supersedeKey(state: SpoolState, { sequence, write: { key } }: Entry): v
   state.superseded.set(key, state.last)
 }
 
-/** Copies a value that is a window on larger memory: the window would keep all of it, and the bound would not count that. */
+/**
+ * Copies a value that is a window on larger memory: the window would keep all of it, and the bound would not count
+ * that.
+ */
 function withOwnMemory(write: Write): Write {
   return setsValue(write) ? { ...write, value: owned(write.value) } : write
 }

@@ -18,9 +18,10 @@ const settlingMs = 200
 const dayMs = 86_400_000
 
 /**
- * Applies changes of TLS files while the process runs, all files together. It compares their contents every few seconds, so that it
- * notices any way of renewal (writing, renaming, swapping links) on any file system. Files that can't be read, or do not fit
- * together, are logged once and tried again. It logs a certificate's validity at once and then daily.
+ * Applies changes of TLS files while the process runs, all files together. It compares their contents every few
+ * seconds, so that it notices any way of renewal (writing, renaming, swapping links) on any file system. Files that
+ * can't be read, or do not fit together, are logged once and tried again. It logs a certificate's validity at once and
+ * then daily.
  * @param apply called with new texts that are free of problems
  * @returns functions that check the files now and resolve when that is done; empty when there are no files
  */

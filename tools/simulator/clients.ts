@@ -1,5 +1,5 @@
 import type { Operation } from '../drill/history.ts'
-import { makeRandom, type Random } from '../drill/random.ts'
+import { makeSeededRandom, type SeededRandom } from '../lab/seeded-random.ts'
 import { type Asker, type AskerOptions, makeHopper } from '../drill/workload/hopper.ts'
 import type { Requester } from '../drill/workload/request.ts'
 import { makeSteady } from '../drill/workload/steady.ts'
@@ -114,16 +114,16 @@ function makeAsker(options: ClientsOptions, given: Omit<AskerOptions, 'nodes' | 
 }
 
 function requesterOf({ schedule, lane }: ClientsOptions, client: number, node: Node | undefined): Requester {
-  const random = makeRandom(schedule.seed, `client ${client} of ${node?.name}`)
+  const random = makeSeededRandom(schedule.seed, `client ${client} of ${node?.name}`)
   return makeKvRequester({ server: () => node?.server(), lane, delay: () => random.between(0.05, 0.5), timeoutMs })
 }
 
 /** Begins anew with each draw, so that what one request asks for does not depend on those before. */
-function makeDrawnRandom(): Random & { draw(seed: number): void } {
-  let current = makeRandom(0, 'ask')
+function makeDrawnRandom(): SeededRandom & { draw(seed: number): void } {
+  let current = makeSeededRandom(0, 'ask')
   return {
     draw(seed) {
-      current = makeRandom(seed, 'ask')
+      current = makeSeededRandom(seed, 'ask')
     },
     next: () => current.next(),
     between: (from, below) => current.between(from, below),

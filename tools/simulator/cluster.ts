@@ -1,5 +1,5 @@
 import { type MemoryServer, makeMemoryServer } from '../../kvs/log/memory/index.ts'
-import { makeRandom, type Random } from '../drill/random.ts'
+import { makeSeededRandom, type SeededRandom } from '../lab/seeded-random.ts'
 import { type Disk, makeDisk } from './disk.ts'
 import { makeLink } from './link.ts'
 import { makeNode, type Node } from './node.ts'
@@ -35,7 +35,7 @@ const checkpointEveryMs = 3_000
 
 export function makeCluster(options: ClusterOptions): Cluster {
   const { schedule, scheduler, world } = options
-  const random = makeRandom(schedule.seed, 'cluster')
+  const random = makeSeededRandom(schedule.seed, 'cluster')
   const logClock = makeVirtualClock(scheduler, world, 123)
   const logServer = makeMemoryServer({ clock: logClock, random: makeServiceRandom(random.fork('log')) })
   const nodes: Node[] = []
@@ -49,7 +49,7 @@ export function makeCluster(options: ClusterOptions): Cluster {
   return cluster
 }
 
-function assembleNode(options: ClusterOptions, cluster: Cluster, name: string, random: Random): Node {
+function assembleNode(options: ClusterOptions, cluster: Cluster, name: string, random: SeededRandom): Node {
   const { schedule, scheduler, world, trace, plants, violation } = options
   const { latency, spools } = schedule
   const disk = makeDisk({

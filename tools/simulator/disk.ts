@@ -8,7 +8,7 @@ import {
   type SpoolStorage,
   SpoolStorageError,
 } from '../../kvs/spool/index.ts'
-import type { Random } from '../drill/random.ts'
+import type { SeededRandom } from '../lab/seeded-random.ts'
 import type { Lane } from './scheduler.ts'
 
 /** A node's slot on its disk: an identity and a spool. It outlives the node's processes. */
@@ -33,7 +33,7 @@ export interface DiskOptions {
   readonly writerId: string
   /** Mean time of a flush. */
   readonly flushMs: number
-  readonly random: Random
+  readonly random: SeededRandom
   /** What a process gets to see of the storage. */
   readonly storage?: ((storage: SpoolStorage) => SpoolStorage) | undefined
 }

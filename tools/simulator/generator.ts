@@ -1,9 +1,9 @@
-import { makeRandom, type Random } from '../drill/random.ts'
+import { makeSeededRandom, type SeededRandom } from '../lab/seeded-random.ts'
 import type { Ask, Fault, Latency, Schedule } from './schedule.ts'
 
 /** Draws a schedule. The same seed gives the same one. */
 export function generateSchedule(seed: number): Schedule {
-  const random = makeRandom(seed, 'schedule')
+  const random = makeSeededRandom(seed, 'schedule')
   const nodes = random.pick([1, 2, 2, 3])
   const seconds = random.integer(5, 20)
   return {
@@ -16,13 +16,13 @@ export function generateSchedule(seed: number): Schedule {
   }
 }
 
-function drawLatency(random: Random): Latency {
+function drawLatency(random: SeededRandom): Latency {
   const network = random.pick([0.2, 1, 5, 20, 60])
   return { network, commit: random.pick([0.5, 2, 20, 60]), flush: random.pick([0.5, 5, 50]) }
 }
 
 /** Few keys, so that clients meet; bursts and rests, so that batches form and queues run dry. */
-function drawOperations(random: Random, span: number): Ask[] {
+function drawOperations(random: SeededRandom, span: number): Ask[] {
   const clients = random.integer(2, 8)
   const keys = random.integer(1, 6)
   const count = random.integer(40, 240)
@@ -51,7 +51,7 @@ type DrawnKind = (typeof nodeFaults)[number] | (typeof logFaults)[number]
  * A schedule has a few kinds of faults, each several times, and not a little of everything, which would mostly hide one fault behind
  * another (Groce et al., "Swarm testing", 2012).
  */
-function drawFaults(random: Random, nodes: number, span: number): Fault[] {
+function drawFaults(random: SeededRandom, nodes: number, span: number): Fault[] {
   const all: readonly DrawnKind[] = [...nodeFaults, ...logFaults]
   const kinds = Array.from({ length: random.integer(1, 5) }, () => random.pick(all))
   const count = random.integer(0, 12)
@@ -61,7 +61,7 @@ function drawFaults(random: Random, nodes: number, span: number): Fault[] {
   return byTime(faults)
 }
 
-function drawFault(random: Random, kind: DrawnKind, nodes: number, span: number): Fault {
+function drawFault(random: SeededRandom, kind: DrawnKind, nodes: number, span: number): Fault {
   const at = round(random.between(0, span))
   const node = random.integer(0, nodes - 1)
   if (kind === 'clock') return { kind, node, at, byMs: drawJump(random) }
@@ -71,7 +71,7 @@ function drawFault(random: Random, kind: DrawnKind, nodes: number, span: number)
 }
 
 /** A node goes for ever, mostly while it cannot reach the log, so that its spool has something for the others. */
-function drawLeave(random: Random, node: number, span: number): Fault[] {
+function drawLeave(random: SeededRandom, node: number, span: number): Fault[] {
   const cut = round(random.between(0, span / 2))
   const at = round(cut + random.between(100, 4_000))
   const leave: Fault = { kind: 'leave', node, at }
@@ -83,11 +83,11 @@ function isLogFault(kind: DrawnKind): kind is (typeof logFaults)[number] {
 }
 
 /** Mostly short, some longer than every timeout. */
-function drawDuration(random: Random): number {
+function drawDuration(random: SeededRandom): number {
   return round(random.chance(0.6) ? random.between(10, 1_500) : random.between(1_500, 9_000))
 }
 
-function drawJump(random: Random): number {
+function drawJump(random: SeededRandom): number {
   return random.pick([-3_600_000, -5_000, -500, 500, 5_000, 3_600_000])
 }
 

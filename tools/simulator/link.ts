@@ -1,6 +1,6 @@
 import type { Timer } from '../../kvs/lib/clock.ts'
 import type { Link as Connection, Fate, Message, Network } from '../../kvs/log/memory/index.ts'
-import type { Random } from '../drill/random.ts'
+import type { SeededRandom } from '../lab/seeded-random.ts'
 import type { Latency } from './schedule.ts'
 import type { Lane } from './scheduler.ts'
 import type { Trace } from './trace.ts'
@@ -23,7 +23,7 @@ export interface LinkOptions {
   readonly latency: Latency
   /** Whether the log takes fifty times as long for a commit. */
   readonly isLogSlow: () => boolean
-  readonly random: Random
+  readonly random: SeededRandom
   readonly trace: Trace
 }
 

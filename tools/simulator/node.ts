@@ -4,7 +4,7 @@ import { type MemoryLogOptions, type MemoryServer, makeMemoryLog } from '../../k
 import { makeReplica, type Replica } from '../../kvs/replica/index.ts'
 import { makeTakeover } from '../../kvs/slots/index.ts'
 import { openSpool } from '../../kvs/spool/index.ts'
-import type { Random } from '../drill/random.ts'
+import type { SeededRandom } from '../lab/seeded-random.ts'
 import { type Disk, wait } from './disk.ts'
 import type { Link } from './link.ts'
 import type { Plants } from './plants.ts'
@@ -46,7 +46,7 @@ export interface NodeOptions {
   /** The slots of nodes that are gone for ever. */
   readonly orphans: readonly Disk[]
   readonly spools: boolean
-  readonly random: Random
+  readonly random: SeededRandom
   readonly trace: Trace
   readonly plants: Plants
   /** Told what must not be. */
@@ -143,7 +143,7 @@ function serverOf({ lane, waiting }: Process, kv: Kv): Server {
 }
 
 /** As roles/node.ts does it: a slot, a store on it, the takeover of what others have left behind. */
-async function runProcess(options: NodeOptions, process: Process, random: Random): Promise<void> {
+async function runProcess(options: NodeOptions, process: Process, random: SeededRandom): Promise<void> {
   const { name, disk, trace, plants, spools } = options
   const { lane, clock } = process
   const serviceRandom = makeServiceRandom(random)
@@ -179,7 +179,7 @@ async function runProcess(options: NodeOptions, process: Process, random: Random
 function logFor(
   { name, logServer, link, plants }: NodeOptions,
   { lane, clock }: Process,
-  random: Random,
+  random: SeededRandom,
   identity: Pick<MemoryLogOptions, 'writerId'> & Partial<MemoryLogOptions>,
 ): Log {
   const log = makeMemoryLog({

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../kvs/lib/clock.ts'
 import type { Random } from '../../kvs/lib/random.ts'
-import type { Random as SeededRandom } from '../drill/random.ts'
+import type { SeededRandom } from '../lab/seeded-random.ts'
 import type { Lane, Scheduler } from './scheduler.ts'
 
 /** The time of one process: that of the scheduler, with a wall clock that can be set. */

@@ -1,30 +1,40 @@
 import { createHash } from 'node:crypto'
 import type { LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
-import type { Batch, Decided, Judgement, Landing, Registration } from '../index.ts'
-import { endOf, entryAt, requireTaken, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
-
-/** What an append came to, as `Landing` has it. */
-export type Appended = { readonly outcome: 'landed'; readonly end: LogPoint } | { readonly outcome: 'late' | 'fenced' }
+import type { Batch, Decided, Judgement, Landing, WriterStatements } from '../index.ts'
+import { judgeAll, keepAnswers } from './judging.ts'
+import { endOf, keysAfter, lastOf, requireTaken, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
 
 /**
  * Commits a batch at the log's end.
- * @param isLate whether its time is over
+ * @param landsUntil the log stores nothing from this second of the server's clock on
  */
-export function appendWrites(tables: Tables, batch: Batch, writes: readonly Write[], isLate: boolean): Appended {
+export function appendWrites(
+  tables: Tables,
+  serverSeconds: number,
+  batch: Batch,
+  writes: readonly Write[],
+  landsUntil: number,
+): Landing {
   const turn = beginAppend(tables, batch)
-  if (turn === undefined) return { outcome: 'fenced' }
-  if (isLate) return { outcome: 'late' }
-  return { outcome: 'landed', end: insert(tables, turn, batch, writes) }
+  if (turn === undefined) return { outcome: 'fenced', serverSeconds }
+  if (serverSeconds >= landsUntil) return { outcome: 'late', serverSeconds }
+  return { outcome: 'landed', end: insert(tables, turn, batch, writes), serverSeconds }
 }
 
-/** The same for writes some of which have no effect: those marked so, and those whose key has an entry after `seen`. */
-export function appendSpooled(tables: Tables, batch: Batch, spooled: readonly SpooledWrite[], seen: bigint): Appended {
+/** As `appendWrites`, for writes some of which have no effect: those marked so, and those with a later entry. */
+export function appendSpooled(
+  tables: Tables,
+  serverSeconds: number,
+  batch: Batch,
+  spooled: readonly SpooledWrite[],
+  seen: bigint,
+): Landing {
   const turn = beginAppend(tables, batch)
-  if (turn === undefined) return { outcome: 'fenced' }
+  if (turn === undefined) return { outcome: 'fenced', serverSeconds }
   const overtaken = keysAfter(tables, seen)
   const writes = spooled.map(({ write }) => write)
-  const superseded = spooled.map(({ write, superseded }) => superseded || overtaken.has(textOf(write.key)))
-  return { outcome: 'landed', end: insert(tables, turn, batch, writes, superseded) }
+  const superseded = spooled.map(({ write, superseded }) => superseded || overtaken.has(write.key.toWellFormed()))
+  return { outcome: 'landed', end: insert(tables, turn, batch, writes, superseded), serverSeconds }
 }
 
 /** Commits those writes whose decision still holds. Undefined where the session is no longer the writer's. */
@@ -33,57 +43,24 @@ export function appendConditional(
   batch: Batch,
   decided: readonly Decided[],
   seen: bigint,
-): { readonly judgements: readonly Judgement[]; readonly end: LogPoint } | undefined {
+): Awaited<ReturnType<WriterStatements['appendConditional']>> {
   const turn = beginAppend(tables, batch)
   if (turn === undefined) return undefined
-  const overtaken = keysAfter(tables, seen)
-  const judged = decided.map((one) => ({ ...one, outcome: judge(tables, one, overtaken) }))
-  const landing = judged.filter(({ outcome }) => outcome === 'landed')
-  const end = insert(tables, turn, batch, writesOf(landing))
+  const judged = judgeAll(tables, decided, seen)
+  const landing = decided.filter((_, index) => judged[index]?.outcome === 'landed')
+  const writes = landing.map(({ write }) => write)
+  const end = insert(tables, turn, batch, writes)
   let { sequence } = turn.end
-  const judgements = judged.map(({ outcome, idempotency, current }): Judgement => {
-    const answer = idempotency && tables.answers.get(idempotency.key)
-    if (outcome === 'answered') {
-      return { outcome, entry: pointAt(tables, answer?.sequence), current: pointAt(tables, answer?.current) }
-    }
-    const entry = outcome === 'landed' ? { sequence: ++sequence, digest: end.digest } : undefined
-    if (idempotency && (outcome === 'landed' || outcome === 'refused')) {
-      keepAnswer(tables, idempotency, entry?.sequence, current?.sequence)
-    }
-    return { outcome, entry, current: undefined }
+  const judgements = judged.map((judgement): Judgement => {
+    return judgement.outcome === 'landed'
+      ? { ...judgement, entry: { sequence: ++sequence, digest: end.digest } }
+      : judgement
   })
+  keepAnswers(tables, decided, judgements)
   return { judgements, end }
 }
 
-const writesOf = (decided: readonly Decided[]) => decided.map(({ write }) => write)
-
-/** What a registration came to, as `Registration` has it. */
-export interface Registered {
-  readonly writerNumber: number
-  readonly committed: { readonly number: bigint; readonly end: LogPoint }
-}
-
-/**
- * Makes a session the only one that may append for the writer, in the place of `replaced` and of no other; undefined is none. Returns
- * undefined where somebody else had registered.
- */
-export function registerWriter(
-  tables: Tables,
-  writerId: string,
-  session: string,
-  replaced: string | undefined,
-): Registered | undefined {
-  requireTaken(tables, [])
-  const { writers, entries } = tables
-  const row = writers.get(writerId)
-  if (row?.session !== replaced) return undefined
-  const writerNumber = row?.number ?? writers.size + 1
-  writers.set(writerId, { number: writerNumber, session })
-  const { writeNumber = 0n, sequence = 0n, digest = Buffer.alloc(0) } = lastOf(entries, writerNumber) ?? {}
-  return { writerNumber, committed: { number: writeNumber, end: { sequence, digest } } }
-}
-
-/** A turn to append: the log's end, and the number of who appends there. */
+/** A turn to append: the log's end, and the number of the writer that appends there. */
 interface Turn {
   readonly writer: number
   readonly end: LogPoint
@@ -91,12 +68,12 @@ interface Turn {
 
 /** Undefined where the session is no longer the writer's. */
 function beginAppend(tables: Tables, { writerId, session, after, last }: Batch): Turn | undefined {
-  const writer = tables.writers.get(writerId)
   if (last <= after) throw broken(`a batch ends in the number ${last}, and the last one ended in ${after}`)
+  const writer = tables.writers.get(writerId)
   if (writer === undefined) throw broken('this node’s row in writers is gone')
   if (writer.session !== session) return undefined
   const end = endOf(tables)
-  const newest = lastOf(tables.entries, writer.number)?.writeNumber ?? 0n
+  const newest = lastOf(tables, writer.number)?.writeNumber ?? 0n
   if (newest !== after) throw broken(`the last write of this node in it has the number ${newest}, and not ${after}`)
   return { writer: writer.number, end }
 }
@@ -105,17 +82,10 @@ function broken(flaw: string): StatementRefused {
   return new StatementRefused(flaw, 'broken')
 }
 
-function lastOf(entries: readonly StoredEntry[], writer: number): StoredEntry | undefined {
-  return entries.findLast((entry) => entry.writer === writer && entry.writeNumber !== undefined)
-}
-
-/** Keys that have an entry of any effect after a sequence. */
-function keysAfter({ entries }: Tables, seen: bigint): Set<string> {
-  const later = entries.slice(Number(seen)).filter(({ superseded }) => !superseded)
-  return new Set(later.map(({ key }) => key))
-}
-
-/** The digest covers the session, which is random, so no two histories have the same. `next_digest` in migrations/ is the same rule. */
+/**
+ * The same rule as `next_digest` in migrations/. The digest covers the session, which is random, so no two histories
+ * have the same digest.
+ */
 export function nextDigest(digest: Buffer, session: string, last: bigint): Buffer {
   const number = Buffer.alloc(8)
   number.writeBigInt64BE(last)
@@ -127,7 +97,7 @@ export function nextDigest(digest: Buffer, session: string, last: bigint): Buffe
     .subarray(0, 8)
 }
 
-/** Returns the log's end, which stays where it was where there is nothing to insert. */
+/** Returns the log's new end; the old one where there is nothing to insert. */
 function insert(
   tables: Tables,
   { writer, end }: Turn,
@@ -139,14 +109,9 @@ function insert(
   if (writes.length === 0) return end
   const digest = nextDigest(end.digest, session, last)
   const rows = writes.map((write, index): StoredEntry => {
-    const isPut = write.kind === 'put'
     return {
+      ...contentOf(write),
       sequence: end.sequence + BigInt(index + 1),
-      eventType: isPut ? 2 : 1,
-      key: textOf(write.key),
-      // A copy: whoever appends may free the buffer afterwards.
-      value: isPut ? Buffer.from(write.value) : undefined,
-      contentType: isPut && write.contentType !== undefined ? textOf(write.contentType) : undefined,
       digest,
       superseded: superseded[index] === true,
       writer,
@@ -157,36 +122,9 @@ function insert(
   return { sequence: end.sequence + BigInt(writes.length), digest }
 }
 
-/** A text as it comes back from UTF-8. */
-function textOf(text: string): string {
-  return text.toWellFormed()
-}
-
-function judge(
-  { answers }: Tables,
-  { write, lands, idempotency }: Decided,
-  overtaken: ReadonlySet<string>,
-): Judgement['outcome'] {
-  const answer = idempotency && answers.get(idempotency.key)
-  if (answer) return answer.request.equals(idempotency.request) ? 'answered' : 'reused'
-  if (overtaken.has(textOf(write.key))) return 'overtaken'
-  return lands ? 'landed' : 'refused'
-}
-
-const mostAnswers = 100_000
-
-function keepAnswer(
-  { answers }: Tables,
-  { key, request }: { readonly key: string; readonly request: Buffer },
-  sequence: bigint | undefined,
-  current: bigint | undefined,
-): void {
-  answers.set(key, { request: Buffer.from(request), sequence, current })
-  const [oldest] = answers.keys()
-  if (answers.size > mostAnswers && oldest !== undefined) answers.delete(oldest)
-}
-
-function pointAt(tables: Tables, sequence: bigint | undefined): LogPoint | undefined {
-  if (sequence === undefined) return undefined
-  return { sequence, digest: entryAt(tables, sequence)?.digest ?? Buffer.alloc(0) }
+/** Texts are stored as they come back from UTF-8, and a copy of the value: whoever appends may free it afterwards. */
+function contentOf(write: Write): Pick<StoredEntry, 'eventType' | 'key' | 'value' | 'contentType'> {
+  const key = write.key.toWellFormed()
+  if (write.kind === 'delete') return { eventType: 1, key, value: undefined, contentType: undefined }
+  return { eventType: 2, key, value: Buffer.from(write.value), contentType: write.contentType?.toWellFormed() }
 }

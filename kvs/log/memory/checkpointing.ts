@@ -1,6 +1,6 @@
 import { type Checkpoint, entryAt, type StoredEntry, type Tables } from './tables.ts'
 
-/** Folds the log's next entries, so many at the most, into the checkpoint; begins one from nothing where there is none of this log. */
+/** Folds the log's next entries, `most` of them at most, into the checkpoint, or into a new one where none is valid. */
 export function advanceCheckpoint(tables: Tables, most = Infinity): void {
   const before = readCheckpoint(tables)
   const start = Number(before?.sequence ?? 0n)
@@ -20,14 +20,14 @@ function fold(live: Map<string, StoredEntry>, entry: StoredEntry): void {
   else live.set(entry.key, entry)
 }
 
-/** Undefined where there is none, or none that was made from this log's past. */
+/** Undefined where there is none, or none that was made from this log's history. */
 export function readCheckpoint(tables: Tables): Checkpoint | undefined {
   const { checkpoint, logId } = tables
   if (checkpoint === undefined || checkpoint.logId !== logId) return undefined
   return entryAt(tables, checkpoint.sequence)?.digest.equals(checkpoint.digest) ? checkpoint : undefined
 }
 
-/** Takes a key out of the checkpoint, as damage to a disk might. */
+/** Loses a key of the checkpoint. */
 export function damageCheckpoint(tables: Tables): void {
   const { checkpoint } = tables
   if (checkpoint !== undefined) tables.checkpoint = { ...checkpoint, live: new Map([...checkpoint.live].slice(1)) }

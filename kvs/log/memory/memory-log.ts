@@ -23,7 +23,7 @@ import { askHead, holds, loadCheckpoint, NotTaken, type PageLimits, readHead, re
 
 export interface MemoryLogOptions {
   readonly server: MemoryServer
-  /** This node's identity in the log: one data directory's, for ever. */
+  /** This node's identity in the log: that of its data directory. */
   readonly writerId: string
   /** The way to the server. By default everything arrives at once. */
   readonly network?: Network
@@ -43,7 +43,7 @@ export interface MemoryLogOptions {
   readonly warn?: (message: string) => void
 }
 
-/** The log in the memory of this process. It keeps every promise that the log in Postgres keeps, but for outliving the process. */
+/** The log in the memory of this process: as the log in Postgres, but it does not outlive the process. */
 export function makeMemoryLog(options: MemoryLogOptions): Log {
   const { server, writerId, network = calmNetwork, clock = systemClock, random = systemRandom } = options
   const { timeoutMs = 10_000 } = options

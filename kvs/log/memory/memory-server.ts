@@ -9,21 +9,20 @@ export interface MemoryServerOptions {
   readonly random?: Random
 }
 
-/** What a node's end of a connection is told by the server, whenever that comes about. */
+/** What a node's end of a connection is told by the server. */
 export interface Client {
   onNotified(): void
   onEnded(reason: Error): void
 }
 
+/** A statement runs on the server, all of it at one moment: `serverSeconds` since 1970 by the server's clock. */
+export type Statement<Result> = (tables: Tables, serverSeconds: number) => Result
+
 /** The server's end of a connection. */
 export interface ServerSession {
-  /**
-   * Runs a statement, all of it at this moment. Throws `SessionEnded` where the session is over, and `StatementRefused` where the statement
-   * is refused and has changed nothing.
-   * @param statement given the server's clock, in seconds since 1970
-   */
-  run<Result>(statement: (tables: Tables, serverSeconds: number) => Result): Result
-  /** Ends the session; what is on its way to it is never done. */
+  /** Throws `SessionEnded` where the session is over, and `StatementRefused` where the statement changed nothing. */
+  run<Result>(statement: Statement<Result>): Result
+  /** Ends the session: what is on its way to it is never done. */
   end(): void
 }
 
@@ -32,30 +31,36 @@ export interface LogCopy {
   readonly tables: Tables
 }
 
-/** The server of one log, which several nodes share. All but `connect` is for whoever directs the play: a simulator or a test. */
+/**
+ * The server of one log, which several nodes share. Nodes get there through `makeMemoryLog`; all but `connect` is for a
+ * simulator or a test.
+ */
 export interface MemoryServer {
-  /** Throws where the server is stopped, or refuses sessions. Nodes get here through `makeMemoryLog`. */
+  /** Throws `SessionEnded` where the server is stopped, `SessionRefused` where it refuses sessions. */
   connect(client: Client): ServerSession
   readonly logId: string
   /** Every entry of the log, in order. */
   readonly entries: readonly StoredEntry[]
-  /** Ends all sessions and takes no connections until `start`. What is committed stays; what is under way to the server never lands. */
+  /** Ends all sessions, and takes no new ones until `start`. What is committed stays. */
   stop(): void
   start(): void
-  /** Ends all sessions, as the server does when it restarts: what is under way to it never lands. */
+  /** Ends all sessions, as a restart does: what is under way to the server never lands. */
   endSessions(): void
-  /** Has each new session refused for good, as a newer schema does; undefined lets them in again. */
+  /** Refuses each new session for good, as a log with a newer schema does; undefined lets them in again. */
   refuseSessions(reason: string | undefined): void
-  /** Has writes refused from now on. Without a rule all are taken. */
+  /** Refuses writes by a rule from now on; without one, stores all writes again. */
   refuseWrites(rule?: WriteRule): void
   copy(): LogCopy
-  /** Puts a copy in the log's place and ends all sessions: what was committed since is gone. A copy of another server is another log. */
+  /**
+   * Puts a copy in the log's place, and ends all sessions: what was committed since is gone. The copy of another server
+   * is another log.
+   */
   restore(copy: LogCopy): void
-  /** Puts an entry at the log's end as another hand would, past all rules. */
+  /** Puts an entry at the log's end as another hand would, past all rules; by default a delete without a digest. */
   insertByHand(entry: Partial<StoredEntry>): void
-  /** Brings the checkpoint on by so many entries at the most; to the log's end where it is not told. */
+  /** Brings the checkpoint on by `most` entries, or to the log's end. Throws at an entry of an unknown kind. */
   advanceCheckpoint(most?: number): void
-  /** Loses a key of the checkpoint. */
+  /** Loses a key of the checkpoint, as a damaged disk may. */
   damageCheckpoint(): void
 }
 
@@ -64,7 +69,7 @@ export class SessionEnded extends Error {
   override readonly name = 'SessionEnded'
 }
 
-/** The server takes no sessions of this node, and waiting won't help. */
+/** The server takes no sessions, and waiting won’t help. */
 export class SessionRefused extends Error {
   override readonly name = 'SessionRefused'
 }
@@ -131,28 +136,24 @@ export function makeMemoryServer({
     },
     copy: () => ({ tables: copyTables(tables) }),
     restore(copy) {
-      tables = copyTables(copy.tables)
+      tables = { ...copyTables(copy.tables), writeRule: tables.writeRule }
       endSessions()
     },
     insertByHand(entry) {
-      tables.entries.push(strayEntry(BigInt(tables.entries.length + 1), entry))
+      tables.entries.push({ ...strayDelete, ...entry, sequence: BigInt(tables.entries.length + 1) })
     },
     advanceCheckpoint: (most) => advanceCheckpoint(tables, most),
     damageCheckpoint: () => damageCheckpoint(tables),
   }
 }
 
-function strayEntry(sequence: bigint, entry: Partial<StoredEntry>): StoredEntry {
-  return {
-    eventType: 1,
-    key: 'stray',
-    value: undefined,
-    contentType: undefined,
-    digest: Buffer.alloc(0),
-    superseded: false,
-    writer: undefined,
-    writeNumber: undefined,
-    ...entry,
-    sequence,
-  }
+const strayDelete: Omit<StoredEntry, 'sequence'> = {
+  eventType: 1,
+  key: 'stray',
+  value: undefined,
+  contentType: undefined,
+  digest: Buffer.alloc(0),
+  superseded: false,
+  writer: undefined,
+  writeNumber: undefined,
 }

@@ -12,46 +12,48 @@ export type StatementKind =
   | 'append-spooled'
   | 'append-conditional'
 
-/** What goes between a node and the log's server as one piece. */
+/** What goes between a node and the log's server in one piece. */
 export interface Message {
   /**
-   * `notification`: another session has appended. `end`: the server has ended the connection. Both go to the node without having been
-   * asked for.
+   * `notification` tells that another session has appended; `end`, that the server has ended the connection. Both go to
+   * the node unasked.
    */
   readonly kind: StatementKind | 'notification' | 'end'
   /** A request goes to the server, an answer to the node. */
   readonly leg: 'request' | 'answer'
   /** The node that it comes from or goes to. */
   readonly writerId: string
-  /** The connection that it goes over; numbers count up from 1 for each node. */
+  /** The connection that it goes over; numbers count up from 1 for each log object. */
   readonly connection: number
 }
 
-/** A connection as the network sees it, from its first message on. */
+/**
+ * What becomes of a message. `arrives`: it is there now. `lost`: it never arrives, and nobody is told; who waits for it
+ * gives up when its time is over. `reset`: it never arrives, and the connection is gone for both ends at once.
+ */
+export type Fate = 'arrives' | 'lost' | 'reset'
+
+/** A connection as the network sees it. */
 export interface Link {
   readonly writerId: string
   readonly connection: number
   /**
-   * Breaks the connection at this moment. Where both ends see that, nothing that is under way is ever done. Where the node alone does,
-   * the server still does what arrives.
+   * Breaks the connection now. Where both ends see that, nothing that is under way is done any more. Where only the
+   * node does, the server still does what arrives.
    */
   reset(seenBy: 'both ends' | 'the node'): void
 }
 
 /**
- * What becomes of a message.
- * `arrives`: it is there now. A request that arrives when its node has given up on it is done all the same, as long as the server lives.
- * `lost`: it never arrives, and nobody is told; who waits for it gives up when its time is over.
- * `reset`: it never arrives, and the connection is gone for both ends at once.
- */
-export type Fate = 'arrives' | 'lost' | 'reset'
-
-/**
- * The way between nodes and the log's server, and the one place where faults of the network are made. A connection carries one
- * statement at a time, so messages of one connection do not overtake each other, notifications aside.
+ * The way between a node and the log's server: the one place where faults of the network are made, in the order and
+ * at the times that an implementation chooses. A connection carries one statement at a time, so its messages do not
+ * overtake each other, notifications aside; those of several connections may.
  */
 export interface Network {
-  /** Resolves when the message arrives, however much later that is, or as soon as its fate is another. Must not reject. */
+  /**
+   * Resolves when the message arrives, however late that is, or when another fate is certain. Must not reject. A
+   * request that arrives after its node gave up on it is done all the same, as long as the server's session lives.
+   */
   carry(message: Message): Promise<Fate>
   /** Told of each connection before its first message, so that idle ones can be broken as well. */
   opened?(link: Link): void

@@ -3,8 +3,8 @@ import { UnknownEntry } from '../index.ts'
 import type { StoredEntry } from './tables.ts'
 
 /**
- * Packs entries into one object and one buffer, over and over. What an entry had is overwritten by the next one, so that whoever keeps a
- * window on it is found out.
+ * Packs entries into one object and one buffer, again and again. An entry's bytes are overwritten by the next one's, so
+ * that tests catch whoever keeps a window on them.
  */
 export function makePacker(): (entry: StoredEntry) => PackedEntry {
   let scratch = Buffer.alloc(4_096)
@@ -42,7 +42,7 @@ export function makePacker(): (entry: StoredEntry) => PackedEntry {
   }
 }
 
-/** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
+/** Throws `UnknownEntry` at an entry of an unknown kind: skipping it would make a view that no log has. */
 export function kindOf({ eventType, value, sequence }: StoredEntry): PackedEntry['kind'] {
   if (eventType === 2 && value !== undefined) return 'put'
   if (eventType === 1) return 'delete'

@@ -5,7 +5,7 @@ import type { MemoryConnection } from './memory-connection.ts'
 import { kindOf, makePacker } from './packed-rows.ts'
 import { endOf, entryAt, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
 
-/** Bounds of what one answer carries: at most so many entries, and no further entry once the values have so many bytes. */
+/** Bounds of what one answer carries: so many entries at most, and none more once the values have so many bytes. */
 export interface PageLimits {
   readonly entries: number
   readonly bytes: number

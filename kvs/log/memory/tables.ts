@@ -1,18 +1,19 @@
 import type { LogPoint, Write } from '../../core/entry.ts'
 import type { Random } from '../../lib/random.ts'
 
-/** A row of the log. An entry that an append has written has a digest; the last one of its batch has a write number. */
+/** A row of the log. */
 export interface StoredEntry {
   readonly sequence: bigint
-  /** 1 is a delete and 2 a put, as in Postgres; any other kind was put there by another hand. */
+  /** 1 is a delete and 2 a put, as in Postgres. */
   readonly eventType: number
   readonly key: string
   /** Undefined for a delete. */
   readonly value: Buffer | undefined
   readonly contentType: string | undefined
+  /** Digest of the log up to and including this entry's batch. */
   readonly digest: Buffer
   readonly superseded: boolean
-  /** Number of the writer that it came from. */
+  /** Number of the writer that it came from; undefined where no append has written it. */
   readonly writer: number | undefined
   /** Number of the entry among its writer's writes; undefined on all but the last entry of a batch. */
   readonly writeNumber: bigint | undefined
@@ -27,16 +28,16 @@ export interface WriterRow {
 /** What was answered under an idempotency key. */
 export interface AnswerRow {
   readonly request: Buffer
-  /** Sequence of the entry; undefined where the condition did not hold. */
+  /** Sequence of the write's entry; undefined where the condition did not hold. */
   readonly sequence: bigint | undefined
-  /** Sequence of the value that the key had before. */
+  /** Sequence of the value that the key had before; undefined where it had none. */
   readonly current: bigint | undefined
 }
 
 /** The live keys as of a point in the log. It is never changed: each step makes a new one. */
 export interface Checkpoint extends LogPoint {
   readonly logId: string
-  /** How many keys there must be; other numbers tell of damage. */
+  /** How many keys it was saved with. */
   readonly keys: number
   readonly live: ReadonlyMap<string, StoredEntry>
 }
@@ -46,7 +47,7 @@ export interface Tables {
   readonly logId: string
   /** Digest of the log while it has no entry. */
   readonly firstDigest: Buffer
-  /** An entry's sequence is its index and one. */
+  /** The entry of a sequence is at the index before it. */
   readonly entries: StoredEntry[]
   readonly writers: Map<string, WriterRow>
   /** The oldest comes first. */
@@ -56,15 +57,15 @@ export interface Tables {
 }
 
 /**
- * Which writes the server refuses to store, and why; undefined where it takes them. A batch is refused as a whole. A registration asks
- * with no writes.
+ * Which writes the server does not store: `refused`, since they are what they are; `down`, since it takes none now;
+ * undefined where it stores them. A batch is stored or not as a whole. A registration asks with no writes.
  */
-export type WriteRule = (writes: readonly Write[]) => Exclude<RefusalReason, 'broken'> | undefined
+export type WriteRule = (writes: readonly Write[]) => 'refused' | 'down' | undefined
 
 export function makeTables(random: Random): Tables {
   return {
     logId: random.uuid().slice(0, 8),
-    firstDigest: Buffer.from(random.uuid().replaceAll('-', ''), 'hex').subarray(0, 8),
+    firstDigest: Buffer.from(random.uuid().slice(0, 8)),
     entries: [],
     writers: new Map(),
     answers: new Map(),
@@ -82,7 +83,7 @@ export function copyTables(tables: Tables): Tables {
   }
 }
 
-/** The point after the last entry. Throws `StatementRefused` where no append has written that entry. */
+/** The log's end. Throws `StatementRefused` where no append has written the last entry. */
 export function endOf({ entries, firstDigest }: Tables): LogPoint {
   const last = entries.at(-1)
   if (last === undefined) return { sequence: 0n, digest: firstDigest }
@@ -96,26 +97,36 @@ export function entryAt({ entries }: Tables, sequence: bigint): StoredEntry | un
   return entries[Number(sequence) - 1]
 }
 
-/** Throws `StatementRefused` where the server does not store the writes. Nor does Postgres have a text with a NUL. */
+/** Last entry of a writer's last batch; undefined where it has none. */
+export function lastOf({ entries }: Tables, writer: number): StoredEntry | undefined {
+  return entries.findLast((entry) => entry.writer === writer && entry.writeNumber !== undefined)
+}
+
+/** Keys that have an entry of any effect after a sequence. */
+export function keysAfter({ entries }: Tables, sequence: bigint): Set<string> {
+  const later = entries.slice(Number(sequence)).filter(({ superseded }) => !superseded)
+  return new Set(later.map(({ key }) => key))
+}
+
+/** Throws `StatementRefused` where the server does not store the writes. As in Postgres, no text may have a NUL. */
 export function requireTaken({ writeRule }: Tables, writes: readonly Write[]): void {
-  const isText = ({ key, ...rest }: Write) => !`${key}${'contentType' in rest ? rest.contentType : ''}`.includes('\0')
-  if (!writes.every(isText)) throw new StatementRefused('a text can’t have a NUL', 'refused')
+  const hasNul = writes.some((write) => textsOf(write).some((text) => text?.includes('\0')))
+  if (hasNul) throw new StatementRefused('a text can’t have a NUL', 'refused')
   const reason = writeRule(writes)
   if (reason === 'refused') throw new StatementRefused('the server refuses one of the writes', reason)
   if (reason === 'down') throw new StatementRefused('the server takes no writes now', reason)
 }
 
-/**
- * Why a statement was refused. `broken`: other hands than an append's have changed the log, so trying again is no use. `down`: the server
- * takes no writes now, whatever they are. `refused`: it takes others than these.
- */
-export type RefusalReason = 'broken' | 'down' | 'refused'
+function textsOf(write: Write): (string | undefined)[] {
+  return write.kind === 'put' ? [write.key, write.contentType] : [write.key]
+}
 
 /** The server's own answer that it has rolled a statement back: nothing has changed. */
 export class StatementRefused extends Error {
   override readonly name = 'StatementRefused'
-  readonly reason: RefusalReason
-  constructor(message: string, reason: RefusalReason) {
+  /** `refused`, `down`: as in `WriteRule`. `broken`: the log is not what appends made of it; no retry succeeds. */
+  readonly reason: 'refused' | 'down' | 'broken'
+  constructor(message: string, reason: StatementRefused['reason']) {
     super(message)
     this.reason = reason
   }

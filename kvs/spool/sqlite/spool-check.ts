@@ -11,8 +11,8 @@ import { sqliteFull } from './thread-messages.ts'
 const maxInspectedBytes = 64 * 1024 * 1024
 
 /**
- * Whether the spool in a directory that can't be written may hold writes: true unless it is known to be empty. It inspects a copy,
- * because SQLite writes while it recovers a file.
+ * Whether the spool in a directory that can't be written may hold writes: true unless it is known to be empty. It
+ * inspects a copy, because SQLite writes while it recovers a file.
  */
 export function mayHoldWrites(directory: string): boolean {
   const names = spoolFiles(directory)
@@ -27,8 +27,8 @@ export function mayHoldWrites(directory: string): boolean {
 }
 
 /**
- * Reads a copy of the spool in a directory that no node holds, as a start would read the spool. Skips a spool that is too large, or that
- * the disk has no room to copy.
+ * Reads a copy of the spool in a directory that no node holds, as a start would read the spool. Skips a spool that is
+ * too large, or that the disk has no room to copy.
  * @throws an Error with a sentence that names the file, when a start could not read it
  */
 export function requireReadable(directory: string): void {

@@ -7,7 +7,8 @@ import { makePrivateFile } from '../../lib/files.ts'
 import type { LogPosition, SpoolChange, SpoolRange } from '../spool-storage.ts'
 
 /**
- * The methods of `SpoolStorage` on an SQLite database. Every call blocks, and throws SQLite's errors with their `errcode`.
+ * The methods of `SpoolStorage` on an SQLite database. Every call blocks, and throws SQLite's errors with their
+ * `errcode`.
  */
 export interface SpoolFile {
   position(): LogPosition | undefined
@@ -17,16 +18,19 @@ export interface SpoolFile {
   close(): void
 }
 
-// `position` has one row. `superseded` has one row for a key, because another node's entry supersedes all waiting writes of
-// its key.
+// `position` has one row. `superseded` has one row for a key, because another node's entry supersedes all waiting
+// writes of its key.
 const schema = `
-  CREATE TABLE IF NOT EXISTS spooled (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, content_type TEXT);
+  CREATE TABLE IF NOT EXISTS spooled
+    (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, content_type TEXT);
   CREATE TABLE IF NOT EXISTS superseded (key TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS position (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL)`
+  CREATE TABLE IF NOT EXISTS position
+    (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL,
+    digest BLOB NOT NULL)`
 
 /**
- * A commit is one write and one flush in WAL mode, and `synchronous = FULL` makes it durable. On macOS only `fullfsync` flushes the
- * drive's cache too. https://www.sqlite.org/pragma.html#pragma_synchronous
+ * A commit is one write and one flush in WAL mode, and `synchronous = FULL` makes it durable. On macOS only `fullfsync`
+ * flushes the drive's cache too. https://www.sqlite.org/pragma.html#pragma_synchronous
  */
 const pragmas = `
   PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
@@ -40,30 +44,35 @@ export function openSpoolFile(path: string): SpoolFile {
   try {
     database.exec(pragmas)
     database.exec(schema)
-    return fileOf(database)
+    return makeSpoolFile(database)
   } catch (error) {
     database.close() // otherwise its lock would stay
     throw error
   }
 }
 
-function fileOf(database: DatabaseSync): SpoolFile {
+function prepareStatements(database: DatabaseSync) {
   const prepare = (sql: string): StatementSync => {
     const statement = database.prepare(sql)
     statement.setReadBigInts(true)
     return statement
   }
-  const select = prepare(`
-    SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
-    FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`)
-  const selectPosition = prepare('SELECT log_id, sequence, digest FROM position')
-  const insert = prepare('INSERT INTO spooled (number, kind, key, value, content_type) VALUES (?, ?, ?, ?, ?)')
-  const remove = prepare('DELETE FROM spooled WHERE number <= ? OR number > ?')
-  const removeSuperseded = prepare('DELETE FROM superseded WHERE through <= ?')
-  const supersede = prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)')
-  const setPosition = prepare(
-    'INSERT OR REPLACE INTO position (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)',
-  )
+  return {
+    select: prepare(`
+      SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
+      FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`),
+    selectPosition: prepare('SELECT log_id, sequence, digest FROM position'),
+    insert: prepare('INSERT INTO spooled (number, kind, key, value, content_type) VALUES (?, ?, ?, ?, ?)'),
+    remove: prepare('DELETE FROM spooled WHERE number <= ? OR number > ?'),
+    removeSuperseded: prepare('DELETE FROM superseded WHERE through <= ?'),
+    supersede: prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)'),
+    setPosition: prepare('INSERT OR REPLACE INTO position (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)'),
+  }
+}
+
+function makeSpoolFile(database: DatabaseSync): SpoolFile {
+  const { select, selectPosition, insert, remove, removeSuperseded, supersede, setPosition } =
+    prepareStatements(database)
 
   function apply({ removed, last, added, superseded, position }: SpoolChange): void {
     remove.run(removed, last)
@@ -121,9 +130,10 @@ function fileOf(database: DatabaseSync): SpoolFile {
 }
 
 /**
- * Rewrites SQLite's write-ahead log byte for byte and flushes it. After a failed flush the kernel marks pages as clean that never
- * reached the disk, and the next flush succeeds without writing them: SQLite would recover, and acknowledge, what the disk does
- * not have. A checkpoint would rewrite them too, but fails on a full disk. https://wiki.postgresql.org/wiki/Fsync_Errors
+ * Rewrites SQLite's write-ahead log byte for byte and flushes it. After a failed flush the kernel marks pages as clean
+ * that never reached the disk, and the next flush succeeds without writing them: SQLite would recover, and acknowledge,
+ * what the disk does not have. A checkpoint would rewrite them too, but fails on a full disk.
+ * https://wiki.postgresql.org/wiki/Fsync_Errors
  */
 function rewriteAndFlush(path: string): void {
   const file = openIfPresent(path)

@@ -16,8 +16,8 @@ interface Pending {
 }
 
 /**
- * Keeps a spool in an SQLite file. A worker thread does the blocking calls, so that a slow disk does not delay reads of the
- * node. If the thread ends by itself, the next call starts another one.
+ * Keeps a spool in an SQLite file. A worker thread does the blocking calls, so that a slow disk does not delay reads of
+ * the node. If the thread ends by itself, the next call starts another one.
  */
 export function makeSqliteStorage(path: string): SpoolStorage {
   const thread = makeSpoolThread(path)
@@ -93,8 +93,9 @@ function storageError(message: string, code: number | undefined): SpoolStorageEr
 }
 
 /**
- * Copies each large value once. The copy moves to the thread, which frees it after the change. Otherwise `postMessage` would copy a
- * value into the message and out of it again, and leave both copies to the garbage collectors of the two threads.
+ * Copies each large value once. The copy moves to the thread, which frees it after the change. Otherwise `postMessage`
+ * would copy a value into the message and out of it again, and leave both copies to the garbage collectors of the two
+ * threads.
  */
 function copyLargeValues(added: SpoolChange['added']): { added: SpoolChange['added']; moved: ArrayBuffer[] } {
   const moved: ArrayBuffer[] = []

@@ -1,6 +1,9 @@
 import type { SpoolFile } from './spool-file.ts'
 
-/** From this size on, in bytes, the memory of a value moves between the threads; smaller values are copied, which is quicker. */
+/**
+ * From this size on, in bytes, the memory of a value moves between the threads; smaller values are copied, which is
+ * quicker.
+ */
 export const minMovedBytes = 16 * 1024
 
 /** A call of a method of `SpoolFile`, on its way to the thread. */

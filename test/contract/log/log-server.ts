@@ -1,6 +1,6 @@
 import type { Log } from '../../../kvs/log/index.ts'
 
-/** One log's server as the contract suite sees it, whatever the implementation. What it refuses or loses is real there. */
+/** A log's server as the contract suite sees it, whatever the implementation. */
 export interface LogServer {
   /** A log object for a new writer, unless one is given. */
   makeLog(options?: LogOptions): Log
@@ -10,7 +10,7 @@ export interface LogServer {
   copy(): Promise<() => Promise<void>>
   /** Puts an empty log of another identity in this one's place. */
   replaceLog(): Promise<void>
-  /** Puts an entry at the log's end that no append has written: of an unknown kind, or a delete that is not the end of a batch. */
+  /** Puts an entry at the log's end that no append has written; the second kind is a delete without a digest. */
   insertByHand(entry: 'of an unknown kind' | 'outside a batch'): Promise<void>
   /** Has every batch refused that has the key. */
   refuseKey(key: string): Promise<void>

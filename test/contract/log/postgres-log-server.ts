@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { startProxy } from '../../../tools/drill/network/proxy.ts'
+import { startProxy } from '../../../tools/lab/network/proxy.ts'
 import { byForce, type Database, makeDatabase, makeLog } from '../../support/database.ts'
 import type { FaultyNetwork, LogServer } from './log-server.ts'
 

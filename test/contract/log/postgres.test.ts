@@ -1,5 +1,4 @@
-import { describe } from 'vitest'
 import { makePostgresLogServer } from './postgres-log-server.ts'
 import { describeLog } from './suite.ts'
 
-describe('the log in Postgres', () => describeLog(makePostgresLogServer))
+describeLog('the log in Postgres', makePostgresLogServer)

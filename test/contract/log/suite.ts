@@ -1,3 +1,4 @@
+import { describe } from 'vitest'
 import { describeAppends } from './behaviours/appends.ts'
 import { describeConditional } from './behaviours/conditional.ts'
 import { describeExactlyOnce } from './behaviours/exactly-once.ts'
@@ -8,14 +9,19 @@ import { describeSpooled } from './behaviours/spooled.ts'
 import { describeWentBack } from './behaviours/went-back.ts'
 import type { MakeLogServer } from './log-server.ts'
 
+const behaviours = [
+  describeAppends,
+  describeExactlyOnce,
+  describeSpooled,
+  describeConditional,
+  describeFollowing,
+  describeReplay,
+  describeWentBack,
+  describeRefusals,
+]
+
 /** All that kvs/log/log.ts promises, as tests of one implementation. */
-export function describeLog(makeServer: MakeLogServer): void {
-  describeAppends(makeServer)
-  describeExactlyOnce(makeServer)
-  describeSpooled(makeServer)
-  describeConditional(makeServer)
-  describeFollowing(makeServer)
-  describeReplay(makeServer)
-  describeWentBack(makeServer)
-  describeRefusals(makeServer)
+export function describeLog(name: string, makeServer: MakeLogServer): void {
+  // Each is a describe of its own, so that the server that it makes before each test is made for its tests alone.
+  for (const behaviour of behaviours) describe(name, () => behaviour(makeServer))
 }

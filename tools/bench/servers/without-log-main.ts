@@ -4,8 +4,8 @@ import { runNode } from '../../../kvs/roles/node.ts'
 import { prepareProcess } from '../../../kvs/roles/service-process.ts'
 
 /**
- * The service with a log that keeps nothing: the most that its HTTP side and its view could ever do. It answers in the next turn of the
- * event loop: answered sooner, each write would be a batch of its own, which is only half as fast.
+ * The service with a log that keeps nothing: the most that its HTTP side and its view could ever do. It answers in the
+ * next turn of the event loop: answered sooner, each write would be a batch of its own, which is only half as fast.
  */
 const digest = Buffer.alloc(8)
 let sequence = 0n

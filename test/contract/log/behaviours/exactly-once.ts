@@ -90,6 +90,27 @@ export function describeExactlyOnce(makeServer: MakeLogServer): void {
       await watcher.close()
     })
 
+    test('a lost answer tells until when its batch may land; it is asked of `append` alone', async () => {
+      const network = await server.makeNetwork()
+      const log = server.makeLog({ network, timeoutMs: 5_000 })
+      const sendInVain = async (append: (session: Session) => Promise<unknown>) => {
+        const session = await log.open()
+        network.holdRequests()
+        const sentAt = performance.now()
+        const lost = append(session).catch((error) => error)
+        network.cut()
+        const error = await lost
+        network.heal()
+        if (!(error instanceof Undecided)) throw error
+        return error.mayLandUntil === undefined ? undefined : error.mayLandUntil - sentAt
+      }
+      const inMs = await sendInVain((session) => session.append([put('a')]))
+      expect(inMs).toBeGreaterThanOrEqual(5_000)
+      expect(inMs).toBeLessThan(10_000)
+      expect(await sendInVain((session) => session.appendSpooled([spooled(1n, 'a')], 0n))).toBeUndefined()
+      expect(await sendInVain((session) => session.appendConditional([decided(put('a'))], 0n))).toBeUndefined()
+    })
+
     test('from a session’s first moment on nothing lands that an earlier one has sent', async () => {
       const writerId = randomUUID()
       const network = await server.makeNetwork()

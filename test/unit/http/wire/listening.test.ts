@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { admitAtMost } from '../../../../kvs/http/wire/connection-limit.ts'
 import { listen } from '../../../../kvs/http/wire/graceful-shutdown.ts'
-import { freePort } from '../../../../tools/drill/stack/docker.ts'
+import { freePort } from '../../../../tools/lab/ports.ts'
 import { until } from '../../../support/until.ts'
 
 /** How many past the maximum are told so at a time. */

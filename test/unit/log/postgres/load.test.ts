@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { makeMirror } from '../../../../kvs/replica/mirror.ts'
 import { makeView } from '../../../../kvs/view/view.ts'
-import { makeRandom } from '../../../../tools/drill/random.ts'
+import { makeSeededRandom } from '../../../../tools/lab/seeded-random.ts'
 import { appendTo, fillLog, type Logged } from '../../../support/checkpoint.ts'
 import { type Database, makeDatabase, makeLog } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'
@@ -45,7 +45,7 @@ async function expectTheSame(view: Awaited<ReturnType<typeof fold>>): Promise<vo
 }
 
 test.each([1, 2, 3])('checkpoint and log together give the view that the log alone gives (seed %i)', async (seed) => {
-  const random = makeRandom(seed, 'load')
+  const random = makeSeededRandom(seed, 'load')
   const sizes = [0, 10, 1_999, 2_001, 40_000]
   for (let round = 0; round < 12; round++) {
     const entries: Logged[] = Array.from({ length: random.integer(1, 60) }, () => {

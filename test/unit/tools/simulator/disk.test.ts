@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { LogPosition, SpoolChange } from '../../../../kvs/spool/index.ts'
-import { makeRandom } from '../../../../tools/drill/random.ts'
+import { makeSeededRandom } from '../../../../tools/lab/seeded-random.ts'
 import { makeDisk } from '../../../../tools/simulator/disk.ts'
 import { makeScheduler } from '../../../../tools/simulator/scheduler.ts'
 
@@ -14,7 +14,7 @@ function changeTo(...numbers: bigint[]): SpoolChange {
 
 function setUp(seed = 1) {
   const scheduler = makeScheduler()
-  const disk = makeDisk({ name: 'disk', writerId: 'writer', flushMs: 10, random: makeRandom(seed, 'disk') })
+  const disk = makeDisk({ name: 'disk', writerId: 'writer', flushMs: 10, random: makeSeededRandom(seed, 'disk') })
   async function settle<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>[]> {
     const settled = Promise.allSettled([promise])
     await scheduler.run(() => false, Number.POSITIVE_INFINITY)

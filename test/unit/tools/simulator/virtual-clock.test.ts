@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { makeRandom } from '../../../../tools/drill/random.ts'
+import { makeSeededRandom } from '../../../../tools/lab/seeded-random.ts'
 import { makeScheduler } from '../../../../tools/simulator/scheduler.ts'
 import { makeServiceRandom, makeVirtualClock } from '../../../../tools/simulator/virtual-clock.ts'
 
@@ -45,7 +45,7 @@ test('a sleep ends in time, or as soon as its signal aborts', async () => {
 
 test('chance is a seed’s, and its UUIDs have their form', () => {
   const draw = () => {
-    const random = makeServiceRandom(makeRandom(7, 'test'))
+    const random = makeServiceRandom(makeSeededRandom(7, 'test'))
     return [random.fraction(), random.uuid()]
   }
   expect(draw()).toEqual(draw())
