@@ -5,7 +5,7 @@ import type { Ask, Fault, Latency, Schedule } from './schedule.ts'
 export function generateSchedule(seed: number): Schedule {
   const random = makeSeededRandom(seed, 'schedule')
   const nodes = random.pick([1, 2, 2, 3])
-  const seconds = random.integer(5, 20)
+  const seconds = random.pick([3, 6, 10, 20])
   return {
     seed,
     nodes,
@@ -24,8 +24,8 @@ function drawLatency(random: SeededRandom): Latency {
 /** Few keys, so that clients meet; bursts and rests, so that batches form and queues run dry. */
 function drawOperations(random: SeededRandom, span: number): Ask[] {
   const clients = random.integer(2, 8)
-  const keys = random.integer(1, 6)
-  const count = random.integer(40, 240)
+  const keys = random.pick([1, 1, 2, 4, 8])
+  const count = random.integer(40, 260)
   const bursts = Array.from({ length: random.integer(1, 6) }, () => random.between(0, span))
   const operations = Array.from({ length: count }, () => {
     const burst = random.pick(bursts)
