@@ -112,7 +112,9 @@ export function makeNode(options: NodeOptions): Node {
     status: () => process?.store?.status(),
     start,
     kill() {
-      if (process) end(process)
+      if (!process) return
+      trace.add(name, 'is killed')
+      end(process)
     },
     async stop() {
       const stopping = process

@@ -15,8 +15,12 @@ export function renderSchedule(schedule: Schedule): string {
   const clients = new Set(operations.map(({ client }) => client)).size
   const latencies = Object.entries(latency).map(([name, ms]) => `${name} ${ms} ms`)
   return [
-    `${nodes} ${nodes === 1 ? 'node' : 'nodes'}, ${spools ? 'spooling' : 'refusing'} while the log is down; ${latencies.join(', ')}`,
-    `${operations.length} operations of ${clients} clients, ${faults.length} faults:`,
+    `${count(nodes, 'node')}, ${spools ? 'spooling' : 'refusing'} while the log is down; ${latencies.join(', ')}`,
+    `${count(operations.length, 'operation')} of ${count(clients, 'client')}, ${count(faults.length, 'fault')}:`,
     ...faults.map((fault) => `${seconds(fault.at).padStart(10)}  ${describeFault(fault)}`),
   ].join('\n')
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
