@@ -69,7 +69,7 @@ export function makeClients(options: ClientsOptions): Clients {
   const probing = new Set<Node>()
 
   async function probeNode(node: Node, client: number): Promise<void> {
-    if (probing.has(node)) return
+    if (probing.has(node) || node.server() === undefined) return
     probing.add(node)
     const value = `${client}-${ids++}`
     const invoked = now()

@@ -24,6 +24,8 @@ export interface Disk {
    * @throws SlotHeld
    */
   lock(process: Lane): SlotLock
+  /** An operator has mended the disk: who has left the slot alone as unreadable looks at it again. */
+  mend(): void
 }
 
 export type DiskFault = 'disk full' | 'disk fails' | 'slow disk'
@@ -66,6 +68,9 @@ export function makeDisk(options: DiskOptions): Disk {
       return `${disk.changes}`
     },
     lock: (process) => lockDisk(disk, process),
+    mend() {
+      disk.changes++
+    },
   }
 }
 

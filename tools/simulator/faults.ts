@@ -90,8 +90,13 @@ function putOnNode(cluster: Cluster, fault: NodeFault): () => void {
     case 'clock':
       node.jumpClock(fault.byMs)
       return () => undefined
-    case 'disk full':
     case 'disk fails':
+      node.disk.faults.add(fault.kind)
+      return () => {
+        node.disk.faults.delete(fault.kind)
+        node.disk.mend()
+      }
+    case 'disk full':
     case 'slow disk':
       return putOnSet(node.disk.faults, fault.kind)
     default:
