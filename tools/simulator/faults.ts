@@ -91,9 +91,9 @@ function putOnNode(cluster: Cluster, fault: NodeFault): () => void {
       node.jumpClock(fault.byMs)
       return () => undefined
     case 'disk fails':
-      node.disk.faults.add(fault.kind)
+      node.disk.faults.add('disk fails')
       return () => {
-        node.disk.faults.delete(fault.kind)
+        node.disk.faults.delete('disk fails')
         node.disk.mend()
       }
     case 'disk full':
