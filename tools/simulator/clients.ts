@@ -20,8 +20,8 @@ export interface Clients {
   /** Resolves when every client has had its last answer. */
   run(): Promise<void>
   /**
-   * Puts something at each node where nothing of this kind is under way: a node that was refused by the log learns only by another
-   * write that this is over.
+   * Puts something at each node where nothing of this kind is under way: a node that was refused by the log learns only
+   * by another write that this is over.
    */
   probe(): void
   /** Whether nothing of that kind is under way. */

@@ -20,7 +20,8 @@ export interface Disk {
   /** Changes whenever the spool does. */
   readonly fingerprint: string
   /**
-   * Locks the slot for a process, until it releases the slot or its lane ends. What that process has not flushed by then is forgotten.
+   * Locks the slot for a process, until it releases the slot or its lane ends. What that process has not flushed by
+   * then is forgotten.
    * @throws SlotHeld
    */
   lock(process: Lane): SlotLock
@@ -117,7 +118,10 @@ function storageFor(disk: DiskState, process: Lane): SpoolStorage {
   }
 }
 
-/** The change is on the disk at some moment before it is told to be. A process that is killed in between has changed the disk. */
+/**
+ * The change is on the disk at some moment before it is told to be. A process that is killed in between has changed the
+ * disk.
+ */
 async function flush({ faults, flushMs, random }: DiskState, process: Lane, apply: () => void): Promise<void> {
   const ms = flushMs * (faults.has('slow disk') ? slowness : 1)
   const isFull = faults.has('disk full')

@@ -21,11 +21,12 @@ export async function explain(run: Run, how: string, plants: Plants = {}): Promi
     fails: async (candidate) => (await simulate(candidate, plants)).violations.some((one) => kinds.has(kindOf(one))),
   })
   const least = await simulate(schedule, plants)
+  const { operations, faults } = run.schedule
   const text = [
     `${how} fails:`,
     ...indent(summarize(run.violations)),
     '',
-    `Shrunk in ${runs} runs from ${run.schedule.operations.length} operations and ${run.schedule.faults.length} faults:`,
+    `Shrunk in ${runs} runs from ${operations.length} operations and ${faults.length} faults:`,
     ...indent([renderSchedule(schedule)]),
     '',
     'What is wrong there:',
@@ -38,7 +39,9 @@ export async function explain(run: Run, how: string, plants: Plants = {}): Promi
   return { least, text: text.join('\n') }
 }
 
-/** What is the same in the sentences of two runs that fail alike: a shorter schedule must not fail for another reason. */
+/**
+ * What is the same in the sentences of two runs that fail alike: a shorter schedule must not fail for another reason.
+ */
 function kindOf(violation: string): string {
   const [sentence = ''] = violation.split('\n')
   return sentence.replaceAll(/\d+/g, '0')

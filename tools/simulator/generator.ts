@@ -48,8 +48,8 @@ const logFaults = ['log killed', 'log full', 'slow log', 'log clock'] as const
 type DrawnKind = (typeof nodeFaults)[number] | (typeof logFaults)[number]
 
 /**
- * A schedule has a few kinds of faults, each several times, and not a little of everything, which would mostly hide one fault behind
- * another (Groce et al., "Swarm testing", 2012).
+ * A schedule has a few kinds of faults, each several times, and not a little of everything, which would mostly hide one
+ * fault behind another (Groce et al., "Swarm testing", 2012).
  */
 function drawFaults(random: SeededRandom, nodes: number, span: number): Fault[] {
   const all: readonly DrawnKind[] = [...nodeFaults, ...logFaults]

@@ -31,7 +31,8 @@ function readSchedule(file: string): Schedule {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {
-    throw new WrongUse(`the schedule ${file} can’t be read: ${error instanceof Error ? error.message : String(error)}`)
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new WrongUse(`the schedule ${file} can’t be read: ${reason}`)
   }
 }
 
@@ -53,8 +54,8 @@ async function runMany(args: Arguments): Promise<number> {
   const { failure, undecidedKeys } = campaign
   const count = (number: number) => number.toLocaleString('en-US')
   say(
-    `${count(campaign.schedules)} schedules, ${count(campaign.operations)} operations, ${count(campaign.faults)} faults, ` +
-      `${(campaign.simulatedMs / 3_600_000).toFixed(2)} simulated hours`,
+    `${count(campaign.schedules)} schedules, ${count(campaign.operations)} operations, ` +
+      `${count(campaign.faults)} faults, ${(campaign.simulatedMs / 3_600_000).toFixed(2)} simulated hours`,
   )
   if (undecidedKeys > 0) say(`keys that were held against the log alone, as the search took too long: ${undecidedKeys}`)
   return failure === undefined ? 0 : tell(failure, `--seed ${failure.schedule.seed}`, args)

@@ -3,7 +3,9 @@ import type { Log } from '../../kvs/log/index.ts'
 import type { SpoolStorage } from '../../kvs/spool/index.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
-/** Puts a broken part in the place of a node's own. Only tests do so, to show that the simulator finds what that breaks. */
+/**
+ * Puts a broken part in the place of a node's own. Only tests do so, to show that the simulator finds what that breaks.
+ */
 export interface Plants {
   readonly log?: (log: Log, clock: VirtualClock) => Log
   readonly storage?: (storage: SpoolStorage) => SpoolStorage

@@ -2,13 +2,13 @@ import type { LogCopy } from '../../kvs/log/memory/index.ts'
 import { wait } from './disk.ts'
 import { remaining } from './faults.ts'
 import type { Node } from './node.ts'
-import { becomes, type Stage, serves } from './run.ts'
+import { becomes, type Stage, serves } from './stage.ts'
 
 const patienceMs = 30_000
 
 /**
- * Where the schedule says so, the log goes back under nodes that have applied what it loses. Each must say so, go on reading and write
- * nothing. Then the newer log is brought back, and the nodes are started again on it.
+ * Where the schedule says so, the log goes back under nodes that have applied what it loses. Each must say so, go on
+ * reading and write nothing. Then the newer log is brought back, and the nodes are started again on it.
  */
 export async function restoreOlder(stage: Stage): Promise<void> {
   const { schedule, cluster, world, violation } = stage

@@ -2,8 +2,8 @@ import type { StoredEntry } from '../../kvs/log/memory/index.ts'
 import { checkHistory } from '../drill/checker/check.ts'
 import type { History, LogEntry } from '../drill/history.ts'
 import { readValue } from '../drill/workload/value.ts'
-import { type Clients, makeClients } from './clients.ts'
-import { type Cluster, makeCluster } from './cluster.ts'
+import { makeClients } from './clients.ts'
+import { makeCluster } from './cluster.ts'
 import { wait } from './disk.ts'
 import { makeFaults, remaining } from './faults.ts'
 import type { Node } from './node.ts'
@@ -11,7 +11,8 @@ import type { Plants } from './plants.ts'
 import { makeKvRequester } from './requester.ts'
 import { restoreOlder } from './restore.ts'
 import { endOf, type Schedule } from './schedule.ts'
-import { type Lane, makeScheduler } from './scheduler.ts'
+import { makeScheduler } from './scheduler.ts'
+import { type Stage, serves } from './stage.ts'
 import { makeTrace, type Trace } from './trace.ts'
 
 /** What came of a schedule. */
@@ -29,19 +30,6 @@ export interface Run {
   readonly undecidedKeys: number
 }
 
-/** What the phases of a run share. */
-export interface Stage {
-  readonly schedule: Schedule
-  readonly cluster: Cluster
-  readonly clients: Clients
-  readonly world: Lane
-  readonly violation: (sentence: string) => void
-}
-
-/** A node that is not well again after this, with all faults taken back, is stuck. */
-const patienceMs = 180_000
-/** A start is over by then. */
-const quietSeconds = 10
 const longestMs = 3_600_000
 /** The search for a linearization gives up sooner than in a drill. */
 const maxTries = 20_000
@@ -112,43 +100,8 @@ function judge(history: History, { nodes }: Schedule) {
 }
 
 /**
- * Whether every node comes to serve with nothing in any spool; that one does not is a violation. Where that takes long, the nodes are
- * given something to write: one that the log has refused learns only so that this is over.
- */
-export async function serves({ cluster, clients, world, violation }: Stage): Promise<boolean> {
-  const left = remaining(cluster)
-  const isWell = (node: Node) => {
-    const status = node.status()
-    return status?.state === 'serving' && status.spool.writes === 0
-  }
-  const isDone = () => clients.isQuiet && left.every(isWell) && cluster.orphans.every(({ writes }) => writes === 0)
-  for (let seconds = 0; seconds < patienceMs / 1000; seconds++) {
-    if (await becomes(world, isDone, 1000)) return true
-    if (seconds >= quietSeconds) clients.probe()
-  }
-  const after = `${patienceMs / 1000} s after the last fault`
-  for (const node of left.filter((node) => !isWell(node))) {
-    const { state = 'not running', reason = null, spool } = node.status() ?? {}
-    violation(`${after} ${node.name} is ${state} (${reason}), and its spool has ${spool?.writes ?? 'unknown'} writes`)
-  }
-  const orphaned = cluster.orphans.reduce((sum, { writes }) => sum + writes, 0)
-  if (orphaned > 0) violation(`${after} nobody has taken over ${orphaned} writes of nodes that are gone`)
-  return false
-}
-
-/** Looks until the condition holds, or the time is over. */
-export async function becomes(world: Lane, condition: () => boolean, boundMs: number): Promise<boolean> {
-  const everyMs = 50
-  for (let waited = 0; !condition(); waited += everyMs) {
-    if (waited >= boundMs) return false
-    await wait(world, everyMs)
-  }
-  return true
-}
-
-/**
- * Each node's view, and each one's again after a SIGKILL to all of them. Before that they are killed once more: what a failing disk has
- * left in a spool, although the node did not believe so, lands then.
+ * Each node's view, and each one's again after a SIGKILL to all of them. Before that they are killed once more: what a
+ * failing disk has left in a spool, although the node did not believe so, lands then.
  */
 async function readBack(stage: Stage): Promise<History['views']> {
   const { keys } = stage.clients

@@ -1,6 +1,6 @@
 /**
- * All that is done to a simulated cluster, as plain data: it can be printed, kept in a file, shrunk and run again. Times are virtual
- * milliseconds since the clients began.
+ * All that is done to a simulated cluster, as plain data: it can be printed, kept in a file, shrunk and run again.
+ * Times are virtual milliseconds since the clients began.
  */
 export interface Schedule {
   /** Of the latencies and of the nodes' own chance. */

@@ -1,8 +1,9 @@
 import type { Timer } from '../../kvs/lib/clock.ts'
 
 /**
- * Virtual time. Events run one after the other, in the order of their times; of two at the same time the one that was set first
- * runs first. Before the next event every promise has had its turn, so that a run depends on nothing but its events.
+ * Virtual time. Events run one after the other, in the order of their times; of two at the same time the one that was
+ * set first runs first. Before the next event every promise has had its turn, so that a run depends on nothing but its
+ * events.
  */
 export interface Scheduler {
   /** Virtual milliseconds since the start. */
@@ -140,8 +141,8 @@ function timerOf(event: Event): Timer {
 }
 
 /**
- * Resolves once no promise has anything left to do. Node runs what `nextTick` was given after all microtasks, those that they add
- * included, and without a turn of the event loop.
+ * Resolves once no promise has anything left to do. Node runs what `nextTick` was given after all microtasks, those
+ * that they add included, and without a turn of the event loop.
  */
 function settled(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve))

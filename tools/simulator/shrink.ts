@@ -14,8 +14,8 @@ export interface ShrinkOptions {
 }
 
 /**
- * Drops faults, operations and nodes from a schedule that fails, for as long as the rest fails. What is left fails, and mostly nothing
- * of it can be dropped alone.
+ * Drops faults, operations and nodes from a schedule that fails, for as long as the rest fails. What is left fails, and
+ * mostly nothing of it can be dropped alone.
  */
 export async function shrink(schedule: Schedule, { fails, maxRuns = 600 }: ShrinkOptions): Promise<Shrunk> {
   let least = schedule
@@ -52,8 +52,8 @@ function withoutLastNode(schedule: Schedule): Schedule {
 }
 
 /**
- * Drops stretches of the list, the longest first and single items last (Zeller & Hildebrandt, "Simplifying and isolating
- * failure-inducing input", 2002).
+ * Drops stretches of the list, the longest first and single items last (Zeller & Hildebrandt, "Simplifying and
+ * isolating failure-inducing input", 2002).
  * @param keeps whether the list may be as short as this
  */
 export async function dropItems<T>(

@@ -3,7 +3,8 @@ import type { Disk } from './disk.ts'
 import type { Lane } from './scheduler.ts'
 
 /**
- * The slots that a process sees in its data directory: its own is the first, and after it come those of nodes that are gone for ever.
+ * The slots that a process sees in its data directory: its own is the first, and after it come those of nodes that are
+ * gone for ever.
  * @param orphans may grow
  */
 export function makeSlots(own: Disk, orphans: readonly Disk[], process: Lane): SlotStorage {

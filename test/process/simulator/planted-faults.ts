@@ -141,7 +141,9 @@ function decidesOnStaleView(session: LogSession): Partial<LogSession> {
   return { appendConditional: (writes, _seen, last) => session.appendConditional(writes, 2n ** 52n, last) }
 }
 
-/** Goes by the last answer that it had, so that a batch which has landed in doubt is sent once more, under new numbers. */
+/**
+ * Goes by the last answer that it had, so that a batch which has landed in doubt is sent once more, under new numbers.
+ */
 function sendsUnderNewNumbers(log: Log): Log {
   let answered: bigint | undefined
   return withSessions(log, (session) => {

@@ -1,0 +1,55 @@
+import type { Clients } from './clients.ts'
+import type { Cluster } from './cluster.ts'
+import { wait } from './disk.ts'
+import { remaining } from './faults.ts'
+import type { Node } from './node.ts'
+import type { Schedule } from './schedule.ts'
+import type { Lane } from './scheduler.ts'
+
+/** What the phases of a run share. */
+export interface Stage {
+  readonly schedule: Schedule
+  readonly cluster: Cluster
+  readonly clients: Clients
+  readonly world: Lane
+  readonly violation: (sentence: string) => void
+}
+
+/** A node that is not well again after this, with all faults taken back, is stuck. */
+const patienceMs = 180_000
+/** A start is over by then. */
+const quietSeconds = 10
+/**
+ * Whether every node comes to serve with nothing in any spool; that one does not is a violation. Where that takes long,
+ * the nodes are given something to write: one that the log has refused learns only so that this is over.
+ */
+export async function serves({ cluster, clients, world, violation }: Stage): Promise<boolean> {
+  const left = remaining(cluster)
+  const isWell = (node: Node) => {
+    const status = node.status()
+    return status?.state === 'serving' && status.spool.writes === 0
+  }
+  const isDone = () => clients.isQuiet && left.every(isWell) && cluster.orphans.every(({ writes }) => writes === 0)
+  for (let seconds = 0; seconds < patienceMs / 1000; seconds++) {
+    if (await becomes(world, isDone, 1000)) return true
+    if (seconds >= quietSeconds) clients.probe()
+  }
+  const after = `${patienceMs / 1000} s after the last fault`
+  for (const node of left.filter((node) => !isWell(node))) {
+    const { state = 'not running', reason = null, spool } = node.status() ?? {}
+    violation(`${after} ${node.name} is ${state} (${reason}), and its spool has ${spool?.writes ?? 'unknown'} writes`)
+  }
+  const orphaned = cluster.orphans.reduce((sum, { writes }) => sum + writes, 0)
+  if (orphaned > 0) violation(`${after} nobody has taken over ${orphaned} writes of nodes that are gone`)
+  return false
+}
+
+/** Looks until the condition holds, or the time is over. */
+export async function becomes(world: Lane, condition: () => boolean, boundMs: number): Promise<boolean> {
+  const everyMs = 50
+  for (let waited = 0; !condition(); waited += everyMs) {
+    if (waited >= boundMs) return false
+    await wait(world, everyMs)
+  }
+  return true
+}
