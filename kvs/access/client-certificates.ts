@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { KvsError } from '../core/errors.ts'
 
@@ -20,7 +19,7 @@ interface Shown {
   acceptedUnder: string
 }
 
-const connections = new WeakMap<Socket, Shown>()
+const connections = new WeakMap<object, Shown>()
 
 /**
  * To be told of each connection when its handshake is done.
@@ -33,8 +32,8 @@ export function noteCertificate(socket: TLSSocket, cas: ClientCas, pem: string):
 }
 
 /** Whether a client certificate was wanted and none shown, or none that is good by now. */
-export function lacksCertificate(socket: Socket): boolean {
-  const shown = connections.get(socket)
+export function lacksCertificate(connection: object): boolean {
+  const shown = connections.get(connection)
   return shown !== undefined && !isGood(shown)
 }
 

@@ -1,16 +1,16 @@
+import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
-import { seconds } from '../replica/index.ts'
 
-/** Whether the target answers. A change is logged once, not with every request. */
-export interface Reach {
-  /** As of the last request; undefined before that. */
+/** Whether the target answers. It logs a change once, not with every request. */
+export interface TargetHealth {
+  /** As of the last request; undefined before the first one. */
   readonly isUp: boolean | undefined
   answered(): void
   failed(reason: string): void
 }
 
-export function makeReach(target: string, logger: Logger): Reach {
-  /** Monotonic; set from the first failure until there is an answer. */
+export function makeTargetHealth(target: string, logger: Logger, clock: Pick<Clock, 'now'>): TargetHealth {
+  /** Moment of the first failure since the last answer. */
   let lostSince: number | undefined
   let isUp: boolean | undefined
 
@@ -20,14 +20,17 @@ export function makeReach(target: string, logger: Logger): Reach {
     },
 
     answered() {
-      if (lostSince !== undefined) logger.info(`${target} answers again after ${seconds(lostSince)}`)
+      if (lostSince !== undefined) {
+        const seconds = ((clock.now() - lostSince) / 1_000).toFixed(3)
+        logger.info(`${target} answers again after ${seconds} s`)
+      }
       lostSince = undefined
       isUp = true
     },
 
     failed(reason) {
       if (lostSince === undefined) logger.warn(`cannot forward: ${reason}`)
-      lostSince ??= performance.now()
+      lostSince ??= clock.now()
       isUp = false
     },
   }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import type { Random } from './random.ts'
 
 /** What joins a request's lines with those of others that had part in it: W3C Trace Context, https://www.w3.org/TR/trace-context/ */
 export interface Trace {
@@ -20,13 +20,13 @@ export function parseTraceparent(text: string): Trace | undefined {
 const format = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
 /** Not sampled, since it is in no tracer's record. */
-export function beginTrace(): Trace {
-  return { traceId: hex(), parentId: undefined, flags: '00' }
+export function beginTrace(random: Random): Trace {
+  return { traceId: hex(random), parentId: undefined, flags: '00' }
 }
 
 /** The id of a part that this process has in a trace. */
-export function makeSpanId(): string {
-  return hex().slice(16)
+export function makeSpanId(random: Random): string {
+  return hex(random).slice(16)
 }
 
 /** As the next one is to get it: in the version that this program knows, with the flags that it knows. */
@@ -36,6 +36,6 @@ export function writeTraceparent({ traceId, flags }: Trace, spanId: string): str
 }
 
 /** 32 digits, of which 122 bits are random; drawn by Node for many at once. */
-function hex(): string {
-  return randomUUID().replaceAll('-', '')
+function hex(random: Random): string {
+  return random.uuid().replaceAll('-', '')
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
-import { lookAtTarget } from '../forward/index.ts'
+import { checkTarget } from '../forward/index.ts'
 import { describeShortage } from '../http/wire/index.ts'
 import { lookAtEmbedded } from '../log/embedded/index.ts'
 import { lookAtLog } from '../log/postgres/index.ts'
@@ -28,7 +28,7 @@ export async function check(config: Config, tell: (line: string) => void): Promi
 
   const { forwardingAddress: address, postgres: target, dataDir, postgresTimeoutMs: timeoutMs } = config
   if (address !== undefined) {
-    await look('target', () => lookAtTarget({ ...config, address }))
+    await look('target', () => checkTarget({ ...config, address }))
     return isFit
   }
   // A node that has its log elsewhere does without a disk, unless that may hold writes which are nowhere else.

@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, forPurpose, type PostgresTarget } from '../config/index.ts'
 import { makeHttpTally } from '../http/exchange/index.ts'
 import { makeServer } from '../http/index.ts'
-import { countdown, finish, listen, replaceTls, watchDescriptors } from '../http/wire/index.ts'
+import { countdown, listen, monitorDescriptors, replaceTls, shutDownGracefully } from '../http/wire/index.ts'
+import { systemClock } from '../lib/clock.ts'
+import { systemRandom } from '../lib/random.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from '../log/embedded/index.ts'
 import { type AppendTally, makeAppendTally } from '../log/index.ts'
 import { makeCheckpointer, makePostgresLog, type PostgresLogOptions, readMigrations } from '../log/postgres/index.ts'
@@ -17,14 +19,25 @@ import type { RoleProcess } from './process.ts'
 
 /** Runs a node until it is told to stop: opens its parts from the inside out, and closes them in the reverse order. */
 export async function runNode(config: Config, running: RoleProcess): Promise<void> {
-  const { logger, guard, pages, told, reloads } = running
+  const { logger, guard, crossOrigin, told, reloads } = running
   const isShared = config.postgres !== 'embedded'
   const warn = (message: string) => logger.warn(message)
   const slot = await takeSlot({ directory: config.dataDir, isShared, maxBytes: config.spoolMaxBytes, warn })
   const { embedded, store, budget, readMetrics, tally } = assemble(config, running, slot)
-  const server = makeServer({ ...config, store, budget, tally, readMetrics, logger, guard, pages })
+  const server = makeServer({
+    ...config,
+    store,
+    budget,
+    tally,
+    readMetrics,
+    logger,
+    guard,
+    crossOrigin,
+    clock: systemClock,
+    random: systemRandom,
+  })
   const listening = await listen(server, config, logger)
-  watchDescriptors(server, config, logger)
+  monitorDescriptors(server, config, logger, systemClock)
   reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process would never write it
 
@@ -35,8 +48,8 @@ export async function runNode(config: Config, running: RoleProcess): Promise<voi
     logger.info(`${await told}: finishing what is under way`)
     store.announceStop()
     if (config.drainDelayMs > 0) await sleep(config.drainDelayMs)
-    left = countdown(config.shutdownTimeoutMs)
-    await finish(listening, store.stop, left)
+    left = countdown(config.shutdownTimeoutMs, systemClock)
+    await shutDownGracefully(listening, store.stop, left, systemClock)
   } finally {
     await Promise.race([embedded?.stop(), sleep(left())])
     await Promise.race([slot.close(), sleep(1_000)])

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import packageJson from '../../package.json' with { type: 'json' }
 import { isLoopback, makeGuard, namesOf, reloadTokens, type TokenGuard } from '../access/index.ts'
 import { accessSettings, type Config } from '../config/index.ts'
-import type { PageBounds } from '../http/exchange/index.ts'
+import type { CrossOriginBounds } from '../http/exchange/index.ts'
 import { makeLogger } from '../logger/index.ts'
 import { npmEnded } from './npm-parent.ts'
 import { reloadOnHangup, shutdownSignal } from './signals.ts'
@@ -15,7 +15,7 @@ export interface RoleProcess {
   /** Undefined where everybody may do everything. */
   readonly guard: TokenGuard | undefined
   /** Bounds of the cross-origin guard; undefined where tokens do its work. */
-  readonly pages: PageBounds | undefined
+  readonly crossOrigin: CrossOriginBounds | undefined
   /** Resolves when the process is told to stop, with what told it. */
   readonly told: Promise<string>
   /** Functions that SIGHUP calls; a role adds its own. */
@@ -32,14 +32,14 @@ export function prepareProcess(config: Config): RoleProcess {
   for (const warning of config.warnings) logger.warn(warning)
   const told = Promise.race([shutdownSignal(), npmEnded(process.env)])
   const guard = guardOf(config, logger)
-  const pages = guard ? undefined : pageBoundsOf(config)
+  const crossOrigin = guard ? undefined : crossOriginBoundsOf(config)
   const reloads = tokenReloads(config, guard, logger)
   reloadOnHangup(reloads, logger)
-  return { version: packageJson.version, logger, guard, pages, told, reloads }
+  return { version: packageJson.version, logger, guard, crossOrigin, told, reloads }
 }
 
 /** An operator who allows anonymous access has clients that call the service by other names, such as a proxy's. */
-function pageBoundsOf({ host, access: { allowsAnonymous } }: Config): PageBounds {
+function crossOriginBoundsOf({ host, access: { allowsAnonymous } }: Config): CrossOriginBounds {
   return { hosts: isLoopback(host) && !allowsAnonymous ? 'loopback' : 'any' }
 }
 

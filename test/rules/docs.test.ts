@@ -5,7 +5,7 @@ import { urlRules } from '../../kvs/config/postgres-url-parameters.ts'
 import { accessSettings } from '../../kvs/config/settings/access-settings.ts'
 import { forwardingSettings } from '../../kvs/config/settings/forwarding-settings.ts'
 import { catalogue } from '../../kvs/core/errors.ts'
-import { routesOf } from '../../kvs/http/server.ts'
+import { nodeRoutes } from '../../kvs/http/server.ts'
 import { states } from '../../kvs/kv/status.ts'
 import { dailyRights } from '../../kvs/log/postgres/rights.ts'
 import { makeMemoryBudget } from '../../kvs/memory/memory-budget.ts'
@@ -60,8 +60,8 @@ describe('the README', () => {
   test('has every route', () => {
     const readMetrics = async () => ({ type: '', text: '' })
     const served = Object.entries(
-      routesOf({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) }),
-    ).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
+      nodeRoutes({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) }),
+    ).flatMap(([path, { methods }]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
     const told = tableIn(readme, 'request', 'answer').map(([request = '']) => request.replace('?consistent', ''))
     // HEAD goes with GET, and is told where it matters
     expect(told).toEqual(

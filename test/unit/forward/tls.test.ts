@@ -90,7 +90,7 @@ test('the CA of the target is replaced with its file', async () => {
 async function startTlsForwarder(target: number) {
   const authority = makeAuthority()
   const { cert, key } = authority.issue('forwarder')
-  const { port, forwarding } = await startForwarder(target, { tls: { texts: { cert, key } } })
+  const { port, forwarder } = await startForwarder(target, { tls: { texts: { cert, key } } })
   const url = `https://127.0.0.1:${port}`
   const begin = async (request: string) => {
     const socket = await handshake(url, { ca: authority.ca })
@@ -99,7 +99,7 @@ async function startTlsForwarder(target: number) {
     socket.on('data', (data) => (text += data.toString('latin1'))).write(request)
     return { socket, text: () => text, isOver: () => socket.readableEnded || socket.closed }
   }
-  return { url, authority, forwarding, begin }
+  return { url, authority, forwarder, begin }
 }
 
 describe.each([
@@ -124,10 +124,10 @@ describe.each([
 
   test('that is under way when the forwarder stops has broken off for the client', async () => {
     const target = await startTarget()
-    const { url, authority, forwarding, begin } = await startTlsForwarder(target.port)
+    const { url, authority, forwarder, begin } = await startTlsForwarder(target.port)
     const client = await begin(head('GET'))
     await until('the first of it is there', () => client.text().includes('five!'))
-    await forwarding.stop()
+    await forwarder.stop()
     await until('the client is told', client.isOver)
     expect(client.text()).not.toContain('0\r\n\r\n')
     expect((await ask(`${url}/livez`, { ca: authority.ca })).status).toBe(200)

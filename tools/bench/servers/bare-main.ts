@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import { valueHeaders } from '../../../kvs/http/exchange/error-response.ts'
+import { valueHeaders } from '../../../kvs/http/exchange/reply.ts'
 
 /** node:http and nothing else, with the answer that kvs gives to a GET: what Node itself takes of a request. */
 const value = 'x'.repeat(100)

@@ -4,8 +4,8 @@ import { request as requestTo, startForwarder, startTarget } from '../../forward
 import { serve } from '../serve.ts'
 
 const status = (answer: string) => Number(answer.split(' ')[1])
-const loopback = { pages: { hosts: 'loopback' } } as const
-const anyHost = { pages: { hosts: 'any' } } as const
+const loopback = { crossOrigin: { hosts: 'loopback' } } as const
+const anyHost = { crossOrigin: { hosts: 'any' } } as const
 
 const get = (host: string, ...headers: string[]) =>
   `${[`GET /v1/a HTTP/1.1`, `Host: ${host}`, 'Connection: close', ...headers].join('\r\n')}\r\n\r\n`
