@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { KvsError } from '../core/errors.ts'
 
@@ -37,6 +37,13 @@ export function lacksCertificate(connection: object): boolean {
   return shown !== undefined && !isGood(shown)
 }
 
+/** A request as far as certificates are concerned: Node's own has these fields. */
+interface Asked {
+  readonly socket: Socket
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+}
+
 /** What a client needs no certificate for, whatever the query: that the node is there, and whether it is ready. */
 const open = new Set(['/livez', '/readyz', '/healthz'])
 
@@ -45,7 +52,7 @@ const open = new Set(['/livez', '/readyz', '/healthz'])
  * one is asked for beside `authorized`: OpenSSL has nothing to verify, and so nothing to object to, where a session is
  * resumed that had none.
  */
-export function refusalOf({ socket, method, url = '' }: IncomingMessage): KvsError | undefined {
+export function refusalOf({ socket, method, url = '' }: Asked): KvsError | undefined {
   const shown = connections.get(socket)
   if (shown !== undefined && isGood(shown)) return undefined
   if (shown === undefined || !(socket instanceof TLSSocket)) return new KvsError('certificate_required')

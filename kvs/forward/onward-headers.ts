@@ -20,9 +20,9 @@ export function endToEnd(headers: RawHeaders): string[] {
 }
 
 /**
- * The headers of a request for its way to the target. Host stays what the client sent, so that the reply is the one that it
- * would have got there. Expect is this node's to answer (RFC 9110, 10.1.1), since the body goes on only as it comes. Via tells
- * this node when the request comes back to it (RFC 9110, 7.6.3). The trace goes on by `joinTrace`.
+ * The headers of a request for its way to the target. Host stays what the client sent, so that the reply is the one
+ * that it would have got there. Expect is this node's to answer (RFC 9110, 10.1.1), since the body goes on only as it
+ * comes. Via tells this node when the request comes back to it (RFC 9110, 7.6.3). The trace goes on by `joinTrace`.
  * @throws KvsError bad_request
  */
 export function headersOnward(request: Request, pseudonym: string): string[] {

@@ -31,8 +31,8 @@ export interface RequestForwardingOptions {
 }
 
 /**
- * Makes the handler that sends a request on, and its reply back, each as it comes. What breaks off on one side breaks off on
- * the other. A request is sent once: undici repeats only what it has sent nothing of, and nothing here retries.
+ * Makes the handler that sends a request on, and its reply back, each as it comes. What breaks off on one side breaks
+ * off on the other. A request is sent once: undici repeats only what it has sent nothing of, and nothing here retries.
  */
 export function makeRequestForwarder(options: RequestForwardingOptions): Handle {
   return (request) => new Forwarding(request, options).reply

@@ -12,8 +12,8 @@ export interface TargetCheckOptions {
 const maxMs = 5_000
 
 /**
- * Asks the target for its readiness, as a forwarder would, and returns the result in a sentence; a target need not be ready.
- * Rejects with an Error that says why there is no answer.
+ * Asks the target for its readiness, as a forwarder would, and returns the result in a sentence; a target need not be
+ * ready. Rejects with an Error that says why there is no answer.
  */
 export async function checkTarget({ address, forwardTls: tls, forwardTimeoutMs }: TargetCheckOptions): Promise<string> {
   const timeoutMs = Math.min(forwardTimeoutMs, maxMs)

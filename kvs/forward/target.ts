@@ -37,7 +37,8 @@ export function makeTarget({ address, tls, timeoutMs, logger }: TargetOptions): 
       const { servername: _, ...rest } = options
       connector(rest, callback)
     },
-    // An idle connection is closed this much sooner than the target says it will, so that a request does not cross its end.
+    // An idle connection is closed this much sooner than the target says it will, so that a request does not cross its
+    // end.
     keepAliveTimeoutThreshold: 1_000,
     // Where the target does not say
     keepAliveTimeout: 4_000,

@@ -2,8 +2,8 @@ import { headerOf, type Request, traceOf } from '../http/exchange/index.ts'
 import { beginTrace, makeSpanId, writeTraceparent } from '../lib/trace.ts'
 
 /**
- * The headers that make the target log the same trace: the request's own, or one that begins here, with this node as the
- * parent. `tracestate` goes on only with a trace of the request's.
+ * The headers that make the target log the same trace: the request's own, or one that begins here, with this node as
+ * the parent. `tracestate` goes on only with a trace of the request's.
  */
 export function joinTrace(request: Request): string[] {
   const { telemetry, random } = request

@@ -17,8 +17,8 @@ const json = 'application/json'
 const maxTextLength = constants.MAX_STRING_LENGTH - 16 * 1024
 
 /**
- * The dialect of /kvs/KEY: the JSON in which a course on distributed systems gives its assignments, over the same keys as /v1.
- * It stores a value as its JSON text.
+ * The dialect of /kvs/KEY: the JSON in which a course on distributed systems gives its assignments, over the same keys
+ * as /v1. It stores a value as its JSON text.
  */
 export const courseworkDialect: Dialect = {
   prefix,

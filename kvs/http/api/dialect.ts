@@ -3,7 +3,10 @@ import type { KvsError } from '../../core/errors.ts'
 import type { Stored } from '../../kv/index.ts'
 import type { RenderError, Reply, Request } from '../exchange/index.ts'
 
-/** An HTTP API over the keys below a path. It decodes requests into commands and encodes results; key-handlers.ts runs them. */
+/**
+ * An HTTP API over the keys below a path. It decodes requests into commands and encodes results; key-handlers.ts runs
+ * them.
+ */
 export interface Dialect {
   /** Path that the keys are below, with the slash at its end. */
   readonly prefix: string

@@ -38,8 +38,8 @@ interface Labelled {
 }
 
 /**
- * Makes the function that serves each request by its path and method: it authenticates the caller, calls the handler, sends
- * its reply, and translates what it throws into an error. Nothing is thrown past it.
+ * Makes the function that serves each request by its path and method: it authenticates the caller, calls the handler,
+ * sends its reply, and translates what it throws into an error. Nothing is thrown past it.
  */
 export function makeDispatcher(options: DispatcherOptions): (exchange: Exchange) => void {
   const { guard, refusalOf, renderRefusal } = options
@@ -112,8 +112,8 @@ function rightFor({ rights }: Route, method: string) {
 }
 
 /**
- * Sends an error. What is not a KvsError is a defect: it is logged and sent as `internal`. A reply that has begun breaks off;
- * a client that has broken off gets none.
+ * Sends an error. What is not a KvsError is a defect: it is logged and sent as `internal`. A reply that has begun
+ * breaks off; a client that has broken off gets none.
  */
 function fail(exchange: Exchange, error: unknown, options: DispatcherOptions, renderAs?: RenderError): void {
   const { logger, guard, position } = options

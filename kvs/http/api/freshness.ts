@@ -4,8 +4,8 @@ import type { Kv } from '../../kv/index.ts'
 import { headerOf, type Request } from '../exchange/index.ts'
 
 /**
- * Waits until the store is as fresh as a read asks for, by `KVS-Min-Position` and `?consistent`. Undefined where it asks for
- * nothing. Rejects or throws with `bad_request`, `bad_position`, `behind`, `not_ready` or `log_down`.
+ * Waits until the store is as fresh as a read asks for, by `KVS-Min-Position` and `?consistent`. Undefined where it
+ * asks for nothing. Rejects or throws with `bad_request`, `bad_position`, `behind`, `not_ready` or `log_down`.
  */
 export function awaitFreshness(
   request: Request,

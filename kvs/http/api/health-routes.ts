@@ -17,8 +17,8 @@ export function liveness(position: () => string, guard: Guard | undefined): Rout
 }
 
 /**
- * /readyz answers 200 only while /v1 is worth asking: reads go on while the log is down. A balancer, which has no token,
- * gets the status code and the state; all else is for callers who may see details.
+ * /readyz answers 200 only while /v1 is worth asking: reads go on while the log is down. A balancer, which has no
+ * token, gets the status code and the state; all else is for callers who may see details.
  */
 export function readinessOf(store: Pick<Kv, 'status' | 'position'>, guard: Guard | undefined): Handle {
   return (request) => {

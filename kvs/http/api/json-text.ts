@@ -2,8 +2,8 @@
 export const maxDepth = 1_000
 
 /**
- * The text of an object's member as it stands in JSON that is known to be valid: `JSON.parse` would lose the digits of a
- * number and the order of keys. The last of several, as with `JSON.parse`; undefined where there is none.
+ * The text of an object's member as it stands in JSON that is known to be valid: `JSON.parse` would lose the digits of
+ * a number and the order of keys. The last of several, as with `JSON.parse`; undefined where there is none.
  */
 export function memberText(json: string, name: string): string | undefined {
   let text: string | undefined
@@ -19,7 +19,10 @@ export function memberText(json: string, name: string): string | undefined {
   return text
 }
 
-/** Whether brackets outside of strings are nested deeper than `levels`, in any text: parsing such takes long, and blocks. */
+/**
+ * Whether brackets outside of strings are nested deeper than `levels`, in any text: parsing such takes long, and
+ * blocks.
+ */
 export function isTooDeep(text: string, levels = maxDepth): boolean {
   let depth = 0
   let isInString = false

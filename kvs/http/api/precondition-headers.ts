@@ -31,8 +31,8 @@ export function isModified(request: Request, found: Found | undefined): boolean 
 }
 
 /**
- * The Idempotency-Key, made the caller's own: nobody learns by another's key what that one wrote, or takes the key away.
- * Neither keys nor names have line breaks, so that the two parts stay apart.
+ * The Idempotency-Key, made the caller's own: nobody learns by another's key what that one wrote, or takes the key
+ * away. Neither keys nor names have line breaks, so that the two parts stay apart.
  * @throws KvsError bad_request
  */
 export function idempotencyKeyOf(request: Request): string | undefined {

@@ -44,7 +44,9 @@ const ofWrites: ReadonlyMap<string, Check> = new Map([
 const contentHeaders = new Set(
   'content-type content-length content-encoding content-digest content-md5 content-location'.split(' '),
 )
-/** Conditions of RFC 9110, 13.1. Without a GET, If-Range means nothing, and If-Modified-Since must be ignored (13.1.3). */
+/**
+ * Conditions of RFC 9110, 13.1. Without a GET, If-Range means nothing, and If-Modified-Since must be ignored (13.1.3).
+ */
 const conditions = new Set(['if-match', 'if-none-match', 'if-range', 'if-modified-since'])
 const ownHeaders = new Set(['kvs-min-position'])
 
@@ -53,8 +55,8 @@ const unknownCondition = refusal('is not supported on a write: conditions are If
 const unknownOwn = refusal('is none of the headers that this service takes: KVS-Min-Position is')
 
 /**
- * Refuses a request whose headers ask for something that this service would not do, rather than doing the rest of it as if
- * that had not been asked. docs/api.md lists what is refused, and what is rightly ignored.
+ * Refuses a request whose headers ask for something that this service would not do, rather than doing the rest of it as
+ * if that had not been asked. docs/api.md lists what is refused, and what is rightly ignored.
  * @throws KvsError bad_request, unsupported_encoding
  */
 export function refuseUnmet({ headers, method, clock }: Pick<Request, 'headers' | 'method' | 'clock'>): void {

@@ -21,8 +21,8 @@ export interface Service {
   /** Undefined where everybody may do everything. */
   readonly guard: Guard | undefined
   /**
-   * A forwarder's handler for all that the table has none for: of a dialect's keys, or of everything else. Without it, that
-   * gets a 404 or a 405.
+   * A forwarder's handler for all that the table has none for: of a dialect's keys, or of everything else. Without it,
+   * that gets a 404 or a 405.
    */
   readonly forward?: (dialect?: Dialect) => Handle
 }

@@ -26,7 +26,10 @@ export function writeTermsOf(request: Request): WriteTerms {
   }
 }
 
-/** Writes on these terms: at once, under a precondition, after a position. Rejects as the store does, and with bad_position. */
+/**
+ * Writes on these terms: at once, under a precondition, after a position. Rejects as the store does, and with
+ * bad_position.
+ */
 export function execute(store: Kv, write: Write, terms: WriteTerms): Promise<Stored> {
   return terms.minPosition === undefined
     ? writeNow(store, write, terms)

@@ -4,9 +4,9 @@ import { smallBytes } from '../../memory/index.ts'
 const none: Buffer = Buffer.alloc(0)
 
 /**
- * Collects the pieces of a body in one buffer, so that many small pieces take no more memory than few large ones. It takes
- * memory for the whole body at once, but only `smallBytes` until more than that has arrived: announcing a large body costs
- * little, and a large one is not given up half way for want of room.
+ * Collects the pieces of a body in one buffer, so that many small pieces take no more memory than few large ones. It
+ * takes memory for the whole body at once, but only `smallBytes` until more than that has arrived: announcing a large
+ * body costs little, and a large one is not given up half way for want of room.
  */
 export class BodyBuffer {
   size = 0

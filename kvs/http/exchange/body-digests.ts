@@ -29,9 +29,9 @@ const formats: ReadonlyMap<string, { readonly member: RegExp; readonly example: 
 ])
 
 /**
- * Checks each received body against the digests in the request's headers: Content-Digest and Repr-Digest (RFC 9530), and the
- * older Digest (RFC 3230) and Content-MD5 (RFC 1864). Rejects with `bad_digest` as well: before it reads the body where a
- * header is malformed or has no algorithm that is checked, after it where a digest does not match.
+ * Checks each received body against the digests in the request's headers: Content-Digest and Repr-Digest (RFC 9530),
+ * and the older Digest (RFC 3230) and Content-MD5 (RFC 1864). Rejects with `bad_digest` as well: before it reads the
+ * body where a header is malformed or has no algorithm that is checked, after it where a digest does not match.
  */
 export function checkingDigests(receiveBody: ReceiveBody): ReceiveBody {
   return (request, use) => (hasDigest(request) ? receiveAndCheck(receiveBody, request, use) : receiveBody(request, use))

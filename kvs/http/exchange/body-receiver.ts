@@ -13,17 +13,17 @@ export interface BodyLimits {
 }
 
 /**
- * Reads a whole body into memory of its own and hands it to `use`; the body counts in the budget until that settles. Rejects
- * as `use` does; with `value_too_large` as soon as that is known, from Content-Length before anything is read; with
- * `overloaded` where the budget has no room, or too much of one caller is arriving; with `Broken` where the client goes away
- * before the end.
+ * Reads a whole body into memory of its own and hands it to `use`; the body counts in the budget until that settles.
+ * Rejects as `use` does; with `value_too_large` as soon as that is known, from Content-Length before anything is read;
+ * with `overloaded` where the budget has no room, or too much of one caller is arriving; with `Broken` where the client
+ * goes away before the end.
  */
 export type ReceiveBody = <Result>(request: Request, use: (body: Buffer) => Promise<Result>) => Promise<Result>
 
 /**
  * Reads a body to its end and keeps nothing of it, so that what only a whole request may do can wait for that. Returns
- * undefined where there is no body. Rejects with `value_too_large` where no value may be as large, and with `Broken` where
- * the client goes away before the end.
+ * undefined where there is no body. Rejects with `value_too_large` where no value may be as large, and with `Broken`
+ * where the client goes away before the end.
  */
 export type DropBody = (request: Request) => Promise<void> | undefined
 
@@ -66,7 +66,9 @@ export function makeBodyReceiver({ maxBytes, budget }: BodyLimits): ReceiveBody 
   }
 }
 
-/** Bytes that are arriving for each caller. One caller may send the largest body, but not keep all others from sending. */
+/**
+ * Bytes that are arriving for each caller. One caller may send the largest body, but not keep all others from sending.
+ */
 class CallerShares {
   readonly maxBytes: number
   private readonly arriving = new Map<string, number>()

@@ -11,12 +11,12 @@ export interface CrossOriginBounds {
 const ownHost = /^(?:(?:[\w-]+\.)*localhost\.?|\d+\.\d+\.\d+\.\d+|\[[\da-f:.]+\])(?::\d*)?$/i
 
 /**
- * Makes the guard against cross-origin requests: CSRF, and DNS rebinding, where a page's own name resolves to this service
- * so that the browser takes the service for the page's. The guard returns the error for a request that a page of another
- * origin may have sent, and undefined for all others.
+ * Makes the guard against cross-origin requests: CSRF, and DNS rebinding, where a page's own name resolves to this
+ * service so that the browser takes the service for the page's. The guard returns the error for a request that a page
+ * of another origin may have sent, and undefined for all others.
  *
- * Sec-Fetch-Site is believed over Origin, which may name a proxy that Host does not name. Following a link is allowed: no
- * page sees the reply.
+ * Sec-Fetch-Site is believed over Origin, which may name a proxy that Host does not name. Following a link is allowed:
+ * no page sees the reply.
  */
 export function makeCrossOriginGuard({ hosts }: CrossOriginBounds): (request: Request) => KvsError | undefined {
   /** Host that was last found to be allowed; clients send the same one over and over. */

@@ -45,8 +45,8 @@ export function onlyHeaderOf({ headers }: Headers, name: string): string | undef
 }
 
 /**
- * Whether the client waits for `100 Continue` before it sends its body (RFC 9110, 10.1.1). One that speaks HTTP/1.0 never
- * gets it: it knows no interim responses and would take the 100 for the final one.
+ * Whether the client waits for `100 Continue` before it sends its body (RFC 9110, 10.1.1). One that speaks HTTP/1.0
+ * never gets it: it knows no interim responses and would take the 100 for the final one.
  */
 export function awaitsContinue(request: Headers & { readonly version: string }): boolean {
   return request.version !== '1.0' && /^100-continue$/i.test(headerOf(request, 'expect') ?? '')

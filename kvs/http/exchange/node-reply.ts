@@ -3,7 +3,9 @@ import type { NodeRequest } from './node-request.ts'
 import type { NodeResponse } from './node-response.ts'
 import type { BodySink, Reply, StreamedBody } from './reply.ts'
 
-/** Node sends a string in one piece with the headers, and a Buffer in a piece of its own: small values go as strings. */
+/**
+ * Node sends a string in one piece with the headers, and a Buffer in a piece of its own: small values go as strings.
+ */
 const maxBytesAsText = 16 * 1024
 
 /** Sends a reply by node:http. Throws where its headers are not valid. */
@@ -22,7 +24,8 @@ export function sendReply(request: NodeRequest, { status, reason, headers, body 
 
 /** Ends the connection in the middle of a reply. */
 export function abortReply({ message: { socket } }: NodeRequest): void {
-  // Node throws where a TLS connection is to be reset. A destroyed one sends no close_notify, and the reply lacks its end.
+  // Node throws where a TLS connection is to be reset. A destroyed one sends no close_notify, and the reply lacks its
+  // end.
   if (socket instanceof TLSSocket) socket.destroy()
   else socket.resetAndDestroy()
 }

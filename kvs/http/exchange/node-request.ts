@@ -26,7 +26,9 @@ export class NodeRequest implements Exchange {
   readonly telemetry: Telemetry
   caller: Caller | undefined = undefined
   whenOver: (() => void) | undefined = undefined
-  /** Called when the reply is out or the connection is gone. Undefined before the request is tracked, and afterwards. */
+  /**
+   * Called when the reply is out or the connection is gone. Undefined before the request is tracked, and afterwards.
+   */
   complete: ((request: NodeRequest) => void) | undefined = undefined
   private readonly context: ExchangeContext
   private bodyOnDemand: NodeBody | undefined = undefined

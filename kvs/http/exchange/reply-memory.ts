@@ -7,8 +7,9 @@ import type { Request } from './request.ts'
 const leastBytes = 16 * 1024
 
 /**
- * Counts a reply with a value in the memory budget until the client has taken it or its connection is gone. Slow readers so
- * meet backpressure as an error: they cannot fill the memory. A value that goes to many clients at a time is in memory once.
+ * Counts a reply with a value in the memory budget until the client has taken it or its connection is gone. Slow
+ * readers so meet backpressure as an error: they cannot fill the memory. A value that goes to many clients at a time is
+ * in memory once.
  * @throws KvsError overloaded
  */
 export type HoldReply = (request: Request, reply: Reply, value: Buffer) => void

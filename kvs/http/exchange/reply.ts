@@ -26,7 +26,10 @@ export interface BodySink {
   abort(): void
 }
 
-/** Headers of every stored value: a stored page must not run as this service's own (no scripts, origin or type guessing). */
+/**
+ * Headers of every stored value: a stored page must not run as this service's own (no scripts, origin or type
+ * guessing).
+ */
 export const valueHeaders = [
   'X-Content-Type-Options',
   'nosniff',

@@ -8,8 +8,8 @@ const maxToldAtATime = 64
 const requestWithinMs = 2_000
 
 /**
- * Whether a connection is past the maximum, so that nothing is done for it. To be asked once, right before the response: from
- * then on the lingering close bounds its time.
+ * Whether a connection is past the maximum, so that nothing is done for it. To be asked once, right before the
+ * response: from then on the lingering close bounds its time.
  */
 export type IsSurplus = (socket: Socket) => boolean
 

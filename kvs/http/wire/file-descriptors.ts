@@ -25,15 +25,15 @@ export function describeShortage({ maxConnections, forwardingAddress }: Descript
   const fitting = Math.floor((limit - besides) / each)
   const other = fitting < 1 ? '' : `, or set KVS_MAX_CONNECTIONS to ${fitting} at most`
   return [
-    `file descriptors: this process may have ${limit}, and KVS_MAX_CONNECTIONS (${maxConnections}) can need ${needed}: ` +
-      `raise the limit (ulimit -n, --ulimit nofile)${other}`,
+    `file descriptors: this process may have ${limit}, ` +
+      `and KVS_MAX_CONNECTIONS (${maxConnections}) can need ${needed}: raise the limit (ulimit -n, --ulimit nofile)${other}`,
   ]
 }
 
 /**
- * Logs when the process runs out of file descriptors. libuv then accepts each new connection and closes it without an event,
- * so that nothing else would tell of it. So this tries every second whether one is left, and where the limit is low at each
- * connection too.
+ * Logs when the process runs out of file descriptors. libuv then accepts each new connection and closes it without an
+ * event, so that nothing else would tell of it. So this tries every second whether one is left, and where the limit is
+ * low at each connection too.
  */
 export function monitorDescriptors(
   server: Server,
@@ -85,8 +85,8 @@ function obstacle(): string | undefined {
 let known: number | undefined
 
 /**
- * The soft limit, which Node raises to the hard one as it starts; undefined where there is none, or nobody can tell. It is
- * kept, because there is no descriptor left to read it with when it matters most.
+ * The soft limit, which Node raises to the hard one as it starts; undefined where there is none, or nobody can tell. It
+ * is kept, because there is no descriptor left to read it with when it matters most.
  */
 function descriptorLimit(): number | undefined {
   known ??= process.platform === 'linux' ? softOnLinux() : softInReport()

@@ -4,8 +4,8 @@ import type { Listening } from './listening.ts'
 const closeIdleEveryMs = 20
 
 /**
- * Shuts the server down gracefully: accepts no new connections, finishes the requests under way, then stops what is behind
- * them, so that requests that are still waiting get their 503. Closes what is left when the time is over.
+ * Shuts the server down gracefully: accepts no new connections, finishes the requests under way, then stops what is
+ * behind them, so that requests that are still waiting get their 503. Closes what is left when the time is over.
  * @param stop after which no request waits any more
  * @param left remaining time in milliseconds
  */

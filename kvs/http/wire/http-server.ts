@@ -63,7 +63,8 @@ export function makeHttpServer(options: HttpOptions, serve: (exchange: Exchange)
     // The connection is at its end: what came behind this request was no HTTP. A request that gets a 400 is not done.
     if (!message.socket.writable) return
     track(request)
-    // The server is draining, or the client asks for an upgrade: it gets none, but the parser has lost its place behind it.
+    // The server is draining, or the client asks for an upgrade: it gets none, but the parser has lost its place behind
+    // it.
     if (!server.listening || hasHeader(request, 'upgrade')) response.shouldKeepAlive = false
     const refusal = refusalOf(request)
     if (refusal === undefined) return void serve(request)

@@ -18,13 +18,13 @@ export function isLingering(socket: Socket): boolean {
 }
 
 /**
- * Makes every connection of a server close so that its last response arrives (lingering close; RFC 9112, 9.6), whoever calls
- * `destroySoon` on it: Node after a response with `Connection: close`, and all that ends a connection here.
+ * Makes every connection of a server close so that its last response arrives (lingering close; RFC 9112, 9.6), whoever
+ * calls `destroySoon` on it: Node after a response with `Connection: close`, and all that ends a connection here.
  *
  * Closing a socket that has bytes to be read makes the kernel send a reset, which destroys the response on its way to a
- * client that is still sending. So only the sending side is closed; what comes is read and dropped until the client closes as
- * well or the bounds above are reached. They count checks: the event loop reads between any two, so that a process that was
- * held up does not take its client for a silent one.
+ * client that is still sending. So only the sending side is closed; what comes is read and dropped until the client
+ * closes as well or the bounds above are reached. They count checks: the event loop reads between any two, so that a
+ * process that was held up does not take its client for a silent one.
  */
 export function closeByLingering(server: Server, clock: Pick<Clock, 'every'>, everyMs = checkEveryMs): void {
   const open = new Set<Socket>()

@@ -27,9 +27,9 @@ export interface Pipelining {
 }
 
 /**
- * Pipelined requests take effect in their order (RFC 9112, 9.3.2), though a PUT has to wait for its body. A client that sends
- * ever more of them and reads no reply meets backpressure: no more is read from it. Each request takes some kilobytes here, a
- * hundred times what it took on the wire, and Node itself counts only the bytes of responses.
+ * Pipelined requests take effect in their order (RFC 9112, 9.3.2), though a PUT has to wait for its body. A client that
+ * sends ever more of them and reads no reply meets backpressure: no more is read from it. Each request takes some
+ * kilobytes here, a hundred times what it took on the wire, and Node itself counts only the bytes of responses.
  */
 export function makePipelining(handle: (request: NodeRequest) => void): Pipelining {
   const pipelines = new WeakMap<Socket, Pipeline>()

@@ -19,8 +19,8 @@ export interface TlsServerOptions extends ServerOptions<typeof IncomingMessage, 
 }
 
 /**
- * Makes Node's HTTPS server, for HTTP/1.1 alone. It asks for a client certificate where there are CAs for it, but leaves it to
- * `refusalOf` to insist on one, so that a client without is told so, and health checks need none.
+ * Makes Node's HTTPS server, for HTTP/1.1 alone. It asks for a client certificate where there are CAs for it, but
+ * leaves it to `refusalOf` to insist on one, so that a client without is told so, and health checks need none.
  */
 export function makeTlsServer({ tls, logger, clock, ...options }: TlsServerOptions): Server {
   const server = createServer({
@@ -72,8 +72,8 @@ interface HandshakeOptions {
 }
 
 /**
- * Looks at the first bytes of each connection before OpenSSL does, so that plain HTTP gets a response that says what is wrong,
- * and a lingering close. OpenSSL would destroy the connection with its first error.
+ * Looks at the first bytes of each connection before OpenSSL does, so that plain HTTP gets a response that says what is
+ * wrong, and a lingering close. OpenSSL would destroy the connection with its first error.
  */
 function beforeHandshake(server: Server, { timeoutMs, clock, refusePlain, begin }: HandshakeOptions): void {
   const handshakes = server.listeners('connection')
@@ -98,8 +98,8 @@ function beforeHandshake(server: Server, { timeoutMs, clock, refusePlain, begin 
 const casOf = new WeakMap<HttpServer, ClientCas>()
 
 /**
- * Serves new connections with these texts. Open ones go on, except where a client's certificate is of no CA that is left.
- * Sessions that were made under the former texts are not resumed.
+ * Serves new connections with these texts. Open ones go on, except where a client's certificate is of no CA that is
+ * left. Sessions that were made under the former texts are not resumed.
  */
 export function replaceTls(server: HttpServer, tls: TlsTexts): void {
   if (!(server instanceof Server)) return

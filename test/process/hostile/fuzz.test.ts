@@ -13,7 +13,10 @@ const seconds = Number(process.env.KVS_FUZZ_SECONDS ?? 15)
 const seed = Number(process.env.KVS_FUZZ_SEED ?? 20_261_121)
 /** Connections at a time. */
 const batch = 200
-/** Past all that the node bears with a client for: its timeouts are 2 s, looked at every second, and a last second to linger. */
+/**
+ * Past all that the node bears with a client for: its timeouts are 2 s, looked at every second, and a last second to
+ * linger.
+ */
 const hangMs = 15_000
 
 vi.setConfig({ testTimeout: (seconds + 120) * 1_000 })

@@ -15,7 +15,7 @@ const get = async (node: Node, key: string) => {
   return [answer.status, await answer.text()]
 }
 
-test('a forwarder serves what its node has, says 503 while that is gone, and serves again when it is back', async () => {
+test('a forwarder serves what its node has, says 503 while that is gone, and serves when it is back', async () => {
   const environment = toEnvironment((await makeDatabase()).target)
   const directory = makeDirectory()
   const main = await startReadyNode(directory, environment)

@@ -15,8 +15,8 @@ import { serve } from '../serve.ts'
 vi.setConfig({ testTimeout: 120_000 })
 
 /**
- * More than two sockets' buffers hold: a server that closes before it has read all of it has bytes left to be read, so that
- * its kernel sends a reset, and the client's writing fails.
+ * More than two sockets' buffers hold: a server that closes before it has read all of it has bytes left to be read, so
+ * that its kernel sends a reset, and the client's writing fails.
  */
 const more = Buffer.alloc(32 * 1024 * 1024, 'x')
 
