@@ -1,2 +1,2 @@
-export { type ForwarderOptions, makeForwarder } from './forwarder.ts'
+export { makeForwarder } from './forwarder.ts'
 export { checkTarget } from './target-check.ts'

@@ -50,22 +50,28 @@ async function stateOf(request: Request, options: ReadinessOptions): Promise<Tar
   }
 }
 
-async function ask(
-  request: Request,
-  { target, pseudonym }: ReadinessOptions,
-): Promise<{ status: number; answer: unknown }> {
+/** Rejects with `Late` where the target does not answer in time. */
+async function ask(request: Request, options: ReadinessOptions): Promise<{ status: number; answer: unknown }> {
+  const late = new AbortController()
+  const timer = request.clock.after(timeoutMs, () => late.abort())
+  try {
+    const inTime = await unlessAborted(send(request, options, late.signal), late.signal)
+    if (inTime === undefined) throw new Late(`no answer within ${timeoutMs} ms`)
+    return inTime
+  } finally {
+    timer.cancel()
+  }
+}
+
+async function send(request: Request, { target, pseudonym }: ReadinessOptions, signal: AbortSignal) {
   const { dispatcher, servername } = target
-  const signal = AbortSignal.timeout(timeoutMs)
   const via = [...valuesOf(request.headers, 'via'), `1.1 ${pseudonym}`].join(', ')
   // The target decides what it shows of itself, and to whom.
   const authorization = authorizationOf(request)
   const headers = authorization === undefined ? { via } : { via, authorization }
   const sent: TargetRequest & { signal: AbortSignal } = { method: 'GET', path: '/readyz', headers, signal, servername }
-  const asked = dispatcher.request(sent)
-  const answer = asked.then(async ({ statusCode, body }) => ({ status: statusCode, answer: parsed(await body.text()) }))
-  const inTime = await unlessAborted(answer, signal)
-  if (inTime === undefined) throw new Late(`no answer within ${timeoutMs} ms`)
-  return inTime
+  const { statusCode, body } = await dispatcher.request(sent)
+  return { status: statusCode, answer: parsed(await body.text()) }
 }
 
 function parsed(text: string): unknown {
