@@ -35,11 +35,11 @@ export interface RequestForwardingOptions {
  * off on the other. A request is sent once: undici repeats only what it has sent nothing of, and nothing here retries.
  */
 export function makeRequestForwarder(options: RequestForwardingOptions): Handle {
-  return (request) => new Forwarding(request, options).reply
+  return (request) => new ForwardedRequest(request, options).reply
 }
 
 /** One request on its way to the target and back. */
-class Forwarding implements Dispatcher.DispatchHandler, StreamedBody {
+class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody {
   readonly reply: Promise<Reply>
   private readonly request: Request
   private readonly options: RequestForwardingOptions

@@ -7,7 +7,7 @@ import { makeBodyDropper, makeBodyReceiver } from '../../../../kvs/http/exchange
 import { makeReplyHold } from '../../../../kvs/http/exchange/reply-memory.ts'
 import type { Kv } from '../../../../kvs/kv/kv.ts'
 import { makeMemoryBudget } from '../../../../kvs/memory/memory-budget.ts'
-import { headerIn, makeRequest } from '../request.ts'
+import { headerIn, makeRequest } from '../fake-request.ts'
 import { makeFakeStore, serve } from '../serve.ts'
 
 const dialects = [valueDialect, courseworkDialect]
