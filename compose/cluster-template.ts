@@ -6,9 +6,9 @@ import process from 'node:process'
 import { promisify } from 'node:util'
 import { copyBinaries, findBinaries } from '../kvs/log/embedded/binaries.ts'
 import { prepareCluster } from '../kvs/log/embedded/cluster.ts'
-import { findLauncher, serverUser } from '../kvs/log/embedded/launch.ts'
-import { makePrivateDirectory, temporaryDirectory } from '../kvs/log/embedded/socket.ts'
-import { packTemplate } from '../kvs/log/embedded/template.ts'
+import { packTemplate } from '../kvs/log/embedded/cluster-template.ts'
+import { findLauncher, serverUser } from '../kvs/log/embedded/launcher.ts'
+import { makePrivateDirectory, temporaryDirectory } from '../kvs/log/embedded/socket-directory.ts'
 
 /**
  * The cluster that the image has ready, packed: as initdb makes it, but that its database `postgres` bears the name of the

@@ -1,27 +1,27 @@
 -- The transaction log: an append-only table, the head that orders it, and the writers that append to it.
--- Runs in one transaction. Adopts, in place, a `transactions` table written by the textbook service.
+-- It runs in one transaction, and converts a `transactions` table of the textbook service in place.
 
--- One row. Its lock, held to commit, is what makes the sequence the commit order: who appends raises it first.
+-- One row. An append raises its sequence first and holds its lock to the commit, so sequences are in commit order.
 CREATE TABLE log_head (
   only_row         boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
-  log_id           text        NOT NULL,  -- random, so that a position can't be taken for another log's
-  sequence         bigint      NOT NULL,  -- the last entry's
-  recorded_at      timestamptz NOT NULL,  -- the last entry's; never goes back
-  digest           bytea       NOT NULL,  -- of all batches so far, each chained to the one before
-  adopted_through  bigint      NOT NULL,  -- up to here sequences are the textbook service's and may have gaps
-  adopted_entries  bigint      NOT NULL
+  log_id           text        NOT NULL,  -- random: a position of another log does not pass for one of this log
+  sequence         bigint      NOT NULL,  -- the last entry's sequence
+  recorded_at      timestamptz NOT NULL,  -- the last entry's time; never goes back
+  digest           bytea       NOT NULL,  -- covers all batches so far, each chained to the one before
+  adopted_through  bigint      NOT NULL,  -- sequences through this one are the textbook service's, and may have gaps
+  adopted_entries  bigint      NOT NULL   -- how many of the textbook service's entries the log has
 );
 
 CREATE TABLE writers (
   id             uuid   PRIMARY KEY,
-  session        uuid   NOT NULL,  -- of the one connection that may append for this writer
+  session        uuid   NOT NULL,  -- the connection that may append for this writer; no other may
   batch          bigint NOT NULL,  -- the number of its last committed batch
-  last_sequence  bigint NOT NULL,  -- of the last entry in that batch
-  last_digest    bytea  NOT NULL
+  last_sequence  bigint NOT NULL,  -- the last entry of that batch
+  last_digest    bytea  NOT NULL   -- that entry's digest
 );
 
--- Undoes Go's url.QueryEscape, which the textbook service applies to each value and never takes back. A value that
--- QueryEscape can't have written (put there by hand) is kept as it stands.
+-- Decodes what Go's url.QueryEscape encoded: the textbook service encodes each value, and never decodes it. A value
+-- that QueryEscape can't have written, which somebody put there by hand, stays as it is.
 CREATE FUNCTION kvs_query_unescape(escaped text) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$
   SELECT CASE
     WHEN escaped ~ '[^A-Za-z0-9_.~%+-]' OR escaped ~ '%(?![0-9A-Fa-f]{2})' THEN convert_to(escaped, 'UTF8')

@@ -1,26 +1,26 @@
--- The checkpoint: the live keys as of a sequence, so that a start reads them and the entries after it, not the whole log.
--- It says nothing that the log does not: both tables may be emptied at any time, and are filled again by and by.
+-- The checkpoint: the live keys as of a sequence, so that a start reads them and the entries after it, not the whole
+-- log. It is derived from the log: both tables may be emptied at any time, and are filled again in the background.
 
 CREATE TABLE checkpoint (
   only_row  boolean  PRIMARY KEY DEFAULT true CHECK (only_row),
   log_id    text     NOT NULL,  -- log_head.log_id
-  sequence  bigint   NOT NULL,  -- of the last entry folded
-  digest    bytea    NOT NULL,  -- that entry's
+  sequence  bigint   NOT NULL,  -- the last entry that was folded into it
+  digest    bytea    NOT NULL,  -- that entry's digest
   keys      bigint   NOT NULL,  -- rows in checkpoint_entries
-  checksum  bigint   NOT NULL   -- the hashes of this row and of all of those, XORed
+  checksum  bigint   NOT NULL   -- XOR of the hashes of this row and of those rows
 );
 
--- Indexed by a hash, since an adopted key may be longer than a B-tree takes.
+-- The index is a hash index, since an adopted key may be longer than a B-tree takes.
 CREATE TABLE checkpoint_entries (
-  sequence      bigint  NOT NULL,  -- of the entry in transactions
+  sequence      bigint  NOT NULL,  -- the entry in transactions
   key           text    COLLATE "C" NOT NULL,
-  value         bytea,             -- null where it is larger than 2,000 bytes: then it is read from transactions
+  value         bytea,             -- null where it has more than 2,000 bytes, and is read from transactions
   content_type  text
-) WITH (fillfactor = 85);  -- room for an update to stay on its page, where it leaves the index alone
+) WITH (fillfactor = 85);  -- leaves room for an update on the same page, which does not touch the index
 CREATE INDEX checkpoint_entries_by_key ON checkpoint_entries USING hash (key);
-ALTER TABLE checkpoint_entries REPLICA IDENTITY FULL;  -- else a publication of all tables would have each update refused
+ALTER TABLE checkpoint_entries REPLICA IDENTITY FULL;  -- without it, a publication of all tables would refuse updates
 
--- The sequence seeds the hash of each field: fields that have changed places between rows do not cancel out.
+-- The sequence seeds the hash, so that fields which two rows exchanged do not cancel out.
 CREATE FUNCTION checkpoint_hash(sequence bigint, key text, value bytea, content_type text) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$
   SELECT hash_record_extended(ROW(key, value, content_type), sequence)
@@ -30,7 +30,7 @@ CREATE FUNCTION checkpoint_hash(checkpoint) RETURNS bigint LANGUAGE sql IMMUTABL
   SELECT hash_record_extended(ROW($1.log_id, $1.digest, $1.keys), $1.sequence)
 $$;
 
--- Whether it was made from the past of the log as it is now.
+-- Whether the checkpoint was made from this log's history.
 CREATE FUNCTION checkpoint_is_of_log(checkpoint) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT EXISTS (
     SELECT FROM log_head AS head
@@ -39,11 +39,11 @@ CREATE FUNCTION checkpoint_is_of_log(checkpoint) RETURNS boolean LANGUAGE sql ST
   )
 $$;
 
--- Folds the next entries of the log, so many at the most, into the checkpoint; where there is none for this log, it begins
--- one from nothing. Takes no lock that an append waits for. All or nothing, as the transaction of its caller ends.
---   outcome  'advanced'; 'begun': the same, from nothing; 'busy': another has the turn, and nothing was done
---   before   the sequence that the checkpoint was at
---   reached  the one it is at now
+-- Folds the log's next entries, at most `most`, into the checkpoint. Where this log has no checkpoint, it begins one
+-- from nothing. It takes no lock that an append waits for, and takes effect as a whole with the caller's transaction.
+--   outcome  'advanced'; 'begun': advanced from nothing; 'busy': another node does a step, and nothing was done
+--   before   the checkpoint's sequence before the step
+--   reached  its sequence after the step
 --   behind   how many sequences the log is ahead of that
 CREATE FUNCTION advance_checkpoint(most integer, OUT outcome text, OUT before bigint, OUT reached bigint, OUT behind bigint)
 LANGUAGE plpgsql VOLATILE

@@ -1,20 +1,22 @@
--- Writes under a condition. A node decides on them by its view, and the log takes what it has decided only where no entry
--- that the view lacked has the same key; and answers that are kept for whoever asks again under the same idempotency key.
+-- Conditional writes and idempotency keys. A node decides on a condition by its view, and the log accepts the decision
+-- only where no entry that the view lacked has the same key. Answers are kept for requests that are repeated.
 
 -- The newest 100,000 answers; older ones are forgotten.
 CREATE TABLE answers (
   idempotency_key  text    COLLATE "C" PRIMARY KEY,
   number           bigint  GENERATED ALWAYS AS IDENTITY UNIQUE,
-  request          bytea   NOT NULL,  -- a hash of what was asked for, so that another request under the key is noticed
-  sequence         bigint,            -- of the entry; null where the condition did not hold, and nothing was stored
-  current          bigint             -- the sequence of the value that the key had, or null
+  request          bytea   NOT NULL,  -- a hash of the request, which tells a repetition from another request
+  sequence         bigint,            -- the entry; null where the condition did not hold, and nothing was stored
+  current          bigint             -- the entry of the value that the key had; null where it had none
 );
 
--- Commits, under the head's lock, those of a batch's writes whose decision still holds. A row for each write, in order:
---   outcome  'landed', 'refused'; 'overtaken': its key has an entry after `seen`, so nothing was done; 'answered': the same
---            was asked before, and `sequence` and `current` are what was answered; 'reused': that was another request
---   head, head_digest  the log's, now
--- No row where the session is no longer the writer's.
+-- Stores, under the head's lock, those of a batch's writes whose decision still holds. Returns a row for each, in
+-- order:
+--   outcome  'landed', 'refused': the decision holds; 'overtaken': the key has an entry after `seen`, and nothing was
+--            done; 'answered': the request was answered before, with `sequence` and `current`; 'reused': another
+--            request was
+--   head, head_digest  the log's end after the batch
+-- Returns no row where another session is registered for the writer.
 CREATE FUNCTION append_conditional(
   of_writer uuid, of_session uuid, last_number bigint, seen bigint,
   event_types smallint[], keys text[], put_values bytea[], content_types text[],

@@ -1,9 +1,9 @@
--- An append changes no row. While anybody holds a snapshot, such as a pg_dump, each change to a row leaves a version of it behind
--- that nobody may clear away, and whoever looks the row up walks past them all. So the log's end is the last row of
--- `transactions`, and so is a writer's last write, each found from the newest end of an index; `log_head` and `writers` hold
--- what does not change with an append, and are locked by it.
+-- From now on an append changes no row. While anybody holds a snapshot, such as a pg_dump, each change to a row leaves
+-- an old version that can't be removed, and every lookup of the row passes all of them. So the log's end is the last
+-- row of `transactions`, and a writer's last write is its last row there; both are found from the newest end of an
+-- index. An append only locks rows of `log_head` and `writers`, which hold what does not change with it.
 
--- In the order in which an append locks them
+-- The tables in the order in which an append locks them.
 LOCK TABLE writers, log_head, transactions IN ACCESS EXCLUSIVE MODE;
 
 ALTER TABLE transactions ADD COLUMN write_number  bigint;
@@ -40,10 +40,10 @@ BEGIN
   ALTER TABLE transactions ENABLE TRIGGER append_only;
 END $$;
 
--- A writer's entries have its number: two with the same would take each other's writes for their own.
+-- Entries carry their writer's number: two writers with the same would take each other's writes for their own.
 ALTER TABLE writers ADD UNIQUE (number);
 
--- One row of it for each batch
+-- It has one row for each batch.
 CREATE UNIQUE INDEX transactions_by_write ON transactions (writer, write_number) WHERE write_number IS NOT NULL;
 
 ALTER TABLE writers DROP COLUMN last_write, DROP COLUMN last_sequence, DROP COLUMN last_digest;
@@ -54,8 +54,9 @@ COMMENT ON COLUMN log_head.begun_at IS
   'the time of the log''s end as long as it has no entry beyond the adopted ones; in a log from before this migration, of its end then';
 COMMENT ON COLUMN log_head.first_digest IS 'the digest of the log''s end, in the same way';
 
--- The log's end, as of the snapshot of whoever asks: the last entry's sequence, time and digest. Flaw says, where somebody has got past
--- the triggers below, what is wrong with it; nothing may be appended then, or be read on.
+-- The log's end as of the reader's snapshot: the last entry's sequence, time and digest. `flaw` is null, or says what
+-- is wrong with a log that somebody changed past the triggers below; then nothing may be appended, and nothing more be
+-- read.
 CREATE VIEW log_end AS
 SELECT log_id, adopted_through, adopted_entries,
        coalesce(last.sequence, adopted_through) AS sequence,
@@ -71,9 +72,10 @@ LEFT JOIN LATERAL (
   SELECT sequence, recorded_at, digest, writer, write_number FROM transactions ORDER BY sequence DESC LIMIT 1
 ) AS last ON true;
 
--- What a transaction that changes the log rests on, whatever role, database and session say: it waits for the disk, `off` alone being
--- overridden, and is told where a wait for a standby was cut short. Until its end, as a function's own SET, which is
--- undone before the commit, would not be. Returns nothing of use; called by an assignment, which costs a tenth of a PERFORM.
+-- Sets what a transaction that changes the log relies on, whatever role, database and session set: the commit waits for
+-- the disk (only `off` is overridden), and a wait for a standby that is cut short causes a warning. A function's own
+-- SET would not do, since it ends before the commit. The result means nothing: callers assign it, which costs a tenth
+-- of a PERFORM.
 CREATE FUNCTION begin_change() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   ignored text;
@@ -88,9 +90,9 @@ BEGIN
   RETURN set_config('kvs.changes', 'on', true);
 END $$;
 
--- Takes the turn to append for a writer, to the end of the transaction, and returns the log's end. Null where the session is no longer
--- the writer's. KVS01 where the log is not what it has to be: `after_number` is the last write that the writer knows to be in it, and
--- `last_number` comes after it.
+-- Takes the turn to append, until the end of the transaction, and returns the log's end. Returns nulls where another
+-- session is registered for the writer (fencing). Raises KVS01 where the log is broken. `after_number` is the writer's
+-- last write in the log, as the writer knows it; `last_number` has to be larger.
 CREATE FUNCTION begin_append(
   of_writer uuid, of_session uuid, after_number bigint, last_number bigint,
   OUT writer integer, OUT sequence bigint, OUT recorded_at timestamptz, OUT digest bytea
@@ -135,23 +137,23 @@ BEGIN
   recorded_at := greatest(recorded_at, clock_timestamp());
 END $$;
 
--- The digest covers the session, which is random, so that no two pasts have the same.
+-- The digest covers the session, which is random, so that no two histories have the same digest.
 CREATE FUNCTION next_digest(digest bytea, of_session uuid, last_number bigint) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
   SELECT substring(sha256(digest || uuid_send(of_session) || int8send(last_number)) FOR 8)
 $$;
 
--- Wakes nodes that follow the log. A mere hint: it is left out where the queue of notifications fills up, since some session does not
--- read its own, and a queue that is full would have the commit fail.
+-- Wakes nodes that follow the log. It is only a hint, and left out while the queue of notifications is half full,
+-- because some session does not read its own: with a full queue the commit would fail.
 CREATE FUNCTION notify_of_append() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   RETURN CASE WHEN pg_notification_queue_usage() < 0.5 THEN pg_notify('kvs_log', '') END;
 END $$;
 
--- Commits a batch under the numbers that end in `last_number`, at the log's end.
---   lands_until  by the server's clock, in seconds: later it is not to land; null is for ever
---   superseded   which of the writes have no effect, and `seen`: neither have those whose key has an entry after that; both null
---                where all have effect
---   outcome      'landed', with the last entry's sequence and digest; 'late'; or 'fenced': the session is no longer the writer's
+-- Appends a batch under the numbers that end in `last_number`.
+--   lands_until  from this time on, by the server's clock in seconds, the batch must not land; null is no bound
+--   superseded   which writes have no effect; null where all have one
+--   seen         writes whose key has an entry after this sequence have no effect either; null where `superseded` is
+--   outcome      'landed', with the last entry's sequence and digest; 'late'; 'fenced': another session is registered
 CREATE FUNCTION append_writes(
   of_writer uuid, of_session uuid, after_number bigint, last_number bigint,
   event_types smallint[], keys text[], put_values bytea[], content_types text[],
@@ -196,7 +198,7 @@ BEGIN
 END $$;
 DROP FUNCTION is_overtaken(text, bigint, bigint);
 
--- As 004_conditional_writes.sql says, with `after_number` beside.
+-- 004_conditional_writes.sql says what it does; `after_number` is new.
 DROP FUNCTION append_conditional(
   uuid, uuid, bigint, bigint, smallint[], text[], bytea[], text[], boolean[], bigint[], text[], bytea[]
 );
@@ -275,9 +277,9 @@ BEGIN
   ORDER BY place;
 END $$;
 
--- Makes a session the only one that may append for the writer, in the place of `old_session` and of no other; null is none. Waits for a
--- statement of that one which holds the writer's row, and shuts out one that is still on its way: what comes back is final.
--- All null where somebody else had registered.
+-- Registers a session as the only one that may append for the writer, in the place of `old_session` and of no other;
+-- null is a new writer. Waits for an append of the old session that holds the writer's row, and fences one that is
+-- still on its way, so the result is final. Returns nulls where another session was registered in the meantime.
 CREATE FUNCTION register_writer(
   of_writer uuid, new_session uuid, old_session uuid,
   OUT number integer, OUT last_write bigint, OUT last_sequence bigint, OUT last_digest bytea
@@ -307,7 +309,7 @@ BEGIN
   DELETE FROM answers WHERE answers.number <= (SELECT max(answers.number) FROM answers) - 100000;
 END $$;
 
--- The checkpoint's functions, which read the log's end as well
+-- The checkpoint's functions, which read the log's end as well.
 
 CREATE OR REPLACE FUNCTION checkpoint_is_of_log(checkpoint) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT EXISTS (
@@ -317,12 +319,7 @@ CREATE OR REPLACE FUNCTION checkpoint_is_of_log(checkpoint) RETURNS boolean LANG
   )
 $$;
 
--- Folds the next entries of the log, so many at the most, into the checkpoint; where there is none for this log, it begins
--- one from nothing. Takes no lock that an append waits for. All or nothing, as the transaction of its caller ends.
---   outcome  'advanced'; 'begun': the same, from nothing; 'busy': another has the turn, and nothing was done
---   before   the sequence that the checkpoint was at
---   reached  the one it is at now
---   behind   how many sequences the log is ahead of that
+-- 003_checkpoint.sql says what it does.
 CREATE OR REPLACE FUNCTION advance_checkpoint(most integer, OUT outcome text, OUT before bigint, OUT reached bigint, OUT behind bigint)
 LANGUAGE plpgsql VOLATILE
 -- Each key is looked up in the index, whatever is known of a table that was filled or emptied just now.
@@ -411,8 +408,9 @@ BEGIN
   behind := head.sequence - at.sequence;
 END $$;
 
--- Only the functions above write the log's tables: what another hand puts in would be taken for an acknowledged write, or have these
--- fail. A dump is restored before its triggers are there. Asked in the function, since a trigger's WHEN is parsed anew each time.
+-- Only the functions above may change the log's tables: an entry by hand would pass for an acknowledged write, or make
+-- the functions fail. A dump's rows are restored before its triggers exist. The check is in the function, since a
+-- trigger's WHEN is parsed anew for each statement.
 CREATE FUNCTION refuse_stray_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF current_setting('kvs.changes', true) = 'on' THEN RETURN NULL; END IF;

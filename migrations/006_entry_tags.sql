@@ -1,7 +1,8 @@
--- An ETag names an entry and its past by the entry's sequence and its digest. So the checkpoint has the digest of each live
--- key's entry as well, and what it had before is emptied: it is made anew from the log.
+-- An ETag names an entry and its history by the entry's sequence and digest. So the checkpoint keeps the digest of each
+-- live key's entry as well. The old checkpoint is emptied, and a new one is made from the log.
 
--- Waits for a step that is under way, and holds up the next one; not who reads, to whom this lock would be the wrong way round.
+-- Waits for a step that is under way, and delays the next one, but not readers, which take their locks in the other
+-- order.
 LOCK TABLE checkpoint IN EXCLUSIVE MODE;
 DELETE FROM checkpoint;
 TRUNCATE checkpoint_entries;
@@ -9,13 +10,13 @@ ALTER TABLE checkpoint_entries ADD COLUMN digest bytea NOT NULL;  -- that of the
 
 DROP FUNCTION checkpoint_hash(bigint, text, bytea, text);
 
--- The sequence seeds the hash of each field: fields that have changed places between rows do not cancel out.
+-- The sequence seeds the hash, so that fields which two rows exchanged do not cancel out.
 CREATE FUNCTION checkpoint_hash(sequence bigint, key text, value bytea, content_type text, digest bytea) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$
   SELECT hash_record_extended(ROW(key, value, content_type, digest), sequence)
 $$;
 
--- As before, with the digests.
+-- 003_checkpoint.sql says what it does; the digests are new.
 CREATE OR REPLACE FUNCTION advance_checkpoint(most integer, OUT outcome text, OUT before bigint, OUT reached bigint, OUT behind bigint)
 LANGUAGE plpgsql VOLATILE
 -- Each key is looked up in the index, whatever is known of a table that was filled or emptied just now.
@@ -106,8 +107,8 @@ BEGIN
   behind := head.sequence - at.sequence;
 END $$;
 
--- The digest of an entry; null where there is none. Volatile, so that it sees what was committed while the statement that calls
--- it waited for the head's lock; that statement's own snapshot is from before.
+-- The digest of an entry; null where there is no such entry. The function is volatile, so that it sees what was
+-- committed while the calling statement waited for the head's lock; that statement's own snapshot is older.
 CREATE FUNCTION digest_at(of_sequence bigint) RETURNS bytea LANGUAGE plpgsql VOLATILE STRICT AS $$
 BEGIN
   RETURN (SELECT digest FROM transactions WHERE sequence = of_sequence);

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { maxKeyBytes } from '../core/entry.ts'
+import { maxKeyBytes } from '../core/limits.ts'
 
 /** What a token may do; none of them implies another. */
 export const rights = ['read', 'write', 'admin'] as const

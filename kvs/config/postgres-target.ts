@@ -1,5 +1,6 @@
 import type { SecureVersion } from 'node:tls'
-import { hiding, readFile } from '../lib/files.ts'
+import { readSettingFile } from '../lib/files.ts'
+import { withHiddenField } from '../lib/hidden-field.ts'
 import { readUrl } from './postgres-url.ts'
 import { type AuthMethod, urlOnlySettings } from './postgres-url-parameters.ts'
 import { postgresSettings } from './settings/postgres-settings.ts'
@@ -55,7 +56,11 @@ export type TlsSettings =
 export function forPurpose(target: PostgresTarget, purpose: string): PostgresTarget {
   const { password, reread } = target
   const named = { ...target, applicationName: `${target.applicationName} ${purpose}` }
-  return hiding(hiding(named, 'password', password), 'reread', reread && (() => forPurpose(reread(), purpose)))
+  return withHiddenField(
+    withHiddenField(named, 'password', password),
+    'reread',
+    reread && (() => forPurpose(reread(), purpose)),
+  )
 }
 
 type Given = Texts<typeof postgresSettings>
@@ -103,8 +108,8 @@ function readSecrets(values: Parsed, problems: string[]): PostgresTarget | undef
     ...readUrlOnly(values),
     ...notePassword(values, password),
   }
-  const target = hiding(plain, 'password', password)
-  return hiding(target, 'reread', () => {
+  const target = withHiddenField(plain, 'password', password)
+  return withHiddenField(target, 'reread', () => {
     const problems: string[] = []
     const reread = readSecrets(values, problems)
     if (problems.length > 0 || reread === undefined) throw new Error(problems.join('; '))
@@ -169,7 +174,7 @@ function readPassword({ password, passwordFile }: Parsed, problems: string[]): s
     problems.push('POSTGRES_PASSWORD_FILE is set beside a password: keep one')
     return undefined
   }
-  const content = readFile('POSTGRES_PASSWORD_FILE', passwordFile, problems)?.replace(/\r?\n$/, '')
+  const content = readSettingFile('POSTGRES_PASSWORD_FILE', passwordFile, problems)?.replace(/\r?\n$/, '')
   if (content === '') problems.push('POSTGRES_PASSWORD_FILE names an empty file: write the password into it')
   return content
 }
@@ -216,12 +221,12 @@ function readTls(values: Parsed, problems: string[]): TlsSettings {
   const key = readPem('sslKey', sslKey, problems)
   const versions = { ...(minVersion && { minVersion }), ...(maxVersion && { maxVersion }) }
   const isDirect = sslNegotiation === 'direct' && { isDirect: true as const }
-  return hiding({ mode, ...(ca && { ca }), ...(cert && { cert }), ...isDirect, ...versions }, 'key', key)
+  return withHiddenField({ mode, ...(ca && { ca }), ...(cert && { cert }), ...isDirect, ...versions }, 'key', key)
 }
 
 function readPem(key: 'sslRootCert' | 'sslCert' | 'sslKey', path: string | undefined, problems: string[]) {
   if (path === undefined) return undefined
-  const pem = readFile(nameOf(key), path, problems)
+  const pem = readSettingFile(nameOf(key), path, problems)
   const [what, begin] =
     key === 'sslKey'
       ? ['unencrypted private key', /-----BEGIN (?:RSA |EC )?PRIVATE KEY-----/]

@@ -1,4 +1,4 @@
-import { canAllRead, readFile } from '../lib/files.ts'
+import { canAllRead, readSettingFile } from '../lib/files.ts'
 import { hidden, type Part, problemsOf, type Tls, type TlsFiles } from '../tls/index.ts'
 import { forwarderSettings } from './settings/forwarding-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
@@ -34,7 +34,7 @@ function readTls(settings: Readonly<Record<Part, Setting>>, paths: Paths, proble
   if ((files.cert === undefined) !== (files.key === undefined)) {
     problems.push(`${settings.cert.name} and ${settings.key.name} need each other: set both or neither`)
   }
-  const read = (part: Part) => files[part] && readFile(files[part].setting, files[part].path, problems)
+  const read = (part: Part) => files[part] && readSettingFile(files[part].setting, files[part].path, problems)
   const texts = hidden({ cert: read('cert'), key: read('key'), ca: read('ca') })
   problems.push(...problemsOf(texts, files))
   if (files.key && canAllRead(files.key.path)) {

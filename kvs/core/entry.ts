@@ -1,24 +1,28 @@
-/** What a client asked for: the content of an entry before the log gave it a place. */
-export type Write =
-  | { readonly kind: 'put'; readonly key: string; readonly value: Buffer; readonly contentType: string | undefined }
-  | { readonly kind: 'delete'; readonly key: string }
+import type { Write, WriteKind } from './operation/operation.ts'
+
+export type { Write }
 
 /** A write with its place in the log. */
 export interface Entry {
   readonly sequence: bigint
-  /** Of the log up to and with the batch this entry came in: equal digests prove the same past. */
+  /** Digest of the log up to and including this entry's batch. Two logs with equal digests have the same history. */
   readonly digest: Buffer
-  /** Accepted by its node while the log was down, and overtaken by another node's write: without effect. */
+  /**
+   * Whether the entry has no effect: its node accepted it while the log was down, and another node's write overtook it.
+   */
   readonly superseded: boolean
-  /** Written by this very node. */
+  /** Whether this very node wrote it. */
   readonly isOwn: boolean
   readonly write: Write
 }
 
-/** An entry as it came from the log in bulk: windows on a buffer that is another entry's next. Makes no garbage. */
+/**
+ * An entry as it comes from the log in bulk. Its parts are windows on `bytes`. Object and memory are reused for the
+ * next entry, so that reading makes no garbage; nobody may keep them.
+ */
 export interface PackedEntry {
   sequence: number
-  kind: 'put' | 'delete'
+  kind: WriteKind
   superseded: boolean
   contentType: string | undefined
   bytes: Buffer
@@ -32,9 +36,9 @@ export interface PackedEntry {
 
 /** A write that its node has accepted, durably, and that is not in the log yet. */
 export interface SpooledWrite {
-  /** Its place among all writes of its node, which has them reach the log in this order, each once. */
+  /** Number among all writes of its node. They reach the log in this order, each once. */
   readonly number: bigint
-  /** Overtaken by another node's entry, one that the node had not seen when it accepted the write. */
+  /** Whether another node's entry overtook it, one that the node had not seen when it accepted the write. */
   readonly superseded: boolean
   readonly write: Write
 }
@@ -51,16 +55,4 @@ export interface Found {
 export interface LogPoint {
   readonly sequence: bigint
   readonly digest: Buffer
-}
-
-/** Of UTF-8. Only an adopted log may have longer ones; no request can name them. */
-export const maxKeyBytes = 1024
-
-/** Bounds on one batch: enough to make the round trip cheap, little enough that it is short. */
-export const batchLimits = { writes: 1_000, bytes: 4 * 1024 * 1024 }
-
-/** What a write weighs in the bounds on waiting writes, on a batch and on the spool, in bytes; never 0. */
-export function weight(write: Write): number {
-  const fixed = 64 + 2 * write.key.length
-  return write.kind === 'put' ? fixed + write.value.length : fixed
 }

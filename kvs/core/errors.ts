@@ -1,6 +1,6 @@
 /**
  * The catalogue: every error a client can see, with its HTTP status, the default sentence, and when it is returned.
- * The README's table of errors is held against it by a test.
+ * The table of errors in docs/api.md is held against it by a test.
  */
 export const catalogue = {
   bad_key: { status: 400, message: 'the key is not valid', when: 'the key breaks one of the rules for keys' },
@@ -69,7 +69,8 @@ export const catalogue = {
   misdirected: {
     status: 421,
     message:
-      'without tokens, and on the loopback, the service answers only to localhost or an IP address in Host (docs/tls.md)',
+      'without tokens, and on the loopback, the service answers only to localhost or an IP address in Host ' +
+      '(docs/tls.md)',
     when: 'there are no tokens, the node listens on loopback, and Host is neither localhost nor an IP address',
   },
   idempotency_key_reused: {
@@ -126,7 +127,9 @@ export const catalogue = {
   overloaded: {
     status: 503,
     message: 'too many writes are waiting or being received; nothing was stored',
-    when: 'KVS_MAX_WAITING_WRITES or KVS_MAX_WAITING_BYTES is reached, the latter also by answers that clients do not take; nothing was done',
+    when:
+      'KVS_MAX_WAITING_WRITES or KVS_MAX_WAITING_BYTES is reached, the latter also by answers that clients do not ' +
+      'take; nothing was done',
   },
   spool_full: {
     status: 503,
@@ -152,7 +155,9 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue
 
-/** An error for a client. Its message is one sentence that says what was wrong and, where it can, what would be right. */
+/**
+ * An error for a client. Its message is one sentence that says what was wrong and, where it can, what would be right.
+ */
 export class KvsError extends Error {
   override readonly name = 'KvsError'
   readonly code: ErrorCode
@@ -167,9 +172,9 @@ export class KvsError extends Error {
   }
 }
 
-/** A write's condition did not hold, and nothing was stored. */
+/** A write's precondition did not hold, and nothing was stored. */
 export class ConditionFailed extends KvsError {
-  /** The tag of the value that the key has; undefined where it has none, or one that is not in the log. */
+  /** Tag of the key's current value; undefined where it has no value, or one that is not in the log. */
   readonly tag: string | undefined
 
   constructor(tag: string | undefined, message?: string) {
@@ -178,9 +183,9 @@ export class ConditionFailed extends KvsError {
   }
 }
 
-/** The caller is nobody known, or not one who may do this; nothing was done. */
+/** The caller is unknown (401), or lacks the right (403); nothing was done. */
 export class NotAdmitted extends KvsError {
-  /** For the header WWW-Authenticate (RFC 6750, 3). */
+  /** Value of the header WWW-Authenticate (RFC 6750, 3). */
   readonly challenge: string
 
   constructor(code: 'unauthorized' | 'forbidden', message?: string, detail?: string) {

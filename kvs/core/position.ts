@@ -1,12 +1,13 @@
 /**
- * How far a client or a node has seen the logs: for each log id the highest sequence. It is opaque: nobody outside this file
- * compares sequences of different logs, or builds the text by hand. One log today, several once sites replicate.
+ * How far a client or a node has seen the logs. It is opaque: nobody outside this file compares sequences of different
+ * logs, or builds the text by hand. It names one log today, and several once sites replicate.
  */
 export interface Position {
+  /** Highest sequence seen, by log id. */
   readonly sequences: ReadonlyMap<string, bigint>
 }
 
-/** The position of somebody who has seen nothing. */
+/** Position of a client that has seen nothing. */
 export const nowhere: Position = { sequences: new Map() }
 
 export function positionAt(logId: string, sequence: bigint): Position {
@@ -16,8 +17,9 @@ export function positionAt(logId: string, sequence: bigint): Position {
 const part = /^\s*([^\s=]+)=(\d{1,19})\s*$/
 
 /**
- * Reads `LOGID=SEQUENCE`, or several of them after commas, as a client sends back what it was given, by several nodes perhaps: a log
- * that is there twice counts with its highest sequence. Undefined where it is anything else.
+ * Reads `LOGID=SEQUENCE`, or several of them with commas between. A client may join what several nodes gave it, so a
+ * log that is there more than once counts with its highest sequence. Returns undefined for any other text, an empty one
+ * included.
  */
 export function parsePosition(text: string): Position | undefined {
   let position = nowhere
@@ -30,7 +32,7 @@ export function parsePosition(text: string): Position | undefined {
   return position
 }
 
-/** `LOGID=SEQUENCE`, several after commas in the order of their ids; empty for `nowhere`. */
+/** Writes `LOGID=SEQUENCE`, for several logs with commas between, in the order of their ids. Empty for `nowhere`. */
 export function formatPosition({ sequences }: Position): string {
   return [...sequences]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
@@ -38,7 +40,7 @@ export function formatPosition({ sequences }: Position): string {
     .join(',')
 }
 
-/** The ids of the logs that a position names. */
+/** Ids of the logs that a position names. */
 export function logsIn({ sequences }: Position): Iterable<string> {
   return sequences.keys()
 }
@@ -48,7 +50,10 @@ export function sequenceIn({ sequences }: Position, logId: string): bigint {
   return sequences.get(logId) ?? 0n
 }
 
-/** Whether whoever is at `position` has seen all that `other` has. A log that `position` does not know counts as unseen. */
+/**
+ * Whether a client at `position` has seen all that one at `other` has. A log that `position` does not name counts as
+ * unseen.
+ */
 export function covers(position: Position, other: Position): boolean {
   for (const [logId, sequence] of other.sequences) {
     if (sequence > (position.sequences.get(logId) ?? -1n)) return false

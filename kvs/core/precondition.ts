@@ -1,17 +1,21 @@
-/** What must hold of a key for a request to be done (RFC 9110, 13.1). The tags are those of versions of its value. */
+/** What must hold of a key for a request to be done (RFC 9110, 13.1). Tags are those of `Version`. */
 export interface Precondition {
-  /** Holds where the value is one of these, or with '*' where there is one. */
+  /** Holds where the key's value has one of these tags; '*' holds where there is a value at all. */
   readonly ifMatch?: '*' | readonly string[] | undefined
-  /** Holds where the value is none of these, or with '*' where there is none. */
+  /** Holds where the key's value has none of these tags; '*' holds where there is no value. */
   readonly ifNoneMatch?: '*' | readonly string[] | undefined
 }
 
-/** What a key has: a value, which has no tag as long as it is not in the log. */
+/** The value that a key has. */
 export interface Current {
+  /** Undefined while the value is not in the log. */
   readonly tag: string | undefined
 }
 
-/** @param current undefined where the key has no value */
+/**
+ * Whether the precondition holds.
+ * @param current undefined where the key has no value
+ */
 export function holds({ ifMatch, ifNoneMatch }: Precondition, current: Current | undefined): boolean {
   if (ifMatch !== undefined && !matches(ifMatch, current)) return false
   return ifNoneMatch === undefined || !matches(ifNoneMatch, current)

@@ -4,21 +4,22 @@ import type { LogPoint } from './entry.ts'
 export interface Version {
   readonly sequence: bigint
   /**
-   * What the value's ETag has between its quotes. It names the log and its past beside the sequence, so that no other value
-   * has the same one, in a log that was made anew or restored either. Two tags are only ever compared as strings.
+   * Text of the value's ETag between its quotes. It names the log and its history beside the sequence, so that no other
+   * value has the same one, not even in a log that was made anew or restored. Tags are opaque: two of them are only
+   * compared as strings.
    */
   readonly tag: string
 }
 
 /**
- * As much of an entry's digest as its tag has: the first four bytes, as a signed integer. 0 for an adopted entry, whose digest is
- * empty: of what was adopted the log's id tells, which is drawn as it is adopted.
+ * The part of an entry's digest that its tag has: the first four bytes, as a signed integer. An adopted entry has no
+ * digest, and the mark 0; there the log's id, which is drawn at the adoption, stands for the history.
  */
 export function markOf(bytes: Buffer, start: number, length: number): number {
   return length < 4 ? 0 : bytes.readInt32BE(start)
 }
 
-/** `LOGID-SEQUENCE-MARK`, the mark as the first eight digits of the digest in hexadecimal. */
+/** Writes a tag as `LOGID-SEQUENCE-MARK`. The mark is the first eight digits of the digest in hexadecimal. */
 export function tagOf(logId: string, sequence: number | bigint, mark: number): string {
   const first = hex[mark >>> 24] as string
   const second = hex[(mark >>> 16) & 0xff] as string
@@ -30,5 +31,5 @@ export function versionAt(logId: string, { sequence, digest }: LogPoint): Versio
   return { sequence, tag: tagOf(logId, sequence, markOf(digest, 0, digest.length)) }
 }
 
-/** Of each byte. A tag is made for each GET; `toString(16)` and `padStart` would take 0.3 µs more. */
+/** Two digits for each byte. Every GET makes a tag, and `toString(16)` with `padStart` would take 0.3 µs more. */
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))

@@ -1,4 +1,4 @@
-/** With what each means; the README's table is held against it by a test. */
+/** The states of a node, each with what it means. test/rules/docs.test.ts holds the table in docs/states.md to it. */
 export const states = {
   starting: 'waiting for the log; `/v1` answers 503',
   replaying: 'reading the log into memory; `/v1` answers 503',

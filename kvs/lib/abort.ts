@@ -1,4 +1,6 @@
-/** What the promise comes to, or undefined once the signal aborts; leaves nothing behind on the signal. */
+/**
+ * Settles as the promise does, or resolves to undefined as soon as the signal aborts. Leaves no listener on the signal.
+ */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   if (signal.aborted) return undefined
   const { promise: aborted, resolve } = Promise.withResolvers<undefined>()

@@ -2,15 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** A timer that was set on a clock. */
 export interface Timer {
-  /** Does nothing once the timer has fired. */
+  /** Keeps the timer from firing again, or at all. Does nothing where it has fired for the last time. */
   cancel(): void
-  /** The process may end while this timer waits. Returns the timer. */
+  /** Lets the process end while this timer waits. Returns the timer. */
   unref(): Timer
 }
 
 /**
- * Time as the service sees it. Everything below `roles/` is given one instead of asking Node, so that the simulator can run it on
- * virtual time; test/rules/injection.test.ts holds that.
+ * Time as the service sees it. Everything below `roles/` is given one instead of asking Node, so that the simulator can
+ * run it on virtual time; test/rules/injection.test.ts holds that.
  */
 export interface Clock {
   /** Monotonic time in milliseconds. Only differences have a meaning. */
@@ -27,7 +27,7 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** Node's own time. */
+/** Time as Node has it. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),

@@ -1,21 +1,22 @@
 import { isUtf8 } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 
-/** Far more than any file that a setting names has to say: a CA bundle has a quarter of it. */
-const maxNamedBytes = 1_048_576
+/** Bound on a file that a setting names, in bytes. The largest that is of use, a CA bundle, has a quarter of it. */
+const maxSettingFileBytes = 1_048_576
 
 /**
- * The text of a file that a setting names, without a byte order mark. The problem names no path: it may be a secret put where
- * its file's name belongs. PEM may have a comment in another encoding: what counts in it is ASCII.
+ * Reads the text of a file that a setting names, without a byte order mark. Undefined where it can't; then `problems`
+ * has one more. A problem names the setting and not the path, which may be a secret put where its file's name belongs.
+ * PEM may have a comment in another encoding, since what counts in it is ASCII.
  */
-export function readFile(name: string, path: string, problems: string[]): string | undefined {
+export function readSettingFile(setting: string, path: string, problems: string[]): string | undefined {
   try {
-    const file = readBounded(path, maxNamedBytes)
+    const file = readBounded(path, maxSettingFileBytes)
     const text = typeof file === 'string' ? undefined : textIn(file.content)
     if (text !== undefined) return text
-    problems.push(`${name} names ${typeof file === 'string' ? file : 'a file that is not UTF-8'}`)
+    problems.push(`${setting} names ${typeof file === 'string' ? file : 'a file that is not UTF-8'}`)
   } catch (error) {
-    problems.push(unreadable(name, error))
+    problems.push(unreadable(setting, error))
   }
   return undefined
 }
@@ -26,14 +27,14 @@ function textIn(content: Buffer): string | undefined {
 
 export interface FileContent {
   readonly content: Buffer
-  /** Its permissions, as chmod takes them. */
+  /** Permissions, as chmod takes them. */
   readonly mode: number
 }
 
 /**
- * Reads a file that may have been replaced by anything at all, without ever waiting for it, as a pipe would have it.
- * @returns what is in the way, after "names", where it is no regular file of at most `maxBytes`
- * @throws where it can't be opened or read
+ * Reads a file that may have been replaced by anything at all. Never waits for it, as reading a pipe would.
+ * @returns what is in the way, to follow the word "names", where it is no regular file of at most `maxBytes`
+ * @throws Node's error where it can't be opened or read
  */
 export function readBounded(path: string, maxBytes: number): FileContent | string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -52,7 +53,7 @@ export function readBounded(path: string, maxBytes: number): FileContent | strin
   }
 }
 
-/** Whether every user of this machine may read the file; false if it can't be looked at. */
+/** Whether every user of this machine may read the file; false where its permissions can't be read. */
 export function canAllRead(path: string): boolean {
   try {
     return (statSync(path).mode & 0o004) !== 0
@@ -61,16 +62,14 @@ export function canAllRead(path: string): boolean {
   }
 }
 
-function unreadable(name: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : 'unknown error'
-  return `${name} names a file that can't be read (${code})`
+/**
+ * Makes the file where there is none, for its owner alone. SQLite gives the files beside its database the same mode.
+ */
+export function makePrivateFile(path: string): void {
+  closeSync(openSync(path, 'a', 0o600))
 }
 
-/** The object with a field that is not enumerable: neither shown by JSON and util.inspect, nor copied by spreading. */
-export function hiding<T extends object, K extends string, V>(
-  object: T,
-  key: K,
-  value: V | undefined,
-): T & { [P in K]?: V } {
-  return value === undefined ? object : Object.defineProperty(object, key, { value })
+function unreadable(setting: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : 'unknown error'
+  return `${setting} names a file that can't be read (${code})`
 }

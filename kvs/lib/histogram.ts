@@ -1,10 +1,10 @@
-/** How often a measured value was in which range: plain counters, cheap enough for each request. */
+/** Counts how many measured values fell into each range. It is plain counters, cheap enough for every request. */
 export interface Histogram {
-  /** Upper bounds of the ranges, each inclusive, rising. */
+  /** Upper bounds of the ranges, each inclusive, in rising order. */
   readonly bounds: readonly number[]
-  /** For each bound, and last for what is above them all: how many values were in this range alone. */
+  /** Values in each range alone, not in those below it. The last range has what is above all bounds. */
   readonly counts: Readonly<Float64Array>
-  /** Of all values. */
+  /** Sum of all values. */
   readonly sum: number
   observe(value: number): void
 }

@@ -1,4 +1,4 @@
-/** The log lines of the service, as its rooms write them. */
+/** Takes log lines from the rooms of the service. kvs/logger implements it. */
 export interface Logger {
   info(message: string): void
   warn(message: string): void

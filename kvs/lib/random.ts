@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
 
-/** Chance as the service sees it. Like the clock, it is given to everything below `roles/`. */
+/**
+ * Chance as the service sees it. Everything below `roles/` is given one, as the clock, so that the simulator can repeat
+ * a run.
+ */
 export interface Random {
   /** A number from 0 up to, but not including, 1. */
   fraction(): number
@@ -8,5 +11,5 @@ export interface Random {
   uuid(): string
 }
 
-/** Node's own randomness. */
+/** Chance as Node has it. */
 export const systemRandom: Random = { fraction: () => Math.random(), uuid: () => randomUUID() }

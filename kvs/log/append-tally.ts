@@ -1,22 +1,23 @@
+import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Histogram, makeHistogram } from '../lib/histogram.ts'
 
-/** What appending to the log takes, in plain numbers. */
+/** Statistics of appends, in plain numbers. */
 export interface AppendTally {
-  /** Writes in each batch that has been committed. */
+  /** Writes in each committed batch. */
   readonly entries: Histogram
-  /** What each of these took, from its sending to its answer. */
+  /** Seconds from sending a committed batch to its answer. */
   readonly seconds: Histogram
-  /** Batches that the log has refused, or of which it is not known what became. */
+  /** Batches that the log refused, or whose outcome is unknown. */
   readonly failures: number
-  /** Counts a batch once its answer is there. Rejects as that does. */
+  /** Counts a batch once `answer` settles. Returns, and rejects, as that does. */
   count<Result>(entries: number, answer: Promise<Result>): Promise<Result>
 }
 
-/** A batch has 1,000 writes at the most. */
+/** A batch has at most 1,000 writes. */
 const entriesBounds = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000]
 const secondsBounds = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-export function makeAppendTally(): AppendTally {
+export function makeAppendTally(clock: Clock = systemClock): AppendTally {
   const entries = makeHistogram(entriesBounds)
   const seconds = makeHistogram(secondsBounds)
   let failures = 0
@@ -28,11 +29,11 @@ export function makeAppendTally(): AppendTally {
       return failures
     },
     async count(writes, answer) {
-      const since = performance.now()
+      const since = clock.now()
       try {
         const result = await answer
         entries.observe(writes)
-        seconds.observe((performance.now() - since) / 1_000)
+        seconds.observe((clock.now() - since) / 1_000)
         return result
       } catch (error) {
         failures++

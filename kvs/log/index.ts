@@ -1,6 +1,14 @@
 export { type AppendTally, makeAppendTally } from './append-tally.ts'
 export {
-  advice,
+  type Advance,
+  type CheckpointPace,
+  type CheckpointSchedule,
+  type Lag,
+  makeCheckpointSchedule,
+  usualPace,
+} from './checkpoint-schedule.ts'
+export { brokenLog, UnknownEntry, wentBackAdvice } from './divergence.ts'
+export {
   type Committed,
   type Decided,
   Diverged,
@@ -14,3 +22,6 @@ export {
   Undecided,
   type Verdict,
 } from './log.ts'
+export { makePageSize, pageLimits } from './page-size.ts'
+export { makeWriter, type Writer, type WriterOptions } from './writer.ts'
+export type { Batch, Judgement, Landing, Registration, WriterStatements } from './writer-port.ts'

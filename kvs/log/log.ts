@@ -1,71 +1,87 @@
 import type { Entry, LogPoint, PackedEntry, SpooledWrite, Write } from '../core/entry.ts'
 import type { Version } from '../core/version.ts'
 
-/** The transaction log as the store sees it. One process, one log object, at most one open session. */
+/** The transaction log as the store sees it. A process has one log object, with at most one open session. */
 export interface Log {
   /**
-   * Connects, migrates and registers this process as the writer's only appender. Not retried: a rejection is an
-   * `Unavailable` (try again), a `Refused` (waiting won't help) or, where an earlier session has been told that writes
-   * are committed which the log does not have, a `Diverged`.
+   * Connects, migrates the schema, and registers this process as the only one that may append for its data directory;
+   * every earlier session is fenced from then on. One try, without retries; it may be repeated. Rejects with
+   * `Unavailable` (try again later), `Refused` (waiting won’t help) or `Diverged` (the log lacks writes that were
+   * acknowledged to an earlier session, or has writes under their numbers that this process never sent).
    */
   open(): Promise<LogSession>
 }
 
+/**
+ * One connection to the log. It ends by `close()`, when the connection is lost, or with a rejection that says so. Where
+ * the connection fails, every method rejects: appends with `Undecided`, all others with `Unavailable`.
+ */
 export interface LogSession {
+  /** The log as it was at `open()`. */
   readonly head: Head
-  /** Where it is connected to and how, for the log line; without secrets. */
+  /** What the session is connected to and how, for the log line; without secrets. */
   readonly description: string
-  /** Settles when the connection is gone for whatever reason, close() included. Never rejects. */
+  /** Resolves with the reason when the connection is gone, by close() as well. Never rejects. */
   readonly lost: Promise<Error>
   /**
-   * This node's last writes in the log. From the session's first moment this is final: nothing that an earlier
-   * session has sent can land any more.
+   * This node's last write in the log. It is final from the session's first moment: nothing that an earlier session
+   * sent can land any more. Appends of this session advance it.
    */
   readonly committed: Committed
   /**
-   * Whether the log still holds the past that led to this position. False where it went back: a restored dump, a
+   * Whether the log still has this position with this history. False where the log went back: a restored dump, a
    * failover that lost its tail, another log under the same name.
    */
   holds(position: LogPoint): Promise<boolean>
   /**
-   * Has the live keys as of some position, the checkpoint's, loaded, in no order. Undefined where there is no checkpoint,
-   * or none that can be believed: then what was loaded is not to be used. Otherwise as `replay`.
+   * Calls `load` with the live keys as of the checkpoint's position, in no order, reusing one object.
+   * @returns that position; undefined where there is no valid checkpoint, and the caller must drop what it loaded
+   * @throws what `load` throws; the session has ended then
    */
   loadCheckpoint(load: (entry: PackedEntry) => void): Promise<LogPoint | undefined>
   /**
-   * Has each entry after a sequence, up to the head, applied, in order. Takes no memory but for one entry. Rejects with
-   * what `apply` throws as well; the session is over then. Nothing else may be asked of the session meanwhile.
-   * @param apply given the same object each time
+   * Calls `apply` for every entry after the sequence `after`, through `head.sequence`, in order, reusing one object, so
+   * memory does not grow with the log. No other method may be called meanwhile. Rejects with `Diverged` at an entry of
+   * an unknown kind, and with what `apply` throws; in both cases the session has ended.
    */
   replay(after: bigint, apply: (entry: PackedEntry) => void): Promise<void>
   /**
-   * The entries after a sequence, up to another, in order, as a page bounded in count and bytes; empty where there is
-   * none of them.
+   * The entries after the sequence `after`, through `through` or the log's end, in order, as a page bounded in count
+   * and bytes; empty only where there are none. Rejects with `Diverged` at an entry of an unknown kind.
    */
   read(after: bigint, through?: bigint): Promise<Entry[]>
   /**
-   * The last entry's position: all that was committed anywhere before this was called is at or before it. Rejects, and
-   * ends the session, where no sign of life comes within half the time that any answer may take; with `Diverged` where
-   * somebody else than an append has changed the log.
+   * The last entry's position. Whatever was committed by any node before this call is at or before it. Also the
+   * session's sign of life: rejects with `Unavailable`, and ends the session, where no answer comes within half the
+   * time that other answers may take. Rejects with `Diverged` where something else than an append changed the log.
    */
   askHead(): Promise<LogPoint>
-  /** Has this called, soon but without a promise, when another session has appended. */
+  /**
+   * Calls `callback` soon after another session appended. A hint that may be lost; `askHead` is what a follower relies
+   * on. A second call replaces the callback.
+   */
   onOthersAppended(callback: () => void): void
   /**
-   * Commits the writes as one batch, under numbers that end in `last`, or else follow `committed.number`; on return they
-   * are durable, all or none, in this order, at consecutive sequences up to the one returned. Rejects with `NotAppended` or
-   * `Unappendable` where they are known not to be in the log, and with `Undecided` where that is not known: then the session
-   * is over, and the next one's `committed` tells. One append at a time.
+   * Appends the writes as one batch. On return they are committed and durable, all of them, in this order, at
+   * consecutive sequences up to the one returned. One append at a time. Not idempotent in itself: after `Undecided` the
+   * next session's `committed` says whether the batch landed, and only then may it be sent again, under the same
+   * numbers.
+   *
+   * Rejects with `NotAppended` or `Unappendable` where the batch is not in the log and never will be; with `Undecided`
+   * where it may or may not be, and the session has ended.
+   * @param last number of the batch's last write; without it, the numbers follow `committed.number`
    */
   append(writes: readonly Write[], last?: bigint): Promise<LogPoint>
   /**
-   * The same for writes that have their numbers already, all after `committed.number`. One whose key has an entry after
-   * `seen`, up to which the caller has told what is superseded, is marked as superseded as well.
+   * As `append`, for writes that have their numbers already, all above `committed.number`. A write whose key has an
+   * entry after `seen` is stored as superseded, as is one that the caller marked so.
+   * @param seen the sequence through which the caller has compared the writes with other nodes' entries
    */
   appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<LogPoint>
   /**
-   * Commits those of the writes whose decision still holds, as one batch, as `append` does, numbers included.
-   * @param seen the decisions are right as of this sequence, and hold unless a later entry has the same key
+   * Appends, as one batch, those of the writes whose decision still holds; commit, order, numbers and rejections are as
+   * for `append`. Where none lands, nothing is stored but the answers to idempotency keys.
+   * @param seen sequence that the decisions are based on; a later entry of the same key overtakes a decision
    * @returns a verdict for each write, and the log's end right after: the writes that landed are its last entries
    */
   appendConditional(
@@ -73,51 +89,58 @@ export interface LogSession {
     seen: bigint,
     last?: bigint,
   ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: LogPoint }>
-  /** Ends the connection; waits for nothing that is still under way. */
+  /** Ends the connection without waiting for requests under way. Never rejects; idempotent. */
   close(): Promise<void>
 }
 
-/** A write with what its node has decided on it. In a batch, one that lands has its key for itself, and an idempotency key is there once. */
+/**
+ * A write with its node's decision. Of a batch's writes that land, no two have the same key; an idempotency key occurs
+ * once in a batch.
+ */
 export interface Decided {
   readonly write: Write
-  /** Whether its condition holds; else the log is only asked whether that is so. */
+  /** Whether its condition holds. Where it does not, the log only confirms that no later entry changes that. */
   readonly lands: boolean
-  /** The version of the value that the key has. */
+  /** The key's value before the write; undefined where the key has none. */
   readonly current: Version | undefined
-  /** Has the answer kept, for whoever asks again. */
+  /**
+   * Keeps the answer for a repetition under the same key. `request` is a hash that tells a repetition from another
+   * request.
+   */
   readonly idempotency: { readonly key: string; readonly request: Buffer } | undefined
 }
 
 export interface Verdict {
   /**
-   * `landed`, or `refused`, as it was decided; `overtaken`: decided on a past that has an entry of the key since, so that
-   * nothing was done; `answered`: the same was asked for before, under the same idempotency key, and this was the answer;
-   * `reused`: something else was.
+   * `landed`, `refused`: the decision holds. `overtaken`: the key has an entry after `seen`, and nothing was stored.
+   * `answered`: the same request was answered before, under its idempotency key, with this verdict's versions.
+   * `reused`: another request was answered under that key, and nothing was stored.
    */
   readonly outcome: 'landed' | 'refused' | 'overtaken' | 'answered' | 'reused'
-  /** Of the write in the log; undefined where it is not there. */
+  /** The write's entry; undefined where it has none. */
   readonly version: Version | undefined
-  /** The version of the value that the key had before. */
+  /** The key's value before the write; undefined where the key had none. */
   readonly current: Version | undefined
 }
 
 export interface Committed {
-  /** Of the last write. */
+  /** Number of the writer's last write in the log; 0n where it has none. */
   readonly number: bigint
-  /** Where it is in the log. */
+  /** The entry of that write. */
   readonly end: LogPoint
 }
 
 export interface Head {
   readonly logId: string
+  /** The last entry's; 0n where the log is empty. */
   readonly sequence: bigint
   /** How many entries the log has. */
   readonly entries: bigint
-  /** Sequences up to here, adopted from the textbook service, may have gaps. */
+  /** Sequences through this one came from the textbook service, and may have gaps; 0n where nothing was adopted. */
   readonly adoptedThrough: bigint
 }
 
-/** The log can't be reached or can't answer now. The message names the reason. */
+/** The log can't be reached, or can't answer now. Trying again later is right. The message names the reason. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
 }
@@ -127,22 +150,18 @@ export class Refused extends Error {
   override readonly name = 'Refused'
 }
 
-/** What to do about a log that went back. */
-export const advice =
-  'Was an older dump restored, or did a failover lose its tail? Do not restart this node: it may hold what the log lost. ' +
-  'Bring back the log that has it, and restart then; a restart without it goes on from the log as it is'
-
-/** The log is no continuation of what this node has applied or was told had been committed. */
+/** The log is no continuation of what this node applied, or of what it was acknowledged. */
 export class Diverged extends Error {
   override readonly name = 'Diverged'
 }
 
-/** Diverged as the log's own answer to an append: nothing of that is in the log, and trying again is no use. */
+/** The log's own answer to an append shows that it diverged: the batch is not in the log, and no retry can succeed. */
 export class Unappendable extends Diverged {}
 
-/** Known not to be in the log. `logIsDown` where the log takes no writes at all just now; then trying again is right. */
+/** The batch is not in the log, and never will be unless it is sent again. */
 export class NotAppended extends Error {
   override readonly name = 'NotAppended'
+  /** The log takes no writes at all now, so a retry is right. Else the batch contains what the log refuses. */
   readonly logIsDown: boolean
   constructor(message: string, logIsDown: boolean, cause: unknown) {
     super(message, { cause })
@@ -150,7 +169,7 @@ export class NotAppended extends Error {
   }
 }
 
-/** The connection was lost with the batch under way: it may or may not be in the log. */
+/** The answer to a batch was lost: the batch may or may not be in the log. The next session's `committed` tells. */
 export class Undecided extends Error {
   override readonly name = 'Undecided'
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { batchLimits, weight } from '../core/entry.ts'
 import { ConditionFailed, KvsError } from '../core/errors.ts'
+import { batchLimits } from '../core/limits.ts'
+import { partsOf, weight } from '../core/operation/operation.ts'
 import { holds } from '../core/precondition.ts'
 import type { ConditionalWrite, InLog } from '../kv/index.ts'
 import { type Decided, type LogSession, NotAppended, Unappendable, type Verdict } from '../log/index.ts'
@@ -165,9 +166,8 @@ function refusal(error: unknown): KvsError {
 /** Equal for equal requests alone: each part is preceded by its length. */
 function hashOf({ write, precondition }: ConditionalWrite): Buffer {
   const condition = JSON.stringify(precondition)
-  const content = write.kind === 'put' ? [write.contentType ?? '', write.value] : []
   const hash = createHash('sha256')
-  for (const part of [write.kind, write.key, condition, ...content]) {
+  for (const part of [write.kind, write.key, condition, ...partsOf(write)]) {
     const bytes = Buffer.from(part)
     hash.update(`${bytes.length}:`).update(bytes)
   }

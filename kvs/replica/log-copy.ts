@@ -1,5 +1,5 @@
 import type { Entry, LogPoint, Write } from '../core/entry.ts'
-import { advice, type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
+import { type Decided, Diverged, type LogSession, type Verdict, wentBackAdvice } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import type { Appended } from './write-queue.ts'
 
@@ -127,7 +127,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
   function wentBack(end: bigint): Diverged {
     const at = `${logId}=${view.position.sequence}`
     return new Diverged(
-      `the log went back: this node is at ${at}, and the log, now at ${end}, has not that entry. ${advice}`,
+      `the log went back: this node is at ${at}, and the log, now at ${end}, has not that entry. ${wentBackAdvice}`,
     )
   }
 
@@ -174,7 +174,7 @@ export function makeFollower(onOthers: (entry: Entry) => void = () => undefined)
       }
       const at = `${logId}=${view.position.sequence}`
       if (now.logId !== logId)
-        throw new Diverged(`this node is at ${at}, and the log is another one now, ${now.logId}. ${advice}`)
+        throw new Diverged(`this node is at ${at}, and the log is another one now, ${now.logId}. ${wentBackAdvice}`)
       knowHead(now.sequence)
       if (await session.holds(view.position)) return
       throw wentBack(now.sequence)

@@ -1,5 +1,5 @@
-import { batchLimits } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
+import { batchLimits } from '../core/limits.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { LogSession } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'

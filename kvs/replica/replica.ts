@@ -1,13 +1,7 @@
-import type { Found, Write } from '../core/entry.ts'
+import type { Found } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import {
-  type ConditionalWrite,
-  type InLog,
-  type Kv,
-  type SpoolStatus,
-  type Stored,
-  sequenceInOwnLog,
-} from '../kv/index.ts'
+import { setsValue } from '../core/operation/operation.ts'
+import { type Kv, type SpoolStatus, sequenceInOwnLog } from '../kv/index.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { Log } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
@@ -133,7 +127,7 @@ export function makeStore(options: StoreOptions): Store {
       requireReplayed()
       const spooled = spool?.get(key)
       if (spooled === undefined) return follower.view.get(key)
-      return spooled.kind === 'delete' ? undefined : { ...spooled, tag: undefined }
+      return setsValue(spooled) ? { ...spooled, tag: undefined } : undefined
     },
 
     async write(write) {

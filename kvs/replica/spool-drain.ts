@@ -1,4 +1,4 @@
-import { batchLimits } from '../core/entry.ts'
+import { batchLimits } from '../core/limits.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type LogSession, Undecided } from '../log/index.ts'
 import type { LogPosition, Spool } from '../spool/index.ts'

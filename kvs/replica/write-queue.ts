@@ -1,5 +1,7 @@
-import { batchLimits, type LogPoint, type Write, weight } from '../core/entry.ts'
+import type { LogPoint } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
+import { batchLimits } from '../core/limits.ts'
+import { type Write, weight } from '../core/operation/operation.ts'
 import { markOf, tagOf } from '../core/version.ts'
 import type { Stored } from '../kv/index.ts'
 import { inHalves } from './halves.ts'

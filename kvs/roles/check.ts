@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
 import { checkTarget } from '../forward/index.ts'
 import { describeShortage } from '../http/wire/index.ts'
-import { lookAtEmbedded } from '../log/embedded/index.ts'
-import { lookAtLog } from '../log/postgres/index.ts'
+import { inspectCluster } from '../log/embedded/index.ts'
+import { inspectLog } from '../log/postgres/index.ts'
 import { lastLogOf, lookAtDataDirectory } from '../slots/index.ts'
 import { mayHoldWrites } from '../spool/index.ts'
 
@@ -34,7 +34,7 @@ export async function check(config: Config, tell: (line: string) => void): Promi
   // A node that has its log elsewhere does without a disk, unless that may hold writes which are nowhere else.
   const isDiskNeeded = target === 'embedded' || mayHoldWrites(dataDir)
   await look('data directory', () => lookAtDataDirectory(dataDir, target !== 'embedded'), isDiskNeeded)
-  if (target === 'embedded') await look('log', () => lookAtEmbedded(join(dataDir, 'postgres')))
-  else await look('log', () => lookAtLog({ target, timeoutMs, logId: lastLogOf(dataDir) }))
+  if (target === 'embedded') await look('log', () => inspectCluster(join(dataDir, 'postgres')))
+  else await look('log', () => inspectLog({ target, timeoutMs, logId: lastLogOf(dataDir) }))
   return isFit
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { makePrivate } from '../lib/private-file.ts'
+import { makePrivateFile } from '../lib/files.ts'
 import { mayHoldWrites } from '../spool/index.ts'
 
 /** A node's own directory: what it is in the log, and the proof that no other node runs on it. */
@@ -47,7 +47,7 @@ function modeOf(): number {
 }
 
 function open(path: string): DataDirectory {
-  makePrivate(join(path, 'node.db'))
+  makePrivateFile(join(path, 'node.db'))
   const database = new DatabaseSync(join(path, 'node.db'))
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE')

@@ -2,7 +2,7 @@ import { accessSync, constants, copyFileSync, mkdtempSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { batchLimits } from '../core/entry.ts'
+import { batchLimits } from '../core/limits.ts'
 import { openSpoolFile } from './spool-file.ts'
 import { sqliteFull } from './thread-messages.ts'
 

@@ -1,8 +1,9 @@
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { type LogPoint, type SpooledWrite, type Write, weight } from '../core/entry.ts'
-import { freeBuffer } from '../lib/free-buffer.ts'
-import { makePrivate } from '../lib/private-file.ts'
+import type { LogPoint, SpooledWrite } from '../core/entry.ts'
+import { decodeWrite, kindNames, setsValue, type Write, weight } from '../core/operation/operation.ts'
+import { freeBuffer } from '../lib/buffers.ts'
+import { makePrivateFile } from '../lib/files.ts'
 
 /** How far the node had applied which log. */
 export interface LogPosition extends LogPoint {
@@ -59,7 +60,7 @@ const pragmas = `
 /** Nobody else may have the file open. */
 export function openSpoolFile(path: string): SpoolFile {
   flushAgain(`${path}-wal`)
-  makePrivate(path)
+  makePrivateFile(path)
   const database = new DatabaseSync(path)
   try {
     database.exec(pragmas)
@@ -93,8 +94,8 @@ function fileOf(database: DatabaseSync): SpoolFile {
     remove.run(removed, last)
     if (added.length === 0) removeSuperseded.run(removed)
     for (const { number, write } of added) {
-      if (write.kind === 'delete') insert.run(number, write.kind, write.key, null, null)
-      else insert.run(number, write.kind, write.key, write.value, write.contentType ?? null)
+      if (setsValue(write)) insert.run(number, write.kind, write.key, write.value, write.contentType ?? null)
+      else insert.run(number, write.kind, write.key, null, null)
     }
     for (const [key, through] of superseded) supersede.run(key, through)
     setPosition.run(position.logId, position.sequence, position.digest)
@@ -115,7 +116,7 @@ function fileOf(database: DatabaseSync): SpoolFile {
         const spooled = toSpooled(row)
         size += weight(spooled.write)
         if (found.length > 0 && size > bytes) {
-          if (spooled.write.kind === 'put') freeBuffer(spooled.write.value)
+          if (setsValue(spooled.write)) freeBuffer(spooled.write.value)
           break
         }
         found.push(spooled)
@@ -182,8 +183,8 @@ function toSpooled(row: Record<string, unknown>): SpooledWrite {
 
 function toWrite({ kind, key, value, content_type: type }: Record<string, unknown>): Write {
   if (typeof key !== 'string') throw new Error('a spooled write has no key')
-  if (kind === 'delete') return { kind, key }
-  if (kind !== 'put' || !(value instanceof Uint8Array)) throw new Error('a spooled write is neither put nor delete')
-  const contentType = typeof type === 'string' ? type : undefined
-  return { kind, key, value: Buffer.from(value.buffer, value.byteOffset, value.length), contentType }
+  const bytes = value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.length) : undefined
+  const write = decodeWrite(String(kind), key, bytes, typeof type === 'string' ? type : undefined)
+  if (write === undefined) throw new Error(`a spooled write is neither ${kindNames.join(' nor ')}`)
+  return write
 }

@@ -1,7 +1,8 @@
 /** The body of the thread behind a `ThreadedFile`. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { SpooledWrite } from '../core/entry.ts'
-import { freeBuffer } from '../lib/free-buffer.ts'
+import { setsValue } from '../core/operation/operation.ts'
+import { freeBuffer } from '../lib/buffers.ts'
 import { type Change, openSpoolFile, type SpoolFile } from './spool-file.ts'
 import { type Answer, type Call, leastMoved, sqliteFull } from './thread-messages.ts'
 
@@ -41,7 +42,7 @@ function valuesIn({ operation }: Call, read: unknown): ArrayBuffer[] {
 }
 
 function valuesOf(writes: readonly Pick<SpooledWrite, 'write'>[]): Uint8Array[] {
-  return writes.flatMap(({ write }) => (write.kind === 'put' ? [write.value] : []))
+  return writes.flatMap(({ write }) => (setsValue(write) ? [write.value] : []))
 }
 
 function forget(): void {

@@ -1,6 +1,8 @@
-import { batchLimits, type Entry, type SpooledWrite, type Write, weight } from '../core/entry.ts'
+import type { Entry, SpooledWrite } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import { owned } from '../lib/owned-buffer.ts'
+import { batchLimits } from '../core/limits.ts'
+import { setsValue, type Write, weight } from '../core/operation/operation.ts'
+import { owned } from '../lib/buffers.ts'
 import { unreadable } from './spool-check.ts'
 import type { LogPosition } from './spool-file.ts'
 import { makeThreadedFile, SpoolFileError } from './threaded-spool-file.ts'
@@ -180,7 +182,7 @@ export async function openSpool(path: string, maxBytes: number, isRead = true): 
 
 /** A window on some bytes of a larger piece of memory would keep all of that, which the bound knows nothing of. */
 function withOwnMemory(write: Write): Write {
-  return write.kind === 'put' ? { ...write, value: owned(write.value) } : write
+  return setsValue(write) ? { ...write, value: owned(write.value) } : write
 }
 
 /** Of an SQLite integer. */

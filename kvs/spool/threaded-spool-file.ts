@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { SpooledWrite } from '../core/entry.ts'
+import { setsValue } from '../core/operation/operation.ts'
 import type { Change, LogPosition, Range } from './spool-file.ts'
 import { type Answer, type Call, leastMoved, sqliteFull } from './thread-messages.ts'
 
@@ -75,7 +76,7 @@ export function makeThreadedFile(path: string): ThreadedFile {
       const read = await call<SpooledWrite[]>('read', [range])
       return read.map((spooled) => {
         const { write } = spooled
-        return write.kind === 'delete' ? spooled : { ...spooled, write: { ...write, value: asBuffer(write.value) } }
+        return setsValue(write) ? { ...spooled, write: { ...write, value: asBuffer(write.value) } } : spooled
       })
     },
     change(change) {
@@ -96,7 +97,7 @@ export function makeThreadedFile(path: string): ThreadedFile {
 function copiesOf(added: Change['added']): { added: Change['added']; moved: ArrayBuffer[] } {
   const moved: ArrayBuffer[] = []
   const copies = added.map(({ number, write }) => {
-    if (write.kind === 'delete' || write.value.length < leastMoved) return { number, write }
+    if (!setsValue(write) || write.value.length < leastMoved) return { number, write }
     const value = Buffer.from(new Uint8Array(write.value).buffer)
     moved.push(value.buffer)
     return { number, write: { ...write, value } }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { readFile } from '../lib/files.ts'
+import { readSettingFile } from '../lib/files.ts'
 import { hidden, leafOf, type Part, problemsOf, type Tls, type TlsTexts } from './pem-files.ts'
 import { describeValidity } from './validity.ts'
 
@@ -57,7 +57,7 @@ export function watchTls(
     const problems: string[] = []
     const found: { [P in Part]?: string | undefined } = {}
     for (const [part, { setting, path }] of Object.entries(files) as [Part, { setting: string; path: string }][]) {
-      found[part] = readFile(setting, path, problems)
+      found[part] = readSettingFile(setting, path, problems)
     }
     return problems.length > 0 ? problems.join('; ') : hidden(found)
   }

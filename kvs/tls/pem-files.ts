@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
-import { hiding } from '../lib/files.ts'
+import { withHiddenField } from '../lib/hidden-field.ts'
 
 /** A certificate with its chain, the key to it, and the CAs to trust, each in PEM. */
 export interface TlsTexts {
@@ -31,7 +31,7 @@ export function problemsOf({ cert, key, ca }: TlsTexts, files: TlsFiles): string
 }
 
 export function hidden({ cert, key, ca }: { readonly [P in Part]?: string | undefined }): TlsTexts {
-  return hiding({ ...(cert !== undefined && { cert }), ...(ca !== undefined && { ca }) }, 'key', key)
+  return withHiddenField({ ...(cert !== undefined && { cert }), ...(ca !== undefined && { ca }) }, 'key', key)
 }
 
 /** The certificate itself, without its chain. The text is without problems. */

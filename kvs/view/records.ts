@@ -1,4 +1,4 @@
-import { owned } from '../lib/owned-buffer.ts'
+import { owned } from '../lib/buffers.ts'
 import type { Slabs } from './slabs.ts'
 
 /** Larger values, with their type, are objects of their own: few, so that what they cost beside their bytes is little. */

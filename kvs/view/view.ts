@@ -1,4 +1,6 @@
-import { type Entry, type Found, type LogPoint, maxKeyBytes, type PackedEntry } from '../core/entry.ts'
+import type { Entry, Found, LogPoint, PackedEntry } from '../core/entry.ts'
+import { maxKeyBytes } from '../core/limits.ts'
+import { effectOf, setsValue } from '../core/operation/operation.ts'
 import { markOf, tagOf, type Version } from '../core/version.ts'
 import { makeCompactor } from './compactor.ts'
 import { makeHash } from './hash.ts'
@@ -116,15 +118,10 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
   }
 
   function load(entry: PackedEntry): void {
-    const { keyLength, keyStart, bytes } = entry
+    const { keyLength, keyStart, bytes, valueStart, valueLength, contentType, sequence } = entry
     if (keyLength > maxKeyBytes) return
-    if (entry.kind === 'put') {
-      const { valueStart, valueLength, contentType, sequence } = entry
-      const mark = markOf(bytes, entry.digestStart, entry.digestLength)
-      put({ key: bytes, keyStart, keyLength, value: bytes, valueStart, valueLength, contentType, sequence, mark })
-    } else {
-      remove(bytes, keyStart, keyLength)
-    }
+    const mark = markOf(bytes, entry.digestStart, entry.digestLength)
+    put({ key: bytes, keyStart, keyLength, value: bytes, valueStart, valueLength, contentType, sequence, mark })
   }
 
   return {
@@ -161,7 +158,7 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
       let replaced = false
       if (superseded || keyLength < 0) {
         // its place counts, its write does not
-      } else if (write.kind === 'put') {
+      } else if (setsValue(write)) {
         const { value, contentType } = write
         const [keyStart, valueStart, valueLength] = [0, 0, value.length]
         replaced = put({
@@ -184,7 +181,13 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
 
     applyPacked(entry) {
       requireNext(entry.sequence)
-      if (!entry.superseded) load(entry)
+      if (entry.superseded) {
+        // its place counts, its write does not
+      } else if (effectOf(entry.kind) === 'set') {
+        load(entry)
+      } else if (entry.keyLength <= maxKeyBytes) {
+        remove(entry.bytes, entry.keyStart, entry.keyLength)
+      }
       advance(entry.sequence, entry.bytes, entry.digestStart, entry.digestLength)
     },
 

@@ -204,7 +204,7 @@ describeWithDocker('a pooler', () => {
     const session = await makeLog(pooler).open()
     const stopping = new AbortController()
     const checkpointer = makeCheckpointer({
-      ...{ target: pooler.target, timeoutMs: 10_000, pace: { lookEveryMs: 5, quiet: 0, moving: 0 } },
+      ...{ target: pooler.target, timeoutMs: 10_000, pace: { pollEveryMs: 5, quietLag: 0, movingLag: 0 } },
       warn: () => undefined,
     })
     const run = checkpointer.run(stopping.signal)

@@ -2,8 +2,8 @@ import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainer
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { PostgresTarget } from '../../kvs/config/postgres-target.ts'
 import { Undecided } from '../../kvs/log/log.ts'
-import { isAnswer } from '../../kvs/log/postgres/answers.ts'
 import { type Connection, connect } from '../../kvs/log/postgres/connection.ts'
+import { isRolledBack } from '../../kvs/log/postgres/postgres-errors.ts'
 import { sessionSettings } from '../../kvs/log/postgres/session-settings.ts'
 import { makeLog } from '../support/database.ts'
 import { put } from '../support/entries.ts'
@@ -61,18 +61,18 @@ describeWithDocker('a Postgres 17 that speaks Russian', () => {
     const connection = await connect(target, 10_000)
     const answered = await ask(connection, 'SELECT 1/0')
     expect(answered.message).toMatch(/деление на ноль/)
-    expect(isAnswer(answered)).toBe(true)
+    expect(isRolledBack(answered)).toBe(true)
     await connection.query({ text: `SET transaction_timeout = '10ms'` })
     const ended = await ask(connection, 'SELECT pg_sleep(600)')
     expect(ended).toMatchObject({ code: '25P04', message: expect.stringMatching(/[а-я]/) })
-    expect(isAnswer(ended)).toBe(false)
+    expect(isRolledBack(ended)).toBe(false)
     await connection.lost
   })
 
   test('has a COPY that fails told in the same way', async () => {
     const connection = await connect(target, 10_000)
     const failed = await connection.copy('COPY (SELECT 1/0) TO STDOUT', () => undefined).catch((error) => error)
-    expect(isAnswer(failed)).toBe(true)
+    expect(isRolledBack(failed)).toBe(true)
     expect((await connection.query({ text: 'SELECT 1' })).rows).toEqual([[1]])
     await connection.close()
   })

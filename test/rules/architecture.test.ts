@@ -76,6 +76,15 @@ test('a room is imported through its face', () => {
   expect(past).toEqual([])
 })
 
+test('core is pure: it imports neither a package nor a module of Node', () => {
+  const imports = files
+    .filter(({ path }) => roomOf(path) === 'core')
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/(?: from |\bimport\(|^import )'([^.'][^']*)'/gm)].map(([, from]) => `${path}: ${from}`),
+    )
+  expect(imports).toEqual([])
+})
+
 test('each package is known to one room', () => {
   const known: Record<string, string[]> = {}
   for (const { path, text } of files) {

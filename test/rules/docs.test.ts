@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { serviceSettings, settings } from '../../kvs/config/all-settings.ts'
 import { urlRules } from '../../kvs/config/postgres-url-parameters.ts'
 import { accessSettings } from '../../kvs/config/settings/access-settings.ts'
@@ -15,8 +15,8 @@ import { makeFakeStore } from '../unit/http/serve.ts'
 const root = new URL('../../', import.meta.url)
 const read = (name: string) => readFileSync(new URL(name, root), 'utf8')
 const readme = read('README.md')
-const documents = ['README.md', 'SECURITY.md', ...readdirSync(new URL('docs/', root))].flatMap((name) =>
-  name.endsWith('.md') ? [/^[A-Z]/.test(name) ? name : `docs/${name}`] : [],
+const documents = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', ...readdirSync(new URL('docs/', root))].flatMap(
+  (name) => (name.endsWith('.md') ? [/^[A-Z]/.test(name) ? name : `docs/${name}`] : []),
 )
 
 /** As GitHub makes links of them. */
@@ -44,39 +44,41 @@ function tableIn(text: string, ...headings: string[]): string[][] {
   )
 }
 
-describe('the README', () => {
-  test('has every setting with its default, and none that is not there', () => {
-    expect(tableIn(readme, 'setting', 'default', 'what it is')).toEqual(
-      settings.map((setting) => [setting.name, setting.default ?? '', setting.purpose]),
-    )
-  })
+test('the README is short, and gives the commands that package.json has', () => {
+  expect(readme.split(/\s+/).length).toBeLessThanOrEqual(900)
+  const { scripts } = JSON.parse(read('package.json'))
+  expect(scripts).toHaveProperty('start')
+  expect(scripts).toHaveProperty('test')
+  expect(readme).toMatch(/npm ci && npm start/)
+  expect(readme).toMatch(/npm cit/)
+  const texts = [readme, read('CONTRIBUTING.md')].join('\n')
+  for (const [, name] of texts.matchAll(/npm run ([\w:]+)/g)) expect(scripts).toHaveProperty([name ?? ''])
+})
 
-  test('has every state', () => {
-    expect(tableIn(readme, 'state', '`/readyz`', 'meaning').map(([state, , meaning]) => [state, meaning])).toEqual(
-      Object.entries(states),
-    )
-  })
+test('docs/settings.md has every setting with its default, and none that is not there', () => {
+  expect(tableIn(read('docs/settings.md'), 'setting', 'default', 'what it is')).toEqual(
+    settings.map((setting) => [setting.name, setting.default ?? '', setting.purpose]),
+  )
+})
 
-  test('has every route', () => {
-    const readMetrics = async () => ({ type: '', text: '' })
-    const served = Object.entries(
-      nodeRoutes({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) }),
-    ).flatMap(([path, { methods }]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
-    const told = tableIn(readme, 'request', 'answer').map(([request = '']) => request.replace('?consistent', ''))
-    // HEAD goes with GET, and is told where it matters
-    expect(told).toEqual(
-      expect.arrayContaining(served.filter((route) => !route.startsWith('HEAD') || route.includes('/v1/'))),
-    )
-    expect(served).toEqual(expect.arrayContaining(told))
-  })
+test('docs/states.md has every state', () => {
+  const rows = tableIn(read('docs/states.md'), 'state', '`/readyz`', 'meaning')
+  expect(rows.map(([state, , meaning]) => [state, meaning])).toEqual(Object.entries(states))
+})
 
-  test('gives the commands that package.json has', () => {
-    const { scripts } = JSON.parse(read('package.json'))
-    expect(scripts).toHaveProperty('start')
-    expect(scripts).toHaveProperty('test')
-    expect(readme).toMatch(/npm ci && npm start/)
-    expect(readme).toMatch(/npm cit/)
-  })
+test('docs/api.md has every route', () => {
+  const readMetrics = async () => ({ type: '', text: '' })
+  const served = Object.entries(
+    nodeRoutes({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) }),
+  ).flatMap(([path, { methods }]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
+  const told = tableIn(read('docs/api.md'), 'request', 'answer').map(([request = '']) =>
+    request.replace('?consistent', ''),
+  )
+  // HEAD goes with GET, and is told where it matters
+  expect(told).toEqual(
+    expect.arrayContaining(served.filter((route) => !route.startsWith('HEAD') || route.includes('/v1/'))),
+  )
+  expect(served).toEqual(expect.arrayContaining(told))
 })
 
 test('docs/api.md has every error with its status', () => {

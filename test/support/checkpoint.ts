@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Write } from '../../kvs/core/entry.ts'
-import { beginReadingCheckpoint, checkpointEntries } from '../../kvs/log/postgres/checkpoint.ts'
+import { beginReadingCheckpoint, checkpointEntries } from '../../kvs/log/postgres/checkpoint-statements.ts'
 import { byForce, type Database } from './database.ts'
 
 export interface Logged {

@@ -1,4 +1,5 @@
 import type { Entry, PackedEntry, Write } from '../../kvs/core/entry.ts'
+import { setsValue } from '../../kvs/core/operation/operation.ts'
 
 export const put = (key: string, value: string | Buffer = 'v', contentType?: string): Write => ({
   kind: 'put',
@@ -17,12 +18,12 @@ export function entryOf(sequence: bigint, write: Write, rest: Partial<Entry> = {
 /** The same as it comes in bulk. */
 export function packed({ sequence, digest, superseded, write }: Entry): PackedEntry {
   const key = Buffer.from(write.key)
-  const value = write.kind === 'put' ? write.value : Buffer.alloc(0)
+  const value = setsValue(write) ? write.value : Buffer.alloc(0)
   return {
     sequence: Number(sequence),
     kind: write.kind,
     superseded,
-    contentType: write.kind === 'put' ? write.contentType : undefined,
+    contentType: setsValue(write) ? write.contentType : undefined,
     bytes: Buffer.concat([digest, key, value]),
     digestStart: 0,
     digestLength: digest.length,

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded.ts'
+import { makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded-postgres.ts'
 import { listDocker, listFilesAndProcesses } from './leftovers.ts'
 
 declare module 'vitest' {

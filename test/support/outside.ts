@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { onTestFinished } from 'vitest'
-import { makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded.ts'
+import { makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded-postgres.ts'
 import { makeDirectory, toEnvironment } from './node.ts'
 
 export interface Row {

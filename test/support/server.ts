@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { onTestFinished } from 'vitest'
 import type { PostgresTarget } from '../../kvs/config/postgres-target.ts'
-import { makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded.ts'
+import { makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded-postgres.ts'
 
 export interface OwnServer {
   readonly target: PostgresTarget

@@ -1,7 +1,7 @@
 import { constants, isUtf8 } from 'node:buffer'
 import type { Found } from '../../core/entry.ts'
 import { KvsError } from '../../core/errors.ts'
-import { owned } from '../../lib/owned-buffer.ts'
+import { owned } from '../../lib/buffers.ts'
 import { type Reply, type Request, renderAsErrorJson, valueHeaders } from '../exchange/index.ts'
 import { type Dialect, spooled } from './dialect.ts'
 import { positionHeader } from './error-headers.ts'

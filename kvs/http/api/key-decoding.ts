@@ -1,5 +1,5 @@
-import { maxKeyBytes } from '../../core/entry.ts'
 import { KvsError } from '../../core/errors.ts'
+import { maxKeyBytes } from '../../core/limits.ts'
 import type { Request } from '../exchange/index.ts'
 
 /**

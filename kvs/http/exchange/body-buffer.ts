@@ -1,4 +1,4 @@
-import { freeBuffer } from '../../lib/free-buffer.ts'
+import { freeBuffer } from '../../lib/buffers.ts'
 import { smallBytes } from '../../memory/index.ts'
 
 const none: Buffer = Buffer.alloc(0)

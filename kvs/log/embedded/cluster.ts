@@ -3,16 +3,18 @@ import { chown, lchown, mkdtemp, readdir, readFile, rename, rm, stat } from 'nod
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
+import { type Clock, systemClock } from '../../lib/clock.ts'
 import type { Binaries } from './binaries.ts'
-import { reasonIn } from './failure-reason.ts'
-import { adviceOn, nameFor } from './instance-name.ts'
-import type { Launcher, ServerUser } from './launch.ts'
-import { readTemplate, syncDirectory, unpackTemplate } from './template.ts'
+import { readTemplate, syncDirectory, unpackTemplate } from './cluster-template.ts'
+import type { Launcher, ServerUser } from './launcher.ts'
+import { adviceOnUserName, userNameVariables } from './nss-wrapper.ts'
+import { reasonIn } from './program-output.ts'
 
 /**
- * Leaves a whole cluster of the binaries' version, owned by the server's user, or throws. It is made beside its place
- * and renamed there, so a kill in the middle leaves none, and the next call starts over.
- * @param templateFile from which a new cluster is unpacked where it exists; else initdb makes it
+ * Makes sure that there is a whole cluster of the binaries' version, owned by the server's user, or rejects.
+ * Idempotent: a new cluster is made in another directory and renamed, so a kill in the middle leaves none, and the next
+ * call starts over.
+ * @param templateFile a new cluster is unpacked from it; where there is no such file, initdb makes the cluster
  */
 export async function prepareCluster(
   directory: string,
@@ -20,16 +22,17 @@ export async function prepareCluster(
   launch: Launcher,
   user: ServerUser | undefined,
   templateFile: string,
+  clock: Clock = systemClock,
 ): Promise<void> {
   await removeUnfinished(directory)
   const version = await clusterVersion(directory)
-  if (version === undefined) return makeCluster(directory, binaries, launch, user, templateFile)
-  refuseOther(version, directory, binaries)
+  if (version === undefined) return makeCluster(directory, binaries, launch, user, templateFile, clock)
+  requireVersion(version, directory, binaries)
   if (user !== undefined && (await stat(directory)).uid !== user.uid) await chownTree(directory, user)
 }
 
-/** @throws where the cluster is of another major version than the binaries */
-export function refuseOther(version: string, directory: string, { major }: Binaries): void {
+/** Throws where the cluster is of another major version than the binaries. */
+export function requireVersion(version: string, directory: string, { major }: Binaries): void {
   if (version === major) return
   throw new Error(
     `the cluster in ${directory} was made by Postgres ${version}, the embedded one is ${major}: run it with ` +
@@ -37,7 +40,7 @@ export function refuseOther(version: string, directory: string, { major }: Binar
   )
 }
 
-/** Undefined: there is no cluster yet. */
+/** The cluster's major version; undefined where there is no cluster yet. */
 export async function clusterVersion(directory: string): Promise<string | undefined> {
   const names = await readdir(directory).catch((error): string[] => {
     if (error.code === 'ENOENT') return []
@@ -54,17 +57,19 @@ async function makeCluster(
   launch: Launcher,
   user: ServerUser | undefined,
   templateFile: string,
+  clock: Clock,
 ): Promise<void> {
-  // A new name each time: the initdb of a killed node may still be writing to the last one.
+  // The name is new each time: the initdb of a killed node may still be writing to the last one.
   const unfinished = await mkdtemp(`${directory}.new-`)
   if (user !== undefined) await chown(unfinished, user.uid, user.gid)
   try {
     const template = await readTemplate(templateFile)
     if (template === undefined) await initialise(unfinished, directory, binaries, launch, user)
-    else if (template.major === binaries.major) await unpackTemplate(template, unfinished, user)
+    else if (template.major === binaries.major) await unpackTemplate(template, unfinished, user, clock)
     else
       throw new Error(
-        `${templateFile} is of Postgres ${template.major}, not ${binaries.major}: remove it, and initdb is used instead`,
+        `${templateFile} is of Postgres ${template.major}, not ${binaries.major}: remove it, and initdb is used ` +
+          'instead',
       )
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined)
@@ -83,19 +88,22 @@ async function initialise(
 ): Promise<void> {
   const { file, args, options } = launch(initdb, [
     ...['-D', unfinished, '--username=kvs', '--encoding=UTF8', '--locale=C', '--no-instructions'],
-    // Whoever gets to the socket is let in; see makePrivateDirectory. initdb itself fsyncs all it wrote.
+    // `trust` lets in whoever reaches the socket; makePrivateDirectory guards that. initdb fsyncs what it writes.
     '--auth=trust',
   ])
-  const nameFile = `${unfinished}-passwd` // removed with what a kill leaves, too
+  const nameFile = `${unfinished}-passwd` // removeUnfinished finds it by this name after a kill
   try {
-    const named = await nameFor(user?.uid ?? process.getuid?.(), nameFile)
+    const named = await userNameVariables(user?.uid ?? process.getuid?.(), nameFile)
     await promisify(execFile)(file, args, { ...options, env: { ...options.env, ...named } })
   } catch (cause) {
     const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
     const said = output || String(cause)
-    throw new Error(`initdb failed in ${directory}: ${reasonIn(said)}${adviceOn(output)}\nAll that it says:\n${said}`, {
-      cause,
-    })
+    throw new Error(
+      `initdb failed in ${directory}: ${reasonIn(said)}${adviceOnUserName(output)}\nAll that it says:\n${said}`,
+      {
+        cause,
+      },
+    )
   } finally {
     await rm(nameFile, { force: true })
   }
@@ -104,12 +112,12 @@ async function initialise(
 async function removeUnfinished(directory: string): Promise<void> {
   for (const name of await readdir(dirname(directory))) {
     if (!name.startsWith(`${basename(directory)}.new-`)) continue
-    // What an initdb that still runs puts back is removed at the next start.
+    // An initdb that still runs may put files back; the next start removes them.
     await rm(join(dirname(directory), name), { recursive: true, force: true, maxRetries: 3 }).catch(() => {})
   }
 }
 
-/** The top comes last, so that what a kill cut short is done again. */
+/** Changes the directory itself last, so that the next start begins again what a kill cut short. */
 async function chownTree(path: string, user: ServerUser): Promise<void> {
   for (const entry of await readdir(path, { withFileTypes: true })) {
     const child = join(path, entry.name)

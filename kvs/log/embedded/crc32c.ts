@@ -1,4 +1,4 @@
-/** Castagnoli's polynomial with its bits reversed; node:zlib has the other CRC-32. */
+/** Castagnoli's polynomial with its bits reversed. node:zlib has only the other CRC-32. */
 const polynomial = 0x82f63b78
 
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -7,7 +7,7 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value
 })
 
-/** CRC-32C of all parts, one after the other. */
+/** CRC-32C of the concatenated parts. */
 export function crc32c(...parts: readonly Uint8Array[]): number {
   let crc = 0xffffffff
   for (const part of parts) {

@@ -1,2 +1,2 @@
-export { type EmbeddedPostgres, makeEmbeddedPostgres } from './embedded.ts'
-export { lookAtEmbedded } from './embedded-check.ts'
+export { inspectCluster } from './cluster-inspection.ts'
+export { type EmbeddedPostgres, makeEmbeddedPostgres } from './embedded-postgres.ts'

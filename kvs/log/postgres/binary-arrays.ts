@@ -2,7 +2,7 @@ import { Pieces } from './bind-pieces.ts'
 
 /**
  * One-dimensional arrays in Postgres's binary format (array_recv in the server's arrayfuncs.c). `pg` would send an
- * array as text, with each value in hexadecimal: twice the bytes and several times the work.
+ * array as text, with each bytea in hexadecimal: twice the bytes and several times the work. Undefined is a null.
  */
 const header = 20
 const smallint = { oid: 21, size: 2 }
@@ -57,7 +57,7 @@ export function textArray(values: readonly (string | undefined)[]): Buffer {
   return array
 }
 
-/** Values from this size on are sent as they are, from where they are; smaller ones are quicker to copy together. */
+/** Values of at least so many bytes are sent from where they are. Smaller ones are quicker to copy together. */
 const leastPiece = 64 * 1024
 
 export function byteaArray(values: readonly (Buffer | undefined)[]): Buffer | Pieces {

@@ -1,6 +1,6 @@
 import { type Connection, Query, type QueryArrayConfig, type QueryArrayResult } from 'pg'
 
-/** A parameter in Postgres's binary format as pieces, to be sent one after the other as they are. */
+/** A parameter in Postgres's binary format as several buffers, which are sent one after the other. */
 export class Pieces {
   readonly pieces: readonly Buffer[]
   readonly length: number
@@ -18,8 +18,8 @@ interface BindConfig {
 }
 
 /**
- * As `client.query`, for parameters with `Pieces` among them. `pg` would put the message together in memory of its own, which
- * it makes larger as it goes: three times what is sent, and as much garbage.
+ * A query for `client.query` whose parameters may be `Pieces`, and the promise of its result. `pg` would copy the
+ * message into a buffer that it enlarges as it goes: three times what is sent, and as much garbage.
  */
 export function makeQueryInPieces<Row extends unknown[]>(config: QueryArrayConfig & { query_timeout?: number }) {
   const { promise, resolve, reject } = Promise.withResolvers<QueryArrayResult<Row>>()
@@ -28,12 +28,12 @@ export function makeQueryInPieces<Row extends unknown[]>(config: QueryArrayConfi
     else resolve(result as unknown as QueryArrayResult<Row>)
   })
   const submit = query.submit.bind(query)
-  query.submit = (connection) => submit(Object.create(connection, { bind: { value: sendBindOver(connection) } }))
-  // Where `pg` looks for it in what it is handed.
+  query.submit = (connection) => submit(Object.create(connection, { bind: { value: bindWriter(connection) } }))
+  // `pg` looks for the timeout on the query itself.
   return { promise, query: Object.assign(query, { query_timeout: config.query_timeout }) }
 }
 
-function sendBindOver({ stream }: Connection): (config: BindConfig) => void {
+function bindWriter({ stream }: Connection): (config: BindConfig) => void {
   return (config) => {
     if (!stream.writable) return
     for (const piece of bindMessage(config)) stream.write(piece)

@@ -1,5 +1,5 @@
 export { makeCheckpointer } from './checkpointer.ts'
-export { lookAtLog } from './log-check.ts'
+export { inspectLog } from './log-inspection.ts'
 export { readMigrations } from './migrations.ts'
-export type { OldestSnapshot } from './old-snapshots.ts'
+export type { OldestSnapshot } from './oldest-snapshot.ts'
 export { makePostgresLog, type PostgresLogOptions } from './postgres-log.ts'

@@ -1,20 +1,28 @@
 import type { LogPoint, PackedEntry } from '../../core/entry.ts'
-import { isAnswer } from './answers.ts'
-import { beginReadingCheckpoint, checkpointEntries, discardCheckpoint, readCheckpoint } from './checkpoint.ts'
+import { kindOfCode, type WriteKind } from '../../core/operation/operation.ts'
+import { putKind } from '../../core/operation/put.ts'
+import { UnknownEntry } from '../index.ts'
+import {
+  beginReadingCheckpoint,
+  checkpointEntries,
+  discardCheckpoint,
+  readCheckpoint,
+} from './checkpoint-statements.ts'
 import type { Connection } from './connection.ts'
-import { makeRowReader, readSequence } from './copy.ts'
-import { UnknownEntry } from './reader.ts'
+import { makeRowReader, readSequence } from './copy-rows.ts'
+import { isRolledBack } from './postgres-errors.ts'
 
 const columns = ['sequence', 'event_type', 'superseded', 'digest', 'key', 'value', 'content_type']
 
-/** As `LogSession.replay`, up to a sequence. */
+/** As `LogSession.replay`, through a sequence. */
 export function replay(
   connection: Connection,
   after: bigint,
   through: bigint,
   apply: (entry: PackedEntry) => void,
 ): Promise<void> {
-  const rows = `SELECT ${columns} FROM transactions WHERE sequence > ${after} AND sequence <= ${through} ORDER BY sequence`
+  const range = `sequence > ${after} AND sequence <= ${through}`
+  const rows = `SELECT ${columns} FROM transactions WHERE ${range} ORDER BY sequence`
   const entry = makePackedEntry()
   const read = makeRowReader(columns.length, (data, { starts, lengths }) => {
     entry.bytes = data
@@ -34,9 +42,8 @@ export function replay(
 }
 
 /**
- * As `LogSession.loadCheckpoint`. One that does not come to the sum it was saved with is discarded, to be made anew; one that
- * Postgres can't read is passed over.
- * @param warn told of that
+ * As `LogSession.loadCheckpoint`. A checkpoint whose rows do not have the checksum that it was saved with is discarded,
+ * so that a new one is made. One that Postgres can't read is skipped. Both are logged through `warn`.
  */
 export async function loadCheckpoint(
   connection: Connection,
@@ -46,7 +53,7 @@ export async function loadCheckpoint(
   try {
     return await loadInTransaction(connection, load, warn)
   } catch (error) {
-    if (!isAnswer(error)) throw error
+    if (!isRolledBack(error)) throw error
     warn(`the checkpoint can’t be read (${error.message}); replaying the log from its start`)
     await connection.query({ text: 'ROLLBACK' })
     return undefined
@@ -69,8 +76,9 @@ async function loadInTransaction(
   return undefined
 }
 
+/** Loads the entries up to the first that lacks its value, and counts and hashes all of them. */
 async function loadEntries(connection: Connection, load: (entry: PackedEntry) => void) {
-  const entry = { ...makePackedEntry(), kind: 'put' as const }
+  const entry = makePackedEntry() // of the kind put: a checkpoint has only keys that have a value
   const sum = Buffer.alloc(8)
   let keys = 0
   let isWhole = true
@@ -98,11 +106,11 @@ function byte(bytes: Buffer, at: number): number {
   return bytes[at] as number
 }
 
-/** An entry of an unknown kind stops the node: skipping it would make a view that no log has. */
-function kindOf(eventType: number, valueLength: number, sequence: number): PackedEntry['kind'] {
-  if (eventType === 2 && valueLength >= 0) return 'put'
-  if (eventType === 1) return 'delete'
-  throw new UnknownEntry(sequence, eventType)
+/** An entry of an unknown kind stops the node: a view that skips it would be one that no log has. */
+function kindOf(eventType: number, valueLength: number, sequence: number): WriteKind {
+  const kind = kindOfCode(eventType, valueLength >= 0)
+  if (kind === undefined) throw new UnknownEntry(sequence, eventType)
+  return kind
 }
 
 function textOf(data: Buffer, start: number, length: number): string | undefined {
@@ -112,7 +120,7 @@ function textOf(data: Buffer, start: number, length: number): string | undefined
 function makePackedEntry(): PackedEntry {
   return {
     sequence: 0,
-    kind: 'delete',
+    kind: putKind.name,
     superseded: false,
     contentType: undefined,
     bytes: Buffer.alloc(0),

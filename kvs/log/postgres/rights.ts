@@ -4,8 +4,9 @@ import type { Connection } from './connection.ts'
 type Right = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE' | 'TRUNCATE'
 
 /**
- * What a role that does not own the log's tables needs for the daily work, besides USAGE on their schema and EXECUTE on the
- * functions there, which everybody has by default. docs/postgres.md has the list.
+ * The rights on tables that a role needs for the daily work where it does not own them. It needs USAGE on their schema
+ * as well, and EXECUTE on the functions there, which everybody has by default. test/rules/docs.test.ts holds
+ * docs/postgres.md to it.
  */
 export const dailyRights: Readonly<Record<string, readonly Right[]>> = {
   transactions: ['SELECT', 'INSERT'],
@@ -18,34 +19,36 @@ export const dailyRights: Readonly<Record<string, readonly Right[]>> = {
   kvs_migrations: ['SELECT'],
 }
 
-/** The functions that a node calls, and those that these call. */
+/** The functions that a node calls, and those that they call. */
 export const dailyFunctions: readonly string[] = [
   ...['begin_change', 'begin_append', 'append_writes', 'append_conditional', 'register_writer', 'next_digest'],
   ...['notify_of_append', 'digest_at', 'advance_checkpoint', 'checkpoint_hash', 'checkpoint_is_of_log'],
 ]
 
 interface Missing {
-  /** Of the schema, table or function. */
+  /** The name of the schema, table or function. */
   readonly name: string
   readonly kind: 'schema' | 'table' | 'function'
   readonly rights: string
 }
 
 /**
- * Where there is a log in the session's schema: rejects with a sentence that names each right that the role lacks for it.
- * @returns the same for what a node can do without; empty where nothing is missing
+ * Checks the role's rights on the log in the session's schema; does nothing where there is none. Rejects with
+ * `Unavailable`, and a sentence that names each right that is missing, where a node can't do without one of them.
+ * @returns the same sentence for rights that a node can do without; empty where none is missing
  */
 export async function requireDailyRights(connection: Connection, user: string): Promise<string> {
   const missing = await findMissing(connection, undefined)
   const needed = missing.filter(({ kind, name }) => kind === 'schema' || !name.includes('checkpoint'))
   if (needed.length > 0) throw new Unavailable(sentence(user, missing))
   return missing.length > 0
-    ? `${sentence(user, missing)}; without them the checkpoint is not used or not brought forward, and starts take longer`
+    ? `${sentence(user, missing)}; without them the checkpoint is not used or not brought forward, and starts take ` +
+        'longer'
     : ''
 }
 
-/** Of the log in a schema that can't be read: a sentence that names each right that is missing there. */
-export async function lacking(connection: Connection, user: string, quotedSchema: string): Promise<Unavailable> {
+/** An error that names each right that is missing on the log in another schema, which can't be read. */
+export async function missingRights(connection: Connection, user: string, quotedSchema: string): Promise<Unavailable> {
   return new Unavailable(sentence(user, await findMissing(connection, quotedSchema)))
 }
 
@@ -54,7 +57,7 @@ function sentence(user: string, missing: readonly Missing[]): string {
   return `user "${user}" lacks rights that a node needs: ${rights.join(', ')}: GRANT them (docs/postgres.md)`
 }
 
-/** @param quotedSchema undefined is that of the session */
+/** @param quotedSchema undefined is the session's schema */
 async function findMissing(connection: Connection, quotedSchema: string | undefined): Promise<Missing[]> {
   const rights = Object.entries(dailyRights).flatMap(([name, rights]) => rights.map((right) => ({ name, right })))
   const { rows } = await connection.query<[rights: string, kind: Missing['kind'], name: string]>({

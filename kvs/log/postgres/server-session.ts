@@ -1,21 +1,21 @@
 import type { PostgresTarget } from '../../config/index.ts'
 import { Refused, Unavailable } from '../index.ts'
-import { ignoreAnswer } from './answers.ts'
 import type { Connection } from './connection.ts'
-import { requireOwnSession } from './pooler.ts'
-import { settle } from './session-settings.ts'
+import { requireOwnSession } from './pooler-detection.ts'
+import { ignoreRolledBack } from './postgres-errors.ts'
+import { applySettings } from './session-settings.ts'
 
-/** A connection that the log may be used over. */
+/** A connection that the log may be used over, and that nobody else's statements run on. */
 export interface ServerSession {
-  /** Of the server's process that serves it, and nobody else. */
+  /** The number of the server's process that serves the connection. */
   readonly processId: number
-  /** What the operator is to know of the server; empty where all is well. */
+  /** What the operator has to know of the server; empty where all is well. */
   readonly warning: string
 }
 
 /**
- * Makes sure that the connection has a session of its own on a server that can hold a log, and sets what the promises rest
- * on. Rejects with `Refused` where waiting won't help, and with `Unavailable` where it takes no writes now.
+ * Checks that the connection has a session of its own on a server that can hold a log, and sets what the promises rely
+ * on. Rejects with `Refused` where waiting won't help, and with `Unavailable` where the server takes no writes now.
  */
 export async function openSession(
   connection: Connection,
@@ -23,17 +23,20 @@ export async function openSession(
   timeoutMs: number,
 ): Promise<ServerSession> {
   const processId = await requireOwnSession(connection, target, timeoutMs)
-  // Planning the append anew for each batch takes longer than running it, and compiling one of its queries much longer.
-  await settle(connection, { plan_cache_mode: 'force_generic_plan', jit: 'off' })
+  // To plan the append anew for each batch would take longer than to run it, and to compile one of its queries much
+  // longer.
+  await applySettings(connection, { plan_cache_mode: 'force_generic_plan', jit: 'off' })
   const unsafe = await requireServer(connection, target)
-  await connection.query({ text: 'LISTEN kvs_log' }).catch(ignoreAnswer) // not behind every proxy, and only a hint
+  await connection.query({ text: 'LISTEN kvs_log' }).catch(ignoreRolledBack) // not behind every proxy, and only a hint
   return {
     processId,
     warning: unsafe === '' ? '' : `Postgres runs with ${unsafe}: a crash of its machine loses acknowledged writes`,
   }
 }
 
-/** @returns the settings with which it may lose what it has committed, as they stand in its configuration; empty where there are none */
+/**
+ * @returns the settings that let the server lose what it committed, as in its configuration; empty where there are none
+ */
 async function requireServer(connection: Connection, { host, port, database, user }: PostgresTarget): Promise<string> {
   const { rows } = await connection.query<[number, string, string, boolean, string]>({
     text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),

@@ -3,8 +3,8 @@ import { type ConnectionOptions, checkServerIdentity, TLSSocket } from 'node:tls
 import type { PostgresTarget, TlsSettings } from '../../config/index.ts'
 
 /**
- * What `pg` is to do for an sslmode of libpq; false is a plain connection. `pg` never reads the modes itself, since it
- * gives them other meanings. `allow`, `prefer` and `require` don't check the certificate, except that `require` with a root
+ * `pg`'s TLS options for an sslmode of libpq; false is a plain connection. `pg` never sees the mode, since it gives
+ * modes other meanings. `allow`, `prefer` and `require` don't check the certificate, except that `require` with a root
  * certificate checks it as `verify-ca` does. https://www.postgresql.org/docs/current/libpq-ssl.html
  */
 export function tlsOptions({ tls, host, address }: PostgresTarget): ConnectionOptions | false {
@@ -16,14 +16,14 @@ export function tlsOptions({ tls, host, address }: PostgresTarget): ConnectionOp
     ...(verified && tls.ca !== undefined && tls.ca !== 'system' && { ca: tls.ca }),
     ...(tls.minVersion && { minVersion: tls.minVersion }),
     ...(tls.maxVersion && { maxVersion: tls.maxVersion }),
-    // Else `pg` and Node take the address for the name.
+    // Without these, `pg` and Node would check the certificate for the address.
     ...(address !== undefined && { host, ...(isIP(host) === 0 && { servername: host }) }),
     ...(tls.cert !== undefined && { cert: tls.cert }),
     ...(tls.key !== undefined && { key: tls.key }),
   }
 }
 
-/** What a connection really has, for the log line. */
+/** The TLS that a connection really has, for the log line. */
 export function describeTls(stream: unknown, tls: TlsSettings): string {
   if (!(stream instanceof TLSSocket)) return 'not encrypted'
   const version = stream.getProtocol() ?? 'TLS'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { makeEmbeddedPostgres } from '../../../kvs/log/embedded/embedded.ts'
+import { makeEmbeddedPostgres } from '../../../kvs/log/embedded/embedded-postgres.ts'
 import { count } from '../../support/count.ts'
 import { makeDatabase, makeLog } from '../../support/database.ts'
 import { embeddedPid, makeDirectory, startReadyNode, toEnvironment } from '../../support/node.ts'

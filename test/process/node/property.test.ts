@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { maxKeyBytes } from '../../../kvs/core/entry.ts'
+import { maxKeyBytes } from '../../../kvs/core/limits.ts'
 import { makeDatabase } from '../../support/database.ts'
 import { makeDirectory, type Node, startReadyNode, toEnvironment } from '../../support/node.ts'
 

@@ -2,7 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
-import { advanceCheckpoint, discardCheckpoint, readCheckpoint } from '../../../kvs/log/postgres/checkpoint.ts'
+import {
+  advanceCheckpoint,
+  discardCheckpoint,
+  readCheckpoint,
+} from '../../../kvs/log/postgres/checkpoint-statements.ts'
 import { connect } from '../../../kvs/log/postgres/connection.ts'
 import { dailyRights } from '../../../kvs/log/postgres/rights.ts'
 import { slotPath } from '../../../kvs/slots/numbering.ts'

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { makeHolder } from '../../../kvs/access/token-holder.ts'
 import { parseTokens, type Token } from '../../../kvs/access/tokens.ts'
-import { maxKeyBytes } from '../../../kvs/core/entry.ts'
+import { maxKeyBytes } from '../../../kvs/core/limits.ts'
 import { decodeKey } from '../../../kvs/http/api/key-decoding.ts'
 
 const secret = 'S3CRET-0123456789'

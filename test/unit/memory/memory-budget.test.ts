@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { freeBuffer } from '../../../kvs/lib/free-buffer.ts'
+import { freeBuffer } from '../../../kvs/lib/buffers.ts'
 import { makeCollector } from '../../../kvs/memory/garbage-collector.ts'
 import { makeMemoryBudget, smallBytes } from '../../../kvs/memory/memory-budget.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect } from '../../../kvs/log/postgres/connection.ts'
-import { readOldestSnapshot } from '../../../kvs/log/postgres/old-snapshots.ts'
+import { readOldestSnapshot } from '../../../kvs/log/postgres/oldest-snapshot.ts'
 import { makeDatabase } from '../../support/database.ts'
 import { makeDirectory, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { startPostgres } from '../../support/outside.ts'

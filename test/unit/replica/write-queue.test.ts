@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { weight } from '../../../kvs/core/entry.ts'
 import { KvsError } from '../../../kvs/core/errors.ts'
+import { weight } from '../../../kvs/core/operation/operation.ts'
 import { makeAppendQueue } from '../../../kvs/replica/write-queue.ts'
 import { put as putWrite } from '../../support/entries.ts'
 

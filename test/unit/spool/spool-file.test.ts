@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { batchLimits } from '../../../kvs/core/entry.ts'
+import { batchLimits } from '../../../kvs/core/limits.ts'
 import { openSpoolFile } from '../../../kvs/spool/spool-file.ts'
 import { put } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'

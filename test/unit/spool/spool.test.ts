@@ -1,7 +1,7 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { weight } from '../../../kvs/core/entry.ts'
+import { weight } from '../../../kvs/core/operation/operation.ts'
 import { openSpool, type Spool } from '../../../kvs/spool/spool.ts'
 import { entryOf, put, remove } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'

@@ -4,8 +4,8 @@ import { makeDispatcher } from '../../../../kvs/http/api/dispatcher.ts'
 import type { Handle, RouteTable } from '../../../../kvs/http/api/route.ts'
 import { Broken } from '../../../../kvs/http/exchange/body-receiver.ts'
 import { makeLogger } from '../../../../kvs/logger/logger.ts'
-import { guardOf, secretOf } from '../guarded.ts'
 import { headerIn, makeRequest } from '../fake-request.ts'
+import { guardOf, secretOf } from '../guarded.ts'
 
 const ok: Handle = () => ({ status: 200, headers: [], body: 'ok' })
 

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { type EmbeddedPostgres, makeEmbeddedPostgres } from '../../../../kvs/log/embedded/embedded.ts'
+import { type EmbeddedPostgres, makeEmbeddedPostgres } from '../../../../kvs/log/embedded/embedded-postgres.ts'
 
 // Of the test under way.
 export let home: string

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { reasonIn } from '../../../../kvs/log/embedded/failure-reason.ts'
+import { reasonIn } from '../../../../kvs/log/embedded/program-output.ts'
 import { embeddedPid, makeDirectory, startNode, startReadyNode } from '../../../support/node.ts'
 import { put, type Ready } from '../../../support/requests.ts'
 import { testAsRoot } from '../../../support/skips.ts'
@@ -61,8 +61,8 @@ test.each([
     'unrecognized configuration parameter "a" in file "f" line 1; configuration file "f" contains errors',
   ],
   [
-    'PANIC:  could not write to file "pg_wal/xlogtemp.29": No space left on device\nchild process was terminated by signal 6\n' +
-      'initdb: removing contents of data directory "/data"',
+    'PANIC:  could not write to file "pg_wal/xlogtemp.29": No space left on device\nchild process was terminated by ' +
+      'signal 6\ninitdb: removing contents of data directory "/data"',
     'could not write to file "pg_wal/xlogtemp.29": No space left on device',
   ],
   [

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { findBinaries } from '../../../../kvs/log/embedded/binaries.ts'
-import { findLauncher, serverUser } from '../../../../kvs/log/embedded/launch.ts'
+import { findLauncher, serverUser } from '../../../../kvs/log/embedded/launcher.ts'
 import { alive, cleanups, directory, home, leaveHome, make, makeHome, pidOf, query, warnings } from './embedded-home.ts'
 
 beforeEach(makeHome)

@@ -74,7 +74,7 @@ test('a textbook log is adopted: every row under its number, each value as the u
   await session.close()
 })
 
-test('an adopted value’s ETag has the log’s id and its sequence, and is another one where the same rows are adopted anew', async () => {
+test('an adopted value’s ETag has log id and sequence, and differs where the same rows are adopted anew', async () => {
   const tags: (string | undefined)[] = []
   for (let time = 0; time < 2; time++) {
     const database = await makeDatabase()

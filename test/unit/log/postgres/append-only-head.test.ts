@@ -159,7 +159,10 @@ describe('a log of the version before', () => {
     }
     await database.sql(statements)
   }
-  /** As its appends left it: writer 1 has written 1, 2 and 5, writer 2 has written 3 and 4 in one batch, writer 3 nothing. */
+  /**
+   * As its appends left it: writer 1 has written 1, 2 and 5, writer 2 has written 3 and 4 in one batch, writer 3
+   * nothing.
+   */
   const ids = [randomUUID(), randomUUID(), randomUUID()]
   const filled = `
     INSERT INTO writers (id, session, last_write, last_sequence, last_digest) VALUES
@@ -224,7 +227,8 @@ describe('a log of the version before', () => {
     ['no head', 'DELETE FROM log_head', /its row in log_head is gone/],
     [
       'no last entry of a writer',
-      'ALTER TABLE transactions DISABLE TRIGGER append_only; DELETE FROM transactions WHERE sequence = 4; ALTER TABLE transactions ENABLE TRIGGER append_only',
+      'ALTER TABLE transactions DISABLE TRIGGER append_only; DELETE FROM transactions WHERE sequence = 4; ALTER ' +
+        'TABLE transactions ENABLE TRIGGER append_only',
       /lacks the entry 4/,
     ],
   ])('is refused in words where somebody has changed it: %s', async (_, statements, reason) => {
@@ -243,7 +247,7 @@ test('a writer’s number is its own, wherever the sequence of numbers stands', 
   await first.close()
 })
 
-test('what has come since a node looked is found without reading the whole log, also by a plan of when it was empty', async () => {
+test('later entries are found without reading the whole log, also by a plan made when it was empty', async () => {
   const session = await makeLog(database).open()
   const client = await database.connect()
   await client.query('SET plan_cache_mode = force_generic_plan')
@@ -253,7 +257,8 @@ test('what has come since a node looked is found without reading the whole log, 
     const ids = [writer?.id, writer?.session, entries, entries + 1]
     await client.query('BEGIN')
     await client.query(
-      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', '{true}', '{NULL}', '{NULL}', '{NULL}')`,
+      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', '{true}', '{NULL}', '{NULL}', ` +
+        `'{NULL}')`,
       ids,
     )
     ids[3] = entries + 2

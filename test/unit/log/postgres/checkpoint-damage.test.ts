@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { advanceCheckpoint, discardCheckpoint, readCheckpoint } from '../../../../kvs/log/postgres/checkpoint.ts'
+import {
+  advanceCheckpoint,
+  discardCheckpoint,
+  readCheckpoint,
+} from '../../../../kvs/log/postgres/checkpoint-statements.ts'
 import { appendTo, type Logged, loadCheckpoint } from '../../../support/checkpoint.ts'
 import { byForce } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
@@ -64,7 +68,8 @@ describe('damage', () => {
     ['the log is from an older dump', byForce('DELETE FROM transactions WHERE sequence > 4')],
     [
       'a large value is not in the log',
-      `${disable}; ALTER TABLE transactions DROP CONSTRAINT value_where_put; UPDATE transactions SET value = NULL WHERE key = 'd'`,
+      `${disable}; ALTER TABLE transactions DROP CONSTRAINT value_where_put; UPDATE transactions SET value = NULL ` +
+        `WHERE key = 'd'`,
     ],
   ])('is noticed where %s', async (_, statements) => {
     await database.sql(statements)

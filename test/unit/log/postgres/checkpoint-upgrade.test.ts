@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint.ts'
+import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint-statements.ts'
 import { makeFollower } from '../../../../kvs/replica/log-copy.ts'
 import { loadCheckpoint } from '../../../support/checkpoint.ts'
 import { type Database, makeDatabase, makeLog, migrations } from '../../../support/database.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { advanceCheckpoint, readCheckpoint } from '../../../../kvs/log/postgres/checkpoint.ts'
+import { advanceCheckpoint, readCheckpoint } from '../../../../kvs/log/postgres/checkpoint-statements.ts'
 import { appendTo, fillLog, loadCheckpoint } from '../../../support/checkpoint.ts'
 import { byForce, makeLog } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'

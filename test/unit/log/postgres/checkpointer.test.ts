@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { PostgresTarget } from '../../../../kvs/config/postgres-target.ts'
-import { makeCheckpointer, type Pace } from '../../../../kvs/log/postgres/checkpointer.ts'
+import type { CheckpointPace } from '../../../../kvs/log/checkpoint-schedule.ts'
+import { makeCheckpointer } from '../../../../kvs/log/postgres/checkpointer.ts'
 import { fillLog, foldLog, inOrder, loadCheckpoint } from '../../../support/checkpoint.ts'
 import { byForce, type Database, makeDatabase, makeLog } from '../../../support/database.ts'
 import { makeDirectory, startReadyNode } from '../../../support/node.ts'
@@ -8,7 +9,14 @@ import { startPostgres } from '../../../support/outside.ts'
 import { put as putTo, text } from '../../../support/requests.ts'
 import { until } from '../../../support/until.ts'
 
-const quick: Partial<Pace> = { lookEveryMs: 20, moving: 500, quiet: 10, step: 100, movingShare: 1, quietShare: 1 }
+const quick: Partial<CheckpointPace> = {
+  pollEveryMs: 20,
+  movingLag: 500,
+  quietLag: 10,
+  step: 100,
+  movingShare: 1,
+  quietShare: 1,
+}
 
 async function makeLogged(entries: number) {
   const database = await makeDatabase()
@@ -63,7 +71,7 @@ test('an idle node’s checkpointer asks nothing once all is done, until the nod
   const database = await makeLogged(1_234)
   let position = 'at 1234'
   let looks = 0
-  const pace = { ...quick, lookEveryMs: 5, sizeEveryMs: 0 }
+  const pace = { ...quick, pollEveryMs: 5, sizeEveryMs: 0 }
   run(database.target, pace, 5_000, () => {
     looks++
     return position
@@ -96,7 +104,7 @@ test('an idle node’s checkpointer asks nothing once all is done, until the nod
 
 test('a moving log’s is kept within its bound', async () => {
   const database = await makeLogged(0)
-  run(database.target, { ...quick, quiet: Number.POSITIVE_INFINITY })
+  run(database.target, { ...quick, quietLag: Number.POSITIVE_INFINITY })
   for (let i = 0; i < 60; i++) await fillLog(database, 50, 50)
   await reaches(database, 2_500n)
   await expectWhole(database)

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { PostgresTarget } from '../../../../kvs/config/postgres-target.ts'
 import type { LogSession } from '../../../../kvs/log/log.ts'
-import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint.ts'
+import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint-statements.ts'
 import { type Connection, connect } from '../../../../kvs/log/postgres/connection.ts'
 import { foldLog, inOrder, loadCheckpoint } from '../../../support/checkpoint.ts'
 import { type Database, makeDatabase, makeLog } from '../../../support/database.ts'

@@ -192,7 +192,8 @@ test('a lost answer leaves the outcome open', async () => {
   const lost = expect(session.appendConditional([decided(put('a'))], 0n)).rejects.toThrow(Undecided)
   await waiting(database, 1)
   await database.sql(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = " +
+      'current_database()',
   )
   await lost
 })

@@ -63,7 +63,8 @@ describe('exactly once', () => {
         RETURN NULL;
       END $$`)
     await database.sql('CREATE TRIGGER take_long AFTER INSERT ON transactions EXECUTE FUNCTION take_long()')
-    // The answer is no longer waited for; the statement itself runs on, and commits, as the server does not look for its client.
+    // The answer is no longer waited for; the statement itself runs on, and commits, as the server does not look for
+    // its client.
     await expect(session.append([put('a'), put('b')])).rejects.toThrow(Undecided)
     const again = await log.open()
     const entries = await readAll(again)
@@ -72,7 +73,7 @@ describe('exactly once', () => {
     await again.close()
   })
 
-  test('a batch that comes to its turn when its answer is no longer waited for is not there, and never will be', async () => {
+  test('a batch whose turn comes when nobody waits for its answer is not stored, and never will be', async () => {
     const log = makeLog(database, { timeoutMs: 500 })
     const session = await log.open()
     const blocked = await blockAppends()

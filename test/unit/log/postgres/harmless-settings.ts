@@ -1,6 +1,6 @@
 /**
- * The settings of Postgres 14 to 18 that a role or database may have and that this service leaves as they are, by the reason
- * why nothing it promises rests on them.
+ * The settings of Postgres 14 to 18 that a role or database may have and that this service leaves as they are, by the
+ * reason why nothing it promises rests on them.
  */
 const reasons = {
   'read for each statement, and this service sets it': [

@@ -104,7 +104,8 @@ test.each([
   ['its table is gone', 'DROP TABLE checkpoint_entries'],
   [
     'it breaks off while it is read',
-    `ALTER TABLE checkpoint_entries ALTER sequence TYPE numeric; UPDATE checkpoint_entries SET sequence = 10 ^ 30 WHERE key = 'key 7'`,
+    'ALTER TABLE checkpoint_entries ALTER sequence TYPE numeric; UPDATE checkpoint_entries SET sequence = 10 ^ 30 ' +
+      `WHERE key = 'key 7'`,
   ],
 ])('one that Postgres can’t read is told of and passed over: %s', async (_, sql) => {
   await fillLog(database, 100, 30)

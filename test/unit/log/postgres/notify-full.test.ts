@@ -4,7 +4,7 @@ import { put } from '../../../support/entries.ts'
 import { startServer } from '../../../support/server.ts'
 import { readAll } from './read-all.ts'
 
-test('a queue of notifications that another program has let run full holds up no append, of whatever kind', async () => {
+test('a queue of notifications that another program let run full holds up no append', async () => {
   const server = await startServer({ max_notify_queue_pages: '64' })
   const session = await makeLog(server).open()
   const idle = await server.connect()

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Unavailable } from '../../../../kvs/log/log.ts'
-import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint.ts'
+import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint-statements.ts'
 import { makeCheckpointer } from '../../../../kvs/log/postgres/checkpointer.ts'
 import { connect } from '../../../../kvs/log/postgres/connection.ts'
 import { sessionSettings } from '../../../../kvs/log/postgres/session-settings.ts'
@@ -73,7 +73,7 @@ describe('what a role or a database has set', () => {
     await session.append([put('a')])
     const stopping = new AbortController()
     const checkpointer = makeCheckpointer({
-      ...{ target: database.target, timeoutMs: 10_000, pace: { lookEveryMs: 10, quiet: 0 } },
+      ...{ target: database.target, timeoutMs: 10_000, pace: { pollEveryMs: 10, quietLag: 0 } },
       warn: (message) => expect.fail(message),
     })
     const run = checkpointer.run(stopping.signal)
@@ -83,7 +83,7 @@ describe('what a role or a database has set', () => {
     await session.close()
   })
 
-  test('is left alone by a step of the checkpoint, which does without the disk for its own transaction only', async () => {
+  test('is left alone by a checkpoint step, which skips the disk for its own transaction only', async () => {
     const session = await makeLog(database).open()
     await session.append([put('a')])
     const connection = await connect(database.target, 10_000)

@@ -38,7 +38,7 @@ describe('spooled writes', () => {
     await session.close()
   })
 
-  test('are superseded by what others commit after the last look, even while the append waits for its turn', async () => {
+  test('are superseded by what others commit after `seen`, even while the append waits for its turn', async () => {
     const session = await makeLog(database).open()
     await session.append([put('old', 'x')])
     const other = await makeLog(database).open()
@@ -48,7 +48,8 @@ describe('spooled writes', () => {
     const first = other.append([put('theirs')])
     const waiting = async (n: number) => {
       const [row] = await database.sql<{ n: number }>(
-        `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        'SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = ' +
+          `'Lock'`,
       )
       return row?.n === n
     }

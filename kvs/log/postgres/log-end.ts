@@ -1,0 +1,55 @@
+import type { LogPoint } from '../../core/entry.ts'
+import { brokenLog, Diverged, type Head, Unavailable } from '../index.ts'
+import type { Connection } from './connection.ts'
+import { transactionPooling } from './postgres-errors.ts'
+
+/** SQL for the server's clock, in seconds. Somebody may set that clock to anything at any time. */
+export const serverSeconds = 'extract(epoch FROM clock_timestamp())::double precision'
+
+const end = { name: 'end', text: `SELECT flaw, sequence, digest, ${serverSeconds}, pg_backend_pid() FROM log_end` }
+
+type EndRow = [flaw: string | null, sequence: string, digest: Buffer, serverSeconds: number, processId: number]
+
+/**
+ * The last entry's position. Rejects with `Diverged` where the log is broken, and with `Unavailable` where another of
+ * the server's processes answers than the one that serves this session.
+ * @param noteServerTime receives the server's clock, in seconds
+ */
+export async function askHead(
+  connection: Connection,
+  timeoutMs: number,
+  ownProcess: number,
+  noteServerTime: (serverSeconds: number) => void,
+): Promise<LogPoint> {
+  const { rows } = await connection.query<EndRow>(end, timeoutMs)
+  const [, sequence, digest, serverSeconds, processId] = requireWhole(rows[0])
+  if (processId !== ownProcess) throw new Unavailable(transactionPooling)
+  noteServerTime(serverSeconds)
+  return { sequence: BigInt(sequence), digest }
+}
+
+/** Rejects with `Diverged` where the log is broken. */
+export async function readHead(connection: Connection): Promise<Head> {
+  const { rows } = await connection.query<[string | null, string, string, string, string]>({
+    text: 'SELECT flaw, log_id, sequence, adopted_through, adopted_entries FROM log_end',
+  })
+  const row = requireWhole(rows[0])
+  const [sequence, adoptedThrough, adoptedEntries] = [BigInt(row[2]), BigInt(row[3]), BigInt(row[4])]
+  return { logId: row[1], sequence, adoptedThrough, entries: sequence - adoptedThrough + adoptedEntries }
+}
+
+function requireWhole<Row extends [flaw: string | null, ...unknown[]]>(row: Row | undefined): Row {
+  if (!row) throw new Diverged(brokenLog('its row in log_head is gone'))
+  if (row[0] !== null) throw new Diverged(brokenLog(row[0]))
+  return row
+}
+
+/** Whether the log has an entry at this position with this digest. */
+export async function holds(connection: Connection, { sequence, digest }: LogPoint): Promise<boolean> {
+  if (sequence === 0n) return true
+  const { rows } = await connection.query<[Buffer]>({
+    text: 'SELECT digest FROM transactions WHERE sequence = $1',
+    values: [sequence],
+  })
+  return rows[0]?.[0].equals(digest) ?? false
+}

@@ -1,0 +1,69 @@
+import type { Entry } from '../../core/entry.ts'
+import { decodeWrite, kindOfCode, type Write } from '../../core/operation/operation.ts'
+import { makePageSize, pageLimits, UnknownEntry } from '../index.ts'
+import type { Connection } from './connection.ts'
+import { isRolledBack } from './postgres-errors.ts'
+
+/**
+ * A page ends where its values would grow past the bound, but never before its first entry. The sizes come from the
+ * rows' headers: Postgres does not read values that are left out.
+ */
+const readPage = {
+  name: 'read',
+  text: `
+    SELECT sequence, event_type, key, value, content_type, digest, superseded, coalesce(writer = $2, false)
+    FROM (
+      SELECT *, sum(size) OVER (ORDER BY sequence) - size AS bytes_before
+      FROM (
+        SELECT *, coalesce(octet_length(value), 0) AS size
+        FROM transactions WHERE sequence > $1 AND sequence <= $4 ORDER BY sequence LIMIT ${pageLimits.entries}
+      ) AS next
+    ) AS sized
+    WHERE bytes_before < $3
+    ORDER BY sequence`,
+}
+
+type Row = [
+  sequence: string,
+  eventType: number,
+  key: string,
+  value: Buffer | null,
+  contentType: string | null,
+  digest: Buffer,
+  superseded: boolean,
+  isOwn: boolean,
+]
+
+/**
+ * The entries after one sequence, through another, in order, as one page; empty where there are none.
+ * @param own number of the writer whose entries are this node's own
+ */
+export type ReadPage = (connection: Connection, after: bigint, through: bigint, own: number) => Promise<Entry[]>
+
+/** The size of its pages outlives connections. */
+export function makePageReader(): ReadPage {
+  const size = makePageSize()
+  return async (connection, after, through, own) => {
+    try {
+      const { rows } = await connection.query<Row>({ ...readPage, values: [after, own, size.bytes, through] })
+      size.grow()
+      return rows.map(toEntry)
+    } catch (error) {
+      if (!isRolledBack(error)) size.shrink()
+      throw error
+    }
+  }
+}
+
+function toEntry([sequence, eventType, key, value, contentType, digest, superseded, isOwn]: Row): Entry {
+  const write = toWrite(sequence, eventType, key, value, contentType)
+  return { sequence: BigInt(sequence), digest, superseded, isOwn, write }
+}
+
+/** An entry of an unknown kind stops the node: a view that skips it would be one that no log has. */
+function toWrite(sequence: string, eventType: number, key: string, value: Buffer | null, type: string | null): Write {
+  const kind = kindOfCode(eventType, value !== null)
+  const write = decodeWrite(kind, key, value ?? undefined, type ?? undefined)
+  if (write === undefined) throw new UnknownEntry(sequence, eventType)
+  return write
+}

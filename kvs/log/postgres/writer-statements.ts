@@ -1,0 +1,170 @@
+import type { LogPoint } from '../../core/entry.ts'
+import {
+  type Batch,
+  brokenLog,
+  type Decided,
+  Diverged,
+  type Judgement,
+  type Landing,
+  type Verdict,
+  type WriterStatements,
+} from '../index.ts'
+import { batchColumns } from './batch-columns.ts'
+import { bigintArray, booleanArray, byteaArray, textArray } from './binary-arrays.ts'
+import type { Connection } from './connection.ts'
+import { serverSeconds } from './log-end.ts'
+import { isBrokenLog, isRolledBack, takesNoWrites } from './postgres-errors.ts'
+
+interface Prepared {
+  readonly name: string
+  readonly text: string
+}
+
+/**
+ * One statement and one round trip for a batch. The function locks this writer's row, and goes on only where the
+ * session is still the one registered there. Then it locks the log's head until the commit, and reads the log's end
+ * under that lock, so sequences are gapless and in commit order. migrations/005_append_only_head.sql has it, and why an
+ * append changes no row.
+ */
+const appendWrites = (name: string, rest: { until: string; superseded: string; seen: string }): Prepared => ({
+  name,
+  text: `
+  SELECT outcome, sequence, digest, ${serverSeconds}
+  FROM append_writes($1, $2, $3, $4, $5, $6, $7, $8, ${rest.until}, ${rest.superseded}, ${rest.seen})`,
+})
+
+const append = appendWrites('append', { until: '$9', superseded: 'NULL', seen: 'NULL' })
+
+/** It compares with what others committed while it waited for the head's lock, too. */
+const appendSpooled = appendWrites('append_spooled', { until: 'NULL', superseded: '$9', seen: '$10' })
+
+/**
+ * migrations/004_conditional_writes.sql says what the function does; its code is in 005_append_only_head.sql. Digests
+ * are looked up only for earlier answers: an entry that lands has the head's, and the node's view has those of current
+ * values.
+ */
+const appendConditional: Prepared = {
+  name: 'append_conditional',
+  text: `SELECT outcome, sequence, current, head, head_digest,
+      CASE outcome WHEN 'answered' THEN digest_at(sequence) END,
+      CASE outcome WHEN 'answered' THEN digest_at(current) END
+    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+}
+
+const sessionOf = 'SELECT session FROM writers WHERE id = $1'
+
+/**
+ * No row comes back where another session was registered since `sessionOf`, so that a registration that is late does
+ * nothing.
+ */
+const registration = `
+  SELECT last_write, last_sequence, last_digest, number, ${serverSeconds} FROM register_writer($1, $2, $3)
+  WHERE number IS NOT NULL`
+
+type LandingRow =
+  | [outcome: 'landed', sequence: string, digest: Buffer, serverSeconds: number]
+  | [outcome: 'late' | 'fenced', sequence: null, digest: null, serverSeconds: number]
+
+type RegistrationRow = [
+  lastWrite: string,
+  lastSequence: string,
+  lastDigest: Buffer,
+  writerNumber: number,
+  serverSeconds: number,
+]
+
+type JudgementRow = [
+  outcome: Verdict['outcome'],
+  sequence: string | null,
+  current: string | null,
+  head: string,
+  headDigest: Buffer,
+  answeredDigest: Buffer | null,
+  answeredCurrentDigest: Buffer | null,
+]
+
+/** @param timeoutMs how long the answer to an append may take before the connection counts as lost */
+export function makeWriterStatements(connection: Connection, timeoutMs: number): WriterStatements {
+  async function run<Row extends unknown[]>(statement: Prepared, batch: Batch, rest: unknown[]): Promise<Row[]> {
+    const values = [batch.writerId, batch.session, batch.after, batch.last, ...rest]
+    const { rows } = await connection.query<Row>({ ...statement, values }, timeoutMs)
+    return rows
+  }
+
+  return {
+    async readSession(writerId) {
+      const { rows } = await connection.query<[string]>({ text: sessionOf, values: [writerId] })
+      return rows[0]?.[0]
+    },
+    async register(writerId, session, replaced) {
+      const values = [writerId, session, replaced ?? null]
+      const { rows } = await connection.query<RegistrationRow>({ text: registration, values }).catch((error) => {
+        throw isNumberTaken(error)
+          ? new Diverged(brokenLog('it has given this node’s number to another one'), { cause: error })
+          : error
+      })
+      const [row] = rows
+      if (!row) return undefined
+      const [lastWrite, lastSequence, lastDigest, writerNumber, serverSeconds] = row
+      const committed = { number: BigInt(lastWrite), end: pointAt(lastSequence, lastDigest) }
+      return { writerNumber, committed, serverSeconds }
+    },
+    async append(batch, writes, landsUntil) {
+      return landingOf(await run(append, batch, [...batchColumns(writes), landsUntil]))
+    },
+    async appendSpooled(batch, spooled, seen) {
+      const superseded = booleanArray(spooled.map((write) => write.superseded))
+      return landingOf(
+        await run(appendSpooled, batch, [...batchColumns(spooled.map(({ write }) => write)), superseded, seen]),
+      )
+    },
+    async appendConditional(batch, writes, seen) {
+      const rows = await run<JudgementRow>(appendConditional, batch, [seen, ...decidedColumns(writes)])
+      const [first] = rows
+      return first && { judgements: rows.map(judgementOf), end: pointAt(first[3], first[4]) }
+    },
+    failureOf(error) {
+      if (!isRolledBack(error)) return 'unknown'
+      if (isBrokenLog(error)) return 'broken'
+      return takesNoWrites(error) ? 'down' : 'refused'
+    },
+  }
+}
+
+/** The parameters of `append_conditional` after writer, session, numbers and `seen`. */
+function decidedColumns(decided: readonly Decided[]): unknown[] {
+  return [
+    ...batchColumns(decided.map(({ write }) => write)),
+    booleanArray(decided.map(({ lands }) => lands)),
+    bigintArray(decided.map(({ current }) => current?.sequence)),
+    textArray(decided.map(({ idempotency }) => idempotency?.key)),
+    byteaArray(decided.map(({ idempotency }) => idempotency?.request)),
+  ]
+}
+
+function landingOf([row]: LandingRow[]): Landing {
+  if (row === undefined) throw new Error('append_writes returned no row')
+  const [outcome, sequence, digest, serverSeconds] = row
+  return outcome === 'landed' ? { outcome, end: pointAt(sequence, digest), serverSeconds } : { outcome, serverSeconds }
+}
+
+function judgementOf(row: JudgementRow): Judgement {
+  const [outcome, sequence, current, , headDigest, answeredDigest, answeredCurrentDigest] = row
+  return {
+    outcome,
+    entry: sequence === null ? undefined : pointAt(sequence, outcome === 'answered' ? answeredDigest : headDigest),
+    current: outcome !== 'answered' || current === null ? undefined : pointAt(current, answeredCurrentDigest),
+  }
+}
+
+/**
+ * @param digest null where the log lacks the entry: somebody changed the log, and an earlier answer holds all the same
+ */
+function pointAt(sequence: string, digest: Buffer | null): LogPoint {
+  return { sequence: BigInt(sequence), digest: digest ?? Buffer.alloc(0) }
+}
+
+/** 23505, unique_violation: `writers.number` is an identity column, which somebody set back. */
+function isNumberTaken(error: unknown): boolean {
+  return isRolledBack(error) && error.code === '23505'
+}

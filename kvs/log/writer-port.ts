@@ -1,0 +1,73 @@
+import type { LogPoint, SpooledWrite, Write } from '../core/entry.ts'
+import type { Committed, Decided, Verdict } from './log.ts'
+
+/** A batch's place among the writes of its writer. */
+export interface Batch {
+  readonly writerId: string
+  /** Fencing token: the log takes the batch only while this session is the one registered for the writer. */
+  readonly session: string
+  /**
+   * Number of the writer's last write in the log, as the writer knows it. The log refuses the batch where it knows
+   * another.
+   */
+  readonly after: bigint
+  /** Number of the batch's last write; always above `after`. */
+  readonly last: bigint
+}
+
+/**
+ * The log's answer to an append. `landed`: committed, up to the entry `end`. `late`: not stored, since its time was
+ * over before its turn came. `fenced`: not stored, since another session is registered for the writer. `serverSeconds`
+ * is the server's clock.
+ */
+export type Landing =
+  | { readonly outcome: 'landed'; readonly end: LogPoint; readonly serverSeconds: number }
+  | { readonly outcome: 'late' | 'fenced'; readonly serverSeconds: number }
+
+/** The log's answer to one conditional write. */
+export interface Judgement {
+  readonly outcome: Verdict['outcome']
+  /** The write's entry: the new one where it landed, the earlier one where it was answered before; else undefined. */
+  readonly entry: LogPoint | undefined
+  /** The entry of the value that the key had, as it was answered before; undefined for every other outcome. */
+  readonly current: LogPoint | undefined
+}
+
+export interface Registration {
+  /** What the writer's entries carry as `writer`. */
+  readonly writerNumber: number
+  readonly committed: Committed
+  /** The server's clock, in seconds. */
+  readonly serverSeconds: number
+}
+
+/** What the log's storage does for a writer, over one connection. Each append is one atomic statement. */
+export interface WriterStatements {
+  /** The session that is registered for the writer; undefined where the log does not know the writer. */
+  readSession(writerId: string): Promise<string | undefined>
+  /**
+   * Registers `session` as the only one that may append for the writer, in the place of `replaced` and of no other.
+   * Waits for an append of `replaced` that is under way, so the answer is final. Undefined where another session was
+   * registered in the meantime. Rejects with `Diverged` where the log gave the writer's number to another writer.
+   */
+  register(writerId: string, session: string, replaced: string | undefined): Promise<Registration | undefined>
+  /** @param landsUntil the log stores nothing from this time on, by the server's clock in seconds */
+  append(batch: Batch, writes: readonly Write[], landsUntil: number): Promise<Landing>
+  /** @param seen a write whose key has an entry after this sequence is stored as superseded */
+  appendSpooled(batch: Batch, writes: readonly SpooledWrite[], seen: bigint): Promise<Landing>
+  /**
+   * Judges each write against the entries after `seen`, and stores those that land.
+   * @returns a judgement for each write, and the log's end after them; undefined where the session is fenced
+   */
+  appendConditional(
+    batch: Batch,
+    writes: readonly Decided[],
+    seen: bigint,
+  ): Promise<{ readonly judgements: readonly Judgement[]; readonly end: LogPoint } | undefined>
+  /**
+   * What a rejection of the appends above means. `unknown`: the batch may or may not be in the log, or land later. In
+   * all other cases nothing was stored: `refused`, for what the batch contains; `down`, the log takes no writes at all
+   * now; `broken`, the log is not what appends made of it, and refuses them until somebody mends it.
+   */
+  failureOf(error: unknown): 'unknown' | 'refused' | 'down' | 'broken'
+}

@@ -1,0 +1,184 @@
+import type { LogPoint, SpooledWrite, Write } from '../core/entry.ts'
+import { versionAt } from '../core/version.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
+import { brokenLog, wentBackAdvice } from './divergence.ts'
+import {
+  type Committed,
+  type Decided,
+  Diverged,
+  type LogSession,
+  NotAppended,
+  Unappendable,
+  Undecided,
+  type Verdict,
+} from './log.ts'
+import { makeServerTime } from './server-time.ts'
+import type { Batch, Judgement, Landing, Registration, WriterStatements } from './writer-port.ts'
+
+/** The numbering of one writer's writes, which makes an append happen exactly once. It outlives connections. */
+export interface Writer {
+  /** The writer's last write in the log. Throws before the first registration. */
+  readonly committed: Committed
+  /** What the writer's entries carry as `writer`; 0 before the first registration. */
+  readonly writerNumber: number
+  /**
+   * Takes the writer over for this connection, which fences every earlier one, and so learns whether a batch of theirs
+   * landed. Rejects with `Diverged` where the log lost acknowledged writes, or has writes that this process never sent.
+   */
+  register(statements: WriterStatements): Promise<void>
+  /** Takes over the server's time, in seconds, from an answer to something else than an append. */
+  noteServerTime(serverSeconds: number): void
+  /** As `LogSession.append`. */
+  append(statements: WriterStatements, writes: readonly Write[], last?: bigint): Promise<LogPoint>
+  /** As `LogSession.appendSpooled`. */
+  appendSpooled(statements: WriterStatements, writes: readonly SpooledWrite[], seen: bigint): Promise<LogPoint>
+  /** As `LogSession.appendConditional`. */
+  appendConditional(
+    statements: WriterStatements,
+    logId: string,
+    ...rest: Parameters<LogSession['appendConditional']>
+  ): ReturnType<LogSession['appendConditional']>
+}
+
+export interface WriterOptions {
+  /** A data directory's identity in the log. */
+  readonly id: string
+  /** How long the answer to an append may take before its connection counts as lost, in milliseconds. */
+  readonly timeoutMs: number
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+interface Numbering {
+  readonly id: string
+  session: string
+  writerNumber: number
+  committed: Committed | undefined
+  /** Number of the last write that this process ever sent. */
+  sent: bigint
+}
+
+export function makeWriter({ id, timeoutMs, clock = systemClock, random = systemRandom }: WriterOptions): Writer {
+  const numbering: Numbering = { id, session: '', writerNumber: 0, committed: undefined, sent: 0n }
+  const serverTime = makeServerTime(clock)
+
+  async function land(last: bigint, sending: Promise<Landing>): Promise<LogPoint> {
+    const landing = await sending
+    serverTime.note(landing.serverSeconds)
+    if (landing.outcome === 'landed') {
+      numbering.committed = { number: last, end: landing.end }
+      return landing.end
+    }
+    if (landing.outcome === 'fenced') throw new Unappendable(copied)
+    throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error(tooLate) })
+  }
+
+  return {
+    get committed() {
+      return committedOf(numbering)
+    },
+    get writerNumber() {
+      return numbering.writerNumber
+    },
+    noteServerTime: serverTime.note,
+    async register(statements) {
+      const { writerNumber, committed, serverSeconds } = await takeOver(numbering, statements, random.uuid())
+      Object.assign(numbering, { writerNumber, committed, sent: committed.number })
+      serverTime.note(serverSeconds)
+    },
+    append(statements, writes, last = numberAfter(numbering, writes)) {
+      // By the server's clock, the time at which this process gives up waiting, or sooner. A batch that the network
+      // delivers later must not land: the node may have acknowledged it from its spool by then, and others may have
+      // written its keys.
+      const landsUntil = serverTime.after(timeoutMs - timerSlackMs)
+      return land(
+        last,
+        send(numbering, statements, last, (batch) => statements.append(batch, writes, landsUntil)),
+      )
+    },
+    appendSpooled(statements, writes, seen) {
+      const last = writes.at(-1)?.number ?? 0n
+      return land(
+        last,
+        send(numbering, statements, last, (batch) => statements.appendSpooled(batch, writes, seen)),
+      )
+    },
+    async appendConditional(statements, logId, writes, seen, last = numberAfter(numbering, writes)) {
+      const answer = await send(numbering, statements, last, (batch) =>
+        statements.appendConditional(batch, writes, seen),
+      )
+      if (answer === undefined) throw new Unappendable(copied)
+      const { judgements, end } = answer
+      const verdicts = judgements.map((judgement, index) => verdictOf(judgement, writes[index], logId))
+      if (verdicts.some(({ outcome }) => outcome === 'landed')) numbering.committed = { number: last, end }
+      return { verdicts, end }
+    },
+  }
+}
+
+/** Registers a new session, and compares the writer's last write in the log with what this process knows of it. */
+async function takeOver(numbering: Numbering, statements: WriterStatements, session: string): Promise<Registration> {
+  const { id, committed: known, sent } = numbering
+  numbering.session = session
+  const replaced = await statements.readSession(id)
+  if (replaced === undefined && known) {
+    throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${wentBackAdvice}`)
+  }
+  const registration = await statements.register(id, session, replaced)
+  if (!registration) throw new Error('somebody else registered as this node at the same time')
+  const { number } = registration.committed
+  if (known !== undefined && number < known.number) {
+    const lost = `numbers ${number + 1n} to ${known.number}`
+    throw new Diverged(`the log went back: it lacks the last writes of this node (${lost}). ${wentBackAdvice}`)
+  }
+  if (known !== undefined && number > sent) throw new Diverged(copied)
+  return registration
+}
+
+/** Sends a batch, and says by the class of the error what became of one that failed. */
+async function send<Answer>(
+  numbering: Numbering,
+  statements: WriterStatements,
+  last: bigint,
+  run: (batch: Batch) => Promise<Answer>,
+): Promise<Answer> {
+  const batch = { writerId: numbering.id, session: numbering.session, after: committedOf(numbering).number, last }
+  numbering.sent = last
+  try {
+    return await run(batch)
+  } catch (error) {
+    const failure = statements.failureOf(error)
+    if (failure === 'unknown') throw new Undecided(`no answer to the writes up to ${last}`, { cause: error })
+    const message = error instanceof Error ? error.message : String(error)
+    if (failure === 'broken') throw new Unappendable(brokenLog(message), { cause: error })
+    throw new NotAppended(message, failure === 'down', error)
+  }
+}
+
+/** What was answered before is taken from the log, all else from the node's own decision. */
+function verdictOf({ outcome, entry, current }: Judgement, decided: Decided | undefined, logId: string): Verdict {
+  return {
+    outcome,
+    version: entry && versionAt(logId, entry),
+    current: outcome === 'answered' ? current && versionAt(logId, current) : decided?.current,
+  }
+}
+
+function committedOf({ committed }: Numbering): Committed {
+  if (committed === undefined) throw new Error('used before it was registered')
+  return committed
+}
+
+function numberAfter(numbering: Numbering, writes: readonly unknown[]): bigint {
+  return committedOf(numbering).number + BigInt(writes.length)
+}
+
+/** Node may fire a timer a millisecond early, and a server's clock may be as coarse. */
+const timerSlackMs = 2
+
+const copied = 'another process appends as this node: is its data directory a copy of another one’s?'
+
+const tooLate =
+  'by its clock a batch came to its turn after the node had given up on it, and was not stored: did that clock jump ' +
+  'ahead?'

@@ -1,0 +1,178 @@
+import { expect, test } from 'vitest'
+import { Diverged, NotAppended, Unappendable, Undecided } from '../../../kvs/log/log.ts'
+import { makeWriter } from '../../../kvs/log/writer.ts'
+import type { Batch, Judgement, Landing, Registration, WriterStatements } from '../../../kvs/log/writer-port.ts'
+import { put } from '../../support/entries.ts'
+
+const digest = Buffer.from('8 bytes!')
+const pointAt = (sequence: bigint) => ({ sequence, digest })
+
+/** A log with one writer, whose answers the test chooses. */
+function makeStatements(answers: Partial<WriterStatements> = {}) {
+  const sent: (Batch & { landsUntil?: number })[] = []
+  const registered: { session: string; replaced: string | undefined }[] = []
+  const statements: WriterStatements = {
+    readSession: async () => registered.at(-1)?.session,
+    async register(_, session, replaced) {
+      registered.push({ session, replaced })
+      return registrationAt(0n)
+    },
+    async append(batch, _, landsUntil) {
+      sent.push({ ...batch, landsUntil })
+      return landedAt(batch.last)
+    },
+    async appendSpooled(batch) {
+      sent.push(batch)
+      return landedAt(batch.last)
+    },
+    async appendConditional(batch, writes) {
+      sent.push(batch)
+      const refused: Judgement = { outcome: 'refused', entry: undefined, current: undefined }
+      return { judgements: writes.map(() => refused), end: pointAt(0n) }
+    },
+    failureOf: () => 'unknown',
+    ...answers,
+  }
+  return { statements, sent, registered }
+}
+
+function registrationAt(number: bigint, serverSeconds = 1_000): Registration {
+  return { writerNumber: 7, committed: { number, end: pointAt(number) }, serverSeconds }
+}
+
+const landedAt = (sequence: bigint): Landing => ({ outcome: 'landed', end: pointAt(sequence), serverSeconds: 1_000 })
+
+const clock = { now: () => 0 } as Parameters<typeof makeWriter>[0]['clock'] & object
+const make = () => {
+  let session = 0
+  return makeWriter({ id: 'w', timeoutMs: 5_000, clock, random: { fraction: () => 0, uuid: () => `s${++session}` } })
+}
+
+test('writes are numbered on from the last one in the log, and an append says until when it may land', async () => {
+  const { statements, sent } = makeStatements()
+  const writer = make()
+  await writer.register(statements)
+  await writer.append(statements, [put('a'), put('b')])
+  await writer.append(statements, [put('c')], 9n)
+  expect(sent).toEqual([
+    { writerId: 'w', session: 's1', after: 0n, last: 2n, landsUntil: 1_004.998 },
+    { writerId: 'w', session: 's1', after: 2n, last: 9n, landsUntil: 1_004.998 },
+  ])
+  expect(writer.committed).toEqual({ number: 9n, end: pointAt(9n) })
+})
+
+test('each connection registers a session of its own, in the place of the one before', async () => {
+  const { statements, registered } = makeStatements()
+  const writer = make()
+  await writer.register(statements)
+  await writer.register(statements)
+  expect(registered).toEqual([
+    { session: 's1', replaced: undefined },
+    { session: 's2', replaced: 's1' },
+  ])
+})
+
+test('nothing is sent before the first registration', () => {
+  const { statements } = makeStatements()
+  expect(() => make().append(statements, [put('a')])).toThrow('before it was registered')
+})
+
+test('a batch whose answer was lost has landed, or not, as the next registration says', async () => {
+  for (const [found, outcome] of [
+    [1n, 'lost'],
+    [2n, 'landed'],
+  ] as const) {
+    let isUp = true
+    const { statements } = makeStatements({
+      register: async () => registrationAt(found),
+      async append(batch) {
+        if (!isUp) throw new Error('connection lost')
+        return landedAt(batch.last)
+      },
+    })
+    const writer = make()
+    await writer.register({ ...statements, register: async () => registrationAt(0n) })
+    await writer.append(statements, [put('a')])
+    isUp = false
+    await expect(writer.append(statements, [put('b')])).rejects.toThrow(Undecided)
+    expect(writer.committed.number).toBe(1n)
+    await writer.register({ ...statements, readSession: async () => 's1' })
+    expect(writer.committed.number, outcome).toBe(found)
+  }
+})
+
+test.each([
+  ['it lacks acknowledged writes', registrationAt(0n), 'numbers 1 to 1'],
+  ['it has writes that were never sent', registrationAt(2n), 'copy of another'],
+])('a log is no continuation where %s', async (_, registration, words) => {
+  const { statements } = makeStatements()
+  const writer = make()
+  await writer.register(statements)
+  await writer.append(statements, [put('a')])
+  const error = await writer.register({ ...statements, register: async () => registration }).catch((error) => error)
+  expect(error).toBeInstanceOf(Diverged)
+  expect(error.message).toContain(words)
+  expect(writer.committed.number).toBe(1n)
+})
+
+test('a log that does not know a writer which was registered went back', async () => {
+  const { statements } = makeStatements()
+  const writer = make()
+  await writer.register(statements)
+  const forgetful = { ...statements, readSession: async () => undefined }
+  await expect(writer.register(forgetful)).rejects.toThrow(Diverged)
+})
+
+test.each([
+  ['unknown', Undecided, undefined],
+  ['refused', NotAppended, false],
+  ['down', NotAppended, true],
+  ['broken', Unappendable, undefined],
+] as const)('a failure of the class "%s" is told as what it means', async (failure, kind, logIsDown) => {
+  const cause = new Error('no')
+  const { statements } = makeStatements({ append: () => Promise.reject(cause), failureOf: () => failure })
+  const writer = make()
+  await writer.register(statements)
+  const error = await writer.append(statements, [put('a')]).catch((error) => error)
+  expect(error).toBeInstanceOf(kind)
+  expect(error.cause).toBe(cause)
+  expect(error.logIsDown).toBe(logIsDown)
+  expect(writer.committed.number).toBe(0n)
+})
+
+test.each([
+  ['late', Undecided],
+  ['fenced', Unappendable],
+] as const)('a batch that is %s is not in the log', async (outcome, kind) => {
+  const { statements } = makeStatements({ append: async () => ({ outcome, serverSeconds: 1_000 }) })
+  const writer = make()
+  await writer.register(statements)
+  await expect(writer.append(statements, [put('a')])).rejects.toThrow(kind)
+  expect(writer.committed.number).toBe(0n)
+})
+
+test('of conditional writes, only those that land advance the numbers', async () => {
+  const judge = (judgements: Judgement[]) => async () => ({ judgements, end: pointAt(5n) })
+  const { statements } = makeStatements()
+  const writer = make()
+  await writer.register(statements)
+  const current = { sequence: 3n, tag: 'the node’s own' }
+  const decided = { write: put('a'), lands: true, current, idempotency: undefined }
+  const refused = judge([{ outcome: 'refused', entry: undefined, current: undefined }])
+  const { verdicts } = await writer.appendConditional(
+    { ...statements, appendConditional: refused },
+    'id',
+    [decided],
+    4n,
+  )
+  expect(verdicts).toEqual([{ outcome: 'refused', version: undefined, current }])
+  expect(writer.committed.number).toBe(0n)
+  const landed = judge([{ outcome: 'landed', entry: pointAt(5n), current: undefined }])
+  await writer.appendConditional({ ...statements, appendConditional: landed }, 'id', [decided], 4n)
+  expect(writer.committed).toEqual({ number: 1n, end: pointAt(5n) })
+  const answered = judge([{ outcome: 'answered', entry: pointAt(2n), current: undefined }])
+  const again = await writer.appendConditional({ ...statements, appendConditional: answered }, 'id', [decided], 5n)
+  expect(again.verdicts[0]).toMatchObject({ outcome: 'answered', version: { sequence: 2n }, current: undefined })
+  const fenced = { ...statements, appendConditional: async () => undefined }
+  await expect(writer.appendConditional(fenced, 'id', [decided], 5n)).rejects.toThrow(Unappendable)
+})
