@@ -22,18 +22,7 @@ const direct = [
 const sources = /^kvs\/(?:main\.ts|healthcheck\.ts|roles\/.*|lib\/(?:clock|random)\.ts)$/
 
 /** Rooms that take time or chance from Node as yet. */
-const notYet = [
-  'kvs/access',
-  'kvs/forward',
-  'kvs/http',
-  'kvs/http/api',
-  'kvs/http/exchange',
-  'kvs/http/wire',
-  'kvs/logger',
-  'kvs/replica',
-  'kvs/slots',
-  'kvs/tls',
-]
+const notYet = ['kvs/access', 'kvs/logger', 'kvs/replica', 'kvs/slots', 'kvs/tls']
 
 interface Use {
   readonly room: string
