@@ -11,6 +11,7 @@ import {
   originForm,
   type Reply,
   type Request,
+  type Resource,
   renderAsErrorJson,
   type StreamedBody,
 } from '../http/exchange/index.ts'
@@ -39,7 +40,7 @@ export function makeRequestForwarder(options: RequestForwardingOptions): Handle 
 }
 
 /** One request on its way to the target and back. */
-class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody {
+class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Resource {
   readonly reply: Promise<Reply>
   private readonly request: Request
   private readonly options: RequestForwardingOptions
@@ -70,9 +71,7 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody {
     })
     this.movedAt = request.clock.now()
     this.timer = request.clock.after(timeoutMs, () => this.onTimer())
-    request.whenOver = () => {
-      if (!this.isOver) this.giveUp(new Broken('the client is gone'))
-    }
+    request.resource = this
     noteWait(request, 'target')
     headers.push(...joinTrace(request))
     const { dispatcher, servername } = target
@@ -140,6 +139,11 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody {
     if (!this.isOver) return
     if (this.givenUp === undefined) sink.end()
     else sink.abort()
+  }
+
+  /** The client is gone, unless the reply is out. */
+  release(): void {
+    if (!this.isOver) this.giveUp(new Broken('the client is gone'))
   }
 
   private onTimer(): void {

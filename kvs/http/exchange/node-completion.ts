@@ -22,8 +22,8 @@ export function makeCompletionTracker(tally: HttpTally, log: RequestLog): (reque
   function complete(request: NodeRequest): void {
     if (request.isOver) return
     request.complete = undefined
-    request.whenOver?.()
-    request.whenOver = undefined
+    request.resource?.release()
+    request.resource = undefined
     const connection: Connection = request.message.socket
     connection[unfinished]?.queued.delete(request)
     const ms = request.clock.now() - request.telemetry.arrivedAt

@@ -36,10 +36,10 @@ function isStreamed(body: Reply['body']): body is StreamedBody {
 
 /** Where the operating system took all of a reply at once, its memory is free before Node says that it is out. */
 function noteTaken(request: NodeRequest): void {
-  const { whenOver, response } = request
-  if (whenOver === undefined || response.socket === null || response.socket.writableLength > 0) return
-  request.whenOver = undefined
-  whenOver()
+  const { resource, response } = request
+  if (resource === undefined || response.socket === null || response.socket.writableLength > 0) return
+  request.resource = undefined
+  resource.release()
 }
 
 function stream(request: NodeRequest, body: StreamedBody): void {

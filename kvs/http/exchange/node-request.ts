@@ -8,7 +8,7 @@ import { NodeBody } from './node-body.ts'
 import { abortReply, sendReply } from './node-reply.ts'
 import type { NodeResponse } from './node-response.ts'
 import type { Reply } from './reply.ts'
-import type { Exchange } from './request.ts'
+import type { Exchange, Resource } from './request.ts'
 import { beginTelemetry, type Telemetry } from './telemetry.ts'
 
 /** What all requests of a server share. */
@@ -25,7 +25,7 @@ export class NodeRequest implements Exchange {
   readonly query: string
   readonly telemetry: Telemetry
   caller: Caller | undefined = undefined
-  whenOver: (() => void) | undefined = undefined
+  resource: Resource | undefined = undefined
   /**
    * Called when the reply is out or the connection is gone. Undefined before the request is tracked, and afterwards.
    */

@@ -38,7 +38,7 @@ export function makeReplyHold(budget: MemoryBudget): HoldReply {
       throw new KvsError('overloaded', 'too many answers wait for their clients to take them; nothing was done')
     }
     holders.set(value, others + 1)
-    request.whenOver = () => release(value, own)
+    request.resource = { release: () => release(value, own) }
   }
 }
 

@@ -23,7 +23,7 @@ export interface Request {
   readonly isEncrypted: boolean
   /** Whether more of the body is still to come. A reply that does not wait for it has to close the connection. */
   readonly isUploading: boolean
-  /** Whether the reply is out or the connection gone, so that `whenOver` is not called any more. */
+  /** Whether the reply is out or the connection gone, so that `resource` is not released any more. */
   readonly isOver: boolean
   readonly body: RequestBody
   readonly telemetry: Telemetry
@@ -31,8 +31,13 @@ export interface Request {
   readonly random: Random
   /** Authenticated caller; undefined when tokens are off or authentication failed. */
   caller: Caller | undefined
-  /** Called once, when the reply is out or the connection is gone. */
-  whenOver: (() => void) | undefined
+  /** Released once, when the reply is out or the connection is gone. */
+  resource: Resource | undefined
+}
+
+/** What a request holds until it is over: memory, or a request of its own to another node. */
+export interface Resource {
+  release(): void
 }
 
 /** The body of a request, which arrives piece by piece. Nobody reads it twice. */

@@ -20,7 +20,7 @@ export function makeRequest(method: string, target: string, headers: string[] = 
     ...{ connection: {}, isEncrypted: false, isUploading: false, isOver: false },
     body: makeBody(body ?? ''),
     telemetry: beginTelemetry(systemClock.now()),
-    ...{ clock: systemClock, random: systemRandom, caller: undefined, whenOver: undefined },
+    ...{ clock: systemClock, random: systemRandom, caller: undefined, resource: undefined },
     ...{ isReplying: false, replies, abort: () => undefined },
     send: (reply) => void replies.push(reply),
   }
