@@ -11,9 +11,9 @@ import { findLauncher, serverUser } from '../kvs/log/embedded/launcher.ts'
 import { makePrivateDirectory, temporaryDirectory } from '../kvs/log/embedded/socket-directory.ts'
 
 /**
- * The cluster that the image has ready, packed: as initdb makes it, but that its database `postgres` bears the name of the
- * service's own, which then need not be made at the first start.
- * @param directory in which the cluster is made; it does not exist, its parent does
+ * Makes the packed database cluster that the image contains. It is what initdb makes, except that the database
+ * `postgres` has the name of the service's database, so that a first start need not create that.
+ * @param directory path of the cluster while it is made; only its parent exists
  */
 export async function makeTemplate(directory: string): Promise<Buffer> {
   const [installed, user] = await Promise.all([findBinaries(), serverUser(directory)])

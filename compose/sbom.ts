@@ -1,10 +1,11 @@
+/**
+ * Prints the software bill of materials (SBOM) of the packages that `npm ci` installed in the working directory and of
+ * the Node that runs this, as CycloneDX 1.6 in JSON. It leaves out the optional serial number and time, so that the
+ * same lock file gives the same bytes. `npm sbom --omit=dev` would miss packages that a development dependency needs
+ * too.
+ */
 import { readFileSync } from 'node:fs'
 
-/**
- * Prints the bill of materials of what `npm ci` has installed in the working directory, and of the Node that runs this,
- * as CycloneDX 1.6 in JSON. The same bytes for the same lock file: no serial number and no time, which are optional.
- * `npm sbom --omit=dev` also leaves out what a development dependency happens to share.
- */
 interface Installed {
   readonly version: string
   readonly integrity: string

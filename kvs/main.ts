@@ -1,20 +1,20 @@
 import packageJson from '../package.json' with { type: 'json' }
+import { readCommandLine } from './roles/command-line.ts'
 import { runNode } from './roles/node.ts'
-import { prepareProcess } from './roles/process.ts'
-import { readStart } from './roles/start.ts'
+import { prepareProcess } from './roles/service-process.ts'
 
-const config = await readStart(packageJson.version)
-const running = prepareProcess(config)
+const config = await readCommandLine(packageJson.version)
+const service = prepareProcess(config)
 try {
   if (config.forwardingAddress === undefined) {
-    await runNode(config, running)
+    await runNode(config, service)
   } else {
-    // A forwarder alone loads undici, which takes 0.1 s and 26 MB.
+    // Imported on demand: only a forwarder needs undici, which takes 0.1 s and 26 MB.
     const { runForwarder } = await import('./roles/forwarder.ts')
-    await runForwarder(config, config.forwardingAddress, running)
+    await runForwarder(config, config.forwardingAddress, service)
   }
 } catch (error) {
-  running.logger.fatal(error instanceof Error ? error.message : String(error))
+  service.logger.fatal(error instanceof Error ? error.message : String(error))
   process.exitCode = 1
 }
 process.exit()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings the service up on a VM of Google Cloud, with Postgres on a disk of its own, and opens one port to those you name.
-# Run again it changes what differs, and makes nothing twice; after a failure it goes on where it stopped.
+# Deploys the service on a VM of Google Cloud, with Postgres on its own disk, and opens one port to the addresses you
+# name. A repeated run changes only what differs, and continues after a failure.
 #
 #   compose/gcp/deploy.sh --project=ID --zone=ZONE --source-ranges=CIDR,… --tokens-file=FILE [OPTION…]
 #
@@ -10,20 +10,20 @@
 #   --open-to-the-world     allows ranges wider than /8, such as 0.0.0.0/0
 #   --tokens-file=FILE      the access tokens; no port is opened without one
 #   --tls-cert=FILE --tls-key=FILE
-#                           PEM files of the certificate, with its chain, and of its key: HTTPS in the place of HTTP
+#                           PEM files of the certificate, with its chain, and of its key: HTTPS instead of HTTP
 #   --port=PORT             the port (8080)
-#   --name=NAME             what all that is made is called, or begins with (kvs)
+#   --name=NAME             name of all resources, or prefix of their names (kvs)
 #   --network=NETWORK       the VPC network (default)
-#   --machine-type=TYPE     of the VM (e2-small); looked at when the VM is made
-#   --disk-size=SIZE        of the disk for the data (20GB); looked at when the disk is made
-#   --cloud-sql=INSTANCE    Postgres as the Cloud SQL instance of this name, made where it is not there, over verified TLS
-#   --cloud-sql-tier=TIER   (db-custom-1-3840); looked at when the instance is made
-#   --image=REF             an image that is there already; else the commit that is checked out is built by Cloud Build
+#   --machine-type=TYPE     of the VM (e2-small); used when the VM is created
+#   --disk-size=SIZE        of the disk for the data (20GB); used when the disk is created
+#   --cloud-sql=INSTANCE    Cloud SQL instance with Postgres, created if it does not exist; over verified TLS
+#   --cloud-sql-tier=TIER   (db-custom-1-3840); used when the instance is created
+#   --image=REF             an existing image; otherwise Cloud Build builds the commit that is checked out
 #   --cloud-logging         sends the containers' logs to Cloud Logging
 #   --timeout=SECONDS       how long to wait until the service is ready (900)
-#   --dry-run               prints the commands, as a script that does the same, and runs none
+#   --dry-run               prints the commands as an equivalent script, and runs none
 #
-# docs/deploy.md explains what is made, what it costs, and how to update it. compose/gcp/destroy.sh undoes it.
+# docs/deploy.md explains what is created, what it costs, and how to update it. compose/gcp/destroy.sh undoes it.
 
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail

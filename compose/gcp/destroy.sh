@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Undoes compose/gcp/deploy.sh, and tolerates what is gone already. The data stay, unless --delete-data is given: the disk,
-# the Cloud SQL instance, and the password that goes with them.
+# Deletes what compose/gcp/deploy.sh created, and ignores what is gone already. The data stay unless --delete-data is
+# given: the disk, the Cloud SQL instance, and the password that goes with them.
 #
 #   compose/gcp/destroy.sh --project=ID --zone=ZONE [OPTION…]
 #
 #   --project=ID --zone=ZONE --name=NAME
 #                           as given to deploy.sh
-#   --cloud-sql=INSTANCE    the Cloud SQL instance, if there is one: nothing may connect to it any more
+#   --cloud-sql=INSTANCE    the Cloud SQL instance, if there is one: its authorized networks are cleared
 #   --delete-data           deletes the data too, for ever
-#   --dry-run               prints the commands, as a script that does the same, and runs none
+#   --dry-run               prints the commands as an equivalent script, and runs none
 
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
@@ -21,7 +21,7 @@ arguments=("$@")
 
 delete_data=false
 
-# revocation KIND NAME ACCOUNT ROLE [FLAG]: the text that takes the right on that from the account, where it has it
+# revocation KIND NAME ACCOUNT ROLE [FLAG]: prints a command that revokes the role on that from the account if it has it
 revocation() {
   local kind=$1 of=$2 member="serviceAccount:$3" role=$4
   shift 4

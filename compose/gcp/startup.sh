@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What the VM of deploy.sh runs, from the VM's metadata: at each boot, and again whenever the metadata change or a secret
-# has a new version (looked at every five minutes). Each time it brings the VM to what they say; what is so already stays.
-# By hand: systemctl restart kvs-watch, and journalctl -u kvs-watch shows what it does.
+# The startup script of the VM that deploy.sh creates. It brings the VM to the state that the metadata and secrets
+# describe: at each boot, when the metadata change, and within five minutes of a secret's new version.
+# By hand: systemctl restart kvs-watch runs it, and journalctl -u kvs-watch shows what it does.
 set -euo pipefail
 
 readonly state=/var/lib/kvs data=/mnt/disks/kvs
 readonly watcher=$state/startup.sh
-# The user that the image runs as
+# User id that the image runs as
 readonly service_user=1000
 
 fail() {
@@ -14,7 +14,7 @@ fail() {
   exit 1
 }
 
-# metadata PATH [curl option…]: Google Cloud answers this to the VM alone, and only with that header
+# metadata PATH [curl option…]: prints metadata of the VM. The server answers only the VM, and only with this header.
 metadata() {
   local path=$1
   shift
@@ -30,13 +30,15 @@ access_token() {
   metadata instance/service-accounts/default/token | jq --raw-output .access_token
 }
 
-# google_api URL: asks as the VM's service account. The token goes by a file descriptor: arguments are seen by all users.
+# google_api URL: sends a GET as the VM's service account. The token is passed by a file descriptor, because all users
+# can see arguments.
 google_api() {
   curl --silent --show-error --fail --retry 3 --header @<(printf 'Authorization: Bearer %s' "$(access_token)") "$1"
 }
 
-# tell TEXT: where deploy.sh looks, with the release that is being worked on: another may have been asked for since
-tell() {
+# report_state TEXT: publishes the state for deploy.sh, with the release that it is about: a newer one may be requested
+# already
+report_state() {
   metadata instance/guest-attributes/kvs/state --request PUT --data "$release $1" >/dev/null
 }
 
@@ -49,7 +51,7 @@ install_packages() {
   systemctl enable --quiet --now docker
 }
 
-# mount_data: makes a file system on a disk that is blank, and on no other
+# mount_data: mounts the data disk. It makes a file system only on a blank disk.
 mount_data() {
   local device is_blank=0
   device=/dev/disk/by-id/google-$(attribute name)-data
@@ -64,12 +66,12 @@ mount_data() {
     mkdir -p "$data"
     mount -o nodev,nosuid,noexec "$device" "$data"
   fi
-  resize2fs "$device" >/dev/null 2>&1 # takes what the disk has been enlarged by
+  resize2fs "$device" >/dev/null 2>&1 # uses the space by which the disk was enlarged
   install -d -m 700 -o "$service_user" -g "$service_user" "$data/kvs"
   mkdir -p "$data/postgres"
 }
 
-# put_file FILE MODE [OWNER]: stdin, at once or not at all; says so where it differs from what was there
+# put_file FILE MODE [OWNER]: writes stdin to the file atomically, and logs a line if the content changed
 put_file() {
   install -m 600 /dev/null "$1.new"
   cat >"$1.new"
@@ -88,7 +90,7 @@ secret() {
     jq --raw-output .payload.data | base64 --decode
 }
 
-# The names of the service's own files are those in vm.yml.
+# write_secrets: writes the secrets to the files that vm.yml names
 write_secrets() {
   local own=$state/secrets/kvs password tokens tls
   install -d -m 700 "$state/secrets" "$state/secrets/postgres"
@@ -98,7 +100,7 @@ write_secrets() {
   [[ -n $password && -n $tokens ]] || fail 'a secret is empty'
   printf %s "$password" | put_file "$own/postgres-password" 400 "$service_user"
   printf '%s\n' "$tokens" | put_file "$own/tokens" 400 "$service_user"
-  # Read within the container by a user of the image's choice; out here by nobody, since the directory is root's.
+  # Readable by all, because the image chooses the user in the container. The directory keeps other users of the VM out.
   printf %s "$password" | put_file "$state/secrets/postgres/password" 444
   tls=$(attribute tls)
   if [[ $tls == true ]]; then
@@ -112,7 +114,7 @@ write_secrets() {
   fi
 }
 
-# cloud_sql_settings INSTANCE: its address, and the certificates that it may have, the next one among them
+# cloud_sql_settings INSTANCE: prints the settings for its address, and writes its CAs to a file, including the next one
 cloud_sql_settings() {
   local instance="https://sqladmin.googleapis.com/v1/projects/$project/instances/$1" address
   address=$(google_api "$instance" | jq --raw-output 'first(.ipAddresses[] | select(.type == "PRIMARY")).ipAddress')
@@ -120,8 +122,8 @@ cloud_sql_settings() {
   printf 'POSTGRES_HOST=%s\nPOSTGRES_SSLMODE=verify-ca\nPOSTGRES_SSLROOTCERT=/run/kvs/server-ca.pem\n' "$address"
 }
 
-# settings: what compose reads from .env, here and by hand in that directory. Each attribute is assigned before it is looked
-# at: a question that fails in the midst of a test would not end the script, and the service would come up without TLS.
+# settings: prints the content of .env. Attributes are assigned before they are tested: inside a test, a failed command
+# would not end the script, and the service would come up without TLS.
 settings() {
   local files=docker-compose.yml:vm.yml cloud_sql tls cloud_logging publish
   cloud_sql=$(attribute cloud-sql)
@@ -152,7 +154,7 @@ pull_image() {
   [[ -z ${DOCKER_CONFIG:-} ]] || { rm -r "$DOCKER_CONFIG" && unset DOCKER_CONFIG; }
 }
 
-# Containers have no business with the metadata: who asks there acts as the VM.
+# Blocks the metadata server for containers: whoever reaches it can act as the VM.
 hide_metadata() {
   local rule=(DOCKER-USER --protocol tcp --destination 169.254.169.254 --jump REJECT)
   iptables --check "${rule[@]}" 2>/dev/null || iptables --insert "${rule[@]}"
@@ -170,7 +172,7 @@ bring_up() {
   pull_image
   before=$(docker compose ps --quiet kvs)
   docker compose up --detach --remove-orphans --wait --wait-timeout 600 --quiet-pull
-  # A service that goes on reads its tokens and certificates again.
+  # A service that was not restarted must reload its tokens and certificates.
   after=$(docker compose ps --quiet kvs)
   if [[ $before == "$after" && $secrets != "$(cksum secrets/kvs/*)" ]]; then
     docker compose kill --signal HUP kvs
@@ -181,38 +183,38 @@ bring_up() {
 apply() {
   local release project name image secrets
   release=$(attribute release)
-  tell 'installing packages'
+  report_state 'installing packages'
   install_packages
-  tell 'preparing the disk'
+  report_state 'preparing the disk'
   mount_data
   hide_metadata
-  tell 'starting the service'
+  report_state 'starting the service'
   project=$(metadata project/project-id)
   name=$(attribute name)
   image=$(attribute image)
   cd "$state"
   secrets=$(cksum secrets/kvs/* 2>/dev/null || true)
   bring_up
-  tell ready
+  report_state ready
 }
 
-# Never written in place: a bash that runs it reads on in it.
+# Replaces the script atomically: a running bash would continue in a file that is written in place.
 fetch_script() {
   metadata instance/attributes/startup-script >"$watcher.new" && mv "$watcher.new" "$watcher"
 }
 
-# watch: for ever; the newest script does the work, in a process of its own
+# watch: applies changes for ever, each with the newest version of this script in a new process
 watch() {
   local attributes='instance/attributes/?recursive=true' etag release problem
   while true; do
-    # A change that comes while it is at work ends the wait at once.
+    # Read before the work, so that a change during the work ends the wait at once.
     etag=$(metadata "$attributes" --output /dev/null --write-out '%header{etag}' || true)
     release=$(attribute release || true)
     fetch_script || true
     if problem=$(bash "$watcher" apply 2>&1 | tee >(cat >&2)); then
       metadata "$attributes&wait_for_change=true&timeout_sec=300&last_etag=$etag" >/dev/null || sleep 10
     else
-      tell "${problem##*$'\n'}" || true
+      report_state "${problem##*$'\n'}" || true
       sleep 10
     fi
   done

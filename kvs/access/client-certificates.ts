@@ -2,88 +2,96 @@ import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { KvsError } from '../core/errors.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 
-/** The CAs of client certificates, as they are now. */
+/** The CAs that client certificates are checked against. Their reload changes `pem`. */
 export interface ClientCas {
   pem: string
 }
 
-/** What is known of a connection on which a client certificate was asked for. */
-interface Shown {
+/** What a connection that was asked for a client certificate has shown. */
+interface ShownCertificate {
   readonly cas: ClientCas
-  /** Undefined where none was shown, or none that is accepted. */
+  /** The accepted certificate; undefined when the client showed none, or one that is not accepted. */
   readonly certificate: X509Certificate | undefined
-  /** A moment of `Date.now()`. */
+  /** Wall-clock time in milliseconds since 1970; 0 without a certificate. */
   readonly expiresAt: number
-  /** The CAs under which it is accepted. */
+  readonly clock: Clock
+  /** The CAs under which the certificate was last accepted. */
   acceptedUnder: string
 }
 
-const connections = new WeakMap<object, Shown>()
+const connections = new WeakMap<object, ShownCertificate>()
 
 /**
- * To be told of each connection when its handshake is done.
- * @param pem the CAs when the handshake began, by which it was done
+ * Records the client certificate of a connection. It must be called for each connection when its handshake is done.
+ * @param pem the CAs at the start of the handshake, which decided it
  */
-export function noteCertificate(socket: TLSSocket, cas: ClientCas, pem: string): void {
+export function recordCertificate(socket: TLSSocket, cas: ClientCas, pem: string, clock: Clock = systemClock): void {
   const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
   const expiresAt = certificate?.validToDate.getTime() ?? 0
-  connections.set(socket, { cas, certificate, expiresAt, acceptedUnder: pem })
+  connections.set(socket, { cas, certificate, expiresAt, clock, acceptedUnder: pem })
 }
 
-/** Whether a client certificate was wanted and none shown, or none that is good by now. */
+/** Whether the connection was asked for a client certificate and has none that is valid now. */
 export function lacksCertificate(connection: object): boolean {
   const shown = connections.get(connection)
-  return shown !== undefined && !isGood(shown)
+  return shown !== undefined && !isValid(shown)
 }
 
 /** A request as far as certificates are concerned: Node's own has these fields. */
-interface Asked {
+interface AskingRequest {
   readonly socket: Socket
   readonly method?: string | undefined
   readonly url?: string | undefined
 }
 
-/** What a client needs no certificate for, whatever the query: that the node is there, and whether it is ready. */
-const open = new Set(['/livez', '/readyz', '/healthz'])
+/** Paths that need no certificate, whatever their query: health checks. */
+const openPaths = new Set(['/livez', '/readyz', '/healthz'])
 
 /**
- * Why a request must not be looked at, where client certificates are wanted: undefined where its own is good. That there is
- * one is asked for beside `authorized`: OpenSSL has nothing to verify, and so nothing to object to, where a session is
- * resumed that had none.
+ * The error for a request whose connection lacks a valid client certificate; undefined when it has one or needs none.
+ * It is called only when client certificates are required. `authorized` alone would not do: it is true for a resumed
+ * session that had no certificate, because OpenSSL then has nothing to verify.
  */
-export function refusalOf({ socket, method, url = '' }: Asked): KvsError | undefined {
+export function certificateRefusal({ socket, method, url = '' }: AskingRequest): KvsError | undefined {
   const shown = connections.get(socket)
-  if (shown !== undefined && isGood(shown)) return undefined
+  if (shown !== undefined && isValid(shown)) return undefined
   if (shown === undefined || !(socket instanceof TLSSocket)) return new KvsError('certificate_required')
   const [path = ''] = url.split('?', 1)
-  if ((method === 'GET' || method === 'HEAD') && open.has(path)) return undefined
+  if ((method === 'GET' || method === 'HEAD') && openPaths.has(path)) return undefined
   if (socket.getPeerX509Certificate() === undefined) return new KvsError('certificate_required')
-  return new KvsError('certificate_required', `the client certificate is not accepted: ${objectionTo(shown, socket)}`)
+  return new KvsError(
+    'certificate_required',
+    `the client certificate is not accepted: ${rejectionReason(shown, socket)}`,
+  )
 }
 
-function objectionTo(shown: Shown, { authorizationError }: TLSSocket): string {
+function rejectionReason(shown: ShownCertificate, { authorizationError }: TLSSocket): string {
   if (shown.certificate === undefined) return String(authorizationError)
-  if (shown.expiresAt <= Date.now()) return 'CERT_HAS_EXPIRED'
+  if (shown.expiresAt <= shown.clock.wallTime()) return 'CERT_HAS_EXPIRED'
   return 'the CAs have changed since this connection was made; a new one is looked at anew'
 }
 
-function isGood(shown: Shown): boolean {
-  if (shown.certificate === undefined || shown.expiresAt <= Date.now()) return false
+function isValid(shown: ShownCertificate): boolean {
+  if (shown.certificate === undefined || shown.expiresAt <= shown.clock.wallTime()) return false
   if (shown.acceptedUnder === shown.cas.pem) return true
-  if (!isIssuedByRoot(shown.certificate, shown.cas.pem)) return false
+  if (!isIssuedByRoot(shown.certificate, shown.cas.pem, shown.clock.wallTime())) return false
   shown.acceptedUnder = shown.cas.pem
   return true
 }
 
-/** So that a CA can be added with no request failing. What has another CA between is left to a new handshake. */
-function isIssuedByRoot(certificate: X509Certificate, pem: string): boolean {
+/**
+ * Whether a root CA has issued the certificate directly, so that adding a CA fails no request of open connections. With
+ * an intermediate CA it is false, and the client needs a new handshake.
+ */
+function isIssuedByRoot(certificate: X509Certificate, pem: string, now: number): boolean {
   const roots = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
   return roots
     .map((block) => new X509Certificate(block))
-    .some((root) => isRoot(root) && certificate.checkIssued(root) && certificate.verify(root.publicKey))
+    .some((root) => isRoot(root, now) && certificate.checkIssued(root) && certificate.verify(root.publicKey))
 }
 
-function isRoot(certificate: X509Certificate): boolean {
-  return certificate.ca && certificate.checkIssued(certificate) && certificate.validToDate.getTime() > Date.now()
+function isRoot(certificate: X509Certificate, now: number): boolean {
+  return certificate.ca && certificate.checkIssued(certificate) && certificate.validToDate.getTime() > now
 }

@@ -5,60 +5,62 @@ import { digestOf, type Token } from './tokens.ts'
 
 export interface GuardOptions {
   readonly tokens: readonly Token[]
-  /** Of requests a second, for each token; undefined: unlimited. */
+  /** Maximal requests a second for each token; undefined for unlimited. */
   readonly maxRequestRate: number | undefined
 }
 
-/** Knows who holds which token. */
+/** Authenticates requests by their bearer tokens. */
 export interface TokenGuard {
   /**
-   * Whom an Authorization header names.
-   * @param connection what it has come over
+   * Returns the holder of the token in an Authorization header, and counts a request against its rate.
+   * @param connection the connection of the request: repeating its last header costs less
    * @throws KvsError unauthorized, too_many_requests
    */
   admit(authorization: string | undefined, connection: object): TokenHolder
-  /** The same where nothing is refused: undefined where it names nobody. Counts for no rate. */
+  /** Returns the holder of the token without counting a request; undefined when the token is not valid. */
   recognise(authorization: string | undefined): TokenHolder | undefined
-  /** From now on these are in force, on connections that are open as well. */
+  /** Replaces the valid tokens, for open connections too. */
   replace(tokens: readonly Token[]): void
 }
 
+/** The last header that a connection was admitted with. */
 interface Admission {
   readonly authorization: string
   readonly holder: TokenHolder
 }
 
 /**
- * Tokens are kept as digests only, each found under a second digest that takes a secret of this process: how long a search
- * takes tells nothing of what was nearly right. Nor does the comparison with what a connection, which a proxy may share
- * between its clients, was last admitted by; it saves a client that sends the same again the two digests.
+ * The guard keeps digests of tokens only. It looks them up under a second digest with a secret of this process, so that
+ * the time of a lookup reveals nothing about a token. A repeated header is recognised by a comparison in constant time,
+ * which saves the two digests. That is safe for a connection that a proxy shares between clients, because every header
+ * is compared as a whole.
  */
-export function makeGuard({ tokens, maxRequestRate }: GuardOptions): TokenGuard {
+export function makeTokenGuard({ tokens, maxRequestRate }: GuardOptions): TokenGuard {
   const secret = randomBytes(32).toString('hex')
-  const placeOf = (digest: string) => hash('sha256', secret + digest, 'hex')
-  const holdersOf = (tokens: readonly Token[]) =>
-    new Map(tokens.map((token) => [placeOf(token.digest), makeHolder(token, maxRequestRate)]))
-  let holders = holdersOf(tokens)
+  const lookupKey = (digest: string) => hash('sha256', secret + digest, 'hex')
+  const makeHolders = (tokens: readonly Token[]) =>
+    new Map(tokens.map((token) => [lookupKey(token.digest), makeHolder(token, maxRequestRate)]))
+  let holders = makeHolders(tokens)
   let admissions = new WeakMap<object, Admission>()
 
   function recognise(authorization: string | undefined): TokenHolder | undefined {
-    const token = tokenIn(authorization)
-    return token === undefined ? undefined : holders.get(placeOf(digestOf(token)))
+    const token = bearerToken(authorization)
+    return token === undefined ? undefined : holders.get(lookupKey(digestOf(token)))
   }
 
-  function holderOf(authorization: string | undefined, connection: object): TokenHolder {
+  function findHolder(authorization: string | undefined, connection: object): TokenHolder {
     const last = admissions.get(connection)
-    if (last !== undefined && authorization !== undefined && isSame(last.authorization, authorization))
+    if (last !== undefined && authorization !== undefined && isEqual(last.authorization, authorization))
       return last.holder
     const holder = recognise(authorization)
-    if (holder === undefined || authorization === undefined) throw refusalOf(authorization)
+    if (holder === undefined || authorization === undefined) throw invalidTokenError(authorization)
     admissions.set(connection, { authorization, holder })
     return holder
   }
 
   return {
     admit(authorization, connection) {
-      const holder = holderOf(authorization, connection)
+      const holder = findHolder(authorization, connection)
       holder.count()
       return holder
     },
@@ -66,14 +68,14 @@ export function makeGuard({ tokens, maxRequestRate }: GuardOptions): TokenGuard 
     recognise,
 
     replace(tokens) {
-      holders = holdersOf(tokens)
+      holders = makeHolders(tokens)
       admissions = new WeakMap()
     },
   }
 }
 
-/** In a time that depends on their lengths alone. */
-function isSame(one: string, other: string): boolean {
+/** Compares in a time that depends on the lengths alone. */
+function isEqual(one: string, other: string): boolean {
   let difference = one.length ^ other.length
   for (let at = 0; at < one.length; at++) difference |= one.charCodeAt(at) ^ other.charCodeAt(at)
   return difference === 0
@@ -81,13 +83,13 @@ function isSame(one: string, other: string): boolean {
 
 const scheme = 'bearer '
 
-function tokenIn(authorization: string | undefined): string | undefined {
+function bearerToken(authorization: string | undefined): string | undefined {
   if (authorization === undefined || authorization.slice(0, scheme.length).toLowerCase() !== scheme) return undefined
   return authorization.slice(scheme.length).trim()
 }
 
-/** RFC 6750, 3.1: who has not tried to say who they are is told no error. */
-function refusalOf(authorization: string | undefined): NotAdmitted {
-  if (tokenIn(authorization) === undefined) return new NotAdmitted('unauthorized')
+/** A request without a token gets no error code in its challenge (RFC 6750, 3.1). */
+function invalidTokenError(authorization: string | undefined): NotAdmitted {
+  if (bearerToken(authorization) === undefined) return new NotAdmitted('unauthorized')
   return new NotAdmitted('unauthorized', 'the token is none of those that are in force', 'error="invalid_token"')
 }

@@ -2,19 +2,25 @@ import { TokenBucket } from 'limiter'
 import { KvsError, NotAdmitted } from '../core/errors.ts'
 import type { Right, Token } from './tokens.ts'
 
-/** Who has sent a request, as far as its token says. */
+/** The caller that a token authenticates. */
 export interface TokenHolder {
   readonly name: string
   has(right: Right): boolean
   /** @throws KvsError forbidden */
   require(right: Right): void
-  /** @param key decoded. @throws KvsError forbidden */
+  /**
+   * @param key the decoded key
+   * @throws KvsError forbidden
+   */
   requireKey(key: string): void
-  /** Counts a request. @throws KvsError too_many_requests */
+  /**
+   * Counts a request against the rate.
+   * @throws KvsError too_many_requests
+   */
   count(): void
 }
 
-/** @param maxRate of requests a second */
+/** @param maxRate maximal requests a second; undefined for unlimited */
 export function makeHolder({ name, rights, prefixes }: Token, maxRate: number | undefined): TokenHolder {
   const bucket = maxRate === undefined ? undefined : fullBucket(maxRate)
 
@@ -44,7 +50,7 @@ export function makeHolder({ name, rights, prefixes }: Token, maxRate: number | 
   }
 }
 
-/** As many requests at once, and then one more in each part of a second: after one second without any, all of them again. */
+/** A bucket that starts full and refills evenly: it is full again after a second without requests. */
 function fullBucket(rate: number): TokenBucket {
   const bucket = new TokenBucket({ bucketSize: rate, tokensPerInterval: rate, interval: 'second' })
   bucket.content = rate

@@ -1,26 +1,28 @@
-import { tokensInFile } from './token-source.ts'
+import { readTokenFile } from './token-source.ts'
 import type { Token } from './tokens.ts'
 
 export interface ReloadOptions {
-  /** The setting that names the file, for people. */
+  /** Name of the setting that names the file, for messages. */
   readonly setting: string
   readonly path: string
   readonly guard: { replace(tokens: readonly Token[]): void }
   readonly logger: { info(message: string): void; warn(message: string): void; error(message: string): void }
 }
 
-/** Reads the file anew. Where anything is wrong with it, all of that is logged, and the tokens stay as they were. */
+/**
+ * Reads the token file again. If anything is wrong with it, the problems are logged and the tokens stay as they were.
+ */
 export function reloadTokens({ setting, path, guard, logger }: ReloadOptions): void {
-  const { tokens, problems, warnings } = tokensInFile(setting, path)
+  const { tokens, problems, warnings } = readTokenFile(setting, path)
   if (problems.length > 0) {
     logger.error(['the tokens stay as they were:', ...problems].join('\n  '))
     return
   }
   guard.replace(tokens)
   for (const warning of warnings) logger.warn(warning)
-  logger.info(`tokens read anew: ${namesOf(tokens)}`)
+  logger.info(`tokens read anew: ${tokenNames(tokens)}`)
 }
 
-export function namesOf(tokens: readonly Token[]): string {
+export function tokenNames(tokens: readonly Token[]): string {
   return tokens.map(({ name }) => name).join(', ')
 }

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { readBounded } from '../lib/files.ts'
-import { type Entry, parseTokens, type Token } from './tokens.ts'
+import { parseTokens, type Token, type TokenText } from './tokens.ts'
 
-/** What a place to keep tokens in has. The tokens are of use only if there are no problems. */
-export interface Source {
+/** What was read from a setting or a file. The tokens may be used only if there are no problems. */
+export interface TokenSource {
   readonly tokens: readonly Token[]
-  /** Sentences, without a token. */
+  /** Sentences. They contain no token. */
   readonly problems: readonly string[]
   readonly warnings: readonly string[]
 }
@@ -13,30 +13,30 @@ export interface Source {
 const maxFileBytes = 1_048_576
 const maxProblems = 10
 
-/** The tokens in a setting's own text, between white space. */
-export function tokensIn(setting: string, text: string): Source {
+/** Parses tokens from the text of a setting, separated by white space. */
+export function parseTokenSetting(setting: string, text: string): TokenSource {
   const texts = text.split(/\s+/).filter((text) => text !== '')
-  const entries = texts.map((text, index) => ({ place: `${setting}: token ${index + 1}`, text }))
-  return sourceOf(setting, entries)
+  const entries = texts.map((text, index) => ({ location: `${setting}: token ${index + 1}`, text }))
+  return makeSource(setting, entries)
 }
 
-/** The tokens in the file that a setting names, one a line. */
-export function tokensInFile(setting: string, path: string): Source {
+/** Reads tokens from the file that a setting names, one in each line. */
+export function readTokenFile(setting: string, path: string): TokenSource {
   const failed = (problem: string) => ({ tokens: [], problems: [`${setting} ${problem}`], warnings: [] })
   try {
     const file = readBounded(path, maxFileBytes)
     if (typeof file === 'string') return failed(`names ${file}`)
     const { content, mode } = file
     if (!isUtf8(content)) return failed('names a file that is not UTF-8')
-    const source = sourceOf(setting, entriesOf(setting, content.toString()), cutShort(setting, content))
-    return { ...source, warnings: warningsOf(setting, mode, source.tokens) }
+    const source = makeSource(setting, tokenLines(setting, content.toString()), checkLastLine(setting, content))
+    return { ...source, warnings: permissionWarnings(setting, mode, source.tokens) }
   } catch (error) {
-    // The path is not told: it may be a token put where its file's name belongs.
-    return failed(`names a file that can’t be read (${codeOf(error)})`)
+    // The message leaves out the path: it may be a token that was put where the file's name belongs.
+    return failed(`names a file that can’t be read (${errorCode(error)})`)
   }
 }
 
-function warningsOf(setting: string, mode: number, tokens: readonly Token[]): string[] {
+function permissionWarnings(setting: string, mode: number, tokens: readonly Token[]): string[] {
   const canRead = (mode & 0o004) !== 0 && tokens.some(({ isHashed }) => !isHashed)
   const canWrite = (mode & 0o022) !== 0
   return [
@@ -47,29 +47,33 @@ function warningsOf(setting: string, mode: number, tokens: readonly Token[]): st
   ]
 }
 
-function entriesOf(setting: string, content: string): Entry[] {
+function tokenLines(setting: string, content: string): TokenText[] {
   return content
     .replace(/^\uFEFF/, '')
     .split('\n')
-    .map((line, index) => ({ place: `${setting}: line ${index + 1}`, text: line.trim() }))
+    .map((line, index) => ({ location: `${setting}: line ${index + 1}`, text: line.trim() }))
     .filter(({ text }) => text !== '' && !text.startsWith('#'))
 }
 
-/** A line that is still being written may lack its prefixes, and so reach more than it is to. */
-function cutShort(setting: string, content: Buffer): string[] {
+/** A line that is still being written may lack its prefixes: its token would reach keys that it must not reach. */
+function checkLastLine(setting: string, content: Buffer): string[] {
   const isWhole = content.length === 0 || content.at(-1) === 0x0a
   return isWhole ? [] : [`${setting}: its last line is cut short: end it with a line feed`]
 }
 
-/** None at all is a problem too: a file that was emptied by mistake must not open every door. */
-function sourceOf(setting: string, entries: readonly Entry[], found: readonly string[] = []): Source {
-  const problems = [...found, ...(entries.length === 0 ? [`${setting} has no token in it`] : [])]
+/** No token at all is a problem too: a file that was emptied by mistake must not allow anonymous access. */
+function makeSource(
+  setting: string,
+  entries: readonly TokenText[],
+  firstProblems: readonly string[] = [],
+): TokenSource {
+  const problems = [...firstProblems, ...(entries.length === 0 ? [`${setting} has no token in it`] : [])]
   const tokens = parseTokens(entries, problems)
   const more = problems.length - maxProblems
-  const told = more > 0 ? [...problems.slice(0, maxProblems), `${setting}: and ${more} more`] : problems
-  return { tokens, problems: told, warnings: [] }
+  const shown = more > 0 ? [...problems.slice(0, maxProblems), `${setting}: and ${more} more`] : problems
+  return { tokens, problems: shown, warnings: [] }
 }
 
-function codeOf(error: unknown): string {
+function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error)
 }

@@ -1,17 +1,17 @@
-import { isLoopback, type Source, type Token, tokensIn, tokensInFile } from '../access/index.ts'
-import { mayBeShown } from './quoted.ts'
+import { isLoopback, parseTokenSetting, readTokenFile, type Token, type TokenSource } from '../access/index.ts'
+import { isSafeToQuote } from './redaction.ts'
 import { accessSettings } from './settings/access-settings.ts'
 import { httpSettings } from './settings/http-settings.ts'
 import { type Environment, givenTexts, parseTexts } from './settings-table.ts'
 
 export interface Access {
-  /** Undefined where everybody may do everything. */
+  /** Valid tokens; undefined when tokens are off, so that everybody may do everything. */
   readonly tokens: readonly Token[] | undefined
-  /** Where they are in a file, which can be read anew. */
+  /** Path of the token file, which can be read again; undefined when there is none. */
   readonly file: string | undefined
-  /** Whether it is said that whoever reaches the service may do everything; of no effect where there are tokens. */
+  /** Whether the operator allows anonymous access from other machines. It has no effect when there are tokens. */
   readonly allowsAnonymous: boolean
-  /** Of requests a second, for each token; undefined: unlimited. */
+  /** Maximal requests a second for each token; undefined for unlimited. */
   readonly maxRequestRate: number | undefined
 }
 
@@ -23,10 +23,10 @@ const nameOf = {
   maxRequestRate: accessSettings.maxRequestRate.name,
 }
 
-/** Names that are taken for none of them at the operator's peril: the door would be open. */
-export const lockNames: readonly string[] = [nameOf.tokens, nameOf.tokensFile]
+/** Misspelling these would start the node without authentication, so it is an error. */
+export const tokenSettingNames: readonly string[] = [nameOf.tokens, nameOf.tokensFile]
 
-/** Of use only if nothing was added to `problems`. */
+/** Reads the settings of access. The result may be used only if `problems` stayed empty. */
 export function readAccess(env: Environment, host: string | undefined, problems: string[], warnings: string[]): Access {
   const { tokens: text, tokensFile: file } = givenTexts(accessSettings, env)
   const values = parseTexts(accessSettings, givenTexts(accessSettings, env), problems)
@@ -34,17 +34,18 @@ export function readAccess(env: Environment, host: string | undefined, problems:
   if (text !== undefined && file !== undefined) {
     problems.push(`${nameOf.tokens} and ${nameOf.tokensFile} are both set: keep one`)
   }
-  const blank = lockNames.filter((name) => env[name]?.trim() === '')
+  const blank = tokenSettingNames.filter((name) => env[name]?.trim() === '')
   problems.push(...blank.map((name) => `${name} is set to nothing: give it tokens, or unset it to have none`))
-  const source = blank.length > 0 ? undefined : sourceOf(text, values.tokensFile)
+  const source = blank.length > 0 ? undefined : readTokens(text, values.tokensFile)
   problems.push(...(source?.problems ?? []))
   warnings.push(...(source?.warnings ?? []))
   const isAnonymous = text === undefined && file === undefined && blank.length === 0
   if (isAnonymous && values.allowAnonymous === 'false' && host !== undefined && !isLoopback(host)) {
     problems.push(
-      `${nameOf.host}${mayBeShown(host) ? ` (${host})` : ''} can be reached from other machines, and no token is set, so ` +
-        `that anybody there could read and write every key: set ${nameOf.tokensFile} or ${nameOf.tokens}, or leave ${nameOf.host} at 127.0.0.1, ` +
-        `or set ${nameOf.allowAnonymous}=true where only those reach it who may`,
+      `${nameOf.host}${isSafeToQuote(host) ? ` (${host})` : ''} can be reached from other machines, and no token ` +
+        `is set, so that anybody there could read and write every key: set ${nameOf.tokensFile} or ` +
+        `${nameOf.tokens}, or leave ${nameOf.host} at 127.0.0.1, or set ` +
+        `${nameOf.allowAnonymous}=true where only those reach it who may`,
     )
   }
   if (isAnonymous && maxRequestRate !== undefined) {
@@ -54,7 +55,7 @@ export function readAccess(env: Environment, host: string | undefined, problems:
   return { tokens: source?.tokens, file: values.tokensFile, allowsAnonymous, maxRequestRate }
 }
 
-function sourceOf(text: string | undefined, file: string | undefined): Source | undefined {
-  if (text !== undefined) return tokensIn(nameOf.tokens, text)
-  return file === undefined ? undefined : tokensInFile(nameOf.tokensFile, file)
+function readTokens(text: string | undefined, file: string | undefined): TokenSource | undefined {
+  if (text !== undefined) return parseTokenSetting(nameOf.tokens, text)
+  return file === undefined ? undefined : readTokenFile(nameOf.tokensFile, file)
 }

@@ -7,7 +7,7 @@ import { storeSettings } from './settings/store-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
 import type { Setting } from './settings-table.ts'
 
-/** What the service itself goes by; the keys are fields of Config. */
+/** Settings whose values are fields of `Config` under the same keys. */
 export const serviceSettings = {
   ...httpSettings,
   ...tlsSettings,
@@ -16,7 +16,7 @@ export const serviceSettings = {
   ...loggingSettings,
 }
 
-/** All, in the order in which they are told. */
+/** All settings, in the order of `--help`. */
 export const settings: readonly Setting[] = [
   ...Object.values(postgresSettings),
   ...Object.values(forwardingSettings),

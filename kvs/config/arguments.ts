@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 import { settings } from './all-settings.ts'
-import { mayBeShown } from './quoted.ts'
+import { isSafeToQuote } from './redaction.ts'
 
-/** What a start is to do. */
+/** What the arguments ask for. */
 export type Command = 'serve' | 'check' | 'help' | 'version'
 
 const options = {
@@ -11,15 +11,16 @@ const options = {
   version: { type: 'boolean', short: 'v', purpose: 'show the version' },
 } as const
 
-const known = Object.keys(options).map((name) => `--${name}`)
+const names = Object.keys(options).map((name) => `--${name}`)
 
-/** The arguments ask for something that there is not. */
+/** An argument is unknown or malformed. */
 export class InvalidArguments extends Error {
   override readonly name = 'InvalidArguments'
 }
 
 /**
- * Reads the command line. What comes behind a "=", or without dashes, is not told: it may be a secret put in the wrong place.
+ * Reads the command line. Messages leave out arguments without dashes and texts behind "=": they may be misplaced
+ * secrets.
  * @throws {InvalidArguments}
  */
 export function readArguments(args: readonly string[]): Command {
@@ -27,13 +28,15 @@ export function readArguments(args: readonly string[]): Command {
   for (const token of tokens) {
     if (token.kind === 'positional') {
       throw new InvalidArguments(
-        `an argument without dashes is not taken: settings come by names (${known.join(', ')})`,
+        `an argument without dashes is not taken: settings come by names (${names.join(', ')})`,
       )
     }
     if (token.kind !== 'option') continue
     if (!Object.hasOwn(options, token.name)) {
-      const name = mayBeShown(token.rawName) ? ` ${JSON.stringify(token.rawName)}` : ', not shown as it may be a secret'
-      throw new InvalidArguments(`unknown argument${name}: known are ${known.join(', ')}`)
+      const name = isSafeToQuote(token.rawName)
+        ? ` ${JSON.stringify(token.rawName)}`
+        : ', not shown as it may be a secret'
+      throw new InvalidArguments(`unknown argument${name}: known are ${names.join(', ')}`)
     }
     if (token.value !== undefined) throw new InvalidArguments(`${token.rawName} takes no value`)
   }
@@ -42,7 +45,7 @@ export function readArguments(args: readonly string[]): Command {
   return values.check ? 'check' : 'serve'
 }
 
-/** What --help shows. */
+/** The text of `--help`. */
 export function usage(): string {
   const argumentRows = Object.entries(options).map(([name, { purpose }]) => [`--${name}`, purpose] as const)
   const settingRows = settings.map(
@@ -53,17 +56,17 @@ export function usage(): string {
     '',
     'usage: node kvs/main.ts [argument], or npm start -- [argument]',
     '',
-    ...aligned(argumentRows),
+    ...alignRows(argumentRows),
     '',
     'Settings, from the environment and from a file .env in the working directory, with their defaults:',
     '',
-    ...aligned(settingRows),
+    ...alignRows(settingRows),
     '',
     'Exit codes: 0 told to stop, 1 failed, 78 a setting or an argument is wrong. README.md and docs/ have the rest.',
   ].join('\n')
 }
 
-function aligned(rows: readonly (readonly [string, string])[]): string[] {
+function alignRows(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, purpose]) => `  ${name.padEnd(width)}  ${purpose}`)
 }

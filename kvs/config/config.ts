@@ -1,11 +1,11 @@
 import type { Tls } from '../tls/index.ts'
-import { type Access, lockNames, readAccess } from './access-config.ts'
+import { type Access, readAccess, tokenSettingNames } from './access-config.ts'
 import { serviceSettings, settings } from './all-settings.ts'
 import { isForwarding, unusedByForwarding } from './forwarding-config.ts'
-import { tellLibpqVariables } from './libpq.ts'
+import { warnOfLibpqVariables } from './libpq-variables.ts'
 import { nearest } from './nearest-name.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres-target.ts'
-import { tellServiceLinks, withoutServiceLinks } from './service-links.ts'
+import { warnOfServiceLinks, withoutServiceLinks } from './service-links.ts'
 import { forwarderSettings, forwardingSettings } from './settings/forwarding-settings.ts'
 import { type Environment, givenTexts, parseTexts, type Setting, type Values } from './settings-table.ts'
 import { readForwardTls, readServerTls } from './tls-config.ts'
@@ -13,19 +13,20 @@ import { readForwardTls, readServerTls } from './tls-config.ts'
 type Service = Values<typeof serviceSettings>
 
 export interface Config extends Service {
+  /** Where the log is. `embedded` runs a Postgres of its own. */
   postgres: PostgresTarget | 'embedded'
   access: Access
-  /** `host:port` or `https://host:port`, as it can stand in a URL. Where it is set, the node has no log, nor anything else to keep. */
+  /** Target of a forwarder, `host:port` or `https://host:port`; undefined for a node, which has a log. */
   forwardingAddress: string | undefined
-  /** Where it is there, the service speaks HTTPS. */
+  /** TLS of the service; undefined for plain HTTP. */
   tls: Tls | undefined
-  /** Where it is there, the target does. */
+  /** TLS of a forwarder's connections to its target; undefined for plain HTTP. */
   forwardTls: Tls | undefined
-  /** What was set to no effect, in sentences for the log. */
+  /** Sentences for the log, such as about settings without effect. */
   warnings: string[]
 }
 
-/** Everything that is wrong with the configuration, at once; no secret is in it. */
+/** Reports all problems of the configuration at once. Its message contains no secret. */
 export class InvalidConfig extends Error {
   override readonly name = 'InvalidConfig'
   readonly problems: readonly string[]
@@ -36,10 +37,12 @@ export class InvalidConfig extends Error {
   }
 }
 
+/** Orders between settings that hold in every role. */
 const rules = [
   { larger: 'requestTimeoutMs', must: 'at least', smaller: 'headersTimeoutMs', why: 'the headers are part of it' },
 ] as const
 
+/** Further orders in a forwarder. */
 const forwardingRules = [
   {
     larger: 'idleTimeoutMs',
@@ -49,6 +52,7 @@ const forwardingRules = [
   },
 ] as const
 
+/** Further orders in a node. */
 const storeRules = [
   {
     larger: 'idleTimeoutMs',
@@ -68,15 +72,16 @@ const storeRules = [
 ] as const
 
 /**
- * Reads the environment, and the files it names. @throws {InvalidConfig}
+ * Reads the settings from the environment, and the files that they name.
+ * @throws {InvalidConfig}
  */
 export function readConfig(given: Environment): Config {
   const { env, links } = withoutServiceLinks(given)
   const problems: string[] = []
   const names = settings.map(({ name }) => name)
-  const warnings = [...tellServiceLinks(links, names), ...tellLibpqVariables(env)]
+  const warnings = [...warnOfServiceLinks(links, names), ...warnOfLibpqVariables(env)]
   const { forwardingAddress } = parseTexts(forwardingSettings, givenTexts(forwardingSettings, env), problems)
-  // What is of no use is not looked at either: it can't be wrong.
+  // Settings without effect are not checked, so that they can't keep the service from starting.
   const used = isForwarding(env) ? without(unusedByForwarding(env), env) : env
   const postgres = readPostgres(used, problems)
   const service = readService(used, problems)
@@ -86,9 +91,9 @@ export function readConfig(given: Environment): Config {
     ? readForwardTls({ cert: forwardCertFile, key: forwardKeyFile, ca: forwardCaFile }, problems, warnings)
     : undefined
   const access = readAccess(used, service.host, problems, warnings)
-  noteUnknown(env, problems, warnings)
+  reportUnknown(env, problems, warnings)
   if (problems.length > 0 || postgres === undefined) throw new InvalidConfig(problems)
-  warnings.push(...unused(env, postgres), ...unusedWithoutHttps(env, forwardingAddress))
+  warnings.push(...unusedSettings(env, postgres), ...unusedWithoutHttps(env, forwardingAddress))
   return { ...service, postgres, access, forwardingAddress, tls, forwardTls, warnings }
 }
 
@@ -96,11 +101,11 @@ function without(names: readonly string[], env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
 }
 
-/** Complete only if it adds nothing to `problems`. */
+/** Reads the settings of `serviceSettings`. The result is complete only if `problems` stayed empty. */
 function readService(env: Environment, problems: string[]): Service {
   const given = givenTexts(serviceSettings, env)
   const values = parseTexts(serviceSettings, given, problems)
-  const written = (key: keyof Service) => {
+  const describe = (key: keyof Service) => {
     const setting: Setting = serviceSettings[key]
     return `${setting.name} (${given[key] ?? setting.default})`
   }
@@ -109,41 +114,41 @@ function readService(env: Environment, problems: string[]): Service {
     const [large, small] = [values[larger], values[smaller]]
     if (large === undefined || small === undefined || large > small || (must === 'at least' && large === small))
       continue
-    problems.push(`${written(larger)} must be ${must} ${written(smaller)}: ${why}`)
+    problems.push(`${describe(larger)} must be ${must} ${describe(smaller)}: ${why}`)
   }
   return values as Service
 }
 
-/** A lock whose name is misspelt is no lock: that is no matter for a warning. */
-function noteUnknown(env: Environment, problems: string[], warnings: string[]): void {
+/** Reports unknown names of settings: as warnings, or as problems when a token setting was probably meant. */
+function reportUnknown(env: Environment, problems: string[], warnings: string[]): void {
   const known = settings.map(({ name }) => name)
   const names = Object.keys(env).filter(
     (name) => /^(KVS|POSTGRES|FORWARDING)_/.test(name) && env[name] && !known.includes(name),
   )
   for (const name of names) {
     const meant = nearest(name, known)
-    const notes = meant !== undefined && lockNames.includes(meant) ? problems : warnings
-    notes.push(`${name} is not a setting${meant === undefined ? '' : `; did you mean ${meant}?`}`)
+    const reports = meant !== undefined && tokenSettingNames.includes(meant) ? problems : warnings
+    reports.push(`${name} is not a setting${meant === undefined ? '' : `; did you mean ${meant}?`}`)
   }
 }
 
-function unused(env: Environment, postgres: Config['postgres']): string[] {
+function unusedSettings(env: Environment, postgres: Config['postgres']): string[] {
   if (isForwarding(env)) {
-    // The image sets KVS_DATA_DIR, whatever its container is to be.
+    // The image sets KVS_DATA_DIR in every role.
     const names = unusedByForwarding(env).filter((name) => name !== serviceSettings.dataDir.name)
-    return notUsed(names, 'every request is forwarded, since FORWARDING_ADDRESS is set')
+    return unusedWarning(names, 'every request is forwarded, since FORWARDING_ADDRESS is set')
   }
   const names = postgres === 'embedded' ? unusedByEmbedded(env) : []
-  return notUsed(names, 'the log is embedded, since neither POSTGRES_HOST nor DATABASE_URL is set')
+  return unusedWarning(names, 'the log is embedded, since neither POSTGRES_HOST nor DATABASE_URL is set')
 }
 
 function unusedWithoutHttps(env: Environment, forwardingAddress: string | undefined): string[] {
   if (forwardingAddress?.startsWith('https://')) return []
   const { forwardCaFile, forwardCertFile, forwardKeyFile } = forwarderSettings
   const names = [forwardCaFile, forwardCertFile, forwardKeyFile].flatMap(({ name }) => (env[name] ? [name] : []))
-  return notUsed(names, 'FORWARDING_ADDRESS does not begin with https://')
+  return unusedWarning(names, 'FORWARDING_ADDRESS does not begin with https://')
 }
 
-function notUsed(names: readonly string[], why: string): string[] {
+function unusedWarning(names: readonly string[], why: string): string[] {
   return names.length === 0 ? [] : [`not used: ${names.join(', ')}; ${why}`]
 }

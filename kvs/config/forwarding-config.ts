@@ -6,8 +6,8 @@ import { loggingSettings } from './settings/logging-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
 import type { Environment } from './settings-table.ts'
 
-/** All that a forwarding node goes by. */
-const used = [
+/** Names of the settings that have an effect in a forwarder. */
+const usedNames = [
   forwardingSettings,
   forwarderSettings,
   accessSettings,
@@ -20,7 +20,7 @@ export function isForwarding(env: Environment): boolean {
   return Boolean(env[forwardingSettings.forwardingAddress.name])
 }
 
-/** The names of the settings given that a forwarding node has no use for. */
+/** Names of the settings in the environment that have no effect in a forwarder. */
 export function unusedByForwarding(env: Environment): string[] {
-  return settings.flatMap(({ name }) => (env[name] && !used.includes(name) ? [name] : []))
+  return settings.flatMap(({ name }) => (env[name] && !usedNames.includes(name) ? [name] : []))
 }

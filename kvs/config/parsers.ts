@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
-import { mayBeShown, quoted } from './quoted.ts'
+import { isSafeToQuote, quoteOrRedact } from './redaction.ts'
 
-/** Turns a setting's text into its value, or throws an Error that says what is wrong and what would be right. */
+/** Parses the text of a setting. Throws an Error that says what is wrong and what would be right. */
 export type Parser<T> = (text: string) => T
 
 const byteUnits = new Map([
@@ -19,7 +19,7 @@ const timeUnits = new Map([
   ['h', 3_600_000],
 ])
 
-/** NaN where the text is not a whole number followed by one of the units. */
+/** Parses a whole number with a unit; NaN when the text is anything else. */
 function measure(text: string, units: ReadonlyMap<string, number>): number {
   const [, digits, unit = ''] = /^(\d+)([A-Za-z]*)$/.exec(text) ?? []
   return Number(digits) * (units.get(unit) ?? Number.NaN)
@@ -29,55 +29,58 @@ export function integer(min: number, max: number): Parser<number> {
   return (text) => whole(text, min, max)
 }
 
-/** @param told what an error quotes */
-function whole(text: string, min: number, max: number, told = text): number {
+/** @param shown the text that an error quotes */
+function whole(text: string, min: number, max: number, shown = text): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (value >= min && value <= max) return value
-  throw new Error(`${quoted(told)} is not a whole number from ${min} to ${max}`)
+  throw new Error(`${quoteOrRedact(shown)} is not a whole number from ${min} to ${max}`)
 }
 
-/** Ports to listen on, separated by commas; 0 takes any free one. */
+/** Parses ports to listen on, separated by commas. 0 takes any free port. */
 export const ports: Parser<readonly number[]> = (text) => {
-  // A part of what may be a secret is not told either.
-  const port = (part: string) => whole(part, 0, 65_535, mayBeShown(text) ? part : text)
+  // A part of a possible secret is not quoted either.
+  const port = (part: string) => whole(part, 0, 65_535, isSafeToQuote(text) ? part : text)
   if (!text.includes(',')) return [port(text)]
   const listed = text.split(',').map((part) => part.trim())
-  if (listed.includes('')) throw new Error(`${quoted(text)} has a comma without a port: write ports as 8080,8090`)
+  if (listed.includes(''))
+    throw new Error(`${quoteOrRedact(text)} has a comma without a port: write ports as 8080,8090`)
   const numbers = listed.map(port)
   const twice = numbers.find((number, index) => numbers.indexOf(number) < index)
-  if (twice !== undefined) throw new Error(`${quoted(text)} names ${twice} twice: name each port once`)
+  if (twice !== undefined) throw new Error(`${quoteOrRedact(text)} names ${twice} twice: name each port once`)
   return numbers
 }
 
-/** A size in bytes, within bounds written the same way: bytes('4KiB', '1MiB'). */
+/** Parses a size in bytes, within bounds in the same notation: `bytes('4KiB', '1MiB')`. */
 export function bytes(min: string, max: string): Parser<number> {
   return (text) => {
     const value = measure(text, byteUnits)
     if (Number.isNaN(value)) {
-      throw new Error(`${quoted(text)} is not a size: write bytes, or a whole number of KiB, MiB or GiB, such as 64KiB`)
+      throw new Error(
+        `${quoteOrRedact(text)} is not a size: write bytes, or a whole number of KiB, MiB or GiB, such as 64KiB`,
+      )
     }
     if (value >= measure(min, byteUnits) && value <= measure(max, byteUnits)) return value
-    throw new Error(`${quoted(text)} is out of bounds: write ${min} to ${max}`)
+    throw new Error(`${quoteOrRedact(text)} is out of bounds: write ${min} to ${max}`)
   }
 }
 
 /**
- * A time in milliseconds, within bounds written the same way. No time can be above 596h: past 2^31 - 1 ms
- * Node's timers fire at once.
+ * Parses a time in milliseconds, within bounds in the same notation. Past 596h (2^31 - 1 ms) Node's timers would fire
+ * at once.
  */
 export function duration(min = '1ms', max = '596h'): Parser<number> {
   return (text) => {
-    if (/^\d+$/.test(text)) throw new Error(`${quoted(text)} has no unit: write ${text}ms, ${text}s or ${text}m`)
+    if (/^\d+$/.test(text)) throw new Error(`${quoteOrRedact(text)} has no unit: write ${text}ms, ${text}s or ${text}m`)
     const value = measure(text, timeUnits)
     if (Number.isNaN(value)) {
-      throw new Error(`${quoted(text)} is not a time: write a whole number of ms, s, m or h, such as 500ms`)
+      throw new Error(`${quoteOrRedact(text)} is not a time: write a whole number of ms, s, m or h, such as 500ms`)
     }
     if (value >= measure(min, timeUnits) && value <= measure(max, timeUnits)) return value
-    throw new Error(`${quoted(text)} is out of bounds: write ${min} to ${max}`)
+    throw new Error(`${quoteOrRedact(text)} is out of bounds: write ${min} to ${max}`)
   }
 }
 
-/** What `parse` takes, and besides it a word that stands for `value`. */
+/** Parses a word that stands for `value`, or anything that `parse` accepts. */
 export function orWord<T, V>(word: string, value: V, parse: Parser<T>): Parser<T | V> {
   return (text) => {
     if (text === word) return value
@@ -93,38 +96,38 @@ export function oneOf<const T extends string>(...words: T[]): Parser<T> {
   return (text) => {
     const word = words.find((word) => word === text)
     if (word !== undefined) return word
-    throw new Error(`${quoted(text)} is not one of ${words.join(', ')}`)
+    throw new Error(`${quoteOrRedact(text)} is not one of ${words.join(', ')}`)
   }
 }
 
 export const text: Parser<string> = (text) => text
 
-/** A path, made absolute. Its text is never quoted: it may be a secret put where its file's name belongs. */
+/** Parses a path and makes it absolute. Errors never quote the text: it may be a secret in place of its file's name. */
 export const path: Parser<string> = (text) => {
   if (!text.startsWith('~')) return resolve(text)
   throw new Error('begins with ~, which only a shell expands: write the path in full')
 }
 
-/** A server's `host:port`, or `https://host:port`, as it can stand in a URL; an IPv6 address is in brackets. */
+/** Parses a server's `host:port` or `https://host:port`. An IPv6 address is in brackets. */
 export const address: Parser<string> = (text) => {
   const bare = text.replace(/^https:\/\//, '')
   const hostname = URL.parse(`http://${bare}`)?.hostname
   const [, host, port = ''] = /^(\[[^\]]*\]|[^:/?#@\\]+):(\d+)$/.exec(bare) ?? []
-  // A URL takes other texts for addresses as well: 10.2 for 10.0.0.2
+  // A URL accepts other texts as addresses too, such as 10.2 for 10.0.0.2.
   const isHost = hostname === host?.toLowerCase() || isIPv6(host?.slice(1, -1) ?? '')
   if (host && isHost && Number(port) >= 1 && Number(port) <= 65_535) return text
-  throw new Error(`${quoted(text)} is not host:port, such as 10.10.0.2:8080, kvs:8080 or [::1]:8080`)
+  throw new Error(`${quoteOrRedact(text)} is not host:port, such as 10.10.0.2:8080, kvs:8080 or [::1]:8080`)
 }
 
-/** An IPv6 address without the brackets that it has in a URL; any other text as it is. */
-function unbracketed(text: string): string {
+/** Removes the brackets of an IPv6 address; returns any other text unchanged. */
+function removeBrackets(text: string): string {
   const [, inside = ''] = /^\[(.*)\]$/.exec(text) ?? []
   return isIPv6(inside) ? inside : text
 }
 
-/** A name or an address to listen on. Its text is never quoted: it may be a misplaced URL. */
+/** Parses a name or an address to listen on. Errors never quote the text: it may be a misplaced URL. */
 export const listenHost: Parser<string> = (text) => {
-  const host = unbracketed(text)
+  const host = removeBrackets(text)
   if (/[/*\s[\]]/.test(host) && !/\]:/.test(host))
     throw new Error('is no address: write one, or 0.0.0.0 or :: for all of them')
   if (host.includes(':') && !isIPv6(host)) {
@@ -133,9 +136,12 @@ export const listenHost: Parser<string> = (text) => {
   return host
 }
 
-/** A server's name or address, or the directory of its socket. Its text is never quoted: it may be a misplaced URL. */
+/**
+ * Parses a server's name, its address, or the directory of its socket. Errors never quote the text: it may be a
+ * misplaced URL.
+ */
 export const server: Parser<string> = (given) => {
-  const text = unbracketed(given)
+  const text = removeBrackets(given)
   if (text.startsWith('/')) return text
   if (text.includes(',')) throw new Error('names several hosts: one host is supported')
   if (text.includes('/')) throw new Error('is neither a host nor an absolute path: a URL belongs in DATABASE_URL')

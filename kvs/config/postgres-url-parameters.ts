@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
 import { integer, oneOf, type Parser, text } from './parsers.ts'
-import { quoted } from './quoted.ts'
+import { quoteOrRedact } from './redaction.ts'
 import type { Table } from './settings-table.ts'
 
-/** What only a URL can set of a connection. Each has libpq's name. */
+/** Parameters of a connection that only a URL can set, under libpq's names. */
 export const urlOnlySettings = {
   applicationName: { name: 'application_name', parse: text, purpose: 'Name shown in pg_stat_activity' },
   fallbackName: { name: 'fallback_application_name', parse: text, purpose: 'The same, where there is no other' },
@@ -29,7 +29,7 @@ export const urlOnlySettings = {
   maxVersion: { name: 'ssl_max_protocol_version', parse: oneOf(...tlsVersions()), purpose: 'Newest version of TLS' },
 } satisfies Table
 
-/** The ways of logging in that there are, by libpq's names; `none` is being let in without showing anything. */
+/** Authentication methods under libpq's names. `none` is to be let in without any. */
 const authMethodNames = ['password', 'md5', 'scram-sha-256', 'gss', 'sspi', 'oauth', 'none'] as const
 
 export type AuthMethod = (typeof authMethodNames)[number]
@@ -40,10 +40,13 @@ function tlsVersions() {
 
 function ipAddress(text: string): string {
   if (isIP(text)) return text
-  throw new Error(`${quoted(text)} is not an IP address`)
+  throw new Error(`${quoteOrRedact(text)} is not an IP address`)
 }
 
-/** 0 and negative numbers are for ever to libpq: a network that swallows packets would hold a node up for ever. */
+/**
+ * Parses seconds. 0 and negative numbers mean for ever to libpq: a network that drops packets would then block a node
+ * for ever.
+ */
 function connectSeconds(text: string): number {
   if (/^(0|-\d+)$/.test(text)) {
     throw new Error(`${text} would wait for ever: write the seconds, or leave it out for POSTGRES_TIMEOUT`)
@@ -51,7 +54,7 @@ function connectSeconds(text: string): number {
   return integer(1, 3600)(text)
 }
 
-/** A list of what is allowed, or, each with a `!`, of what is not. Returns what is allowed. */
+/** Parses a list of allowed methods, or of forbidden ones with a `!` each. Returns the allowed methods. */
 function authMethods(text: string): readonly AuthMethod[] {
   const words = text.split(',').map((word) => word.trim())
   const excludes = words.filter((word) => word.startsWith('!'))
@@ -63,9 +66,11 @@ function authMethods(text: string): readonly AuthMethod[] {
   return authMethodNames.filter((method) => named.includes(method) === (excludes.length === 0))
 }
 
+/** How a parameter of a URL is handled. */
 type Rule =
+  /** Sets the text of this key. */
   | { readonly sets: string }
-  /** Taken where it asks for no more than what is done anyway; else refused, with the reason. */
+  /** Accepted with these values, which ask for what is done anyway; refused with others, for the reason `why`. */
   | { readonly only: readonly string[]; readonly why: string }
 
 const sets = (key: string): Rule => ({ sets: key })
@@ -79,7 +84,7 @@ const socketOption =
 const revocation = 'lists of revoked certificates are not supported'
 
 /**
- * Every parameter that libpq knows, as of Postgres 18, and some that others write into URLs.
+ * Every parameter that libpq of Postgres 18 knows, and some that other drivers write into URLs.
  * https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS
  */
 export const urlRules: ReadonlyMap<string, Rule> = new Map([
@@ -140,7 +145,9 @@ export const urlRules: ReadonlyMap<string, Rule> = new Map([
   ['currentSchema', never('it is JDBC’s: write options=-csearch_path%3DNAME')],
 ])
 
-/** With one of these in a URL, what looks like the name of a parameter may be a piece of a secret with an unencoded &. */
+/**
+ * If a URL has one of these, the name of another parameter may be a piece of the secret that follows an unencoded &.
+ */
 export const secretParameters = new Set([
   ...['password', 'sslpassword', 'scram_client_key', 'scram_server_key', 'oauth_client_secret'],
 ])

@@ -1,20 +1,23 @@
 import { nearest } from './nearest-name.ts'
 import { secretParameters, urlRules } from './postgres-url-parameters.ts'
-import { mayBeShown } from './quoted.ts'
+import { isSafeToQuote } from './redaction.ts'
 
-// A raw / or ? in the password pushes the @ into the path or query. There no @ may be, or a later message could quote
-// a piece of the password.
-const urlShape =
-  /^postgres(?:ql)?:\/\/(?:(?<user>[^:/?@]*)(?::(?<password>[^/?]*))?@)?(?<address>[^/?@]*)(?:\/(?<database>[^?@]*))?(?:\?(?<query>[^@]*))?$/
+// A raw / or ? in the password pushes the @ into the path or the query. No @ is allowed there, so that a later message
+// can't quote a piece of the password.
+const urlShape = new RegExp(
+  String.raw`^postgres(?:ql)?:\/\/(?:(?<user>[^:/?@]*)(?::(?<password>[^/?]*))?@)?` +
+    String.raw`(?<address>[^/?@]*)(?:\/(?<database>[^?@]*))?(?:\?(?<query>[^@]*))?$`,
+)
 const addressShape = /^(?:\[(?<ipv6>[^\]]*)\]|(?<name>[^:[\]]*))(?::(?<port>.*))?$/
 
-/** What is often put in a URL's place, and what is to be done about it. */
-const mistaken: readonly (readonly [RegExp, string])[] = [
+/** Common mistakes, each with what to write instead. */
+const commonMistakes: readonly (readonly [RegExp, string])[] = [
   [/^psql\s/, 'is a command: set it to the URL alone, without psql and quotes'],
   [/^(export\s+)?DATABASE_URL\s*=/, 'begins with its own name: set it to what comes after DATABASE_URL='],
   [
     /^jdbc:/,
-    'is a URL of JDBC: write postgres://user:password@host:port/database, without jdbc:, with user and password in their places',
+    'is a URL of JDBC: write postgres://user:password@host:port/database, without jdbc:, ' +
+      'with user and password in their places',
   ],
   [/^postgres(ql)?\+\w+:\/\//, 'names a driver: begin it with postgres://'],
   [/^postgres(ql)?:(?!\/\/)/, 'lacks the // after its first colon: begin it with postgres://'],
@@ -26,13 +29,14 @@ const mistaken: readonly (readonly [RegExp, string])[] = [
 ]
 
 /**
- * What a URL sets, by the keys in `urlRules`, as libpq reads it: a parameter of the query wins over the same before it.
- * https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNSTRING-URIS. Of use only where it adds nothing to `problems`.
+ * Parses a URL as libpq does: a parameter of the query overrides the same before the query.
+ * https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+ * @returns texts by the keys of `urlRules`; they may be used only if `problems` stayed empty
  */
 export function readUrl(given: string, problems: string[]): Record<string, string> {
   const problem = (text: string) => problems.push(`DATABASE_URL ${text}`)
-  const url = unquoted(given)
-  const mistake = mistaken.find(([shape]) => shape.test(url))
+  const url = stripQuotes(given)
+  const mistake = commonMistakes.find(([shape]) => shape.test(url))
   if (mistake) {
     problem(mistake[1])
     return {}
@@ -50,7 +54,7 @@ export function readUrl(given: string, problems: string[]): Record<string, strin
     )
     return {}
   }
-  if (!decodes(url)) {
+  if (!isDecodable(url)) {
     problem('has a % that does not begin an encoded character: write % itself as %25')
     return {}
   }
@@ -63,12 +67,12 @@ export function readUrl(given: string, problems: string[]): Record<string, strin
   set('password', parts.password)
   set('database', parts.database)
   set('host', address.ipv6 ?? address.name)
-  // Not left to the setting's parser, which quotes it: in postgres://user:password it is the password.
+  // Checked here, because the setting's parser would quote it: in postgres://user:password it is the password.
   const hasPort = !address.port || isPort(address.port)
   if (hasPort) set('port', address.port)
   else problem('has a port that is not a number from 1 to 65535')
   const pairs = queryPairs(parts.query ?? '')
-  // With a ? in that password the query begins in it, too; and a number before the ? may be its beginning.
+  // A ? in that password begins the query too, and a number before it may be the beginning of the password.
   const mayBePassword = address.port !== undefined && parts.user === undefined
   const hasSecret = !hasPort || mayBePassword || pairs.some(({ name }) => secretParameters.has(name))
   for (const { name, value } of pairs) readParameter(name, value, { set, problem, hasSecret })
@@ -77,18 +81,20 @@ export function readUrl(given: string, problems: string[]): Record<string, strin
   return texts
 }
 
-interface Reading {
+interface ParameterContext {
+  /** Sets a text by its key. */
   readonly set: (key: string, encoded: string) => void
   readonly problem: (text: string) => void
+  /** Whether a name may be a piece of a secret, so that no message may quote it. */
   readonly hasSecret: boolean
 }
 
-function readParameter(name: string, value: string, { set, problem, hasSecret }: Reading): void {
+function readParameter(name: string, value: string, { set, problem, hasSecret }: ParameterContext): void {
   const rule = urlRules.get(name)
   const decoded = decodeURIComponent(value)
   if (name === 'ssl' && decoded === 'true')
-    set('sslMode', 'require') // as libpq takes it, for JDBC's sake
-  else if (rule === undefined) problem(unknown(name, hasSecret))
+    set('sslMode', 'require') // libpq accepts it for compatibility with JDBC
+  else if (rule === undefined) problem(unknownParameter(name, hasSecret))
   else if (value === '') problem(`has ${name} without a value: write ${name}=…, or leave it out`)
   else if ('sets' in rule) set(rule.sets, value)
   else if (rule.only.length === 0) problem(`has ${name}, which can’t be honoured: ${rule.why}`)
@@ -97,21 +103,24 @@ function readParameter(name: string, value: string, { set, problem, hasSecret }:
   }
 }
 
-function unknown(name: string, hasSecret: boolean): string {
-  if (hasSecret || !mayBeShown(name)) {
-    return 'has an unknown parameter, not named here since it may be a piece of a password: in values write & as %26 and ? as %3F'
+function unknownParameter(name: string, hasSecret: boolean): string {
+  if (hasSecret || !isSafeToQuote(name)) {
+    return (
+      'has an unknown parameter, not named here since it may be a piece of a password: ' +
+      'in values write & as %26 and ? as %3F'
+    )
   }
   const meant = nearest(name, [...urlRules.keys()])
   return `has the unknown parameter ${JSON.stringify(name)}${meant === undefined ? '' : `; did you mean ${meant}?`}`
 }
 
-/** As it stands in a shell or an .env, or with the line break that it was read with. */
-function unquoted(text: string): string {
+/** Removes the quotes of a shell or an .env file, and blanks and line breaks around the text. */
+function stripQuotes(text: string): string {
   const trimmed = text.trim()
   return /^(['"])(.*)\1$/s.exec(trimmed)?.[2]?.trim() ?? trimmed
 }
 
-/** Not URLSearchParams: it would turn + into a space, which libpq does not. Values stay encoded. */
+/** Splits a query. Values stay encoded. URLSearchParams would turn + into a space, which libpq does not. */
 function queryPairs(query: string) {
   const pairs = query.split('&').filter((pair) => pair !== '')
   return pairs.map((pair) => {
@@ -122,7 +131,7 @@ function queryPairs(query: string) {
 
 const isPort = (text: string) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535
 
-function decodes(text: string): boolean {
+function isDecodable(text: string): boolean {
   try {
     return !decodeURIComponent(text).includes('\0')
   } catch {

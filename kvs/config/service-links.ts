@@ -1,7 +1,7 @@
 import type { Environment } from './settings-table.ts'
 
 /**
- * The variables that Kubernetes gives each container for each Service of its namespace, and Docker for each of its old links
+ * Variables that Kubernetes sets in each container for each Service of its namespace, and Docker for each legacy link
  * (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables). For a Service called `kvs`:
  * KVS_SERVICE_HOST, KVS_SERVICE_PORT, KVS_SERVICE_PORT_HTTP, KVS_PORT=tcp://10.0.0.5:8080, KVS_PORT_8080_TCP=tcp://…,
  * KVS_PORT_8080_TCP_PROTO, …_PORT and …_ADDR.
@@ -16,8 +16,9 @@ const shapes: readonly { readonly name: RegExp; readonly value: RegExp }[] = [
 ]
 
 /**
- * None of these is meant for this service, not even where it has the name of a setting, as POSTGRES_PORT has.
- * @returns the environment without them, and their names where those begin as the settings' do
+ * Removes these variables from the environment. None is meant as a setting, even if it has the name of one, such as
+ * POSTGRES_PORT.
+ * @returns the rest of the environment, and the names of the removed variables
  */
 export function withoutServiceLinks(env: Environment): { env: Environment; links: readonly string[] } {
   const links = Object.keys(env).filter((name) => isServiceLink(name, env[name] ?? ''))
@@ -25,10 +26,10 @@ export function withoutServiceLinks(env: Environment): { env: Environment; links
   return { env: Object.fromEntries(Object.entries(env).filter(([name]) => !links.includes(name))), links }
 }
 
-/** One line for all of them. */
-export function tellServiceLinks(links: readonly string[], known: readonly string[]): string[] {
+/** Returns one warning about all of them; empty when there are none. */
+export function warnOfServiceLinks(links: readonly string[], settingNames: readonly string[]): string[] {
   if (links.length === 0) return []
-  const unset = links.filter((name) => known.includes(name))
+  const unset = links.filter((name) => settingNames.includes(name))
   return [
     `passed over, as Kubernetes sets them for its Services: ${links.join(', ')}` +
       (unset.length === 0 ? '' : `; ${unset.join(', ')} counts as not set`) +

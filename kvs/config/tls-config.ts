@@ -1,12 +1,12 @@
 import { canAllRead, readSettingFile } from '../lib/files.ts'
-import { hidden, type Part, problemsOf, type Tls, type TlsFiles } from '../tls/index.ts'
+import { findTlsProblems, makeTlsTexts, type Part, type Tls, type TlsFiles } from '../tls/index.ts'
 import { forwarderSettings } from './settings/forwarding-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
 import type { Setting } from './settings-table.ts'
 
 type Paths = { readonly [P in Part]?: string | undefined }
 
-/** What the service itself is to show, and `ca` what it wants to be shown. Undefined where it is to speak plain HTTP. */
+/** Reads the TLS files of the service. `ca` is for client certificates. Undefined for plain HTTP. */
 export function readServerTls(paths: Paths, problems: string[], warnings: string[]): Tls | undefined {
   const { tlsCertFile: cert, tlsKeyFile: key, tlsClientCaFile: ca } = tlsSettings
   if (paths.ca !== undefined && paths.cert === undefined && paths.key === undefined) {
@@ -18,7 +18,10 @@ export function readServerTls(paths: Paths, problems: string[], warnings: string
     : readTls({ cert, key, ca }, paths, problems, warnings)
 }
 
-/** What a forwarding node trusts at https://, and shows there. */
+/**
+ * Reads the TLS files for a forwarder's connections to its target. `ca` is what it trusts, `cert` its client
+ * certificate.
+ */
 export function readForwardTls(paths: Paths, problems: string[], warnings: string[]): Tls {
   const { forwardCertFile: cert, forwardKeyFile: key, forwardCaFile: ca } = forwarderSettings
   return readTls({ cert, key, ca }, paths, problems, warnings)
@@ -35,8 +38,8 @@ function readTls(settings: Readonly<Record<Part, Setting>>, paths: Paths, proble
     problems.push(`${settings.cert.name} and ${settings.key.name} need each other: set both or neither`)
   }
   const read = (part: Part) => files[part] && readSettingFile(files[part].setting, files[part].path, problems)
-  const texts = hidden({ cert: read('cert'), key: read('key'), ca: read('ca') })
-  problems.push(...problemsOf(texts, files))
+  const texts = makeTlsTexts({ cert: read('cert'), key: read('key'), ca: read('ca') })
+  problems.push(...findTlsProblems(texts, files))
   if (files.key && canAllRead(files.key.path)) {
     warnings.push(`${files.key.setting}: every user of this machine can read the private key: chmod o-r`)
   }

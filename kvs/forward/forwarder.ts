@@ -4,7 +4,7 @@ import { aboutForwarder, type Dialect, type Handle, keyFor, makeDispatcher, make
 import { type Exchange, type Guard, type HttpTally, type Request, renderAsErrorJson } from '../http/exchange/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
-import { forwardingMetrics, httpMetrics, makeMetricsReader } from '../metrics/index.ts'
+import { forwarderMetrics, httpMetrics, makeMetricsReader } from '../metrics/index.ts'
 import type { Tls } from '../tls/index.ts'
 import { hasPassed } from './onward-headers.ts'
 import { makeRequestForwarder } from './request-forwarding.ts'
@@ -64,7 +64,7 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
     ready: makeReadiness({ target, pseudonym, health, isStopping: () => isStopping, guard }),
     position: () => '',
     readMetrics: makeMetricsReader([
-      ...forwardingMetrics({ version: options.version, isTargetUp: () => health.isUp }),
+      ...forwarderMetrics({ version: options.version, isTargetUp: () => health.isUp }),
       ...httpMetrics(options.tally),
     ]),
     guard,

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
+import { seconds } from '../lib/seconds.ts'
 
 /** Whether the target answers. It logs a change once, not with every request. */
 export interface TargetHealth {
@@ -20,10 +21,7 @@ export function makeTargetHealth(target: string, logger: Logger, clock: Pick<Clo
     },
 
     answered() {
-      if (lostSince !== undefined) {
-        const seconds = ((clock.now() - lostSince) / 1_000).toFixed(3)
-        logger.info(`${target} answers again after ${seconds} s`)
-      }
+      if (lostSince !== undefined) logger.info(`${target} answers again after ${seconds(clock.now() - lostSince)}`)
       lostSince = undefined
       isUp = true
     },

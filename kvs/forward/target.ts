@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
-import { type Tls, type TlsTexts, watchTls } from '../tls/index.ts'
+import { startTlsReload, type Tls, type TlsTexts } from '../tls/index.ts'
 
 export interface TargetOptions {
   /** `host:port` or `https://host:port`, as it can stand in a URL. */
@@ -55,7 +55,7 @@ export function makeTarget({ address, tls, timeoutMs, logger }: TargetOptions): 
     name: address.replace(/^https:\/\//, ''),
     dispatcher,
     servername: url.hostname,
-    reloads: watchTls(tls, apply, logger),
+    reloads: startTlsReload(tls, apply, logger),
   }
 
   function connectorWith({ cert, key, ca }: TlsTexts = {}) {

@@ -172,4 +172,15 @@ export class NotAppended extends Error {
 /** The answer to a batch was lost: the batch may or may not be in the log. The next session's `committed` tells. */
 export class Undecided extends Error {
   override readonly name = 'Undecided'
+  /**
+   * Monotonic moment, in milliseconds, until which a batch of `append` may still land. Before it nobody may be told that
+   * the writes are safe: what others commit meanwhile, because they know of them, would be overwritten. Undefined where
+   * the batch can't land any more, and for the other appends, which overwrite nothing newer whenever they land.
+   */
+  readonly mayLandUntil: number | undefined
+
+  constructor(message: string, options: ErrorOptions & { readonly mayLandUntil?: number | undefined } = {}) {
+    super(message, options)
+    this.mayLandUntil = options.mayLandUntil
+  }
 }

@@ -92,9 +92,10 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       // delivers later must not land: the node may have acknowledged it from its spool by then, and others may have
       // written its keys.
       const landsUntil = serverTime.after(timeoutMs - timerSlackMs)
+      const mayLandUntil = clock.now() + timeoutMs
       return land(
         last,
-        send(numbering, statements, last, (batch) => statements.append(batch, writes, landsUntil)),
+        send(numbering, statements, last, (batch) => statements.append(batch, writes, landsUntil), mayLandUntil),
       )
     },
     appendSpooled(statements, writes, seen) {
@@ -142,6 +143,7 @@ async function send<Answer>(
   statements: WriterStatements,
   last: bigint,
   run: (batch: Batch) => Promise<Answer>,
+  mayLandUntil?: number,
 ): Promise<Answer> {
   const batch = { writerId: numbering.id, session: numbering.session, after: committedOf(numbering).number, last }
   numbering.sent = last
@@ -149,7 +151,9 @@ async function send<Answer>(
     return await run(batch)
   } catch (error) {
     const failure = statements.failureOf(error)
-    if (failure === 'unknown') throw new Undecided(`no answer to the writes up to ${last}`, { cause: error })
+    if (failure === 'unknown') {
+      throw new Undecided(`no answer to the writes up to ${last}`, { cause: error, mayLandUntil })
+    }
     const message = error instanceof Error ? error.message : String(error)
     if (failure === 'broken') throw new Unappendable(brokenLog(message), { cause: error })
     throw new NotAppended(message, failure === 'down', error)

@@ -1,38 +1,44 @@
 import pino, { type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import { makeOutput } from './output.ts'
 import { type RequestLine, requestFields, requestText } from './request-line.ts'
 
+export interface LoggerOptions {
+  /** Least severe level that is logged, as pino names it. */
+  readonly level: string
+  /** `auto` is `pretty` on a terminal, and `json` elsewhere. */
+  readonly format: 'auto' | 'json' | 'pretty'
+  readonly isTerminal: boolean
+  readonly clock?: Clock
+}
+
 /**
- * Lines on standard output. Those at info and above are written before the call returns, with all before them, so that
- * the last ones before a crash are there; debug lines wait for the end of the event loop's turn: with a write for each,
- * a line for each request took a quarter of the PUTs a second.
+ * Logs lines to standard output. A line of level info or above is written before the call returns, with all lines
+ * before it, so that a crash loses none of them. Debug lines are written together at the end of the event loop's turn:
+ * one write for each request's line cost a quarter of the PUTs a second.
  */
-export function makeLogger(options: {
-  level: string
-  format: 'auto' | 'json' | 'pretty'
-  isTerminal: boolean
-}): Logger {
+export function makeLogger({ clock = systemClock, ...options }: LoggerOptions): Logger {
   const isPretty = options.format === 'pretty' || (options.format === 'auto' && options.isTerminal)
-  const output = makeOutput(1)
-  let isWaiting = false
+  const output = makeOutput(1, { clock })
+  let isFlushQueued = false
 
   function flush(): void {
-    isWaiting = false
+    isFlushQueued = false
     output.flush()
   }
 
   const settings: pino.LoggerOptions = {
     level: options.level,
     base: null,
-    timestamp: makeTimestamp(),
+    timestamp: makeTimestamp(clock),
     hooks: {
       logMethod(values, log, level) {
         log.apply(this, values)
         if (level >= info) flush()
-        else if (!isWaiting) {
-          isWaiting = true
-          setImmediate(flush)
+        else if (!isFlushQueued) {
+          isFlushQueued = true
+          clock.soon(flush)
         }
       },
     },
@@ -43,27 +49,27 @@ export function makeLogger(options: {
     translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
     singleLine: true,
     ignore: requestFields.join(','),
-    messageFormat: (line, messageKey) => messageOf(line as Partial<RequestLine>, String(line[messageKey])),
+    messageFormat: (line, messageKey) => lineText(line as Partial<RequestLine>, String(line[messageKey])),
   })
   return pino(settings, { write: (line: string) => output.write(prettify(line)) })
 }
 
-/** A request's fields make up its sentence. */
-function messageOf(line: Partial<RequestLine>, message: string): string {
+/** Builds the text of a request's line from its fields; other lines keep their message. */
+function lineText(line: Partial<RequestLine>, message: string): string {
   if (line.method === undefined || line.ms === undefined) return message
   const text = requestText(line as RequestLine)
   return message === 'request' ? text : `${message}: ${text}`
 }
 
-/** As pino numbers levels */
+/** Pino's number of the level info. */
 const info = 30
 
-/** ISO 8601, written out once for all lines of a millisecond. */
-function makeTimestamp(): () => string {
+/** Formats the time in ISO 8601. The text is reused for all lines of a millisecond. */
+function makeTimestamp(clock: Clock): () => string {
   let ms = 0
   let text = ''
   return () => {
-    const now = Date.now()
+    const now = clock.wallTime()
     if (now !== ms) text = `,"time":"${new Date(now).toISOString()}"`
     ms = now
     return text

@@ -1,39 +1,48 @@
 import { writeSync } from 'node:fs'
+import { type Clock, systemClock } from '../lib/clock.ts'
 
-/** Lines on their way to a file descriptor, such as standard output. */
+/** Buffers lines for a file descriptor, such as standard output. */
 export interface Output {
+  /** Adds a line, with its line feed, to the buffer. */
   write(line: string): void
   /**
-   * Writes all there is, and never throws. Where nobody reads any more, or the disk is full, it is dropped, since a
-   * service must not stop for its log; where the reader is slow it waits, up to 1 MiB of it.
+   * Writes all buffered lines. Never throws: if nobody reads any more or the disk is full, the lines are dropped,
+   * because a service must not stop for its log. If the reader is slow, up to 1 MiB is kept and written later.
    */
   flush(): void
 }
 
-const mostBytes = 1024 * 1024
+/** Most bytes that are kept for a slow reader. */
+const maxKeptBytes = 1024 * 1024
 const retryMs = 10
 
-/** @param send as `fs.writeSync` */
-export function makeOutput(fd: number, send: typeof writeSync = writeSync): Output {
+export interface OutputOptions {
+  /** Replaces `fs.writeSync` in tests. */
+  readonly send?: typeof writeSync
+  readonly clock?: Clock
+}
+
+export function makeOutput(fd: number, { send = writeSync, clock = systemClock }: OutputOptions = {}): Output {
   let lines: string[] = []
-  let rest: Buffer = Buffer.alloc(0)
+  let unwritten: Buffer = Buffer.alloc(0)
   let isRetrying = false
 
   function flush(): void {
-    let bytes = Buffer.concat([rest, Buffer.from(lines.join(''))])
+    let bytes = Buffer.concat([unwritten, Buffer.from(lines.join(''))])
     lines = []
-    rest = Buffer.alloc(0)
+    unwritten = Buffer.alloc(0)
     try {
       while (bytes.length > 0) bytes = bytes.subarray(send(fd, bytes))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
-      rest = bytes.subarray(0, mostBytes)
+      unwritten = bytes.subarray(0, maxKeptBytes)
       if (isRetrying) return
       isRetrying = true
-      setTimeout(() => {
+      const retry = clock.after(retryMs, () => {
         isRetrying = false
         flush()
-      }, retryMs).unref()
+      })
+      retry.unref()
     }
   }
 

@@ -1,28 +1,34 @@
-/** What the log says of a request: the fields of its line, in their order. No value, no header but the trace, no query. */
+/**
+ * The fields of a request's log line, in their order. It contains no value, no query, and no header except the trace.
+ */
 export interface RequestLine {
   readonly method: string
-  /** Of requests whose path names one. */
+  /** Key that the path names; undefined when it names none. */
   readonly key?: string
-  /** Of all others, as it came. */
+  /** Path as it was sent; undefined when it names a key. */
   readonly path?: string
-  /** Undefined where the connection was gone before there was one. */
+  /** Status of the response; undefined when the connection closed before it was decided. */
   readonly status?: number
-  /** The error's, from the catalogue. */
+  /** Code of the error in the catalogue; undefined without an error. */
   readonly code?: string
+  /** Message of the error; undefined without an error. */
   readonly reason?: string
-  /** The client, or the target, was gone before the answer was out. */
+  /** Set when the client, or a forwarder's target, closed the connection before the response was complete. */
   readonly aborted?: true
-  /** Of the value. */
+  /** Size of the value. */
   readonly bytes?: number
+  /** Sequence of the entry that the request wrote or read. */
   readonly sequence?: number
+  /** Set when the write was spooled. */
   readonly spooled?: true
-  /** Whose token it came with. */
+  /** Name of the request's token; undefined when tokens are off. */
   readonly by?: string
   readonly traceId?: string
   readonly parentId?: string
   readonly spanId?: string
+  /** Duration of the request in milliseconds. */
   readonly ms: number
-  /** Of a slow one: what took the longest, where that is known. */
+  /** What took the longest in a slow request; undefined when that is not known. */
   readonly waitedFor?: string
 }
 
@@ -31,13 +37,13 @@ export const requestFields: readonly (keyof RequestLine)[] = [
   ...(['traceId', 'parentId', 'spanId', 'waitedFor', 'ms'] as const),
 ]
 
-/** The same in one line for people. */
+/** Formats the fields as one line for people. */
 export function requestText(line: RequestLine): string {
   const { method, key, path, status, code, reason, aborted, bytes, sequence, spooled, by, traceId, waitedFor, ms } =
     line
   return [
     method,
-    key === undefined ? shown(path ?? '') : `key=${shown(key)}`,
+    key === undefined ? quoteIfNeeded(path ?? '') : `key=${quoteIfNeeded(key)}`,
     status !== undefined && `status=${status}`,
     code,
     aborted && 'aborted',
@@ -54,13 +60,13 @@ export function requestText(line: RequestLine): string {
     .join(' ')
 }
 
-/** What could be taken for more than itself is quoted. */
-function shown(text: string): string {
+/** Quotes a text that a reader could take for several fields, and escapes characters that a terminal would act on. */
+function quoteIfNeeded(text: string): string {
   if (/^[!-~]+$/.test(text) && !text.includes('"')) return text
-  return JSON.stringify(text).replace(unseen, (character) => {
+  return JSON.stringify(text).replace(controlCharacters, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
 }
 
-/** What a terminal does, or is shown elsewhere than it stands, and JSON lets pass: DEL, C1, line ends, directions. */
-const unseen = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+/** Characters that JSON does not escape and a terminal does not print in place: DEL, C1, line ends, directions. */
+const controlCharacters = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g

@@ -1,45 +1,49 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** In bytes; to collect less at a time takes more of the processor than it is worth. */
-export const leastGarbage = 4 * 1024 * 1024
+/** Least amount of garbage that is worth a collection, in bytes: each one costs processor time. */
+export const minGarbageBytes = 4 * 1024 * 1024
 
-/** Has buffers that nobody needs any more freed before much of them has come together. */
+/** Frees unused buffers before many of them accumulate. */
 export interface Collector {
   /**
-   * Collects garbage where more than the bound has been added since the last time.
-   * @param held of the buffers' bytes, those that are known to be in use
+   * Collects garbage if more of it than the bound may have accumulated since the last collection.
+   * @param held bytes of buffers that are known to be in use
    */
-  look(held: number): void
+  collectIfNeeded(held: number): void
 }
 
-export interface Collecting {
-  /** What buffers take, those included that nobody needs any more. */
+/** The garbage collector of the JavaScript engine. */
+export interface GarbageSource {
+  /** Bytes of all buffers, including unused ones. */
   externalBytes(): number
   collect(): void
 }
 
 /**
- * V8 starts to look for garbage once 64 MiB of buffers have come to those in use, and does so beside the program, which makes
- * more of it meanwhile: with values of 1 MiB, hundreds of megabytes.
+ * V8 alone starts to collect when 64 MiB of buffers have been added to those in use, and works beside the program,
+ * which allocates more meanwhile: hundreds of megabytes with values of 1 MiB.
  */
-export function makeCollector(maxBytes: number, { externalBytes, collect }: Collecting = ofV8()): Collector {
-  /** What was in use, and not known to be, when garbage was last collected; or less, where V8 has collected some itself. */
-  let least = Infinity
+export function makeCollector(maxBytes: number, { externalBytes, collect }: GarbageSource = v8Garbage()): Collector {
+  /**
+   * Bytes beyond `held` after the last collection: they are in use. Less if V8 has collected some of them itself since.
+   * Infinity before the first call.
+   */
+  let baseline = Infinity
 
   return {
-    look(held) {
-      const unknown = externalBytes() - held
-      if (unknown < least) least = unknown
-      if (unknown - least <= maxBytes) return
+    collectIfNeeded(held) {
+      const unaccounted = externalBytes() - held
+      if (unaccounted < baseline) baseline = unaccounted
+      if (unaccounted - baseline <= maxBytes) return
       collect()
-      least = externalBytes() - held
+      baseline = externalBytes() - held
     },
   }
 }
 
-/** The collector of V8 is not within reach of a program that was started without a flag; the flag can be set later. */
-function ofV8(): Collecting {
+/** A program can reach V8's collector only through a flag. The flag also takes effect when it is set later. */
+function v8Garbage(): GarbageSource {
   setFlagsFromString('--expose-gc')
   const collect: () => void = runInNewContext('gc')
   setFlagsFromString('--no-expose-gc')

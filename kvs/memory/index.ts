@@ -1,2 +1,2 @@
-export { leastGarbage, makeCollector } from './garbage-collector.ts'
+export { makeCollector, minGarbageBytes } from './garbage-collector.ts'
 export { type MemoryBudget, makeMemoryBudget, purposes, smallBytes } from './memory-budget.ts'

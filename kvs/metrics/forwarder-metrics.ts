@@ -1,13 +1,13 @@
 import type { Metric } from './metric.ts'
 
-export interface ForwardingSources {
+export interface ForwarderSources {
   readonly version: string
-  /** Undefined before it was asked for the first time. */
+  /** Whether the target answered the last probe; undefined before the first one. */
   readonly isTargetUp: () => boolean | undefined
 }
 
-/** What a forwarding node has to tell, beside what the HTTP server has. */
-export function forwardingMetrics({ version, isTargetUp }: ForwardingSources): Metric[] {
+/** Metrics of a forwarder, beside those of its HTTP server. */
+export function forwarderMetrics({ version, isTargetUp }: ForwarderSources): Metric[] {
   return [
     {
       name: 'kvs_info',

@@ -1,6 +1,7 @@
 import type { HttpTally } from '../http/exchange/index.ts'
 import type { Metric } from './metric.ts'
 
+/** Metrics of the HTTP server, which every role has. */
 export function httpMetrics(tally: HttpTally): Metric[] {
   return [
     {

@@ -1,25 +1,31 @@
 import type { Histogram } from '../lib/histogram.ts'
 
-/** One metric, read from where it is counted when somebody asks for it: counting knows nothing of this. */
+/**
+ * One metric. Its value is read from the part that counts it when somebody asks for the metrics, so that parts only
+ * count.
+ */
 export type Metric = NumberMetric | HistogramMetric
 
-interface Described {
+interface Description {
   readonly name: string
   readonly help: string
 }
 
-interface NumberMetric extends Described {
+interface NumberMetric extends Description {
   readonly type: 'gauge' | 'counter'
-  /** Undefined as long as it is not known; then there is no sample. */
+  /** Returns undefined while the value is not known: the metric then has no sample. */
   readonly read: () => number | undefined | readonly Labelled<number>[]
 }
 
-interface HistogramMetric extends Described {
+interface HistogramMetric extends Description {
   readonly type: 'histogram'
   readonly read: () => Histogram | readonly Labelled<Histogram>[]
 }
 
-/** Labels take few values, which this program decides on; never a key, or anything else that a client has sent. */
+/**
+ * A sample with its labels. A label must have few values, all chosen by this program: never a key or anything else from
+ * a client.
+ */
 export interface Labelled<Value> {
   readonly labels: Readonly<Record<string, string>>
   readonly value: Value

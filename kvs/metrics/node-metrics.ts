@@ -2,25 +2,33 @@ import { states } from '../kv/index.ts'
 import type { AppendTally } from '../log/index.ts'
 import type { OldestSnapshot } from '../log/postgres/index.ts'
 import { type MemoryBudget, purposes } from '../memory/index.ts'
-import type { Store } from '../replica/index.ts'
+import type { Replica } from '../replica/index.ts'
 import type { Metric } from './metric.ts'
 
 export interface NodeSources {
   readonly version: string
-  readonly store: Pick<Store, 'status' | 'measures' | 'logId'>
+  readonly store: Pick<Replica, 'status' | 'measures' | 'logId'>
   readonly appends: AppendTally
   readonly budget: MemoryBudget
-  /** In bytes; undefined while it is not known. */
+  /** Size of the log in Postgres, in bytes; undefined while it is not known. */
   readonly logSize: () => number | undefined
-  /** Undefined while it is not known. */
+  /** Age of the oldest snapshot in Postgres; undefined while it is not known. */
   readonly oldestSnapshot: () => OldestSnapshot | undefined
 }
 
-/** What a node has to tell that holds keys, beside what the HTTP server has. */
-export function nodeMetrics({ version, store, appends, budget, logSize, oldestSnapshot }: NodeSources): Metric[] {
-  const spool = () => store.status().spool
-  const measures = () => store.measures()
+/** Metrics of a node that has a log, beside those of its HTTP server. */
+export function nodeMetrics(sources: NodeSources): Metric[] {
+  return [
+    ...identityMetrics(sources),
+    ...appendMetrics(sources),
+    ...memoryMetrics(sources),
+    ...spoolMetrics(sources),
+    ...logMetrics(sources),
+    ...viewMetrics(sources),
+  ]
+}
 
+function identityMetrics({ version, store }: NodeSources): Metric[] {
   return [
     {
       name: 'kvs_info',
@@ -37,6 +45,11 @@ export function nodeMetrics({ version, store, appends, budget, logSize, oldestSn
         return Object.keys(states).map((state) => ({ labels: { state }, value: Number(state === present) }))
       },
     },
+  ]
+}
+
+function appendMetrics({ store, appends }: NodeSources): Metric[] {
+  return [
     {
       name: 'kvs_append_batch_entries',
       type: 'histogram',
@@ -59,14 +72,19 @@ export function nodeMetrics({ version, store, appends, budget, logSize, oldestSn
       name: 'kvs_append_queue_writes',
       type: 'gauge',
       help: 'Writes that wait for the log, or are on their way to it',
-      read: () => measures().queue.writes,
+      read: () => store.measures().queue.writes,
     },
     {
       name: 'kvs_append_queue_bytes',
       type: 'gauge',
       help: 'What these weigh, with keys and a fixed part for each',
-      read: () => measures().queue.bytes,
+      read: () => store.measures().queue.bytes,
     },
+  ]
+}
+
+function memoryMetrics({ budget }: NodeSources): Metric[] {
+  return [
     {
       name: 'kvs_memory_held_bytes',
       type: 'gauge',
@@ -79,47 +97,57 @@ export function nodeMetrics({ version, store, appends, budget, logSize, oldestSn
       help: 'What they may hold together at the most: KVS_MAX_WAITING_BYTES',
       read: () => budget.maxBytes,
     },
+  ]
+}
+
+function spoolMetrics({ store }: NodeSources): Metric[] {
+  return [
     {
       name: 'kvs_spool_on',
       type: 'gauge',
       help: 'Whether writes are spooled while the log is down; else they are refused',
-      read: () => Number(spool().on),
+      read: () => Number(store.status().spool.on),
     },
     {
       name: 'kvs_spool_writes',
       type: 'gauge',
       help: 'Writes on the disk of this node that are not in the log yet',
-      read: () => spool().writes,
+      read: () => store.status().spool.writes,
     },
     {
       name: 'kvs_spool_bytes',
       type: 'gauge',
       help: 'What these weigh, with keys and a fixed part for each',
-      read: () => spool().bytes,
+      read: () => store.status().spool.bytes,
     },
     {
       name: 'kvs_spool_max_bytes',
       type: 'gauge',
       help: 'What they may weigh at the most: KVS_SPOOL_MAX_BYTES',
-      read: () => spool().maxBytes,
+      read: () => store.status().spool.maxBytes,
     },
+  ]
+}
+
+function logMetrics({ store, logSize, oldestSnapshot }: NodeSources): Metric[] {
+  return [
     {
       name: 'kvs_log_up',
       type: 'gauge',
       help: 'Whether the log can be reached, and takes writes',
-      read: () => Number(measures().isLogUp),
+      read: () => Number(store.measures().isLogUp),
     },
     {
       name: 'kvs_position_sequence',
       type: 'gauge',
       help: 'The last entry of the log that the node has applied',
-      read: () => Number(measures().sequence),
+      read: () => Number(store.measures().sequence),
     },
     {
       name: 'kvs_log_head_sequence',
       type: 'gauge',
       help: 'The last entry that the log is known to have',
-      read: () => Number(measures().head),
+      read: () => Number(store.measures().head),
     },
     {
       name: 'kvs_lag_seconds',
@@ -133,13 +161,17 @@ export function nodeMetrics({ version, store, appends, budget, logSize, oldestSn
     {
       name: 'kvs_log_size_bytes',
       type: 'gauge',
-      help: 'What the tables of the log and their indexes take in Postgres, asked once a minute; absent while not known',
+      help:
+        'What the tables of the log and their indexes take in Postgres, asked once a minute; ' +
+        'absent while not known',
       read: logSize,
     },
     {
       name: 'kvs_log_oldest_snapshot_seconds',
       type: 'gauge',
-      help: 'How long ago the oldest transaction in Postgres began that holds a snapshot, asked once a minute; absent while not known',
+      help:
+        'How long ago the oldest transaction in Postgres began that holds a snapshot, asked once a minute; ' +
+        'absent while not known',
       read: () => oldestSnapshot()?.seconds,
     },
     {
@@ -148,6 +180,11 @@ export function nodeMetrics({ version, store, appends, budget, logSize, oldestSn
       help: 'How many transactions ago that was, of standbys and replication slots too; absent while not known',
       read: () => oldestSnapshot()?.transactions,
     },
+  ]
+}
+
+function viewMetrics({ store }: NodeSources): Metric[] {
+  return [
     {
       name: 'kvs_replayed_entries',
       type: 'gauge',
@@ -164,19 +201,19 @@ export function nodeMetrics({ version, store, appends, budget, logSize, oldestSn
       name: 'kvs_view_keys',
       type: 'gauge',
       help: 'Keys that have a value',
-      read: () => measures().view.keys,
+      read: () => store.measures().view.keys,
     },
     {
       name: 'kvs_view_bytes',
       type: 'gauge',
       help: 'What they and their values take in memory, with some 10 bytes for each key',
-      read: () => measures().view.bytes,
+      read: () => store.measures().view.bytes,
     },
     {
       name: 'kvs_view_allocated_bytes',
       type: 'gauge',
       help: 'The memory that is held for them',
-      read: () => measures().view.allocatedBytes,
+      read: () => store.measures().view.allocatedBytes,
     },
   ]
 }

@@ -2,7 +2,10 @@ import type { ReadMetrics } from '../http/api/index.ts'
 import type { Metric } from './metric.ts'
 import { makeRegistry } from './registry.ts'
 
-/** What fails for want of file descriptors, the loading of prom-client among it, is tried again at the next reading. */
+/**
+ * Returns a function that renders the metrics. After a failure, such as a lack of file descriptors, the next call tries
+ * again.
+ */
 export function makeMetricsReader(metrics: readonly Metric[]): ReadMetrics {
   let registry: ReturnType<typeof makeRegistry> | undefined
 

@@ -3,7 +3,9 @@ import type { Metric as Registered, Registry } from 'prom-client'
 import type { Histogram } from '../lib/histogram.ts'
 import type { Metric } from './metric.ts'
 
+/** A sample as prom-client renders it. */
 interface Sample {
+  /** Name of the sample; undefined for the metric's own name. */
   readonly metricName?: string
   readonly labels: Readonly<Record<string, string | number>>
   readonly value: number
@@ -12,40 +14,43 @@ interface Sample {
 const require = createRequire(import.meta.url)
 
 /**
- * Loads prom-client when it is needed for the first time: that takes 0.1 s and 20 MB, which a node that nobody watches does
- * without. An `import` that has failed halfway, where there were no file descriptors left, would fail for ever.
+ * Loads prom-client on first use: it takes 0.1 s and 20 MB, which a node without a scraper need not spend. `require`
+ * can be repeated after a failure; an `import` that failed once, for lack of file descriptors, would fail for ever.
  */
 function loadClient(): typeof import('prom-client') {
   return require('prom-client')
 }
 
-/** A registry of its own, so that several nodes can live in one process, with what prom-client tells of the process. */
+/**
+ * Makes a registry with these metrics and prom-client's metrics of the process. It is not prom-client's global one, so
+ * that several nodes can run in one process.
+ */
 export function makeRegistry(metrics: readonly Metric[]): Registry {
   const { collectDefaultMetrics, Registry } = loadClient()
   const registry = new Registry()
   for (const metric of metrics) {
     const { name, help, type } = metric
-    const get = async () => ({ name, help, type, aggregator: 'sum', values: samplesOf(metric) })
-    // Of a metric a registry asks no more than this. prom-client's own count by themselves, a request's histogram for 0.3 µs.
+    const get = async () => ({ name, help, type, aggregator: 'sum', values: readSamples(metric) })
+    // A registry needs only these two fields. prom-client's own classes would count again, at 0.3 µs for each request.
     registry.registerMetric({ name, get } as unknown as Registered)
   }
   collectDefaultMetrics({ register: registry })
   return registry
 }
 
-function samplesOf(metric: Metric): Sample[] {
+function readSamples(metric: Metric): Sample[] {
   if (metric.type === 'histogram') {
     const read = metric.read()
     const all = 'bounds' in read ? [{ labels: {}, value: read }] : read
-    return all.flatMap(({ labels, value }) => bucketsOf(metric.name, labels, value))
+    return all.flatMap(({ labels, value }) => histogramSamples(metric.name, labels, value))
   }
   const read = metric.read()
   if (read === undefined) return []
   return typeof read === 'number' ? [{ labels: {}, value: read }] : [...read]
 }
 
-/** Each bucket also counts what is in those below it. */
-function bucketsOf(name: string, labels: Sample['labels'], { bounds, counts, sum }: Histogram): Sample[] {
+/** Buckets are cumulative: each also counts the values of those below it. */
+function histogramSamples(name: string, labels: Sample['labels'], { bounds, counts, sum }: Histogram): Sample[] {
   let count = 0
   const buckets = Array.from(counts, (more, index) => {
     count += more

@@ -1,32 +1,34 @@
 import { unlessAborted } from '../lib/abort.ts'
 import { makeBackoff } from '../lib/backoff.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
 import { type Log, type LogSession, Refused, Unavailable } from '../log/index.ts'
 
 export interface ConnectorOptions {
   readonly log: Log
   readonly signal: AbortSignal
-  /** How long the first connection may take to come about; undefined is for ever. */
+  /** How long the first connection may take to come about, in milliseconds; undefined is for ever. */
   readonly firstTimeoutMs: number | undefined
-  /** Told of each try that failed. */
+  /** Called after each try that failed. */
   readonly onUnavailable: (error: Unavailable) => void
+  readonly clock?: Clock
+  readonly random?: Random
 }
 
 export interface Connector {
   /**
-   * Retries, with growing pauses, until the log is there; undefined once the signal aborts. Rejects with what trying
-   * again won't mend: a `Refused`, also past the timeout, or a `Diverged`.
+   * Opens a session. Retries, with growing pauses, until the log is there; resolves to undefined once the signal
+   * aborts. Rejects with what another try won't mend: a `Refused`, also past the timeout, or a `Diverged`.
    */
   connect(): Promise<LogSession | undefined>
-  /** The last connection has been of use: the next one is tried at once. */
-  wasOfUse(): void
+  /** The last session has been of use: after it the next try comes at once. */
+  resetPauses(): void
 }
 
-/** What comes about when nobody waits for it any more. */
-const close = (session: LogSession) => session.close()
-
-export function makeConnector({ log, signal, firstTimeoutMs, onUnavailable }: ConnectorOptions): Connector {
-  const backoff = makeBackoff()
-  const startedAt = performance.now()
+export function makeConnector(options: ConnectorOptions): Connector {
+  const { log, signal, firstTimeoutMs, onUnavailable, clock = systemClock, random = systemRandom } = options
+  const backoff = makeBackoff({ clock, random })
+  const startedAt = clock.now()
   let isFirst = true
 
   return {
@@ -44,13 +46,18 @@ export function makeConnector({ log, signal, firstTimeoutMs, onUnavailable }: Co
           if (!(error instanceof Unavailable)) throw error
           if (signal.aborted) return undefined
           onUnavailable(error)
-          if (isFirst && firstTimeoutMs !== undefined && performance.now() - startedAt >= firstTimeoutMs) {
+          if (isFirst && firstTimeoutMs !== undefined && clock.now() - startedAt >= firstTimeoutMs) {
             throw new Refused(`the log could not be reached within KVS_CONNECT_TIMEOUT: ${error.message}`)
           }
         }
       }
     },
 
-    wasOfUse: () => backoff.reset(),
+    resetPauses: () => backoff.reset(),
   }
+}
+
+/** Ends a session that comes about when nobody waits for it any more. */
+function close(session: LogSession): Promise<void> {
+  return session.close()
 }

@@ -1,3 +1,3 @@
-export { seconds } from './node-health.ts'
-export { makeStore, type Store } from './replica.ts'
-export { type Following, makeDrain, requireSameLog } from './spool-drain.ts'
+export { requireSameLog } from './divergence.ts'
+export { type Measures, makeReplica, type Replica, type ReplicaOptions } from './replica.ts'
+export { type LogFollower, makeDrain } from './spool-drain.ts'

@@ -1,110 +1,45 @@
-import { KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { LogSession } from '../log/index.ts'
-import type { Spool } from '../spool/index.ts'
-import type { Follower } from './log-copy.ts'
-import { makeDrain, positionOf, requireSameLog } from './spool-drain.ts'
-import type { AppendQueue } from './write-queue.ts'
+import { type BatchParts, spoolBatch } from './batches.ts'
+import { requireSameLog } from './divergence.ts'
+import { makeDrain } from './spool-drain.ts'
 
-export interface OutageOptions {
-  readonly queue: AppendQueue
-  readonly follower: Follower
-  /** Undefined where the node has no disk to keep one on. */
-  readonly spool: Spool | undefined
-  /** Whether writes are spooled; else they wait in the queue. What an earlier run has spooled is drained either way. */
-  readonly spools: boolean
-  readonly logger: Logger
-  /** Told when a batch has gone from the spool to the log, which leaves garbage. */
+export interface OutageOptions extends BatchParts {
+  readonly logger: Pick<Logger, 'warn'>
+  /** Called after a batch has gone from the spool to the log, which leaves garbage. */
   readonly onDrained?: (() => void) | undefined
 }
 
-/**
- * What becomes of writes while the log can't be reached, and when it is back: queue → spool → log. Each write of this
- * node has a number; the log stores the last one it has, with the writes, so that a write lands exactly once, whenever
- * and however often it is sent, and whatever is killed in between.
- */
+/** The spool's part: while the log is down it takes what waits in the queue, and once that is back it is drained. */
 export interface Outage {
-  /** Why the spool has refused the last write it was to take; null where it took it. */
-  readonly obstacle: string | null
-  /** Gives that many writes their numbers, which are after all others. Returns the last one. */
-  number(writes: number): bigint
-  /** Awaits something slow; what is written meanwhile is spooled. */
+  /** Awaits something slow, and spools what is written meanwhile. */
   spoolDuring<T>(slow: Promise<T>): Promise<T>
-  /** Spools what waits in the queue, one batch of it. */
-  spoolBatch(): Promise<void>
   /** Spools all that waits in the queue. */
   spoolRest(): Promise<void>
-  /** The queue's batch was sent under numbers that end in this one, and its answer is lost. */
-  leaveInDoubt(last: bigint): void
   /** Rejects with `Diverged` where what is in the spool was accepted for another log. */
   requireSameLog(session: LogSession): Promise<void>
-  /** Looks in the log, once it is replayed, for what has overtaken writes that an earlier run has left in the spool. */
+  /** Reads in the log, once it is replayed, what has overtaken writes that an earlier run has left in the spool. */
   findOvertaken(session: LogSession): Promise<void>
   /**
-   * Settles what was in doubt, now that the view has all that the session's log had of this node.
-   * @param replaced for each of this node's entries that came into the view on the way, in order
-   */
-  settle(session: LogSession, replaced?: readonly boolean[]): void
-  /**
-   * Has the spool reach the log, in order. What is written meanwhile is spooled as well, up to the last stretch, so that
-   * nothing passes what came before it. Rejections are those of `LogSession.appendSpooled` and `Spool.oldest`: nothing is
-   * dropped.
-   * @param onProgress called before each batch, with whether one has landed by this call
+   * Appends the spool's writes to the log, in order. What is written meanwhile is spooled as well, up to the last
+   * stretch, so that nothing passes what came before it. Rejects as `LogSession.appendSpooled` and `Spool.oldest` do;
+   * nothing is dropped.
+   * @param onBatch called after each batch but the last with what is left
    * @returns how many writes have left the spool since it was last empty
    */
-  drain(session: LogSession, onProgress: (hasDrained: boolean) => void): Promise<number>
+  drain(session: LogSession, onBatch: (left: number) => void): Promise<number>
 }
 
-export function makeOutage({ queue, follower, spool, spools, logger, onDrained }: OutageOptions): Outage {
-  /** The number of the last write that this node has numbered. */
-  let last = spool?.last ?? 0n
-  /** The number of the last write in the queue's batch. */
-  let inDoubt: bigint | undefined
-  let obstacle: string | null = null
-  let refused = 0
-  let drained = 0
-  const drainBatch = spool && makeDrain({ spool, follower, logger })
-
-  function startAfter(number: bigint): void {
-    if (number > last) last = number
-  }
-
-  function number(writes: number): bigint {
-    last += BigInt(writes)
-    return last
-  }
-
-  /** A batch in doubt keeps its numbers, and is taken past the spool's bound: refusing it would be no clear answer. */
-  async function spoolBatch(): Promise<void> {
-    if (!spool || !spools || queue.length === 0) return
-    const batch = queue.take()
-    const wasInDoubt = inDoubt !== undefined
-    const end = inDoubt ?? number(batch.length)
-    inDoubt = undefined
-    try {
-      await spool.add(end - BigInt(batch.length) + 1n, batch, positionOf(follower), !wasInDoubt)
-      obstacle = null
-      queue.spooled()
-    } catch (error) {
-      if (!(error instanceof KvsError)) throw error
-      obstacle = error.message.replace('; nothing was stored', '')
-      if (refused === 0) logger.warn(`writes that the spool does not take are refused: ${obstacle}`)
-      refused += batch.length
-      queue.failed(wasInDoubt ? new KvsError('undecided') : error)
-    }
-  }
+export function makeOutage(options: OutageOptions): Outage {
+  const { queue, mirror, spool, spools, logger } = options
+  const drain = makeSpoolEmptier(options)
 
   async function spoolUntil(isOver: () => boolean): Promise<void> {
-    while (spools && spool && !isOver()) await (queue.length > 0 ? spoolBatch() : queue.filled())
+    while (spools && spool && !isOver()) await (queue.length > 0 ? spoolBatch(options) : queue.filled())
   }
 
   return {
-    get obstacle() {
-      return obstacle
-    },
-    number,
-    spoolBatch,
     spoolRest: () => spoolUntil(() => queue.length === 0),
 
     async spoolDuring(slow) {
@@ -118,10 +53,6 @@ export function makeOutage({ queue, follower, spool, spools, logger, onDrained }
       return over
     },
 
-    leaveInDoubt(last) {
-      inDoubt = last
-    },
-
     async requireSameLog(session) {
       if (!spool?.position || spool.writes === 0) return
       const advice = 'connect this node to the log they are for, or give it another KVS_DATA_DIR'
@@ -133,41 +64,35 @@ export function makeOutage({ queue, follower, spool, spools, logger, onDrained }
     async findOvertaken(session) {
       if (!spool || spool.writes === 0) return
       let after = spool.position?.sequence ?? 0n
-      while (after < follower.view.position.sequence) {
+      while (after < mirror.view.position.sequence) {
         const page = await session.read(after)
         for (const entry of page) if (!entry.isOwn && !entry.superseded) spool.supersede(entry)
-        after = page.at(-1)?.sequence ?? follower.view.position.sequence
+        after = page.at(-1)?.sequence ?? mirror.view.position.sequence
       }
     },
 
-    settle({ committed, head: { logId } }, replaced = []) {
-      if (inDoubt !== undefined) {
-        // What came into the view last is the batch, unless it was there before the connection was lost.
-        const { number, end } = committed
-        if (number >= inDoubt) queue.committed({ logId, end, replaced: replaced.slice(-queue.take().length) })
-        else queue.putBack()
-      }
-      inDoubt = undefined
-      spool?.hide(committed.number)
-      startAfter(committed.number)
-    },
+    drain,
+  }
+}
 
-    async drain(session, onProgress) {
-      if (!spool || !drainBatch) return 0
-      // Two batches out for one in, so that it comes to an end beside clients that write as fast as they can.
-      for (let batches = 1; spool.writes > 0; batches++) {
-        onProgress(batches > 1)
-        drained += await drainBatch(session)
-        onDrained?.()
-        const isLong = spool.writes > batchLimits.writes || spool.bytes > batchLimits.bytes
-        if (isLong && batches % 2 === 0) await spoolBatch()
-      }
-      const all = drained
-      drained = 0
-      obstacle = null
-      if (refused > 0) logger.warn(`writes that were refused while the log was down: ${refused}`)
-      refused = 0
-      return all
-    },
+function makeSpoolEmptier(options: OutageOptions): Outage['drain'] {
+  const { spool, mirror, refusals, logger, onDrained } = options
+  if (!spool) return async () => 0
+  const drainBatch = makeDrain({ spool, follower: mirror, logger })
+  let drained = 0
+
+  return async (session, onBatch) => {
+    // Two batches out for one in, so that it comes to an end beside clients that write as fast as they can.
+    for (let batches = 1; spool.writes > 0; batches++) {
+      if (batches > 1) onBatch(spool.writes)
+      drained += await drainBatch(session)
+      onDrained?.()
+      const isLong = spool.writes > batchLimits.writes || spool.bytes > batchLimits.bytes
+      if (isLong && batches % 2 === 0) await spoolBatch(options)
+    }
+    const all = drained
+    drained = 0
+    refusals.noteEmpty()
+    return all
   }
 }

@@ -1,228 +1,155 @@
 import { KvsError } from '../core/errors.ts'
-import { unlessAborted } from '../lib/abort.ts'
 import type { Logger } from '../lib/logging.ts'
-import { Diverged, type LogSession, NotAppended, Unavailable, Undecided } from '../log/index.ts'
-import { type Spool, SpoolFileError } from '../spool/index.ts'
-import { OutOfOrder } from '../view/index.ts'
-import { makeAppending } from './committer.ts'
-import type { ConditionalQueue } from './conditional-queue.ts'
-import type { Connector } from './connector.ts'
-import type { Follower } from './log-copy.ts'
-import { type Condition, seconds } from './node-health.ts'
+import { type LogSession, NotAppended, Unavailable, Undecided } from '../log/index.ts'
+import { SpoolStorageError } from '../spool/index.ts'
+import { settleDoubt, spoolBatch } from './batches.ts'
+import { isDivergence, stayDiverged } from './divergence.ts'
 import type { Outage } from './outage.ts'
-import type { Waits } from './position-waits.ts'
-import type { AppendQueue } from './write-queue.ts'
+import type { RoundParts, Rounds } from './rounds.ts'
+import { isReplayed, type LossCause } from './state/node-state.ts'
+import { may } from './state/permissions.ts'
 
-export interface LifeParts {
-  readonly connector: Connector
-  readonly queue: AppendQueue
-  readonly conditional: ConditionalQueue
-  readonly waits: Waits
-  readonly follower: Follower
+export interface LoopParts extends RoundParts {
   readonly outage: Outage
-  readonly spool: Spool | undefined
-  readonly condition: Condition
-  readonly spools: boolean
-  /** Told of the log once it is replayed. */
+  readonly rounds: Rounds
+  /** Called with the log's id after the first replay. */
   readonly onReplayed: (logId: string) => void
-  /** How often the log is asked for what others have appended, and for a sign of life. */
+  /** How often the log is asked for what others have appended, and for a sign of life, in milliseconds. */
   readonly tailIntervalMs: number
   readonly logger: Logger
 }
 
-/** A node's way from session to session: replay, catch up, drain, then append and follow until the session is lost. */
-export interface Life {
-  readonly isReplayed: boolean
-  /** In step with a log that can be asked, and nothing is spooled; it may take no writes just now. */
-  readonly isFollowing: boolean
-  /** There is a session, and the log has not refused to take writes over it. */
-  readonly isLogUp: boolean
-  /** When the view was last known to have all that the log had, as a moment of `performance.now()`. */
-  readonly caughtUpAt: number
-  /** Has the log read soon. */
-  look(): void
-  /** Says so, and what it means for whoever waits. */
-  logIsDown(error: Error): void
-  /** As `Store.run`, until the signal aborts. */
+/**
+ * Leads the node from session to session: replay or catch up, drain the spool, then follow until the session is lost.
+ */
+export interface SessionLoop {
+  /**
+   * Runs until the signal aborts, and spools then what still waits. Rejects with what another try won't mend: a defect,
+   * or what only an operator can.
+   */
   run(signal: AbortSignal): Promise<void>
-  /** Ends the session, once the signal has aborted. */
+  /** Ends the session, after the signal has aborted. */
   stop(): Promise<void>
 }
 
-export function makeLife(parts: LifeParts): Life {
-  const { connector, queue, conditional, waits, follower, outage, spool, condition, logger } = parts
-  const appending = makeAppending(parts)
-  let session: LogSession | undefined
-  let isConnected = false
-  let isReplayed = false
-  let isFollowing = false
-  let connectedTo: string | undefined
-  let isStopping = false
-  /** Somebody else may have appended. */
-  let isLookDue = false
-  let caughtUpAt = 0
+/** The session that is open or being used; undefined between sessions. */
+interface Current {
+  session: LogSession | undefined
+}
 
-  async function live(signal: AbortSignal): Promise<void> {
-    if (spool && spool.writes > 0) logger.info(`writes in the spool that wait for the log: ${spool.writes}`)
-    let closing: Promise<void> | undefined
-    while (!signal.aborted) {
-      session = undefined
-      try {
-        const connecting = Promise.resolve(closing).then(connector.connect)
-        session = await (isReplayed ? outage.spoolDuring(connecting) : connecting)
-        isConnected = session !== undefined
-        // The spool may have taken so long that the stop came before this.
-        if (session && !signal.aborted) await follow(session, signal)
-      } catch (error) {
-        if (error instanceof Diverged || error instanceof OutOfOrder) return diverge(error, signal)
-        if (!isOutage(error)) throw error
-        if (error instanceof NotAppended && error.logIsDown) appending.refusal = error.message
-        logIsDown(error)
-      } finally {
-        isConnected = false
-        closing = session?.close()
-      }
-    }
-    await closing
-    if (isReplayed) await outage.spoolRest()
-    if (spool && spool.writes > 0) logger.info(`writes that stay in the spool until the next start: ${spool.writes}`)
-  }
-
-  /** Brings view and log to the same end, then goes on with it until the session is lost or the node stops. */
-  async function follow(session: LogSession, signal: AbortSignal): Promise<void> {
-    let lost: Error | undefined
-    void session.lost.then((error) => {
-      lost = error
-      queue.wake()
-    })
-    session.onOthersAppended(look)
-    await follower.requireSamePast(session)
-    await (isReplayed ? catchUp(session) : replay(session))
-    const drained = await outage.drain(session, (hasDrained) => {
-      // A log that took no writes has not taken any again before the first batch has landed.
-      if (hasDrained) appending.refusal = undefined
-      if (appending.refusal === undefined) condition.drains(spool?.writes ?? 0)
-    })
-    if (drained > 0) appending.refusal = undefined
-    if (appending.refusal === undefined) condition.logIsUp(session.description)
-    if (drained > 0) logger.info(`spooled writes that are in the log now: ${drained}`)
-    waits.logIsUp()
-    look()
-    const looking = setInterval(look, parts.tailIntervalMs)
-    isFollowing = true
-    try {
-      while (!signal.aborted) {
-        if (lost) throw lost
-        if (appending.hasWork || isLookDue || waits.isAsked) await goOn(session)
-        else await queue.filled()
-      }
-    } finally {
-      isFollowing = false
-      clearInterval(looking)
-    }
-  }
-
-  /** Does what there is to do, after which the view has all that the log had before. */
-  async function goOn(session: LogSession): Promise<void> {
-    const since = performance.now()
-    const answered = waits.question()
-    // An append also reads what others have appended before it.
-    let head = appending.hasWork ? await appending.appendNext(session) : undefined
-    // One that was refused tells nothing of the log, and the next one may be refused as well, for as long as there are any.
-    if (head === undefined && (isLookDue || waits.isAsked)) head = await tail(session)
-    connector.wasOfUse()
-    if (head === undefined) return
-    caughtUpAt = since
-    answered(head)
-    waits.advanced(follower.view.position.sequence)
-  }
-
-  function tail(session: LogSession): Promise<bigint> {
-    isLookDue = false
-    return follower.tail(session)
-  }
-
-  async function replay(session: LogSession): Promise<void> {
-    if (connectedTo !== session.description) logger.info(`connected to ${session.description}`)
-    connectedTo = session.description
-    await outage.requireSameLog(session)
-    const since = performance.now()
-    condition.become('replaying', 'replaying the log')
-    const { keys, entries } = await follower.replay(session)
-    const on = keys > 0 ? `, on a checkpoint of ${keys} keys,` : ''
-    logger.info(`${entries} events replayed${on} in ${seconds(since)}`)
-    await outage.findOvertaken(session)
-    outage.settle(session)
-    isReplayed = true
-    caughtUpAt = since
-    parts.onReplayed(session.head.logId)
-  }
-
-  async function catchUp(session: LogSession): Promise<void> {
-    const since = performance.now()
-    condition.become('log down', appending.refusal ?? 'the log is back; reading what others have written meanwhile')
-    const replaced = await follower.catchUp(session, async () => {
-      waits.advanced(follower.view.position.sequence)
-      await outage.spoolBatch()
-    })
-    outage.settle(session, replaced)
-    caughtUpAt = since
-    waits.advanced(follower.view.position.sequence)
-  }
-
-  function logIsDown(error: Error): void {
-    if (isStopping) return
-    const { message } = error
-    if (error instanceof NotAppended && !error.logIsDown) condition.tellRefusal(message)
-    conditional.abandon(new KvsError('log_down', `the log is down, and nothing was stored: ${message}`))
-    waits.logIsDown(message)
-    const so = parts.spools ? 'writes go to the spool' : 'writes wait, and are refused in the end'
-    if (isReplayed) condition.logIsDown(message, so)
-    else condition.waits(message)
-  }
-
-  /** Keeps what the node holds, for reading and for the operator; nothing is written any more. */
-  async function diverge(error: Error, signal: AbortSignal): Promise<void> {
-    condition.become('log diverged', error.message)
-    logger.error(`log diverged: ${error.message}`)
-    const refusal = new KvsError('not_stored', `the log diverged; nothing was stored: ${error.message}`)
-    queue.abandon(refusal)
-    conditional.abandon(refusal)
-    waits.logIsDown('the log diverged')
-    await unlessAborted(new Promise<never>(() => undefined), signal)
-  }
-
-  function look(): void {
-    isLookDue = true
-    queue.wake()
-  }
+export function makeSessionLoop(parts: LoopParts): SessionLoop {
+  const current: Current = { session: undefined }
 
   return {
-    get isReplayed() {
-      return isReplayed
+    async run(signal) {
+      try {
+        await run(parts, current, signal)
+      } catch (error) {
+        parts.machine.apply({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
+        throw error
+      }
     },
-    get isFollowing() {
-      return isFollowing
-    },
-    get isLogUp() {
-      return isConnected && appending.refusal === undefined
-    },
-    get caughtUpAt() {
-      return caughtUpAt
-    },
-    look,
-    logIsDown,
-    run: live,
     async stop() {
-      isStopping = true
-      queue.wake()
-      await session?.close()
+      parts.queue.wake()
+      await current.session?.close()
     },
   }
 }
 
-/** What trying again can mend; all else is a defect, or what only an operator can mend. */
+async function run(parts: LoopParts, current: Current, signal: AbortSignal): Promise<void> {
+  const { outage, spool, machine, logger } = parts
+  if (spool && spool.writes > 0) logger.info(`writes in the spool that wait for the log: ${spool.writes}`)
+  let closing: Promise<void> | undefined
+  while (!signal.aborted) {
+    current.session = undefined
+    try {
+      current.session = await connect(parts, closing)
+      // The spool may have taken so long that the stop came before this.
+      if (current.session && !signal.aborted) await follow(parts, current.session, signal)
+    } catch (error) {
+      if (isDivergence(error)) return stayDiverged(parts, error, signal)
+      if (!isOutage(error)) throw error
+      loseLog(parts, error)
+    } finally {
+      closing = current.session?.close()
+    }
+  }
+  await closing
+  if (may(machine.state, 'spooling')) await outage.spoolRest()
+  if (spool && spool.writes > 0) logger.info(`writes that stay in the spool until the next start: ${spool.writes}`)
+}
+
+/** Opens the next session, after the last one has ended. What is written meanwhile is spooled. */
+function connect({ connector, outage, machine }: LoopParts, closing: Promise<void> | undefined) {
+  const connecting = Promise.resolve(closing).then(connector.connect)
+  return may(machine.state, 'spooling') ? outage.spoolDuring(connecting) : connecting
+}
+
+/** Brings view and log to the same end, then goes on with it until the session is lost or the node stops. */
+async function follow(parts: LoopParts, session: LogSession, signal: AbortSignal): Promise<void> {
+  const { queue, mirror, held, machine, rounds, outage, clock } = parts
+  let lost: Error | undefined
+  void session.lost.then((error) => {
+    lost = error
+    queue.wake()
+  })
+  session.onOthersAppended(rounds.requestTail)
+  machine.apply({ kind: 'log opened', description: session.description })
+  held.release() // nothing that an earlier session has sent can land any more
+  await mirror.requireSamePast(session)
+  await (isReplayed(machine.state) ? catchUp(parts, session) : replay(parts, session))
+  const writes = await outage.drain(session, (left) => machine.apply({ kind: 'batch drained', left }))
+  machine.apply({ kind: 'drained', writes })
+  rounds.requestTail()
+  const tailing = clock.every(parts.tailIntervalMs, rounds.requestTail)
+  try {
+    while (!signal.aborted) {
+      if (lost) throw lost
+      await (rounds.isDue ? rounds.run(session) : queue.filled())
+    }
+  } finally {
+    tailing.cancel()
+  }
+}
+
+async function replay(parts: LoopParts, session: LogSession): Promise<void> {
+  const { outage, mirror, spool, machine } = parts
+  await outage.requireSameLog(session)
+  const { keys, entries } = await mirror.replay(session)
+  await outage.findOvertaken(session)
+  settleDoubt(parts, session)
+  machine.apply({ kind: 'replayed', keys, entries, spooled: spool?.writes ?? 0 })
+  parts.onReplayed(session.head.logId)
+}
+
+async function catchUp(parts: LoopParts, session: LogSession): Promise<void> {
+  const { mirror, waits, spool, machine } = parts
+  const replaced = await mirror.catchUp(session, async () => {
+    waits.advance(mirror.view.position.sequence)
+    await spoolBatch(parts)
+  })
+  settleDoubt(parts, session, replaced)
+  machine.apply({ kind: 'caught up', spooled: spool?.writes ?? 0 })
+  waits.advance(mirror.view.position.sequence)
+}
+
+/** Tells those who need the log that it is down. The others wait, or are spooled. */
+export function loseLog(parts: Pick<LoopParts, 'machine' | 'conditional' | 'waits'>, error: Error): void {
+  const { machine, conditional, waits } = parts
+  if (machine.state.kind === 'stopped') return
+  const reason = error.message
+  conditional.abandon(new KvsError('log_down', `the log is down, and nothing was stored: ${reason}`))
+  waits.rejectHeadWaits(reason)
+  machine.apply({ kind: 'log lost', reason, cause: causeOf(error) })
+}
+
+function causeOf(error: Error): LossCause {
+  if (!(error instanceof NotAppended)) return 'unreachable'
+  return error.logIsDown ? 'takes no writes' : 'rejected'
+}
+
+/** What another try can mend; all else is a defect, or what only an operator can mend. */
 function isOutage(error: unknown): error is Error {
-  const kinds = [Unavailable, Undecided, NotAppended, SpoolFileError]
+  const kinds = [Unavailable, Undecided, NotAppended, SpoolStorageError]
   return kinds.some((kind) => error instanceof kind)
 }

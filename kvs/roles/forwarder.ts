@@ -13,22 +13,25 @@ import {
 } from '../http/wire/index.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { systemRandom as random } from '../lib/random.ts'
-import { watchTls } from '../tls/index.ts'
-import type { RoleProcess } from './process.ts'
+import { startTlsReload } from '../tls/index.ts'
+import type { ServiceProcess } from './service-process.ts'
 
-/** Forwards every request to `address` until it is told to stop. Holds nothing, so that it is ready as soon as it listens. */
-export async function runForwarder(config: Config, address: string, running: RoleProcess): Promise<void> {
-  const { logger, told, reloads } = running
-  const options = { ...config, ...running, address, tally: makeHttpTally(), clock, random }
+/**
+ * Forwards every request to `address` until the process is told to stop. It stores nothing, so it is ready as soon as
+ * it listens.
+ */
+export async function runForwarder(config: Config, address: string, service: ServiceProcess): Promise<void> {
+  const { logger, stopRequested, reloads } = service
+  const options = { ...config, ...service, address, tally: makeHttpTally(), clock, random }
   const forwarder = makeForwarder(options)
   const server = makeHttpServer(options, forwarder.serve)
   logger.info(`forwarding every request to ${forwarder.target.url}`)
   const listening = await listen(server, config, logger)
   monitorDescriptors(server, config, logger, clock)
-  reloads.push(...watchTls(config.tls, (texts) => replaceTls(server, texts), logger), ...forwarder.target.reloads)
+  reloads.push(...startTlsReload(config.tls, (texts) => replaceTls(server, texts), logger), ...forwarder.target.reloads)
   flushCompileCache()
 
-  logger.info(`${await told}: finishing what is under way`)
+  logger.info(`${await stopRequested}: finishing what is under way`)
   forwarder.announceStop()
   if (config.drainDelayMs > 0) await sleep(config.drainDelayMs)
   await shutDownGracefully(listening, forwarder.stop, countdown(config.shutdownTimeoutMs, clock), clock)

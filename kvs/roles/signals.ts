@@ -1,17 +1,19 @@
 import { closeSync, openSync } from 'node:fs'
 import type { Logger } from 'pino'
 
-/** A Ctrl-C reaches a process twice, from the terminal and from npm, when these come within this time of each other. */
-const sameSignalMs = 200
+/** Two signals within this time, in milliseconds, are one Ctrl-C: it arrives from the terminal and again from npm. */
+const duplicateSignalMs = 200
 
-/** Resolves with the first SIGTERM or SIGINT, which begins a graceful shutdown. A second one ends the process at once. */
+/**
+ * Resolves with the first SIGTERM or SIGINT, which starts the graceful shutdown. A second one ends the process at once.
+ */
 export function shutdownSignal(): Promise<NodeJS.Signals> {
-  let first: number | undefined
+  let firstAt: number | undefined
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        if (first !== undefined && performance.now() - first > sameSignalMs) process.exit(1)
-        first ??= performance.now()
+        if (firstAt !== undefined && performance.now() - firstAt > duplicateSignalMs) process.exit(1)
+        firstAt ??= performance.now()
         resolve(signal)
       })
     }
@@ -19,8 +21,8 @@ export function shutdownSignal(): Promise<NodeJS.Signals> {
 }
 
 /**
- * Calls every reload on SIGHUP. Where SIGHUP means instead that the terminal was closed from which the process was started, it becomes
- * a SIGTERM.
+ * Calls every reload function on SIGHUP. If SIGHUP arrives because the terminal that started the process was closed, it
+ * is turned into SIGTERM.
  */
 export function reloadOnHangup(reloads: readonly (() => void)[], logger: Pick<Logger, 'info'>): void {
   const hadTerminal = hasTerminal()

@@ -2,22 +2,23 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { requireReadable } from '../spool/index.ts'
-import { findSlots, slotPath } from './numbering.ts'
+import { listSlots, slotPath } from './slot-paths.ts'
 
 /**
- * Tells in a sentence whether a node could have its data in a directory; makes and changes nothing.
- * @param isShared whether several nodes may have it; else there is the first slot and no other
- * @throws an Error that says what is in the way
+ * Checks whether a node could use a data directory, and changes nothing.
+ * @param isShared whether several nodes may use the directory; otherwise slot 1 is the only one
+ * @returns a sentence about the directory
+ * @throws an Error that says why it can't be used
  */
-export async function lookAtDataDirectory(path: string, isShared: boolean): Promise<string> {
-  const sentence = lookAtDirectory(path)
+export async function inspectDataDirectory(path: string, isShared: boolean): Promise<string> {
+  const finding = checkDirectory(path)
   await requireUsableSlot(path, isShared)
-  return sentence
+  return finding
 }
 
-/** A start goes on with any slot that it can use, and with a new one where a node holds one of those that there are. */
+/** A start needs one usable slot, or one that another node holds: then it creates a new one. */
 async function requireUsableSlot(directory: string, isShared: boolean): Promise<void> {
-  const numbers = isShared ? await findSlots(directory).catch(() => [1]) : [1]
+  const numbers = isShared ? await listSlots(directory).catch(() => [1]) : [1]
   let obstacle: unknown
   for (const number of numbers) {
     const path = slotPath(directory, number)
@@ -31,7 +32,7 @@ async function requireUsableSlot(directory: string, isShared: boolean): Promise<
   throw obstacle
 }
 
-function lookAtDirectory(path: string): string {
+function checkDirectory(path: string): string {
   const nearest = nearestExisting(path)
   try {
     if (!statSync(nearest).isDirectory()) throw new Error(`${nearest} is no directory`)
@@ -48,7 +49,10 @@ function nearestExisting(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path))
 }
 
-/** Whether a node has locked the file that keeps others out. One that died in the middle of a write has not. */
+/**
+ * Whether a live node holds the lock. The kernel has released the lock of a killed node, even if it was killed while it
+ * wrote.
+ */
 function isHeld(path: string): boolean {
   if (!existsSync(path)) return false
   accessSync(path, constants.R_OK | constants.W_OK)

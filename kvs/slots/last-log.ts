@@ -1,16 +1,16 @@
-import { randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Random } from '../lib/random.ts'
 
-const fileOf = (directory: string) => join(directory, 'log-id')
+const fileIn = (directory: string) => join(directory, 'log-id')
 
 /**
- * The log that one of the nodes on this data directory was last used with, for one that has none of its own to go by: a new
- * slot, or somebody who only looks. Takes no lock. Undefined where there was none, or where it can't be read.
+ * Id of the log that a node on this data directory used last, for a new slot or a check, which have none of their own.
+ * Needs no lock. Undefined when there was none, or when the file can't be read.
  */
-export function lastLogOf(directory: string): string | undefined {
+export function readLastLog(directory: string): string | undefined {
   try {
-    const text = readFileSync(fileOf(directory), 'utf8').trim()
+    const text = readFileSync(fileIn(directory), 'utf8').trim()
     return text === '' ? undefined : text
   } catch {
     return undefined
@@ -18,25 +18,24 @@ export function lastLogOf(directory: string): string | undefined {
 }
 
 /**
- * Where the disk takes it: without it, a new slot's node goes where the search_path leads. Several nodes may do so at once, and
- * be killed meanwhile: the file is always there as a whole.
+ * Writes the id atomically, so that several nodes may do so at once and be killed meanwhile. On a full or read-only
+ * disk it does nothing: a new slot's node then takes the log that the `search_path` leads to.
  */
-export function noteLog(directory: string, logId: string): void {
-  if (lastLogOf(directory) === logId) return
-  const beside = `${fileOf(directory)}.${randomUUID()}`
+export function writeLastLog(directory: string, logId: string, random: Random): void {
+  if (readLastLog(directory) === logId) return
+  const temporary = `${fileIn(directory)}.${random.uuid()}`
   try {
-    writeFileSync(beside, `${logId}\n`, { mode: 0o600, flush: true })
-    renameSync(beside, fileOf(directory))
+    writeFileSync(temporary, `${logId}\n`, { mode: 0o600, flush: true })
+    renameSync(temporary, fileIn(directory))
   } catch {
-    // A full disk, or one that only reads: there is another start.
-    remove(beside)
+    removeFile(temporary)
   }
 }
 
-function remove(path: string): void {
+function removeFile(path: string): void {
   try {
     rmSync(path, { force: true })
   } catch {
-    // It could not be made either.
+    // It could not be created either.
   }
 }

@@ -1,45 +1,41 @@
-import { join } from 'node:path'
 import { unlessAborted } from '../lib/abort.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type Log, type LogSession } from '../log/index.ts'
 import { makeDrain, requireSameLog } from '../replica/index.ts'
 import { NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
-import type { DataDirectory } from './data-directory.ts'
-import { makePlace } from './slot-directory.ts'
+import { makePositionFollower } from './position-follower.ts'
+import type { SlotLock } from './slot-storage.ts'
 
 export interface OrphanOptions {
-  /** The slot, whose lock this process holds. */
-  readonly data: DataDirectory
-  /** Of the log that this node serves. */
+  /** Lock on the orphan's slot, held by this process. */
+  readonly slot: Pick<SlotLock, 'writerId' | 'spoolStorage'>
+  /** Id of the log that this node serves. */
   readonly logId: string
-  /** That log, for who appends as this writer. */
+  /** Returns that log for appends under a writer's identity. */
   readonly logOf: (writerId: string) => Log
   readonly logger: Pick<Logger, 'warn'>
 }
 
-/** The spool can't be read, and trying again won't help. */
-export class Unreadable extends Error {
-  override readonly name = 'Unreadable'
+/** The spool can't be read, and a retry would not help. */
+export class UnreadableSpool extends Error {
+  override readonly name = 'UnreadableSpool'
 }
 
 const advice = 'start a node on the log they are for, with this KVS_DATA_DIR'
 
 /**
- * Brings what a node that is gone has spooled to the log, as that node would: under its numbers and as its writer, each
- * write once, in their order, superseded where another writer's entry came first. It can be cut off at any moment, and done
- * again by anybody who holds the slot. On return, and on a rejection, nobody has the spool open.
- * @returns how many writes have left the spool
- * @throws Unreadable; Diverged where it is for another log; else what trying again later may mend
+ * Appends the spool of a dead node to the log, as that node would: under its identity and its numbers, each write once,
+ * in order, and superseded if another writer's entry came first. It may be interrupted at any moment and repeated by
+ * whoever locks the slot. The spool is closed when it returns or rejects.
+ * @returns number of writes that left the spool
+ * @throws UnreadableSpool; Diverged when the spool is for another log; any other error may pass by a later retry
  */
-export async function drainOrphan({ data, logId, logOf, logger }: OrphanOptions, signal: AbortSignal): Promise<number> {
-  const spool = await openSpool(join(data.path, 'spool.db'), 0, false).catch((error) => {
-    if (error instanceof NoSpace || error instanceof SpoolHeld) throw error
-    throw new Unreadable(error.message, { cause: error })
-  })
+export async function drainOrphan({ slot, logId, logOf, logger }: OrphanOptions, signal: AbortSignal): Promise<number> {
+  const spool = await openOrphan(slot)
   try {
     if (spool.writes === 0) return 0
-    requireSameLog(spool, logId, advice) // before its writer is registered in this one
-    const opening = logOf(data.writerId).open()
+    requireSameLog(spool, logId, advice) // before its writer is registered in this log
+    const opening = logOf(slot.writerId).open()
     try {
       const session = await unlessAborted(opening, signal)
       return session ? await drain(spool, session, logger, signal) : 0
@@ -54,15 +50,26 @@ export async function drainOrphan({ data, logId, logOf, logger }: OrphanOptions,
   }
 }
 
-/** On an abort it ends as on a lost connection; never before what it does with the spool has ended. */
+function openOrphan({ spoolStorage: storage }: OrphanOptions['slot']): Promise<Spool> {
+  return openSpool({ storage, maxBytes: 0, keepsValues: false }).catch((error) => {
+    if (error instanceof NoSpace || error instanceof SpoolHeld) throw error
+    throw new UnreadableSpool(error.message, { cause: error })
+  })
+}
+
+/**
+ * An abort closes the session, so that the drain ends as on a lost connection, and never in the middle of a change of
+ * the spool.
+ */
 async function drain(spool: Spool, session: LogSession, logger: Pick<Logger, 'warn'>, signal: AbortSignal) {
   const stop = () => void session.close()
   signal.addEventListener('abort', stop)
   try {
     requireSameLog(spool, session.head.logId, advice)
-    const place = makePlace(await startOf(spool, session, logger), (entry) => spool.supersede(entry))
-    await place.readThrough(session, session.head.sequence)
-    const drainBatch = makeDrain({ spool, follower: place, logger })
+    const start = await startPosition(spool, session, logger)
+    const follower = makePositionFollower(start, (entry) => spool.supersede(entry))
+    await follower.readThrough(session, session.head.sequence)
+    const drainBatch = makeDrain({ spool, follower, logger })
     let drained = 0
     while (spool.writes > 0 && !signal.aborted) drained += await drainBatch(session)
     return drained
@@ -71,8 +78,8 @@ async function drain(spool: Spool, session: LogSession, logger: Pick<Logger, 'wa
   }
 }
 
-/** Up to here the spool has been told what is superseded. */
-async function startOf({ position }: Spool, session: LogSession, logger: Pick<Logger, 'warn'>) {
+/** Position up to which the spool knows what is superseded. */
+async function startPosition({ position }: Spool, session: LogSession, logger: Pick<Logger, 'warn'>) {
   if (!position) throw new Diverged('the spool holds writes and does not say for which log')
   if (await session.holds(position)) return position
   logger.warn('the log went back since writes were spooled; they go to the log as it is now')

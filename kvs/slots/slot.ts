@@ -1,42 +1,47 @@
-import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { mayHoldWrites, NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
-import { type DataDirectory, Locked, openDataDirectory } from './data-directory.ts'
-import { lastLogOf, noteLog } from './last-log.ts'
-import { findSlots, slotPath } from './numbering.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
+import { NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
+import { SlotHeld, type SlotLock, type SlotStorage } from './slot-storage.ts'
 
-export interface TakeOptions {
-  readonly directory: string
-  /** Whether several nodes may have the directory; else there is the first slot and no other. */
+export interface SlotOptions {
+  readonly slots: SlotStorage
+  /** Whether several nodes may use the directory. Otherwise slot 1 is the only one. */
   readonly isShared: boolean
-  /** What all writes in the slot's spool may weigh. */
+  /** Maximal weight of all writes in the slot's spool, in bytes. */
   readonly maxBytes: number
   readonly warn: (message: string) => void
+  readonly clock?: Clock
+  readonly random?: Random
 }
 
 /** One node's part of the data directory: its lock, its identity as a writer, and its spool. */
 export interface Slot {
-  /** Undefined where the node has none, and an identity that ends with it. */
+  /** Number of the slot; undefined when the node has none, and an identity that ends with the process. */
   readonly number: number | undefined
-  readonly data: DataDirectory
-  /** Undefined where there is no disk for one. */
+  /** Directory of the slot. */
+  readonly path: string
+  /** Identity of the node as a writer in the log. */
+  readonly writerId: string
+  /** The slot's spool; undefined when there is no disk for one. */
   readonly spool: Spool | undefined
-  /** Why there is no spool. */
+  /** Why there is no spool; undefined when there is one. */
   readonly obstacle: string | undefined
-  /** The log that the slot was last used with; for a new one, what another of the directory was. */
+  /**
+   * Id of the log that the slot was used with last; for a new slot, that of the directory; undefined when there was
+   * none.
+   */
   readonly logId: string | undefined
-  /** Warns where it was another one before. Nothing but that, and where a log is looked for, depends on it. */
+  /** Stores the log's id, and warns if the slot was used with another log before. */
   rememberLog(logId: string): void
-  /** Lets another node have the slot; it is never let go with its spool open. */
+  /** Closes the spool, then lets another node lock the slot. */
   close(): Promise<void>
 }
 
-/** For so long a node has a slot that it only looks into. */
-const lookMs = 250
+/** A node that only inspects a slot, such as `--check`, releases it within this time, in milliseconds. */
+const inspectionMs = 250
 
-class Unusable extends Error {
-  override readonly name = 'Unusable'
+class UnusableSlot extends Error {
+  override readonly name = 'UnusableSlot'
   readonly mayHoldWrites: boolean
   constructor(error: unknown, mayHoldWrites: boolean) {
     super(error instanceof Error ? error.message : String(error), { cause: error })
@@ -45,48 +50,50 @@ class Unusable extends Error {
 }
 
 /**
- * Takes a slot that no node holds: before all others one whose spool may hold writes, then the first; a new one where
- * nodes hold all there are. Of nodes that start together, the slot's lock decides which has it.
+ * Takes a slot that no node holds: first one whose spool may hold writes, then the one with the lowest number; a new
+ * one when nodes hold all that exist. If nodes start together, the slots' locks decide.
  *
- * A slot that can't be used is passed over, with a warning. But where no other can be used and no node holds one, there is
- * nothing to go on with: where it may hold writes, the start ends, since those would be missing from every answer; else the
- * node does without.
- * @throws Locked where the directory is not shared and another node has it, or an Error that says what can't be used
+ * A slot that can't be used is skipped with a warning. If no node holds a slot and none can be used, the start fails
+ * when one of them may hold writes, because every read would miss those; otherwise the node runs without a slot.
+ * @throws SlotHeld when the directory is not shared and another node has it, or an Error that says what can't be used
  */
-export async function takeSlot(options: TakeOptions): Promise<Slot> {
-  const { directory, warn } = options
-  const slot = await takeAny(options)
-  const { data } = slot
+export async function takeSlot(options: SlotOptions): Promise<Slot> {
+  const { slots, warn } = options
+  const { lock, ...taken } = options.isShared ? await takeShared(options) : await openSlot(options, 1)
+  const logId = lock?.logId
   return {
-    ...slot,
-    logId: data.logId ?? lastLogOf(directory),
-    rememberLog(logId) {
-      noteLog(directory, logId)
-      if (data.logId === logId) return
-      if (data.logId !== undefined) warn(`this is the log ${logId}; the last one of this node was ${data.logId}`)
-      data.rememberLog(logId)
+    ...taken,
+    logId: logId ?? slots.lastLog(),
+    rememberLog(current) {
+      slots.saveLastLog(current)
+      if (logId === current) return
+      if (logId !== undefined) warn(`this is the log ${current}; the last one of this node was ${logId}`)
+      lock?.saveLog(current)
     },
   }
 }
 
-type Taken = Omit<Slot, 'logId' | 'rememberLog'>
+interface TakenSlot extends Omit<Slot, 'logId' | 'rememberLog'> {
+  /** Lock on the slot; undefined when the node has none. */
+  readonly lock: SlotLock | undefined
+}
 
-async function takeAny({ directory, isShared, maxBytes, warn }: TakeOptions): Promise<Taken> {
-  if (!isShared) return openSlot(directory, 1, maxBytes)
-  const numbers = await findSlots(directory).catch((error: Error) => {
+async function takeShared(options: SlotOptions): Promise<TakenSlot> {
+  const { slots, warn, clock = systemClock } = options
+  const numbers = await slots.list().catch((error: Error) => {
     warn(error.message)
     return [1]
   })
   const held = new Set<number>()
-  const unusable: Unusable[] = []
+  const unusable: UnusableSlot[] = []
 
-  async function takeFirst(among: Iterable<number>): Promise<Taken | undefined> {
-    for (const number of among) {
+  async function takeFirst(candidates: Iterable<number>): Promise<TakenSlot | undefined> {
+    for (const number of candidates) {
       try {
-        return await openSlot(directory, number, maxBytes)
+        return await openSlot(options, number)
       } catch (error) {
-        if (error instanceof Locked) held.add(number)
-        else if (error instanceof Unusable) unusable.push(error)
+        if (error instanceof SlotHeld) held.add(number)
+        else if (error instanceof UnusableSlot) unusable.push(error)
         else throw error
       }
     }
@@ -94,60 +101,57 @@ async function takeAny({ directory, isShared, maxBytes, warn }: TakeOptions): Pr
   }
 
   function* newNumbers(): Iterable<number> {
-    const failed = unusable.length
-    for (let number = 2; unusable.length === failed; number++) if (!numbers.includes(number)) yield number
+    const failures = unusable.length
+    for (let number = 2; unusable.length === failures; number++) if (!numbers.includes(number)) yield number
   }
 
-  let slot = await takeFirst(withWritesFirst(directory, numbers))
+  let slot = await takeFirst(writesFirst(slots, numbers))
   if (!slot && held.size > 0) {
-    await sleep(lookMs)
+    await clock.sleep(inspectionMs)
     slot = (await takeFirst([...held])) ?? (await takeFirst(newNumbers()))
   }
-  const holding = unusable.find((error) => error.mayHoldWrites)
-  if (!slot && held.size === 0 && holding) throw holding
-  slot ??= withoutSlot(directory, unusable.at(-1)?.message ?? '')
+  const withWrites = unusable.find((error) => error.mayHoldWrites)
+  if (!slot && held.size === 0 && withWrites) throw withWrites
+  slot ??= withoutSlot(options, unusable.at(-1)?.message ?? '')
   for (const { message } of unusable) if (message !== slot.obstacle) warn(`a slot is passed over: ${message}`)
   return slot
 }
 
-/** Looked at without the lock, which is only a hint: what a node that lives has spooled makes it first as well. */
-function withWritesFirst(directory: string, numbers: readonly number[]): number[] {
-  const holding = new Set(numbers.filter((number) => mayHoldWrites(slotPath(directory, number))))
-  return [...holding, ...numbers.filter((number) => !holding.has(number))]
+/**
+ * Sorts slots whose spools may hold writes first. It ignores the locks: a live node's spooled writes move its slot up
+ * as well.
+ */
+function writesFirst(slots: SlotStorage, numbers: readonly number[]): number[] {
+  const withWrites = new Set(numbers.filter((number) => slots.mayHoldWrites(number)))
+  return [...withWrites, ...numbers.filter((number) => !withWrites.has(number))]
 }
 
-/** @throws Locked or Unusable */
-async function openSlot(directory: string, number: number, maxBytes: number): Promise<Taken> {
-  const path = slotPath(directory, number)
-  const data = lock(path)
+/** @throws SlotHeld or UnusableSlot */
+async function openSlot({ slots, maxBytes }: SlotOptions, number: number): Promise<TakenSlot> {
+  const lock = await slots.lock(number).catch((error) => {
+    if (error instanceof SlotHeld) throw error
+    throw new UnusableSlot(error, slots.mayHoldWrites(number))
+  })
+  const slot = { number, path: slots.path(number), writerId: lock.writerId, lock }
   try {
-    const spool = await openSpool(join(path, 'spool.db'), maxBytes)
-    const close = async () => {
-      await spool.close().catch(() => undefined)
-      data.close()
-    }
-    return { number, data, spool, obstacle: undefined, close }
+    const spool = await openSpool({ storage: lock.spoolStorage, maxBytes })
+    return { ...slot, spool, obstacle: undefined, close: () => closeSlot(spool, lock) }
   } catch (error) {
     if (error instanceof NoSpace) {
-      return { number, data, spool: undefined, obstacle: error.message, close: async () => data.close() }
+      return { ...slot, spool: undefined, obstacle: error.message, close: async () => lock.release() }
     }
-    data.close()
-    if (error instanceof SpoolHeld) throw new Locked(error.message)
-    throw new Unusable(error, true)
+    lock.release()
+    if (error instanceof SpoolHeld) throw new SlotHeld(error.message)
+    throw new UnusableSlot(error, true)
   }
 }
 
-function lock(path: string): DataDirectory {
-  try {
-    return openDataDirectory(path)
-  } catch (error) {
-    if (error instanceof Locked) throw error
-    throw new Unusable(error, mayHoldWrites(path))
-  }
+async function closeSlot(spool: Spool, lock: SlotLock): Promise<void> {
+  await spool.close().catch(() => undefined)
+  lock.release()
 }
 
-function withoutSlot(path: string, obstacle: string): Taken {
-  const nothing = () => undefined
-  const data = { path, writerId: randomUUID(), logId: undefined, rememberLog: nothing, close: nothing }
-  return { number: undefined, data, spool: undefined, obstacle, close: async () => undefined }
+function withoutSlot({ slots, random = systemRandom }: SlotOptions, obstacle: string): TakenSlot {
+  const slot = { number: undefined, path: slots.path(1), writerId: random.uuid(), lock: undefined }
+  return { ...slot, spool: undefined, obstacle, close: async () => undefined }
 }

@@ -1,136 +1,117 @@
-import { open, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
 import { Diverged, type Log, Unavailable, Undecided } from '../log/index.ts'
 import { SpoolHeld } from '../spool/index.ts'
-import { Locked, openDataDirectory } from './data-directory.ts'
-import { findSlots, slotPath } from './numbering.ts'
-import { drainOrphan, Unreadable } from './orphaned-spool.ts'
+import { drainOrphan, UnreadableSpool } from './orphaned-spool.ts'
+import { SlotHeld, type SlotStorage } from './slot-storage.ts'
 
 export interface TakeoverOptions {
-  readonly directory: string
+  readonly slots: SlotStorage
   /**
-   * This node's own slot. It must never be looked into: a process that closes any descriptor of a file loses the locks
-   * that it holds on it. https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+   * Number of this node's own slot. Takeover must never open its files: a process that closes any descriptor of a file
+   * loses all its locks on it.
+   * https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
    */
-  readonly own: number
-  /** The log, for who appends as this writer. */
+  readonly ownSlot: number
+  /** Returns the log for appends under a writer's identity. */
   readonly logOf: (writerId: string) => Log
-  /** Whether this node reaches the log just now. */
+  /** Whether this node reaches the log now. */
   readonly isServing: () => boolean
   readonly logger: Pick<Logger, 'info' | 'warn'>
-  readonly lookEveryMs?: number
+  /**
+   * Longest pause between two scans of the slots, in milliseconds; chance shortens it by up to half. The default is
+   * 5,000.
+   */
+  readonly intervalMs?: number
+  readonly clock?: Clock
+  readonly random?: Random
 }
 
 export interface Takeover {
   /**
-   * Looks, until the signal aborts, for slots that no node holds and whose spools have writes for this log, and brings
-   * those to it. Never rejects. Any number of nodes may do so in one directory: who gets a slot's lock works on it.
+   * Until the signal aborts, looks for slots that no node holds and whose spools have writes for this log, and appends
+   * those writes to it. Never rejects. Any number of nodes may do so in one directory: the slot's lock decides which
+   * one works on it.
    */
   run(logId: string, signal: AbortSignal): Promise<void>
 }
 
-export function makeTakeover({
-  directory,
-  own,
-  logOf,
-  isServing,
-  logger,
-  lookEveryMs = 5_000,
-}: TakeoverOptions): Takeover {
-  /** How the files of a slot were when there was nothing left to do in it: until they change it is passed over. */
-  const settled = new Map<number, string>()
-  const told = new Map<number | undefined, Set<string>>()
+/** State that a takeover keeps between its scans. */
+interface TakeoverState extends TakeoverOptions {
+  /** Fingerprint of each slot's spool when nothing was left to do there: the slot is skipped until it changes. */
+  readonly finished: Map<number, string>
+  /** Warnings that were logged for a slot; under undefined, those for the directory. */
+  readonly warned: Map<number | undefined, Set<string>>
+}
 
-  /** Returns how many writes it has brought to the log. */
-  async function visit(number: number, logId: string, signal: AbortSignal): Promise<number> {
-    const path = slotPath(directory, number)
-    const stamp = await stampOf(path)
-    if (stamp === undefined || stamp === settled.get(number)) return 0
-    await touch(path)
-    const data = openDataDirectory(path)
-    const warn = (message: string) => tell(number, message)
-    let isSettled = false
-    try {
-      const drained = await drainOrphan({ data, logId, logOf, logger: { warn } }, signal)
-      isSettled = !signal.aborted
-      return drained
-    } catch (error) {
-      isSettled = isLeftAlone(error)
-      throw error
-    } finally {
-      const now = isSettled ? await stampOf(path).catch(() => undefined) : undefined
-      if (now !== undefined) settled.set(number, now)
-      data.close()
-    }
-  }
-
-  /** Each message once for each slot; without a slot, of them all. */
-  function tell(number: number | undefined, message: string): void {
-    const before = told.get(number) ?? new Set()
-    const subject = number === undefined ? '' : `the spool of a node that is gone (slot ${number}): `
-    if (!before.has(message)) logger.warn(`${subject}${message}`)
-    told.set(number, before.add(message))
-  }
-
-  /** A slot that a node holds is as it should be, and of an outage the node's own log tells. */
-  function tellError(number: number, error: Error): void {
-    if ([Locked, SpoolHeld, Unavailable, Undecided].some((kind) => error instanceof kind)) return
-    tell(number, `${isLeftAlone(error) ? 'left alone' : 'not brought to the log yet'}: ${error.message}`)
-  }
-
-  async function look(logId: string, signal: AbortSignal): Promise<void> {
-    for (const number of await findSlots(directory)) {
-      if (number === own || !isServing() || signal.aborted) continue
-      try {
-        const drained = await visit(number, logId, signal)
-        if (drained === 0) continue
-        logger.info(`took over the spool of a node that is gone (slot ${number}): ${drained} writes are in the log now`)
-        told.delete(number)
-      } catch (error) {
-        if (!signal.aborted && error instanceof Error) tellError(number, error)
-      }
-    }
-  }
-
+export function makeTakeover(options: TakeoverOptions): Takeover {
+  const { intervalMs = 5_000, clock = systemClock, random = systemRandom } = options
+  const state: TakeoverState = { ...options, finished: new Map(), warned: new Map() }
   return {
     async run(logId, signal) {
       while (!signal.aborted) {
-        await sleep(lookEveryMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
-        await look(logId, signal).catch((error) => tell(undefined, error.message))
+        await clock.sleep(intervalMs * (0.5 + random.fraction() / 2), signal)
+        await scanSlots(state, logId, signal).catch((error) => warnOnce(state, undefined, error.message))
       }
     },
   }
 }
 
-/** What trying again won't mend, as long as nobody touches the slot. */
-function isLeftAlone(error: unknown): boolean {
-  return error instanceof Diverged || error instanceof Unreadable
+async function scanSlots(state: TakeoverState, logId: string, signal: AbortSignal): Promise<void> {
+  const { slots, ownSlot, isServing, logger, warned } = state
+  for (const slot of await slots.list()) {
+    if (slot === ownSlot || !isServing() || signal.aborted) continue
+    try {
+      const drained = await drainSlot(state, slot, logId, signal)
+      if (drained === 0) continue
+      logger.info(`took over the spool of a node that is gone (slot ${slot}): ${drained} writes are in the log now`)
+      warned.delete(slot)
+    } catch (error) {
+      if (!signal.aborted && error instanceof Error) warnOfFailure(state, slot, error)
+    }
+  }
 }
 
-/** What changes when a spool does; undefined where there is none. */
-async function stampOf(path: string): Promise<string | undefined> {
-  const stamps = await Promise.all(['spool.db', 'spool.db-wal'].map((name) => stampOfFile(join(path, name))))
-  return stamps.every((stamp) => stamp === '') ? undefined : stamps.join(' ')
-}
-
-async function stampOfFile(path: string): Promise<string> {
+/** Returns the number of writes that it appended to the log. */
+async function drainSlot(state: TakeoverState, slot: number, logId: string, signal: AbortSignal): Promise<number> {
+  const { slots, logOf, finished } = state
+  const fingerprint = await slots.fingerprint(slot)
+  if (fingerprint === undefined || fingerprint === finished.get(slot)) return 0
+  const lock = await slots.lockExisting(slot)
+  const warn = (message: string) => warnOnce(state, slot, message)
+  let isFinished = false
   try {
-    const { ino, size, mtimeMs } = await stat(path)
-    return `${ino} ${size} ${mtimeMs}`
+    const drained = await drainOrphan({ slot: lock, logId, logOf, logger: { warn } }, signal)
+    isFinished = !signal.aborted
+    return drained
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    isFinished = isPermanent(error)
     throw error
+  } finally {
+    const now = isFinished ? await slots.fingerprint(slot).catch(() => undefined) : undefined
+    if (now !== undefined) finished.set(slot, now)
+    lock.release()
   }
 }
 
-/** Taking the lock blocks. On a disk that hangs it is this that does, in the thread pool, and the node goes on. */
-async function touch(path: string): Promise<void> {
-  const file = await open(join(path, 'node.db'), 'r+')
-  try {
-    await file.readFile()
-  } finally {
-    await file.close()
-  }
+/**
+ * Logs nothing about a slot that a node holds, which is normal, and nothing about an outage, which the node itself
+ * reports.
+ */
+function warnOfFailure(state: TakeoverState, slot: number, error: Error): void {
+  if ([SlotHeld, SpoolHeld, Unavailable, Undecided].some((kind) => error instanceof kind)) return
+  warnOnce(state, slot, `${isPermanent(error) ? 'left alone' : 'not brought to the log yet'}: ${error.message}`)
+}
+
+function warnOnce({ warned, logger }: TakeoverState, slot: number | undefined, message: string): void {
+  const before = warned.get(slot) ?? new Set()
+  const subject = slot === undefined ? '' : `the spool of a node that is gone (slot ${slot}): `
+  if (!before.has(message)) logger.warn(`${subject}${message}`)
+  warned.set(slot, before.add(message))
+}
+
+/** Whether a retry would fail in the same way as long as nobody changes the slot. */
+function isPermanent(error: unknown): boolean {
+  return error instanceof Diverged || error instanceof UnreadableSpool
 }

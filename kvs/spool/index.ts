@@ -1,4 +1,11 @@
-export { NoSpace, openSpool, type Spool, SpoolHeld } from './spool.ts'
-export { mayHoldWrites, requireReadable } from './spool-check.ts'
-export type { LogPosition } from './spool-file.ts'
-export { SpoolFileError } from './threaded-spool-file.ts'
+export { NoSpace, openSpool, type Spool, SpoolHeld, type SpoolOptions } from './spool.ts'
+export {
+  type LogPosition,
+  type SpoolChange,
+  type SpoolRange,
+  type SpoolStorage,
+  SpoolStorageError,
+  type StorageFailure,
+} from './spool-storage.ts'
+export { mayHoldWrites, requireReadable } from './sqlite/spool-check.ts'
+export { makeSqliteStorage } from './sqlite/sqlite-storage.ts'

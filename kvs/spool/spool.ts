@@ -3,187 +3,236 @@ import { KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
 import { setsValue, type Write, weight } from '../core/operation/operation.ts'
 import { owned } from '../lib/buffers.ts'
-import { unreadable } from './spool-check.ts'
-import type { LogPosition } from './spool-file.ts'
-import { makeThreadedFile, SpoolFileError } from './threaded-spool-file.ts'
+import { type LogPosition, type SpoolStorage, SpoolStorageError, unreadable } from './spool-storage.ts'
 
 /**
- * The writes that this node has accepted and that are not in the log yet, in their order, on its own disk. What changes
- * it is called one at a time.
+ * The queue of writes that this node has accepted and that are not in the log yet, in the order of their numbers. Calls
+ * of `add` and `remove` must not overlap.
  */
 export interface Spool {
+  /** Number of writes in the spool. */
   readonly writes: number
-  /** Their weight together. */
+  /** Weight of all writes in the spool, in bytes. */
   readonly bytes: number
-  /** The number of the last write that was ever in it since it was opened, 0n where there was none. */
+  /** Number of the last write that the spool has had since it was opened; 0n before the first one. */
   readonly last: bigint
-  /** How far the node had applied which log when the spool last changed. */
+  /** Position of the node at the last change of the spool; undefined before the first one. */
   readonly position: LogPosition | undefined
-  /** The newest write of the key in here, unless it is superseded or in the log. */
+  /** The newest write of the key; undefined when there is none, or when it is superseded or hidden. */
   get(key: string): Write | undefined
   /**
-   * On return the writes are on disk, flushed, and seen by `get`; their numbers begin with `first`, which is after
-   * `last`. Rejects with `spool_full` past the bound and on a full disk, or with `undecided` where a failing disk leaves
-   * open whether a restart will find them; none is in the spool then.
-   * @param isBound false for writes that must not be refused for the bound's sake
+   * Stores writes under the numbers from `first` on, which must be greater than `last`. On return the writes are
+   * durable, and `get` returns them. Rejects with `spool_full` past the bound or on a full disk, or with `undecided`
+   * when a failing disk leaves open whether a restart will find them. After a rejection the spool has none of them.
+   * @param isBound false for writes that must not be refused because of the bound
    */
   add(first: bigint, writes: readonly Write[], position: LogPosition, isBound?: boolean): Promise<void>
   /**
-   * The oldest writes, as many as make a batch, or that part of it, and at least one; empty where there is none. Rejects
-   * with a `SpoolFileError`.
+   * Reads the oldest writes, as many as one batch holds; empty when the spool is. Rejects with a `SpoolStorageError`.
+   * @param part fraction of a batch; at least one write is read
    */
   oldest(part?: number): Promise<readonly SpooledWrite[]>
-  /** The log has the writes up to this number, and so has the view: from now on that answers for them. */
+  /** Makes `get` ignore the writes up to and including this number, because the log and the view have them. */
   hide(through: bigint): void
   /**
-   * Takes the oldest writes out, since the log has them. A rejection says that the disk could not be told; they are out
-   * all the same, and the disk is told with the next change.
+   * Removes the oldest writes, because the log has them. A rejection says that the removal is not durable yet: the
+   * spool has removed the writes nevertheless, and the next change makes that durable.
    */
   remove(oldest: readonly SpooledWrite[], position: LogPosition): Promise<void>
-  /** Another node's entry is in the log: what waits here for its key had not seen it, and is superseded. */
+  /** Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. */
   supersede(entry: Entry): void
   close(): Promise<void>
 }
 
-/** There is no spool yet, and no space to make one. */
+export interface SpoolOptions {
+  readonly storage: SpoolStorage
+  /** Maximal weight of all writes, in bytes. */
+  readonly maxBytes: number
+  /** False when `get` is never called: the spool then keeps no values in memory. The default is true. */
+  readonly keepsValues?: boolean
+}
+
+/** There is no spool yet, and no space to create one. */
 export class NoSpace extends Error {
   override readonly name = 'NoSpace'
 }
 
-/** Another process has the spool open: one that is about to end, where this one holds the lock beside it. */
+/** Another process has the spool open. Whoever holds the slot's lock meets only a process that is about to end. */
 export class SpoolHeld extends Error {
   override readonly name = 'SpoolHeld'
 }
 
-/** Past this an emptied file gives its space back. */
+/** An emptied spool returns its space to the disk if it has weighed more than this, in bytes. */
 const shrinkAboveBytes = 16 * 1024 * 1024
 
+/** Largest number that a storage takes: SQLite's integers have 64 bits. */
+const maxNumber = 2n ** 63n - 1n
+
+/** State of an open spool. */
+interface SpoolState {
+  readonly storage: SpoolStorage
+  readonly maxBytes: number
+  readonly keepsValues: boolean
+  /** Newest write of each key that has one; `write` is undefined when values are not kept. */
+  readonly newest: Map<string, { readonly number: bigint; readonly write: Write | undefined }>
+  /** Number up to which a key's writes are superseded, for each key whose superseding is not stored yet. */
+  readonly superseded: Map<string, bigint>
+  writes: number
+  bytes: number
+  /** Highest value of `bytes` since the storage was last shrunk. */
+  peakBytes: number
+  last: bigint
+  /** Number of the last write that was removed; 0n before the first one. */
+  removed: bigint
+  position: LogPosition | undefined
+}
+
 /**
- * Opens the spool, or makes it where there is none, and reads what is in it.
- * @param maxBytes what all writes in it may weigh
- * @param isRead false where `get` is never asked: then no values are kept in memory
- * @throws NoSpace, SpoolHeld, or an Error with a sentence that names the file
+ * Opens a spool and reads what its storage has.
+ * @throws NoSpace, SpoolHeld, or an Error with a sentence that names the storage
  */
-export async function openSpool(path: string, maxBytes: number, isRead = true): Promise<Spool> {
-  const file = makeThreadedFile(path)
-  const newest = new Map<string, { readonly number: bigint; readonly write: Write | undefined }>()
-  /** Not on disk yet: up to which number the writes of a key are superseded. */
-  const superseded = new Map<string, bigint>()
-  let writes = 0
-  let bytes = 0
-  let mostBytes = 0
-  let last = 0n
-  let removed = 0n
-  let position: LogPosition | undefined
-
-  function hold(spooled: SpooledWrite): void {
-    const { number, write } = spooled
-    writes++
-    bytes += weight(write)
-    mostBytes = Math.max(mostBytes, bytes)
-    last = number
-    if (!spooled.superseded) newest.set(write.key, { number, write: isRead ? write : undefined })
+export async function openSpool({ storage, maxBytes, keepsValues = true }: SpoolOptions): Promise<Spool> {
+  const state: SpoolState = {
+    ...{ storage, maxBytes, keepsValues, newest: new Map(), superseded: new Map() },
+    ...{ writes: 0, bytes: 0, peakBytes: 0, last: 0n, removed: 0n, position: undefined },
   }
-
-  async function load(): Promise<void> {
-    position = await file.position()
-    for (;;) {
-      const page = await file.read({ after: last, through: endOfNumbers, ...batchLimits })
-      if (page.length === 0) return
-      page.forEach(hold)
-    }
-  }
-
-  async function change(added: readonly SpooledWrite[], at: LogPosition): Promise<void> {
-    const told = [...superseded]
-    await file.change({ removed, last, added, superseded: told, position: at })
-    position = at
-    for (const [key, through] of told) if (superseded.get(key) === through) superseded.delete(key)
-  }
-
-  await load().catch(async (error) => {
-    await file.close().catch(() => undefined)
-    if (error.isFull) throw new NoSpace(`there is no space for the spool ${path}`)
-    if (/database is locked/.test(error.message)) throw new SpoolHeld(`another process has the spool ${path} open`)
-    throw new Error(unreadable(path, error.message))
+  await load(state).catch(async (error) => {
+    await storage.close().catch(() => undefined)
+    throw openingError(storage.name, error)
   })
 
   return {
     get writes() {
-      return writes
+      return state.writes
     },
     get bytes() {
-      return bytes
+      return state.bytes
     },
     get last() {
-      return last
+      return state.last
     },
     get position() {
-      return position
+      return state.position
     },
-    get: (key) => (newest.size === 0 ? undefined : newest.get(key)?.write),
-
-    async add(first, added, at, isBound = true) {
-      const more = added.reduce((sum, write) => sum + weight(write), 0)
-      if (isBound && bytes + more > maxBytes) throw new KvsError('spool_full')
-      const spooled = added.map((write, index) => {
-        return { number: first + BigInt(index), superseded: false, write: withOwnMemory(write) }
-      })
-      await change(spooled, at).catch((error) => {
-        if (!(error instanceof SpoolFileError)) throw error
-        if (error.isFull) throw new KvsError('spool_full', 'the disk under the spool is full; nothing was stored')
-        throw new KvsError(
-          'undecided',
-          `the spool can’t be written (${error.message}); the write may or may not be in it`,
-        )
-      })
-      spooled.forEach(hold)
-    },
-
-    async oldest(part = 1) {
-      if (writes === 0) return []
-      const limits = { writes: Math.ceil(batchLimits.writes * part), bytes: batchLimits.bytes * part }
-      const page = await file.read({ after: removed, through: last, ...limits })
-      return page.map((spooled) => {
-        const isSuperseded = spooled.superseded || spooled.number <= (superseded.get(spooled.write.key) ?? 0n)
-        return { ...spooled, superseded: isSuperseded }
-      })
-    },
-
-    hide(through) {
-      for (const [key, { number }] of newest) if (number <= through) newest.delete(key)
-    },
-
-    async remove(oldest, at) {
-      for (const { number, write } of oldest) {
-        writes--
-        bytes -= weight(write)
-        removed = number
-        if (newest.get(write.key)?.number === number) newest.delete(write.key)
-      }
-      await change([], at)
-      if (writes > 0 || mostBytes < shrinkAboveBytes) return
-      // It is tried again when the spool is empty the next time.
-      await file
-        .shrink()
-        .then(() => (mostBytes = 0))
-        .catch(() => undefined)
-    },
-
-    supersede({ sequence, write: { key } }) {
-      if (!newest.has(key) || sequence <= (position?.sequence ?? 0n)) return
-      newest.delete(key)
-      superseded.set(key, last)
-    },
-
-    close: () => file.close(),
+    get: (key) => (state.newest.size === 0 ? undefined : state.newest.get(key)?.write),
+    add: (first, writes, position, isBound = true) => addWrites(state, { first, writes, position, isBound }),
+    oldest: (part = 1) => readOldest(state, part),
+    hide: (through) => hideThrough(state, through),
+    remove: (oldest, position) => removeOldest(state, oldest, position),
+    supersede: (entry) => supersedeKey(state, entry),
+    close: () => storage.close(),
   }
 }
 
-/** A window on some bytes of a larger piece of memory would keep all of that, which the bound knows nothing of. */
+async function load(state: SpoolState): Promise<void> {
+  state.position = await state.storage.position()
+  for (;;) {
+    const page = await state.storage.read({ after: state.last, through: maxNumber, ...batchLimits })
+    if (page.length === 0) return
+    for (const spooled of page) include(state, spooled)
+  }
+}
+
+function openingError(name: string, error: Error): Error {
+  const reason = error instanceof SpoolStorageError ? error.reason : 'failed'
+  if (reason === 'full') return new NoSpace(`there is no space for the spool ${name}`)
+  if (reason === 'held') return new SpoolHeld(`another process has the spool ${name} open`)
+  return new Error(unreadable(name, error.message))
+}
+
+/** Counts and indexes a write that is stored. */
+function include(state: SpoolState, { number, write, superseded }: SpooledWrite): void {
+  state.writes++
+  state.bytes += weight(write)
+  state.peakBytes = Math.max(state.peakBytes, state.bytes)
+  state.last = number
+  if (!superseded) state.newest.set(write.key, { number, write: state.keepsValues ? write : undefined })
+}
+
+interface Addition {
+  readonly first: bigint
+  readonly writes: readonly Write[]
+  readonly position: LogPosition
+  readonly isBound: boolean
+}
+
+async function addWrites(state: SpoolState, { first, writes, position, isBound }: Addition): Promise<void> {
+  const bytes = writes.reduce((sum, write) => sum + weight(write), 0)
+  if (isBound && state.bytes + bytes > state.maxBytes) throw new KvsError('spool_full')
+  const added = writes.map((write, index) => {
+    return { number: first + BigInt(index), superseded: false, write: withOwnMemory(write) }
+  })
+  await store(state, added, position).catch((error) => {
+    throw additionError(error)
+  })
+  for (const spooled of added) include(state, spooled)
+}
+
+function additionError(error: Error): Error {
+  if (!(error instanceof SpoolStorageError)) return error
+  if (error.reason === 'full') {
+    return new KvsError('spool_full', 'the disk under the spool is full; nothing was stored')
+  }
+  return new KvsError('undecided', `the spool can’t be written (${error.message}); the write may or may not be in it`)
+}
+
+/** Makes added writes durable, with all that was removed and superseded since the last change. */
+async function store(state: SpoolState, added: readonly SpooledWrite[], position: LogPosition): Promise<void> {
+  const { storage, removed, last } = state
+  const superseded = [...state.superseded]
+  await storage.change({ removed, last, added, superseded, position })
+  state.position = position
+  for (const [key, through] of superseded) {
+    if (state.superseded.get(key) === through) state.superseded.delete(key)
+  }
+}
+
+async function readOldest(state: SpoolState, part: number): Promise<readonly SpooledWrite[]> {
+  if (state.writes === 0) return []
+  const page = await state.storage.read({
+    after: state.removed,
+    through: state.last, // what a failed change has left above it was never accepted
+    writes: Math.ceil(batchLimits.writes * part),
+    bytes: batchLimits.bytes * part,
+  })
+  return page.map((spooled) => {
+    const isSuperseded = spooled.superseded || spooled.number <= (state.superseded.get(spooled.write.key) ?? 0n)
+    return { ...spooled, superseded: isSuperseded }
+  })
+}
+
+function hideThrough({ newest }: SpoolState, through: bigint): void {
+  for (const [key, { number }] of newest) if (number <= through) newest.delete(key)
+}
+
+async function removeOldest(state: SpoolState, oldest: readonly SpooledWrite[], position: LogPosition): Promise<void> {
+  for (const { number, write } of oldest) {
+    state.writes--
+    state.bytes -= weight(write)
+    state.removed = number
+    if (state.newest.get(write.key)?.number === number) state.newest.delete(write.key)
+  }
+  await store(state, [], position)
+  if (state.writes > 0 || state.peakBytes < shrinkAboveBytes) return
+  // After a failure it is tried again when the spool is empty the next time.
+  await state.storage.shrink().then(
+    () => {
+      state.peakBytes = 0
+    },
+    () => undefined,
+  )
+}
+
+function supersedeKey(state: SpoolState, { sequence, write: { key } }: Entry): void {
+  if (!state.newest.has(key) || sequence <= (state.position?.sequence ?? 0n)) return
+  state.newest.delete(key)
+  state.superseded.set(key, state.last)
+}
+
+/**
+ * Copies a value that is a window on larger memory: the window would keep all of it, and the bound would not count
+ * that.
+ */
 function withOwnMemory(write: Write): Write {
   return setsValue(write) ? { ...write, value: owned(write.value) } : write
 }
-
-/** Of an SQLite integer. */
-const endOfNumbers = 2n ** 63n - 1n

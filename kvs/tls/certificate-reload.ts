@@ -1,88 +1,100 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from 'pino'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import { readSettingFile } from '../lib/files.ts'
-import { hidden, leafOf, type Part, problemsOf, type Tls, type TlsTexts } from './pem-files.ts'
+import type { Logger } from '../lib/logging.ts'
+import {
+  findTlsProblems,
+  leafCertificate,
+  makeTlsTexts,
+  type Part,
+  type Tls,
+  type TlsFiles,
+  type TlsTexts,
+} from './pem-files.ts'
 import { describeValidity } from './validity.ts'
 
 const intervalMs = 5_000
-/** Files that are the same after this long are not being written. */
+/** Nobody is writing files that are the same after this time, in milliseconds. */
 const settlingMs = 200
 const dayMs = 86_400_000
 
 /**
- * Has what the files hold taken into use as it changes, all of it together: what does not fit together, or can't be read, is
- * told of once and looked at again. By content, every few seconds: whatever tool renews them, by writing, renaming or
- * swapping links, and on whatever file system. Tells of a certificate about to expire at once, and then daily.
- * @param apply takes what has replaced the texts in use; it is without problems
- * @returns what looks at once, and settles when it has; nothing where there is nothing to watch
+ * Applies changes of TLS files while the process runs, all files together. It compares their contents every few
+ * seconds, so that it notices any way of renewal (writing, renaming, swapping links) on any file system. Files that
+ * can't be read, or do not fit together, are logged once and tried again. It logs a certificate's validity at once and
+ * then daily.
+ * @param apply called with new texts that are free of problems
+ * @returns functions that check the files now and resolve when that is done; empty when there are no files
  */
-export function watchTls(
+export function startTlsReload(
   tls: Tls | undefined,
   apply: (texts: TlsTexts) => void,
   logger: Pick<Logger, 'info' | 'warn'>,
+  clock: Clock = systemClock,
 ): (() => Promise<void>)[] {
   if (tls === undefined || Object.keys(tls.files).length === 0) return []
   const { files } = tls
   let inUse = tls.texts
-  let told = ''
-  let looking = Promise.resolve()
-  let validityTold = tellValidity()
+  let warning = ''
+  let checking = Promise.resolve()
+  let validityLoggedAt = logValidity()
 
-  async function look(): Promise<void> {
-    if (performance.now() - validityTold > dayMs) validityTold = tellValidity()
-    const found = await settled()
+  async function checkFiles(): Promise<void> {
+    if (clock.now() - validityLoggedAt > dayMs) validityLoggedAt = logValidity()
+    const found = await readSettled()
     if (found === undefined) return
-    const problems = typeof found === 'string' ? [found] : problemsOf(found, files)
-    if (typeof found === 'string' || problems.length > 0) return tell(problems)
-    told = ''
+    const problems = typeof found === 'string' ? [found] : findTlsProblems(found, files)
+    if (typeof found === 'string' || problems.length > 0) return warnOnce(problems)
+    warning = ''
     if (isSame(found, inUse)) return
     apply(found)
     inUse = found
     logger.info('TLS: what has changed in the files is in use for new connections')
-    validityTold = tellValidity()
+    validityLoggedAt = logValidity()
   }
 
-  /** Undefined while they are being written. */
-  async function settled(): Promise<TlsTexts | string | undefined> {
-    const first = read()
+  /** Reads the files twice. Returns undefined if they changed meanwhile, or a sentence if they can't be read. */
+  async function readSettled(): Promise<TlsTexts | string | undefined> {
+    const first = readTexts(files)
     if (typeof first !== 'string' && isSame(first, inUse)) return first
-    await sleep(settlingMs)
-    const second = read()
+    await clock.sleep(settlingMs)
+    const second = readTexts(files)
     if (typeof first === 'string' || typeof second === 'string') return first === second ? second : undefined
     return isSame(first, second) ? second : undefined
   }
 
-  /** The texts, or what is in the way of them. */
-  function read(): TlsTexts | string {
-    const problems: string[] = []
-    const found: { [P in Part]?: string | undefined } = {}
-    for (const [part, { setting, path }] of Object.entries(files) as [Part, { setting: string; path: string }][]) {
-      found[part] = readSettingFile(setting, path, problems)
-    }
-    return problems.length > 0 ? problems.join('; ') : hidden(found)
-  }
-
-  function tell(problems: readonly string[]): void {
+  function warnOnce(problems: readonly string[]): void {
     const text = problems.join('; ')
-    if (text !== told) logger.warn(`TLS: what is in use is kept, since what the files hold now is of no use: ${text}`)
-    told = text
+    if (text !== warning)
+      logger.warn(`TLS: what is in use is kept, since what the files hold now is of no use: ${text}`)
+    warning = text
   }
 
-  function tellValidity(): number {
+  function logValidity(): number {
     if (inUse.cert !== undefined) {
-      const { text, isConcern } = describeValidity(leafOf(inUse.cert), Date.now())
+      const { text, isConcern } = describeValidity(leafCertificate(inUse.cert), clock.wallTime())
       logger[isConcern ? 'warn' : 'info'](text)
     }
-    return performance.now()
+    return clock.now()
   }
 
-  function lookNext(): Promise<void> {
-    looking = looking.then(look).catch((error) => logger.warn(`TLS: what is in use is kept: ${error}`))
-    return looking
+  /** Checks the files after the checks that are under way. */
+  function queueCheck(): Promise<void> {
+    checking = checking.then(checkFiles).catch((error) => logger.warn(`TLS: what is in use is kept: ${error}`))
+    return checking
   }
 
-  setInterval(() => void lookNext(), intervalMs).unref()
-  return [lookNext]
+  clock.every(intervalMs, () => void queueCheck()).unref()
+  return [queueCheck]
+}
+
+/** Returns the texts, or a sentence that says which files can't be read. */
+function readTexts(files: TlsFiles): TlsTexts | string {
+  const problems: string[] = []
+  const found: { [P in Part]?: string | undefined } = {}
+  for (const [part, { setting, path }] of Object.entries(files) as [Part, { setting: string; path: string }][]) {
+    found[part] = readSettingFile(setting, path, problems)
+  }
+  return problems.length > 0 ? problems.join('; ') : makeTlsTexts(found)
 }
 
 function isSame(a: TlsTexts, b: TlsTexts): boolean {

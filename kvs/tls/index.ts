@@ -1,2 +1,2 @@
-export { watchTls } from './certificate-reload.ts'
-export { hidden, type Part, problemsOf, type Tls, type TlsFiles, type TlsTexts } from './pem-files.ts'
+export { startTlsReload } from './certificate-reload.ts'
+export { findTlsProblems, makeTlsTexts, type Part, type Tls, type TlsFiles, type TlsTexts } from './pem-files.ts'

@@ -2,17 +2,19 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { withHiddenField } from '../lib/hidden-field.ts'
 
-/** A certificate with its chain, the key to it, and the CAs to trust, each in PEM. */
+/** The contents of the TLS files, in PEM. */
 export interface TlsTexts {
+  /** Certificate with its chain. */
   readonly cert?: string
-  /** Not enumerable: shown nowhere. */
+  /** Private key of the certificate. The field is not enumerable, so that neither JSON nor a log shows it. */
   readonly key?: string
+  /** CAs to trust. */
   readonly ca?: string
 }
 
 export type Part = keyof TlsTexts
 
-/** Where each is read from, and the setting that says so. */
+/** Path of each file, and the setting that names it. */
 export type TlsFiles = { readonly [P in Part]?: { readonly setting: string; readonly path: string } }
 
 export interface Tls {
@@ -20,26 +22,27 @@ export interface Tls {
   readonly texts: TlsTexts
 }
 
-/** What is wrong with the texts, for a TLS that is to work; neither they nor a path is in it. */
-export function problemsOf({ cert, key, ca }: TlsTexts, files: TlsFiles): string[] {
+/** Returns sentences about what would keep TLS from working. They contain no text and no path. */
+export function findTlsProblems({ cert, key, ca }: TlsTexts, files: TlsFiles): string[] {
   const problems: string[] = []
-  const leaf = cert === undefined ? undefined : chainOf(cert, files.cert?.setting, problems)[0]
-  if (ca !== undefined) chainOf(ca, files.ca?.setting, problems)
-  if (key !== undefined) problems.push(...problemsOfKey(key, files.key?.setting, leaf, files.cert?.setting))
-  if (problems.length === 0) problems.push(...refusalOf(hidden({ cert, key, ca }), Object.values(files)))
+  const leaf = cert === undefined ? undefined : parseChain(cert, files.cert?.setting, problems)[0]
+  if (ca !== undefined) parseChain(ca, files.ca?.setting, problems)
+  if (key !== undefined) problems.push(...findKeyProblems(key, files.key?.setting, leaf, files.cert?.setting))
+  if (problems.length === 0)
+    problems.push(...findOpensslProblems(makeTlsTexts({ cert, key, ca }), Object.values(files)))
   return problems
 }
 
-export function hidden({ cert, key, ca }: { readonly [P in Part]?: string | undefined }): TlsTexts {
+export function makeTlsTexts({ cert, key, ca }: { readonly [P in Part]?: string | undefined }): TlsTexts {
   return withHiddenField({ ...(cert !== undefined && { cert }), ...(ca !== undefined && { ca }) }, 'key', key)
 }
 
-/** The certificate itself, without its chain. The text is without problems. */
-export function leafOf(cert: string): X509Certificate {
+/** Parses the first certificate of a chain: the server's own. Throws if the text has problems. */
+export function leafCertificate(cert: string): X509Certificate {
   return new X509Certificate(cert)
 }
 
-function chainOf(pem: string, setting = '', problems: string[]): X509Certificate[] {
+function parseChain(pem: string, setting = '', problems: string[]): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
   const begun = pem.match(/-----BEGIN CERTIFICATE-----/g)?.length ?? 0
   if (begun === 0) problems.push(`${setting} names a file without a PEM certificate`)
@@ -52,7 +55,7 @@ function chainOf(pem: string, setting = '', problems: string[]): X509Certificate
   }
 }
 
-function problemsOfKey(pem: string, setting = '', leaf: X509Certificate | undefined, certSetting = ''): string[] {
+function findKeyProblems(pem: string, setting = '', leaf: X509Certificate | undefined, certSetting = ''): string[] {
   if (/ENCRYPTED/.test(pem)) {
     return [`${setting} names a file with an encrypted key: decrypt it (openssl pkey -in FILE -out PLAIN)`]
   }
@@ -70,8 +73,8 @@ function problemsOfKey(pem: string, setting = '', leaf: X509Certificate | undefi
   ]
 }
 
-/** What OpenSSL has against them: a key too short, a digest too weak. */
-function refusalOf(texts: TlsTexts, files: readonly { setting: string }[]): string[] {
+/** Problems that only OpenSSL finds, such as a key that is too short or a digest that is too weak. */
+function findOpensslProblems(texts: TlsTexts, files: readonly { setting: string }[]): string[] {
   try {
     createSecureContext(texts)
     return []

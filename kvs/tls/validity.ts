@@ -2,12 +2,16 @@ import type { X509Certificate } from 'node:crypto'
 
 const dayMs = 86_400_000
 
-/** From when on a certificate that is about to expire is told of. */
+/** A certificate is reported as about to expire from this time before its end, in milliseconds. */
 export const noticeMs = 14 * dayMs
 
-/** One sentence for a person, and whether it is one of concern. */
+/**
+ * Describes until when a certificate is valid in one sentence.
+ * @param now wall-clock time in milliseconds since 1970
+ * @returns the sentence, and whether an operator has to act
+ */
 export function describeValidity(leaf: X509Certificate, now: number): { text: string; isConcern: boolean } {
-  const what = `the TLS certificate for ${nameOf(leaf)}`
+  const what = `the TLS certificate for ${subjectNames(leaf)}`
   const [from, to] = [leaf.validFromDate, leaf.validToDate]
   const until = `${to.toISOString().slice(0, 16)}Z`
   if (to.getTime() <= now) return { text: `${what} has expired on ${until}: clients will refuse it`, isConcern: true }
@@ -19,7 +23,7 @@ export function describeValidity(leaf: X509Certificate, now: number): { text: st
   return { text: `${what} is valid until ${until} (serial ${leaf.serialNumber.toLowerCase()})`, isConcern: false }
 }
 
-function nameOf({ subjectAltName, subject }: X509Certificate): string {
+function subjectNames({ subjectAltName, subject }: X509Certificate): string {
   const names = subjectAltName?.replace(/(?:DNS|IP Address):/g, '') ?? subject.replaceAll('\n', ', ')
   return names === '' ? 'no name' : names
 }

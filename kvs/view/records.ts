@@ -1,144 +1,66 @@
 import { owned } from '../lib/buffers.ts'
+import { byteAt, copyBytes } from './bytes.ts'
+import { type LargeValues, makeLargeValues, type Value } from './large-values.ts'
+import {
+  type Content,
+  contentSize,
+  hasContentType,
+  headerBytes,
+  isPacked,
+  readKeyLength,
+  readLargeValueNumber,
+  readMark,
+  readSequence,
+  readValueLength,
+  recordSize,
+  writeHeader,
+} from './record-layout.ts'
 import type { Slabs } from './slabs.ts'
 
-/** Larger values, with their type, are objects of their own: few, so that what they cost beside their bytes is little. */
-export const maxPackedBytes = 32 * 1024
-const maxPackedType = 255
-
-/** What a record is made of: windows on buffers, of which it keeps nothing. */
-export interface Content {
-  readonly key: Buffer
-  readonly keyStart: number
-  readonly keyLength: number
-  readonly value: Buffer
-  readonly valueStart: number
-  readonly valueLength: number
-  readonly contentType: string | undefined
-  readonly sequence: number
-  /** Of its digest, as `markOf` has it. */
-  readonly mark: number
-}
-
-export interface Value {
-  readonly value: Buffer
-  readonly contentType: string | undefined
-}
-
-/**
- * One key with its value, packed:
- *
- *     0  value's length, 16 bits; or 0 where the value is not packed
- *     2  key's length, 14 bits; whether there is a content type; whether the value is packed
- *     4  sequence, 48 bits: 400 years at 20,000 a second
- *    10  mark: of the entry's digest, 32 bits
- *    14  key, value, content type (its length, 8 bits, first), or the number of a value that is not packed, 32 bits
- */
+/** Keys with their values, packed into slabs. */
 export interface Records {
+  /** Whether the record at the address has this key. */
   isKeyAt(address: number, key: Uint8Array, start: number, length: number): boolean
-  /** The bytes of memory it takes. */
+  /** Size of the record in memory, in bytes. */
   sizeAt(address: number): number
-  /** The buffer that the key at the address is in, and where in it. */
+  /** The record's key as a window on a buffer. It is valid until the next change. */
   keyAt(address: number): { buffer: Buffer; start: number; length: number }
-  /** Of the entry it was made from. */
+  /** Sequence of the entry that the record was made from. */
   sequenceAt(address: number): number
-  /** Of that entry's digest, as `markOf` has it. */
+  /** Mark of that entry's digest, as `markOf` returns it. */
   markAt(address: number): number
-  /** A copy that shares memory with nothing that changes. */
+  /** Copies the record, so that the result shares no memory with later changes. */
   read(address: number): Value & { sequence: number; mark: number }
-  /** @throws ViewFull */
+  /**
+   * Adds a record. Returns its address.
+   * @throws ViewFull
+   */
   add(content: Content): number
-  /** In place where it takes the same space, else as a new one. Returns where it is. */
+  /**
+   * Replaces a record in place if the new one has the same size. Returns the address of the new one.
+   * @throws ViewFull
+   */
   replace(address: number, content: Content): number
   remove(address: number): void
-  /** Makes room at the old place. */
+  /** Moves a record to free the space at its address. Returns its new address. */
   move(address: number): number
-  /** What values of their own take, beside the slabs. */
-  readonly unpackedBytes: number
+  /** Size of the values that are not packed into slabs, in bytes. */
+  readonly largeValueBytes: number
 }
 
-const header = 14
-const typeFlag = 1 << 14
-const unpackedFlag = 1 << 15
-
 export function makeRecords(slabs: Slabs): Records {
-  const unpacked: (Value | undefined)[] = []
-  const vacant: number[] = []
-  let unpackedBytes = 0
+  const largeValues = makeLargeValues()
 
-  function keyLengthAt(buffer: Buffer, at: number): number {
-    return (byte(buffer, at + 2) | (byte(buffer, at + 3) << 8)) & (typeFlag - 1)
-  }
-
-  function sizeAt(address: number): number {
-    const buffer = slabs.buffer(address)
-    const at = slabs.offset(address)
-    const flags = byte(buffer, at + 3) << 8
-    const keyEnd = header + keyLengthAt(buffer, at)
-    if (flags & unpackedFlag) return slabs.roundUp(keyEnd + 4)
-    const valueEnd = keyEnd + (byte(buffer, at) | (byte(buffer, at + 1) << 8))
-    return slabs.roundUp(flags & typeFlag ? valueEnd + 1 + byte(buffer, at + valueEnd) : valueEnd)
-  }
-
-  function isPacked({ valueLength, contentType }: Content): boolean {
-    return (
-      valueLength <= maxPackedBytes && (contentType === undefined || Buffer.byteLength(contentType) <= maxPackedType)
-    )
-  }
-
-  function sizeOf(content: Content): number {
-    const { keyLength, valueLength, contentType } = content
-    if (!isPacked(content)) return slabs.roundUp(header + keyLength + 4)
-    const typeLength = contentType === undefined ? 0 : 1 + Buffer.byteLength(contentType)
-    return slabs.roundUp(header + keyLength + valueLength + typeLength)
-  }
+  const sizeAt = (address: number) => slabs.roundUp(recordSize(slabs.buffer(address), slabs.offset(address)))
+  const sizeOf = (content: Content) => slabs.roundUp(contentSize(content))
 
   function writeAt(address: number, content: Content): void {
-    const { keyLength, valueLength, contentType, sequence, mark } = content
-    const buffer = slabs.buffer(address)
-    const at = slabs.offset(address)
-    const packed = isPacked(content)
-    buffer.writeUInt16LE(packed ? valueLength : 0, at)
-    buffer.writeUInt16LE(
-      keyLength | (packed ? 0 : unpackedFlag) | (packed && contentType !== undefined ? typeFlag : 0),
-      at + 2,
-    )
-    buffer.writeUIntLE(sequence, at + 4, 6)
-    buffer.writeInt32LE(mark, at + 10)
-    copy(content.key, content.keyStart, keyLength, buffer, at + header)
-    const keyEnd = at + header + keyLength
-    if (packed) {
-      copy(content.value, content.valueStart, valueLength, buffer, keyEnd)
-      if (contentType !== undefined) buffer[keyEnd + valueLength] = buffer.write(contentType, keyEnd + valueLength + 1)
-    } else {
-      const number = vacant.pop() ?? unpacked.length
-      unpacked[number] = { value: owned(content.value, content.valueStart, valueLength), contentType }
-      unpackedBytes += valueLength
-      buffer.writeUInt32LE(number, keyEnd)
-    }
+    writeRecord(slabs.buffer(address), slabs.offset(address), content, largeValues)
   }
 
-  /** The number of the value that is not packed; -1 where it is. */
-  function unpackedAt(address: number): number {
-    const buffer = slabs.buffer(address)
-    const at = slabs.offset(address)
-    if ((byte(buffer, at + 3) << 8) & unpackedFlag) return buffer.readUInt32LE(at + header + keyLengthAt(buffer, at))
-    return -1
-  }
-
-  function sequenceAt(address: number): number {
-    return slabs.buffer(address).readUIntLE(slabs.offset(address) + 4, 6)
-  }
-
-  function markAt(address: number): number {
-    return slabs.buffer(address).readInt32LE(slabs.offset(address) + 10)
-  }
-
-  function forget(address: number): void {
-    const number = unpackedAt(address)
-    if (number < 0) return
-    unpackedBytes -= unpacked[number]?.value.length ?? 0
-    unpacked[number] = undefined
-    vacant.push(number)
+  function removeLargeValue(address: number): void {
+    const number = readLargeValueNumber(slabs.buffer(address), slabs.offset(address))
+    if (number >= 0) largeValues.remove(number)
   }
 
   function add(content: Content): number {
@@ -148,47 +70,21 @@ export function makeRecords(slabs: Slabs): Records {
   }
 
   return {
-    isKeyAt(address, key, start, length) {
-      const buffer = slabs.buffer(address)
-      const at = slabs.offset(address)
-      if (keyLengthAt(buffer, at) !== length) return false
-      for (let index = 0; index < length; index++) {
-        if (buffer[at + header + index] !== key[start + index]) return false
-      }
-      return true
-    },
-
+    isKeyAt: (address, key, start, length) => hasKey(slabs.buffer(address), slabs.offset(address), key, start, length),
     sizeAt,
-
     keyAt(address) {
       const buffer = slabs.buffer(address)
       const at = slabs.offset(address)
-      return { buffer, start: at + header, length: keyLengthAt(buffer, at) }
+      return { buffer, start: at + headerBytes, length: readKeyLength(buffer, at) }
     },
-
-    sequenceAt,
-    markAt,
-
-    read(address) {
-      const buffer = slabs.buffer(address)
-      const at = slabs.offset(address)
-      const sequence = sequenceAt(address)
-      const mark = markAt(address)
-      const number = unpackedAt(address)
-      if (number >= 0) return { ...(unpacked[number] as Value), sequence, mark }
-      const start = at + header + keyLengthAt(buffer, at)
-      const end = start + (byte(buffer, at) | (byte(buffer, at + 1) << 8))
-      const value = Buffer.allocUnsafe(end - start)
-      copy(buffer, start, end - start, value, 0)
-      if (!((byte(buffer, at + 3) << 8) & typeFlag)) return { value, contentType: undefined, sequence, mark }
-      return { value, contentType: buffer.toString('utf8', end + 1, end + 1 + byte(buffer, end)), sequence, mark }
-    },
-
+    sequenceAt: (address) => readSequence(slabs.buffer(address), slabs.offset(address)),
+    markAt: (address) => readMark(slabs.buffer(address), slabs.offset(address)),
+    read: (address) => readRecord(slabs.buffer(address), slabs.offset(address), largeValues),
     add,
 
     replace(address, content) {
       const size = sizeAt(address)
-      forget(address)
+      removeLargeValue(address)
       if (size === sizeOf(content)) {
         writeAt(address, content)
         return address
@@ -199,7 +95,7 @@ export function makeRecords(slabs: Slabs): Records {
     },
 
     remove(address) {
-      forget(address)
+      removeLargeValue(address)
       slabs.release(address, sizeAt(address))
     },
 
@@ -213,18 +109,44 @@ export function makeRecords(slabs: Slabs): Records {
       return moved
     },
 
-    get unpackedBytes() {
-      return unpackedBytes
+    get largeValueBytes() {
+      return largeValues.bytes
     },
   }
 }
 
-/** Byte by byte where that is less work than a call out of JavaScript. */
-function copy(from: Buffer, start: number, length: number, to: Buffer, at: number): void {
-  if (length <= 32) for (let index = 0; index < length; index++) to[at + index] = from[start + index] as number
-  else from.copy(to, at, start, start + length)
+function hasKey(buffer: Buffer, at: number, key: Uint8Array, start: number, length: number): boolean {
+  if (readKeyLength(buffer, at) !== length) return false
+  for (let index = 0; index < length; index++) {
+    if (buffer[at + headerBytes + index] !== key[start + index]) return false
+  }
+  return true
 }
 
-function byte(bytes: Uint8Array, at: number): number {
-  return bytes[at] as number
+function writeRecord(buffer: Buffer, at: number, content: Content, largeValues: LargeValues): void {
+  const { keyLength, valueLength, contentType } = content
+  const packed = isPacked(content)
+  writeHeader(buffer, at, content, packed)
+  copyBytes(content.key, content.keyStart, keyLength, buffer, at + headerBytes)
+  const keyEnd = at + headerBytes + keyLength
+  if (packed) {
+    copyBytes(content.value, content.valueStart, valueLength, buffer, keyEnd)
+    if (contentType !== undefined) buffer[keyEnd + valueLength] = buffer.write(contentType, keyEnd + valueLength + 1)
+  } else {
+    const value = owned(content.value, content.valueStart, valueLength)
+    buffer.writeUInt32LE(largeValues.add({ value, contentType }), keyEnd)
+  }
+}
+
+function readRecord(buffer: Buffer, at: number, largeValues: LargeValues): ReturnType<Records['read']> {
+  const sequence = readSequence(buffer, at)
+  const mark = readMark(buffer, at)
+  const number = readLargeValueNumber(buffer, at)
+  if (number >= 0) return { ...largeValues.get(number), sequence, mark }
+  const start = at + headerBytes + readKeyLength(buffer, at)
+  const end = start + readValueLength(buffer, at)
+  const value = Buffer.allocUnsafe(end - start)
+  copyBytes(buffer, start, end - start, value, 0)
+  if (!hasContentType(buffer, at)) return { value, contentType: undefined, sequence, mark }
+  return { value, contentType: buffer.toString('utf8', end + 1, end + 1 + byteAt(buffer, end)), sequence, mark }
 }

@@ -2,35 +2,34 @@ import type { Entry, Found, LogPoint, PackedEntry } from '../core/entry.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { effectOf, setsValue } from '../core/operation/operation.ts'
 import { markOf, tagOf, type Version } from '../core/version.ts'
-import { makeCompactor } from './compactor.ts'
-import { makeHash } from './hash.ts'
-import { makeKeyIndex } from './key-index.ts'
-import { type Content, makeRecords } from './records.ts'
-import { makeSlabs } from './slabs.ts'
+import { makePackedMap, type PackedMap } from './packed-map.ts'
 
 /**
- * The latest value of each key: all entries up to the position, applied in order. Does no I/O. Keys and values are packed in
- * memory outside of V8's heap: 1,000,000 keys of 14 with values of 100 bytes take 140 MB, where a Map of Buffers takes 350.
+ * The latest value of each key: the result of all entries up to the position, applied in order. It does no I/O. Keys
+ * and values are outside of V8's heap: 1,000,000 keys of 14 bytes with values of 100 bytes take 140 MB, and 350 MB in a
+ * Map of Buffers.
  */
-export interface View {
+export interface View extends Pick<PackedMap, 'memory'> {
+  /** Position of the last applied entry; sequence 0n before the first one. */
   readonly position: LogPoint
-  /** How many keys have a value. */
+  /** Number of keys that have a value. */
   readonly size: number
-  /** What keys and values take in memory, and how much of that is in use. */
-  readonly memory: { readonly bytes: number; readonly liveBytes: number }
   get(key: string): Found | undefined
-  /** The version of the key's value; undefined where it has none. */
+  /** Version of the key's value; undefined when it has none. */
   versionOf(key: string): Version | undefined
   /**
-   * Takes the log's next entry; throws `OutOfOrder`, and changes nothing, on any other. Throws `ViewFull`.
-   * @returns whether it took the place of a value
+   * Applies the next entry of the log. Returns whether it replaced a value.
+   * @throws OutOfOrder when another entry is next, without changing anything; ViewFull
    */
   apply(entry: Entry): boolean
-  /** The same for an entry that was read in bulk. */
+  /** Applies an entry that was read in bulk. Otherwise the same as `apply`. */
   applyPacked(entry: PackedEntry): void
-  /** Takes the value of a key, before any entry is applied, as a checkpoint has it. */
+  /**
+   * Sets the value of a key as a checkpoint has it. Allowed only before the first entry is applied.
+   * @throws ViewFull
+   */
   load(entry: PackedEntry): void
-  /** All that the log has up to here was loaded. */
+  /** Sets the position after everything that a checkpoint has was loaded. */
   loaded(position: LogPoint): void
 }
 
@@ -39,162 +38,144 @@ export class OutOfOrder extends Error {
 }
 
 export interface ViewOptions {
-  /** Of the log that is to be applied; empty for a view that stays empty. */
+  /** Id of the log that is applied; empty for a view that stays empty. */
   readonly logId?: string
   /** Sequences up to here, adopted from the textbook service, may have gaps. */
   readonly gapsUpTo?: bigint
-  /** A power of two. */
+  /** Size of a slab in bytes, a power of two. The default is 1 MiB. */
   readonly slabBytes?: number
 }
 
 export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions = {}): View {
-  const hash = makeHash()
-  const slabs = makeSlabs(slabBytes)
-  const records = makeRecords(slabs)
-  const index = makeKeyIndex(records.isKeyAt)
-  const compact = makeCompactor(slabs, records, index, hash)
-  const lastGap = Number(gapsUpTo)
+  const map = makePackedMap(slabBytes)
+  const cursor = makeCursor(Number(gapsUpTo))
+  /** Holds a key in UTF-8 for the duration of one call. */
   const encoded = Buffer.alloc(maxKeyBytes)
-  const digest = Buffer.alloc(32)
-  let digestLength = 0
-  let sequence = 0
-  /** Made anew when it is asked for. */
-  let position: LogPoint | undefined
 
-  /** Into `encoded`. Returns how many bytes, or -1 where there are too many. */
-  function encode(key: string): number {
-    const { length } = key
-    if (length > maxKeyBytes) return -1
-    for (let at = 0; at < length; at++) {
-      const code = key.charCodeAt(at)
-      if (code > 0x7f) return Buffer.byteLength(key) > maxKeyBytes ? -1 : encoded.write(key)
-      encoded[at] = code
-    }
-    return length
-  }
-
-  function requireNext(next: number): void {
-    if (next === sequence + 1) return
-    if (next > sequence && next <= lastGap) return
-    throw new OutOfOrder(`entry ${next} of the log came after entry ${sequence}`)
-  }
-
-  function advance(to: number, bytes: Buffer, start: number, length: number): void {
-    sequence = to
-    position = undefined
-    digestLength = length
-    for (let at = 0; at < length; at++) digest[at] = bytes[start + at] as number
-  }
-
-  /** Returns whether there was a value; so does `remove`. */
-  function put(content: Content): boolean {
-    const { key, keyStart, keyLength } = content
-    const hashed = hash(key, keyStart, keyLength)
-    const old = index.find(hashed, key, keyStart, keyLength)
-    if (old === 0) {
-      index.add(hashed, records.add(content))
-    } else {
-      const address = records.replace(old, content)
-      if (address !== old) index.move(hashed, old, address)
-      compact(keyLength + content.valueLength)
-    }
-    return old !== 0
-  }
-
-  function remove(key: Buffer, start: number, length: number): boolean {
-    const hashed = hash(key, start, length)
-    const address = index.find(hashed, key, start, length)
-    if (address === 0) return false
-    index.remove(hashed, address)
-    records.remove(address)
-    compact(length)
-    return true
-  }
-
-  /** 0 where there is none. */
-  function addressOf(key: string): number {
-    const length = encode(key)
-    return length < 0 ? 0 : index.find(hash(encoded, 0, length), encoded, 0, length)
-  }
-
-  function load(entry: PackedEntry): void {
-    const { keyLength, keyStart, bytes, valueStart, valueLength, contentType, sequence } = entry
-    if (keyLength > maxKeyBytes) return
-    const mark = markOf(bytes, entry.digestStart, entry.digestLength)
-    put({ key: bytes, keyStart, keyLength, value: bytes, valueStart, valueLength, contentType, sequence, mark })
+  function find(key: string): number {
+    const length = encodeKey(key, encoded)
+    return length < 0 ? 0 : map.find(encoded, 0, length)
   }
 
   return {
     get position() {
-      position ??= { sequence: BigInt(sequence), digest: Buffer.from(digest.subarray(0, digestLength)) }
-      return position
+      return cursor.point
     },
     get size() {
-      return index.size
+      return map.size
     },
     get memory() {
-      const { unpackedBytes } = records
-      return { bytes: slabs.bytes + unpackedBytes, liveBytes: slabs.liveBytes + unpackedBytes }
+      return map.memory
     },
 
     get(key) {
-      const address = addressOf(key)
+      const address = find(key)
       if (address === 0) return undefined
-      const { value, contentType, sequence, mark } = records.read(address)
+      const { value, contentType, sequence, mark } = map.read(address)
       return { value, contentType, tag: tagOf(logId, sequence, mark) }
     },
 
     versionOf(key) {
-      const address = addressOf(key)
+      const address = find(key)
       if (address === 0) return undefined
-      const sequence = BigInt(records.sequenceAt(address))
-      return { sequence, tag: tagOf(logId, sequence, records.markAt(address)) }
+      const sequence = BigInt(map.sequenceAt(address))
+      return { sequence, tag: tagOf(logId, sequence, map.markAt(address)) }
     },
 
-    apply({ sequence, digest, superseded, write }) {
-      const next = Number(sequence)
-      requireNext(next)
-      const keyLength = encode(write.key)
-      let replaced = false
-      if (superseded || keyLength < 0) {
-        // its place counts, its write does not
-      } else if (setsValue(write)) {
-        const { value, contentType } = write
-        const [keyStart, valueStart, valueLength] = [0, 0, value.length]
-        replaced = put({
-          key: encoded,
-          keyStart,
-          keyLength,
-          value,
-          valueStart,
-          valueLength,
-          contentType,
-          sequence: next,
-          mark: markOf(digest, 0, digest.length),
-        })
-      } else {
-        replaced = remove(encoded, 0, keyLength)
-      }
-      advance(next, digest, 0, digest.length)
+    apply(entry) {
+      const { digest } = entry
+      const sequence = Number(entry.sequence)
+      cursor.requireNext(sequence)
+      const replaced = !entry.superseded && applyEntry(map, entry, sequence, encoded)
+      cursor.advance(sequence, digest, 0, digest.length)
       return replaced
     },
 
     applyPacked(entry) {
-      requireNext(entry.sequence)
-      if (entry.superseded) {
-        // its place counts, its write does not
-      } else if (effectOf(entry.kind) === 'set') {
-        load(entry)
-      } else if (entry.keyLength <= maxKeyBytes) {
-        remove(entry.bytes, entry.keyStart, entry.keyLength)
-      }
-      advance(entry.sequence, entry.bytes, entry.digestStart, entry.digestLength)
+      cursor.requireNext(entry.sequence)
+      if (!entry.superseded) applyPackedEntry(map, entry)
+      cursor.advance(entry.sequence, entry.bytes, entry.digestStart, entry.digestLength)
     },
 
-    load,
+    load: (entry) => setPackedValue(map, entry),
+    loaded: ({ sequence, digest }) => cursor.advance(Number(sequence), digest, 0, digest.length),
+  }
+}
 
-    loaded({ sequence, digest }) {
-      advance(Number(sequence), digest, 0, digest.length)
+/**
+ * Encodes a key into a buffer of `maxKeyBytes`. Returns its length in bytes; -1 when the key is too long for a view.
+ */
+function encodeKey(key: string, to: Buffer): number {
+  const { length } = key
+  if (length > maxKeyBytes) return -1
+  for (let at = 0; at < length; at++) {
+    const code = key.charCodeAt(at)
+    if (code > 0x7f) return Buffer.byteLength(key) > maxKeyBytes ? -1 : to.write(key)
+    to[at] = code
+  }
+  return length
+}
+
+function applyEntry(map: PackedMap, { digest, write }: Entry, sequence: number, encoded: Buffer): boolean {
+  const keyLength = encodeKey(write.key, encoded)
+  if (keyLength < 0) return false
+  if (!setsValue(write)) return map.remove(encoded, 0, keyLength)
+  const { value, contentType } = write
+  return map.set({
+    key: encoded,
+    keyStart: 0,
+    keyLength,
+    value,
+    valueStart: 0,
+    valueLength: value.length,
+    contentType,
+    sequence,
+    mark: markOf(digest, 0, digest.length),
+  })
+}
+
+function applyPackedEntry(map: PackedMap, entry: PackedEntry): void {
+  if (effectOf(entry.kind) === 'set') setPackedValue(map, entry)
+  else if (entry.keyLength <= maxKeyBytes) map.remove(entry.bytes, entry.keyStart, entry.keyLength)
+}
+
+function setPackedValue(map: PackedMap, entry: PackedEntry): void {
+  const { keyLength, keyStart, bytes, valueStart, valueLength, contentType, sequence } = entry
+  if (keyLength > maxKeyBytes) return
+  const mark = markOf(bytes, entry.digestStart, entry.digestLength)
+  map.set({ key: bytes, keyStart, keyLength, value: bytes, valueStart, valueLength, contentType, sequence, mark })
+}
+
+/**
+ * Keeps the position of the last applied entry.
+ * @param lastGap sequences up to here may have gaps
+ */
+function makeCursor(lastGap: number) {
+  const digest = Buffer.alloc(32)
+  let digestLength = 0
+  let sequence = 0
+  /** The position as an object; undefined until it is asked for. */
+  let point: LogPoint | undefined
+
+  return {
+    get point(): LogPoint {
+      point ??= { sequence: BigInt(sequence), digest: Buffer.from(digest.subarray(0, digestLength)) }
+      return point
+    },
+
+    /** @throws OutOfOrder */
+    requireNext(next: number): void {
+      if (next === sequence + 1) return
+      if (next > sequence && next <= lastGap) return
+      throw new OutOfOrder(`entry ${next} of the log came after entry ${sequence}`)
+    },
+
+    /** Copies the digest from `length` bytes at `start`. */
+    advance(to: number, bytes: Buffer, start: number, length: number): void {
+      sequence = to
+      point = undefined
+      digestLength = length
+      for (let at = 0; at < length; at++) digest[at] = bytes[start + at] as number
     },
   }
 }

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { root } from '../../tools/drill/stack/docker.ts'
+import { docker } from '../../tools/lab/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
+import { freePort } from '../../tools/lab/ports.ts'
 import { until } from '../support/until.ts'
-import { describeWithDocker, docker, freePort } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 

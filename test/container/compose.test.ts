@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { docker } from '../../tools/lab/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
+import { freePort } from '../../tools/lab/ports.ts'
 import { sequenceOf } from '../support/tags.ts'
 import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
-import { describeWithDocker, docker, freePort } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
 // A project and a port of its own: a stack that its user runs from this directory is left alone.
 const project = `kvs-test-${randomUUID().slice(0, 8)}`
 const image = `${project}-kvs`

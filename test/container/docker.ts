@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { obstacleToDocker } from '../../tools/drill/stack/docker.ts'
-
-export { docker, freePort, root } from '../../tools/drill/stack/docker.ts'
+import { obstacleToDocker } from '../../tools/lab/docker.ts'
 
 const isRequired = process.env.CI === 'true' || process.env.KVS_REQUIRE_DOCKER === '1'
 

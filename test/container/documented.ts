@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from './docker.ts'
+import { root } from '../../tools/lab/paths.ts'
 
 /** The command that begins so in a document, with a test's own names in the place of the documented ones. */
 export function documented(

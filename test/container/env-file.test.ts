@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { docker } from '../../tools/lab/docker.ts'
 import { meanings, refusals, traps } from '../unit/config/env-texts.ts'
-import { describeWithDocker, docker } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
 
 /** What Compose makes of an `.env`: the values that a service would get for names; rejects where it refuses the file. */
 async function composeReads(text: string, names: readonly string[]): Promise<Record<string, string>> {

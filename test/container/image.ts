@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { docker } from './docker.ts'
+import { docker } from '../../tools/lab/docker.ts'
 
 /** Whether an image is there, after an attempt to pull it. */
 export async function canHave(image: string): Promise<boolean> {

@@ -2,8 +2,9 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { GenericContainer, Network, type StartedNetwork, Wait } from 'testcontainers'
 import type { PostgresTarget } from '../../kvs/config/postgres-target.ts'
+import { docker } from '../../tools/lab/docker.ts'
+import { freePort } from '../../tools/lab/ports.ts'
 import { until } from '../support/until.ts'
-import { docker, freePort } from './docker.ts'
 
 export type PoolMode = 'session' | 'transaction' | 'statement'
 

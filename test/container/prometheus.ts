@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
-import { root } from '../../tools/drill/stack/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
 import { haveImage } from './image.ts'
 
 interface Services {

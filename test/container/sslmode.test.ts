@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { PostgresTarget, TlsSettings } from '../../kvs/config/postgres-target.ts'
+import type { PostgresTarget, TlsSettings } from '../../kvs/config/index.ts'
 import { connect } from '../../kvs/log/postgres/connection.ts'
 import { explain, whereOf } from '../../kvs/log/postgres/failure-explanation.ts'
 import { makeDirectory, spawnNode } from '../support/node.ts'

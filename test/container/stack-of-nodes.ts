@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Client as PostgresClient } from 'pg'
-import { connect } from '../../tools/drill/stack/connect.ts'
 import { type NodeName, nodeNames, type StackNode } from '../../tools/drill/stack/stack.ts'
+import { docker } from '../../tools/lab/docker.ts'
+import { root } from '../../tools/lab/paths.ts'
+import { freePort } from '../../tools/lab/ports.ts'
+import { connectWhenUp } from '../../tools/lab/postgres-client.ts'
 import { makeClient } from './client.ts'
-import { docker, freePort, root } from './docker.ts'
 
 /** The stack of docker-compose.yml under a project name of its own, with Postgres published as well. */
 export interface NodesStack {
@@ -68,7 +70,8 @@ export async function makeStack(purpose: string, ...overlays: string[]): Promise
       return [one, ...others]
     },
 
-    connect: () => connect({ host: '127.0.0.1', port: postgresPort, user: 'kvs', password: 'kvs', database: 'kvs' }),
+    connect: () =>
+      connectWhenUp({ host: '127.0.0.1', port: postgresPort, user: 'kvs', password: 'kvs', database: 'kvs' }),
 
     async losePostgres() {
       await compose('rm', '--stop', '--force', 'postgres')

@@ -11,6 +11,7 @@ interface Room {
 }
 
 const files = globSync('kvs/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }))
+const tools = globSync('tools/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }))
 const rooms = readMap(readFileSync('docs/architecture.md', 'utf8'))
 
 function readMap(text: string): Room[] {
@@ -39,12 +40,17 @@ interface Import {
   readonly target: string
 }
 
-/** All imports from one room into another, those of types and dynamic ones among them. */
-const crossings: Import[] = files.flatMap(({ path, text }) =>
-  [...text.matchAll(/(?: from |\bimport\(|^import )'(\.[^']+)'/gm)]
-    .map(([, from = '']) => ({ path, target: normalize(join(dirname(path), from)) }))
-    .filter(({ target }) => target.startsWith('kvs/') && roomOf(target) !== roomOf(path)),
-)
+/** Finds all imports of the service's files, those of types and dynamic ones among them. */
+function importsOf(sources: typeof files): Import[] {
+  return sources.flatMap(({ path, text }) =>
+    [...text.matchAll(/(?:from |\bimport\(|^import )'(\.[^']+)'/gm)]
+      .map(([, from = '']) => ({ path, target: normalize(join(dirname(path), from)) }))
+      .filter(({ target }) => target.startsWith('kvs/')),
+  )
+}
+
+/** The imports from one room into another. */
+const crossings = importsOf(files).filter(({ path, target }) => roomOf(target) !== roomOf(path))
 
 test('the map has every room, and none that is not there', () => {
   const found = new Set(files.map(({ path }) => roomOf(path)))
@@ -68,9 +74,9 @@ test('imports point one way', () => {
   expect(upward).toEqual([])
 })
 
-test('a room is imported through its face', () => {
+test('a room is imported through its face, by tools as well', () => {
   const faces = new Set(rooms.filter(({ hasFace }) => hasFace).map(({ name }) => name))
-  const past = crossings
+  const past = [...crossings, ...importsOf(tools)]
     .filter(({ target }) => faces.has(roomOf(target)) && target !== `kvs/${roomOf(target)}/index.ts`)
     .map(({ path, target }) => `${path} imports ${target}`)
   expect(past).toEqual([])
@@ -117,13 +123,13 @@ function packagesIn(text: string): string[] {
     .filter((from) => !/^(\.|node:)/.test(from))
 }
 
-test('no file of the service is longer than 250 lines', () => {
-  const long = files.filter(({ text }) => text.split('\n').length > 251).map(({ path }) => path)
+test('no file of the service or of the tools is longer than 250 lines', () => {
+  const long = [...files, ...tools].filter(({ text }) => text.split('\n').length > 251).map(({ path }) => path)
   expect(long).toEqual([])
 })
 
 /** These have a server of their own; the others share one, each with a database on it. */
-const withOwnServer = ['test/container/rotation.test.ts', 'tools/drill/faults/postgres.ts']
+const withOwnServer = ['test/container/rotation.test.ts', 'tools/drill/faults/postgres-faults.ts']
 
 test('no test ends the connections of another one’s', () => {
   const careless = globSync(['test/**/*.ts', 'tools/**/*.ts'])

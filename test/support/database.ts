@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { inject, onTestFinished } from 'vitest'
 import type { PostgresTarget } from '../../kvs/config/postgres-target.ts'
 import { readMigrations } from '../../kvs/log/postgres/migrations.ts'
 import { makePostgresLog, type PostgresLogOptions } from '../../kvs/log/postgres/postgres-log.ts'
+import { openClient } from '../../tools/lab/postgres-client.ts'
 
 export const migrations = readMigrations(new URL('../../migrations/', import.meta.url))
 
@@ -27,9 +28,7 @@ export async function makeDatabase(encoding = 'UTF8'): Promise<Database> {
   const clients: Client[] = []
 
   async function open(database: string): Promise<Client> {
-    const client = new Client({ ...server, database, ssl: false })
-    client.on('error', () => undefined)
-    await client.connect()
+    const client = await openClient({ ...server, database })
     clients.push(client)
     return client
   }

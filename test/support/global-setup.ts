@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { makeEmbeddedPostgres } from '../../kvs/log/embedded/embedded-postgres.ts'
+import { clusterIn, makePostgres } from '../../tools/lab/postgres.ts'
 import { listDocker, listFilesAndProcesses } from './leftovers.ts'
 
 declare module 'vitest' {
@@ -23,8 +23,7 @@ export default async function setup(project: TestProject) {
   await chmod(temporary, 0o1777)
   process.env.TMPDIR = temporary
   const inDockerBefore = await listDocker()
-  const quiet = { info() {}, debug() {}, warn: (message: string) => console.warn(message) }
-  const server = makeEmbeddedPostgres({ directory: join(home, 'postgres'), log: quiet })
+  const server = makePostgres(clusterIn(home), console.warn)
   await server.ensureRunning()
   project.provide('postgres', server.connection)
   return async () => {

@@ -1,7 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-
-const main = fileURLToPath(new URL('../../kvs/main.ts', import.meta.url))
+import { serviceProgram } from '../../tools/lab/paths.ts'
 
 export interface MainOptions {
   readonly cwd: string
@@ -11,7 +9,7 @@ export interface MainOptions {
 
 /** Runs kvs/main.ts to its end, with these arguments and no settings but `env`. */
 export function startMain(args: readonly string[], { cwd, env = {}, uid }: MainOptions) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [serviceProgram, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     encoding: 'utf8',
@@ -25,7 +23,7 @@ export function startMain(args: readonly string[], { cwd, env = {}, uid }: MainO
 export function startMainBeside(args: readonly string[], { cwd, env = {} }: MainOptions) {
   return new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
     const options = { cwd, env: { PATH: process.env.PATH, ...env }, timeout: 60_000 }
-    const child = execFile(process.execPath, [main, ...args], options, (_, stdout, stderr) => {
+    const child = execFile(process.execPath, [serviceProgram, ...args], options, (_, stdout, stderr) => {
       resolve({ status: child.exitCode, stdout, stderr })
     })
   })

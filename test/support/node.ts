@@ -1,15 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { PostgresTarget } from '../../kvs/config/postgres-target.ts'
+import { spawnNodeProcess } from '../../tools/lab/node-process.ts'
+import { clusterIn, readServerPid } from '../../tools/lab/postgres.ts'
 import { listProcesses } from './leftovers.ts'
 import { until } from './until.ts'
-
-const main = fileURLToPath(new URL('../../kvs/main.ts', import.meta.url))
 
 /** A running kvs/main.ts, as a process of its own on a free port. */
 export interface Node {
@@ -67,8 +65,9 @@ export function serves({ url }: Pick<Node, 'url'>): Promise<unknown> {
   )
 }
 
-/** What a process may have. */
+/** What a process may use at most. */
 export interface Limits {
+  /** File descriptors. */
   readonly openFiles?: number
 }
 
@@ -77,32 +76,22 @@ export function spawnNode(
   env: Record<string, string>,
   { openFiles }: Limits = {},
 ): Omit<Node, 'url'> {
-  // The shell becomes the node.
-  const limiting = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$@"`, 'sh']
-  const [command = '', ...args] = [...limiting, process.execPath, main]
-  const child = spawn(command, args, {
-    cwd: directory,
-    env: { PATH: process.env.PATH, TMPDIR: tmpdir(), PORT: '0', KVS_DATA_DIR: join(directory, 'data'), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const node = spawnNodeProcess({
+    directory,
+    env: { PORT: '0', ...env },
+    ...(openFiles !== undefined && { openFiles }),
   })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk))
-  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal)
   onTestFinished(async () => {
-    child.kill('SIGKILL')
-    await ended
+    node.kill('SIGKILL')
+    await node.ended
     await endEmbedded(directory)
   })
-  return { process: child, output: () => output, ended, kill: (signal) => void child.kill(signal) }
+  return { process: node.child, output: node.output, ended: node.ended, kill: node.kill }
 }
 
-/** The pid of the embedded Postgres that belongs to a node's directory, from its own lock file. */
+/** Reads the pid of the embedded Postgres of a node's directory, from its own lock file. */
 export function embeddedPid(directory: string): number | undefined {
-  try {
-    return Number(readFileSync(join(directory, 'data', 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0])
-  } catch {
-    return undefined
-  }
+  return readServerPid(clusterIn(join(directory, 'data')))
 }
 
 /** Waits for its end as well: a server that is ending writes files into a directory that is being removed. */

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { type Conditions, startProxy as startAnyProxy } from '../../tools/drill/network/proxy.ts'
+import { type Conditions, startProxy as startAnyProxy } from '../../tools/lab/network/proxy.ts'
 
 /** A way to Postgres's socket over TCP that a test can cut. */
 export interface Proxy {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { Write } from '../../kvs/core/entry.ts'
-import { openDataDirectory } from '../../kvs/slots/data-directory.ts'
-import { openSpool } from '../../kvs/spool/spool.ts'
-import type { LogPosition } from '../../kvs/spool/spool-file.ts'
+import { systemRandom } from '../../kvs/lib/random.ts'
+import { lockSlot } from '../../kvs/slots/slot-lock.ts'
+import { type LogPosition, makeSqliteStorage, openSpool } from '../../kvs/spool/index.ts'
 
 /**
  * Leaves a slot as a node does that has spooled these writes and is gone.
@@ -16,17 +16,17 @@ export async function leaveSlot(
   seen: LogPosition,
   first = 1n,
 ): Promise<string> {
-  const data = openDataDirectory(path)
-  const spool = await openSpool(join(path, 'spool.db'), 1e9)
+  const lock = lockSlot(path, systemRandom)
+  const spool = await openSpool({ storage: lock.spoolStorage, maxBytes: 1e9 })
   if (writes.length > 0) await spool.add(first, writes, seen)
   await spool.close()
-  data.close()
-  return data.writerId
+  lock.release()
+  return lock.writerId
 }
 
 /** How many writes are in the spool of a slot that nobody holds. */
 export async function countSpooled(path: string): Promise<number> {
-  const spool = await openSpool(join(path, 'spool.db'), 1e9)
+  const spool = await openSpool({ storage: makeSqliteStorage(join(path, 'spool.db')), maxBytes: 1e9 })
   await spool.close()
   return spool.writes
 }

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
-import { nearest } from '../../kvs/config/nearest-name.ts'
+import { nearest } from '../../kvs/config/index.ts'
 import { filterWords } from './parts/cases.ts'
 
-/** In the order in which they are run, and whether they are without being asked for. */
+/** Parts in the order in which they run, and whether they run by default. */
 export const parts = {
   throughput: {
     byDefault: true,
@@ -29,13 +29,13 @@ export const partNames = Object.keys(parts) as PartName[]
 
 export interface Arguments {
   readonly help: boolean
-  /** Empty for `report`, which runs nothing. */
+  /** Parts to run; empty for `report`, which runs nothing. */
   readonly parts: readonly PartName[]
-  /** Of throughput's cases. */
+  /** Words that choose cases of throughput. */
   readonly words: readonly string[]
-  /** Of one run. */
+  /** Length of one run. */
   readonly seconds: number
-  /** Rounds of what a target hangs on; the rest has fewer. */
+  /** Rounds of the cases that have a target; the rest have fewer. */
   readonly runs: number
   readonly minutes: number
   readonly isQuick: boolean
@@ -44,7 +44,7 @@ export interface Arguments {
   readonly out: string
 }
 
-/** Said to the user without a stack trace, with exit code 2. */
+/** An error that is told to the user without a stack trace, with exit code 2. */
 export class WrongUse extends Error {}
 
 const options = {

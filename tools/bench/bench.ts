@@ -2,26 +2,26 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Arguments, WrongUse } from './arguments.ts'
-import { adviceFor, findTool, type Tool } from './servers/tools.ts'
+import { adviceFor, findTool, type Tool } from './servers/installed-programs.ts'
 
 /** What a part of the benchmark works with. */
 export interface Bench {
   readonly args: Arguments
-  /** Aborted by Ctrl-C. */
+  /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal
-  /** A line for the person who waits. */
+  /** Prints a line for the person who waits. */
   say(line: string): void
-  /** The program, or undefined and a loud line, once, with what installs it. */
+  /** Finds a program. If it is missing, returns undefined and prints once what installs it. */
   tool(name: Tool): string | undefined
-  /** As `tool`, where nothing can be measured without it. */
+  /** Like `tool`, but throws if the program is missing. */
   requireTool(name: Tool): string
-  /** An empty directory that any user may look into, as Postgres's does. */
+  /** Makes an empty directory that every user may read, as Postgres's user has to. */
   makeDirectory(name: string): Promise<string>
-  /** Done at the end, last first, whatever happens. */
+  /** Registers what is done at the end, last first, whatever happens. */
   defer(cleanUp: () => Promise<unknown> | unknown): void
 }
 
-/** Runs a part, and takes down all that it has started. */
+/** Runs a part and takes down all that it has started. */
 export async function withBench<T>(
   args: Arguments,
   signal: AbortSignal,

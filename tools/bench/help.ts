@@ -2,7 +2,7 @@ import { partNames, parts } from './arguments.ts'
 
 const width = 12
 
-/** What `--help` says. */
+/** Text of `--help`. */
 export function help(): string {
   const list = partNames.map((name) => `  ${name.padEnd(width)}${parts[name].sentence}`)
   return `npm run bench -- [PART…] [OPTION…]

@@ -6,8 +6,8 @@ import { measureLarge } from './parts/large.ts'
 import { measureLatency } from './parts/latency.ts'
 import { measureLogging } from './parts/logging.ts'
 import { measureMemory } from './parts/memory.ts'
-import { measureNodes } from './parts/nodes.ts'
 import { measureProfiles } from './parts/profile.ts'
+import { measureNodes } from './parts/several-nodes.ts'
 import { measureSnapshot } from './parts/snapshot.ts'
 import { measureSoak } from './parts/soak.ts'
 import { measureStart } from './parts/start.ts'
@@ -65,7 +65,7 @@ async function measure(args: Arguments): Promise<void> {
   if (!signal.aborted) await draw(args, latest)
 }
 
-/** Pictures of all that is known, beside the results; and in the docs where that was asked for. */
+/** Draws pictures of all results, beside them and, if asked for, in the docs. */
 async function draw(args: Arguments, latest: Results): Promise<void> {
   const say = (line: string) => void process.stderr.write(`${line}\n`)
   say(`pictures: ${await keepPictures(args, picturesOf(latest))}`)
@@ -76,7 +76,7 @@ async function profile(args: Arguments): Promise<void> {
   await withBench(args, interrupted(), measureProfiles)
 }
 
-/** By Ctrl-C, a timeout or a closed terminal: all that was started is ended. A second one leaves it as it is. */
+/** Ends all that was started on Ctrl-C, a timeout or a closed terminal. A second signal leaves it as it is. */
 function interrupted(): AbortSignal {
   const abort = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

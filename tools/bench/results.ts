@@ -6,13 +6,13 @@ import type { LargeResult } from './parts/large.ts'
 import type { LatencyResult } from './parts/latency.ts'
 import type { LoggingResult } from './parts/logging.ts'
 import type { MemoryResult } from './parts/memory.ts'
-import type { NodesResult } from './parts/nodes.ts'
+import type { NodesResult } from './parts/several-nodes.ts'
 import type { SnapshotResult } from './parts/snapshot.ts'
 import type { SoakResult } from './parts/soak.ts'
 import type { StartResult } from './parts/start.ts'
 import type { ThroughputResult } from './parts/throughput.ts'
 
-/** What the parts of the benchmark have measured, each at its time: the latest of each part make up the table. */
+/** Latest results of each part of the benchmark, which make up the table. */
 export interface Results {
   readonly throughput?: Stored<ThroughputResult>
   readonly latency?: Stored<LatencyResult>
@@ -26,7 +26,7 @@ export interface Results {
 }
 
 export interface Stored<T> {
-  /** ISO 8601. */
+  /** Time of the measurement, as ISO 8601. */
   readonly at: string
   readonly machine: Machine
   readonly seconds: number
@@ -47,7 +47,7 @@ const names: readonly Name[] = [
   'soak',
 ]
 
-/** Quick ones are kept apart: they must not take the place of good ones. */
+/** Directory of the results. Quick ones are kept apart, so that they do not replace good ones. */
 function folderOf({ out, isQuick }: Pick<Arguments, 'out' | 'isQuick'>): string {
   return join(out, isQuick ? 'quick' : 'latest')
 }
@@ -70,7 +70,7 @@ export async function keepLatest(args: Pick<Arguments, 'out' | 'isQuick'>, resul
   }
 }
 
-/** Throughput case by case: `throughput get` leaves what is known of PUTs. */
+/** Merges throughput case by case: `throughput get` keeps what is known of PUTs. */
 export function merge(before: Results, after: Results): Results {
   const { throughput } = after
   const old = before.throughput?.result.runs ?? []
@@ -80,7 +80,7 @@ export function merge(before: Results, after: Results): Results {
   return { ...after, throughput: { ...throughput, result: { runs } } }
 }
 
-/** Returns the pattern that matches them. */
+/** Returns a pattern that matches the files. */
 export async function keepPictures(
   args: Pick<Arguments, 'out' | 'isQuick'>,
   pictures: Readonly<Record<string, string>>,
@@ -90,7 +90,7 @@ export async function keepPictures(
   return join(folderOf(args), '*.svg')
 }
 
-/** All that one call has measured, in a file of its own. */
+/** Writes all that one call has measured to a file of its own. */
 export async function keepRaw({ out }: Pick<Arguments, 'out'>, results: Results): Promise<string> {
   await mkdir(out, { recursive: true })
   const path = join(out, `${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.json`)

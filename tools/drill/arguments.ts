@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util'
-import { nearest } from '../../kvs/config/nearest-name.ts'
+import { nearest } from '../../kvs/config/index.ts'
 import type { Drill } from './drill.ts'
 
 export interface Arguments {
-  /** Empty: they are to be listed. */
+  /** Drills to run; empty if they are to be listed. */
   readonly drills: readonly Drill[]
   readonly seed: number
   readonly seconds: number
@@ -14,7 +14,7 @@ export interface Arguments {
   readonly json: string | undefined
 }
 
-/** Said to the user without a stack trace, with exit code 2. */
+/** An error that is told to the user without a stack trace, with exit code 2. */
 export class WrongUse extends Error {}
 
 const options = {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../lab/polling.ts'
 import type { Context } from './drill.ts'
 import type { Fault } from './history.ts'
-import { waitFor } from './wait.ts'
 
-/** What is noted down while a drill runs, beside what its clients saw. */
+/** Collects what happens during a drill, apart from what its clients see. */
 export interface Notebook {
   readonly faults: Fault[]
   readonly violations: string[]
@@ -14,7 +14,7 @@ export interface ContextOptions extends Pick<Context, 'stack' | 'workload' | 'ra
   readonly notebook: Notebook
   /** Milliseconds since the drill began. */
   readonly now: () => number
-  /** When the faulty phase is over, by the same clock. */
+  /** End of the faulty phase on the same clock. */
   readonly deadline: () => number
 }
 
@@ -38,11 +38,11 @@ export function makeContext({ notebook, now, deadline, ...given }: ContextOption
     moment: (name) => faults.push({ name, from: now() }),
 
     becomes(wanted, boundSeconds, node) {
-      const look = async () => {
+      const statusIfWanted = async () => {
         const status = await stack.status(node)
         return status && wanted(status) && status
       }
-      return waitFor(look, { boundMs: 1000 * boundSeconds, signal })
+      return waitFor(statusIfWanted, { boundMs: 1000 * boundSeconds, signal })
     },
 
     violation: (sentence) => violations.push(sentence),

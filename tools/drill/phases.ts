@@ -5,7 +5,7 @@ import type { History } from './history.ts'
 import { readLog, readView } from './readback.ts'
 import type { Workload } from './workload/clients.ts'
 
-/** What the phases of one run share. */
+/** State that the phases of one run share. */
 export interface Run {
   readonly drill: Drill
   readonly context: Context
@@ -15,10 +15,10 @@ export interface Run {
   readonly say: (step: string) => void
 }
 
-/** A spool that has filled for minutes takes its time to drain. */
+/** Longest wait for a node to serve: a spool that has filled for minutes takes its time to drain. */
 const patienceSeconds = 180
 
-/** Fault after fault until the time is over; at least one. */
+/** Injects one fault after another, at least one, until the time is over. */
 export async function putOnFaults(run: Run): Promise<void> {
   const { drill, context, workload, notebook, say } = run
   const tell = () => {
@@ -41,7 +41,7 @@ export async function putOnFaults(run: Run): Promise<void> {
   }
 }
 
-/** Takes back all faults, and has the clients go on until they have seen for a while that all is well. */
+/** Takes back all faults, and lets the clients go on until they have seen a healthy stack for a second. */
 export async function recover(run: Run): Promise<number | null> {
   const { context, notebook, now, say } = run
   const { stack, signal } = context
@@ -55,7 +55,7 @@ export async function recover(run: Run): Promise<number | null> {
   return seconds
 }
 
-/** The log, each node's view, and each one's again after one more SIGKILL to all of them. */
+/** Reads the log and each node's view, and each view again after one more SIGKILL to all nodes. */
 export async function readBack(run: Run): Promise<Pick<History, 'log' | 'views'>> {
   const { context, workload, say } = run
   const { stack } = context
@@ -75,7 +75,7 @@ export async function readBack(run: Run): Promise<Pick<History, 'log' | 'views'>
   return { log, views }
 }
 
-/** Whether every node gets there; that one does not is a violation. */
+/** Waits until every node serves. A node that does not is recorded as a violation. */
 export async function serves({ context, notebook }: Run): Promise<boolean> {
   const { stack } = context
   for (const { name } of stack.nodes) {
@@ -89,7 +89,7 @@ export async function serves({ context, notebook }: Run): Promise<boolean> {
   return true
 }
 
-/** Whatever breaks off is told as a violation, unless the whole drill is being aborted. */
+/** Runs a step. Its failure is recorded as a violation, unless the drill is being aborted. */
 export async function attempt({ context, notebook }: Run, what: string, step: () => Promise<void>): Promise<void> {
   try {
     await step()

@@ -1,9 +1,9 @@
-/** Where a run is: one line that is written over on a terminal, a line for each step elsewhere. */
+/** Shows where a run is: one line that is rewritten on a terminal, a line for each step elsewhere. */
 export interface Progress {
   step(drill: string, step: string): void
-  /** A line that stays. */
+  /** Prints a line that stays. */
   say(line: string): void
-  /** Leaves the terminal as it was found. */
+  /** Clears the line. */
   end(): void
 }
 
@@ -13,7 +13,7 @@ interface Output {
   write(text: string): unknown
 }
 
-/** Of a step that starts with a count there are many: elsewhere the first is told, and then one now and then. */
+/** Least milliseconds between two lines of a step that starts with a count, where output is no terminal. */
 const plainInterval = 10_000
 
 export function makeProgress(output: Output, total: number): Progress {

@@ -14,7 +14,7 @@ interface Row {
   readonly writer: number | null
 }
 
-/** The whole log, by plain SQL and past the service. */
+/** Reads the whole log by plain SQL, past the service. */
 export async function readLog(stack: Pick<Stack, 'connect'>): Promise<LogEntry[]> {
   const client = await stack.connect()
   try {
@@ -36,7 +36,7 @@ export async function readLog(stack: Pick<Stack, 'connect'>): Promise<LogEntry[]
   }
 }
 
-/** Each key's value as the node serves it, with all that is in the log. Bytes that no client has sent are named as such, and are no value's id. */
+/** Reads each key from a node with `?consistent`. Bytes that no client has sent are shown as `torn bytes`. */
 export async function readView(url: string, keys: readonly string[]): Promise<History['views'][number]> {
   const requester = makeRequester(url, 15_000)
   const view: Record<string, string | null> = {}

@@ -1,23 +1,23 @@
-/** What one drill came to: a row of the table, and of the file that `--json` writes. */
+/** Result of one drill: a row of the table, and of the file that `--json` writes. */
 export interface Result {
   readonly drill: string
   readonly seed: number
-  /** How long it took. */
+  /** Duration of the drill. */
   readonly seconds: number
-  /** Writes. */
+  /** Number of acknowledged writes. */
   readonly acknowledged: number
-  /** Acknowledged writes that are not in the log. */
+  /** Number of acknowledged writes that are not in the log. */
   readonly lost: number
-  /** Reads and entries whose bytes are not whole. */
+  /** Number of reads and entries whose bytes are not whole. */
   readonly torn: number
   readonly readsChecked: number
-  /** A sentence each. */
+  /** One sentence for each violation. */
   readonly violations: readonly string[]
   readonly secondsWithoutWrites: number
-  /** From the end of the last fault; null where it was never ready again, or where nothing made it unready. */
+  /** Seconds from the last fault's end until all nodes served; null if they never did or were never unready. */
   readonly secondsUntilReady: number | null
   readonly passed: boolean
-  /** How many were injected. */
+  /** Number of faults that were injected. */
   readonly faults: number
 }
 
@@ -39,7 +39,7 @@ const columns: readonly Column[] = [
   { heading: 'verdict', text: (row) => (row.passed ? 'pass' : 'FAIL'), numeric: false },
 ]
 
-/** A table for the terminal, in plain text, numbers to the right; below it what the drills that failed have violated. */
+/** Renders a table in plain text, numbers to the right, with the violations of failed drills below it. */
 export function renderTable(rows: readonly Result[]): string {
   const cells = rows.map((row) => columns.map(({ text }) => text(row)))
   const headings = columns.map(({ heading }) => heading)
@@ -60,13 +60,13 @@ function describeViolations({ drill, seed, violations }: Result): string[] {
   return ['', `${drill}, seed ${seed}:`, ...lines.map((line) => `  ${line}`)]
 }
 
-/** The first of many sentences, and how many there are besides. */
+/** Returns the first sentences, and how many more there are. */
 export function summarize(sentences: readonly string[], most = 10): string[] {
   const rest = sentences.length - most
   return rest > 0 ? [...sentences.slice(0, most), `and ${count(rest)} more`] : [...sentences]
 }
 
-/** The same table in Markdown, without the violations. */
+/** Renders the same table in Markdown, without the violations. */
 export function renderMarkdown(rows: readonly Result[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [
@@ -76,7 +76,7 @@ export function renderMarkdown(rows: readonly Result[]): string {
   ].join('\n')
 }
 
-/** A bar would end the cell, and a line break the table. */
+/** Escapes what would end the cell or the table. */
 function escapeCell(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\s+/g, ' ')
 }

@@ -1,10 +1,10 @@
+import { makeSeededRandom } from '../lab/seeded-random.ts'
 import { checkHistory } from './checker/check.ts'
 import { makeContext, type Notebook } from './context.ts'
 import type { Drill } from './drill.ts'
 import type { History } from './history.ts'
 import { attempt, putOnFaults, type Run, readBack, recover, serves } from './phases.ts'
 import type { Progress } from './progress.ts'
-import { makeRandom } from './random.ts'
 import type { Result } from './report.ts'
 import type { Stack, StackOptions } from './stack/stack.ts'
 import { tally } from './tally.ts'
@@ -12,26 +12,26 @@ import { makeWorkload } from './workload/clients.ts'
 
 export interface RunOptions {
   readonly seed: number
-  /** How long faults are put on, at the least; the last one is always finished. */
+  /** Least time for which faults are injected; the last one is always finished. */
   readonly seconds: number
   readonly makeStack: (options: StackOptions) => Promise<Stack>
-  /** Environment of kvs. */
+  /** Settings of each node. */
   readonly env?: Readonly<Record<string, string>>
   readonly progress?: Progress
   readonly signal?: AbortSignal
-  /** What happened, before the stack goes: for pictures and files. */
+  /** Receives what happened, before the stack is taken down. */
   readonly onEnd?: (end: End) => Promise<void> | void
 }
 
 export interface End {
   readonly result: DrillResult
   readonly history: History
-  /** What the node has logged. */
+  /** Log lines of all nodes. */
   readonly output: string
 }
 
 export interface DrillResult extends Result {
-  /** What the drill measured beside the table. */
+  /** Sentences for below the table. */
   readonly notes: readonly string[]
 }
 
@@ -62,7 +62,7 @@ async function runOn(
 ): Promise<DrillResult> {
   const began = performance.now()
   const now = () => performance.now() - began
-  const random = makeRandom(seed, drill.name)
+  const random = makeSeededRandom(seed, drill.name)
   const { nodes, forwarders } = stack
   const workload = makeWorkload({ nodes, forwarders, seconds, random: random.fork('clients'), now })
   const notebook: Notebook = { faults: [], violations: [], notes: [] }

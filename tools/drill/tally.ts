@@ -1,6 +1,6 @@
 import type { History } from './history.ts'
 
-/** What happened in a drill of several nodes, in a sentence: what did not happen is not shown by it. */
+/** Counts what happened in a drill of several nodes, in a sentence: what did not happen was not tested. */
 export function tally({ operations, log }: Pick<History, 'operations' | 'log'>): string {
   const count = (number: number) => number.toLocaleString('en-US')
   const answered = operations.filter(({ outcome }) => outcome === 'ok')

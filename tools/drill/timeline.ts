@@ -1,9 +1,9 @@
+import { boxPath, element, escapeXml, text } from '../lab/svg.ts'
 import type { History } from './history.ts'
 import { fillBuckets } from './timeline/buckets.ts'
 import { layOutFaults } from './timeline/faults.ts'
 import { drawLatencies, drawRates, drawTimeAxis } from './timeline/panels.ts'
-import { frame, largest, makeTimeScale } from './timeline/scale.ts'
-import { boxPath, element, escapeXml, text } from './timeline/svg.ts'
+import { frame, largest, makeTimeScale } from './timeline/time-scale.ts'
 
 export interface TimelineOptions {
   readonly title: string
@@ -31,8 +31,9 @@ ${legend.map(([name, colour]) => `.${name}{fill:${colour}}`).join('')}
 `
 
 /**
- * A picture of a drill, as an SVG that needs nothing beside it: the faults over time, the answers to writes and reads by
- * kind, and how long these took. Its size does not grow with the number of operations, and hardly with that of faults.
+ * A picture of a drill, as an SVG that needs nothing beside it: the faults over time, the answers to writes and reads
+ * by kind, and how long these took. Its size does not grow with the number of operations, and hardly with that of
+ * faults.
  */
 export function drawTimeline({ title, history }: TimelineOptions): string {
   const { operations, faults } = fromFirst(history)
@@ -76,7 +77,7 @@ export function drawTimeline({ title, history }: TimelineOptions): string {
   return `${element('svg', { xmlns: 'http://www.w3.org/2000/svg', ...size }, parts.join('\n'))}\n`
 }
 
-/** With times that begin when something is first done, not while the stack is being started. */
+/** Shifts all times so that they begin with the first operation or fault, not with the start of the stack. */
 function fromFirst({ operations, faults }: TimelineOptions['history']): TimelineOptions['history'] {
   let first = Number.POSITIVE_INFINITY
   for (const { invoked } of operations) first = Math.min(first, invoked)

@@ -17,21 +17,23 @@ make_image() {
     --role=roles/cloudbuild.builds.builder --condition=None --format=none)"
   make "$(gc artifacts docker images describe "$image")" \
     "archive=\$(mktemp -d)/source.tgz &&
-$(quoted git -C "$root" archive --format=tar.gz) --output=\"\$archive\" $tag &&
+$(quote git -C "$root" archive --format=tar.gz) --output=\"\$archive\" $tag &&
 $(gc builds submit --config="$here/cloudbuild.yaml" --suppress-logs \
       --service-account="projects/$project/serviceAccounts/$builder" --substitutions="_IMAGE=$image") \"\$archive\" &&
 rm -r \"\${archive%/*}\""
 }
 
-make_secret() { # NAME
+# make_secret NAME: creates a secret that the service account may read
+make_secret() {
   make "$(gc secrets describe "$1")" "$(gc secrets create "$1" --replication-policy=automatic)"
   grant "$(gc secrets add-iam-policy-binding "$1" --member="serviceAccount:$service_account" \
     --role=roles/secretmanager.secretAccessor --format=none)"
 }
 
-fill_secret() { # NAME FILE: a new version where the file has changed
+# fill_secret NAME FILE: adds a version to a secret if the file differs from the latest one
+fill_secret() {
   make_secret "$1"
-  unless "$(gc secrets versions access latest --secret="$1") 2>/dev/null | $(quoted cmp -s - "$2")" \
+  unless "$(gc secrets versions access latest --secret="$1") 2>/dev/null | $(quote cmp -s - "$2")" \
     "$(gc secrets versions add "$1" --data-file="$2")"
 }
 
@@ -84,14 +86,14 @@ make_cloud_sql() {
     "$(gc sql instances patch "$cloud_sql") \\
   $networks"
   make "$(gc sql databases describe kvs --instance="$cloud_sql")" "$(gc sql databases create kvs --instance="$cloud_sql")"
-  # The password comes by stdin, as a file of flags: what is on a command line is seen by all users of a machine.
+  # The password is passed by stdin as a file of flags, because all users of a machine can see command lines.
   make "$(gc sql users describe kvs --instance="$cloud_sql")" \
     "password=\$($(gc secrets versions access latest --secret="$password_secret")) &&
 printf -- '--password: %s' \"\$password\" | $(gc sql users create kvs --instance="$cloud_sql" --flags-file=-)"
   grant "$(gc projects add-iam-policy-binding "$project") $(sql_viewer) --format=none"
 }
 
-# metadata: what the VM reads; nothing secret is in it
+# metadata: prints the metadata that the VM reads. It contains no secret.
 metadata() {
   local tls=false
   [[ -z $tls_cert ]] || tls=true
@@ -110,7 +112,7 @@ make_vm() {
   make "$(gc compute disks describe "$disk" --zone="$zone")" \
     "$(gc compute disks create "$disk" --zone="$zone" --type=pd-balanced --size="$disk_size")"
 
-  release='' # is no part of itself
+  release='' # a release is a hash of the metadata without the release itself
   release=$({ metadata && cat "$here/startup.sh" "$root/docker-compose.yml" "$here"/*.yml; } | git hash-object --stdin)
   step 'The VM; startup.sh does the rest on it, at each boot, and when what is below changes'
   make "$(gc compute instances describe "$name" --zone="$zone")" \
@@ -127,9 +129,9 @@ make_vm() {
 $(gc compute instances add-labels "$name" --zone="$zone" --labels="release=$release")"
 }
 
-# grant TEXT: adds a right; where it is there nothing changes
+# grant TEXT: adds a right. It changes nothing if the right exists.
 grant() {
-  patiently "$1"
+  retry "$1"
 }
 
 step 'The services of Google Cloud that this uses'

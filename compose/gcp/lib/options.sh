@@ -11,7 +11,7 @@ problem() {
   problems+=("$1")
 }
 
-# report_problems: all at once, with exit code 2
+# report_problems: prints all problems and exits with 2; does nothing without any
 report_problems() {
   ((${#problems[@]} == 0)) && return
   printf '%s: %s\n' "${0##*/}" "${problems[0]}" >&2
@@ -20,13 +20,13 @@ report_problems() {
   exit 2
 }
 
-# usage FILE: the comment at its head
+# usage FILE: prints the comment at the file's head
 usage() {
   sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$1"
 }
 
-# read_options OPTION…: OPTION… are the names that this script takes, those with a value end in =. Each sets the variable
-# of its name.
+# read_options OPTION…: reads the options of the command line. Each OPTION is the name of one, which ends in = if it
+# takes a value. An option sets the variable of its name.
 read_options() {
   local known=" $* " word flag
   set -- ${arguments[@]+"${arguments[@]}"}

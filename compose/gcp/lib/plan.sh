@@ -1,7 +1,6 @@
 # shellcheck shell=bash
-# The steps of deploy.sh and destroy.sh, to be sourced. A step is shell text: --dry-run prints it, and what is printed is a
-# script that does the same; else it is run.
-# Kept to bash 3.2, which is what macOS has.
+# Functions for the steps of deploy.sh and destroy.sh, to be sourced. A step is shell text that is run, or printed with
+# --dry-run: the printed text is an equivalent script. This file must work with bash 3.2, the version of macOS.
 
 dry_run=false
 
@@ -18,13 +17,13 @@ begin() {
   fi
 }
 
-# step TEXT: what comes next, for whoever reads along
+# step TEXT: prints a heading for the next step
 step() {
   if [[ $dry_run == true ]]; then printf '\n# %s\n' "$1"; else printf '%s\n' "$1" >&2; fi
 }
 
-# quoted WORD…: the words as a shell takes them; a long command has a line for each flag
-quoted() {
+# quote WORD…: prints the words quoted for a shell. A long command gets a line for each flag.
+quote() {
   local word flag line='' lines=''
   for word; do
     flag=''
@@ -38,33 +37,33 @@ quoted() {
   printf '%s' "${line# }"
 }
 
-# gc WORD…: the text of a gcloud command in the project
+# gc WORD…: prints a gcloud command for the project
 gc() {
-  quoted gcloud "$@" --project="$project" --quiet
+  quote gcloud "$@" --project="$project" --quiet
 }
 
-# run TEXT
+# run TEXT: runs the text, or prints it with --dry-run
 run() {
   if [[ $dry_run == true ]]; then printf '%s\n' "$1"; else eval "$1"; fi
 }
 
-# conditional CONDITION TEXT: prints both as one command of the shell
+# conditional CONDITION TEXT: prints an `if` command
 conditional() {
   printf 'if %s; then\n  %s\nfi\n' "$1" "${2//$'\n'/$'\n  '}"
 }
 
-# where_printed QUESTION TEXT: prints a command that runs TEXT where QUESTION prints something. A failed question ends the
-# script, as it would not within a test.
+# where_printed QUERY TEXT: prints a command that runs TEXT if QUERY prints something. QUERY is assigned first: inside a
+# test, its failure would not end the script.
 where_printed() {
-  # shellcheck disable=SC2016 # what is printed expands it
+  # shellcheck disable=SC2016 # the printed script expands it
   printf 'found=$(%s)\n' "$1"
   # shellcheck disable=SC2016
   conditional '[[ -n $found ]]' "$2"
 }
 
-# there TEXT: whether what TEXT describes is there. An error that says anything else ends the script, so that a lost login
-# is never taken for an empty project.
-there() {
+# exists TEXT: whether the resource that TEXT describes exists. Any error but "not found" ends the script, so that an
+# expired login is not taken for an empty project.
+exists() {
   local problem
   if problem=$(eval "$1" 2>&1 >/dev/null); then return 0; fi
   shopt -s nocasematch
@@ -75,20 +74,20 @@ there() {
   fail "$problem"
 }
 
-# make CHECK TEXT: runs TEXT unless what CHECK describes is there
+# make CHECK TEXT: runs TEXT unless the resource that CHECK describes exists
 make() {
   if [[ $dry_run == true ]]; then
     conditional "! $1 >/dev/null 2>&1" "$2"
-  elif ! there "$1"; then
-    patiently "$2"
+  elif ! exists "$1"; then
+    retry "$2"
   fi
 }
 
-# unmake CHECK TEXT: runs TEXT if what CHECK describes is there
+# unmake CHECK TEXT: runs TEXT if the resource that CHECK describes exists
 unmake() {
   if [[ $dry_run == true ]]; then
     conditional "$1 >/dev/null 2>&1" "$2"
-  elif there "$1"; then
+  elif exists "$1"; then
     eval "$2"
   fi
 }
@@ -96,19 +95,20 @@ unmake() {
 # match WANTED CHECK TEXT: runs TEXT unless CHECK prints WANTED
 match() {
   if [[ $dry_run == true ]]; then
-    conditional "[[ \$($2) != $(quoted "$1") ]]" "$3"
+    conditional "[[ \$($2) != $(quote "$1") ]]" "$3"
   elif [[ $(eval "$2") != "$1" ]]; then
     eval "$3"
   fi
 }
 
-# unless CONDITION TEXT
+# unless CONDITION TEXT: runs TEXT if CONDITION fails
 unless() {
   run "$(conditional "! $1" "$2")"
 }
 
-# patiently TEXT: a new service account and its rights take up to a minute until all of Google Cloud knows them.
-patiently() {
+# retry TEXT: runs TEXT, up to seven times if a right is missing. A new service account and its rights take up to a
+# minute to reach all of Google Cloud.
+retry() {
   local try problem
   if [[ $dry_run == true ]]; then
     printf '%s\n' "$1"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The names of all that is made, to be sourced.
+# The names of all resources, to be sourced.
 
 name_resources() {
   region=${zone%-*}
@@ -9,13 +9,13 @@ name_resources() {
   password_secret=$name-postgres-password
 }
 
-# authorized_networks: the text of a command that prints from where the Cloud SQL instance may be reached
+# authorized_networks: prints a command that prints the networks that may connect to the Cloud SQL instance
 authorized_networks() {
   gc sql instances describe "$cloud_sql" --format='value(settings.ipConfiguration.authorizedNetworks[].value.list())'
 }
 
-# sql_viewer: the words that let the service account see the Cloud SQL instance, and no other
+# sql_viewer: prints the flags that let the service account view this Cloud SQL instance, and no other
 sql_viewer() {
-  quoted --member="serviceAccount:$service_account" --role=roles/cloudsql.viewer \
+  quote --member="serviceAccount:$service_account" --role=roles/cloudsql.viewer \
     --condition="title=$name,expression=resource.name == \"projects/$project/instances/$cloud_sql\" && resource.service == \"sqladmin.googleapis.com\""
 }

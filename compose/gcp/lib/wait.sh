@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# The end of deploy.sh, to be sourced: waits for the service, and says how to use it.
+# The end of deploy.sh, to be sourced: waits for the service and prints how to use it.
 
 scheme=http
 [[ -z $tls_cert ]] || scheme=https
 vm_state=$(gc compute instances get-guest-attributes "$name" --zone="$zone" --query-path=kvs/state --format='value(value)')
 
-# reached: from here, without a token, and whatever the certificate: it need not be for the bare address
-reached() {
+# is_reachable: whether the service is ready, asked from here. The certificate is not checked, as it need not name the
+# address.
+is_reachable() {
   curl --silent --output /dev/null --max-time 5 --insecure --fail "$scheme://$address:$port/readyz"
 }
 
@@ -16,8 +17,8 @@ wait_for_service() {
   while ((SECONDS < end)); do
     state=$(eval "$vm_state" 2>/dev/null) || state=''
     if [[ $state == "$release ready" ]]; then
-      reached && return
-      ((SECONDS + 60 > end)) || end=$((SECONDS + 60)) # it serves: what is missing is the way from here
+      is_reachable && return
+      ((SECONDS + 60 > end)) || end=$((SECONDS + 60)) # the service is ready, so only the network can be the reason
     fi
     sleep 5
   done

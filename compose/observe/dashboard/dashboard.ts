@@ -2,10 +2,10 @@ import type { Dashboard } from '@grafana/schema'
 import { log } from './log.ts'
 import { following, node } from './node.ts'
 import { now } from './now.ts'
-import { place, source } from './panels.ts'
+import { arrange, source } from './panels.ts'
 import { requestsRow } from './requests.ts'
 
-/** What an operator sees; `npm run dashboard` writes it to where Grafana reads it. */
+/** The dashboard for operators. `npm run dashboard` writes it to the file that Grafana reads. */
 export const dashboard: Dashboard = {
   uid: 'kvs',
   title: 'Key-value store',
@@ -39,5 +39,5 @@ export const dashboard: Dashboard = {
       },
     ],
   },
-  panels: place([now, requestsRow, log, following, node]),
+  panels: arrange([now, requestsRow, log, following, node]),
 }

@@ -13,7 +13,7 @@ const colors: Readonly<Record<State, string>> = {
   stopped: 'text',
 }
 const names = Object.keys(states) as State[]
-/** The number of the state that a node is in; a node has a series for each state, one of them 1. */
+/** A query for the number of each node's state. A node has a series for each state, and the current state's is 1. */
 const stateNumber = names
   .map((state, index) => `(${of('kvs_state', `state="${state}"`)} == 1) * ${index + 1}`)
   .join('\n  or ')

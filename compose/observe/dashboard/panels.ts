@@ -7,33 +7,38 @@ import {
   ThresholdsMode,
 } from '@grafana/schema'
 
-/** As compose/observe/grafana/datasources.yml names it. */
+/** The data source of compose/observe/grafana/datasources.yml. */
 export const source: DataSourceRef = { type: 'prometheus', uid: 'prometheus' }
 
-/** PromQL, and what its series are called: text with {{label}}. */
+/** A PromQL expression, and the legend of its series, in which {{label}} stands for a label. */
 export type Query = readonly [expr: string, legend: string]
 
+/** How values are shown. */
 export interface Look {
-  /** https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts */
+  /**
+   * Unit of the values, as Grafana names it:
+   * https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts
+   */
   readonly unit: string
-  /** From which value on which colour; the first is for all below. */
+  /** Colours by the value from which they apply. The first also applies below its value. */
   readonly steps?: readonly (readonly [from: number, color: string])[]
-  /** Names of values. */
+  /** Texts that replace values. */
   readonly values?: Readonly<Record<string, { readonly text: string; readonly color: string }>>
   readonly min?: number
   readonly max?: number
-  /** Series on top of each other. */
+  /** Whether series are stacked. */
   readonly stacked?: boolean
 }
 
-/** Not placed yet: of the 24 columns of a dashboard it takes so many. */
+/** A panel without a position. */
 export interface Piece {
+  /** Number of the dashboard's 24 columns. */
   readonly width: number
   readonly height: number
   readonly panel: Omit<Panel, 'id' | 'gridPos'>
 }
 
-/** One number for all nodes chosen. */
+/** One number for all selected nodes. */
 export const number = (title: string, description: string, expr: string, look: Look): Piece => ({
   width: 4,
   height: 4,
@@ -71,7 +76,7 @@ export const graph = (title: string, description: string, queries: readonly Quer
   }
 }
 
-/** A line for each series, coloured by what its values are called. */
+/** A bar for each series, coloured by the texts of its values. */
 export const timeline = (title: string, description: string, query: Query, look: Look): Piece => ({
   width: 16,
   height: 8,
@@ -86,7 +91,7 @@ export const timeline = (title: string, description: string, query: Query, look:
   },
 })
 
-/** The labels of each series there is now. */
+/** The labels of each current series. */
 export const table = (title: string, description: string, expr: string, hidden: readonly string[]): Piece => ({
   width: 8,
   height: 8,
@@ -104,8 +109,8 @@ export interface Row {
   readonly pieces: readonly Piece[]
 }
 
-/** From left to right, in lines of pieces of one height, below a heading for each row. */
-export function place(rows: readonly Row[]): (Panel | RowPanel)[] {
+/** Arranges pieces from left to right, in lines of one height, with a heading above each row. */
+export function arrange(rows: readonly Row[]): (Panel | RowPanel)[] {
   const placed: (Panel | RowPanel)[] = []
   let y = 0
   for (const { title, pieces } of rows) {
@@ -165,7 +170,7 @@ function common(
         color: isInstant ? { mode: FieldColorModeId.Thresholds } : { mode: FieldColorModeId.PaletteClassic },
         thresholds: {
           mode: ThresholdsMode.Absolute,
-          // The type that Grafana generates has no null, which its own dashboards have for the first step.
+          // Grafana's generated type lacks null, which its own dashboards use for the first step.
           steps: steps.map(([value, color], index) => ({
             value: index === 0 ? (null as unknown as number) : value,
             color,

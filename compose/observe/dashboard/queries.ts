@@ -1,4 +1,4 @@
-// The queries of the dashboard, of the nodes that are chosen at the top of the page
+// Queries for the nodes that are selected at the top of the dashboard.
 
 export const of = (metric: string, matchers = '') =>
   `${metric}{job="kvs", instance=~"$instance"${matchers && `, ${matchers}`}}`

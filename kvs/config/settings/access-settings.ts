@@ -1,7 +1,7 @@
 import { integer, oneOf, orWord, path, text } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
-/** Who may ask for what, and how much of it. */
+/** Settings of authentication, rights and rates. */
 export const accessSettings = {
   tokens: {
     name: 'KVS_TOKENS',

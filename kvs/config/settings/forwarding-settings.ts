@@ -1,7 +1,7 @@
 import { address, duration, path } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
-/** Whether the node holds nothing, and hands every request on. */
+/** The setting that makes the process a forwarder. */
 export const forwardingSettings = {
   forwardingAddress: {
     name: 'FORWARDING_ADDRESS',
@@ -10,11 +10,11 @@ export const forwardingSettings = {
   },
 } satisfies Table
 
-/** How such a node goes about it. */
+/** Settings of a forwarder. */
 export const forwarderSettings = {
   forwardTimeoutMs: {
     name: 'KVS_FORWARD_TIMEOUT',
-    default: '15s', // above KVS_APPEND_TIMEOUT: by then a node that waits for its log has said what became of a write
+    default: '15s', // above KVS_APPEND_TIMEOUT, by which a node has answered a write that waits for the log
     parse: duration(),
     purpose: 'How long a forwarding node waits for the answer; past it 503',
   },

@@ -1,7 +1,7 @@
 import { bytes, duration, integer, listenHost, ports } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
-/** Where the service listens, and how long it bears with a client. */
+/** Settings of the HTTP server: addresses, limits and timeouts. */
 export const httpSettings = {
   host: { name: 'KVS_HOST', default: '127.0.0.1', parse: listenHost, purpose: 'Address to listen on' },
   ports: {

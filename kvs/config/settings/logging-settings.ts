@@ -1,7 +1,7 @@
 import { duration, oneOf, orWord } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
-/** What the service writes to its standard output. */
+/** Settings of the log lines on standard output. */
 export const loggingSettings = {
   logLevel: {
     name: 'LOG_LEVEL',

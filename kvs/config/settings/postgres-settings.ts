@@ -1,7 +1,7 @@
 import { integer, oneOf, orWord, path, server, text } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
-/** Where the Postgres that holds the log is; of no use to the embedded one. */
+/** Settings of the connection to the log's Postgres. The embedded one uses none of them. */
 export const postgresSettings = {
   url: { name: 'DATABASE_URL', parse: text, purpose: 'Postgres as a URL, in place of host, port, …', secret: true },
   host: { name: 'POSTGRES_HOST', parse: server, purpose: 'Host or socket directory; unset: embedded Postgres' },

@@ -1,13 +1,13 @@
 import { bytes, duration, integer, oneOf, orWord, path } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
-/** What a node goes by that holds keys. */
+/** Settings of a node: its log, its spool, its queues. */
 export const storeSettings = {
   dataDir: { name: 'KVS_DATA_DIR', default: './data', parse: path, purpose: 'Directory of what the node keeps' },
   maxValueBytes: {
     name: 'KVS_MAX_VALUE_BYTES',
     default: '1MiB',
-    parse: bytes('0', '128MiB'), // replay reads a value as hexadecimal text, and V8's strings end at 512 MiB
+    parse: bytes('0', '128MiB'), // replay reads a value as hexadecimal text, and a string of V8 has at most 512 MiB
     purpose: 'Largest value taken',
   },
   postgresTimeoutMs: {

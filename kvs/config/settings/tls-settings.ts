@@ -1,7 +1,7 @@
 import { path } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
-/** With what the service speaks HTTPS. */
+/** Settings of HTTPS. */
 export const tlsSettings = {
   tlsCertFile: { name: 'KVS_TLS_CERT', parse: path, purpose: 'PEM file of the certificate, and its chain: HTTPS' },
   tlsKeyFile: { name: 'KVS_TLS_KEY', parse: path, purpose: 'PEM file of the key to the certificate' },

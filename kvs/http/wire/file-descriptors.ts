@@ -26,7 +26,8 @@ export function describeShortage({ maxConnections, forwardingAddress }: Descript
   const other = fitting < 1 ? '' : `, or set KVS_MAX_CONNECTIONS to ${fitting} at most`
   return [
     `file descriptors: this process may have ${limit}, ` +
-      `and KVS_MAX_CONNECTIONS (${maxConnections}) can need ${needed}: raise the limit (ulimit -n, --ulimit nofile)${other}`,
+      `and KVS_MAX_CONNECTIONS (${maxConnections}) can need ${needed}: ` +
+      `raise the limit (ulimit -n, --ulimit nofile)${other}`,
   ]
 }
 

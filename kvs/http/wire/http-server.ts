@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
-import { refusalOf as certificateRefusal } from '../../access/index.ts'
+import { certificateRefusal } from '../../access/index.ts'
 import { KvsError } from '../../core/errors.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { type Random, systemRandom } from '../../lib/random.ts'

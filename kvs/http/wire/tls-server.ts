@@ -4,7 +4,7 @@ import { createServer, Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
-import { type ClientCas, noteCertificate } from '../../access/index.ts'
+import { type ClientCas, recordCertificate } from '../../access/index.ts'
 import { KvsError } from '../../core/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { TlsTexts } from '../../tls/index.ts'
@@ -50,7 +50,7 @@ export function makeTlsServer({ tls, logger, clock, ...options }: TlsServerOptio
   beforeHandshake(server, { timeoutMs: options.headersTimeout ?? 0, clock, refusePlain, begin })
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     const caPem = casAtStart.get(peerOf(socket))
-    if (cas && caPem !== undefined) noteCertificate(socket, cas, caPem)
+    if (cas && caPem !== undefined) recordCertificate(socket, cas, caPem)
   })
   // Node's own listener would respond as if these were HTTP's errors.
   server.removeAllListeners('tlsClientError')

@@ -179,7 +179,10 @@ async function withExplanation<T>(answer: Promise<T>, where: Where): Promise<T> 
     return await answer
   } catch (error) {
     if (error instanceof NotTaken) throw error.cause
-    if (error instanceof Undecided) throw new Undecided(explain(error.cause, where), { cause: error.cause })
+    if (error instanceof Undecided) {
+      const { cause, mayLandUntil } = error
+      throw new Undecided(explain(cause, where), { cause, mayLandUntil })
+    }
     if (isPreparedStatementLost(error)) throw new NotAppended(explain(error.cause, where), true, error.cause)
     const isExplained = [NotAppended, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
     throw isExplained ? error : new Unavailable(explain(error, where), { cause: error })

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { docker } from '../../../tools/lab/docker.ts'
+import { freePort } from '../../../tools/lab/ports.ts'
 import { until } from '../../support/until.ts'
-import { docker, freePort } from '../docker.ts'
 
 /** As google-main.ts has it. */
 export interface CloudState {

@@ -1,37 +1,11 @@
-import { connect, type Socket } from 'node:net'
-import { expect, onTestFinished, test, vi } from 'vitest'
-import { type Database, makeDatabase } from '../../support/database.ts'
-import { makeDirectory, type Node, startReadyNode, toEnvironment } from '../../support/node.ts'
+import type { Socket } from 'node:net'
+import { expect, test, vi } from 'vitest'
 import { describeOnLinux } from '../../support/skips.ts'
 import { until } from '../../support/until.ts'
 import { expectService, expectUnharmed, holdingOf, serveMeanwhile } from './health.ts'
-import { statusesOf } from './wire.ts'
+import { get, open, start } from './raw-client.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
-
-const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
-const connectTo = 'CONNECT x:1 HTTP/1.1\r\nHost: localhost:1\r\n\r\n'
-const head = (length: number) => `PUT /v1/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`
-
-async function start(settings: Record<string, string> = {}): Promise<{ node: Node; database: Database }> {
-  const database = await makeDatabase()
-  const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...settings })
-  return { node, database }
-}
-
-/** A connection that does what it is told, and reads nothing until it is told to. */
-function open({ url }: Node) {
-  const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true }).pause()
-  let text = ''
-  socket.on('error', () => undefined).on('data', (data) => (text += data.toString('latin1')))
-  onTestFinished(() => void socket.destroy())
-  return {
-    socket,
-    statuses: () => statusesOf(text),
-    text: () => text,
-    isClosed: () => socket.readableEnded || socket.closed,
-  }
-}
 
 /** Writes until the other side takes no more, or until there is so much of it. */
 async function flood(socket: Socket, piece: Buffer, maxBytes: number): Promise<number> {
@@ -95,71 +69,6 @@ describeOnLinux('a client that', () => {
     await until('the write is answered, and what came behind it', () => statuses().length > 1_000)
     expect(statuses()[0]).toBe(201)
     socket.destroy()
-    await expectUnharmed(node, before, 150)
-  })
-
-  test('sends its headers or its body drop by drop is answered 408, however many there are', async () => {
-    const { node } = await start({ KVS_HEADERS_TIMEOUT: '2s', KVS_REQUEST_TIMEOUT: '2s' })
-    await expectService(node)
-    const before = holdingOf(node)
-    const stop = serveMeanwhile(node)
-    const clients = Array.from({ length: 200 }, () => open(node))
-    for (const [n, { socket }] of clients.entries())
-      socket.write(n % 2 ? head(1_000_000) : 'GET /v1/a HTTP/1.1\r\n').valueOf()
-    const drip = setInterval(() => {
-      for (const [n, { socket }] of clients.entries()) if (socket.writable) socket.write(n % 2 ? 'x' : 'X: y\r\n')
-    }, 100)
-    for (const { socket } of clients) socket.resume()
-    await until('all are told', () => clients.every(({ statuses }) => statuses().includes(408)))
-    clearInterval(drip)
-    await stop()
-    await expectUnharmed(node, before, 100)
-  })
-
-  test('never reads its answer is let go after KVS_IDLE_TIMEOUT, and costs no copy of the value', async () => {
-    const { node } = await start({
-      KVS_IDLE_TIMEOUT: '5s',
-      KVS_KEEPALIVE_TIMEOUT: '2s',
-      KVS_APPEND_TIMEOUT: '1s',
-      KVS_WAIT_TIMEOUT: '1s',
-    })
-    await fetch(`${node.url}/v1/large`, { method: 'PUT', body: Buffer.alloc(1 << 20, 'x') })
-    await expectService(node)
-    const before = holdingOf(node)
-    const stop = serveMeanwhile(node)
-    const clients = Array.from({ length: 200 }, () => open(node))
-    for (const { socket } of clients) socket.write(get('/v1/large').repeat(100))
-    await until('all are connected', () => clients.every(({ socket }) => !socket.connecting))
-    expect(holdingOf(node).mebibytes).toBeLessThan(before.mebibytes + 450)
-    await until('all are let go', () => holdingOf(node).files <= before.files + 5, 60_000)
-    await stop()
-    await expectUnharmed(node, before, 450)
-  })
-
-  test('goes away in the middle, by FIN or RST, of a request or of an answer, leaves nothing behind', async () => {
-    const { node } = await start()
-    await fetch(`${node.url}/v1/large`, { method: 'PUT', body: Buffer.alloc(1 << 20, 'x') })
-    await expectService(node)
-    const before = holdingOf(node)
-    const parts = [
-      '',
-      'GET /v1/a HT',
-      head(10),
-      `${head(10)}abc`,
-      get('/v1/large'),
-      get('/v1/large').repeat(20),
-      connectTo,
-    ]
-    for (let round = 0; round < 100; round++) {
-      for (const part of parts) {
-        for (const end of ['end', 'resetAndDestroy'] as const) {
-          const { socket } = open(node)
-          await until('it is connected', () => !socket.connecting)
-          socket.write(part, () => socket[end]())
-          if (end === 'end') socket.resume()
-        }
-      }
-    }
     await expectUnharmed(node, before, 150)
   })
 

@@ -1,33 +1,12 @@
 import { expect, test, vi } from 'vitest'
-import { makeDatabase } from '../../support/database.ts'
-import { makeDirectory, type Node, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { describeOnLinux } from '../../support/skips.ts'
-import { until } from '../../support/until.ts'
-import { type Case, cases } from './cases.ts'
-import { expectUnharmed, holdingOf, serveMeanwhile } from './health.ts'
+import { cases } from './cases.ts'
+import { forEach, portOf, startPair } from './corpus-run.ts'
 import { plainTo, send } from './wire.ts'
 
 vi.setConfig({ testTimeout: 300_000 })
 
-const portOf = ({ url }: Node) => Number(new URL(url).port)
-
-async function startPair() {
-  const node = await startReadyNode(makeDirectory(), toEnvironment((await makeDatabase()).target))
-  const forwarder = await startNode(makeDirectory(), { FORWARDING_ADDRESS: new URL(node.url).host })
-  return { node, forwarder }
-}
-
 const isStatus = (part: unknown) => typeof part === 'number'
-
-/** Eight at a time. */
-async function forEach(items: readonly Case[], visit: (item: Case) => Promise<void>): Promise<void> {
-  const left = items.values()
-  await Promise.all(
-    Array.from({ length: 8 }, async () => {
-      for (const item of left) await visit(item)
-    }),
-  )
-}
 
 describeOnLinux('malformed HTTP', () => {
   test('each request of the corpus has its outcome, in one packet and in many', async () => {
@@ -49,22 +28,5 @@ describeOnLinux('malformed HTTP', () => {
       const seen = await send(plainTo(portOf(forwarder)), bytes)
       expect.soft({ name, outcome: seen.outcome }).toEqual({ name, outcome: forwarded })
     })
-  })
-
-  test('over and over: the process stays, its memory is bounded, others are served meanwhile', async () => {
-    const { node, forwarder } = await startPair()
-    for (const one of [node, forwarder]) {
-      await forEach(cases, async ({ bytes }) => void (await send(plainTo(portOf(one)), bytes)))
-      const before = holdingOf(one)
-      const stop = serveMeanwhile(one)
-      const often = Array.from({ length: 15 }, () => cases).flat()
-      await forEach(often, async ({ name, bytes }) => {
-        const { outcome } = await send(plainTo(portOf(one)), bytes)
-        expect(outcome.at(-1), name).toBe('close')
-      })
-      await stop()
-      await until('memory is given back', () => holdingOf(one).mebibytes < before.mebibytes + 150)
-      await expectUnharmed(one, before, 150)
-    }
   })
 })

@@ -3,13 +3,13 @@ import { copyFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { freePort } from '../../../tools/drill/stack/docker.ts'
+import { freePort } from '../../../tools/lab/ports.ts'
 import { makeAuthority } from '../../support/certificates.ts'
 import { makeDatabase } from '../../support/database.ts'
 import { ask, handshake } from '../../support/https.ts'
 import { makeDirectory, type Node, spawnNode, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
-import { startTlsNode } from '../../unit/tls/serve.ts'
+import { startTlsNode } from '../tls/tls-node.ts'
 
 /** A node with two ports, any free one and one that was free just now. */
 const twoPorts = async () => `0,${await freePort()}`

@@ -1,87 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
-import { Client } from 'pg'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import {
   advanceCheckpoint,
   discardCheckpoint,
   readCheckpoint,
 } from '../../../kvs/log/postgres/checkpoint-statements.ts'
 import { connect } from '../../../kvs/log/postgres/connection.ts'
-import { dailyRights } from '../../../kvs/log/postgres/rights.ts'
-import { slotPath } from '../../../kvs/slots/numbering.ts'
-import { type Database, makeDatabase, makeLog, migrations } from '../../support/database.ts'
+import { makeLog, migrations } from '../../support/database.ts'
 import { put } from '../../support/entries.ts'
-import { makeDirectory, startReadyNode, toEnvironment } from '../../support/node.ts'
-import { leaveSlot } from '../../support/slots.ts'
-import { until } from '../../support/until.ts'
-
-/** Two roles on a database that lets in nobody else: one that may make the log, and one with the rights of the daily work alone. */
-async function makeRoles() {
-  const database = await makeDatabase()
-  const { database: name } = database.target
-  const id = randomUUID().slice(0, 8)
-  const [maker, worker] = [`maker_${id}`, `worker_${id}`]
-  await database.sql(`CREATE ROLE ${maker} LOGIN; CREATE ROLE ${worker} LOGIN;
-    REVOKE ALL ON DATABASE ${name} FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC;
-    ALTER DEFAULT PRIVILEGES FOR ROLE ${maker} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
-    GRANT CONNECT ON DATABASE ${name} TO ${maker}, ${worker};
-    GRANT USAGE, CREATE ON SCHEMA public TO ${maker}; GRANT USAGE ON SCHEMA public TO ${worker}`)
-  onTestFinished(async () => {
-    const { host, port, user } = database.target
-    const admin = new Client({ host, port, user, database: name, ssl: false })
-    await admin.connect()
-    await admin.query(
-      `DROP OWNED BY ${worker}; DROP OWNED BY ${maker} CASCADE; DROP ROLE ${worker}; DROP ROLE ${maker}`,
-    )
-    await admin.end()
-  })
-  const as = (user: string): Database => ({ ...database, target: { ...database.target, user } })
-  return { database, maker, worker, asMaker: as(maker), asWorker: as(worker) }
-}
-
-const daily = Object.entries(dailyRights)
-
-/** As docs/postgres.md has it. */
-async function grantDaily(database: Database, worker: string): Promise<void> {
-  for (const [table, rights] of daily) await database.sql(`GRANT ${rights.join(', ')} ON ${table} TO ${worker}`)
-  await database.sql(`GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ${worker}`)
-}
-
-test('a role that may CREATE in the schema makes the log, and one with the listed rights alone does all the daily work', async () => {
-  const { database, worker, asMaker, asWorker } = await makeRoles()
-  await (await makeLog(asMaker).open()).close()
-  await grantDaily(database, worker)
-
-  const directory = makeDirectory()
-  const data = join(directory, 'data')
-  const node = await startReadyNode(directory, toEnvironment(asWorker.target))
-  const send = (key: string, init: RequestInit) => fetch(`${node.url}/v1/${key}`, init)
-  expect((await send('a', { method: 'PUT', body: '1' })).status).toBe(201)
-  expect((await send('a', { method: 'PUT', body: '2', headers: { 'If-None-Match': '*' } })).status).toBe(412)
-  const once = { method: 'PUT', body: '3', headers: { 'Idempotency-Key': 'k' } }
-  expect((await send('b', once)).status).toBe(201)
-  expect((await send('b', once)).status).toBe(201)
-  expect((await send('a', { method: 'DELETE' })).status).toBe(200)
-  node.kill('SIGTERM')
-  expect(await node.ended).toBe(0)
-
-  // What it had spooled, and what a node that is gone had
-  const session = await makeLog(asWorker).open()
-  const end = (await session.read(0n)).at(-1)
-  const seen = { logId: session.head.logId, sequence: end?.sequence ?? 0n, digest: end?.digest ?? Buffer.alloc(0) }
-  await session.close()
-  await leaveSlot(data, [put('own')], seen, 1_000n)
-  await leaveSlot(slotPath(data, 2), [put('theirs')], seen)
-  const again = await startReadyNode(directory, toEnvironment(asWorker.target))
-  await until('it has taken over', () => again.output().includes('took over the spool of a node that is gone'))
-  expect(again.output()).toContain('spooled writes that are in the log now: 1')
-  for (const key of ['b', 'own', 'theirs'])
-    await until(`it has ${key}`, async () => (await fetch(`${again.url}/v1/${key}`)).ok)
-  expect(again.output()).not.toMatch(/lacks|permission/)
-  again.kill('SIGTERM')
-  expect(await again.ended).toBe(0)
-})
+import { daily, grantDaily, makeRoles } from './database-roles.ts'
 
 test('the listed rights are enough for a checkpoint, also for one that has to be begun anew', async () => {
   const { database, worker, asMaker, asWorker } = await makeRoles()

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { makeDatabase } from '../../support/database.ts'
-import { embeddedPid, makeDirectory, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
+import { embeddedPid, makeDirectory, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { put, reaches, status } from '../../support/requests.ts'
 import { until } from '../../support/until.ts'
 
@@ -50,16 +50,6 @@ test('SIGTERM ends a node within KVS_SHUTDOWN_TIMEOUT, whatever a client holds o
   node.kill('SIGTERM')
   expect(await node.ended).toBe(0)
   socket.destroy()
-})
-
-test('SIGTERM ends a node that is still making its embedded Postgres, and the next start makes it anew', async () => {
-  const directory = makeDirectory()
-  const node = await startNode(directory)
-  node.kill('SIGTERM')
-  expect(await node.ended).toBe(0)
-  expect(node.output()).not.toContain('replayed')
-  const next = await startReadyNode(directory)
-  expect((await put(next, 'a', '1')).status).toBe(201)
 })
 
 test('a second signal ends a node at once', async () => {

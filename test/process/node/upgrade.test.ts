@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { makeDatabase, migrations } from '../../support/database.ts'
 import { makeDirectory, startReadyNode, toEnvironment } from '../../support/node.ts'
-import { until } from '../../support/until.ts'
 
 test('a node goes on over a newer schema while it is connected, and ends with what to do once it has to connect again', async () => {
   const database = await makeDatabase()
@@ -22,16 +21,4 @@ test('a node goes on over a newer schema while it is connected, and ends with wh
   await database.sql('DELETE FROM kvs_migrations WHERE version = $1', [newer])
   const again = await startReadyNode(directory, toEnvironment(database.target))
   for (const key of ['before', 'after']) expect(await (await fetch(`${again.url}/v1/${key}`)).text()).toBe('x')
-})
-
-test('of nodes that start together on an older schema one migrates it, and all serve', async () => {
-  const database = await makeDatabase()
-  const nodes = await Promise.all([1, 2, 3].map(() => startReadyNode(makeDirectory(), toEnvironment(database.target))))
-  const migrated = nodes.map((node) => node.output().match(/migrated the log/g)?.length ?? 0)
-  expect(migrated.toSorted()).toEqual([0, 0, migrations.length])
-  await until('each has it', async () => {
-    await fetch(`${nodes[0]?.url}/v1/key`, { method: 'PUT', body: 'x' })
-    const answers = await Promise.all(nodes.map(({ url }) => fetch(`${url}/v1/key`)))
-    return answers.every(({ status }) => status === 200)
-  })
 })

@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { root } from '../../../tools/drill/stack/docker.ts'
-import { describeWithDocker } from '../../container/docker.ts'
-import { havePrometheus } from '../../container/prometheus.ts'
-import { ruleCases, rules, ruleTests } from './files.ts'
-import { promtool } from './promtool.ts'
+import { describe, expect, test } from 'vitest'
+import { root } from '../../../tools/lab/paths.ts'
+import { ruleCases, rules } from './files.ts'
 
 describe('the alerts', () => {
   test.each(rules)('$alert has cases that raise it and cases that don’t', ({ alert }) => {
@@ -30,24 +27,4 @@ describe('the alerts', () => {
     const names = rules.map(({ alert }) => alert)
     for (const { alertname } of ruleCases) expect(names).toContain(alertname)
   })
-})
-
-describeWithDocker('promtool', () => {
-  beforeAll(havePrometheus)
-
-  test('takes the configuration with its rules', async () => {
-    expect(await promtool('check', 'config', 'prometheus.yml')).toContain(`${rules.length} rules found`)
-  })
-
-  test('finds nothing in the rules to complain of', async () => {
-    await promtool('check', 'rules', '--lint=all', '--lint-fatal', 'alerts.yml')
-  })
-
-  test.each(ruleTests)(
-    'finds the cases of %s as they should be',
-    async (name) => {
-      expect(await promtool('test', 'rules', name)).toContain('SUCCESS')
-    },
-    300_000,
-  )
 })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { root } from '../../../tools/drill/stack/docker.ts'
+import { root } from '../../../tools/lab/paths.ts'
 import { makeDirectory, startNode, startReadyNode } from '../../support/node.ts'
 import { queriesOf } from './dashboard.ts'
 import { metricsIn, rules } from './files.ts'

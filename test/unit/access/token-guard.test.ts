@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { makeGuard } from '../../../kvs/access/token-guard.ts'
-import { tokensIn } from '../../../kvs/access/token-source.ts'
+import { makeTokenGuard } from '../../../kvs/access/token-guard.ts'
+import { parseTokenSetting } from '../../../kvs/access/token-source.ts'
 import { KvsError, NotAdmitted } from '../../../kvs/core/errors.ts'
 import { until } from '../../support/until.ts'
 
 const secret = '0123456789abcdef'
-const tokensOf = (text: string) => tokensIn('KVS_TOKENS', text).tokens
-const guardOf = (text: string, maxRequestRate?: number) => makeGuard({ tokens: tokensOf(text), maxRequestRate })
+const tokensOf = (text: string) => parseTokenSetting('KVS_TOKENS', text).tokens
+const guardOf = (text: string, maxRequestRate?: number) => makeTokenGuard({ tokens: tokensOf(text), maxRequestRate })
 
 function refusal(act: () => unknown): KvsError {
   try {

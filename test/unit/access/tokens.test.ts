@@ -11,7 +11,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 function parse(...texts: string[]): { tokens: Token[]; problems: string[] } {
   const problems: string[] = []
-  const entries = texts.map((text, index) => ({ place: `line ${index + 1}`, text }))
+  const entries = texts.map((text, index) => ({ location: `line ${index + 1}`, text }))
   return { tokens: parseTokens(entries, problems), problems }
 }
 

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { copyFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
+import { startTlsNode } from '../../process/tls/tls-node.ts'
 import { makeAuthority } from '../../support/certificates.ts'
 import { ask, handshake } from '../../support/https.ts'
 import { makeDirectory, type Node, startNode } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
-import { startTlsNode } from '../tls/serve.ts'
 import { head, startForwarder, startRawTarget } from './serve.ts'
 
 vi.setConfig({ testTimeout: 120_000 })

@@ -1,5 +1,5 @@
-import { makeGuard } from '../../../kvs/access/token-guard.ts'
-import { tokensIn } from '../../../kvs/access/token-source.ts'
+import { makeTokenGuard } from '../../../kvs/access/token-guard.ts'
+import { parseTokenSetting } from '../../../kvs/access/token-source.ts'
 import { type Right, rights } from '../../../kvs/access/tokens.ts'
 import { serve } from './serve.ts'
 
@@ -21,7 +21,7 @@ const tokens = [
 ].join(' ')
 
 export const guardOf = (text: string, maxRequestRate?: number) =>
-  makeGuard({ tokens: tokensIn('KVS_TOKENS', text).tokens, maxRequestRate })
+  makeTokenGuard({ tokens: parseTokenSetting('KVS_TOKENS', text).tokens, maxRequestRate })
 
 /** A server with a token for each set of rights, named for them, and one that is called bounded. */
 export const guarded = (options: Parameters<typeof serve>[0] & { maxRequestRate?: number } = {}) =>

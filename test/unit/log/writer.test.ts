@@ -61,6 +61,24 @@ test('writes are numbered on from the last one in the log, and an append says un
   expect(writer.committed).toEqual({ number: 9n, end: pointAt(9n) })
 })
 
+test('a lost answer to an append says until when that may land, by this process’s clock; to others it need not', async () => {
+  const lost = () => Promise.reject(new Error('connection lost'))
+  const { statements } = makeStatements({ append: lost, appendSpooled: lost, appendConditional: lost })
+  const writer = make()
+  await writer.register(statements)
+  const decided = { write: put('a'), lands: true, current: undefined, idempotency: undefined }
+  const errors = [
+    await writer.append(statements, [put('a')]).catch((error) => error),
+    await writer.appendSpooled(statements, [{ number: 2n, superseded: false, write: put('a') }], 0n).catch((e) => e),
+    await writer.appendConditional(statements, 'cafe0123', [decided], 0n).catch((error) => error),
+  ]
+  expect(errors.map((error) => [error.name, error.mayLandUntil])).toEqual([
+    ['Undecided', 5_000],
+    ['Undecided', undefined],
+    ['Undecided', undefined],
+  ])
+})
+
 test('each connection registers a session of its own, in the place of the one before', async () => {
   const { statements, registered } = makeStatements()
   const writer = make()

@@ -22,7 +22,7 @@ function makeSend() {
     sent.text += taken.toString('latin1')
     return taken.length
   }) as typeof writeSync
-  return { sent, output: makeOutput(1, send) }
+  return { sent, output: makeOutput(1, { send }) }
 }
 
 test('lines are written whole, in their order, when they are flushed', () => {

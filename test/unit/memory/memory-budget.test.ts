@@ -55,31 +55,31 @@ test('garbage is collected whenever more than the bound has come together that n
       collections++
     },
   })
-  const look = (bytes: number, held: number) => {
+  const collectionsAfter = (bytes: number, held: number) => {
     external = bytes
-    collector.look(held)
+    collector.collectIfNeeded(held)
     return collections
   }
-  expect(look(1_000, 0)).toBe(0)
-  expect(look(1_100, 0)).toBe(0)
+  expect(collectionsAfter(1_000, 0)).toBe(0)
+  expect(collectionsAfter(1_100, 0)).toBe(0)
   live = 1_050
-  expect(look(1_101, 0)).toBe(1)
+  expect(collectionsAfter(1_101, 0)).toBe(1)
   // What is held is no garbage.
-  expect(look(5_000, 3_900)).toBe(1)
+  expect(collectionsAfter(5_000, 3_900)).toBe(1)
   // Where V8 has collected some by itself, what comes after counts from there.
-  expect(look(500, 0)).toBe(1)
+  expect(collectionsAfter(500, 0)).toBe(1)
   live = 500
-  expect(look(601, 0)).toBe(2)
+  expect(collectionsAfter(601, 0)).toBe(2)
 })
 
 test('the collector of V8 collects buffers that nobody reaches any more', async () => {
   const collector = makeCollector(4 * 1024 * 1024)
-  collector.look(0)
+  collector.collectIfNeeded(0)
   // Few enough for V8 to leave them alone, were it not told to collect them.
   const buffers = Array.from({ length: 8 }, () => new WeakRef(Buffer.allocUnsafeSlow(1024 * 1024)))
   // A WeakRef keeps its buffer up to the end of the turn that it was made in.
   await setImmediate()
-  collector.look(0)
+  collector.collectIfNeeded(0)
   // Memory in use would tell nothing yet: V8 frees that of the buffers in a thread of its own.
   expect(buffers.filter((buffer) => buffer.deref() !== undefined)).toEqual([])
 })

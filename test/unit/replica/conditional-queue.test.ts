@@ -5,7 +5,7 @@ import { versionAt } from '../../../kvs/core/version.ts'
 import type { ConditionalWrite } from '../../../kvs/kv/kv.ts'
 import { type Decided, type LogSession, NotAppended, Undecided, type Verdict } from '../../../kvs/log/log.ts'
 import { makeConditionalQueue } from '../../../kvs/replica/conditional-queue.ts'
-import type { Follower } from '../../../kvs/replica/log-copy.ts'
+import type { Mirror } from '../../../kvs/replica/mirror.ts'
 import { put } from '../../support/entries.ts'
 
 const limits = { maxWrites: 100, maxBytes: 1_000_000, timeoutMs: 10_000, graceMs: 0 }
@@ -29,7 +29,7 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
       }
     },
   }
-  const follower = {
+  const mirror = {
     view: {
       versionOf: (key: string) => {
         const sequence = queueOf.values[key]
@@ -44,9 +44,9 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
         return verdict
       })
     },
-  } as unknown as Follower
-  const queue = makeConditionalQueue(follower, options, () => undefined)
-  return { ...queueOf, queueOf, queue, round: () => queue.round(session, BigInt) }
+  } as unknown as Mirror
+  const queue = makeConditionalQueue(mirror, options, () => undefined)
+  return { ...queueOf, queueOf, queue, round: () => queue.appendNext(session, BigInt) }
 }
 
 const write = (key: string, rest: Partial<ConditionalWrite> = {}): ConditionalWrite => ({

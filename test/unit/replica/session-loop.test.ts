@@ -1,83 +1,15 @@
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Entry, Write } from '../../../kvs/core/entry.ts'
-import { type LogSession, NotAppended, Unavailable } from '../../../kvs/log/log.ts'
-import { makeStore } from '../../../kvs/replica/replica.ts'
-import { openSpool, type Spool } from '../../../kvs/spool/spool.ts'
-import { entryOf, put } from '../../support/entries.ts'
+import { NotAppended } from '../../../kvs/log/log.ts'
+import { makeSqliteStorage, openSpool, type Spool } from '../../../kvs/spool/index.ts'
+import { put } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
-
-/** A log in memory that others append to; what a node appends does as `append` says. */
-function makeMemoryLog() {
-  const entries: Entry[] = []
-  const end = () => ({ sequence: BigInt(entries.length), digest: entries.at(-1)?.digest ?? Buffer.of() })
-  const log = {
-    isDown: false,
-    /** What each session was asked for, in order. */
-    calls: [] as string[][],
-    lose: (): void => undefined,
-    add: (write: Write) => entries.push(entryOf(BigInt(entries.length + 1), write)),
-    append: async (): Promise<never> => Promise.reject(new Error('not here')),
-    async open(): Promise<LogSession> {
-      if (log.isDown) throw new Unavailable('down')
-      const { promise: lost, resolve } = Promise.withResolvers<Error>()
-      log.lose = () => resolve(new Unavailable('lost'))
-      const calls: string[] = []
-      const session = {
-        head: { logId: 'cafe0123', sequence: end().sequence, entries: end().sequence, adoptedThrough: 0n },
-        description: 'memory',
-        lost,
-        committed: { number: 0n, end: end() },
-        holds: async () => true,
-        loadCheckpoint: async () => undefined,
-        replay: async () => undefined,
-        read: async (after: bigint) => entries.slice(Number(after)),
-        askHead: async () => end(),
-        onOthersAppended: () => undefined,
-        append: () => log.append(),
-        appendSpooled: () => log.append(),
-        appendConditional: () => log.append(),
-        close: async () => log.lose(),
-      }
-      log.calls.push(calls)
-      return new Proxy(session, {
-        get(of, name: keyof typeof session) {
-          if (typeof of[name] === 'function') calls.push(name)
-          return of[name]
-        },
-      })
-    },
-  }
-  return log
-}
-
-async function start(log: ReturnType<typeof makeMemoryLog>, spool?: Spool) {
-  const quiet = () => undefined
-  const store = makeStore({
-    log,
-    onReplayed: quiet,
-    spool,
-    spooling: { on: spool !== undefined, reason: null, maxBytes: 1e9 },
-    limits: { maxWrites: 100, maxBytes: 1e9, timeoutMs: 60_000, graceMs: 0 },
-    connectTimeoutMs: undefined,
-    tailIntervalMs: 20,
-    waitTimeoutMs: 2_000,
-    maxLagMs: 1_000,
-    logger: { info: quiet, warn: quiet, error: quiet },
-  })
-  const running = store.run()
-  onTestFinished(async () => {
-    await store.stop()
-    await running
-  })
-  await expect.poll(() => store.status().state).toBe('serving')
-  return store
-}
+import { makeScriptedLog, startReplica } from './scripted-log.ts'
 
 test('while the log refuses one write after the other, it is read, and a request that needs its head is answered', async () => {
-  const log = makeMemoryLog()
-  const store = await start(log)
+  const log = makeScriptedLog()
+  const store = await startReplica(log)
   const write = () => void store.write(put('a')).catch(() => undefined)
   log.append = async () => {
     write() // there is always one more
@@ -93,10 +25,10 @@ test('while the log refuses one write after the other, it is read, and a request
 })
 
 test('a log that takes no writes is told with its reason until one has landed, not as one that is back', async () => {
-  const log = makeMemoryLog()
-  const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
+  const log = makeScriptedLog()
+  const spool = await openSpool({ storage: makeSqliteStorage(join(makeDirectory(), 'spool.db')), maxBytes: 1e9 })
   onTestFinished(() => spool.close())
-  const store = await start(log, spool)
+  const store = await startReplica(log, spool)
   const reasons: unknown[] = []
   log.append = async () => {
     reasons.push(store.status().reason)
@@ -108,10 +40,10 @@ test('a log that takes no writes is told with its reason until one has landed, n
 })
 
 test('so is one that takes none when it comes back, once it has said so', async () => {
-  const log = makeMemoryLog()
-  const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
+  const log = makeScriptedLog()
+  const spool = await openSpool({ storage: makeSqliteStorage(join(makeDirectory(), 'spool.db')), maxBytes: 1e9 })
   onTestFinished(() => spool.close())
-  const store = await start(log, spool)
+  const store = await startReplica(log, spool)
   log.isDown = true
   log.lose()
   await expect.poll(() => store.status().state).toBe('log down')
@@ -129,8 +61,8 @@ test('so is one that takes none when it comes back, once it has said so', async 
 })
 
 test('a node that was told to stop while its spool was slow leaves a log that came back meanwhile alone', async () => {
-  const log = makeMemoryLog()
-  const spool = await openSpool(join(makeDirectory(), 'spool.db'), 1e9)
+  const log = makeScriptedLog()
+  const spool = await openSpool({ storage: makeSqliteStorage(join(makeDirectory(), 'spool.db')), maxBytes: 1e9 })
   onTestFinished(() => spool.close())
   const disk = { isSlow: false, ...Promise.withResolvers<void>() }
   let adding = 0
@@ -141,7 +73,7 @@ test('a node that was told to stop while its spool was slow leaves a log that ca
       return spool.add(...rest)
     },
   })
-  const store = await start(log, slow)
+  const store = await startReplica(log, slow)
   log.isDown = true
   log.lose()
   await expect.poll(() => store.status().state).toBe('log down')

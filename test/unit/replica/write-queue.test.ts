@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { KvsError } from '../../../kvs/core/errors.ts'
 import { weight } from '../../../kvs/core/operation/operation.ts'
-import { makeAppendQueue } from '../../../kvs/replica/write-queue.ts'
+import { makeWriteQueue } from '../../../kvs/replica/write-queue.ts'
 import { put as putWrite } from '../../support/entries.ts'
 
 const put = (key: string, size = 1) => putWrite(key, Buffer.alloc(size))
@@ -23,7 +23,7 @@ beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'perf
 afterEach(() => vi.useRealTimers())
 
 test('what waits while a batch is under way forms the next one, each write with its own sequence', async () => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   const first = queue.add(put('a'))
   expect(queue.take()).toHaveLength(1)
   const others = [queue.add(put('b')), queue.add(put('c'))]
@@ -39,7 +39,7 @@ test('what waits while a batch is under way forms the next one, each write with 
 })
 
 test('a batch is bounded in writes and in bytes, but takes any single write', () => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   for (let i = 0; i < 1_500; i++) void queue.add(put(`k${i}`))
   expect(queue.take()).toHaveLength(1_000)
   queue.committed(upTo(1_000n))
@@ -50,7 +50,7 @@ test('a batch is bounded in writes and in bytes, but takes any single write', ()
 })
 
 test('taken again before it has settled, a batch is the very same', () => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   void queue.add(put('a'))
   const batch = queue.take()
   void queue.add(put('b'))
@@ -58,7 +58,7 @@ test('taken again before it has settled, a batch is the very same', () => {
 })
 
 test('past the bounds a write is refused at once, and there is room again when others have settled', async () => {
-  const byCount = makeAppendQueue({ ...roomy, maxWrites: 1 })
+  const byCount = makeWriteQueue({ ...roomy, maxWrites: 1 })
   void byCount.add(put('a'))
   expect(await code(byCount.add(put('b')))).toBe('overloaded')
   byCount.take()
@@ -67,14 +67,14 @@ test('past the bounds a write is refused at once, and there is room again when o
   void byCount.add(put('b'))
   expect(byCount.length).toBe(1)
 
-  const byBytes = makeAppendQueue({ ...roomy, maxBytes: 2 * weight(put('a')) })
+  const byBytes = makeWriteQueue({ ...roomy, maxBytes: 2 * weight(put('a')) })
   void byBytes.add(put('a'))
   void byBytes.add(put('b'))
   expect(await code(byBytes.add(put('c')))).toBe('overloaded')
 })
 
 test('after the timeout what waits is not stored and never will be, what is under way is undecided', async () => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   const underWay = code(queue.add(put('a')))
   const batch = queue.take()
   const waiting = code(queue.add(put('b')))
@@ -92,7 +92,7 @@ test('after the timeout what waits is not stored and never will be, what is unde
 })
 
 test('a batch that is known not to be in the log waits again, without those that were answered', async () => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   const early = code(queue.add(put('a')))
   vi.advanceTimersByTime(500)
   void queue.add(put('b'))
@@ -106,7 +106,7 @@ test('a batch that is known not to be in the log waits again, without those that
 })
 
 test('abandoned, everything is answered', async () => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   const underWay = code(queue.add(put('a')))
   queue.take()
   const waiting = code(queue.add(put('b')))
@@ -116,7 +116,7 @@ test('abandoned, everything is answered', async () => {
 })
 
 test('filled settles with the next write, or when woken', async () => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   const filled = queue.filled()
   void queue.add(put('a'))
   await filled
@@ -129,7 +129,7 @@ test('filled settles with the next write, or when woken', async () => {
 })
 
 test('a batch in the spool is answered as such, and what was given up on stays so', async () => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   const stored = queue.add(put('a'))
   queue.take()
   queue.spooled()
@@ -142,7 +142,7 @@ test('a batch in the spool is answered as such, and what was given up on stays s
 })
 
 test('with a grace, what is under way is waited for that much longer', async () => {
-  const queue = makeAppendQueue({ ...roomy, graceMs: 500 })
+  const queue = makeWriteQueue({ ...roomy, graceMs: 500 })
   const first = code(queue.add(put('a')))
   queue.take()
   vi.advanceTimersByTime(500)
@@ -159,7 +159,7 @@ test('with a grace, what is under way is waited for that much longer', async () 
 })
 
 test('a write that waits is answered in time, though the timer is set for one under way that may take longer', async () => {
-  const queue = makeAppendQueue({ ...roomy, graceMs: 2_000 })
+  const queue = makeWriteQueue({ ...roomy, graceMs: 2_000 })
   void code(queue.add(put('a')))
   queue.take()
   vi.advanceTimersByTime(1_200)
@@ -169,7 +169,7 @@ test('a write that waits is answered in time, though the timer is set for one un
 })
 
 /** Takes batches as a log does that refuses what holds a guilty key, until nothing waits. */
-function appendAll(queue: ReturnType<typeof makeAppendQueue>, isGuilty: (key: string) => boolean) {
+function appendAll(queue: ReturnType<typeof makeWriteQueue>, isGuilty: (key: string) => boolean) {
   const landed: string[] = []
   let statements = 0
   while (queue.length > 0) {
@@ -190,7 +190,7 @@ test.each([
   ['two that are far apart', 1_000, (n: number) => n === 3 || n === 800, 41],
   ['nothing but guilty writes', 100, () => true, 200],
 ])('of a refused batch with %s, all but the guilty land, in their order', async (_, count, isGuilty, most) => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   const answers = Array.from({ length: count }, (_, n) => code(queue.add(put(`${n}`))))
   const { landed, statements } = appendAll(queue, (key) => isGuilty(Number(key)))
   const all = Array.from({ length: count }, (_, n) => n)
@@ -201,7 +201,7 @@ test.each([
 })
 
 test('what comes in while a refused batch is tried in halves waits behind it', async () => {
-  const queue = makeAppendQueue(roomy)
+  const queue = makeWriteQueue(roomy)
   for (const key of ['a', 'b', 'c']) void code(queue.add(put(key)))
   queue.take()
   queue.refused(new KvsError('not_stored'))
@@ -215,7 +215,7 @@ test('what comes in while a refused batch is tried in halves waits behind it', a
 })
 
 test('a write of a refused batch that has waited for too long is told that it is not stored', async () => {
-  const queue = makeAppendQueue({ ...roomy, graceMs: 5_000 })
+  const queue = makeWriteQueue({ ...roomy, graceMs: 5_000 })
   const answers = [code(queue.add(put('a'))), code(queue.add(put('b')))]
   queue.take()
   vi.advanceTimersByTime(1_001)

@@ -1,9 +1,8 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { Locked } from '../../../kvs/slots/data-directory.ts'
-import { slotPath } from '../../../kvs/slots/numbering.ts'
-import { type Slot, takeSlot } from '../../../kvs/slots/slot.ts'
+import { makeSlotFiles, type Slot, SlotHeld, takeSlot } from '../../../kvs/slots/index.ts'
+import { slotPath } from '../../../kvs/slots/slot-paths.ts'
 import { put } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
 import { leaveSlot } from '../../support/slots.ts'
@@ -14,7 +13,12 @@ function makeTaker(isShared = true) {
   const directory = makeDirectory()
   const warnings: string[] = []
   async function take(): Promise<Slot> {
-    const slot = await takeSlot({ directory, isShared, maxBytes: 1e9, warn: (message) => warnings.push(message) })
+    const slot = await takeSlot({
+      slots: makeSlotFiles(directory),
+      isShared,
+      maxBytes: 1e9,
+      warn: (message) => warnings.push(message),
+    })
     let isOpen = true
     const close = async () => {
       if (isOpen) await slot.close()
@@ -47,7 +51,7 @@ test.each([
   const directory = makeDirectory()
   chmodSync(directory, 0o755)
   for (const path of [join(directory, 'made'), directory]) {
-    const slot = await takeSlot({ directory: path, isShared: true, maxBytes: 1e9, warn: () => undefined })
+    const slot = await takeSlot({ slots: makeSlotFiles(path), isShared: true, maxBytes: 1e9, warn: () => undefined })
     onTestFinished(() => slot.close())
   }
   expect(statSync(join(directory, 'made')).mode & 0o777).toBe(mode)
@@ -57,15 +61,15 @@ test.each([
 test('the first is the directory itself, the others are made in it as they are needed, and free ones taken again', async () => {
   const { directory, take, warnings } = makeTaker()
   const [first, second, third] = [await take(), await take(), await take()]
-  expect([first, second, third].map((slot) => slot.data.path)).toEqual([
+  expect([first, second, third].map((slot) => slot.path)).toEqual([
     directory,
     join(directory, 'slots', '2'),
     join(directory, 'slots', '3'),
   ])
-  expect(new Set([first, second, third].map((slot) => slot.data.writerId)).size).toBe(3)
+  expect(new Set([first, second, third].map((slot) => slot.writerId)).size).toBe(3)
   await second.close()
   const again = await take()
-  expect([again.number, again.data.writerId]).toEqual([2, second.data.writerId])
+  expect([again.number, again.writerId]).toEqual([2, second.writerId])
   await Promise.all([first, again, third].map((slot) => slot.close()))
   expect((await take()).number).toBe(1)
   expect(warnings).toEqual([])
@@ -100,7 +104,7 @@ test('unshared, the first is the only one, and refused while it is held', async 
   const { take, leave } = makeTaker(false)
   await leave(2, 'a')
   expect((await take()).number).toBe(1)
-  await expect(take()).rejects.toThrow(Locked)
+  await expect(take()).rejects.toThrow(SlotHeld)
   await expect(take()).rejects.toThrow(/another node runs on .*; give this one a KVS_DATA_DIR of its own/)
 })
 

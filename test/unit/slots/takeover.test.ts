@@ -2,11 +2,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Write } from '../../../kvs/core/entry.ts'
+import { systemRandom } from '../../../kvs/lib/random.ts'
 import type { LogSession } from '../../../kvs/log/log.ts'
-import { openDataDirectory } from '../../../kvs/slots/data-directory.ts'
-import { slotPath } from '../../../kvs/slots/numbering.ts'
-import { makeTakeover, type TakeoverOptions } from '../../../kvs/slots/takeover.ts'
-import type { LogPosition } from '../../../kvs/spool/spool-file.ts'
+import { makeSlotFiles, makeTakeover, type TakeoverOptions } from '../../../kvs/slots/index.ts'
+import { lockSlot } from '../../../kvs/slots/slot-lock.ts'
+import { slotPath } from '../../../kvs/slots/slot-paths.ts'
+import type { LogPosition } from '../../../kvs/spool/index.ts'
 import { type Database, makeDatabase, makeLog } from '../../support/database.ts'
 import { put, remove } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
@@ -35,12 +36,12 @@ function run({ database, directory, logId }: Shared, options: Partial<TakeoverOp
   const tell = (message: string) => void lines.push(message)
   const stopping = new AbortController()
   const ended = makeTakeover({
-    directory,
-    own: 1,
+    slots: makeSlotFiles(directory),
+    ownSlot: 1,
     logOf: (writerId) => makeLog(database, { writerId }),
     isServing: () => true,
     logger: { info: tell, warn: tell },
-    lookEveryMs: 20,
+    intervalMs: 20,
     ...options,
   }).run(logId, stopping.signal)
   const stop = () => {
@@ -157,11 +158,11 @@ test('a slot that a node holds is left to it, and so is this node’s own', asyn
   const shared = await makeShared()
   const at = positionOf(shared.session)
   for (const slot of [1, 2, 3]) await shared.leave(slot, [put(`slot ${slot}`)], at)
-  const held = openDataDirectory(shared.path(2))
+  const held = lockSlot(shared.path(2), systemRandom)
   const { lines } = run(shared)
   await says(lines, /slot 3\): 1 writes/)
   expect(await logOf(shared.database)).toEqual([['slot 3', 'v', false]])
-  held.close()
+  held.release()
   await says(lines, /slot 2\): 1 writes/)
   expect(await logOf(shared.database)).toHaveLength(2)
   expect(await countSpooled(shared.path(1))).toBe(1)

@@ -2,14 +2,14 @@ import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { weight } from '../../../kvs/core/operation/operation.ts'
-import { openSpool, type Spool } from '../../../kvs/spool/spool.ts'
+import { makeSqliteStorage, openSpool, type Spool } from '../../../kvs/spool/index.ts'
 import { entryOf, put, remove } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
 
 const seen = { logId: 'cafe0123', sequence: 7n, digest: Buffer.from('12345678') }
 
 async function open(path = join(makeDirectory(), 'spool.db'), maxBytes = 1e9): Promise<Spool & { path: string }> {
-  const spool = await openSpool(path, maxBytes)
+  const spool = await openSpool({ storage: makeSqliteStorage(path), maxBytes })
   let isOpen = true
   const close = async () => {
     if (isOpen) await spool.close()
@@ -139,7 +139,9 @@ test('a large spool that is emptied gives its space back', async () => {
 test('a damaged file is named, and never taken for an empty spool', async () => {
   const path = join(makeDirectory(), 'spool.db')
   writeFileSync(path, 'not a database, but longer than the header of one would be, so that it is looked at')
-  await expect(openSpool(path, 1e9)).rejects.toThrow(/the spool .*spool\.db can’t be read .*nowhere else/)
+  await expect(openSpool({ storage: makeSqliteStorage(path), maxBytes: 1e9 })).rejects.toThrow(
+    /the spool .*spool\.db can’t be read .*nowhere else/,
+  )
 })
 
 test('large values come back byte for byte, and are the caller’s as before', async () => {

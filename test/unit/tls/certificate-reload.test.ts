@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { readServerTls } from '../../../kvs/config/tls-config.ts'
-import { watchTls } from '../../../kvs/tls/certificate-reload.ts'
+import { startTlsReload } from '../../../kvs/tls/certificate-reload.ts'
 import { makeAuthority } from '../../support/certificates.ts'
 
 test('a byte order mark makes no change of what is in use', async () => {
@@ -15,7 +15,7 @@ test('a byte order mark makes no change of what is in use', async () => {
   expect([problems, tls?.texts.cert]).toEqual([[], cert])
   const apply = vi.fn()
   const warn = vi.fn()
-  const [look] = watchTls(tls, apply, { info: vi.fn(), warn })
+  const [look] = startTlsReload(tls, apply, { info: vi.fn(), warn })
   await look?.()
   expect(apply).not.toHaveBeenCalled()
   writeFileSync(certFile, cert)

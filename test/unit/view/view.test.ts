@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { Found, Write } from '../../../kvs/core/entry.ts'
 import { versionAt } from '../../../kvs/core/version.ts'
 import { makeView, OutOfOrder } from '../../../kvs/view/view.ts'
-import { makeRandom } from '../../../tools/drill/random.ts'
+import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
 import { entryOf, put, remove } from '../../support/entries.ts'
 
 const key = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor', '')
@@ -55,7 +55,7 @@ test('any entries read back as a plain map would', () => {
 })
 
 test.each([1, 2, 3])('so do many, over slabs that are compacted; waste is bounded (seed %i)', (seed) => {
-  const { integer, chance } = makeRandom(seed, 'view')
+  const { integer, chance } = makeSeededRandom(seed, 'view')
   const below = (bound: number) => integer(0, bound - 1)
   const view = makeView({ logId, slabBytes })
   const model = new Map<string, Buffer>()

@@ -1,14 +1,14 @@
-import { element, linePath, text } from '../../drill/timeline/svg.ts'
+import { element, linePath, text } from '../../lab/svg.ts'
 import type { Spread } from '../measure/stats.ts'
 import { number } from '../report/text.ts'
-import { linear, logarithmic, type Scale } from './scale.ts'
 import { type Colour, frame } from './theme.ts'
+import { linear, logarithmic, type Scale } from './value-scale.ts'
 
 export interface Bar {
   readonly label: string
   readonly colour: Colour
   readonly value: Spread
-  /** Beside the number. */
+  /** Note beside the number. */
   readonly note?: string
 }
 
@@ -17,21 +17,21 @@ export interface BarPanel {
   readonly unit: string
   readonly bars: readonly Bar[]
   readonly isLogarithmic?: boolean
-  /** Where the panel is, in pixels. */
+  /** Position of the panel in pixels. */
   readonly left?: number
   readonly right?: number
 }
 
 const rowHeight = 26
 const labelWidth = 200
-/** For the number and its note, right of the longest bar. */
+/** Room for the number and its note, right of the longest bar. */
 const numberWidth = 150
 
 export function heightOfBars({ bars, isLogarithmic }: BarPanel): number {
   return 30 + bars.length * rowHeight + (isLogarithmic ? 34 : 14)
 }
 
-/** Horizontal bars with their numbers, and the rounds' range as a whisker. */
+/** Draws horizontal bars with their numbers, and the rounds' range as a whisker. */
 export function drawBars(panel: BarPanel, top: number): string {
   const { left = frame.left, right = frame.right, bars, heading, unit } = panel
   const highest = Math.max(...bars.map(({ value }) => value.max))
@@ -73,7 +73,7 @@ function drawBar(
   ].join('')
 }
 
-/** Numbers stand at the bars: only a logarithmic axis, on which lengths mislead, has its powers of ten. */
+/** Draws the axis: bars have their numbers, so only a logarithmic one, on which lengths mislead, gets a grid. */
 function drawAxis({ isLogarithmic, unit }: BarPanel, scale: Scale, top: number, bottom: number): string {
   const shown = isLogarithmic ? scale.ticks : scale.ticks.slice(0, 1)
   const lines = shown.map((tick) => linePath(scale.at(tick), top, scale.at(tick), bottom)).join('')

@@ -1,7 +1,7 @@
-import { element, linePath, text } from '../../drill/timeline/svg.ts'
+import { element, linePath, text } from '../../lab/svg.ts'
 import { number } from '../report/text.ts'
-import { linear, logarithmic, type Scale } from './scale.ts'
 import type { Colour } from './theme.ts'
+import { linear, logarithmic, type Scale } from './value-scale.ts'
 
 export interface Line {
   readonly label: string
@@ -20,7 +20,7 @@ export interface LinePanel {
 
 export const plot = { left: 84, right: 840 } as const
 
-/** Over time; each line is named at its end, with its last value. */
+/** Draws lines over time; each is named at its end, with its last value. */
 export function drawLines({ heading, unit, lines, isLogarithmic, top, height }: LinePanel, x: Scale): string {
   const values = lines.flatMap(({ points }) => points.map(([, y]) => y)).filter((y) => y > 0)
   const highest = Math.max(...values, Number.MIN_VALUE)
@@ -63,7 +63,7 @@ export function drawMinutes(x: Scale, top: number, bottom: number): string {
   return element('path', { d: lines.join(''), class: 'grid' }) + labels.join('') + unit
 }
 
-/** Those that would be over another move down. */
+/** Moves down labels that would overlap. */
 function placeNames(wanted: readonly number[]): number[] {
   const placed = [...wanted]
   const order = wanted.map((_, index) => index).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0))

@@ -1,4 +1,4 @@
-import { element, escapeXml, text } from '../../drill/timeline/svg.ts'
+import { element, escapeXml, text } from '../../lab/svg.ts'
 
 /** Colours of Okabe & Ito, "Color universal design" (2008), which people who see fewer colours can tell apart. */
 const colours = {
@@ -13,8 +13,8 @@ const colours = {
 export type Colour = keyof typeof colours
 
 /**
- * The picture has its own ground, light or dark as the reader's system is: so that it is readable wherever it is shown, also where a page
- * is of the other kind.
+ * The picture has its own ground, light or dark as the reader's system is: so that it is readable wherever it is shown,
+ * also where a page is of the other kind.
  */
 const style = `
 text{font-family:system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;font-size:13px}
@@ -44,7 +44,7 @@ export interface Picture {
   readonly parts: readonly string[]
 }
 
-/** An SVG that needs nothing beside it. */
+/** Makes a self-contained SVG. */
 export function drawPicture({ title, subtitle, height, parts }: Picture): string {
   const size = { width: frame.width, height, viewBox: `0 0 ${frame.width} ${height}`, role: 'img' }
   const content = [

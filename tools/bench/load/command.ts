@@ -15,11 +15,11 @@ export async function runCommand(command: string, args: readonly string[], { env
   child.stdout.on('data', (data) => (stdout += data))
   child.stderr.on('data', (data) => (stderr += data))
   let seconds = 0
-  const look = () => {
+  const readCpu = () => {
     const { user, system } = cpuOf(child.pid ?? 0)
     seconds = Math.max(seconds, user + system)
   }
-  const timer = setInterval(look, 50)
+  const timer = setInterval(readCpu, 50)
   try {
     const [code, ended] = await once(child, 'close')
     if (code !== 0) throw new Error(`${command} ended (${ended ?? code}): ${(stderr || stdout).trim().slice(-2000)}`)

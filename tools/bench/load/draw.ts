@@ -1,11 +1,11 @@
-import { makeRandom } from '../../drill/random.ts'
+import { makeSeededRandom } from '../../lab/seeded-random.ts'
 import type { Api } from '../servers/server.ts'
 import { keyFor, valueFor } from './entries.ts'
 import { requestsOf } from './http.ts'
 
 export interface Draw {
   readonly api: Api
-  /** How many of a hundred are GETs, and how many DELETEs; the rest are PUTs. */
+  /** Percentages of GETs and of DELETEs; the rest are PUTs. */
   readonly gets: number
   readonly deletes: number
   readonly keys: number
@@ -15,10 +15,10 @@ export interface Draw {
   readonly seed: number
 }
 
-/** The next request, as text. */
+/** Makes a function that draws the next request, as text. */
 export function makeDraw({ api, gets, deletes, keys, distribution, bytes, seed }: Draw): () => string {
   const requests = requestsOf[api]
-  const random = makeRandom(seed, 'requests')
+  const random = makeSeededRandom(seed, 'requests')
   const [least, most] = bytes
   const drawSize = least === most ? () => least : () => Math.round(least * (most / least) ** random.next())
   const drawKey = {

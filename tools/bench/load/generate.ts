@@ -9,11 +9,11 @@ const main = fileURLToPath(new URL('generator-main.ts', import.meta.url))
 
 export interface Generated {
   readonly whole: Window
-  /** CPU time of the generator, as a share of one core. */
+  /** CPU time of the generator as a share of one core. */
   readonly generatorShare: number
 }
 
-/** The generator as a process of its own, so that nothing else holds it up. */
+/** Runs the generator as a process of its own, so that nothing else holds it up. */
 export async function runGenerator(
   generation: Generation,
   { signal, onWindow }: { signal?: AbortSignal | undefined; onWindow?: (window: Window) => void } = {},
@@ -36,7 +36,7 @@ export async function runGenerator(
   return generated
 }
 
-/** Each key once, in their order; rejects where not every one was stored. */
+/** Puts each key once, in order. Rejects unless every one was stored. */
 export async function preload(
   { port, api }: Pick<Generation, 'port' | 'api'>,
   { keys, bytes }: { keys: number; bytes: number },

@@ -1,6 +1,6 @@
 import { type Generation, generate } from './generator.ts'
 
-/** Takes a Generation as JSON; prints each window, and then the whole with its own share of a core, as lines of JSON. */
+/** Takes a Generation as JSON. Prints each window, then the whole with its own share of a core, as lines of JSON. */
 const generation: Generation = JSON.parse(process.argv[2] ?? '')
 const print = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const before = process.cpuUsage()

@@ -11,11 +11,11 @@ export interface Generation extends Draw {
   /** Requests a second, on a fixed schedule; undefined: each connection sends as soon as it has its answer. */
   readonly rate?: number
   readonly seconds?: number
-  /** It ends with what comes first. */
+  /** Number of requests; the run ends with these or with the seconds, whichever comes first. */
   readonly count?: number
-  /** Besides the whole, each stretch of so many seconds is told as it ends. */
+  /** Length of the stretches that are reported besides the whole, in seconds. */
   readonly windowSeconds?: number
-  /** 404 is an answer like any other where keys are deleted. */
+  /** Counts 404 as a success, for loads that delete keys. */
   readonly allowsMissing?: boolean
 }
 
@@ -82,7 +82,7 @@ export async function generate(generation: Generation, onWindow?: (window: Windo
   return recorder.whole((performance.now() - start) / 1000)
 }
 
-/** Says "now" five thousand times a second: Node's own timers are no finer than a millisecond. */
+/** Starts a thread that posts 5,000 messages a second: Node's own timers are no finer than a millisecond. */
 function startTicker(): Worker {
   const program = `
     const { parentPort } = require('node:worker_threads')

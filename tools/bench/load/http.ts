@@ -47,7 +47,7 @@ export async function openConnection(port: number): Promise<Connection> {
   }
 }
 
-/** Undefined as long as the headers are not all there. Throws where it can't tell. */
+/** Finds the end of an answer; undefined while its headers are incomplete. Throws if it has no Content-Length. */
 export function endOfAnswer(text: string): number | undefined {
   const headers = text.indexOf('\r\n\r\n')
   if (headers < 0) return undefined

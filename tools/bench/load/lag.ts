@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 type Port = { readonly port: number }
 
 /**
- * How long it takes from the answer to a PUT on one node until another node shows the value, in milliseconds, to the time
- * of one GET: the other node is asked again and again. A quiet system: one PUT every ten milliseconds or so.
+ * How long it takes from the answer to a PUT on one node until another node shows the value, in milliseconds, to the
+ * time of one GET: the other node is asked again and again. A quiet system: one PUT every ten milliseconds or so.
  */
 export async function measureLag(writer: Port, reader: Port, samples: number, signal: AbortSignal): Promise<number[]> {
   const agent = new Agent({ keepAlive: true })
@@ -26,7 +26,7 @@ export async function measureLag(writer: Port, reader: Port, samples: number, si
   return lags
 }
 
-/** The same for what comes into the log without a notification, so that a node finds it only by asking. */
+/** Measures the same for entries that come without a notification, so that a node finds them only by asking. */
 export async function measurePollingLag(
   append: (value: string) => Promise<unknown>,
   reader: Port,

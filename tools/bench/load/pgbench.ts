@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Seen } from '../measure/run.ts'
+import type { Seen } from '../measure/measured-run.ts'
 import { latencyOf } from '../measure/stats.ts'
-import type { Postgres } from '../servers/postgres.ts'
+import type { Postgres } from '../servers/pgbench-postgres.ts'
 import { runCommand } from './command.ts'
 import { valueFor } from './entries.ts'
 
@@ -13,12 +13,12 @@ export interface PgbenchLoad {
   readonly clients: number
   readonly bytes: number
   readonly seconds: number
-  /** For percentiles; costs pgbench some time, and so its rate. */
+  /** Logs each transaction, for percentiles. It costs pgbench time, and so lowers its rate. */
   readonly keepsTimes: boolean
   readonly signal?: AbortSignal | undefined
 }
 
-/** One INSERT a transaction, prepared; a thread for every 16 clients. */
+/** Runs pgbench: one prepared INSERT a transaction, a thread for every 16 clients. */
 export async function runPgbench({
   binary,
   postgres,
@@ -51,7 +51,7 @@ export async function runPgbench({
   }
 }
 
-/** What it prints at the end. */
+/** Parses what pgbench prints at the end. */
 export function parsePgbench(output: string): Omit<Seen, 'generatorSeconds'> {
   const number = (pattern: RegExp) => Number(pattern.exec(output)?.[1] ?? Number.NaN)
   const requests = number(/^number of transactions actually processed: (\d+)/m)
@@ -61,7 +61,7 @@ export function parsePgbench(output: string): Omit<Seen, 'generatorSeconds'> {
   return { requests, seconds: requests / rate, ...(failed > 0 && { problem: `${failed} failed transactions` }) }
 }
 
-/** The third column of pgbench's log of transactions, microseconds; as milliseconds. */
+/** Reads latencies in milliseconds from pgbench's log, whose third column has microseconds. */
 export function parseTimes(log: string): Float64Array {
   const lines = log.trim().split('\n').filter(Boolean)
   return Float64Array.from(lines, (line) => Number(line.split(' ')[2]) / 1000)

@@ -1,11 +1,11 @@
 import { type Latency, latencyOf } from '../measure/stats.ts'
 
-/** What came back in a stretch of time; latencies in milliseconds. */
+/** Answers in a stretch of time; latencies in milliseconds. */
 export interface Window {
-  /** When it ended, in seconds since the start. */
+  /** End of the stretch in seconds since the start. */
   readonly at: number
   readonly latency: Latency
-  /** Of the generator itself: how late it sent what it could have sent. */
+  /** How late the generator sent what it could have sent. */
   readonly lag: Latency
   readonly failures: number
 }
@@ -13,7 +13,7 @@ export interface Window {
 export interface Recorder {
   answer(milliseconds: number, isGood: boolean): void
   lag(milliseconds: number): void
-  /** What came since the last cut. */
+  /** Returns what came since the last cut. */
   cut(at: number): Window
   whole(at: number): Window
 }
@@ -44,7 +44,7 @@ export function makeRecorder(): Recorder {
   }
 }
 
-/** Numbers in one typed array that grows: an array of a million of them would be the collector's work, and a pause. */
+/** Numbers in a typed array that grows: a million of them in an array would cost a pause for garbage collection. */
 function makeSeries() {
   let values = new Float64Array(1 << 16)
   let length = 0

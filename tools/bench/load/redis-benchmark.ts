@@ -1,4 +1,4 @@
-import type { Seen } from '../measure/run.ts'
+import type { Seen } from '../measure/measured-run.ts'
 import { runCommand } from './command.ts'
 
 export interface RedisLoad {
@@ -12,7 +12,7 @@ export interface RedisLoad {
   readonly signal?: AbortSignal | undefined
 }
 
-/** It counts requests, not seconds: a short run tells how many the seconds take. */
+/** Runs redis-benchmark. It counts requests, not seconds: a short run tells how many requests the seconds take. */
 export async function requestsFor(load: RedisLoad): Promise<number> {
   const { requests, seconds } = await runRedisBenchmark(load, 5_000)
   return Math.max(5_000, Math.round((requests / seconds) * load.seconds))
@@ -27,7 +27,7 @@ export async function runRedisBenchmark({ binary, signal, ...load }: RedisLoad, 
   return { ...parseRedisBenchmark(stdout, requests), generatorSeconds: seconds }
 }
 
-/** Its table in CSV: test, rps, and latencies in milliseconds by name. */
+/** Parses its CSV: test, requests a second, and latencies in milliseconds by name. */
 export function parseRedisBenchmark(output: string, requests: number): Omit<Seen, 'generatorSeconds'> {
   const rows = output
     .trim()

@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url'
-import type { Seen } from '../measure/run.ts'
+import type { Seen } from '../measure/measured-run.ts'
 import type { HttpServer } from '../servers/server.ts'
 import { runCommand } from './command.ts'
 
 const script = fileURLToPath(new URL('requests.lua', import.meta.url))
 
 export interface Workload {
-  /** How many requests of a hundred are GETs. */
+  /** Percentage of GETs; the rest are PUTs. */
   readonly gets: number
   readonly bytes: number
   readonly keys: number
@@ -48,7 +48,7 @@ interface Result {
   readonly errors: Readonly<Record<string, number>>
 }
 
-/** The line that requests.lua prints at the end. */
+/** Parses the line that requests.lua prints at the end. */
 export function parseWrk(output: string): Seen {
   const line = /^RESULT (\{.*\})$/m.exec(output)?.[1]
   if (line === undefined) throw new Error(`wrk printed no result: ${output.trim().slice(-500)}`)

@@ -1,35 +1,40 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
-import { startKvs } from '../servers/kvs.ts'
-import { embeddedIn, withClient } from '../servers/postgres.ts'
+import { clusterIn, makePostgres } from '../../lab/postgres.ts'
+import { withClient } from '../../lab/postgres-client.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 
-/** The log of a node that is down. */
+/** Uses the log of a node that is down. */
 export async function onLog<T>(directory: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const embedded = embeddedIn(join(directory, 'data', 'postgres'))
+  const embedded = postgresOf(directory)
   await embedded.ensureRunning()
   try {
-    return await withClient(embedded, use)
+    return await withClient(embedded.connection, use)
   } finally {
     await embedded.stop()
   }
 }
 
-/** The log of a node that runs. */
+/** Uses the log of a running node. */
 export function besideNode<T>(directory: string, use: (client: Client) => Promise<T>): Promise<T> {
-  return withClient(embeddedIn(join(directory, 'data', 'postgres')), use)
+  return withClient(postgresOf(directory).connection, use)
+}
+
+function postgresOf(directory: string) {
+  return makePostgres(clusterIn(join(directory, 'data')))
 }
 
 export interface Filling {
   readonly entries: number
-  /** Each is put again and again, in turns. */
+  /** Number of keys; the entries put them in turns. */
   readonly keys: number
   readonly bytes: number
 }
 
 /**
- * A node's directory whose log has all these entries, as PUTs would have left them. Made by SQL, which takes a tenth of the time;
- * then tidied up, as autovacuum does sooner or later, so that it does not while something is measured.
+ * A node's directory whose log has all these entries, as PUTs would have left them. Made by SQL, which takes a tenth of
+ * the time; then tidied up, as autovacuum does sooner or later, so that it does not while something is measured.
  */
 export async function makeFilledNode(
   directory: string,
@@ -57,7 +62,7 @@ const insertEntries = `
          convert_to(rpad(number::text || '-', $4, md5(number::text) || md5((-number)::text)), 'UTF8'), now(), '${digest}', CASE WHEN number = $2 THEN 0 END
   FROM generate_series($1::bigint, $2::bigint) AS number`
 
-/** What such a log has as a key's last value. */
+/** Returns the start of a key's last value in such a log. */
 export function lastValue(index: number, { entries, keys }: Filling): string {
   const number = index + 1 + keys * Math.floor((entries - index - 1) / keys)
   return `${number}-`
@@ -68,7 +73,7 @@ export interface CheckpointState {
   readonly head: number
 }
 
-/** Undefined where this version of the service has no checkpoints. */
+/** Reads the checkpoint's state; undefined if this version of the service has no checkpoints. */
 export async function readCheckpoint(client: Client): Promise<CheckpointState | undefined> {
   const { rows: tables } = await client.query<{ found: string | null }>(`SELECT to_regclass('checkpoint') AS found`)
   if (!tables[0]?.found) return undefined
@@ -79,8 +84,8 @@ export async function readCheckpoint(client: Client): Promise<CheckpointState | 
 }
 
 /**
- * Has the node bring its checkpoint forward until it is near the head, or does not move for a while. Nine tenths of the way are done by
- * the node's own function in steps larger than the node's, which would take minutes.
+ * Has the node bring its checkpoint forward until it is near the head, or does not move for a while. Nine tenths of the
+ * way are done by the node's own function in steps larger than the node's, which would take minutes.
  */
 export async function untilCheckpointed(directory: string, signal: AbortSignal): Promise<CheckpointState | undefined> {
   const kvs = await startKvs({ directory })
@@ -106,7 +111,7 @@ async function advanceCheckpoint(client: Client, most: number): Promise<void> {
   await client.query('SELECT advance_checkpoint($1)', [most])
 }
 
-/** The next start replays the whole log. */
+/** Empties the checkpoint, so that the next start replays the whole log. */
 export async function emptyCheckpoint(client: Client): Promise<void> {
   if ((await readCheckpoint(client)) === undefined) return
   await client.query('TRUNCATE checkpoint, checkpoint_entries')

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
-/** What the machine itself did in a stretch of time, whatever runs on it. */
+/** State of the machine in a stretch of time, whatever runs on it. */
 export interface MachineState {
-  /** The share of all cores' time that the host gave to others. */
+  /** Share of all cores' time that the host gave to others. */
   readonly stolen: number
-  /** Milliseconds of CPU time that a fixed piece of work takes: more where a core is shared or throttled. */
+  /** CPU time of a fixed piece of work in milliseconds: more if a core is shared or throttled. */
   readonly work: number
 }
 
 const material = Buffer.alloc(1024 * 1024, 7)
 
-/** Each call tells of the time since the one before; takes about 20 ms of one core. */
+/** Returns a function whose every call describes the time since the one before. A call takes about 20 ms of a core. */
 export function watchMachine(): () => MachineState {
   let before = readTimes()
   return () => {
@@ -31,7 +31,7 @@ function doWork(): number {
   return (user + system) / 1000
 }
 
-/** See proc_stat(5). In ticks. */
+/** Reads times of all cores in ticks; see proc_stat(5). */
 function readTimes(): { all: number; stolen: number } {
   const [, user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, stolen = 0] = readFileSync(
     '/proc/stat',

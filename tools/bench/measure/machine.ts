@@ -1,18 +1,18 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, release, tmpdir, totalmem } from 'node:os'
-import { findBinaries } from '../../../kvs/log/embedded/binaries.ts'
-import { findTool, type Tool } from '../servers/tools.ts'
+import { findBinaries } from '../../../kvs/log/embedded/index.ts'
+import { findTool, type Tool } from '../servers/installed-programs.ts'
 
-/** What the numbers are of. */
+/** The machine and programs that were measured. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number
   readonly memoryGib: number
   readonly kernel: string
-  /** Under the data. */
+  /** Type of the file system that holds the data. */
   readonly fileSystem: string
-  /** What of program, as it says itself. */
+  /** Versions by program, as it says itself. */
   readonly versions: Readonly<Record<string, string>>
 }
 
@@ -45,7 +45,7 @@ export function machineLine({ cpu, cores, memoryGib, kernel, fileSystem, version
   return `${cores} cores of ${cpu}, ${memoryGib} GiB, Linux ${kernel}, data on ${fileSystem}; ${programs.join(', ')}`
 }
 
-/** The type at the longest mount point that the path is under. */
+/** Returns the type of the file system that a path is on. */
 function fileSystemOf(path: string): string {
   const mounts = readFileSync('/proc/mounts', 'utf8')
     .split('\n')
@@ -57,7 +57,7 @@ function fileSystemOf(path: string): string {
   )
 }
 
-/** To either output: some say their version with an error. */
+/** Runs a program and returns both outputs: some print their version with an error. */
 function run(command: string, args: readonly string[]): string {
   try {
     return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })

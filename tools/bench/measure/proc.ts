@@ -12,11 +12,11 @@ const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: '
 interface Stat {
   readonly parent: number
   readonly own: Cpu
-  /** With that of children that have ended and been waited for. */
+  /** CPU time that includes children that have ended and been waited for. */
   readonly withEnded: Cpu
 }
 
-/** See proc_pid_stat(5). Undefined where there is no such process. */
+/** Reads proc_pid_stat(5); undefined if there is no such process. */
 function readStat(pid: number): Stat | undefined {
   const text = read(`/proc/${pid}/stat`)
   if (text === undefined) return undefined
@@ -30,12 +30,12 @@ function readStat(pid: number): Stat | undefined {
   }
 }
 
-/** Of this process alone. */
+/** Returns the CPU time of a process alone. */
 export function cpuOf(pid: number): Cpu {
   return readStat(pid)?.own ?? { user: 0, system: 0 }
 }
 
-/** Of a process and all that descend from it, those that have ended included. */
+/** Returns the CPU time of a process and all its descendants, those that have ended included. */
 export function cpuOfTree(pid: number): Cpu {
   const sum = { user: 0, system: 0 }
   for (const { withEnded } of treeOf(pid)) {
@@ -59,7 +59,7 @@ function treeOf(root: number): Stat[] {
   return [...all].filter(([pid]) => descends(pid)).map(([, stat]) => stat)
 }
 
-/** Bytes: what is resident now, and the most that ever was. */
+/** Resident memory in bytes: now, and at its peak. */
 export interface Memory {
   readonly resident: number
   readonly peak: number
@@ -72,7 +72,7 @@ export function memoryOf(pid: number): Memory {
   return { resident: field('VmRSS'), peak: field('VmHWM') }
 }
 
-/** Proportional, so that what backends share counts once; see proc_pid_smaps(5). Bytes. */
+/** Sums up proportional set sizes in bytes, so that shared memory counts once; see proc_pid_smaps(5). */
 export function memoryOfTree(root: number): number {
   const pids = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

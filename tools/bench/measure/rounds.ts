@@ -1,7 +1,7 @@
-import type { Run } from './run.ts'
+import type { Run } from './measured-run.ts'
 import type { ByRound } from './stats.ts'
 
-/** A B C A B C …, so that what the machine does meanwhile comes to all alike. */
+/** Runs contenders in the order A B C A B C …, so that disturbances of the machine hit all alike. */
 export async function interleave<T>(
   { rounds, signal }: { readonly rounds: number; readonly signal?: AbortSignal },
   contenders: readonly T[],
@@ -15,7 +15,7 @@ export async function interleave<T>(
   }
 }
 
-/** A number of each round of one contender on one case; runs that do not count are left out. */
+/** Returns a number for each round of one contender on one case; runs that do not count are left out. */
 export function byRound(
   runs: readonly Run[],
   of: { readonly case: string; readonly contender: string },

@@ -1,11 +1,11 @@
-/** A median and how far the rounds it is of lie apart. */
+/** A median of rounds, and their range. */
 export interface Spread {
   readonly median: number
   readonly min: number
   readonly max: number
 }
 
-/** Undefined where there is nothing. */
+/** Returns undefined if there are no values. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b)
   const [min, max] = [sorted[0], sorted.at(-1)]
@@ -48,7 +48,7 @@ export interface Latency {
   readonly max: number
 }
 
-/** In the unit of the values, of which the order changes. */
+/** Sums up latencies in the unit of the values, which it sorts in place. */
 export function latencyOf(values: Float64Array): Latency {
   values.sort()
   const [p50, p99, p999, max] = [0.5, 0.99, 0.999, 1].map((share) => percentile(values, share))

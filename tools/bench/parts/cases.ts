@@ -3,7 +3,7 @@ import type { Workload } from '../load/wrk.ts'
 export const contenderNames = ['kvs', 'etcd', 'redis', 'pgbench', 'without-log', 'bare'] as const
 export type ContenderName = (typeof contenderNames)[number]
 
-/** What each is called in tables and pictures. */
+/** Names of the contenders in tables and pictures. */
 export const contenderLabels: Readonly<Record<ContenderName, string>> = {
   kvs: 'kvs',
   etcd: 'etcd, JSON gateway',
@@ -17,7 +17,7 @@ export interface Case {
   readonly name: string
   readonly workload: Workload
   readonly contenders: readonly ContenderName[]
-  /** A target hangs on it: it gets all the rounds. */
+  /** Set if the case has a target, and so gets all the rounds. */
   readonly isCore: boolean
 }
 
@@ -28,7 +28,7 @@ const distribution = 'uniform'
 const writers = ['kvs', 'etcd', 'redis', 'pgbench', 'without-log'] as const
 const readers = ['kvs', 'etcd', 'redis', 'bare'] as const
 
-/** What is measured, in groups that have the same values, so that these are loaded once. */
+/** All cases, in groups with the same values, so that these are loaded once. */
 export const cases: readonly Case[] = [
   { ...further('put', { connections: 1 }), contenders: writers },
   { ...further('put', { connections: 32 }), contenders: writers, isCore: true },
@@ -65,10 +65,10 @@ export function sizeName(bytes: number): string {
   return bytes < 1024 ? `${bytes}B` : `${bytes / 1024}KiB`
 }
 
-/** Words by which a case is chosen, as in `throughput get 32`. */
+/** Words that choose a case, as in `throughput get 32`. */
 export const filterWords = new Set(cases.flatMap(({ name }) => name.split(' ')))
 
-/** Those that have each of the words, where words of one kind are alternatives: `get put 256`. */
+/** Selects the cases that match all words; words of one kind are alternatives, as in `get put 256`. */
 export function chooseCases(words: readonly string[]): readonly Case[] {
   const kinds = [Object.keys(gets), ['1', '32', '256'], ['10B', '1KiB', '64KiB'], ['zipfian']]
   const wanted = kinds.map((kind) => words.filter((word) => kind.includes(word))).filter((kind) => kind.length > 0)

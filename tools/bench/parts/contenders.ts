@@ -3,11 +3,11 @@ import { preload } from '../load/generate.ts'
 import { runPgbench } from '../load/pgbench.ts'
 import { requestsFor, runRedisBenchmark } from '../load/redis-benchmark.ts'
 import { runWrk, type Workload } from '../load/wrk.ts'
-import { cpuPerRequest, type Run, type Seen } from '../measure/run.ts'
+import { cpuPerRequest, type Run, type Seen } from '../measure/measured-run.ts'
+import { startComparison } from '../servers/comparison-programs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 import { startEtcd } from '../servers/etcd.ts'
-import { startKvs } from '../servers/kvs.ts'
-import { startPostgres } from '../servers/postgres.ts'
-import { startProgram } from '../servers/program.ts'
+import { startPostgres } from '../servers/pgbench-postgres.ts'
 import { redisKeyFor, startRedis } from '../servers/redis.ts'
 import type { HttpServer, Server } from '../servers/server.ts'
 import type { ContenderName } from './cases.ts'
@@ -15,13 +15,13 @@ import type { ContenderName } from './cases.ts'
 export type Measured = Omit<Run, 'case' | 'contender' | 'round'>
 
 export interface Contender {
-  /** Has GETs find every key. */
+  /** Puts every key, so that GETs find it. */
   preload(keys: number, bytes: number): Promise<void>
   run(workload: Workload, seconds: number, seed: number): Promise<Measured>
   stop(): Promise<unknown>
 }
 
-/** Starts it; undefined where it is not installed. */
+/** Starts a contender; undefined if it is not installed. */
 export async function startContender(name: ContenderName, bench: Bench): Promise<Contender | undefined> {
   const directory = await bench.makeDirectory(name)
   const starts: Record<ContenderName, () => Promise<Contender | undefined>> = {
@@ -32,8 +32,11 @@ export async function startContender(name: ContenderName, bench: Bench): Promise
     },
     redis: () => startRedisContender(bench, directory),
     pgbench: () => startPgbench(bench, directory),
-    'without-log': async () => overHttp(bench, await startProgram('without-log', directory)),
-    bare: async () => ({ ...overHttp(bench, await startProgram('bare', directory)), preload: async () => undefined }),
+    'without-log': async () => overHttp(bench, await startComparison('without-log', directory)),
+    bare: async () => ({
+      ...overHttp(bench, await startComparison('bare', directory)),
+      preload: async () => undefined,
+    }),
   }
   const contender = await starts[name]()
   if (contender) bench.defer(() => contender.stop())

@@ -3,22 +3,22 @@ import { keyFor } from '../load/entries.ts'
 import { lastValue, makeFilledNode } from '../measure/kvs-data.ts'
 import { memoryOf } from '../measure/proc.ts'
 import { mebibytes, number } from '../report/text.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 
 export interface LargeResult {
   readonly keys: number
   readonly bytes: number
-  /** Undefined where it did not start; then `problem` has what the node said. */
+  /** Seconds until the node was ready; undefined if it did not start, and then `problem` has what it said. */
   readonly seconds?: number
   readonly resident?: number
   readonly peak?: number
-  /** Keys asked for, and how many of them had their value. */
+  /** Number of keys that were read, and how many of them had their value. */
   readonly asked?: number
   readonly right?: number
   readonly problem?: string
 }
 
-/** More keys than a Map of JavaScript's holds, which is 2^24. */
+/** Measures a node with more keys than the 2^24 that a JavaScript Map holds. */
 export async function measureLarge({ args, say, makeDirectory, signal }: Bench): Promise<LargeResult> {
   const keys = args.isQuick ? 1_000_000 : 20_000_000
   const bytes = 10
@@ -53,7 +53,7 @@ export async function measureLarge({ args, say, makeDirectory, signal }: Bench):
   }
 }
 
-/** The last message of what may be lines of JSON. */
+/** Finds the last message in output that may be lines of JSON. */
 function lastWords(text: string): string {
   const line = text.trim().split('\n').at(-1) ?? ''
   return /"msg":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line

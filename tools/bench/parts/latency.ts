@@ -4,16 +4,16 @@ import type { Window } from '../load/recorder.ts'
 import { runWrk, type Workload } from '../load/wrk.ts'
 import { interleave } from '../measure/rounds.ts'
 import { spreadOf } from '../measure/stats.ts'
-import { describeOpenLoop } from '../report/latency.ts'
+import { describeOpenLoop } from '../report/latency-tables.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 import { startEtcd } from '../servers/etcd.ts'
-import { startKvs } from '../servers/kvs.ts'
 import type { HttpServer } from '../servers/server.ts'
 import { measureSingle, type SingleRound } from './single.ts'
 
 export interface OpenLoopRound {
   readonly contender: 'kvs' | 'etcd'
   readonly round: number
-  /** PUTs a second with 256 connections that wait for nothing. */
+  /** PUTs a second with 256 connections that send as fast as they can. */
   readonly peak: number
   readonly rate: number
   readonly window: Window
@@ -31,7 +31,7 @@ export async function measureLatency(bench: Bench): Promise<LatencyResult> {
   return { openLoop: await measureOpenLoop(bench), single: await measureSingle(bench) }
 }
 
-/** Every PUT at its moment, at half of what the server has just been seen to do. */
+/** Sends PUTs on a fixed schedule at half of the rate that the server has just reached. */
 async function measureOpenLoop(bench: Bench): Promise<OpenLoopRound[]> {
   const { args, say } = bench
   const servers = await startServers(bench)

@@ -1,13 +1,13 @@
 import type { Bench } from '../bench.ts'
 import type { Workload } from '../load/wrk.ts'
+import type { Run } from '../measure/measured-run.ts'
 import { interleave } from '../measure/rounds.ts'
-import type { Run } from '../measure/run.ts'
 import { describeRun } from '../report/runs.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 import { overHttp } from './contenders.ts'
 
 export interface LoggingResult {
-  /** Contenders are `info`, the default, and `debug`, a line for each request. */
+  /** Runs of the contenders `info`, the default, and `debug`, with a line for each request. */
   readonly runs: readonly Run[]
 }
 

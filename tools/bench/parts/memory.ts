@@ -3,16 +3,16 @@ import type { Bench } from '../bench.ts'
 import { preload } from '../load/generate.ts'
 import { memoryOf, memoryOfTree } from '../measure/proc.ts'
 import { mebibytes, number } from '../report/text.ts'
-import { type Kvs, startKvs } from '../servers/kvs.ts'
+import { type Kvs, startKvs } from '../servers/embedded-node.ts'
 import { startRedis } from '../servers/redis.ts'
 
 /** Resident memory of one process, in bytes. */
 export interface Held {
-  /** Without any key. */
+  /** Memory without any key. */
   readonly empty: number
-  /** After each key was written once. */
+  /** Memory after each key was written once. */
   readonly loaded: number
-  /** After restarts, one by one. */
+  /** Memory after each restart. */
   readonly restarted: readonly number[]
 }
 
@@ -20,7 +20,7 @@ export interface MemoryOfKeys {
   readonly keys: number
   readonly bytes: number
   readonly kvs: Held
-  /** Of the embedded Postgres beside it, after the restarts. */
+  /** Memory of the embedded Postgres after the restarts. */
   readonly postgres: number
   readonly redis?: Held
 }
@@ -39,7 +39,7 @@ export async function measureMemory(bench: Bench): Promise<MemoryResult> {
 }
 
 interface Patience {
-  /** What is let go of soon after the last request does not count. */
+  /** Time before each measurement, in which memory that is soon freed goes. */
   readonly settleMs: number
   readonly restarts: number
   readonly signal: AbortSignal
@@ -57,7 +57,7 @@ async function measureKeys(bench: Bench, keys: number, bytes: number): Promise<M
     ...patience,
     start: () => startKvs({ directory }),
     load: (server) => preload(server, { keys, bytes }, signal),
-    look: ({ postgresPid }) => {
+    observe: ({ postgresPid }) => {
       postgres = memoryOfTree(postgresPid)
     },
   })
@@ -77,7 +77,7 @@ async function measureKeys(bench: Bench, keys: number, bytes: number): Promise<M
 interface Steps<S> extends Patience {
   readonly start: () => Promise<S>
   readonly load: (server: S) => Promise<void>
-  readonly look?: (server: S) => void
+  readonly observe?: (server: S) => void
 }
 
 async function measureProcess<S extends { readonly pid: number; stop(): Promise<void> }>(
@@ -105,7 +105,7 @@ async function measureProcess<S extends { readonly pid: number; stop(): Promise<
     restarted.push(
       await withServer(async (server) => {
         const bytes = await resident(server)
-        steps.look?.(server)
+        steps.observe?.(server)
         return bytes
       }),
     )

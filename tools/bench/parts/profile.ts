@@ -2,11 +2,11 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Bench } from '../bench.ts'
 import { describeRun } from '../report/runs.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 import { type Case, chooseCases } from './cases.ts'
 import { overHttp } from './contenders.ts'
 
-/** The service under V8's sampling profiler: each workload on a process of its own. Profiles stay for DevTools. */
+/** Runs each workload on a service of its own under V8's sampling profiler, and keeps the profiles for DevTools. */
 export async function measureProfiles(bench: Bench): Promise<void> {
   const { words, out } = bench.args
   const wanted = chooseCases(words.length > 0 ? words : ['put', 'get', '32', '256'])
@@ -26,7 +26,7 @@ export async function measureProfiles(bench: Bench): Promise<void> {
 
 interface Profiled {
   readonly path: string
-  /** When the load began and ended, in microseconds of the machine's monotonic clock, as V8 has it too. */
+  /** Start and end of the load in microseconds of the machine's monotonic clock, which V8 uses too. */
   readonly from: number
   readonly to: number
 }
@@ -56,7 +56,7 @@ async function profileCase(bench: Bench, one: Case, directory: string): Promise<
   return { path: join(directory, found), from, to }
 }
 
-/** As V8 writes it; see "Profiler.Profile" of the DevTools protocol. */
+/** A profile as V8 writes it: "Profiler.Profile" of the DevTools protocol. */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number
@@ -68,7 +68,7 @@ export interface CpuProfile {
   readonly timeDeltas: readonly number[]
 }
 
-/** Without what came before and after: a start is most of a short profile. */
+/** Cuts off what came before and after the load: the start is most of a short profile. */
 export function between(profile: CpuProfile, from: number, to: number): CpuProfile {
   let at = profile.startTime
   const timeDeltas = profile.timeDeltas.map((delta) => {
@@ -84,7 +84,7 @@ export interface FunctionTime {
   readonly share: number
 }
 
-/** By self time, as shares of the time that was not idle. */
+/** Sums up self time by function, as shares of the time that was not idle. */
 export function topFunctions({ nodes, samples, timeDeltas }: CpuProfile, most: number): FunctionTime[] {
   const times = new Map<number, number>()
   samples.forEach((id, index) => {

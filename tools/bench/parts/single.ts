@@ -4,11 +4,11 @@ import { runPgbench } from '../load/pgbench.ts'
 import { runWrk } from '../load/wrk.ts'
 import { interleave } from '../measure/rounds.ts'
 import { number } from '../report/text.ts'
-import { startKvs } from '../servers/kvs.ts'
-import { startPostgres } from '../servers/postgres.ts'
-import { startProgram } from '../servers/program.ts'
+import { startComparison } from '../servers/comparison-programs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
+import { startPostgres } from '../servers/pgbench-postgres.ts'
 
-/** One connection, one request after the other; medians of a round, in milliseconds. */
+/** Medians of one round in milliseconds, on one connection with one request after the other. */
 export interface SingleRound {
   readonly round: number
   /** A PUT, seen by the generator of tools/bench/load. */
@@ -25,7 +25,7 @@ export async function measureSingle(bench: Bench): Promise<SingleRound[]> {
   const { args, signal, say } = bench
   const kvs = await startKvs({ directory: await bench.makeDirectory('kvs') })
   bench.defer(() => kvs.stop())
-  const bare = await startProgram('bare', await bench.makeDirectory('bare'))
+  const bare = await startComparison('bare', await bench.makeDirectory('bare'))
   bench.defer(() => bare.stop())
   const pgbench = bench.tool('pgbench')
   const postgres = pgbench === undefined ? undefined : await startPostgres(await bench.makeDirectory('postgres'))

@@ -1,21 +1,21 @@
 import type { Bench } from '../bench.ts'
 import type { Workload } from '../load/wrk.ts'
 import { besideNode } from '../measure/kvs-data.ts'
+import type { Run } from '../measure/measured-run.ts'
 import { interleave } from '../measure/rounds.ts'
-import type { Run } from '../measure/run.ts'
 import { describeRun } from '../report/runs.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 import { type Contender, overHttp } from './contenders.ts'
 
 export interface SnapshotResult {
-  /** A round is a minute. Contenders are `none` and `held`: a node on whose log somebody holds a snapshot from the first round on. */
+  /** Rounds of a minute. In `held` somebody holds a snapshot of the log from the first round on, in `none` nobody. */
   readonly runs: readonly Run[]
 }
 
 export const snapshotCase = 'put 1'
 const workload: Workload = { gets: 0, bytes: 100, keys: 100_000, distribution: 'uniform', connections: 1 }
 
-/** What a dump that takes its time does to writes: the longer it is open, the more versions of rows it keeps. */
+/** Measures how a long dump slows writes: the longer its snapshot is held, the more row versions stay. */
 export async function measureSnapshot(bench: Bench): Promise<SnapshotResult> {
   const { args, say, signal } = bench
   const [rounds, seconds] = args.isQuick ? [2, args.seconds] : [args.minutes, 30]

@@ -6,27 +6,27 @@ import type { Window } from '../load/recorder.ts'
 import { besideNode } from '../measure/kvs-data.ts'
 import { type MachineState, watchMachine } from '../measure/machine-state.ts'
 import { cpuOf, memoryOf, memoryOfTree } from '../measure/proc.ts'
-import { describeSample } from '../report/soak.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { describeSample } from '../report/soak-verdict.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 
 export interface Sample extends MachineState {
-  /** Seconds since the start. */
+  /** End of the sample in seconds since the start. */
   readonly at: number
-  /** Answers a second. */
+  /** Answers in a second. */
   readonly rate: number
   /** Milliseconds, from the moment at which a request was due. */
   readonly p50: number
   readonly p99: number
   readonly max: number
   readonly failures: number
-  /** Microseconds of CPU time that the node took for an answer. */
+  /** CPU time of the node for an answer, in microseconds. */
   readonly cpu: number
-  /** Bytes. */
+  /** Memory in bytes. */
   readonly resident: number
   readonly heap: number
   readonly external: number
   readonly postgres: number
-  /** Of `transactions` with its index. */
+  /** Size of `transactions` with its index, in bytes. */
   readonly log: number
 }
 
@@ -40,10 +40,10 @@ export interface SoakResult {
 const everySeconds = 5
 const keys = 100_000
 const bytes = [10, 4096] as const
-/** About a third of what two cores can do with generator and server on them. */
+/** Requests a second: about a third of what two cores can do with generator and server on them. */
 const rate = 4_000
 
-/** Half of the requests read, the others overwrite and, one in ten of all, delete; on a schedule that does not wait. */
+/** Runs a mixed load on a fixed schedule: 50 % reads, 40 % overwrites, 10 % deletes. */
 export async function measureSoak(bench: Bench): Promise<SoakResult> {
   const { args, say, signal } = bench
   const directory = await bench.makeDirectory('soak')
@@ -114,7 +114,7 @@ async function sizeOfLog(directory: string): Promise<number> {
   return Number(rows[0]?.bytes)
 }
 
-/** What the node had to say of level warn or above. */
+/** Selects the node's log lines of level warn or above. */
 function warningsOf(log: string): string[] {
   return log.split('\n').filter((line) => /"level":(4|5|6)0/.test(line))
 }

@@ -3,22 +3,22 @@ import { type CheckpointState, emptyCheckpoint, makeFilledNode, onLog, untilChec
 import { memoryOf } from '../measure/proc.ts'
 import { interleave } from '../measure/rounds.ts'
 import { mebibytes, number } from '../report/text.ts'
-import { startKvs } from '../servers/kvs.ts'
+import { startKvs } from '../servers/embedded-node.ts'
 
 export interface StartOfLog {
   readonly entries: number
   /** Seconds from the start of the process to the first 200 of /readyz, restart by restart. */
   readonly seconds: readonly number[]
-  /** Undefined where the service has none. */
+  /** Checkpoint of the log; undefined if this version of the service has none. */
   readonly checkpoint?: CheckpointState
 }
 
 /** A start that reads the whole log. */
 export interface Replay {
   readonly entries: number
-  /** As the node logs it. */
+  /** Duration of the replay, as the node logs it. */
   readonly seconds: number
-  /** Resident, in bytes: at the most, and when ready. */
+  /** Resident memory in bytes: its peak, and when the node was ready. */
   readonly peak: number
   readonly resident: number
 }

@@ -1,6 +1,6 @@
 import type { Bench } from '../bench.ts'
+import type { Run } from '../measure/measured-run.ts'
 import { interleave } from '../measure/rounds.ts'
-import type { Run } from '../measure/run.ts'
 import { describeRun } from '../report/runs.ts'
 import { type Case, type ContenderName, chooseCases } from './cases.ts'
 import { type Contender, startContender } from './contenders.ts'
@@ -9,7 +9,7 @@ export interface ThroughputResult {
   readonly runs: readonly Run[]
 }
 
-/** Every case with every contender, in turns. What is not installed is left out. */
+/** Measures every case with every contender, interleaved. Contenders that are not installed are left out. */
 export async function measureThroughput(bench: Bench): Promise<ThroughputResult> {
   const { args, say } = bench
   const wanted = chooseCases(args.words)
@@ -38,7 +38,7 @@ export async function measureThroughput(bench: Bench): Promise<ThroughputResult>
   return { runs }
 }
 
-/** The same requests for all in one round, others in the next. */
+/** Runs a case for one round: the seed gives all contenders the same requests. */
 const seedOf = (round: number) => 1000 * round
 
 async function startAll(bench: Bench, chosen: readonly Case[]): Promise<Map<ContenderName, Contender>> {
@@ -57,7 +57,7 @@ async function loadAll({ say }: Bench, { workload }: Case, contenders: ReadonlyM
   for (const contender of contenders.values()) await contender.preload(keys, bytes)
 }
 
-/** A second each that does not count: for what is compiled, allocated or opened at first use. */
+/** Runs each contender for a second that does not count, in which code is compiled and connections are opened. */
 async function warmUp(one: Case, taking: readonly ContenderName[], contenders: ReadonlyMap<ContenderName, Contender>) {
   for (const name of taking) await contenders.get(name)?.run(one.workload, 1, 7)
 }

@@ -1,21 +1,23 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { drawLatency } from '../charts/latency.ts'
-import { drawMemory, drawStart } from '../charts/size.ts'
-import { drawSoak } from '../charts/soak.ts'
-import { drawThroughput } from '../charts/throughput.ts'
+import { drawLatency } from '../charts/latency-chart.ts'
+import { drawMemory, drawStart } from '../charts/size-charts.ts'
+import { drawSoak } from '../charts/soak-chart.ts'
+import { drawThroughput } from '../charts/throughput-chart.ts'
 import { machineLine } from '../measure/machine.ts'
 import type { Results } from '../results.ts'
-import { openLoopColumns, openLoopRows } from './latency.ts'
-import { lagSentence, nodesColumns, nodesRows } from './nodes.ts'
+import { openLoopColumns, openLoopRows } from './latency-tables.ts'
+import { lagSentence, nodesColumns, nodesRows } from './nodes-tables.ts'
 import { verdictColumns, verdictRows } from './print.ts'
 import { runColumns, runRows } from './runs.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
-import { judgeSoak } from './soak.ts'
-import { markdownTable } from './text.ts'
+import { judgeSoak } from './soak-verdict.ts'
+import { markdownTable, wrapProse } from './text.ts'
 
 const docs = new URL('../../../docs/', import.meta.url)
 
-/** What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write. */
+/**
+ * What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write.
+ */
 export function sectionsOf(results: Results): Readonly<Record<string, string>> {
   const { throughput, latency, start, memory, nodes, soak } = results
   const machines = Object.values(results).map(({ machine }) => machineLine(machine))
@@ -24,13 +26,18 @@ export function sectionsOf(results: Results): Readonly<Record<string, string>> {
     .sort()
   return {
     table: markdownTable(verdictColumns, verdictRows(results)),
-    machine: `${[...new Set(machines)].join('\n\n')}. Measured ${[...new Set([days[0], days.at(-1)])].join(' to ')}.`,
+    machine: wrapProse(
+      `${[...new Set(machines)].join('\n\n')}. Measured ${[...new Set([days[0], days.at(-1)])].join(' to ')}.`,
+    ),
     ...(throughput && { peers: markdownTable(runColumns, runRows(throughput.result.runs)) }),
     ...(latency && { latency: markdownTable(openLoopColumns, openLoopRows(latency.result.openLoop)) }),
     ...(start && { start: markdownTable(startColumns, startRows(start.result)) }),
     ...(memory && { memory: markdownTable(memoryColumns, memoryRows(memory.result)) }),
-    ...(nodes && { nodes: markdownTable(nodesColumns, nodesRows(nodes.result)), lag: lagSentence(nodes.result) }),
-    ...(soak && { soak: judgeSoak(soak.result).sentence }),
+    ...(nodes && {
+      nodes: markdownTable(nodesColumns, nodesRows(nodes.result)),
+      lag: wrapProse(lagSentence(nodes.result)),
+    }),
+    ...(soak && { soak: wrapProse(judgeSoak(soak.result).sentence) }),
   }
 }
 
@@ -45,7 +52,7 @@ export function picturesOf({ throughput, latency, start, memory, soak }: Results
   }
 }
 
-/** Puts the sections into a text that has their marks; those whose marks it lacks are named. */
+/** Puts the sections into a text between their marks, and names those whose marks it lacks. */
 export function fillSections(text: string, sections: Readonly<Record<string, string>>) {
   const missing: string[] = []
   const filled = Object.entries(sections).reduce((before, [name, content]) => {

@@ -5,9 +5,9 @@ export interface Verdict {
   readonly what: string
   readonly target: string
   readonly measured: string
-  /** Undefined where it was not measured. */
+  /** Measured value; undefined if it was not measured. */
   readonly isMet: boolean | undefined
-  /** By how much it was missed, where it was. */
+  /** By how much the target was missed, if it was. */
   readonly missedBy?: string
 }
 
@@ -18,7 +18,7 @@ export function verdictText({ isMet, missedBy }: Verdict): string {
 
 type Judged = Pick<Verdict, 'isMet' | 'missedBy'>
 
-/** Of a number that is to be at least, or at most, another. */
+/** Judges a number that is to be at least, or at most, another. */
 export function judge(value: number | undefined, bound: { atLeast: number } | { atMost: number }): Judged {
   if (value === undefined || !Number.isFinite(value)) return { isMet: undefined }
   const [isMet, limit] =

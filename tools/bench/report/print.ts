@@ -1,11 +1,11 @@
 import { machineLine } from '../measure/machine.ts'
 import type { Results } from '../results.ts'
 import { type Verdict, verdictText } from './judge.ts'
-import { openLoopColumns, openLoopRows, singleMedian } from './latency.ts'
-import { lagSentence, nodesColumns, nodesRows } from './nodes.ts'
+import { openLoopColumns, openLoopRows, singleMedian } from './latency-tables.ts'
+import { lagSentence, nodesColumns, nodesRows } from './nodes-tables.ts'
 import { caveats, runColumns, runRows } from './runs.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
-import { judgeSoak } from './soak.ts'
+import { judgeSoak } from './soak-verdict.ts'
 import { type Column, spread, textTable } from './text.ts'
 import { verdictsOf } from './verdicts.ts'
 
@@ -20,7 +20,7 @@ export function verdictRows(results: Results): string[][] {
   return verdictsOf(results).map((row) => [row.what, row.target, row.measured, verdictText(row)])
 }
 
-/** The table is too wide for a terminal. */
+/** Renders one line for each row, since the table is too wide for a terminal. */
 function verdictLines(verdict: Verdict): string {
   const { what, target, measured } = verdict
   const mark = { true: 'MET     ', false: 'MISSED  ', undefined: '        ' }[String(verdict.isMet) as 'true']

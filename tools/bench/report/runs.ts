@@ -1,13 +1,13 @@
+import { cpuOfRun, type Run } from '../measure/measured-run.ts'
 import { byRound } from '../measure/rounds.ts'
-import { cpuOfRun, type Run } from '../measure/run.ts'
 import { ratios, spreadOf } from '../measure/stats.ts'
 import { type ContenderName, cases } from '../parts/cases.ts'
 import { type Column, number, percent, ratio, spread } from './text.ts'
 
-/** A generator that takes more of its core than this may have been what was measured. */
+/** Share of its core above which the generator itself may have been measured. */
 export const mostGeneratorShare = 0.9
 
-/** A line for the person who waits. */
+/** Describes a run in a line, for the person who waits. */
 export function describeRun(run: Run, rounds: number): string {
   const cpu = Object.entries(run.cpu).map(([program, { user, system }]) => {
     return `${program} ${number(user)}+${number(system)} µs`
@@ -33,7 +33,7 @@ export const runColumns: readonly Column[] = [
   { heading: 'generator', numeric: true },
 ]
 
-/** A row for each contender on each case, medians of the rounds. */
+/** Makes a row for each contender on each case, with medians of the rounds. */
 export function runRows(runs: readonly Run[]): string[][] {
   return cases.flatMap((one) =>
     one.contenders.flatMap((contender) => {
@@ -85,7 +85,7 @@ function programs(runs: readonly Run[], of: { case: string; contender: string })
     .join(', ')
 }
 
-/** Runs whose generator was short of time, and runs that do not count. */
+/** Lists runs whose generator was short of time, and runs that do not count. */
 export function caveats(runs: readonly Run[]): string[] {
   const name = (run: Run) => `${run.case}, ${run.contender}, round ${run.round}`
   return [

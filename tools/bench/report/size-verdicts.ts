@@ -5,7 +5,9 @@ import type { StartResult } from '../parts/start.ts'
 import { judge, type Verdict } from './judge.ts'
 import { mebibytes, number, ratio, ratioSpread, spread } from './text.ts'
 
-/** What a replay may take beside the view, however long the log is: pages under way, and what is yet to be collected. */
+/**
+ * What a replay may take beside the view, however long the log is: pages under way, and what is yet to be collected.
+ */
 const replayAllowance = 128 * 1024 ** 2
 
 export function replayVerdict(start: StartResult | undefined): Verdict {

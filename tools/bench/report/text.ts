@@ -1,13 +1,13 @@
 import type { Spread } from '../measure/stats.ts'
 
-/** 38,120 or 1.4 or 0.083: three digits are all that a benchmark knows. */
+/** Formats a number with three digits, all that a benchmark knows: 38,120 or 1.4 or 0.083. */
 export function number(value: number): string {
   if (!Number.isFinite(value)) return '-'
   if (value === 0 || Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US')
   return String(Number(value.toPrecision(3)))
 }
 
-/** The median, and in brackets from least to most. */
+/** Formats a median, with the range in brackets. */
 export function spread(of: Spread | undefined, unit = ''): string {
   if (of === undefined) return 'not measured'
   return `${number(of.median)}${unit} (${number(of.min)}–${number(of.max)})`
@@ -35,7 +35,7 @@ export interface Column {
   readonly numeric?: boolean
 }
 
-/** A table in plain text, numbers to the right. */
+/** Renders a table in plain text, numbers to the right. */
 export function textTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const headings = columns.map(({ heading }) => heading)
   const widths = columns.map((_, index) => Math.max(...[headings, ...rows].map((row) => row[index]?.length ?? 0)))
@@ -53,7 +53,12 @@ export function textTable(columns: readonly Column[], rows: readonly (readonly s
     .join('\n')
 }
 
-/** The same in Markdown. */
+/** Breaks prose for Markdown into lines of at most 160 characters. */
+export function wrapProse(text: string): string {
+  return text.replaceAll(/(?=.{161})(.{1,160}) /g, '$1\n')
+}
+
+/** Renders the same in Markdown. */
 export function markdownTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [

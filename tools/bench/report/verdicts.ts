@@ -1,9 +1,9 @@
+import { type Run, totalOf } from '../measure/measured-run.ts'
 import { byRound } from '../measure/rounds.ts'
-import { type Run, totalOf } from '../measure/run.ts'
 import { ratios, type Spread, spreadOf } from '../measure/stats.ts'
 import type { Results } from '../results.ts'
 import { judge, type Verdict } from './judge.ts'
-import { counting, singleMedian, singleRatio } from './latency.ts'
+import { counting, singleMedian, singleRatio } from './latency-tables.ts'
 import { largeVerdict, memoryVerdict, replayVerdict, startVerdict } from './size-verdicts.ts'
 import { number, percent, ratioSpread, spread } from './text.ts'
 
@@ -79,7 +79,7 @@ function getVersusEtcd(runs: readonly Run[]): Verdict {
   return { what, target: '10 ×', measured: ratioSpread(of), ...judge(of?.median, { atLeast: 10 }) }
 }
 
-/** Of the service’s process; the two beside it tell how fast the machine was in that very run. */
+/** CPU time of the service’s process; the two beside it tell how fast the machine was in that very run. */
 function cpuPerGet(runs: readonly Run[]): Verdict {
   const of = (contender: string, program: string) => {
     const total = (run: Run) => run.cpu[program] && totalOf(run.cpu[program])

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
-import { valueHeaders } from '../../../kvs/http/exchange/reply.ts'
+import { valueHeaders } from '../../../kvs/http/exchange/index.ts'
 
-/** node:http and nothing else, with the answer that kvs gives to a GET: what Node itself takes of a request. */
+/** Serves the answer of a GET with node:http alone, to show what Node itself takes of a request. */
 const value = 'x'.repeat(100)
 const headers = [
   ...['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(value.length)],

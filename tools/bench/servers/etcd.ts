@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '../../drill/stack/docker.ts'
-import { waitUntil } from '../../drill/wait.ts'
+import { waitUntil } from '../../lab/polling.ts'
+import { freePort } from '../../lab/ports.ts'
+import { startProcess } from '../../lab/process.ts'
 import { cpuOfTree } from '../measure/proc.ts'
-import { startProcess } from './process.ts'
-import { untilListening } from './program.ts'
+import { untilListening } from './listening.ts'
 import type { HttpServer } from './server.ts'
 
-/** One member with its defaults, which flush every write; only the bound on its history is raised, to the most it advises. */
+/** Starts one etcd member with its defaults, which flush every write, and the largest advised quota for its history. */
 export async function startEtcd(binary: string, directory: string): Promise<HttpServer> {
   await mkdir(directory, { recursive: true })
   const [port, peerPort] = [await freePort(), await freePort()]
@@ -21,7 +21,8 @@ export async function startEtcd(binary: string, directory: string): Promise<Http
       ...['--quota-backend-bytes', String(8 * 1024 ** 3)],
     ],
     cwd: directory,
-    output: join(directory, 'etcd.log'),
+    ownGroup: true,
+    outputFile: join(directory, 'etcd.log'),
   })
   await untilListening(port, server)
   await waitUntil('etcd has a leader', async () => (await fetch(`${client}/health`).catch(() => undefined))?.ok, {

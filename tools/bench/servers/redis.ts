@@ -3,20 +3,20 @@ import { mkdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../../drill/stack/docker.ts'
+import { freePort } from '../../lab/ports.ts'
+import { startProcess } from '../../lab/process.ts'
 import { keyFor, valueFor } from '../load/entries.ts'
 import { cpuOfTree } from '../measure/proc.ts'
-import { startProcess } from './process.ts'
-import { untilListening } from './program.ts'
+import { untilListening } from './listening.ts'
 import type { Server } from './server.ts'
 
 export interface Redis extends Server {
   readonly pid: number
-  /** SETs this many keys to values of this many bytes; resolves when each was answered. */
+  /** Sets this many keys to values of this many bytes. Resolves when all are answered. */
   load(keys: number, bytes: number, nameOf?: (index: number) => string): Promise<void>
 }
 
-/** With its append-only file flushed before each answer, and no snapshots beside it. The same directory at every start. */
+/** Starts Redis with its append-only file flushed before each answer and without snapshots. */
 export async function startRedis(binary: string, directory: string): Promise<Redis> {
   await mkdir(directory, { recursive: true })
   const port = await freePort()
@@ -27,7 +27,8 @@ export async function startRedis(binary: string, directory: string): Promise<Red
       ...['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
     ],
     cwd: directory,
-    output: join(directory, 'redis.log'),
+    ownGroup: true,
+    outputFile: join(directory, 'redis.log'),
   })
   await untilListening(port, server)
   while (/^-LOADING/.test(await ask(port, command('PING')))) await sleep(20)
@@ -40,7 +41,7 @@ export async function startRedis(binary: string, directory: string): Promise<Red
   }
 }
 
-/** See "Redis serialization protocol specification". */
+/** Encodes a command: "Redis serialization protocol specification". */
 function command(...words: readonly string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`
 }
@@ -53,7 +54,7 @@ async function ask(port: number, text: string): Promise<string> {
   return String(answer)
 }
 
-/** As redis-benchmark has them. */
+/** Makes a key as redis-benchmark does. */
 export const redisKeyFor = (index: number) => `key:${String(index).padStart(12, '0')}`
 
 async function load(port: number, keys: number, bytes: number, nameOf: (index: number) => string): Promise<void> {

@@ -1,18 +1,18 @@
 import type { Cpu } from '../measure/proc.ts'
 
-/** Something that runs and is measured. */
+/** A server that is measured. */
 export interface Server {
   readonly port: number
-  /** CPU time so far, in seconds, of each of its programs. */
+  /** Returns the CPU time of each of its programs so far, in seconds. */
   cpu(): Readonly<Record<string, Cpu>>
   stop(): Promise<void>
 }
 
-/** The request language that a server's clients speak, as tools/bench/load/requests.lua has it. */
+/** Request language of a server's clients, as in tools/bench/load/requests.lua. */
 export type Api = 'kvs' | 'kvs-consistent' | 'etcd'
 
 export interface HttpServer extends Server {
   readonly api: Api
-  /** The sequence of the last write that it has committed, where it can tell. */
+  /** Returns the sequence of the last committed write, if the server can tell. */
   position?(): Promise<bigint>
 }

@@ -1,15 +1,11 @@
-import { readConfig } from '../../../kvs/config/config.ts'
-import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
-import { makeServer } from '../../../kvs/http/server.ts'
-import type { LogSession } from '../../../kvs/log/log.ts'
-import { makeLogger } from '../../../kvs/logger/logger.ts'
-import { makeMemoryBudget } from '../../../kvs/memory/memory-budget.ts'
-import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
-import { makeStore } from '../../../kvs/replica/replica.ts'
+import { readConfig } from '../../../kvs/config/index.ts'
+import type { LogSession } from '../../../kvs/log/index.ts'
+import { runNode } from '../../../kvs/roles/node.ts'
+import { prepareProcess } from '../../../kvs/roles/service-process.ts'
 
 /**
- * The service with a log that keeps nothing: the most that its HTTP side and its view could ever do. It answers in the next turn of the
- * event loop: answered sooner, each write would be a batch of its own, which is only half as fast.
+ * The service with a log that keeps nothing: the most that its HTTP side and its view could ever do. It answers in the
+ * next turn of the event loop: answered sooner, each write would be a batch of its own, which is only half as fast.
  */
 const digest = Buffer.alloc(8)
 let sequence = 0n
@@ -36,30 +32,5 @@ const session = {
 } satisfies LogSession
 
 const config = readConfig({ ...process.env, POSTGRES_HOST: 'none', POSTGRES_SSLMODE: 'disable' })
-const logger = makeLogger({ level: config.logLevel, format: config.logFormat, isTerminal: false })
-const store = makeStore({
-  log: { open: async () => session },
-  onReplayed: () => undefined,
-  spool: undefined,
-  spooling: { on: false, reason: 'there is no log', maxBytes: 0 },
-  limits: {
-    maxWrites: config.maxWaitingWrites,
-    maxBytes: config.maxWaitingBytes,
-    timeoutMs: config.appendTimeoutMs,
-    graceMs: 0,
-  },
-  connectTimeoutMs: undefined,
-  tailIntervalMs: config.tailIntervalMs,
-  waitTimeoutMs: config.waitTimeoutMs,
-  maxLagMs: config.maxLagMs,
-  logger,
-})
-makeServer({
-  ...config,
-  store,
-  budget: makeMemoryBudget(config.maxWaitingBytes),
-  tally: makeHttpTally(),
-  readMetrics: makeMetricsReader([]),
-  logger,
-}).listen(config.ports[0], config.host)
-await store.run()
+await runNode(config, prepareProcess(config), { makeLog: () => ({ open: async () => session }) })
+process.exit()

@@ -4,28 +4,28 @@ import { checkNodes } from './nodes.ts'
 import { describe, named, quoted } from './words.ts'
 
 export interface LogRules {
-  /** Writes may have lost to those of another node, and only `?consistent` reads show all that was acknowledged before. */
+  /** Allows writes that lost to another node's, and plain reads of the past. */
   readonly severalNodes?: boolean
 }
 
 export interface LogFindings {
-  /** Writes. */
+  /** Number of acknowledged writes. */
   readonly acknowledged: number
-  /** Of those, the ones that are not in the log; superseded ones are in it. */
+  /** Number of acknowledged writes that are not in the log; superseded ones are in it. */
   readonly lost: number
-  /** Reads and entries whose bytes are not whole. */
+  /** Number of reads and entries whose bytes are not whole. */
   readonly torn: number
-  /** Reads that were answered with a value or with its absence, or torn. */
+  /** Number of reads that were answered with a value, its absence, or torn bytes. */
   readonly readsChecked: number
-  /** A sentence each, as many as there are. */
+  /** One sentence for each violation. */
   readonly violations: readonly string[]
 }
 
 /**
- * Holds what the clients saw against the log, in n log n time: sequences without gaps; each acknowledged write there once,
- * nothing there that nobody sent or that failed; sequences in the order in which writes followed each other (see
- * checkKeyOrder); each read explained by an entry; the views equal to the log's fold. An outcome that was unknown is what
- * the log says, so a read that says otherwise is a violation. Of several nodes, see checkNodes as well.
+ * Holds what the clients saw against the log, in n log n time: sequences without gaps; each acknowledged write there
+ * once, nothing there that nobody sent or that failed; sequences in the order in which writes followed each other (see
+ * checkKeyOrder); each read explained by an entry; the views equal to the log's fold. An outcome that was unknown is
+ * what the log says, so a read that says otherwise is a violation. Of several nodes, see checkNodes as well.
  */
 export function checkAgainstLog(history: History, { severalNodes = false }: LogRules = {}): LogFindings {
   const { operations, log } = history
@@ -100,7 +100,7 @@ function checkEachOnce(log: readonly LogEntry[], report: Report): void {
   }
 }
 
-/** Deletes have no identity of their own, so these are counted for each key. */
+/** Counts deletes key by key, since a delete has no identity of its own. */
 function countLost({ operations, log }: History, puts: Puts, report: Report): number {
   const found = new Set<Operation>()
   const entries = new Map<string, number>()
@@ -131,7 +131,7 @@ function countLost({ operations, log }: History, puts: Puts, report: Report): nu
   return lost.length + lostDeletes
 }
 
-/** Where an answer named the entry, it must be that one. */
+/** Checks that an answer that named an entry named the right one. */
 function checkPlaces({ operations, log }: History, report: Report): void {
   const entries = new Map(log.map((entry) => [entry.sequence, entry]))
   const deletes = new Set<number>()
@@ -167,7 +167,7 @@ function checkKeys({ operations, log }: History, puts: Puts, report: Report): vo
   }
 }
 
-/** What was spooled, and what a node shows of its past, have no place in the clients' time. */
+/** Leaves out plain reads and makes spooled writes unknown: neither has a place in the clients' time. */
 function inOrderOfTime({ operations, ...rest }: History): History {
   const timed = operations.filter(({ kind, isConsistent }) => kind !== 'get' || isConsistent)
   return { ...rest, operations: timed.map((one) => (one.status === 202 ? { ...one, outcome: 'unknown' } : one)) }

@@ -3,9 +3,9 @@ import { checkAgainstLog, type LogFindings, type LogRules } from './against-log.
 import { checkLinearizable, type SearchLimits } from './linearizable.ts'
 import { asOneRegister } from './one-register.ts'
 
-/** None of the violations: the history is what the service promises. */
+/** True if there is no violation. */
 export interface Verdict extends LogFindings {
-  /** The longest time without an acknowledged write while some client was trying one, in seconds. */
+  /** Longest time without an acknowledged write while some client was trying one, in seconds. */
   readonly secondsWithoutWrites: number
 }
 
@@ -24,7 +24,7 @@ export function checkHistory(history: History, rules: LogRules & SearchLimits = 
   }
 }
 
-/** From the first write's invocation to the last one's return; 0 without writes. */
+/** Measures from the first write's invocation to the last one's return; 0 without writes. */
 export function secondsWithoutWrites(operations: readonly Operation[]): number {
   const writes = operations.filter((operation) => operation.kind !== 'get')
   let first = Number.POSITIVE_INFINITY

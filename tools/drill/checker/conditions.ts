@@ -3,9 +3,9 @@ import { currentAfter } from './log-index.ts'
 import type { NodesHistory } from './nodes-history.ts'
 
 /**
- * What was decided in the order of the log: where a write under a condition is in the log, answered or not, its condition
- * held right before; where it was refused, there was a state between its request and its answer in which it did not, and
- * that is the one it was told.
+ * What was decided in the order of the log: where a write under a condition is in the log, answered or not, its
+ * condition held right before; where it was refused, there was a state between its request and its answer in which it
+ * did not, and that is the one it was told.
  */
 export function checkConditions(nodes: NodesHistory): void {
   for (const operation of nodes.operations) {
@@ -28,7 +28,7 @@ function checkLanded(nodes: NodesHistory, put: Operation, condition: Condition):
   report(put, `landed as entry ${entry.sequence} under ${worded(condition)}, and the key had ${stateOf(before)} then`)
 }
 
-/** An answer does not name the entry of a delete: one of those that may be its own must be right. */
+/** Checks a delete. Its answer does not name its entry, so one of those that may be its own must fit. */
 function checkDeleted(nodes: NodesHistory, remove: Operation, condition: Condition): void {
   const { index, floor, report } = nodes
   const { key, invoked, position = 0 } = remove

@@ -2,17 +2,17 @@ import type { LogEntry, Operation } from '../history.ts'
 import { firstAfter, makeSlots } from './slots.ts'
 import { describe, quoted } from './words.ts'
 
-/** One key: what was done to it, and its entries that have effect, in the order of the log. */
+/** One key, with its operations and its effective entries. */
 export interface KeyHistory {
   readonly key: string
-  /** Without those that failed, and without torn reads. */
+  /** Operations that did not fail and are not torn reads. */
   readonly operations: readonly Operation[]
   readonly entries: readonly LogEntry[]
-  /** The puts of the key, whatever became of them, by value. */
+  /** All puts of the key by value, whatever became of them. */
   readonly puts: ReadonlyMap<string, Operation>
-  /** Values of the key's superseded entries: where those were shown and for how long, the log can't tell. */
+  /** Values of superseded entries. The log can't tell where and how long they were shown. */
   readonly superseded: ReadonlySet<string>
-  /** Whether each delete that was acknowledged is among the entries; false where one of them may be superseded. */
+  /** Whether every acknowledged delete has an effective entry; false if one of them may be superseded. */
   readonly deletesCount: boolean
 }
 
@@ -30,8 +30,9 @@ interface Moment {
  *   what it covered.
  * - the ceiling: the newest entry before all those that nobody had asked for yet.
  *
- * Which entry a delete made is not known. So many acknowledged deletes fill so many of the entries that could be theirs,
- * and the floor rises to the newest of these where they take the oldest they can: a bound that is never too high.
+ * Which entry a delete made is not known. So many acknowledged deletes fill so many of the entries that could be
+ * theirs, and the floor rises to the newest of these where they take the oldest they can: a bound that is never too
+ * high.
  *
  * @returns a sentence for each contradiction
  */
@@ -67,7 +68,7 @@ export function checkKeyOrder(history: KeyHistory): string[] {
     floorBy = by
   }
 
-  /** Whether a value is still to be put; one that nobody puts, or that failed, is reported elsewhere. */
+  /** Tells whether a value is still to be put. A value that nobody puts, or that failed, is reported elsewhere. */
   function awaited(value = ''): boolean {
     const put = puts.get(value)
     return put !== undefined && put.outcome !== 'failed' && !begun.has(value)
@@ -137,7 +138,7 @@ export function checkKeyOrder(history: KeyHistory): string[] {
   return violations
 }
 
-/** In the order of time; at the same time what begins comes first, as such operations may have overlapped. */
+/** Sorts by time. At the same time beginnings come first, since such operations may have overlapped. */
 function moments(operations: readonly Operation[]): Moment[] {
   return operations
     .flatMap((operation) => [

@@ -4,20 +4,20 @@ import { describe, named, quoted } from './words.ts'
 
 export type KeyVerdict =
   | { readonly key: string; readonly verdict: 'ok' }
-  /** Gave up: neither shown nor refuted, which must not pass for shown. */
+  /** The search gave up: the key is neither shown to be linearizable nor refuted, which fails the drill. */
   | { readonly key: string; readonly verdict: 'violation' | 'gave up'; readonly explanation: string }
 
 export interface SearchLimits {
-  /** How many partial orders of one key are looked at; each takes about 200 bytes while its key is searched. */
+  /** Most partial orders that are tried for one key. Each takes about 200 bytes while its key is searched. */
   readonly maxTries?: number
 }
 
 const defaultTries = 500_000
 
 /**
- * Whether each key behaved as one register that starts without a value: each operation took effect at one moment between
- * its invocation and its return (Herlihy & Wing, "Linearizability", 1990). Keys are independent of each other, so each
- * is searched alone (Horn & Kroening, "Faster linearizability checking via P-compositionality", 2015).
+ * Whether each key behaved as one register that starts without a value: each operation took effect at one moment
+ * between its invocation and its return (Herlihy & Wing, "Linearizability", 1990). Keys are independent of each other,
+ * so each is searched alone (Horn & Kroening, "Faster linearizability checking via P-compositionality", 2015).
  *
  * A write of unknown outcome may take effect at any time after its invocation, or never; one that failed, never. The
  * values put must be unique within a key.

@@ -1,18 +1,18 @@
 import type { LogEntry, Operation } from '../history.ts'
 import { firstAfter } from './slots.ts'
 
-/** The log as of any of its positions. What is superseded has no effect, and so is no state's. */
+/** The log's state at any of its positions. Superseded entries have no effect. */
 export interface LogIndex {
-  /** The last sequence; 0 of an empty log. */
+  /** Last sequence; 0 for an empty log. */
   readonly end: number
   at(sequence: number): LogEntry | undefined
-  /** The entry, superseded or not, that put this value. */
+  /** Finds the entry, superseded or not, that put a value. */
   ofValue(value: string | null | undefined): LogEntry | undefined
-  /** The entry that the key's state at this position comes from; undefined before its first. */
+  /** Finds the entry that a key's state at a position comes from; undefined before its first entry. */
   asOf(key: string, position: number): LogEntry | undefined
-  /** The first entry of the key after this position that has effect and is as wanted. */
+  /** Finds the first effective entry of a key after a position that is as wanted. */
   next(key: string, position: number, wanted?: (entry: LogEntry) => boolean): LogEntry | undefined
-  /** All of the key's entries, superseded ones included. */
+  /** Lists all entries of a key, superseded ones included. */
   allOf(key: string): readonly LogEntry[]
 }
 
@@ -48,7 +48,7 @@ export function indexLog(log: readonly LogEntry[]): LogIndex {
   }
 }
 
-/** The sequence of the value that a key has after this entry; undefined where it has none. */
+/** Returns the sequence of the value that a key has after an entry; undefined if it has none. */
 export function currentAfter(entry: LogEntry | undefined): number | undefined {
   return entry?.kind === 'put' ? entry.sequence : undefined
 }
@@ -65,7 +65,7 @@ export function makeFloor(operations: readonly Operation[], numberOf: (operation
   return (time: number): number => highest[firstBefore(times, time)] ?? 0
 }
 
-/** How many are less. */
+/** Counts the numbers that are less. */
 function firstBefore(ascending: readonly number[], value: number): number {
   let low = 0
   let high = ascending.length

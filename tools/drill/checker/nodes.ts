@@ -9,8 +9,8 @@ import { describe, quoted } from './words.ts'
 /**
  * Holds what clients of several nodes saw against the log, of which each position is a state: that each node goes
  * through these states in their order, what an answer shows is what its position says, no client that passes positions
- * goes back in time, `?consistent` and conditional writes are linearizable over all nodes, and what was spooled behind a
- * partition loses to what others have committed meanwhile.
+ * goes back in time, `?consistent` and conditional writes are linearizable over all nodes, and what was spooled behind
+ * a partition loses to what others have committed meanwhile.
  *
  * @returns a sentence for each contradiction
  */
@@ -38,7 +38,7 @@ export function checkNodes({ operations, log }: Pick<History, 'operations' | 'lo
   return violations
 }
 
-/** From the entries that answers have named. */
+/** Learns each node's writer number from the entries that its answers named. */
 function findWriters(
   byNode: ReadonlyMap<string | undefined, readonly Operation[]>,
   index: LogIndex,

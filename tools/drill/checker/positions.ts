@@ -4,7 +4,7 @@ import { isAnswered, type NodesHistory } from './nodes-history.ts'
 import { showsSpooledDelete } from './spooled.ts'
 import { describe, named } from './words.ts'
 
-/** Each answer's position: where it must be, and that the answer is what the log comes to there. */
+/** Checks that each answer's position is where it must be, and that the answer is the log's state there. */
 export function checkPositions(nodes: NodesHistory): void {
   for (const operation of nodes.operations) {
     if (!isAnswered(operation)) continue
@@ -51,7 +51,7 @@ function checkRead(nodes: NodesHistory, read: Operation, position: number): void
   report(`is at ${position}, where the log says ${says}${sequence === undefined ? '' : `, not entry ${sequence}`}`)
 }
 
-/** One that is in the log: at its place before the answer's position, after all that was known when it was asked. */
+/** Checks a write: its entry is after all that was known when it was sent, and at or before its position. */
 function checkWrite(nodes: NodesHistory, write: Operation, position: number): void {
   const from = Math.max(nodes.floor(write.invoked), write.minPosition ?? 0)
   if (write.kind === 'put') checkPut(nodes, write, from, position)
@@ -69,7 +69,7 @@ function checkPut({ index, report }: NodesHistory, put: Operation, from: number,
   if (index.at(sequence)?.superseded) report(put, `is entry ${sequence}, which is superseded`)
 }
 
-/** An answer does not name the entry of a delete. */
+/** Checks a delete. Its answer does not name its entry, so one of those that may be its own must fit. */
 function checkDelete(nodes: NodesHistory, remove: Operation, from: number, position: number): void {
   const writer = nodes.writerOf(remove.node)
   const isOwn = (entry: LogEntry) => entry.kind === 'delete' && (writer ?? entry.writer) === entry.writer

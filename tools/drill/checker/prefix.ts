@@ -2,19 +2,19 @@ import type { History, LogEntry, Operation } from '../history.ts'
 import { describe, named, quoted } from './words.ts'
 
 export interface Restored {
-  /** What a log that was restored from a backup holds, and what a node shows that was started on it. */
+  /** Entries of a log that was restored from a backup. */
   readonly log: History['log']
   readonly views: History['views']
-  /** In the clients' time: what was acknowledged before this must be in the backup. */
+  /** Start of the backup in the clients' time: it must hold what was acknowledged before. */
   readonly began: number
-  /** What was begun after this must not be. */
+  /** End of the backup in the clients' time: it must not hold what was invoked later. */
   readonly ended: number
 }
 
 /**
- * Holds a restored log against the history of the one that it was taken from: the same entries in the same order from the
- * first one on, without a gap, up to some point; at that point all that was acknowledged before the backup began, and
- * nothing that was asked for after it had ended.
+ * Holds a restored log against the history of the one that it was taken from: the same entries in the same order from
+ * the first one on, without a gap, up to some point; at that point all that was acknowledged before the backup began,
+ * and nothing that was asked for after it had ended.
  */
 export function checkPrefix({ operations, log }: History, { log: restored, began, ended }: Restored): string[] {
   const violations: string[] = []
@@ -40,7 +40,7 @@ export function checkPrefix({ operations, log }: History, { log: restored, began
   return violations
 }
 
-/** What the clients saw of the past that was restored: a history of its own, for the other checks. */
+/** Returns what the clients saw of the restored past, as a history for the other checks. */
 export function historyUpTo({ operations, faults }: History, { log: restored, views, began }: Restored): History {
   const last = restored.length
   const ofThen = operations.flatMap((operation): Operation[] => {
@@ -52,7 +52,7 @@ export function historyUpTo({ operations, faults }: History, { log: restored, vi
   return { operations: ofThen, log: restored, views, faults }
 }
 
-/** The last entry that an acknowledged write can be. The answer to a DELETE tells only how far the node was by then. */
+/** Returns the last entry that an acknowledged write can be: a DELETE's answer tells only the node's position. */
 function atMost({ sequence, position }: Operation): number {
   return sequence ?? position ?? Number.POSITIVE_INFINITY
 }

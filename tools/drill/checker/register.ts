@@ -1,44 +1,48 @@
 import type { Operation } from '../history.ts'
 import { describe, quoted } from './words.ts'
 
-/** States of a key, by number: the values read of it from 1 on, in the order of their puts. */
+/** Numbers of a key's states: the values that were read have numbers from 1 on, in the order of their puts. */
 export const absent = 0
 
 export interface RegisterOperation extends Operation {
-  /** The value that an acknowledged write must find, null for none; undefined where it takes any. */
+  /** Value that an acknowledged write must find: null for none, undefined for any. */
   readonly replaces?: string | null
 }
 
-/** An operation that has one place in the order, between these times (milliseconds). */
+/** An operation that has one place in the order, between two times in milliseconds. */
 export interface Step {
   readonly operation: Operation
   readonly writes: boolean
-  /** The state it leaves, or the one it saw. */
+  /** State that a write leaves or a read saw. */
   readonly state: number
-  /** The state that a write must find. */
+  /** State that a write must find. */
   readonly needs?: number
   readonly from: number
   readonly until: number
 }
 
-/** The operations of one key, as far as they can matter for their order. */
+/** Operations of one key that can matter for their order. */
 export interface Register {
-  /** In the order they may begin. */
+  /** Steps in the order in which they may begin. */
   readonly steps: readonly Step[]
-  /** When each delete of unknown outcome was invoked; ascending. It may take effect at any time after that, or never. */
+  /**
+   * Invocation times of deletes of unknown outcome, ascending. Such a delete may take effect at any later time, or
+   * never.
+   */
   readonly unknownDeletes: readonly number[]
-  /** How many steps have to find each state. */
+  /** Number of steps that have to find each state. */
   readonly reads: readonly number[]
 }
 
 /**
- * What is left out, and why that is sound: reads without an answer say nothing; writes that failed have no effect; a put
- * of unknown outcome that nobody read can be taken out of any order that has it, as the next write covers it. A delete of
- * unknown outcome is another matter: what it leaves looks like what any other delete leaves, so it can only be left out
- * where no read of nothing ended after it was invoked.
+ * What is left out, and why that is sound: reads without an answer say nothing; writes that failed have no effect; a
+ * put of unknown outcome that nobody read can be taken out of any order that has it, as the next write covers it. A
+ * delete of unknown outcome is another matter: what it leaves looks like what any other delete leaves, so it can only
+ * be left out where no read of nothing ended after it was invoked.
  *
  * A value is put once, so a put must come before the first read of it has returned, and each read after the put was
- * invoked; a put whose outcome is unknown is thereby as certain as any other. A write that had to find a value has read it.
+ * invoked; a put whose outcome is unknown is thereby as certain as any other. A write that had to find a value has read
+ * it.
  *
  * @returns the sentence, where a single read cannot be explained by any order
  */
@@ -65,7 +69,7 @@ export function readRegister(operations: readonly RegisterOperation[]): Register
   return arrange(operations, puts, firstReturn)
 }
 
-/** Undefined where it finds whatever there is. */
+/** Returns undefined if any state will do. */
 function foundBy({ kind, value, replaces }: RegisterOperation): string | null | undefined {
   return kind === 'get' ? value : replaces
 }

@@ -1,24 +1,24 @@
 import { absent, type Register, type Step } from './register.ts'
 
-/** The state of a key whose value no read that is left will ask for: which value it is no longer matters. */
+/** State of a key whose value no remaining read asks for, so that it no longer matters. */
 const forgotten = -1
 
-/** Where no order goes further. */
+/** The point beyond which no order goes. */
 export interface Impasse {
-  /** How many operations the longest order has, and the last of them. */
+  /** Length of the longest order. */
   readonly placed: number
   readonly last: readonly Step[]
-  /** The last write in that order; none where the key had no value yet. */
+  /** Last write of that order; undefined if the key had no value yet. */
   readonly write: Step | undefined
-  /** A read that has yet to see what that write left, so that no other write may come now. */
+  /** A read that has yet to see that write's value, so that no other write may come now. */
   readonly awaited: Step | undefined
-  /** Has to be next, as every other one of these may wait, and can't be. */
+  /** The step that has to be next, because all others may wait, and that cannot be. */
   readonly blocked: Step
-  /** All that were under way with it. */
+  /** Steps that overlapped it. */
   readonly beside: readonly Step[]
 }
 
-/** A begin or an end in the list of what has no place in the order yet; of a begin, with its end. */
+/** A begin or an end of a step that has no place in the order yet. A begin knows its end. */
 interface Mark {
   readonly id: number
   readonly time: number
@@ -28,7 +28,7 @@ interface Mark {
   next: Mark
 }
 
-/** A point to come back to, with the writes not yet tried there. */
+/** A point to return to, with the writes that were not tried there yet. */
 interface Fork {
   readonly untried: (Mark | typeof unknownDelete)[]
   readonly placed: number
@@ -39,9 +39,9 @@ const unknownDelete = 'unknown delete'
 
 /**
  * Looks for one order of all steps that a register could have gone through, each step within its time: Wing & Gong,
- * "Testing and verifying concurrent objects" (1993), with the memory of Lowe, "Testing for linearizability" (2017):
- * the same operations in another order that leave the same state need no second try. An operation that gets a place is
- * cut out of the list of begins and ends, and put back when the place proves wrong.
+ * "Testing and verifying concurrent objects" (1993), with the memory of Lowe, "Testing for linearizability" (2017): the
+ * same operations in another order that leave the same state need no second try. An operation that gets a place is cut
+ * out of the list of begins and ends, and put back when the place proves wrong.
  *
  * Unique values spare most of the choices, without loss:
  * - a read that sees the present value goes first, as it takes nothing from the others;
@@ -50,7 +50,8 @@ const unknownDelete = 'unknown delete'
  * - of several deletes the one that has to be done soonest goes first, one of unknown outcome last;
  * - a write that needs the present value, which nothing else has to see any more, is the only one that can come next.
  *
- * @param maxTries how many pairs of operations placed and state are looked at before it gives up, so that it always ends
+ * @param maxTries how many pairs of operations placed and state are looked at before it gives up, so that it always
+ * ends
  */
 export function findOrder(register: Register, maxTries: number): 'found' | 'gave up' | Impasse {
   const { unknownDeletes } = register
@@ -65,7 +66,7 @@ export function findOrder(register: Register, maxTries: number): 'found' | 'gave
   const tried = new Set<string>()
   let state = absent
   let deletes = 0
-  /** Steps without a place that need a key without a value. */
+  /** Number of steps without a place that need the key to have no value. */
   let heirsOfNothing = register.steps.filter(({ needs }) => needs === absent).length
   let impasse: Impasse | undefined
 
@@ -113,7 +114,7 @@ export function findOrder(register: Register, maxTries: number): 'found' | 'gave
     return heir !== undefined
   }
 
-  /** Gives a place to all that needs no choice. */
+  /** Places all steps that need no choice. */
   function placeFree(): void {
     do placeAll((step) => !step.writes && step.state === state)
     while (placeHeir())
@@ -124,7 +125,7 @@ export function findOrder(register: Register, maxTries: number): 'found' | 'gave
     if (!wanted(state)) state = forgotten
   }
 
-  /** What could be next, the likeliest last. */
+  /** Lists the steps that could be next, the likeliest last. */
   function choices(): Fork['untried'] {
     if (state > absent) return []
     const puts: Mark[] = []
@@ -183,7 +184,7 @@ export function findOrder(register: Register, maxTries: number): 'found' | 'gave
   }
 }
 
-/** Begins and ends in the order of time; at the same time begins first, as such operations may have overlapped. */
+/** Lists begins and ends by time. At the same time begins come first, since such operations may have overlapped. */
 function makeList(steps: readonly Step[]) {
   const head = makeMark(0, Number.NEGATIVE_INFINITY)
   const marks = steps.flatMap((step, index) => {
@@ -199,7 +200,7 @@ function makeList(steps: readonly Step[]) {
   }
   return {
     empty: () => head.next === head,
-    /** All that may be next: what began before the first end of what has no place yet. */
+    /** Yields the steps that may be next: those that began before the first end of a step without a place. */
     *open(): Generator<[Mark, Step]> {
       for (let mark = head.next; mark.end && mark.step; mark = mark.next) yield [mark, mark.step]
     },
@@ -226,7 +227,7 @@ function cutOut(mark: Mark): void {
   }
 }
 
-/** Undoes cutOut, the last one first: a mark that was cut out still knows its place. */
+/** Undoes cutOut, in reverse order: a mark that was cut out still knows its neighbours. */
 function putBack(mark: Mark): void {
   for (const one of [mark.end, mark]) {
     if (one === undefined) continue

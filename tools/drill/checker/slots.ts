@@ -1,8 +1,8 @@
-/** Places of which each can be taken once. */
+/** Slots, each of which can be taken once. */
 export interface Slots {
-  /** Takes the first free place after this one; undefined where there is none. */
+  /** Takes the first free slot after a place; undefined if there is none. */
   takeAfter(place: number): number | undefined
-  /** 0 as long as none is taken. */
+  /** Highest place that is taken; 0 while none is. */
   newestTaken(): number
 }
 
@@ -40,7 +40,7 @@ export function makeSlots(places: readonly number[]): Slots {
   }
 }
 
-/** The index of the first that is greater, by halving; the length where none is. */
+/** Binary search for the index of the first greater number; the length if there is none. */
 export function firstAfter(ascending: readonly number[], value: number): number {
   let low = 0
   let high = ascending.length

@@ -28,7 +28,7 @@ export function checkSpooled(nodes: NodesHistory): void {
   }
 }
 
-/** Writes that followed each other at one node have their places in that order, spooled or not. */
+/** Checks that one node's writes are in the log in the order in which they followed each other, spooled or not. */
 function checkOrder(nodes: NodesHistory, ofNode: readonly Operation[]): void {
   const placeOf = ({ value }: Operation) => nodes.index.ofValue(value)?.sequence ?? 0
   const acknowledged = ofNode.filter(({ kind, outcome }) => kind === 'put' && outcome === 'ok')
@@ -76,7 +76,7 @@ function checkSpooledRead(nodes: NodesHistory, node: string | undefined, read: O
   }
 }
 
-/** Up to which position a node may still have it in its spool only. */
+/** Returns the last position at which a node may still have the write in its spool alone. */
 function settledAt(nodes: NodesHistory, put: Operation): number {
   const entry = nodes.index.ofValue(put.value)
   if (entry === undefined) return 0
@@ -89,8 +89,8 @@ function causeAfter({ index }: NodesHistory, { key, writer }: LogEntry, position
 }
 
 /**
- * What another node has committed after the write was spooled, at a position that had not seen it. A batch that was under
- * way when its connection broke lands before that, if it lands.
+ * What another node has committed after the write was spooled, at a position that had not seen it. A batch that was
+ * under way when its connection broke lands before that, if it lands.
  */
 function checkOverwritten(nodes: NodesHistory, put: Operation): void {
   const { index, puts, report } = nodes
@@ -129,7 +129,7 @@ export function showsSpooledDelete(nodes: NodesHistory, read: Operation, positio
   return asked && nodes.index.allOf(read.key).some(isLater)
 }
 
-/** For the sentence. */
+/** Makes an operation that stands for a delete in a sentence. */
 function deleteOf({ key }: LogEntry): Operation {
   return { client: 0, kind: 'delete', key, invoked: 0, returned: 0, outcome: 'unknown', status: 0 }
 }

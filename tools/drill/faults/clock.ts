@@ -1,6 +1,6 @@
 import type { Context, Drill } from '../drill.ts'
 
-/** From a second to a year, forth or back, several times in a row, and at last to what it was. */
+/** Moves the clock by a second to a year, forth or back, several times in a row, and then back to the real time. */
 async function jump({ stack, random, pause, lasting }: Context): Promise<void> {
   for (let jumps = random.integer(1, 4); jumps > 0; jumps--) {
     const seconds = Math.round(10 ** random.between(0, 7.5)) * random.pick([-1, 1])

@@ -14,7 +14,7 @@ async function fillPostgres(context: Context): Promise<void> {
   })
 }
 
-/** Full while writes are being spooled, or already when they begin to be; half of the time kvs is killed on it. */
+/** Fills the disk while writes are being spooled or before; half of the time kvs is killed on the full disk. */
 async function fillSpool(context: Context): Promise<void> {
   const { stack, random, pause, lasting } = context
   await lasting('disk of kvs full', async () => {

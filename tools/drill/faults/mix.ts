@@ -1,6 +1,6 @@
 import type { Context, Drill } from '../drill.ts'
 import { cut, drop, slow } from './network.ts'
-import { lock, restart, terminate } from './postgres.ts'
+import { lock, restart, terminate } from './postgres-faults.ts'
 import { kill, pauseService, stop } from './processes.ts'
 
 type Fault = (context: Context) => Promise<void>

@@ -2,7 +2,7 @@ import type { Context, Drill } from '../drill.ts'
 
 const megabyte = 1024 * 1024
 
-/** One, as long as the faulty phase. */
+/** One outage as long as the faulty phase. */
 async function outage(context: Context): Promise<void> {
   const { stack, workload, pause, lasting, left, note } = context
   const before = (await stack.memory()) ?? 0

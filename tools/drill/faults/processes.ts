@@ -1,7 +1,7 @@
 import type { Context, Drill } from '../drill.ts'
 import type { Service } from '../stack/stack.ts'
 
-/** SIGKILL, and a start after a while. */
+/** Kills services, and starts them after a while. */
 export async function kill(context: Context, ...services: Service[]): Promise<void> {
   const { stack, random, pause, lasting } = context
   await lasting(`kill ${services.join(' and ')}`, async () => {
@@ -11,7 +11,7 @@ export async function kill(context: Context, ...services: Service[]): Promise<vo
   })
 }
 
-/** SIGTERM, after which kvs must end by itself and with 0. */
+/** Sends SIGTERM, after which kvs must end by itself with 0. */
 export async function stop(context: Context, service: Service): Promise<void> {
   const { stack, random, pause, lasting, violation } = context
   await lasting(`stop ${service}`, async () => {

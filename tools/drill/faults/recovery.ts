@@ -1,7 +1,7 @@
+import { waitFor } from '../../lab/polling.ts'
 import { type Context, type Drill, isServing } from '../drill.ts'
-import { waitFor } from '../wait.ts'
 
-/** A network so narrow that the replay takes some seconds. */
+/** Conditions under which a replay takes some seconds. */
 const narrow = { bytesPerSecond: 4_000_000 }
 const preloaded = { count: 1_500, bytes: 6 * 1024 }
 
@@ -25,7 +25,7 @@ async function killDuringReplay(context: Context): Promise<void> {
   if (hits === 0) violation('no kill has hit a replay')
 }
 
-/** Where nothing is spooled the kills hit a node that reconnects. */
+/** Kills a node that drains its spool; if nothing is spooled the kills hit a node that reconnects. */
 async function killWhileDraining(context: Context): Promise<void> {
   const { stack, random, pause, lasting, moment, becomes } = context
   await becomes(isServing, 60)
@@ -47,7 +47,7 @@ async function killWhileDraining(context: Context): Promise<void> {
   await stack.network.heal()
 }
 
-/** Until less is spooled than has been, or none, or for a while. */
+/** Waits until less is spooled than before, or nothing, but not for long. */
 async function untilDraining({ stack, random, signal }: Context): Promise<void> {
   let most = 0
   const drains = async () => {

@@ -1,7 +1,7 @@
-import { docker } from './docker.ts'
+import { docker } from '../../lab/docker.ts'
 import type { Disks, Service } from './stack.ts'
 
-/** By way of the container that has all disks of the stack mounted below /disks. */
+/** Works through the container that has all disks of the stack mounted below /disks. */
 export function makeComposeDisks(container: string): Disks & { heal(): Promise<void> } {
   const full = new Set<Service>()
   const run = (script: string) => docker(['exec', container, 'sh', '-ec', script])

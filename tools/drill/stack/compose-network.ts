@@ -1,16 +1,18 @@
-import type { Conditions } from '../network/proxy.ts'
-import { waitFor } from '../wait.ts'
-import { docker } from './docker.ts'
+import { docker } from '../../lab/docker.ts'
+import type { Conditions } from '../../lab/network/proxy.ts'
+import { waitFor } from '../../lab/polling.ts'
 import type { Network, NodeName } from './stack.ts'
 
 export interface ComposeNetworkOptions {
   readonly node: NodeName
-  /** Others stay connected when this node is cut off. */
+  /** Set if the stack has other nodes, which stay connected when this one is cut off. */
   readonly hasOthers: boolean
   readonly network: string
   readonly container: (service: string) => string
-  /** of the proxy */
+  /** Port on which the proxy takes its conditions. */
   readonly controlPort: number
+  /** How long to wait for a container's end after a command in it has failed; 10 s by default. */
+  readonly endBoundMs?: number
 }
 
 const toPostgres = ['OUTPUT', '-p', 'tcp', '--dport', '5432']
@@ -19,7 +21,7 @@ const drop = ['--jump', 'DROP']
 const reset = ['--jump', 'REJECT', '--reject-with', 'tcp-reset']
 
 export function makeComposeNetwork(options: ComposeNetworkOptions): Network {
-  const { node, hasOthers, network, container, controlPort } = options
+  const { node, hasOthers, network, container, controlPort, endBoundMs = 10_000 } = options
   let isCut = false
   let hasRules = false
   let isSlow = false
@@ -35,7 +37,7 @@ export function makeComposeNetwork(options: ComposeNetworkOptions): Network {
     } catch (error) {
       // Docker says it in many ways, or not at all: the command ends with 1, 126 or 137, with words or without.
       const hasEnded = async () => before === undefined || (await lifeOf(container(node))) !== before
-      if (!(await waitFor(hasEnded, { boundMs: 10_000, everyMs: 100 }))) throw error
+      if (!(await waitFor(hasEnded, { boundMs: endBoundMs, everyMs: 100 }))) throw error
     }
   }
 

@@ -1,69 +1,58 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { spawnNodeProcess } from '../../lab/node-process.ts'
+import type { Process } from '../../lab/process.ts'
 import type { LocalService } from './local-service.ts'
 
-const service = fileURLToPath(new URL('../../../kvs/main.ts', import.meta.url))
-const largestOutput = 16 * 1024 * 1024
-
 export interface LocalNodeOptions {
+  /** Directory of the whole stack. */
   readonly directory: string
-  /** Of its own directory in that one. */
+  /** Name of the node and of its data directory. */
   readonly name: string
-  readonly main?: string
+  /** Program to run in place of the service. */
+  readonly program?: string
   readonly env: Readonly<Record<string, string>>
 }
 
 export interface LocalNode extends LocalService {
+  /** Resident memory in bytes; undefined while the node is down. */
   memory(): Promise<number | undefined>
+  /** What the node has printed over all its starts. */
   output(): string
 }
 
-/** kvs as a process; the same directory at every start. */
-export function makeLocalNode({ directory, name, main = service, env }: LocalNodeOptions): LocalNode {
-  let child: ChildProcess | undefined
-  let output = ''
-
-  const runs = () => child !== undefined && child.exitCode === null && child.signalCode === null
+/** Makes a node that runs as a process, with the same data directory at every start. */
+export function makeLocalNode({ directory, name, program, env }: LocalNodeOptions): LocalNode {
+  let node: Process | undefined
+  let earlierOutput = ''
 
   async function end(signal: NodeJS.Signals): Promise<number> {
-    if (child === undefined) return 0
-    if (runs()) {
-      const exit = once(child, 'exit')
-      child.kill(signal)
-      if (signal !== 'SIGKILL') child.kill('SIGCONT')
-      await exit
+    if (node === undefined) return 0
+    if (node.isRunning()) {
+      node.kill(signal)
+      if (signal !== 'SIGKILL') node.kill('SIGCONT')
     }
-    return child.exitCode ?? 137
+    const ended = await node.ended
+    return typeof ended === 'number' ? ended : 137
   }
 
   return {
     async start() {
-      if (runs()) return
-      child = spawn(process.execPath, [main], {
-        cwd: directory,
-        env: { PATH: process.env.PATH, TMPDIR: tmpdir(), KVS_DATA_DIR: join(directory, name), ...env },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        // A group of its own: Ctrl-C is for the drill, which then ends it.
-        detached: true,
-      })
-      for (const stream of [child.stdout, child.stderr]) {
-        stream?.on('data', (chunk) => (output = (output + chunk).slice(-largestOutput)))
-      }
-      await once(child, 'spawn')
+      if (node?.isRunning()) return
+      earlierOutput += node?.output() ?? ''
+      const dataDirectory = join(directory, name)
+      node = spawnNodeProcess({ directory, dataDirectory, env, ownGroup: true, ...(program && { program }) })
     },
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
-    pause: async () => void child?.kill('SIGSTOP'),
-    resume: async () => void child?.kill('SIGCONT'),
+    pause: async () => node?.kill('SIGSTOP'),
+    resume: async () => node?.kill('SIGCONT'),
     async memory() {
-      if (!runs()) return undefined
-      const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(child?.pid)])
+      if (!node?.isRunning()) return undefined
+      const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(node.pid)])
       return Number(stdout.trim()) * 1024
     },
-    output: () => output,
+    output: () => earlierOutput + (node?.output() ?? ''),
   }
 }

@@ -3,27 +3,29 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Client } from 'pg'
-import { makeEmbeddedPostgres } from '../../../kvs/log/embedded/embedded-postgres.ts'
-import { waitUntil } from '../wait.ts'
-import { connect } from './connect.ts'
+import { waitUntil } from '../../lab/polling.ts'
+import { clusterIn, makePostgres } from '../../lab/postgres.ts'
+import { connectWhenUp } from '../../lab/postgres-client.ts'
 import type { LocalService } from './local-service.ts'
 
 export interface LocalPostgres extends LocalService {
+  /** Path of its Unix socket. */
   readonly socket: string
   connect(): Promise<Client>
+  /** Immediate shutdown: it recovers at its next start. */
   crash(): Promise<void>
-  /** Copies of its data; it must be down. */
+  /** Copies its data. It must be down. */
   save(name: string): Promise<void>
+  /** Puts a copy in the place of its data. It must be down. */
   restore(name: string): Promise<void>
 }
 
 const run = promisify(execFile)
 
-/** The embedded Postgres, run by the drill, so that it can be killed apart from the node. */
+/** Makes the service's embedded Postgres, run by the drill so that it can be killed apart from the nodes. */
 export function makeLocalPostgres(home: string): LocalPostgres {
-  const directory = join(home, 'postgres')
-  const quiet = { info: () => undefined, warn: () => undefined, debug: () => undefined }
-  const embedded = makeEmbeddedPostgres({ directory, log: quiet })
+  const directory = clusterIn(home)
+  const embedded = makePostgres(directory)
   let paused: number[] = []
 
   async function signal(name: NodeJS.Signals): Promise<void> {
@@ -53,11 +55,11 @@ export function makeLocalPostgres(home: string): LocalPostgres {
 
     async pause() {
       if (embedded.pid === undefined) return
-      paused = await family(embedded.pid)
+      paused = await processesOf(embedded.pid)
       for (const pid of paused) sendTo(pid, 'SIGSTOP')
     },
 
-    connect: () => connect(embedded.connection),
+    connect: () => connectWhenUp(embedded.connection),
 
     async save(name) {
       const copy = join(home, `saved-${name}`)
@@ -72,8 +74,8 @@ export function makeLocalPostgres(home: string): LocalPostgres {
   }
 }
 
-/** The server and its children, each of which has a process group of its own. */
-async function family(pid: number): Promise<number[]> {
+/** Returns the pids of the server and its children, each of which has a process group of its own. */
+async function processesOf(pid: number): Promise<number[]> {
   const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid='])
   const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
   return [pid, ...rows.filter(([, parent]) => parent === pid).flatMap(([child]) => child ?? [])]

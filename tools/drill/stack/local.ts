@@ -1,8 +1,9 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Proxy as NodeProxy, startProxy } from '../network/proxy.ts'
-import { freePort } from './docker.ts'
+import { type Proxy as NodeProxy, startProxy } from '../../lab/network/proxy.ts'
+import { freePort } from '../../lab/ports.ts'
+import { statusOf } from '../../lab/readiness.ts'
 import { type LocalNode, makeLocalNode } from './local-node.ts'
 import { makeLocalPostgres } from './local-postgres.ts'
 import type { LocalService } from './local-service.ts'
@@ -16,11 +17,10 @@ import {
   type Stack,
   type StackOptions,
 } from './stack.ts'
-import { statusOf } from './status.ts'
 
 export interface LocalOptions extends StackOptions {
-  /** The program that each node is; the service's own unless another is given. */
-  readonly main?: string
+  /** Program that each node runs in place of the service. */
+  readonly program?: string
 }
 
 interface Member {
@@ -32,8 +32,8 @@ interface Member {
 }
 
 /**
- * Each node as a process, an embedded Postgres that the drill and not the node runs, and a proxy between it and each node
- * in place of a network. No disks to fill and no clock to move.
+ * Each node as a process, an embedded Postgres that the drill and not the node runs, and a proxy between it and each
+ * node in place of a network. No disks to fill and no clock to move.
  */
 export async function startLocalStack(options: LocalOptions = {}): Promise<Stack> {
   const home = await mkdtemp(join(tmpdir(), 'drillrun-'))
@@ -111,7 +111,7 @@ async function makeMember(name: NodeName, home: string, socket: string, options:
   const node = makeLocalNode({
     directory: home,
     name,
-    ...(options.main && { main: options.main }),
+    ...(options.program && { program: options.program }),
     env: {
       PORT: String(port),
       ...{ POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(proxy.port), POSTGRES_SSLMODE: 'disable' },

@@ -1,10 +1,11 @@
+import { obstacleToDocker } from '../../lab/docker.ts'
 import { type Arguments, WrongUse } from '../arguments.ts'
 import { startComposeStack } from './compose.ts'
-import { buildImage, obstacleToDocker } from './docker.ts'
+import { buildDrillImage } from './drill-image.ts'
 import { startLocalStack } from './local.ts'
 import type { Stack, StackOptions } from './stack.ts'
 
-/** What stacks are made of: an image, built once for all of them, or nothing but programs. */
+/** Makes stacks: of containers, from an image that is built once, or of processes. */
 export interface Platform {
   makeStack(options: StackOptions): Promise<Stack>
   close(): Promise<void>
@@ -19,7 +20,7 @@ export async function preparePlatform({ isLocal, isObserved }: Wanted, say: (lin
     throw new WrongUse(`Docker can’t be used (${obstacle}): with --local the drills run on processes of this machine`)
   }
   say('building the image')
-  const image = await buildImage()
+  const image = await buildDrillImage()
   return {
     makeStack: (options) => startComposeStack(image.name, { ...options, observe: isObserved }),
     close: () => image.remove(),

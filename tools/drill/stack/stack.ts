@@ -1,108 +1,99 @@
 import type { Client } from 'pg'
-import type { Conditions } from '../network/proxy.ts'
+import type { Conditions } from '../../lab/network/proxy.ts'
+import type { NodeStatus } from '../../lab/readiness.ts'
 
-/** In the order of their starting; a stack of one has the first. */
+/** Names of nodes in the order in which they start; a stack of one has the first. */
 export const nodeNames = ['kvs', 'kvs-2', 'kvs-3'] as const
 export type NodeName = (typeof nodeNames)[number]
 export type Service = NodeName | 'postgres'
 export type Direction = 'both' | 'to postgres' | 'from postgres'
 
 export interface StackOptions {
-  /** How many nodes share the log; 1 unless said otherwise. */
+  /** Number of nodes that share the log; 1 by default. */
   readonly nodes?: 1 | 2 | 3
-  /** Has two nodes besides that forward every request to the first one. */
+  /** Adds two nodes that forward every request to the first one. */
   readonly forwarders?: boolean
-  /** Has the network between kvs and Postgres go through a proxy that can be slowed down. */
+  /** Routes the network between kvs and Postgres through a proxy that can be slowed down. */
   readonly proxy?: boolean
-  /** Small disks that can be filled, and copies of the log. */
+  /** Gives the services small disks that can be filled, and keeps copies of the log. */
   readonly disks?: boolean
-  /** A wall clock of kvs that can be moved. */
+  /** Gives kvs a wall clock that can be moved. */
   readonly clock?: boolean
-  /** Has Prometheus and Grafana besides, where compose/observe.yml publishes them. */
+  /** Adds Prometheus and Grafana, where compose/observe.yml publishes them. */
   readonly observe?: boolean
-  /** Environment of each node. */
+  /** Settings of each node. */
   readonly env?: Readonly<Record<string, string>>
-}
-
-/** What /readyz says. */
-export interface NodeStatus {
-  readonly http: number
-  readonly state: string
-  readonly reason: string | null
-  /** LOGID=SEQUENCE */
-  readonly position?: string | null
-  readonly spool?: { readonly writes: number; readonly bytes: number }
 }
 
 export const forwarderNames = ['forwarder-1', 'forwarder-2'] as const
 
-/** Where a node that only forwards is asked. */
+/** A node that only forwards. */
 export interface Forwarder {
   readonly name: (typeof forwarderNames)[number]
   readonly url: string
 }
 
-/** One of the services that are nodes. */
+/** A node of the stack. */
 export interface StackNode {
   readonly name: NodeName
   readonly url: string
 }
 
 /**
- * A service, or several on one log, with a Postgres of its own, and all that can be done to them. What is done stays until it is taken back; a
- * service that is killed or stopped stays down until it is started.
+ * A service, or several on one log, with a Postgres of its own, and all that can be done to them. What is done stays
+ * until it is taken back; a service that is killed or stopped stays down until it is started.
  */
 export interface Stack {
   readonly nodes: readonly [StackNode, ...StackNode[]]
   readonly forwarders: readonly Forwarder[]
-  /** Undefined while nothing answers. The first node's, unless another is named. */
+  /** Asks a node, by default the first, for its status; undefined while nothing answers. */
   status(node?: NodeName): Promise<NodeStatus | undefined>
-  /** SIGKILL, to all of them at once. Resolves when they are gone. */
+  /** Sends SIGKILL to all of the services at once. Resolves when they are gone. */
   kill(...services: Service[]): Promise<void>
-  /** SIGTERM. Resolves with the exit code when the service has ended, by itself or by the SIGKILL of an impatient engine. */
+  /** Sends SIGTERM. Resolves with the exit code when the service has ended; Docker kills one that is slow. */
   stop(service: Service): Promise<number>
   /** Ends Postgres at once, without a word to its clients; it recovers at its next start. */
   crashPostgres(): Promise<void>
-  /** Resolves when the processes run; they need not be ready. Does nothing to one that runs. */
+  /** Starts services that do not run. Resolves when their processes run; they need not be ready. */
   start(...services: Service[]): Promise<void>
   pause(service: Service): Promise<void>
   resume(service: Service): Promise<void>
-  /** To Postgres, past every fault of the network; waits until it takes connections. To be ended by the caller. */
+  /** Connects to Postgres as soon as it can, past the network's faults. The caller ends the connection. */
   connect(): Promise<Client>
-  /** Of the first node. */
+  /** Network between the first node and Postgres. */
   readonly network: Network
   networkOf(node: NodeName): Network
   readonly disks: Disks
-  /** Moves the wall clock of the first node, and of nothing else, to that far from the real one. */
+  /** Sets the wall clock of the first node alone to this far from the real one. */
   setClock(offsetSeconds: number): Promise<void>
-  /** What is resident of the first node's memory, in bytes; undefined while it is down. */
+  /** Measures the resident memory of the first node in bytes; undefined while it is down. */
   memory(): Promise<number | undefined>
-  /** What the nodes have logged. */
+  /** Returns the nodes' log lines. */
   output(): Promise<string>
-  /** Takes back every fault; all that was down is started. Idempotent. */
+  /** Takes back every fault and starts all that is down. Idempotent. */
   heal(): Promise<void>
-  /** Leaves nothing of the stack. */
+  /** Removes the stack and all that belongs to it. */
   down(): Promise<void>
 }
 
-/** Between a node and Postgres. */
+/** The network between a node and Postgres. */
 export interface Network {
   cut(): Promise<void>
-  /** Packets vanish without a word. */
+  /** Drops packets: neither side is told. */
   drop(direction: Direction): Promise<void>
-  /** Only with the option `proxy`. A share of the packets is lost where the platform can do that. */
+  /** Needs the option `proxy`. Besides, a share `lost` of the packets is dropped where the platform can do that. */
   slow(conditions: Conditions, lost: number): Promise<void>
-  /** Only with the option `proxy`: resets the connections that there are. */
+  /** Needs the option `proxy`. Resets all open connections. */
   reset(): Promise<void>
   heal(): Promise<void>
 }
 
-/** Only with the option `disks`. */
+/** Needs the option `disks`. */
 export interface Disks {
-  /** To the last byte. */
+  /** Fills the service's disk to the last byte. */
   fill(service: Service): Promise<void>
   free(service: Service): Promise<void>
-  /** Copies of what Postgres keeps; it must be down. */
+  /** Copies the data of Postgres, which must be down. */
   saveLog(name: string): Promise<void>
   restoreLog(name: string): Promise<void>
 }

@@ -1,27 +1,27 @@
+import { roundUp } from '../../lab/round-numbers.ts'
 import type { Operation } from '../history.ts'
-import { roundUp } from './scale.ts'
 
-/** Kinds of answers, the lowest in a bar first. */
+/** Kinds of answers, from the bottom of a bar to its top. */
 export const kinds = ['done', 'spooled', 'refused', 'open', 'torn'] as const
 export type Kind = (typeof kinds)[number]
 
-/** What came back in one stretch of time. */
+/** Answers in one stretch of time. */
 export interface Bucket {
   readonly from: number
   readonly counts: Record<Kind, number>
-  /** Of what was done or spooled, in milliseconds; absent where nothing was. */
+  /** Latencies of what was done or spooled, in milliseconds; absent if nothing was. */
   readonly latency: { readonly shortest: number; readonly median: number; readonly longest: number } | undefined
 }
 
 export interface Buckets {
-  /** How long each is, in milliseconds. */
+  /** Length of each bucket in milliseconds. */
   readonly length: number
   readonly all: readonly Bucket[]
 }
 
 const mostBuckets = 200
 
-/** By the time at which an answer came, or its client gave up. At most 200, however much there is. */
+/** Sorts operations into at most 200 buckets, by the time at which the answer came or the client gave up. */
 export function fillBuckets(operations: readonly Operation[], duration: number): Buckets {
   const length = Math.max(10, roundUp(duration / mostBuckets))
   const sorted: Operation[][] = Array.from({ length: Math.max(1, Math.ceil(duration / length)) }, () => [])

@@ -1,10 +1,10 @@
+import { boxPath, element, escapeXml, linePath, text } from '../../lab/svg.ts'
 import type { Fault } from '../history.ts'
-import { frame, type TimeScale } from './scale.ts'
-import { boxPath, element, escapeXml, linePath, text } from './svg.ts'
+import { frame, type TimeScale } from './time-scale.ts'
 
 const laneHeight = 19
 const mostLanes = 6
-/** A bold sans-serif of this size, on the safe side. */
+/** Width of a character of the bold labels in pixels, rounded up. */
 const letterWidth = 6.9
 
 interface Placed {
@@ -18,9 +18,9 @@ interface Placed {
 
 export interface FaultBand {
   readonly height: number
-  /** The labels, in lanes so that none is over another. */
+  /** Labels, in lanes so that none overlaps another. */
   readonly labels: string
-  /** The shades and lines through all that is below. */
+  /** Shades and lines through all panels below. */
   draw(top: number, bottom: number): string
 }
 

@@ -1,6 +1,7 @@
+import { roundUp, ticks } from '../../lab/round-numbers.ts'
+import { boxPath, element, linePath, text } from '../../lab/svg.ts'
 import { type Buckets, type Kind, kinds } from './buckets.ts'
-import { frame, largest, roundUp, type TimeScale, ticks } from './scale.ts'
-import { boxPath, element, linePath, text } from './svg.ts'
+import { frame, largest, type TimeScale } from './time-scale.ts'
 
 export interface Panel {
   readonly heading: string
@@ -8,7 +9,7 @@ export interface Panel {
   readonly height: number
 }
 
-/** How many answers of each kind came, a second, as bars. */
+/** Draws the answers of each kind a second as bars. */
 export function drawRates({ length, all }: Buckets, scale: TimeScale, panel: Panel, done: 'write' | 'read'): string {
   const perSecond = 1000 / length
   const totals = all.map(({ counts }) => kinds.reduce((sum, kind) => sum + counts[kind], 0) * perSecond)
@@ -36,7 +37,7 @@ export function drawRates({ length, all }: Buckets, scale: TimeScale, panel: Pan
   return heading(panel) + grid.join('') + bars.join('')
 }
 
-/** From the shortest to the longest of each bucket, and the median, on a logarithmic scale. */
+/** Draws the range and the median of each bucket's latencies on a logarithmic scale. */
 export function drawLatencies({ length, all }: Buckets, scale: TimeScale, panel: Panel): string {
   const latencies = all.flatMap(({ from, latency }) => (latency ? { from, ...latency } : []))
   const floor = 0.1
@@ -71,7 +72,7 @@ export function drawLatencies({ length, all }: Buckets, scale: TimeScale, panel:
   )
 }
 
-/** Seconds, below all panels. */
+/** Draws the axis of seconds below all panels. */
 export function drawTimeAxis(scale: TimeScale, top: number, bottom: number): string {
   const all = ticks(scale.duration / 1000, 12)
   const lines = all.map((second) => linePath(scale.x(second * 1000), top, scale.x(second * 1000), bottom + 4))

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Operation } from '../history.ts'
-import type { Random } from '../random.ts'
 import type { Stack } from '../stack/stack.ts'
 import { type Asker, makeHopper } from './hopper.ts'
 import { makeRequester } from './request.ts'
@@ -9,11 +9,11 @@ import { makeValue } from './value.ts'
 
 export interface WorkloadOptions {
   readonly nodes: Stack['nodes']
-  /** Where clients of a single node ask as well as at that. */
+  /** Forwarders, which clients of a single node ask as well. */
   readonly forwarders?: Stack['forwarders']
-  /** How long it is meant to run; sets the pace. */
+  /** Intended duration, which sets the pace. */
   readonly seconds: number
-  readonly random: Random
+  readonly random: SeededRandom
   /** Milliseconds since the drill began. */
   readonly now: () => number
   readonly clients?: number
@@ -21,16 +21,16 @@ export interface WorkloadOptions {
   readonly timeoutMs?: number
 }
 
-/** Concurrent clients that write unique values to shared keys and read them, and all that they saw. */
+/** Concurrent clients that write unique values to shared keys and read them, with a record of all that they saw. */
 export interface Workload {
   readonly operations: readonly Operation[]
   readonly acknowledged: number
-  /** All keys that any client has touched, or may. */
+  /** All keys that any client may touch. */
   readonly keys: readonly string[]
-  /** Puts that many values of a given size to keys of their own, as fast as it goes. */
+  /** Puts a number of values of a size to keys of their own, as fast as possible. */
   preload(count: number, bytes: number): Promise<void>
   start(): void
-  /** Resolves when every client has had its last answer. */
+  /** Stops the clients. Resolves when every client has had its last answer. */
   stop(): Promise<void>
 }
 
@@ -40,7 +40,7 @@ const limits = {
   // What one node applies, each of several has to.
   ...{ operationsInASecond: 1_500, operationsInASecondOfSeveral: 600 },
 }
-/** Of a long drill, which for this has more keys. */
+/** Slowest pace: a long drill has more keys instead of fewer operations a second. */
 const leastOperationsInASecond = 600
 const preloadKeys = 100
 
@@ -65,7 +65,7 @@ export function makeWorkload(options: WorkloadOptions): Workload {
     return operation
   }
 
-  function askerFor(client: number, random: Random): Asker {
+  function askerFor(client: number, random: SeededRandom): Asker {
     const options = { client, nodes, random, now, timeoutMs, record, nextId: () => `${client}-${ids++}` }
     if (nodes.length > 1) return makeHopper(options)
     const doors = [nodes[0], ...forwarders]

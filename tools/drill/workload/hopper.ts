@@ -1,11 +1,11 @@
+import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Condition, Operation } from '../history.ts'
-import type { Random } from '../random.ts'
 import { type Demands, makeRequester } from './request.ts'
 import { makeValue, randomSize } from './value.ts'
 
-/** One client. */
+/** One client of the workload. */
 export interface Asker {
-  /** One thing done to a key. What was asked and answered is recorded; returned is the last of it. */
+  /** Does one thing to a key, with retries at other nodes. All requests are recorded; the last one is returned. */
   operate(key: string): Promise<Operation>
   close(): void
 }
@@ -13,7 +13,7 @@ export interface Asker {
 export interface AskerOptions {
   readonly client: number
   readonly nodes: readonly { readonly name: string; readonly url: string }[]
-  readonly random: Random
+  readonly random: SeededRandom
   readonly now: () => number
   readonly timeoutMs: number
   readonly nextId: () => string
@@ -30,8 +30,9 @@ interface Wish {
 }
 
 /**
- * A client of several nodes, who asks another one where a connection is refused or reset, or the node is not ready. Every
- * second client passes the newest position that it has seen; of the others half stay with a node as long as it answers.
+ * A client of several nodes, who asks another one where a connection is refused or reset, or the node is not ready.
+ * Every second client passes the newest position that it has seen; of the others half stay with a node as long as it
+ * answers.
  */
 export function makeHopper({ client, nodes, random, now, timeoutMs, nextId, record }: AskerOptions): Asker {
   const requesters = new Map(nodes.map(({ name, url }) => [name, makeRequester(url, timeoutMs)]))
@@ -40,7 +41,7 @@ export function makeHopper({ client, nodes, random, now, timeoutMs, nextId, reco
   const isFaithful = client % 4 === 3
   let home = names[(client >> 2) % names.length] ?? ''
   let newest: { readonly sequence: number; readonly text: string } | undefined
-  /** Of each key, the value that it had when it was last seen: the sequence and the ETag. */
+  /** Sequence and ETag of each key's value when it was last seen. */
   const seen = new Map<string, { readonly sequence: number; readonly tag: string }>()
 
   function draw(key: string): Wish {
@@ -115,7 +116,7 @@ export function makeHopper({ client, nodes, random, now, timeoutMs, nextId, reco
   }
 }
 
-/** Whether the request may be sent to another node: this one is down, or not there yet. */
+/** Tells whether the request may be sent to another node, since this one is down or not ready. */
 export function isForAnother({ error }: Operation): boolean {
   return error === 'refused' || error === 'reset' || error === 'not_ready'
 }

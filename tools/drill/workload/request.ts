@@ -6,23 +6,23 @@ export type Answer = Pick<
   Operation,
   'outcome' | 'status' | 'value' | 'sequence' | 'position' | 'isSpooled' | 'error'
 > & {
-  /** KVS-Position as it was. */
+  /** Text of KVS-Position. */
   readonly positionText?: string
-  /** ETag as it was. */
+  /** Text of the ETag. */
   readonly tag?: string
 }
 
-/** What a request may ask for besides. */
+/** Headers and query of a request. */
 export interface Demands {
-  /** As KVS-Position had it. */
+  /** Text of KVS-Min-Position. */
   readonly minPosition?: string | undefined
   readonly isConsistent?: boolean
   readonly condition?: Condition | undefined
-  /** The ETag of what the condition names by its sequence. */
+  /** ETag of the entry that the condition names by its sequence. */
   readonly tag?: string | undefined
 }
 
-/** One client's connection to one node: one request at a time, kept alive in between. */
+/** One client's kept-alive connection to one node, with one request at a time. */
 export interface Requester {
   get(key: string, demands?: Demands): Promise<Answer>
   put(key: string, value: Buffer, demands?: Demands): Promise<Answer>
@@ -32,13 +32,13 @@ export interface Requester {
 
 type Received =
   | { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
-  /** Without a connection nothing of the request can have been sent. */
+  /** Status 0 without an answer. If the connection was refused nothing can have been sent. */
   | { readonly status: 0; readonly error: Lost }
 
-/** There was no connection; it was lost; it gave no answer in time. */
+/** The connection was refused; it was reset; no answer came in time. */
 type Lost = 'refused' | 'reset' | 'late'
 
-/** The codes that promise: nothing was stored. */
+/** Error codes that promise that nothing was stored. */
 const notStored = new Set(['not_stored', 'overloaded', 'not_ready', 'spool_full', 'log_down', 'behind'])
 
 export function makeRequester(url: string, timeoutMs: number): Requester {

@@ -2,9 +2,9 @@ import type { Asker, AskerOptions } from './hopper.ts'
 import { makeRequester } from './request.ts'
 import { makeValue, randomSize } from './value.ts'
 
-/** A client of a single node, who writes and reads, and asks for nothing besides. */
+/** Makes a client of a single node, which writes and reads without conditions or positions. */
 export interface SteadyOptions extends Omit<AskerOptions, 'nodes'> {
-  /** Where it asks. */
+  /** Address of the node. */
   readonly door: AskerOptions['nodes'][number]
 }
 

@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto'
-import type { Random } from '../random.ts'
+import type { SeededRandom } from '../../lab/seeded-random.ts'
 
 export const smallestValue = 50
 export const largestValue = 16 * 1024
 
-/** Mostly small. */
-export function randomSize(random: Random): number {
+/** Draws a size in bytes; most are small. */
+export function randomSize(random: SeededRandom): number {
   return smallestValue + Math.floor(random.next() ** 4 * (largestValue - smallestValue))
 }
 
-/** Every byte there is, in order, over and over. */
+/** Padding: all 256 bytes in order, over and over. */
 const pattern = Buffer.from(Array.from({ length: largestValue + 256 }, (_, index) => index & 255))
 
-/** `checksum id padding`: a reader can tell whose it is and that not a byte of it is another. */
+/** Makes a value `checksum id padding`, so that a reader can tell whose it is and that its bytes are whole. */
 export function makeValue(id: string, size: number): Buffer {
   const head = Buffer.from(`${id} `)
   const start = head.reduce((sum, byte) => sum + byte, 0) & 255
@@ -20,7 +20,7 @@ export function makeValue(id: string, size: number): Buffer {
   return Buffer.concat([Buffer.from(`${checksum(body)} `), body])
 }
 
-/** The id in a value; undefined where the bytes are not those of one. */
+/** Returns the id in a value; undefined if the bytes are not those of one. */
 export function readValue(bytes: Buffer): string | undefined {
   const body = bytes.subarray(17)
   if (bytes.toString('latin1', 0, 17) !== `${checksum(body)} `) return undefined

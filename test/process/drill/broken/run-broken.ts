@@ -1,63 +1,31 @@
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { readConfig } from '../../../../kvs/config/config.ts'
-import { makeHttpTally } from '../../../../kvs/http/exchange/request-tally.ts'
-import { makeServer } from '../../../../kvs/http/server.ts'
-import type { LogSession } from '../../../../kvs/log/log.ts'
-import { readMigrations } from '../../../../kvs/log/postgres/migrations.ts'
-import { makePostgresLog } from '../../../../kvs/log/postgres/postgres-log.ts'
-import { makeLogger } from '../../../../kvs/logger/logger.ts'
-import { makeMemoryBudget } from '../../../../kvs/memory/memory-budget.ts'
-import { makeMetricsReader } from '../../../../kvs/metrics/reader.ts'
-import { makeStore, type Store } from '../../../../kvs/replica/replica.ts'
-import { openDataDirectory } from '../../../../kvs/slots/data-directory.ts'
-import { openSpool } from '../../../../kvs/spool/spool.ts'
+import { readConfig } from '../../../../kvs/config/index.ts'
+import type { LogSession } from '../../../../kvs/log/index.ts'
+import { makePostgresLog } from '../../../../kvs/log/postgres/index.ts'
+import type { Replica } from '../../../../kvs/replica/index.ts'
+import { runNode } from '../../../../kvs/roles/node.ts'
+import { prepareProcess } from '../../../../kvs/roles/service-process.ts'
 
 export interface Breaks {
-  /** What the store is to its clients. */
-  readonly store?: (store: Store) => Partial<Store>
-  /** What a session of the log is to the store. */
+  /** Returns the methods of the store that are broken. */
+  readonly store?: (store: Replica) => Partial<Replica>
+  /** Returns the methods of a session of the log that are broken. */
   readonly session?: (session: LogSession) => Partial<LogSession>
 }
 
-/** Lives as a node that is broken in this way. */
-export async function runBroken({ store: breakStore, session: breakSession }: Breaks): Promise<void> {
+/** Runs a node that is broken in this way, until it is told to stop. */
+export async function runBroken({ store: breakStore, session: breakSession }: Breaks): Promise<never> {
   const config = readConfig(process.env)
   if (config.postgres === 'embedded') throw new Error('this node needs a Postgres beside it')
-  const logger = makeLogger({ level: 'warn', format: 'json', isTerminal: false })
-  const quiet = () => undefined
-  const data = openDataDirectory(config.dataDir)
-  const log = makePostgresLog({
-    target: config.postgres,
-    writerId: data.writerId,
-    migrations: readMigrations(new URL('../../../../migrations/', import.meta.url)),
-    timeoutMs: config.postgresTimeoutMs,
-    info: quiet,
-    warn: quiet,
+  await runNode(config, prepareProcess(config), {
+    makeLog(options) {
+      const log = makePostgresLog(options)
+      const open = async () => {
+        const session = await log.open()
+        return Object.assign(session, breakSession?.(session))
+      }
+      return { open }
+    },
+    wrapStore: (store) => ({ ...store, ...breakStore?.(store) }),
   })
-  const open = async () => {
-    const session = await log.open()
-    return Object.assign(session, breakSession?.(session))
-  }
-  const store = makeStore({
-    log: { open },
-    onReplayed: quiet,
-    spool: await openSpool(join(config.dataDir, 'spool.db'), config.spoolMaxBytes),
-    spooling: { on: true, reason: null, maxBytes: config.spoolMaxBytes },
-    limits: { maxWrites: 10_000, maxBytes: 1e9, timeoutMs: config.appendTimeoutMs, graceMs: 0 },
-    connectTimeoutMs: undefined,
-    tailIntervalMs: config.tailIntervalMs,
-    waitTimeoutMs: config.waitTimeoutMs,
-    maxLagMs: config.maxLagMs,
-    logger,
-  })
-  const server = makeServer({
-    ...config,
-    ...{ tally: makeHttpTally(), readMetrics: makeMetricsReader([]), logger },
-    budget: makeMemoryBudget(config.maxWaitingBytes),
-    store: { ...store, ...breakStore?.(store) },
-  })
-  server.listen(config.ports[0], config.host)
-  await once(server, 'listening')
-  await store.run()
+  process.exit()
 }

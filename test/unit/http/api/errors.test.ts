@@ -198,7 +198,7 @@ test('a connection on which nothing moves is closed', async () => {
   expect(await raw('')).toBe('')
 })
 
-test('what all clients are sending together is bounded; past it one is answered at once, and others finish', async () => {
+test('what all clients are sending is bounded; who is past it is answered at once, and others finish', async () => {
   const { port, url } = await serve({ maxValueBytes: 60_000, maxWaitingBytes: 100_000 })
   const half = 'x'.repeat(40_000)
   const open = (key: string) => {

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { limitConnections } from '../../../../kvs/http/wire/connection-limit.ts'
 import { listen } from '../../../../kvs/http/wire/listening.ts'
 import { systemClock } from '../../../../kvs/lib/clock.ts'
-import { freePort } from '../../../../tools/drill/stack/docker.ts'
+import { freePort } from '../../../../tools/lab/ports.ts'
 import { until } from '../../../support/until.ts'
 
 /** How many past the maximum are told so at a time. */

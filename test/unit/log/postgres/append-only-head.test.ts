@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { Diverged, NotAppended, Undecided } from '../../../../kvs/log/log.ts'
 import { byForce, type Database, makeDatabase, makeLog, migrations } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'
-import { readAll } from './read-all.ts'
+import { readAll } from '../../../support/read-all.ts'
 
 let database: Database
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { advanceCheckpoint } from '../../../../kvs/log/postgres/checkpoint-statements.ts'
-import { makeFollower } from '../../../../kvs/replica/log-copy.ts'
+import { makeMirror } from '../../../../kvs/replica/mirror.ts'
 import { loadCheckpoint } from '../../../support/checkpoint.ts'
 import { type Database, makeDatabase, makeLog, migrations } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'
@@ -9,11 +9,11 @@ import { connectTo } from './checkpointing.ts'
 /** The tag of a key's value in a view that is built from the checkpoint, where there is one, and the log. */
 async function start(database: Database) {
   const session = await makeLog(database).open()
-  const follower = makeFollower()
-  await follower.requireSamePast(session)
-  const { keys } = await follower.replay(session)
+  const mirror = makeMirror()
+  await mirror.requireSamePast(session)
+  const { keys } = await mirror.replay(session)
   await session.close()
-  return { keys, tag: follower.view.get('a')?.tag }
+  return { keys, tag: mirror.view.get('a')?.tag }
 }
 
 test('a checkpoint from before it had digests is made anew, with them', async () => {

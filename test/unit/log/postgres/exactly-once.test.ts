@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Diverged, NotAppended, Unavailable, Undecided } from '../../../../kvs/log/log.ts'
+import { Unavailable, Undecided } from '../../../../kvs/log/log.ts'
 import { type Database, makeDatabase, makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
+import { readAll } from '../../../support/read-all.ts'
 import { until } from '../../../support/until.ts'
-import { readAll } from './read-all.ts'
 
 let database: Database
 beforeEach(async () => {
@@ -110,29 +110,6 @@ describe('exactly once', () => {
     await session.close()
   })
 
-  test('a session knows which entries are its own node’s', async () => {
-    const log = makeLog(database)
-    const session = await log.open()
-    await session.append([put('mine')])
-    const other = await makeLog(database).open()
-    await other.append([put('theirs')])
-    expect((await readAll(session)).map((entry) => entry.isOwn)).toEqual([true, false])
-    await session.close()
-    const again = await log.open()
-    expect((await readAll(again)).map((entry) => entry.isOwn)).toEqual([true, false])
-    await Promise.all([again.close(), other.close()])
-  })
-
-  test('an error that Postgres answers is known not to be appended, and the session goes on', async () => {
-    const session = await makeLog(database).open()
-    await database.sql(`ALTER TABLE transactions ADD CONSTRAINT no_b CHECK (key <> 'b')`)
-    const error = await session.append([put('a'), put('b')]).catch((error) => error)
-    expect(error).toBeInstanceOf(NotAppended)
-    expect(error.logIsDown).toBe(false)
-    expect((await session.append([put('c')])).sequence).toBe(1n)
-    await session.close()
-  })
-
   test('a read-only server counts as down', async () => {
     const session = await makeLog(database).open()
     await database.sql(`ALTER DATABASE ${database.target.database} SET default_transaction_read_only = on`)
@@ -142,16 +119,5 @@ describe('exactly once', () => {
       .catch((error) => error)
     expect(error).toBeInstanceOf(Unavailable)
     expect(error.message).toContain('default_transaction_read_only=on')
-  })
-
-  test('a process that appends under a copied identity is refused, and so is the one it was copied from', async () => {
-    const writerId = crypto.randomUUID()
-    const first = await makeLog(database, { writerId }).open()
-    await first.append([put('a')])
-    const second = await makeLog(database, { writerId }).open()
-    await second.append([put('b')])
-    await expect(first.append([put('c')])).rejects.toThrow(Diverged)
-    expect((await readAll(second)).map((entry) => entry.write.key)).toEqual(['a', 'b'])
-    await Promise.all([first.close(), second.close()])
   })
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { NotAppended } from '../../../../kvs/log/log.ts'
 import { makeDatabase, makeLog } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'
-import { readAll } from './read-all.ts'
+import { readAll } from '../../../support/read-all.ts'
 
 /** Of bytes of all kinds, each value with others. */
 const bytes = (length: number, seed: number) => Buffer.from(Array.from({ length }, (_, at) => (at * 31 + seed) % 256))

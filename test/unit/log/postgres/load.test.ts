@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
-import { makeFollower } from '../../../../kvs/replica/log-copy.ts'
+import { makeMirror } from '../../../../kvs/replica/mirror.ts'
 import { makeView } from '../../../../kvs/view/view.ts'
-import { makeRandom } from '../../../../tools/drill/random.ts'
+import { makeSeededRandom } from '../../../../tools/lab/seeded-random.ts'
 import { appendTo, fillLog, type Logged } from '../../../support/checkpoint.ts'
 import { type Database, makeDatabase, makeLog } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'
@@ -18,12 +18,12 @@ const advance = (most: number) => database.sql('SELECT advance_checkpoint($1)', 
 async function replay() {
   const warnings: string[] = []
   const session = await makeLog(database, { warn: (message) => warnings.push(message) }).open()
-  const follower = makeFollower()
-  await follower.requireSamePast(session)
-  const from = await follower.replay(session)
-  expect(await session.holds(follower.view.position)).toBe(true)
+  const mirror = makeMirror()
+  await mirror.requireSamePast(session)
+  const from = await mirror.replay(session)
+  expect(await session.holds(mirror.view.position)).toBe(true)
   await session.close()
-  return { follower, view: follower.view, from, warnings }
+  return { mirror, view: mirror.view, from, warnings }
 }
 
 /** The same from the log alone. */
@@ -45,7 +45,7 @@ async function expectTheSame(view: Awaited<ReturnType<typeof fold>>): Promise<vo
 }
 
 test.each([1, 2, 3])('checkpoint and log together give the view that the log alone gives (seed %i)', async (seed) => {
-  const random = makeRandom(seed, 'load')
+  const random = makeSeededRandom(seed, 'load')
   const sizes = [0, 10, 1_999, 2_001, 40_000]
   for (let round = 0; round < 12; round++) {
     const entries: Logged[] = Array.from({ length: random.integer(1, 60) }, () => {
@@ -65,9 +65,9 @@ test.each([1, 2, 3])('checkpoint and log together give the view that the log alo
 test('a start reads the live keys and the entries after them, and counts both', async () => {
   await fillLog(database, 1_000, 30)
   await advance(900)
-  const { follower, from, view } = await replay()
+  const { mirror, from, view } = await replay()
   expect(from).toEqual({ keys: 30, entries: 100 })
-  expect([follower.replayed, follower.total]).toEqual([130, 130])
+  expect([mirror.replayed, mirror.total]).toEqual([130, 130])
   expect(view.position.sequence).toBe(1_000n)
 })
 

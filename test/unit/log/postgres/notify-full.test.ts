@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
-import { startServer } from '../../../support/server.ts'
-import { readAll } from './read-all.ts'
+import { startPostgres } from '../../../support/own-postgres.ts'
+import { readAll } from '../../../support/read-all.ts'
 
 test('a queue of notifications that another program let run full holds up no append', async () => {
-  const server = await startServer({ max_notify_queue_pages: '64' })
+  const server = await startPostgres({ max_notify_queue_pages: '64' })
   const session = await makeLog(server).open()
   const idle = await server.connect()
   await idle.query('LISTEN others')

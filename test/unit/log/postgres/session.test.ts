@@ -8,9 +8,9 @@ import { connect } from '../../../../kvs/log/postgres/connection.ts'
 import { sessionSettings } from '../../../../kvs/log/postgres/session-settings.ts'
 import { type Database, makeDatabase, makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
+import { readAll } from '../../../support/read-all.ts'
 import { until } from '../../../support/until.ts'
 import { isHarmless, settingsOfRoles } from './harmless-settings.ts'
-import { readAll } from './read-all.ts'
 
 let database: Database
 beforeEach(async () => {

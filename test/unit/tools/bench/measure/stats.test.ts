@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { cpuPerRequest } from '../../../../../tools/bench/measure/measured-run.ts'
 import { interleave } from '../../../../../tools/bench/measure/rounds.ts'
-import { cpuPerRequest } from '../../../../../tools/bench/measure/run.ts'
 import { latencyOf, percentile, ratios, spreadOf } from '../../../../../tools/bench/measure/stats.ts'
 
 test('the median of an even number lies between the two in the middle', () => {

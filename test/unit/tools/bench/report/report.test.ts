@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import type { Run } from '../../../../../tools/bench/measure/run.ts'
+import type { Run } from '../../../../../tools/bench/measure/measured-run.ts'
 import type { Sample } from '../../../../../tools/bench/parts/soak.ts'
 import { fillSections, picturesOf, sectionsOf } from '../../../../../tools/bench/report/docs.ts'
 import { judge, verdictText } from '../../../../../tools/bench/report/judge.ts'
 import { printable } from '../../../../../tools/bench/report/print.ts'
 import { caveats } from '../../../../../tools/bench/report/runs.ts'
-import { judgeSoak } from '../../../../../tools/bench/report/soak.ts'
-import { markdownTable, number, spread } from '../../../../../tools/bench/report/text.ts'
+import { judgeSoak } from '../../../../../tools/bench/report/soak-verdict.ts'
+import { markdownTable, number, spread, wrapProse } from '../../../../../tools/bench/report/text.ts'
 import { verdictsOf } from '../../../../../tools/bench/report/verdicts.ts'
 import { merge, type Results } from '../../../../../tools/bench/results.ts'
 
@@ -121,4 +121,12 @@ test('numbers have three digits, or all there are', () => {
   expect(markdownTable([{ heading: 'a' }, { heading: 'b', numeric: true }], [['x|y', '1']])).toBe(
     '| a | b |\n|---|---:|\n| x\\|y | 1 |',
   )
+})
+
+test('prose for the docs is broken into lines of at most 160 characters, at spaces', () => {
+  const text = Array.from({ length: 100 }, (_, index) => `word${index}`).join(' ')
+  const wrapped = wrapProse(text)
+  expect(wrapped.split('\n').every((line) => line.length <= 160)).toBe(true)
+  expect(wrapped.split('\n').length).toBe(Math.ceil(text.length / 160))
+  expect(wrapped.replaceAll('\n', ' ')).toBe(text)
 })

@@ -20,7 +20,13 @@ esac
 `
   writeFileSync(join(directory, 'docker'), script, { mode: 0o755 })
   vi.stubEnv('PATH', `${directory}:${process.env.PATH}`)
-  const options = { hasOthers: true, network: 'n', container: (service: string) => service, controlPort: 0 }
+  const options = {
+    hasOthers: true,
+    network: 'n',
+    container: (service: string) => service,
+    controlPort: 0,
+    endBoundMs: 500,
+  }
   return makeComposeNetwork({ node: 'kvs', ...options })
 }
 

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { freePort } from '../../../../../tools/drill/stack/docker.ts'
 import { makeRequester } from '../../../../../tools/drill/workload/request.ts'
 import { largestValue, makeValue, readValue, smallestValue } from '../../../../../tools/drill/workload/value.ts'
+import { freePort } from '../../../../../tools/lab/ports.ts'
 
 const value = makeValue('3-14', 1_000)
 

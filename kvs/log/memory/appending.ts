@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import type { LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
+import type { Batch, Decided, Judgement, Landing, WriterStatements } from '../index.ts'
+import { judgeAll, keepAnswers } from './judging.ts'
+import { endOf, keysAfter, lastOf, requireTaken, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
+
+/**
+ * Commits a batch at the log's end.
+ * @param landsUntil the log stores nothing from this second of the server's clock on
+ */
+export function appendWrites(
+  tables: Tables,
+  serverSeconds: number,
+  batch: Batch,
+  writes: readonly Write[],
+  landsUntil: number,
+): Landing {
+  const turn = beginAppend(tables, batch)
+  if (turn === undefined) return { outcome: 'fenced', serverSeconds }
+  if (serverSeconds >= landsUntil) return { outcome: 'late', serverSeconds }
+  return { outcome: 'landed', end: insert(tables, turn, batch, writes), serverSeconds }
+}
+
+/** As `appendWrites`, for writes some of which have no effect: those marked so, and those with a later entry. */
+export function appendSpooled(
+  tables: Tables,
+  serverSeconds: number,
+  batch: Batch,
+  spooled: readonly SpooledWrite[],
+  seen: bigint,
+): Landing {
+  const turn = beginAppend(tables, batch)
+  if (turn === undefined) return { outcome: 'fenced', serverSeconds }
+  const overtaken = keysAfter(tables, seen)
+  const writes = spooled.map(({ write }) => write)
+  const superseded = spooled.map(({ write, superseded }) => superseded || overtaken.has(write.key.toWellFormed()))
+  return { outcome: 'landed', end: insert(tables, turn, batch, writes, superseded), serverSeconds }
+}
+
+/** Commits those writes whose decision still holds. Undefined where the session is no longer the writer's. */
+export function appendConditional(
+  tables: Tables,
+  batch: Batch,
+  decided: readonly Decided[],
+  seen: bigint,
+): Awaited<ReturnType<WriterStatements['appendConditional']>> {
+  const turn = beginAppend(tables, batch)
+  if (turn === undefined) return undefined
+  const judged = judgeAll(tables, decided, seen)
+  const landing = decided.filter((_, index) => judged[index]?.outcome === 'landed')
+  const writes = landing.map(({ write }) => write)
+  const end = insert(tables, turn, batch, writes)
+  let { sequence } = turn.end
+  const judgements = judged.map((judgement): Judgement => {
+    return judgement.outcome === 'landed'
+      ? { ...judgement, entry: { sequence: ++sequence, digest: end.digest } }
+      : judgement
+  })
+  keepAnswers(tables, decided, judgements)
+  return { judgements, end }
+}
+
+/** A turn to append: the log's end, and the number of the writer that appends there. */
+interface Turn {
+  readonly writer: number
+  readonly end: LogPoint
+}
+
+/** Undefined where the session is no longer the writer's. */
+function beginAppend(tables: Tables, { writerId, session, after, last }: Batch): Turn | undefined {
+  if (last <= after) throw broken(`a batch ends in the number ${last}, and the last one ended in ${after}`)
+  const writer = tables.writers.get(writerId)
+  if (writer === undefined) throw broken('this node’s row in writers is gone')
+  if (writer.session !== session) return undefined
+  const end = endOf(tables)
+  const newest = lastOf(tables, writer.number)?.writeNumber ?? 0n
+  if (newest !== after) throw broken(`the last write of this node in it has the number ${newest}, and not ${after}`)
+  return { writer: writer.number, end }
+}
+
+function broken(flaw: string): StatementRefused {
+  return new StatementRefused(flaw, 'broken')
+}
+
+/**
+ * The same rule as `next_digest` in migrations/. The digest covers the session, which is random, so no two histories
+ * have the same digest.
+ */
+export function nextDigest(digest: Buffer, session: string, last: bigint): Buffer {
+  const number = Buffer.alloc(8)
+  number.writeBigInt64BE(last)
+  const hash = createHash('sha256').update(digest)
+  return hash
+    .update(Buffer.from(session.replaceAll('-', ''), 'hex'))
+    .update(number)
+    .digest()
+    .subarray(0, 8)
+}
+
+/** Returns the log's new end; the old one where there is nothing to insert. */
+function insert(
+  tables: Tables,
+  { writer, end }: Turn,
+  { session, last }: Batch,
+  writes: readonly Write[],
+  superseded: readonly boolean[] = [],
+): LogPoint {
+  requireTaken(tables, writes)
+  if (writes.length === 0) return end
+  const digest = nextDigest(end.digest, session, last)
+  const rows = writes.map((write, index): StoredEntry => {
+    return {
+      ...contentOf(write),
+      sequence: end.sequence + BigInt(index + 1),
+      digest,
+      superseded: superseded[index] === true,
+      writer,
+      writeNumber: index === writes.length - 1 ? last : undefined,
+    }
+  })
+  tables.entries.push(...rows)
+  return { sequence: end.sequence + BigInt(writes.length), digest }
+}
+
+/** Texts are stored as they come back from UTF-8, and a copy of the value: whoever appends may free it afterwards. */
+function contentOf(write: Write): Pick<StoredEntry, 'eventType' | 'key' | 'value' | 'contentType'> {
+  const key = write.key.toWellFormed()
+  if (write.kind === 'delete') return { eventType: 1, key, value: undefined, contentType: undefined }
+  return { eventType: 2, key, value: Buffer.from(write.value), contentType: write.contentType?.toWellFormed() }
+}

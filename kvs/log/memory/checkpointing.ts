@@ -1,0 +1,39 @@
+import { type Checkpoint, entryAt, type StoredEntry, type Tables } from './tables.ts'
+
+/** Folds the log's next entries, `most` of them at most, into the checkpoint, or into a new one where none is valid. */
+export function advanceCheckpoint(tables: Tables, most = Infinity): void {
+  const before = readCheckpoint(tables)
+  const start = Number(before?.sequence ?? 0n)
+  const folded = tables.entries.slice(start, start + most)
+  const last = folded.at(-1)
+  if (last === undefined) return
+  const live = new Map(before?.live)
+  for (const entry of folded) fold(live, entry)
+  const { sequence, digest } = last
+  tables.checkpoint = { logId: tables.logId, sequence, digest, keys: live.size, live }
+}
+
+function fold(live: Map<string, StoredEntry>, entry: StoredEntry): void {
+  if (entry.eventType !== 1 && entry.eventType !== 2) throw new Error(`entry ${entry.sequence} is of an unknown kind`)
+  if (entry.superseded) return
+  if (entry.eventType === 1) live.delete(entry.key)
+  else live.set(entry.key, entry)
+}
+
+/** Undefined where there is none, or none that was made from this log's history. */
+export function readCheckpoint(tables: Tables): Checkpoint | undefined {
+  const { checkpoint, logId } = tables
+  if (checkpoint === undefined || checkpoint.logId !== logId) return undefined
+  return entryAt(tables, checkpoint.sequence)?.digest.equals(checkpoint.digest) ? checkpoint : undefined
+}
+
+/** Loses a key of the checkpoint. */
+export function damageCheckpoint(tables: Tables): void {
+  const { checkpoint } = tables
+  if (checkpoint !== undefined) tables.checkpoint = { ...checkpoint, live: new Map([...checkpoint.live].slice(1)) }
+}
+
+/** Whether the checkpoint has as many keys as it was saved with. */
+export function isWhole({ keys, live }: Checkpoint): boolean {
+  return live.size === keys
+}

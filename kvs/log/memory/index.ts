@@ -1,0 +1,6 @@
+export { nextDigest } from './appending.ts'
+export { type MemoryLogOptions, makeMemoryLog } from './memory-log.ts'
+export { type LogCopy, type MemoryServer, type MemoryServerOptions, makeMemoryServer } from './memory-server.ts'
+export { calmNetwork, type Fate, type Link, type Message, type Network, type StatementKind } from './network.ts'
+export type { PageLimits } from './reading.ts'
+export type { StoredEntry, WriteRule } from './tables.ts'

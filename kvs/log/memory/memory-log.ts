@@ -1,0 +1,141 @@
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import { type Random, systemRandom } from '../../lib/random.ts'
+import {
+  type AppendTally,
+  Diverged,
+  type Log,
+  type LogSession,
+  makeAppendTally,
+  makeWriter,
+  NotAppended,
+  pageLimits,
+  Refused,
+  Unavailable,
+  Undecided,
+  type Writer,
+  wentBackAdvice,
+} from '../index.ts'
+import { connect, type MemoryConnection } from './memory-connection.ts'
+import { type MemoryServer, SessionRefused } from './memory-server.ts'
+import { makeMemoryStatements } from './memory-statements.ts'
+import { calmNetwork, type Network } from './network.ts'
+import { askHead, holds, loadCheckpoint, NotTaken, type PageLimits, readHead, readPage, replay } from './reading.ts'
+
+export interface MemoryLogOptions {
+  readonly server: MemoryServer
+  /** This node's identity in the log: that of its data directory. */
+  readonly writerId: string
+  /** The way to the server. By default everything arrives at once. */
+  readonly network?: Network
+  /** This node's clock. */
+  readonly clock?: Clock
+  readonly random?: Random
+  /** The log that is to be found again; undefined where any will do. */
+  readonly knownLogId?: () => string | undefined
+  /** Whether it is only ever that one: another is `Diverged`. */
+  readonly mustBeKnown?: boolean
+  /** How long connecting, or the answer to one statement, may take before the connection counts as lost. */
+  readonly timeoutMs?: number
+  /** The same for an append, where that may take less. */
+  readonly appendTimeoutMs?: number
+  readonly pageLimits?: PageLimits
+  readonly tally?: AppendTally
+  readonly warn?: (message: string) => void
+}
+
+/** The log in the memory of this process: as the log in Postgres, but it does not outlive the process. */
+export function makeMemoryLog(options: MemoryLogOptions): Log {
+  const { server, writerId, network = calmNetwork, clock = systemClock, random = systemRandom } = options
+  const { timeoutMs = 10_000 } = options
+  const appendTimeoutMs = Math.min(timeoutMs, options.appendTimeoutMs ?? timeoutMs)
+  const writer = makeWriter({ id: writerId, timeoutMs: appendTimeoutMs, clock, random })
+  const parts: SessionParts = {
+    writer,
+    ...{ timeoutMs, appendTimeoutMs },
+    pageLimits: options.pageLimits ?? pageLimits,
+    tally: options.tally ?? makeAppendTally(),
+    warn: options.warn ?? (() => undefined),
+  }
+  let connections = 0
+  let metLogId: string | undefined
+
+  return {
+    async open() {
+      const number = ++connections
+      const connection = await connect({ server, network, clock, writerId, number, timeoutMs }).catch(explain)
+      try {
+        const known = metLogId ?? options.knownLogId?.()
+        const isKnown = known === undefined || known === (await explained(readHead(connection))).logId
+        if (!isKnown && (metLogId !== undefined || options.mustBeKnown === true)) {
+          throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${wentBackAdvice}`)
+        }
+        const session = await prepare(connection, parts)
+        metLogId = session.head.logId
+        return session
+      } catch (error) {
+        connection.close()
+        throw error
+      }
+    },
+  }
+}
+
+interface SessionParts {
+  readonly writer: Writer
+  readonly timeoutMs: number
+  readonly appendTimeoutMs: number
+  readonly pageLimits: PageLimits
+  readonly tally: AppendTally
+  readonly warn: (message: string) => void
+}
+
+/** Registers the writer over a new connection, and makes a session of it. */
+async function prepare(connection: MemoryConnection, parts: SessionParts): Promise<LogSession> {
+  const { writer, tally, pageLimits, timeoutMs } = parts
+  const statements = makeMemoryStatements(connection, parts.appendTimeoutMs)
+  await explained(writer.register(statements))
+  const head = await explained(readHead(connection))
+
+  async function askForHead() {
+    const [end, serverSeconds] = await askHead(connection, timeoutMs / 2)
+    writer.noteServerTime(serverSeconds)
+    return end
+  }
+
+  return {
+    head,
+    description: `the log ${head.logId} in memory`,
+    lost: connection.lost.then((reason) => new Unavailable(sentence(reason), { cause: reason })),
+    get committed() {
+      return writer.committed
+    },
+    holds: (position) => explained(holds(connection, position)),
+    loadCheckpoint: (load) => explained(loadCheckpoint(connection, load, parts.warn)),
+    replay: (after, apply) => explained(replay(connection, after, head.sequence, apply, pageLimits)),
+    read: (after, through) => explained(readPage(connection, after, through, writer.writerNumber, pageLimits)),
+    askHead: () => explained(askForHead()),
+    onOthersAppended: connection.onNotified,
+    append: (writes, last) => explained(tally.count(writes.length, writer.append(statements, writes, last))),
+    appendSpooled: (writes, seen) =>
+      explained(tally.count(writes.length, writer.appendSpooled(statements, writes, seen))),
+    appendConditional: (writes, seen, last) =>
+      explained(tally.count(writes.length, writer.appendConditional(statements, head.logId, writes, seen, last))),
+    close: async () => connection.close(),
+  }
+}
+
+function explained<Result>(answer: Promise<Result>): Promise<Result> {
+  return answer.catch(explain)
+}
+
+/** Throws one of the log's own errors for whatever a statement failed with. */
+function explain(error: unknown): never {
+  if (error instanceof NotTaken) throw error.cause
+  if (error instanceof SessionRefused) throw new Refused(error.message, { cause: error })
+  const isTold = [NotAppended, Undecided, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
+  throw isTold ? error : new Unavailable(sentence(error), { cause: error })
+}
+
+function sentence(error: unknown): string {
+  return `the log in memory: ${error instanceof Error ? error.message : error}`
+}

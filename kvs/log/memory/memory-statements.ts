@@ -1,0 +1,21 @@
+import type { WriterStatements } from '../index.ts'
+import { appendConditional, appendSpooled, appendWrites } from './appending.ts'
+import type { MemoryConnection } from './memory-connection.ts'
+import { registerWriter } from './registering.ts'
+import { StatementRefused } from './tables.ts'
+
+/** What the writer's logic asks of the log, over one connection. */
+export function makeMemoryStatements({ query }: MemoryConnection, appendTimeoutMs: number): WriterStatements {
+  return {
+    readSession: (writerId) => query('register', ({ writers }) => writers.get(writerId)?.session),
+    register: (writerId, session, replaced) =>
+      query('register', (tables, now) => registerWriter(tables, now, writerId, session, replaced)),
+    append: (batch, writes, landsUntil) =>
+      query('append', (tables, now) => appendWrites(tables, now, batch, writes, landsUntil), appendTimeoutMs),
+    appendSpooled: (batch, writes, seen) =>
+      query('append-spooled', (tables, now) => appendSpooled(tables, now, batch, writes, seen), appendTimeoutMs),
+    appendConditional: (batch, writes, seen) =>
+      query('append-conditional', (tables) => appendConditional(tables, batch, writes, seen), appendTimeoutMs),
+    failureOf: (error) => (error instanceof StatementRefused ? error.reason : 'unknown'),
+  }
+}

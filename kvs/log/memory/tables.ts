@@ -1,0 +1,133 @@
+import type { LogPoint, Write } from '../../core/entry.ts'
+import type { Random } from '../../lib/random.ts'
+
+/** A row of the log. */
+export interface StoredEntry {
+  readonly sequence: bigint
+  /** 1 is a delete and 2 a put, as in Postgres. */
+  readonly eventType: number
+  readonly key: string
+  /** Undefined for a delete. */
+  readonly value: Buffer | undefined
+  readonly contentType: string | undefined
+  /** Digest of the log up to and including this entry's batch. */
+  readonly digest: Buffer
+  readonly superseded: boolean
+  /** Number of the writer that it came from; undefined where no append has written it. */
+  readonly writer: number | undefined
+  /** Number of the entry among its writer's writes; undefined on all but the last entry of a batch. */
+  readonly writeNumber: bigint | undefined
+}
+
+export interface WriterRow {
+  readonly number: number
+  /** The only session that may append for the writer. */
+  readonly session: string
+}
+
+/** What was answered under an idempotency key. */
+export interface AnswerRow {
+  readonly request: Buffer
+  /** Sequence of the write's entry; undefined where the condition did not hold. */
+  readonly sequence: bigint | undefined
+  /** Sequence of the value that the key had before; undefined where it had none. */
+  readonly current: bigint | undefined
+}
+
+/** The live keys as of a point in the log. It is never changed: each step makes a new one. */
+export interface Checkpoint extends LogPoint {
+  readonly logId: string
+  /** How many keys it was saved with. */
+  readonly keys: number
+  readonly live: ReadonlyMap<string, StoredEntry>
+}
+
+/** All that a log's server keeps. Rows are never changed, so a copy of the collections is a backup. */
+export interface Tables {
+  readonly logId: string
+  /** Digest of the log while it has no entry. */
+  readonly firstDigest: Buffer
+  /** The entry of a sequence is at the index before it. */
+  readonly entries: StoredEntry[]
+  readonly writers: Map<string, WriterRow>
+  /** The oldest comes first. */
+  readonly answers: Map<string, AnswerRow>
+  checkpoint: Checkpoint | undefined
+  writeRule: WriteRule
+}
+
+/**
+ * Which writes the server does not store: `refused`, since they are what they are; `down`, since it takes none now;
+ * undefined where it stores them. A batch is stored or not as a whole. A registration asks with no writes.
+ */
+export type WriteRule = (writes: readonly Write[]) => 'refused' | 'down' | undefined
+
+export function makeTables(random: Random): Tables {
+  return {
+    logId: random.uuid().slice(0, 8),
+    firstDigest: Buffer.from(random.uuid().slice(0, 8)),
+    entries: [],
+    writers: new Map(),
+    answers: new Map(),
+    checkpoint: undefined,
+    writeRule: () => undefined,
+  }
+}
+
+export function copyTables(tables: Tables): Tables {
+  return {
+    ...tables,
+    entries: [...tables.entries],
+    writers: new Map(tables.writers),
+    answers: new Map(tables.answers),
+  }
+}
+
+/** The log's end. Throws `StatementRefused` where no append has written the last entry. */
+export function endOf({ entries, firstDigest }: Tables): LogPoint {
+  const last = entries.at(-1)
+  if (last === undefined) return { sequence: 0n, digest: firstDigest }
+  if (last.writeNumber === undefined || last.digest.length === 0) {
+    throw new StatementRefused(`no append has written its last entry, ${last.sequence}`, 'broken')
+  }
+  return { sequence: last.sequence, digest: last.digest }
+}
+
+export function entryAt({ entries }: Tables, sequence: bigint): StoredEntry | undefined {
+  return entries[Number(sequence) - 1]
+}
+
+/** Last entry of a writer's last batch; undefined where it has none. */
+export function lastOf({ entries }: Tables, writer: number): StoredEntry | undefined {
+  return entries.findLast((entry) => entry.writer === writer && entry.writeNumber !== undefined)
+}
+
+/** Keys that have an entry of any effect after a sequence. */
+export function keysAfter({ entries }: Tables, sequence: bigint): Set<string> {
+  const later = entries.slice(Number(sequence)).filter(({ superseded }) => !superseded)
+  return new Set(later.map(({ key }) => key))
+}
+
+/** Throws `StatementRefused` where the server does not store the writes. As in Postgres, no text may have a NUL. */
+export function requireTaken({ writeRule }: Tables, writes: readonly Write[]): void {
+  const hasNul = writes.some((write) => textsOf(write).some((text) => text?.includes('\0')))
+  if (hasNul) throw new StatementRefused('a text can’t have a NUL', 'refused')
+  const reason = writeRule(writes)
+  if (reason === 'refused') throw new StatementRefused('the server refuses one of the writes', reason)
+  if (reason === 'down') throw new StatementRefused('the server takes no writes now', reason)
+}
+
+function textsOf(write: Write): (string | undefined)[] {
+  return write.kind === 'put' ? [write.key, write.contentType] : [write.key]
+}
+
+/** The server's own answer that it has rolled a statement back: nothing has changed. */
+export class StatementRefused extends Error {
+  override readonly name = 'StatementRefused'
+  /** `refused`, `down`: as in `WriteRule`. `broken`: the log is not what appends made of it; no retry succeeds. */
+  readonly reason: 'refused' | 'down' | 'broken'
+  constructor(message: string, reason: StatementRefused['reason']) {
+    super(message)
+    this.reason = reason
+  }
+}

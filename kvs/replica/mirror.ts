@@ -1,0 +1,244 @@
+import type { Entry, LogPoint, Write } from '../core/entry.ts'
+import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
+import { makeView, type View } from '../view/index.ts'
+import { anotherLog, isContinued, wentBack } from './divergence.ts'
+import type { Appended } from './write-queue.ts'
+
+/**
+ * One view, kept in step with one log over however many sessions. Entries come into the view in the order of the log
+ * only, so this node's own appends go through here as well.
+ */
+export interface Mirror {
+  readonly view: View
+  /** Undefined before the first session. */
+  readonly logId: string | undefined
+  /** LOGID=SEQUENCE of the last entry applied; undefined before the first session. */
+  readonly position: string | undefined
+  /** Entries, and keys of the checkpoint, that were read from the log. */
+  readonly replayed: number
+  /** How many of them there are to read. */
+  readonly total: number
+  /** Highest sequence that the log is known to have; 0n before the first session. */
+  readonly head: bigint
+  /** Rejects with `Diverged` where the session's log is no continuation of what was applied. */
+  requireSamePast(session: LogSession): Promise<void>
+  /**
+   * Builds the view in bulk, up to the session's head: from the checkpoint and the log after it, or from the log alone.
+   * After a rejection the next call goes on from there.
+   */
+  replay(session: LogSession): Promise<Replayed>
+  /**
+   * Applies what has come since, up to the session's head.
+   * @param afterPage awaited after each page, so that a long way does not hold up everything else
+   * @returns for each of this node's own entries among them, in order, whether it took the place of a value
+   */
+  catchUp(session: LogSession, afterPage?: () => Promise<void>): Promise<readonly boolean[]>
+  /** Applies the log up to a sequence that it is known to have. */
+  readThrough(session: LogSession, sequence: bigint): Promise<void>
+  /**
+   * Applies all that the log has by now. Returns its last sequence. Rejects with `Diverged` where entries were removed.
+   */
+  tail(session: LogSession): Promise<bigint>
+  /**
+   * Appends the batch, as `LogSession.append`, and applies it, after whatever others have committed before it. On
+   * return the writes are committed and in the view. Rejects as `LogSession.append` and `read` do.
+   */
+  append(session: LogSession, batch: readonly Write[], last?: bigint): Promise<Appended>
+  /**
+   * The same for writes that were decided on by the view as it is. Of these, the ones that landed are applied.
+   * @returns a verdict for each
+   */
+  appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Verdict[]>
+}
+
+/** What the view was built from. */
+export interface Replayed {
+  /** Keys that came from the checkpoint. */
+  readonly keys: number
+  readonly entries: number
+}
+
+/** What the functions below change. */
+interface Progress {
+  view: View
+  logId: string | undefined
+  /** Sequences up to here may have gaps. */
+  gapsUpTo: bigint
+  /** Keys that came from the checkpoint. */
+  loaded: number
+  replayed: number
+  total: number
+  head: bigint
+  /** For each own entry since the last catching up that came to its end, whether it took the place of a value. */
+  own: boolean[]
+  readonly onOthers: (entry: Entry) => void
+}
+
+/** @param onOthers called for each entry read that has an effect and that another node has written */
+export function makeMirror(onOthers: (entry: Entry) => void = () => undefined): Mirror {
+  const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
+  const progress: Progress = { view: makeView(), ...start, own: [], onOthers }
+  let position = { of: progress.view.position, text: '' }
+
+  return {
+    get view() {
+      return progress.view
+    },
+    get logId() {
+      return progress.logId
+    },
+    get position() {
+      if (progress.logId === undefined) return undefined
+      // Each answer has it, and all answers of a batch have the same.
+      const { position: of } = progress.view
+      if (position.of !== of) position = { of, text: positionText(progress) }
+      return position.text
+    },
+    get replayed() {
+      return progress.replayed
+    },
+    get total() {
+      return progress.total
+    },
+    get head() {
+      return progress.head
+    },
+    requireSamePast: (session) => requireSamePast(progress, session),
+    replay: (session) => replay(progress, session),
+    catchUp: (session, afterPage) => catchUp(progress, session, afterPage),
+    readThrough: (session, sequence) => readThrough(progress, session, sequence),
+    tail: (session) => tail(progress, session),
+    append: (session, batch, last) => append(progress, session, batch, last),
+    appendConditional: (session, batch, last) => appendConditional(progress, session, batch, last),
+  }
+}
+
+function positionText({ logId, view }: Progress): string {
+  return `${logId}=${view.position.sequence}`
+}
+
+function noteHead(progress: Progress, sequence: bigint): void {
+  if (sequence > progress.head) progress.head = sequence
+}
+
+async function requireSamePast(progress: Progress, session: LogSession): Promise<void> {
+  const { logId, sequence, adoptedThrough } = session.head
+  if (progress.logId === undefined) {
+    progress.logId = logId
+    progress.gapsUpTo = adoptedThrough
+    progress.view = makeView({ logId, gapsUpTo: adoptedThrough })
+  }
+  if (logId !== progress.logId) throw anotherLog(positionText(progress), logId)
+  noteHead(progress, sequence)
+  if (!(await session.holds(progress.view.position))) throw wentBack(positionText(progress), sequence)
+}
+
+async function replay(progress: Progress, session: LogSession): Promise<Replayed> {
+  if (progress.view.position.sequence === 0n) await loadCheckpoint(progress, session)
+  progress.total = totalToReplay(progress, session)
+  const { view } = progress
+  await session.replay(view.position.sequence, (entry) => {
+    view.applyPacked(entry)
+    progress.replayed++
+  })
+  requireWhole(progress, session)
+  const { loaded, replayed } = progress
+  progress.total = replayed
+  return { keys: loaded, entries: replayed - loaded }
+}
+
+/** Into a view of its own, which is thrown away where the checkpoint turns out to be broken. */
+async function loadCheckpoint(progress: Progress, session: LogSession): Promise<void> {
+  const view = makeView({ logId: session.head.logId, gapsUpTo: progress.gapsUpTo })
+  progress.total = Number(session.head.entries)
+  progress.replayed = 0
+  const at = await session.loadCheckpoint((entry) => {
+    view.load(entry)
+    progress.replayed++
+  })
+  if (at === undefined) {
+    progress.replayed = 0
+  } else {
+    view.loaded(at)
+    progress.view = view
+    progress.loaded = progress.replayed
+  }
+}
+
+/** What there is to replay, with what has been. */
+function totalToReplay({ view, replayed }: Progress, { head }: LogSession): number {
+  const { sequence } = view.position
+  return sequence === 0n ? Number(head.entries) : replayed + Number(head.sequence - sequence)
+}
+
+function requireWhole({ view }: Progress, { head }: LogSession): void {
+  const { sequence } = view.position
+  if (sequence < head.sequence) {
+    throw new Diverged(`the log breaks off at ${sequence}, but its head is at ${head.sequence}`)
+  }
+}
+
+async function catchUp(progress: Progress, session: LogSession, afterPage?: () => Promise<void>) {
+  progress.total = totalToReplay(progress, session)
+  // No further than that: a busy writer elsewhere would have a new page ready for ever.
+  while (progress.view.position.sequence < session.head.sequence) {
+    if (!(await applyPage(progress, session, session.head.sequence))) requireWhole(progress, session)
+    await afterPage?.()
+  }
+  const { own } = progress
+  progress.own = []
+  return own
+}
+
+/** Returns whether there was anything to apply. */
+async function applyPage(progress: Progress, session: LogSession, through: bigint): Promise<boolean> {
+  const page = await session.read(progress.view.position.sequence, through)
+  for (const entry of page) {
+    const replaced = progress.view.apply(entry)
+    if (entry.isOwn) progress.own.push(replaced)
+    else if (!entry.superseded) progress.onOthers(entry)
+  }
+  progress.replayed += page.length
+  progress.total = Math.max(progress.total, progress.replayed)
+  return page.length > 0
+}
+
+async function readThrough(progress: Progress, session: LogSession, sequence: bigint): Promise<void> {
+  while (progress.view.position.sequence < sequence) {
+    if (!(await applyPage(progress, session, sequence))) throw new Diverged(`the log breaks off before ${sequence}`)
+  }
+}
+
+async function tail(progress: Progress, session: LogSession): Promise<bigint> {
+  const end = await session.askHead()
+  noteHead(progress, end.sequence)
+  await readThrough(progress, session, end.sequence)
+  if (!isContinued(progress.view.position, end, progress.gapsUpTo)) {
+    throw wentBack(positionText(progress), end.sequence)
+  }
+  return end.sequence
+}
+
+async function append(progress: Progress, session: LogSession, batch: readonly Write[], last?: bigint) {
+  const end = await session.append(batch, last)
+  return { logId: session.head.logId, end, replaced: await applyOwn(progress, session, batch, end) }
+}
+
+async function appendConditional(progress: Progress, session: LogSession, batch: readonly Decided[], last?: bigint) {
+  const { verdicts, end } = await session.appendConditional(batch, progress.view.position.sequence, last)
+  const landed = batch.filter((_, index) => verdicts[index]?.outcome === 'landed')
+  const writes = landed.map(({ write }) => write)
+  await applyOwn(progress, session, writes, end)
+  return verdicts
+}
+
+/** Applies the log's last entries, just committed, after all that others have committed before them. */
+async function applyOwn(progress: Progress, session: LogSession, writes: readonly Write[], end: LogPoint) {
+  noteHead(progress, end.sequence)
+  const before = end.sequence - BigInt(writes.length)
+  await readThrough(progress, session, before)
+  return writes.map((write, index) => {
+    const sequence = before + BigInt(index + 1)
+    return progress.view.apply({ sequence, digest: end.digest, superseded: false, isOwn: true, write })
+  })
+}

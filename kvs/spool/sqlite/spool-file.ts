@@ -1,0 +1,175 @@
+import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { SpooledWrite } from '../../core/entry.ts'
+import { decodeWrite, kindNames, setsValue, type Write, weight } from '../../core/operation/operation.ts'
+import { freeBuffer } from '../../lib/buffers.ts'
+import { makePrivateFile } from '../../lib/files.ts'
+import type { LogPosition, SpoolChange, SpoolRange } from '../spool-storage.ts'
+
+/**
+ * The methods of `SpoolStorage` on an SQLite database. Every call blocks, and throws SQLite's errors with their
+ * `errcode`.
+ */
+export interface SpoolFile {
+  position(): LogPosition | undefined
+  read(range: SpoolRange): SpooledWrite[]
+  change(change: SpoolChange): void
+  shrink(): void
+  close(): void
+}
+
+// `position` has one row. `superseded` has one row for a key, because another node's entry supersedes all waiting
+// writes of its key.
+const schema = `
+  CREATE TABLE IF NOT EXISTS spooled
+    (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, content_type TEXT);
+  CREATE TABLE IF NOT EXISTS superseded (key TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS position
+    (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL,
+    digest BLOB NOT NULL)`
+
+/**
+ * A commit is one write and one flush in WAL mode, and `synchronous = FULL` makes it durable. On macOS only `fullfsync`
+ * flushes the drive's cache too. https://www.sqlite.org/pragma.html#pragma_synchronous
+ */
+const pragmas = `
+  PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
+  PRAGMA checkpoint_fullfsync = ON; PRAGMA wal_autocheckpoint = 1000`
+
+/** Opens the file, or creates it. SQLite throws "database is locked" when another process has it open. */
+export function openSpoolFile(path: string): SpoolFile {
+  rewriteAndFlush(`${path}-wal`)
+  makePrivateFile(path)
+  const database = new DatabaseSync(path)
+  try {
+    database.exec(pragmas)
+    database.exec(schema)
+    return makeSpoolFile(database)
+  } catch (error) {
+    database.close() // otherwise its lock would stay
+    throw error
+  }
+}
+
+function prepareStatements(database: DatabaseSync) {
+  const prepare = (sql: string): StatementSync => {
+    const statement = database.prepare(sql)
+    statement.setReadBigInts(true)
+    return statement
+  }
+  return {
+    select: prepare(`
+      SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
+      FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`),
+    selectPosition: prepare('SELECT log_id, sequence, digest FROM position'),
+    insert: prepare('INSERT INTO spooled (number, kind, key, value, content_type) VALUES (?, ?, ?, ?, ?)'),
+    remove: prepare('DELETE FROM spooled WHERE number <= ? OR number > ?'),
+    removeSuperseded: prepare('DELETE FROM superseded WHERE through <= ?'),
+    supersede: prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)'),
+    setPosition: prepare('INSERT OR REPLACE INTO position (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)'),
+  }
+}
+
+function makeSpoolFile(database: DatabaseSync): SpoolFile {
+  const { select, selectPosition, insert, remove, removeSuperseded, supersede, setPosition } =
+    prepareStatements(database)
+
+  function apply({ removed, last, added, superseded, position }: SpoolChange): void {
+    remove.run(removed, last)
+    if (added.length === 0) removeSuperseded.run(removed)
+    for (const { number, write } of added) {
+      if (setsValue(write)) insert.run(number, write.kind, write.key, write.value, write.contentType ?? null)
+      else insert.run(number, write.kind, write.key, null, null)
+    }
+    for (const [key, through] of superseded) supersede.run(key, through)
+    setPosition.run(position.logId, position.sequence, position.digest)
+  }
+
+  return {
+    position() {
+      const row = selectPosition.get()
+      if (row === undefined) return undefined
+      const digest = Buffer.from(row.digest as Uint8Array)
+      return { logId: String(row.log_id), sequence: row.sequence as bigint, digest }
+    },
+
+    read({ after, through, writes, bytes }) {
+      const found: SpooledWrite[] = []
+      let size = 0
+      for (const row of select.iterate(after, through, writes)) {
+        const spooled = toSpooled(row)
+        size += weight(spooled.write)
+        if (found.length > 0 && size > bytes) {
+          if (setsValue(spooled.write)) freeBuffer(spooled.write.value)
+          break
+        }
+        found.push(spooled)
+      }
+      return found
+    },
+
+    change(change) {
+      database.exec('BEGIN IMMEDIATE')
+      try {
+        apply(change)
+        database.exec('COMMIT')
+      } catch (error) {
+        if (database.isTransaction) database.exec('ROLLBACK')
+        throw error
+      }
+    },
+
+    shrink() {
+      database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
+    },
+
+    close() {
+      database.close()
+    },
+  }
+}
+
+/**
+ * Rewrites SQLite's write-ahead log byte for byte and flushes it. After a failed flush the kernel marks pages as clean
+ * that never reached the disk, and the next flush succeeds without writing them: SQLite would recover, and acknowledge,
+ * what the disk does not have. A checkpoint would rewrite them too, but fails on a full disk.
+ * https://wiki.postgresql.org/wiki/Fsync_Errors
+ */
+function rewriteAndFlush(path: string): void {
+  const file = openIfPresent(path)
+  if (file === undefined) return
+  try {
+    const piece = Buffer.allocUnsafe(1024 * 1024)
+    let at = 0
+    for (;;) {
+      const length = readSync(file, piece, 0, piece.length, at)
+      if (length === 0) break
+      for (let done = 0; done < length; ) done += writeSync(file, piece, done, length - done, at + done)
+      at += length
+    }
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function openIfPresent(path: string): number | undefined {
+  try {
+    return openSync(path, 'r+')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function toSpooled(row: Record<string, unknown>): SpooledWrite {
+  return { number: row.number as bigint, superseded: row.superseded === 1n, write: toWrite(row) }
+}
+
+function toWrite({ kind, key, value, content_type: type }: Record<string, unknown>): Write {
+  if (typeof key !== 'string') throw new Error('a spooled write has no key')
+  const bytes = value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.length) : undefined
+  const write = decodeWrite(String(kind), key, bytes, typeof type === 'string' ? type : undefined)
+  if (write === undefined) throw new Error(`a spooled write is neither ${kindNames.join(' nor ')}`)
+  return write
+}

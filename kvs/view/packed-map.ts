@@ -1,0 +1,74 @@
+import { makeCompactor } from './compaction.ts'
+import { makeHash } from './key-hash.ts'
+import { makeKeyIndex } from './key-index.ts'
+import type { Content } from './record-layout.ts'
+import { makeRecords, type Records } from './records.ts'
+import { makeSlabs } from './slabs.ts'
+
+/** A map from keys, as bytes, to values. Both are packed in slabs and found by a hash index. */
+export interface PackedMap extends Pick<Records, 'read' | 'sequenceAt' | 'markAt'> {
+  /** Number of keys. */
+  readonly size: number
+  readonly memory: {
+    /** Memory that is taken for keys and values, in bytes. */
+    readonly bytes: number
+    /** The part of it that is in use. */
+    readonly liveBytes: number
+  }
+  /** Address of the key's record until the next change; 0 when there is none. */
+  find(key: Buffer, start: number, length: number): number
+  /**
+   * Sets a key's value. Returns whether the key had one before.
+   * @throws ViewFull
+   */
+  set(content: Content): boolean
+  /** Removes a key. Returns whether it had a value. */
+  remove(key: Buffer, start: number, length: number): boolean
+}
+
+/** @param slabBytes size of a slab, a power of two */
+export function makePackedMap(slabBytes?: number): PackedMap {
+  const hash = makeHash()
+  const slabs = makeSlabs(slabBytes)
+  const records = makeRecords(slabs)
+  const index = makeKeyIndex(records.isKeyAt)
+  const compact = makeCompactor(slabs, records, index, hash)
+
+  return {
+    get size() {
+      return index.size
+    },
+    get memory() {
+      const { largeValueBytes } = records
+      return { bytes: slabs.bytes + largeValueBytes, liveBytes: slabs.liveBytes + largeValueBytes }
+    },
+    read: records.read,
+    sequenceAt: records.sequenceAt,
+    markAt: records.markAt,
+    find: (key, start, length) => index.find(hash(key, start, length), key, start, length),
+
+    set(content) {
+      const { key, keyStart, keyLength } = content
+      const hashed = hash(key, keyStart, keyLength)
+      const old = index.find(hashed, key, keyStart, keyLength)
+      if (old === 0) {
+        index.add(hashed, records.add(content))
+      } else {
+        const address = records.replace(old, content)
+        if (address !== old) index.move(hashed, old, address)
+        compact(keyLength + content.valueLength)
+      }
+      return old !== 0
+    },
+
+    remove(key, start, length) {
+      const hashed = hash(key, start, length)
+      const address = index.find(hashed, key, start, length)
+      if (address === 0) return false
+      index.remove(hashed, address)
+      records.remove(address)
+      compact(length)
+      return true
+    },
+  }
+}

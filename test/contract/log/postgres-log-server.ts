@@ -1,0 +1,76 @@
+import { onTestFinished } from 'vitest'
+import { startProxy } from '../../../tools/lab/network/proxy.ts'
+import { byForce, type Database, makeDatabase, makeLog } from '../../support/database.ts'
+import type { FaultyNetwork, LogServer } from './log-server.ts'
+
+/** A database of its own on the tests' server. */
+export async function makePostgresLogServer(): Promise<LogServer> {
+  const database = await makeDatabase()
+  const { sql } = database
+  return {
+    makeLog({ network, ...options } = {}) {
+      const target = network ? { ...database.target, host: '127.0.0.1', port: portOf(network) } : database.target
+      return makeLog({ target }, options)
+    },
+    makeNetwork: () => makeFaultyNetwork(database),
+    async copy() {
+      await sql('DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup')
+      for (const table of tables) await sql(`CREATE TABLE backup.${table} AS SELECT * FROM ${table}`)
+      return async () => {
+        const restored = tables.map(
+          (table) => `DELETE FROM ${table}; INSERT INTO ${table} OVERRIDING SYSTEM VALUE SELECT * FROM backup.${table}`,
+        )
+        await sql(byForce(restored.join('; ')))
+      }
+    },
+    async replaceLog() {
+      await sql(
+        byForce(`${tables.map((table) => `DELETE FROM ${table}`).join('; ')}; UPDATE log_head SET log_id = 'another1'`),
+      )
+    },
+    async insertByHand(entry) {
+      await sql('ALTER TABLE transactions DROP CONSTRAINT known_event_type, DROP CONSTRAINT value_where_put')
+      const values = entry === 'of an unknown kind' ? `7, 'k', NULL, NULL, now(), 'd', false, NULL, 0` : strayDelete
+      await sql(byForce(`INSERT INTO transactions SELECT sequence + 1, ${values} FROM log_end`))
+    },
+    refuseKey: async (key) =>
+      void (await sql(`ALTER TABLE transactions ADD CONSTRAINT refused CHECK (key <> '${key}')`)),
+    async refuseWrites() {
+      await sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$`)
+      await sql('CREATE TRIGGER refuse BEFORE INSERT ON transactions EXECUTE FUNCTION refuse()')
+      return async () => void (await sql('DROP TRIGGER refuse ON transactions'))
+    },
+    async refuseSessions() {
+      await sql(`INSERT INTO kvs_migrations (version, name) VALUES (99, '099_future.sql')`)
+    },
+    advanceCheckpoint: async () => void (await sql('SELECT advance_checkpoint(1000000)')),
+    damageCheckpoint: async () =>
+      void (await sql(
+        'DELETE FROM checkpoint_entries WHERE sequence = (SELECT min(sequence) FROM checkpoint_entries)',
+      )),
+  }
+}
+
+const tables = ['transactions', 'writers', 'answers']
+
+const strayDelete = `1, 'k', NULL, NULL, now(), '', false, NULL, NULL`
+
+type ProxiedNetwork = FaultyNetwork & { readonly port: number }
+
+function portOf(network: FaultyNetwork): number {
+  return (network as ProxiedNetwork).port
+}
+
+async function makeFaultyNetwork({ target }: Database): Promise<ProxiedNetwork> {
+  const proxy = await startProxy({ host: '127.0.0.1', port: 0 }, { path: `${target.host}/.s.PGSQL.${target.port}` })
+  onTestFinished(() => proxy.close())
+  return {
+    port: proxy.port,
+    holdRequests: () => proxy.set({ holds: 'up' }),
+    loseAnswers: () => proxy.set({ holds: 'down' }),
+    fallSilent: () => proxy.set({ holds: 'both' }),
+    cut: () => proxy.set({ isCut: true }),
+    heal: () => proxy.set({}),
+  }
+}

@@ -1,0 +1,27 @@
+import { describe } from 'vitest'
+import { describeAppends } from './behaviours/appends.ts'
+import { describeConditional } from './behaviours/conditional.ts'
+import { describeExactlyOnce } from './behaviours/exactly-once.ts'
+import { describeFollowing } from './behaviours/following.ts'
+import { describeRefusals } from './behaviours/refusals.ts'
+import { describeReplay } from './behaviours/replay.ts'
+import { describeSpooled } from './behaviours/spooled.ts'
+import { describeWentBack } from './behaviours/went-back.ts'
+import type { MakeLogServer } from './log-server.ts'
+
+const behaviours = [
+  describeAppends,
+  describeExactlyOnce,
+  describeSpooled,
+  describeConditional,
+  describeFollowing,
+  describeReplay,
+  describeWentBack,
+  describeRefusals,
+]
+
+/** All that kvs/log/log.ts promises, as tests of one implementation. */
+export function describeLog(name: string, makeServer: MakeLogServer): void {
+  // Each is a describe of its own, so that the server that it makes before each test is made for its tests alone.
+  for (const behaviour of behaviours) describe(name, () => behaviour(makeServer))
+}

@@ -1,0 +1,134 @@
+import { expect, test } from 'vitest'
+import type { Entry, LogPoint, Write } from '../../../kvs/core/entry.ts'
+import { Diverged, type LogSession } from '../../../kvs/log/log.ts'
+import { makeMirror } from '../../../kvs/replica/mirror.ts'
+import { entryOf, packed, put, remove } from '../../support/entries.ts'
+
+/** A log in memory that pages by two, all of whose entries are others'. */
+function makeMemoryLog(...writes: Write[]) {
+  const entries: Entry[] = []
+  const add = (write: Write) => entries.push(entryOf(BigInt(entries.length + 1), write))
+  const end = () => ({ sequence: BigInt(entries.length), digest: Buffer.of(1) })
+  writes.forEach(add)
+  const log = {
+    entries,
+    add,
+    logId: 'cafe0123',
+    head: undefined as bigint | undefined,
+    session(): LogSession {
+      const sequence = log.head ?? BigInt(entries.length)
+      return {
+        head: { logId: log.logId, sequence, entries: sequence, adoptedThrough: 0n },
+        description: 'memory',
+        lost: new Promise(() => undefined),
+        holds: async ({ sequence }: LogPoint) => sequence <= BigInt(entries.length),
+        loadCheckpoint: async () => undefined,
+        replay: async (after, apply) => {
+          for (const entry of entries.slice(Number(after))) apply(packed(entry))
+        },
+        read: async (after, through = BigInt(entries.length)) =>
+          entries.slice(Number(after), Math.min(Number(after) + 2, Number(through))),
+        askHead: async () => ({ sequence: BigInt(entries.length), digest: entries.at(-1)?.digest ?? Buffer.of() }),
+        onOthersAppended: () => undefined,
+        committed: { number: 0n, end: end() },
+        async append(batch) {
+          batch.forEach(add)
+          return end()
+        },
+        appendSpooled: () => Promise.reject(new Error('not here')),
+        appendConditional: () => Promise.reject(new Error('not here')),
+        close: async () => undefined,
+      }
+    },
+  }
+  return log
+}
+
+async function follow(log: ReturnType<typeof makeMemoryLog>) {
+  const mirror = makeMirror()
+  await mirror.requireSamePast(log.session())
+  await mirror.replay(log.session())
+  return mirror
+}
+
+test('replays, catches up page by page, and counts', async () => {
+  const log = makeMemoryLog(put('a', '1'), put('b', '2'), remove('a'), put('c', '3'), put('b', '4'))
+  const mirror = await follow(log)
+  expect(mirror.view.size).toBe(2)
+  expect(mirror.view.get('b')?.value.toString()).toBe('4')
+  expect([mirror.replayed, mirror.total]).toEqual([5, 5])
+  for (const key of ['c', 'd', 'e']) log.add(remove(key))
+  await mirror.catchUp(log.session())
+  expect(mirror.view.size).toBe(1)
+  expect([mirror.replayed, mirror.total]).toEqual([8, 8])
+})
+
+test('a replay that is cut short goes on where it was', async () => {
+  const log = makeMemoryLog(put('a', '1'), put('b', '2'), put('c', '3'))
+  const mirror = makeMirror()
+  await mirror.requireSamePast(log.session())
+  const cut = log.session()
+  const lost = new Error('connection lost')
+  cut.replay = async (after, apply) => {
+    for (const entry of log.entries.slice(Number(after), 2)) apply(packed(entry))
+    throw lost
+  }
+  await expect(mirror.replay(cut)).rejects.toBe(lost)
+  expect(mirror.view.position.sequence).toBe(2n)
+  await mirror.replay(log.session())
+  expect([mirror.view.size, mirror.replayed]).toEqual([3, 3])
+})
+
+test('a log that breaks off before its head is never taken for whole', async () => {
+  const log = makeMemoryLog(put('a', '1'), put('b', '2'))
+  log.head = 3n
+  await expect(follow(log)).rejects.toThrow(new Diverged('the log breaks off at 2, but its head is at 3'))
+})
+
+test('an own batch is applied after what others had committed before it', async () => {
+  const log = makeMemoryLog(put('a', '1'))
+  const mirror = await follow(log)
+  for (const value of ['old', 'older', 'theirs']) log.add(put('a', value))
+  log.add(put('b', 'theirs'))
+  log.add(put('d', 'theirs'))
+  expect(await mirror.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toEqual({
+    logId: 'cafe0123',
+    end: { sequence: 8n, digest: Buffer.of(1) },
+    replaced: [true, false],
+  })
+  const values = ['a', 'b', 'c'].map((key) => mirror.view.get(key)?.value.toString())
+  expect(values).toEqual(['theirs', 'mine', 'mine'])
+})
+
+test('a committed batch whose predecessors can’t be read is not shown before they are', async () => {
+  const log = makeMemoryLog()
+  const mirror = await follow(log)
+  log.add(put('a', 'theirs'))
+  const session = log.session()
+  const unreadable = { ...session, read: () => Promise.reject(new Error('connection lost')) }
+  await expect(mirror.append(unreadable, [put('b', 'mine')])).rejects.toThrow('connection lost')
+  expect(mirror.view.size).toBe(0)
+  await mirror.readThrough(session, 2n)
+  expect(mirror.view.size).toBe(2)
+})
+
+test('who asks is told of what others have written, and not of the node’s own', async () => {
+  const log = makeMemoryLog(put('a', 'theirs'))
+  const told: string[] = []
+  const mirror = makeMirror((entry) => told.push(entry.write.key))
+  await mirror.requireSamePast(log.session())
+  await mirror.catchUp(log.session())
+  log.entries.push(entryOf(2n, put('b', 'mine'), { isOwn: true }))
+  log.add(put('c', 'theirs'))
+  await mirror.readThrough(log.session(), 3n)
+  expect(told).toEqual(['a', 'c'])
+})
+
+test('another log under the same name is told apart', async () => {
+  const log = makeMemoryLog(put('a', '1'))
+  const mirror = await follow(log)
+  log.logId = '00000000'
+  await expect(mirror.requireSamePast(log.session())).rejects.toThrow(
+    /cafe0123=1, and the log is another one now, 00000000/,
+  )
+})
