@@ -39,9 +39,23 @@ export interface Spool {
    * spool has removed the writes nevertheless, and the next change makes that durable.
    */
   remove(oldest: readonly SpooledWrite[], position: LogPosition): Promise<void>
-  /** Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. */
+  /**
+   * Tells how far the log has this node's writes, before the entries around them are read: `supersede` then knows which
+   * entries come before them.
+   */
+  noteLanded(landed: Landed): void
+  /**
+   * Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. Ignores
+   * an entry that comes before the key's newest write in the log, where that write has landed.
+   */
   supersede(entry: Entry): void
   close(): Promise<void>
+}
+
+/** The last write of this node that the log has. */
+export interface Landed {
+  readonly number: bigint
+  readonly sequence: bigint
 }
 
 export interface SpoolOptions {
@@ -85,6 +99,7 @@ interface SpoolState {
   /** Number of the last write that was removed; 0n before the first one. */
   removed: bigint
   position: LogPosition | undefined
+  landed: Landed
 }
 
 /**
@@ -95,6 +110,7 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
   const state: SpoolState = {
     ...{ storage, maxBytes, keepsValues, newest: new Map(), superseded: new Map() },
     ...{ writes: 0, bytes: 0, peakBytes: 0, last: 0n, removed: 0n, position: undefined },
+    landed: { number: 0n, sequence: 0n },
   }
   await load(state).catch(async (error) => {
     await storage.close().catch(() => undefined)
@@ -119,6 +135,9 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
     oldest: (part = 1) => readOldest(state, part),
     hide: (through) => hideThrough(state, through),
     remove: (oldest, position) => removeOldest(state, oldest, position),
+    noteLanded(landed) {
+      state.landed = landed
+    },
     supersede: (entry) => supersedeKey(state, entry),
     close: () => storage.close(),
   }
@@ -224,7 +243,9 @@ async function removeOldest(state: SpoolState, oldest: readonly SpooledWrite[], 
 }
 
 function supersedeKey(state: SpoolState, { sequence, write: { key } }: Entry): void {
-  if (!state.newest.has(key) || sequence <= (state.position?.sequence ?? 0n)) return
+  const newest = state.newest.get(key)
+  if (newest === undefined || sequence <= (state.position?.sequence ?? 0n)) return
+  if (newest.number <= state.landed.number && sequence < state.landed.sequence) return
   state.newest.delete(key)
   state.superseded.set(key, state.last)
 }

@@ -120,6 +120,19 @@ test('another node’s entry supersedes all that waits for its key by then, and 
   expect(spool.get('a')).toEqual(put('a', '3'))
 })
 
+test('an entry that comes before a write which has landed does not supersede it; a later one does', async () => {
+  const spool = await open()
+  await spool.add(1n, [put('a', 'mine'), put('b', 'mine')], seen)
+  spool.noteLanded({ number: 2n, sequence: 20n })
+  spool.supersede(entryOf(13n, put('a', 'theirs')))
+  expect(spool.get('a')).toEqual(put('a', 'mine'))
+  spool.supersede(entryOf(21n, put('a', 'theirs')))
+  expect([spool.get('a'), spool.get('b')]).toEqual([undefined, put('b', 'mine')])
+  await spool.add(3n, [put('b', 'newer')], seen)
+  spool.supersede(entryOf(14n, put('b', 'theirs')))
+  expect(spool.get('b')).toBeUndefined()
+})
+
 test('a superseding that is not on disk yet counts all the same', async () => {
   const spool = await open()
   await spool.add(1n, [put('a', '1')], seen)
