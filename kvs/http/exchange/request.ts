@@ -36,8 +36,9 @@ export interface Request {
 }
 
 /**
- * What a request holds until it is over: memory, or a request of its own to another node. An object, not a closure: with a
- * closure stored in each request, a forwarder took half as much CPU time again, nearly all of it for garbage collection.
+ * What a request holds until it is over: memory, or a request of its own to another node. It is an object, not a
+ * closure: with a closure stored in each request, a forwarder took half as much CPU time again, nearly all of it for
+ * garbage collection.
  */
 export interface Resource {
   release(): void
