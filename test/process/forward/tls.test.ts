@@ -3,17 +3,15 @@ import { once } from 'node:events'
 import { copyFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { startTlsNode } from '../../process/tls/tls-node.ts'
 import { makeAuthority } from '../../support/certificates.ts'
 import { ask, handshake } from '../../support/https.ts'
-import { makeDirectory, type Node, startNode } from '../../support/node.ts'
+import { makeDirectory, startNode } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
-import { head, startForwarder, startRawTarget } from './serve.ts'
+import { head, startForwarder, startRawTarget } from '../../unit/forward/serve.ts'
+import { startTlsNode } from '../tls/tls-node.ts'
+import { httpsTo, plainly, put } from './tls-forwarding.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
-
-const httpsTo = ({ url }: Node) => `https://${new URL(url).host}`
-const put = { method: 'PUT', body: 'Test Pair 1' }
 
 test('a forwarder speaks HTTPS both ways, and shows its certificate where one is wanted', async () => {
   const authority = makeAuthority()
@@ -39,33 +37,6 @@ test('a forwarder speaks HTTPS both ways, and shows its certificate where one is
   // Whatever the client calls it, it is the target's name that is looked at.
   const named = await ask(`${forwarder.url.replace('127.0.0.1', 'localhost')}/v1/a`, { ca })
   expect(named).toMatchObject({ status: 200, body: 'Test Pair 1' })
-})
-
-test('a target whose certificate is wrong gets no request; /readyz says what is wrong with it', async () => {
-  const authority = makeAuthority()
-  const cannotForward = { status: 503, body: '{"error":"Cannot forward request"}' }
-  const elsewhere = await startTlsNode(authority.issue('elsewhere', { names: 'DNS:elsewhere.test' }))
-  const expired = await startTlsNode(authority.issue('expired', { days: -1 }))
-  const good = await startTlsNode(authority.issue('good'))
-  const other = makeAuthority('Another')
-  for (const [target, ca, reason] of [
-    [good, other.caFile, /the certificate of \S+ is of no CA that is trusted here \(KVS_FORWARD_CA\)/],
-    [good, '', /the certificate of \S+ is of no CA that is trusted here/],
-    [elsewhere, authority.caFile, /the certificate of \S+ is for another host/],
-    [expired, authority.caFile, /the certificate of \S+ has expired/],
-  ] as const) {
-    const forwarder = await startNode(makeDirectory(), { FORWARDING_ADDRESS: httpsTo(target), KVS_FORWARD_CA: ca })
-    expect(await plainly(forwarder, put)).toEqual(cannotForward)
-    expect(await readinessOf(forwarder)).toEqual([503, expect.stringMatching(reason)])
-    forwarder.kill('SIGKILL')
-  }
-  const plain = await startNode(makeDirectory(), { FORWARDING_ADDRESS: new URL(good.url).host })
-  const mixed = await startNode(makeDirectory(), {
-    FORWARDING_ADDRESS: httpsTo(plain),
-    KVS_FORWARD_CA: authority.caFile,
-  })
-  expect(await plainly(mixed, {})).toEqual(cannotForward)
-  expect(await readinessOf(mixed)).toEqual([503, expect.stringMatching(/does not speak TLS/)])
 })
 
 test('the CA of the target is replaced with its file', async () => {
@@ -173,13 +144,3 @@ test('over TLS, a client that goes away during the answer cancels its request', 
   await until('the target is told', (await target.connection()).ended)
   expect((await ask(`${url}/livez`, { ca: authority.ca })).status).toBe(200)
 })
-
-async function plainly({ url }: Node, options: RequestInit) {
-  const answer = await fetch(`${url}/v1/a`, options)
-  return { status: answer.status, body: await answer.text() }
-}
-
-async function readinessOf({ url }: Node) {
-  const answer = await fetch(`${url}/readyz`)
-  return [answer.status, ((await answer.json()) as { reason: string }).reason]
-}

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { makeDatabase } from '../../support/database.ts'
 import { makeDirectory, type Node, spawnNode, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
-import { cannotForward, startClient, startRawTarget } from './serve.ts'
+import { cannotForward, startClient, startRawTarget } from '../../unit/forward/serve.ts'
 
 const addressOf = ({ url }: Node) => new URL(url).host
 const portOf = ({ url }: Node) => Number(new URL(url).port)
