@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { KvsError } from '../core/errors.ts'
@@ -22,7 +21,7 @@ interface ShownCertificate {
   acceptedUnder: string
 }
 
-const connections = new WeakMap<Socket, ShownCertificate>()
+const connections = new WeakMap<object, ShownCertificate>()
 
 /**
  * Records the client certificate of a connection. It must be called for each connection when its handshake is done.
@@ -35,9 +34,16 @@ export function recordCertificate(socket: TLSSocket, cas: ClientCas, pem: string
 }
 
 /** Whether the connection was asked for a client certificate and has none that is valid now. */
-export function lacksCertificate(socket: Socket): boolean {
-  const shown = connections.get(socket)
+export function lacksCertificate(connection: object): boolean {
+  const shown = connections.get(connection)
   return shown !== undefined && !isValid(shown)
+}
+
+/** A request as far as certificates are concerned: Node's own has these fields. */
+interface AskingRequest {
+  readonly socket: Socket
+  readonly method?: string | undefined
+  readonly url?: string | undefined
 }
 
 /** Paths that need no certificate, whatever their query: health checks. */
@@ -48,7 +54,7 @@ const openPaths = new Set(['/livez', '/readyz', '/healthz'])
  * It is called only when client certificates are required. `authorized` alone would not do: it is true for a resumed
  * session that had no certificate, because OpenSSL then has nothing to verify.
  */
-export function certificateRefusal({ socket, method, url = '' }: IncomingMessage): KvsError | undefined {
+export function certificateRefusal({ socket, method, url = '' }: AskingRequest): KvsError | undefined {
   const shown = connections.get(socket)
   if (shown !== undefined && isValid(shown)) return undefined
   if (shown === undefined || !(socket instanceof TLSSocket)) return new KvsError('certificate_required')

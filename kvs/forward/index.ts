@@ -1,2 +1,2 @@
-export { type ForwardingOptions, makeForwarding } from './forwarding.ts'
-export { lookAtTarget } from './target-check.ts'
+export { makeForwarder } from './forwarder.ts'
+export { checkTarget } from './target-check.ts'

@@ -1,17 +1,16 @@
 import { hash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { idempotencyKeyOf } from '../http/api/index.ts'
-import type { Caller } from '../http/exchange/index.ts'
+import type { Request } from '../http/exchange/index.ts'
 
 /** Headers as they came: names and values in turn. */
 type RawHeaders = readonly string[]
 
-/** About a connection, not about the message: RFC 9110, 7.6.1. */
+/** Headers about a connection, not about the message (RFC 9110, 7.6.1). */
 const hopByHop = 'connection keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' ')
 
 const notOnward = ['expect', 'traceparent', 'tracestate']
 
-/** What of a message's headers goes on to the next connection. */
+/** The headers of a message that go on to the next connection. */
 export function endToEnd(headers: RawHeaders): string[] {
   const dropped = new Set(hopByHop)
   for (const options of valuesOf(headers, 'connection')) {
@@ -21,31 +20,30 @@ export function endToEnd(headers: RawHeaders): string[] {
 }
 
 /**
- * The headers of a request for its way to the target. Host stays what the client has sent: the answer is to be the one it
- * would have got there. Expect is this node's to answer (RFC 9110, 10.1.1), since the body is sent on only as it comes.
- * Via tells this node when the request comes back to it (RFC 9110, 7.6.3). The trace goes on by `joinTrace`.
- */
-export function headersOnward(request: IncomingMessage, pseudonym: string, caller: Caller | undefined): string[] {
-  const headers = endToEnd(request.rawHeaders)
-  const dropped = caller === undefined ? notOnward : [...notOnward, 'idempotency-key']
-  const kept = headers.filter((_, index) => !dropped.includes(nameAt(headers, index - (index % 2))))
-  const idempotencyKey = caller && idempotencyKeyOnward(request, caller)
-  const own = idempotencyKey === undefined ? [] : ['Idempotency-Key', idempotencyKey]
-  return [...kept, ...own, 'Via', `${request.httpVersion} ${pseudonym}`]
-}
-
-/**
- * The target may know no callers: it is here that each is given keys of its own. A read has no use for any.
+ * The headers of a request for its way to the target. Host stays what the client sent, so that the reply is the one
+ * that it would have got there. Expect is this node's to answer (RFC 9110, 10.1.1), since the body goes on only as it
+ * comes. Via tells this node when the request comes back to it (RFC 9110, 7.6.3). The trace goes on by `joinTrace`.
  * @throws KvsError bad_request
  */
-export function idempotencyKeyOnward(request: IncomingMessage, caller: Caller): string | undefined {
+export function headersOnward(request: Request, pseudonym: string): string[] {
+  const headers = endToEnd(request.headers)
+  const dropped = request.caller === undefined ? notOnward : [...notOnward, 'idempotency-key']
+  const kept = headers.filter((_, index) => !dropped.includes(nameAt(headers, index - (index % 2))))
+  const idempotencyKey = request.caller && idempotencyKeyOnward(request)
+  const own = idempotencyKey === undefined ? [] : ['Idempotency-Key', idempotencyKey]
+  return [...kept, ...own, 'Via', `${request.version} ${pseudonym}`]
+}
+
+/** The target may know no callers, so that this node gives each of them keys of its own. A read has no use for any. */
+function idempotencyKeyOnward(request: Request): string | undefined {
   if (request.method === 'GET' || request.method === 'HEAD') return undefined
-  const key = idempotencyKeyOf(request, caller)
+  const key = idempotencyKeyOf(request)
   return key && hash('sha256', key, 'hex')
 }
 
-export function hasPassed({ rawHeaders }: IncomingMessage, pseudonym: string): boolean {
-  return valuesOf(rawHeaders, 'via').some((hops) => hops.includes(pseudonym))
+/** Whether the request was here before: two forwarders point at each other, or one at itself. */
+export function hasPassed({ headers }: Pick<Request, 'headers'>, pseudonym: string): boolean {
+  return valuesOf(headers, 'via').some((hops) => hops.includes(pseudonym))
 }
 
 export function valuesOf(headers: RawHeaders, name: string): string[] {

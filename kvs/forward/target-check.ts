@@ -2,9 +2,9 @@ import type { Tls } from '../tls/index.ts'
 import { makeTarget } from './target.ts'
 import { explain, Late } from './target-failures.ts'
 
-export interface LookOptions {
+export interface TargetCheckOptions {
   readonly address: string
-  /** For https:// */
+  /** Certificates for https://. */
   readonly forwardTls: Tls | undefined
   readonly forwardTimeoutMs: number
 }
@@ -12,16 +12,16 @@ export interface LookOptions {
 const maxMs = 5_000
 
 /**
- * Asks the target how it does, as a forwarding node would, and tells it in a sentence. A target that is not ready is one all
- * the same. Rejects with an Error that says why there is no answer.
+ * Asks the target for its readiness, as a forwarder would, and returns the result in a sentence; a target need not be
+ * ready. Rejects with an Error that says why there is no answer.
  */
-export async function lookAtTarget({ address, forwardTls: tls, forwardTimeoutMs }: LookOptions): Promise<string> {
+export async function checkTarget({ address, forwardTls: tls, forwardTimeoutMs }: TargetCheckOptions): Promise<string> {
   const timeoutMs = Math.min(forwardTimeoutMs, maxMs)
   const { dispatcher, name, url, servername } = makeTarget({ address, tls, timeoutMs, logger: silent })
   const signal = AbortSignal.timeout(timeoutMs)
   try {
-    const sent = { method: 'GET' as const, path: '/readyz', headers: { host: name }, signal, servername }
-    const { statusCode, body } = await dispatcher.request(sent)
+    const readiness = { method: 'GET' as const, path: '/readyz', headers: { host: name }, signal, servername }
+    const { statusCode, body } = await dispatcher.request(readiness)
     await body.dump()
     return `${url} answers: ${statusCode === 200 ? 'it is ready' : `it is not ready (/readyz answers ${statusCode})`}`
   } catch (error) {

@@ -1,9 +1,9 @@
-/** No answer has come in time. */
+/** No answer came in time. */
 export class Late extends Error {
   override readonly name = 'Late'
 }
 
-/** One sentence for a person on why there is no answer from the target, and what to look at. */
+/** Explains in one sentence why there is no answer from the target, and what to look at. */
 export function explain(error: Error, target: string): string {
   const code = codeOf(error)
   return sentences[code]?.(target) ?? `${target}: ${error.message}${code ? ` (${code})` : ''}`

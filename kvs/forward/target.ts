@@ -5,7 +5,7 @@ import { startTlsReload, type Tls, type TlsTexts } from '../tls/index.ts'
 export interface TargetOptions {
   /** `host:port` or `https://host:port`, as it can stand in a URL. */
   readonly address: string
-  /** For https:// */
+  /** Certificates for https://. */
   readonly tls: Tls | undefined
   readonly timeoutMs: number
   readonly logger: Pick<Logger, 'info' | 'warn'>
@@ -21,27 +21,28 @@ export interface Target {
   readonly reloads: readonly (() => void)[]
 }
 
-/** undici takes a name beside what its types have. */
-export type Sent = Dispatcher.DispatchOptions & Pick<Target, 'servername'>
+/** What undici sends. It takes a name that its types lack. */
+export type TargetRequest = Dispatcher.DispatchOptions & Pick<Target, 'servername'>
 
-/** A target takes a connection at once, or when a packet that was lost is sent again: after 1 s, and after 3. */
+/** A target takes a connection at once, or when a lost packet is sent again: after 1 s, and after 3. */
 const maxConnectMs = 5_000
 
-/** The connections to the node that requests go to. */
+/** Makes the pool of connections to the node that requests go to. */
 export function makeTarget({ address, tls, timeoutMs, logger }: TargetOptions): Target {
   const url = new URL(address.startsWith('https://') ? address : `http://${address}`)
   let connector = connectorWith(tls?.texts)
   const dispatcher = new Pool(url.origin, {
-    // The name that is verified is the target's, whatever Host a client has sent.
+    // The name to verify is the target's, whatever Host a client sent.
     connect: (options, callback) => {
       const { servername: _, ...rest } = options
       connector(rest, callback)
     },
-    // An idle connection is closed this much sooner than the target says it will, so that a request does not cross its end.
+    // An idle connection is closed this much sooner than the target says it will, so that a request does not cross its
+    // end.
     keepAliveTimeoutThreshold: 1_000,
-    // Where it does not say
+    // Where the target does not say
     keepAliveTimeout: 4_000,
-    // The exchange has its own
+    // request-forwarding.ts has its own timeout
     headersTimeout: 0,
     bodyTimeout: 0,
     allowH2: false,

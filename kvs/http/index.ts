@@ -1,1 +1,1 @@
-export { type HttpOptions, makeHttpServer, makeServer } from './server.ts'
+export { makeServer } from './server.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
-import { lookAtTarget } from '../forward/index.ts'
+import { checkTarget } from '../forward/index.ts'
 import { describeShortage } from '../http/wire/index.ts'
 import { inspectCluster } from '../log/embedded/index.ts'
 import { inspectLog } from '../log/postgres/index.ts'
@@ -29,7 +29,7 @@ export async function check(config: Config, print: (line: string) => void): Prom
 
   const { forwardingAddress: address, postgres: target, dataDir, postgresTimeoutMs: timeoutMs } = config
   if (address !== undefined) {
-    await tryPart('target', () => lookAtTarget({ ...config, address }))
+    await tryPart('target', () => checkTarget({ ...config, address }))
     return isUsable
   }
   // A node whose log is elsewhere runs without a disk, unless the disk may hold writes that are nowhere else.

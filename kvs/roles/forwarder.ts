@@ -1,10 +1,18 @@
 import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/index.ts'
-import { makeForwarding } from '../forward/index.ts'
+import { makeForwarder } from '../forward/index.ts'
 import { makeHttpTally } from '../http/exchange/index.ts'
-import { makeHttpServer } from '../http/index.ts'
-import { countdown, finish, listen, replaceTls, watchDescriptors } from '../http/wire/index.ts'
+import {
+  countdown,
+  listen,
+  makeHttpServer,
+  monitorDescriptors,
+  replaceTls,
+  shutDownGracefully,
+} from '../http/wire/index.ts'
+import { systemClock as clock } from '../lib/clock.ts'
+import { systemRandom as random } from '../lib/random.ts'
 import { startTlsReload } from '../tls/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
@@ -14,21 +22,18 @@ import type { ServiceProcess } from './service-process.ts'
  */
 export async function runForwarder(config: Config, address: string, service: ServiceProcess): Promise<void> {
   const { logger, stopRequested, reloads } = service
-  const options = { ...config, ...service, address, tally: makeHttpTally() }
-  const forwarding = makeForwarding(options)
-  const server = makeHttpServer(options, forwarding.answer)
-  logger.info(`forwarding every request to ${forwarding.target.url}`)
+  const options = { ...config, ...service, address, tally: makeHttpTally(), clock, random }
+  const forwarder = makeForwarder(options)
+  const server = makeHttpServer(options, forwarder.serve)
+  logger.info(`forwarding every request to ${forwarder.target.url}`)
   const listening = await listen(server, config, logger)
-  watchDescriptors(server, config, logger)
-  reloads.push(
-    ...startTlsReload(config.tls, (texts) => replaceTls(server, texts), logger),
-    ...forwarding.target.reloads,
-  )
+  monitorDescriptors(server, config, logger, clock)
+  reloads.push(...startTlsReload(config.tls, (texts) => replaceTls(server, texts), logger), ...forwarder.target.reloads)
   flushCompileCache()
 
   logger.info(`${await stopRequested}: finishing what is under way`)
-  forwarding.announceStop()
+  forwarder.announceStop()
   if (config.drainDelayMs > 0) await sleep(config.drainDelayMs)
-  await finish(listening, forwarding.stop, countdown(config.shutdownTimeoutMs))
+  await shutDownGracefully(listening, forwarder.stop, countdown(config.shutdownTimeoutMs, clock), clock)
   logger.info('stopped')
 }

@@ -2,7 +2,9 @@ import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/index.ts'
 import { makeServer } from '../http/index.ts'
-import { countdown, finish, listen, replaceTls, watchDescriptors } from '../http/wire/index.ts'
+import { countdown, listen, monitorDescriptors, replaceTls, shutDownGracefully } from '../http/wire/index.ts'
+import { systemClock as clock } from '../lib/clock.ts'
+import { systemRandom as random } from '../lib/random.ts'
 import { makeSlotFiles, type Slot, takeSlot } from '../slots/index.ts'
 import { startTlsReload } from '../tls/index.ts'
 import { assembleNode, type NodeReplacements } from './node-assembly.ts'
@@ -21,12 +23,12 @@ export async function runNode(
   service: ServiceProcess,
   replacements: NodeReplacements = {},
 ): Promise<void> {
-  const { logger, guard, pages, stopRequested, reloads } = service
+  const { logger, guard, crossOrigin, stopRequested, reloads } = service
   const slot = await openSlot(config, service)
   const { embedded, store, budget, readMetrics, tally } = assembleNode(config, service, slot, replacements)
-  const server = makeServer({ ...config, store, budget, tally, readMetrics, logger, guard, pages })
+  const server = makeServer({ ...config, store, budget, tally, readMetrics, logger, guard, crossOrigin, clock, random })
   const listening = await listen(server, config, logger)
-  watchDescriptors(server, config, logger)
+  monitorDescriptors(server, config, logger, clock)
   reloads.push(...startTlsReload(config.tls, (texts) => replaceTls(server, texts), logger))
   flushCompileCache() // a killed process would never write it
 
@@ -37,8 +39,8 @@ export async function runNode(
     logger.info(`${await stopRequested}: finishing what is under way`)
     store.announceStop()
     if (config.drainDelayMs > 0) await sleep(config.drainDelayMs)
-    timeLeft = countdown(config.shutdownTimeoutMs)
-    await finish(listening, store.stop, timeLeft)
+    timeLeft = countdown(config.shutdownTimeoutMs, clock)
+    await shutDownGracefully(listening, store.stop, timeLeft, clock)
   } finally {
     await Promise.race([embedded?.stop(), sleep(timeLeft())])
     await Promise.race([slot.close(), sleep(slotCloseMs)])

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import packageJson from '../../package.json' with { type: 'json' }
 import { isLoopback, makeTokenGuard, reloadTokens, type TokenGuard, tokenNames } from '../access/index.ts'
 import { accessSettings, type Config } from '../config/index.ts'
-import type { PageBounds } from '../http/exchange/index.ts'
+import type { CrossOriginBounds } from '../http/exchange/index.ts'
 import { makeLogger } from '../logger/index.ts'
 import { waitForNpmExit } from './npm-exit.ts'
 import { reloadOnHangup, shutdownSignal } from './signals.ts'
@@ -15,7 +15,7 @@ export interface ServiceProcess {
   /** Authenticates requests; undefined when tokens are off, so that everybody may do everything. */
   readonly guard: TokenGuard | undefined
   /** Bounds of the cross-origin guard; undefined when tokens do its work. */
-  readonly pages: PageBounds | undefined
+  readonly crossOrigin: CrossOriginBounds | undefined
   /** Resolves when the process is told to stop, with the name of what told it, such as a signal. */
   readonly stopRequested: Promise<string>
   /** Functions that SIGHUP calls. A role adds its own. */
@@ -32,14 +32,14 @@ export function prepareProcess(config: Config): ServiceProcess {
   for (const warning of config.warnings) logger.warn(warning)
   const stopRequested = Promise.race([shutdownSignal(), waitForNpmExit(process.env)])
   const guard = openGuard(config, logger)
-  const pages = guard ? undefined : crossOriginBounds(config)
+  const crossOrigin = guard ? undefined : crossOriginBounds(config)
   const reloads = tokenReloads(config, guard, logger)
   reloadOnHangup(reloads, logger)
-  return { version: packageJson.version, logger, guard, pages, stopRequested, reloads }
+  return { version: packageJson.version, logger, guard, crossOrigin, stopRequested, reloads }
 }
 
 /** Clients of an operator who allows anonymous access may call the service by other names, such as a proxy's. */
-function crossOriginBounds({ host, access: { allowsAnonymous } }: Config): PageBounds {
+function crossOriginBounds({ host, access: { allowsAnonymous } }: Config): CrossOriginBounds {
   return { hosts: isLoopback(host) && !allowsAnonymous ? 'loopback' : 'any' }
 }
 

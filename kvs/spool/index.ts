@@ -1,4 +1,5 @@
-export { NoSpace, openSpool, type Spool, SpoolHeld, type SpoolOptions } from './spool.ts'
+export { openSpool, type Spool, type SpoolOptions } from './spool.ts'
+export { NoSpace, SpoolHeld } from './spool-errors.ts'
 export {
   type LogPosition,
   type SpoolChange,

@@ -3,7 +3,8 @@ import { KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
 import { setsValue, type Write, weight } from '../core/operation/operation.ts'
 import { owned } from '../lib/buffers.ts'
-import { type LogPosition, type SpoolStorage, SpoolStorageError, unreadable } from './spool-storage.ts'
+import { additionError, openingError } from './spool-errors.ts'
+import type { LogPosition, SpoolStorage } from './spool-storage.ts'
 
 /**
  * The queue of writes that this node has accepted and that are not in the log yet, in the order of their numbers. Calls
@@ -64,16 +65,6 @@ export interface SpoolOptions {
   readonly maxBytes: number
   /** False when `get` is never called: the spool then keeps no values in memory. The default is true. */
   readonly keepsValues?: boolean
-}
-
-/** There is no spool yet, and no space to create one. */
-export class NoSpace extends Error {
-  override readonly name = 'NoSpace'
-}
-
-/** Another process has the spool open. Whoever holds the slot's lock meets only a process that is about to end. */
-export class SpoolHeld extends Error {
-  override readonly name = 'SpoolHeld'
 }
 
 /** An emptied spool returns its space to the disk if it has weighed more than this, in bytes. */
@@ -152,13 +143,6 @@ async function load(state: SpoolState): Promise<void> {
   }
 }
 
-function openingError(name: string, error: Error): Error {
-  const reason = error instanceof SpoolStorageError ? error.reason : 'failed'
-  if (reason === 'full') return new NoSpace(`there is no space for the spool ${name}`)
-  if (reason === 'held') return new SpoolHeld(`another process has the spool ${name} open`)
-  return new Error(unreadable(name, error.message))
-}
-
 /** Counts and indexes a write that is stored. */
 function include(state: SpoolState, { number, write, superseded }: SpooledWrite): void {
   state.writes++
@@ -185,14 +169,6 @@ async function addWrites(state: SpoolState, { first, writes, position, isBound }
     throw additionError(error)
   })
   for (const spooled of added) include(state, spooled)
-}
-
-function additionError(error: Error): Error {
-  if (!(error instanceof SpoolStorageError)) return error
-  if (error.reason === 'full') {
-    return new KvsError('spool_full', 'the disk under the spool is full; nothing was stored')
-  }
-  return new KvsError('undecided', `the spool can’t be written (${error.message}); the write may or may not be in it`)
 }
 
 /** Makes added writes durable, with all that was removed and superseded since the last change. */

@@ -107,6 +107,14 @@ test('each package is known to one room', () => {
   })
 })
 
+test('node:http is known to the wire and the adapters alone, so that another wire can carry the same handlers', () => {
+  const found = files.filter(({ text }) => /'node:https?'/.test(text)).map(({ path }) => path)
+  expect(found.filter((path) => !path.startsWith('kvs/http/wire/')).toSorted()).toEqual([
+    'kvs/healthcheck.ts',
+    ...['node-request', 'node-response', 'reason-phrases'].map((name) => `kvs/http/exchange/${name}.ts`),
+  ])
+})
+
 /** Packages that are loaded when the file runs; the import of a type is gone by then. */
 function packagesIn(text: string): string[] {
   const imported = text.matchAll(/^(?:import|export) (?!type )[^'"]*?from '([^']+)'/gm)

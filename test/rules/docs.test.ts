@@ -5,7 +5,7 @@ import { urlRules } from '../../kvs/config/postgres-url-parameters.ts'
 import { accessSettings } from '../../kvs/config/settings/access-settings.ts'
 import { forwardingSettings } from '../../kvs/config/settings/forwarding-settings.ts'
 import { catalogue } from '../../kvs/core/errors.ts'
-import { routesOf } from '../../kvs/http/server.ts'
+import { nodeRoutes } from '../../kvs/http/server.ts'
 import { states } from '../../kvs/kv/status.ts'
 import { dailyRights } from '../../kvs/log/postgres/rights.ts'
 import { makeMemoryBudget } from '../../kvs/memory/memory-budget.ts'
@@ -69,8 +69,8 @@ test('docs/states.md has every state', () => {
 test('docs/api.md has every route', () => {
   const readMetrics = async () => ({ type: '', text: '' })
   const served = Object.entries(
-    routesOf({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) }),
-  ).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
+    nodeRoutes({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) }),
+  ).flatMap(([path, { methods }]) => Object.keys(methods).map((method) => `${method} ${path.replace('*', 'KEY')}`))
   const told = tableIn(read('docs/api.md'), 'request', 'answer').map(([request = '']) =>
     request.replace('?consistent', ''),
   )

@@ -22,7 +22,7 @@ const direct = [
 const sources = /^kvs\/(?:main\.ts|healthcheck\.ts|roles\/.*|lib\/(?:clock|random)\.ts)$/
 
 /** Rooms that take time or chance from Node as yet. */
-const notYet = ['kvs/forward', 'kvs/http', 'kvs/http/api', 'kvs/http/exchange', 'kvs/http/wire']
+const notYet: string[] = []
 
 interface Use {
   readonly room: string

@@ -1,116 +1,74 @@
 import { constants, isUtf8 } from 'node:buffer'
-import type { IncomingMessage } from 'node:http'
 import type { Found } from '../../core/entry.ts'
 import { KvsError } from '../../core/errors.ts'
 import { owned } from '../../lib/buffers.ts'
-import { type Answer, keyRights, releaseIfOut, renderAsErrorJson, valueHeaders } from '../exchange/index.ts'
-import { errorsAs, type Methods, positionHeader, type Routes, rights } from './dispatcher.ts'
-import { awaitFreshness } from './freshness.ts'
+import { type Reply, type Request, renderAsErrorJson, valueHeaders } from '../exchange/index.ts'
+import { type Dialect, spooled } from './dialect.ts'
+import { positionHeader } from './error-headers.ts'
 import { isTooDeep, maxDepth, memberText } from './json-text.ts'
 import { keyFor } from './key-decoding.ts'
-import { judgeRead } from './precondition-headers.ts'
-import { refuseUnmet } from './refused-headers.ts'
-import { answerNotModified, type KeyRoutesOptions, spooled } from './value-dialect.ts'
-import { writerFor } from './write-command.ts'
 
 const prefix = '/kvs/'
 const maxKeyCharacters = 50
 /** A character takes up to four bytes, each of them up to three when it is percent-encoded. */
 const maxKeyPath = maxKeyCharacters * 12
 const json = 'application/json'
-/** Node puts the headers before it, in one string. */
+/** Node puts the headers before a text, in one string. */
 const maxTextLength = constants.MAX_STRING_LENGTH - 16 * 1024
 
 /**
- * GET, HEAD, PUT and DELETE on /kvs/KEY, in the JSON that a course on distributed systems gives its assignments in, over
- * the same keys as /v1. A value is stored as its JSON text.
+ * The dialect of /kvs/KEY: the JSON in which a course on distributed systems gives its assignments, over the same keys
+ * as /v1. It stores a value as its JSON text.
  */
-export function courseworkRoutes({ store, receiveBody, dropBody, holdAnswer }: KeyRoutesOptions): Routes {
-  function answer(
-    response: Answer,
-    status: number,
-    body: string,
-    headers: readonly string[],
-    length = Buffer.byteLength(body),
-  ): void {
-    const all = [
+export const courseworkDialect: Dialect = {
+  prefix,
+  renderError: renderAsErrorJson,
+  keyOf,
+  contentTypeOf: () => json,
+  valueOf: valueIn,
+
+  found(found, position) {
+    const text = foundText(found)
+    return reply(200, text, position, found.tag === undefined ? spooled : ['ETag', `"${found.tag}"`])
+  },
+
+  missing: () => new KvsError('no_such_key', 'Key does not exist'),
+
+  stored(stored, position) {
+    if (stored === 'spooled') return reply(202, '{"result":"spooled"}', position, spooled)
+    const [status, result] = stored.replaced ? [200, 'replaced'] : [201, 'created']
+    return reply(status, JSON.stringify({ result }), position, ['ETag', `"${stored.tag}"`])
+  },
+
+  deleted(stored, position) {
+    if (stored === 'spooled') return reply(202, '{"result":"spooled"}', position, spooled)
+    if (!stored.replaced) throw courseworkDialect.missing()
+    return reply(200, '{"result":"deleted"}', position, [])
+  },
+}
+
+function reply(status: number, text: string, position: string, headers: readonly string[]): Reply {
+  return {
+    status,
+    headers: [
       'Content-Type',
       json,
       'Content-Length',
-      String(length),
-      ...positionHeader(store.position()),
+      String(Buffer.byteLength(text)),
+      ...positionHeader(position),
       ...valueHeaders,
       ...headers,
-    ]
-    response.writeHead(status, all).end(response.req.method === 'HEAD' ? undefined : body)
-  }
-
-  async function read(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
-    const key = keyIn(request, response, path)
-    refuseUnmet(request)
-    response.wait('position')
-    await awaitFreshness(request, query, store)
-    response.wait(undefined)
-    const found = store.get(key)
-    response.about.bytes = found?.value.length
-    if (judgeRead(request, found) === 'not modified') return answerNotModified(response, found, store.position())
-    if (found === undefined) throw missing()
-    const place = found.tag === undefined ? spooled : ['ETag', `"${found.tag}"`]
-    const text = foundText(found)
-    const bytes = Buffer.byteLength(text)
-    if (request.method === 'GET') holdAnswer(response, found.value, { text, bytes })
-    answer(response, 200, text, place, bytes)
-    releaseIfOut(response)
-  }
-
-  async function put(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
-    const key = keyIn(request, response, path)
-    const write = writerFor(request, query, store, response.about.caller)
-    response.wait('body')
-    await receiveBody(request, response, async (body) => {
-      const value = valueIn(body)
-      response.about.bytes = value.length
-      response.wait('log')
-      const stored = await write({ kind: 'put', key, value, contentType: json })
-      response.about.stored = stored
-      if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
-      else {
-        const [status, result] = stored.replaced ? [200, 'replaced'] : [201, 'created']
-        answer(response, status, JSON.stringify({ result }), ['ETag', `"${stored.tag}"`])
-      }
-    })
-  }
-
-  async function remove(request: IncomingMessage, response: Answer, path: string, query: string): Promise<void> {
-    const key = keyIn(request, response, path)
-    const write = writerFor(request, query, store, response.about.caller)
-    const body = dropBody(request, response)
-    if (body !== undefined) {
-      response.wait('body')
-      await body
-    }
-    response.wait('log')
-    const stored = await write({ kind: 'delete', key })
-    response.about.stored = stored
-    if (stored !== 'spooled' && !stored.replaced) throw missing()
-    if (stored === 'spooled') answer(response, 202, '{"result":"spooled"}', spooled)
-    else answer(response, 200, '{"result":"deleted"}', [])
-  }
-
-  const withoutKey: Methods = { [errorsAs]: renderAsErrorJson, [rights]: {} }
-  return {
-    '/kvs': withoutKey,
-    '/kvs/': withoutKey,
-    '/kvs/*': { GET: read, HEAD: read, PUT: put, DELETE: remove, [errorsAs]: renderAsErrorJson, [rights]: keyRights },
+    ],
+    body: text,
   }
 }
 
-/** Only what is put has a bound on its characters: other keys can have come by /v1. */
-function keyIn({ method }: IncomingMessage, response: Answer, path: string): string {
-  const raw = path.slice(prefix.length)
-  const isPut = method === 'PUT'
+/** Only a PUT bounds a key's characters: other keys may have come by /v1. */
+function keyOf(request: Request): string {
+  const raw = request.path.slice(prefix.length)
+  const isPut = request.method === 'PUT'
   if (isPut && raw.length > maxKeyPath) throw tooLong()
-  const key = keyFor(response, raw)
+  const key = keyFor(request, raw)
   if (isPut && [...key].length > maxKeyCharacters) throw tooLong()
   return key
 }
@@ -125,7 +83,7 @@ function valueIn(body: Buffer): Buffer {
     const parsed: unknown = JSON.parse(text)
     const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
     const value = isObject && isUtf8(body) ? memberText(text, 'value') : undefined
-    // Not a window on the memory that Node shares out: who keeps some bytes of it keeps 64 KiB.
+    // A window on the memory that Node shares out would keep 64 KiB alive for some bytes.
     if (value !== undefined) return owned(Buffer.from(value))
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
@@ -133,7 +91,7 @@ function valueIn(body: Buffer): Buffer {
   throw new KvsError('bad_request', 'PUT request does not specify a value')
 }
 
-/** @throws KvsError value_too_large, where its JSON is longer than a string can be */
+/** @throws KvsError value_too_large where its JSON is longer than a string can be */
 function foundText(found: Found): string {
   try {
     const text = `{"result":"found","value":${jsonOf(found)}}`
@@ -151,7 +109,7 @@ function isTooLong(error: unknown): boolean {
   return error instanceof RangeError || (error as NodeJS.ErrnoException).code === 'ERR_STRING_TOO_LONG'
 }
 
-/** A value that was not stored as JSON, or as one nested too deep, is told as a string. */
+/** A value that was not stored as JSON, or that is nested too deep, becomes a string. */
 function jsonOf({ value, contentType }: Found): string {
   const text = value.toString()
   const isJson =
@@ -168,5 +126,4 @@ function isValid(text: string): boolean {
   }
 }
 
-const missing = () => new KvsError('no_such_key', 'Key does not exist')
 const tooLong = () => new KvsError('bad_key', 'Key is too long')

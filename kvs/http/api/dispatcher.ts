@@ -1,159 +1,135 @@
-import type { IncomingMessage } from 'node:http'
 import makeRouter from 'find-my-way'
 import type { Logger } from 'pino'
-import type { Right } from '../../access/index.ts'
-import { ConditionFailed, KvsError, NotAdmitted } from '../../core/errors.ts'
+import { KvsError } from '../../core/errors.ts'
 import {
-  type Answer,
-  answerError,
   authorizationOf,
   Broken,
-  type Caller,
+  type Exchange,
+  errorReply,
   type Guard,
   isHostGiven,
-  pathOf,
+  otherRoute,
   type RenderError,
+  type Reply,
+  type Request,
   requestIdOf,
+  shownPath,
 } from '../exchange/index.ts'
+import { headersOf, MethodNotAllowed, positionHeader } from './error-headers.ts'
+import type { Handle, Route, RouteTable } from './route.ts'
 
-/**
- * @param path the request's path as it came over the wire, without the query
- * @param query what comes after the "?"; empty where there is none
- */
-export type Handle = (request: IncomingMessage, response: Answer, path: string, query: string) => void | Promise<void>
-
-/** The key, beside the methods, of how a dialect's errors look. */
-export const errorsAs = Symbol('errorsAs')
-
-/** The key, beside the methods, of the right that each of them asks a caller for; of 'open' where none is. */
-export const rights = Symbol('rights')
-
-/** What a path takes; a method that is not among these is answered with 405 and their names. */
-export type Methods = Readonly<Record<string, Handle>> & {
-  readonly [errorsAs]?: RenderError
-  readonly [rights]: 'open' | Readonly<Record<string, Right>>
+export interface DispatcherOptions {
+  readonly routes: RouteTable
+  readonly logger: Pick<Logger, 'error'>
+  /** Undefined where everybody may do everything. */
+  readonly guard: Guard | undefined
+  /** Goes with every error to a known caller, unless it is empty. */
+  readonly position: () => string
+  /** Refuses a request before anything is asked about its caller. */
+  readonly refusalOf?: (request: Request) => KvsError | undefined
+  /** Renders these refusals, and that of a missing Host; undefined renders them as the route does. */
+  readonly renderRefusal?: RenderError
 }
 
-/** By path, in find-my-way's syntax. */
-export type Routes = Readonly<Record<string, Methods>>
+/** A route with the label that its requests count under. */
+interface Labelled {
+  readonly label: string
+  readonly route: Route
+}
 
 /**
- * Answers each request by its path and method, and each error that a handler throws.
- * @param position goes with each of these answers, unless it is empty, or the caller nobody known
- * @param guard undefined where everybody may do everything
+ * Makes the function that serves each request by its path and method: it authenticates the caller, calls the handler,
+ * sends its reply, and translates what it throws into an error. Nothing is thrown past it.
  */
-export function makeDispatcher(routes: Routes, logger: Pick<Logger, 'error'>, position: () => string, guard?: Guard) {
-  // Methods are told apart below, so that the router only knows paths.
-  const router = makeRouter()
-  for (const [path, methods] of Object.entries(routes)) router.get(path, () => undefined, { path, methods })
+export function makeDispatcher(options: DispatcherOptions): (exchange: Exchange) => void {
+  const { guard, refusalOf, renderRefusal } = options
+  const find = makeFinder(options.routes)
 
-  function routeOf(path: string): { path: string; methods: Methods } | undefined {
+  async function sendLater(exchange: Exchange, reply: Promise<Reply>, route: Route | undefined): Promise<void> {
+    try {
+      exchange.send(await reply)
+    } catch (error) {
+      fail(exchange, error, options, route?.renderError)
+    }
+  }
+
+  return function dispatch(exchange: Exchange): void {
+    const found = find(exchange.path)
+    const route = found?.route
+    if (found !== undefined) exchange.telemetry.route = found.label
+    try {
+      const refusal = isHostGiven(exchange) ? refusalOf?.(exchange) : hostMissing()
+      if (refusal !== undefined) {
+        fail(exchange, refusal, options, renderRefusal ?? route?.renderError)
+        return
+      }
+      const reply = admit(exchange, route, guard)(exchange)
+      if (reply instanceof Promise) void sendLater(exchange, reply, route)
+      else exchange.send(reply)
+    } catch (error) {
+      fail(exchange, error, options, route?.renderError)
+    }
+  }
+}
+
+/** The router knows paths alone: methods are told apart by `admit`. */
+function makeFinder(routes: RouteTable): (path: string) => Labelled | undefined {
+  const router = makeRouter()
+  for (const [path, route] of Object.entries(routes)) {
+    // A route without methods is there for its rights and for how its errors look.
+    const label = Object.keys(route.methods).length > 0 ? path : otherRoute
+    router.get(path, () => undefined, { label, route } satisfies Labelled)
+  }
+
+  return (path) => {
     // The router takes * for the path /
     if (!path.startsWith('/')) return undefined
     // The router would decode the path, and fail on one that a key's own rules can say more about.
     return router.find('GET', path.includes('%') ? path.replaceAll('%', '_') : path)?.store
   }
-
-  function handlerOf(methods: Methods | undefined, method: string): Handle {
-    if (methods === undefined) throw new KvsError('no_such_page')
-    const handle = methods[method]
-    if (handle === undefined) throw new MethodNotAllowed(Object.keys(methods))
-    return handle
-  }
-
-  function fail(request: IncomingMessage, response: Answer, error: unknown, methods?: Methods): void {
-    const isKnown = guard === undefined || response.about.caller !== undefined
-    const place = () => positionHeader(isKnown ? position() : '')
-    answerFailure(request, response, error, logger, { renderAs: methods?.[errorsAs], headers: place })
-  }
-
-  return function dispatch(request: IncomingMessage, response: Answer): void {
-    let methods: Methods | undefined
-    try {
-      const [path, query] = split(request.url ?? '')
-      const route = routeOf(path)
-      methods = route?.methods
-      // Those without methods are there for their errors' looks
-      if (route !== undefined && Object.keys(route.methods).length > 0) response.about.route = route.path
-      if (!isHostGiven(request)) throw new KvsError('bad_request', 'a request needs one Host header (RFC 9112, 3.2)')
-      const caller = guard && admit(request, methods, guard)
-      response.about.caller = caller
-      const handle = handlerOf(methods, request.method ?? '')
-      if (caller !== undefined) requireRight(caller, methods, request.method ?? '')
-      handle(request, response, path, query)?.catch((error) => fail(request, response, error, methods))
-    } catch (error) {
-      fail(request, response, error, methods)
-    }
-  }
 }
 
 /**
- * Answers what a handler has thrown. What is no KvsError is a defect: it is logged, and answered `internal`. An answer that
- * has begun breaks off; to a client that has broken off there is none.
- * @param headers those that go with the answer beside the error's own
+ * Authenticates the caller, before the request's body is read and before it is told what the path takes.
+ * @returns the handler that the caller may have called
+ * @throws KvsError unauthorized, forbidden, too_many_requests, no_such_page, method_not_allowed
  */
-export function answerFailure(
-  request: IncomingMessage,
-  response: Answer,
-  error: unknown,
-  logger: Pick<Logger, 'error'>,
-  { renderAs, headers }: { renderAs?: RenderError | undefined; headers?: () => readonly string[] } = {},
-): void {
+function admit(request: Request, route: Route | undefined, guard: Guard | undefined): Handle {
+  const { method } = request
+  const own = route?.methods[method]
+  const isOpen = route === undefined || (route.rights === 'open' && (own !== undefined || !route.fallback))
+  const caller = isOpen ? undefined : guard?.admit(authorizationOf(request), request.connection)
+  request.caller = caller
+  const handle = own ?? route?.fallback?.handle
+  if (route === undefined) throw new KvsError('no_such_page')
+  if (handle === undefined) throw new MethodNotAllowed(Object.keys(route.methods))
+  caller?.require(own === undefined ? (route.fallback?.right ?? 'admin') : rightFor(route, method))
+  return handle
+}
+
+function rightFor({ rights }: Route, method: string) {
+  return (rights === 'open' ? undefined : rights[method]) ?? 'admin'
+}
+
+/**
+ * Sends an error. What is not a KvsError is a defect: it is logged and sent as `internal`. A reply that has begun
+ * breaks off; a client that has broken off gets none.
+ */
+function fail(exchange: Exchange, error: unknown, options: DispatcherOptions, renderAs?: RenderError): void {
+  const { logger, guard, position } = options
   if (error instanceof Broken) return
-  if (response.headersSent) {
-    logger.error({ err: error, traceId: requestIdOf(response) }, 'an answer broke off')
-    response.destroy()
+  if (exchange.isReplying) {
+    logger.error({ err: error, traceId: requestIdOf(exchange) }, 'an answer broke off')
+    exchange.abort()
     return
   }
   const known = error instanceof KvsError ? error : new KvsError('internal')
   if (known !== error) {
-    logger.error({ err: error, traceId: requestIdOf(response) }, `${request.method} ${pathOf(request)} failed`)
+    logger.error({ err: error, traceId: requestIdOf(exchange) }, `${exchange.method} ${shownPath(exchange)} failed`)
   }
-  answerError(request, response, known, [...(headers?.() ?? []), ...headersOf(known)], renderAs)
+  const isKnown = guard === undefined || exchange.caller !== undefined
+  const headers = [...positionHeader(isKnown ? position() : ''), ...headersOf(known)]
+  exchange.send(errorReply(exchange, known, headers, renderAs))
 }
 
-export function positionHeader(position: string): string[] {
-  return position === '' ? [] : ['KVS-Position', position]
-}
-
-/** Before a request's body is read, and before it is told what the path takes. */
-function admit(request: IncomingMessage, methods: Methods | undefined, guard: Guard): Caller | undefined {
-  const isOpen = methods === undefined || methods[rights] === 'open'
-  return isOpen ? undefined : guard.admit(authorizationOf(request), request.socket)
-}
-
-/** A method that no right was named for asks for the greatest. */
-function requireRight(caller: Caller, methods: Methods | undefined, method: string): void {
-  const named = methods?.[rights]
-  caller.require((typeof named === 'object' ? named[method] : undefined) ?? 'admin')
-}
-
-export function headersOf(error: KvsError): string[] {
-  if (error instanceof NotAdmitted) return ['WWW-Authenticate', error.challenge]
-  if (error instanceof MethodNotAllowed) return ['Allow', error.allowed.join(', ')]
-  if (error instanceof ConditionFailed && error.tag !== undefined) return ['ETag', `"${error.tag}"`]
-  // RFC 9110, 12.5.3
-  if (error.code === 'unsupported_encoding') return ['Accept-Encoding', 'identity']
-  return []
-}
-
-class MethodNotAllowed extends KvsError {
-  readonly allowed: readonly string[]
-  constructor(allowed: readonly string[]) {
-    super('method_not_allowed', sentenceOn(allowed))
-    this.allowed = allowed
-  }
-}
-
-/** Undefined where the catalogue's own fits: a key takes just the methods that it names. */
-function sentenceOn(allowed: readonly string[]): string | undefined {
-  if (allowed.length === 0) return 'no method is allowed here: a key is missing'
-  return allowed.includes('PUT') ? undefined : `this method is not allowed here: ${allowed.join(' and ')} are`
-}
-
-/** Into path and query. A server must take the absolute form as well (RFC 9112, 3.2.2), in which a path may be left out. */
-function split(url: string): [path: string, query: string] {
-  const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*\/?/i, '/')
-  const at = target.indexOf('?')
-  return at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at + 1)]
-}
+const hostMissing = () => new KvsError('bad_request', 'a request needs one Host header (RFC 9112, 3.2)')

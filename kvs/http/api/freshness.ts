@@ -1,25 +1,19 @@
-import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../../core/errors.ts'
 import { type Position, parsePosition } from '../../core/position.ts'
 import type { Kv } from '../../kv/index.ts'
-import { headerOf } from '../exchange/index.ts'
-
-/** What a request's demands on how fresh the view is need of the store. */
-export type FreshStore = Pick<Kv, 'waitFor' | 'waitForHead'>
+import { headerOf, type Request } from '../exchange/index.ts'
 
 /**
- * Waits until the view is as fresh as `KVS-Min-Position` asks for. Undefined where nothing has to be waited for. Rejects,
- * or throws, with `bad_position`, `behind` or `not_ready`.
+ * Waits until the store is as fresh as a read asks for, by `KVS-Min-Position` and `?consistent`. Undefined where it
+ * asks for nothing. Rejects or throws with `bad_request`, `bad_position`, `behind`, `not_ready` or `log_down`.
  */
-export function awaitPosition(request: IncomingMessage, store: FreshStore): Promise<void> | undefined {
+export function awaitFreshness(
+  request: Request,
+  store: Pick<Kv, 'waitFor' | 'waitForHead'>,
+): Promise<void> | undefined {
+  const needsHead = isConsistent(request.query) // before a wait begins: after a throw, nobody would hear its rejection
   const text = headerOf(request, 'kvs-min-position')
-  return text === undefined ? undefined : store.waitFor(positionIn(text))
-}
-
-/** The same for `?consistent`, besides. Rejects with `log_down` as well. */
-export function awaitFreshness(request: IncomingMessage, query: string, store: FreshStore): Promise<void> | undefined {
-  const needsHead = isConsistent(query) // before a wait is begun that a throw would leave to reject unheard
-  const position = awaitPosition(request, store)
+  const position = text === undefined ? undefined : store.waitFor(positionIn(text))
   if (!needsHead) return position
   return position === undefined ? store.waitForHead() : position.then(() => store.waitForHead())
 }
@@ -34,7 +28,11 @@ function isConsistent(query: string): boolean {
   )
 }
 
-function positionIn(text: string): Position {
+/**
+ * Reads the value of a KVS-Min-Position.
+ * @throws KvsError bad_position
+ */
+export function positionIn(text: string): Position {
   const position = parsePosition(text)
   if (position !== undefined) return position
   throw new KvsError(

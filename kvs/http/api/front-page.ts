@@ -1,10 +1,8 @@
-import { valueHeaders } from '../exchange/index.ts'
-import { type Handle, type Methods, rights } from './dispatcher.ts'
+import { headerOf, valueHeaders } from '../exchange/index.ts'
+import type { Handle, Route } from './route.ts'
 
 /** Each path of the service, and what is there. */
-type Places = readonly (readonly [path: string, what: string])[]
-
-const common: Places = [
+const paths: readonly (readonly [path: string, what: string])[] = [
   ['/v1/KEY', 'a value, its bytes as they were put: PUT, GET, HEAD, DELETE'],
   ['/kvs/KEY', 'the same in JSON: PUT, GET, DELETE'],
   ['/readyz', 'whether it serves, and why not'],
@@ -15,16 +13,16 @@ const common: Places = [
 const documents = 'README.md and docs/api.md in its repository have the rest; node kvs/main.ts --help has the settings.'
 
 /**
- * GET / says what answers here, and where to go on: as text, or as HTML where a client asks for that. It is the same for
- * everybody, and tells nothing of this node: neither where its log is nor who may ask it.
- * @param about what the node does, in a sentence
+ * GET / says what answers here and where to go on, as text, or as HTML where a client asks for that. It is the same for
+ * everybody and tells nothing of this node, neither where its log is nor who may ask it.
+ * @param about what the service is, in a sentence
  */
-export function frontPage(about: string): Methods {
-  const pages = { text: asText(about), html: asHtml(about) }
-  const get: Handle = ({ method, headers }, response) => {
-    const isHtml = wantsHtml(headers.accept)
-    const body = isHtml ? pages.html : pages.text
-    response.writeHead(200, [
+export function frontPage(about: string): Route {
+  const [text, html] = [asText(about), asHtml(about)]
+  const get: Handle = (request) => {
+    const isHtml = wantsHtml(headerOf(request, 'accept'))
+    const body = isHtml ? html : text
+    const headers = [
       'Content-Type',
       isHtml ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8',
       'Content-Length',
@@ -32,30 +30,31 @@ export function frontPage(about: string): Methods {
       'Vary',
       'Accept',
       ...valueHeaders,
-    ])
-    response.end(method === 'HEAD' ? undefined : body)
+    ]
+    return { status: 200, headers, body }
   }
-  return { GET: get, HEAD: get, [rights]: 'open' }
+  return { methods: { GET: get, HEAD: get }, rights: 'open' }
 }
 
-export const ofNode = 'A key-value store over a Postgres transaction log.'
-export const ofForwarder =
+export const aboutNode = 'A key-value store over a Postgres transaction log.'
+export const aboutForwarder =
   'A key-value store: a forwarding node, which hands each request for a key on to another node.'
 
 function asText(about: string): string {
-  const rows = common.map(([path, what]) => `  ${path.padEnd(8)}  ${what}`)
+  const rows = paths.map(([path, what]) => `  ${path.padEnd(8)}  ${what}`)
   return `${[about, '', ...rows, '', documents].join('\n')}\n`
 }
 
-/** Without style or script, which its own Content-Security-Policy forbids. */
+/** Has no style or script, which its own Content-Security-Policy forbids. */
 function asHtml(about: string): string {
-  const rows = common.map(([path, what]) => {
+  const rows = paths.map(([path, what]) => {
     const isKey = path.endsWith('KEY')
     return `<dt>${isKey ? `<code>${path}</code>` : `<a href="${path}">${path}</a>`}</dt><dd>${what}</dd>`
   })
   return [
     '<!doctype html>',
-    '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>kvs</title></head>',
+    '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">' +
+      '<title>kvs</title></head>',
     `<body><h1>kvs</h1><p>${about}</p>`,
     `<dl>${rows.join('\n')}</dl>`,
     `<p>${documents}</p></body></html>`,

@@ -1,26 +1,30 @@
-import type { Status } from '../../kv/index.ts'
-import { answerJson, type Guard, seesInside } from '../exchange/index.ts'
-import { type Handle, type Methods, positionHeader, rights } from './dispatcher.ts'
+import type { Kv } from '../../kv/index.ts'
+import { type Guard, jsonReply, maySeeDetails } from '../exchange/index.ts'
+import { positionHeader } from './error-headers.ts'
+import type { Handle, Route } from './route.ts'
 
-/** /livez answers as long as the process runs; whether Postgres does is no matter of life. */
-export function liveness(store: { position(): string }, guard: Guard | undefined): Methods {
-  const get: Handle = (request, response) => {
-    const position = seesInside(request, guard) ? store.position() : ''
-    answerJson(request, response, 200, { live: true }, positionHeader(position))
-  }
-  return { GET: get, HEAD: get, [rights]: 'open' }
+/** A page that is open to all, for balancers and the like. */
+export function healthRoute(get: Handle): Route {
+  return { methods: { GET: get, HEAD: get }, rights: 'open' }
+}
+
+/** /livez answers as long as the process runs, whether or not Postgres does. */
+export function liveness(position: () => string, guard: Guard | undefined): Route {
+  return healthRoute((request) => {
+    const shown = maySeeDetails(request, guard) ? position() : ''
+    return jsonReply(200, { live: true }, positionHeader(shown))
+  })
 }
 
 /**
- * /readyz answers 200 only while /v1 is worth asking: reads go on while the log is down. A balancer, which has no token,
- * is told that much and the state; all else is for whoever may see inside.
+ * /readyz answers 200 only while /v1 is worth asking: reads go on while the log is down. A balancer, which has no
+ * token, gets the status code and the state; all else is for callers who may see details.
  */
-export function readiness(store: { status(): Status; position(): string }, guard: Guard | undefined): Methods {
-  const get: Handle = (request, response) => {
+export function readinessOf(store: Pick<Kv, 'status' | 'position'>, guard: Guard | undefined): Handle {
+  return (request) => {
     const status = store.status()
     const code = status.state === 'serving' || status.state === 'log down' ? 200 : 503
-    if (seesInside(request, guard)) answerJson(request, response, code, status, positionHeader(store.position()))
-    else answerJson(request, response, code, { state: status.state })
+    if (!maySeeDetails(request, guard)) return jsonReply(code, { state: status.state })
+    return jsonReply(code, status, positionHeader(store.position()))
   }
-  return { GET: get, HEAD: get, [rights]: 'open' }
 }

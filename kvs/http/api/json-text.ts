@@ -1,9 +1,9 @@
-/** More levels than this, and many a reader of JSON gives up, or crashes. */
+/** Many readers of JSON give up, or crash, at more levels than this. */
 export const maxDepth = 1_000
 
 /**
- * The text of an object's member as it stands in JSON that is known to be valid: `JSON.parse` would lose the digits of a
- * number and the order of keys. Of several by that name the last, as `JSON.parse` has it; undefined where there is none.
+ * The text of an object's member as it stands in JSON that is known to be valid: `JSON.parse` would lose the digits of
+ * a number and the order of keys. The last of several, as with `JSON.parse`; undefined where there is none.
  */
 export function memberText(json: string, name: string): string | undefined {
   let text: string | undefined
@@ -19,7 +19,10 @@ export function memberText(json: string, name: string): string | undefined {
   return text
 }
 
-/** Whether brackets that are no part of a string are nested deeper than this, in any text: parsing such takes long, and blocks. */
+/**
+ * Whether brackets outside of strings are nested deeper than `levels`, in any text: parsing such takes long, and
+ * blocks.
+ */
 export function isTooDeep(text: string, levels = maxDepth): boolean {
   let depth = 0
   let isInString = false
@@ -34,7 +37,7 @@ export function isTooDeep(text: string, levels = maxDepth): boolean {
   return false
 }
 
-/** Where the comma or brace after a value is. */
+/** Index of the comma or brace after a value. */
 function endOfValue(json: string, start: number): number {
   let depth = 0
   for (let at = start; ; at++) {
@@ -46,7 +49,7 @@ function endOfValue(json: string, start: number): number {
   }
 }
 
-/** Where the string that begins here has ended. */
+/** Index behind the string that begins at `start`. */
 function endOfString(json: string, start: number): number {
   let at = start + 1
   while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1

@@ -1,20 +1,20 @@
 import { KvsError } from '../../core/errors.ts'
 import { maxKeyBytes } from '../../core/limits.ts'
-import type { Answer } from '../exchange/index.ts'
+import type { Request } from '../exchange/index.ts'
 
 /**
- * The key that the rest of a path names, for the caller that the answer is for.
+ * Decodes the key that the rest of a path names, and checks that the caller may reach it.
  * @throws KvsError bad_key, forbidden
  */
-export function keyFor({ about }: Answer, raw: string): string {
+export function keyFor({ telemetry, caller }: Request, raw: string): string {
   const key = decodeKey(raw)
-  about.key = key
-  about.caller?.requireKey(key)
+  telemetry.key = key
+  caller?.requireKey(key)
   return key
 }
 
 /**
- * The key that the rest of a path names, percent-decoded.
+ * Decodes the key that the rest of a path names.
  * @param raw as it came over the wire, without the query; ASCII, since Node's parser refuses all else
  * @throws KvsError bad_key, with a sentence for each rule
  */
@@ -43,7 +43,7 @@ function percentDecode(raw: string): string {
   }
 }
 
-/** Also where a dot is written %2E, which URL parsers collapse just the same (https://url.spec.whatwg.org). */
+/** A dot may be written %2E, which URL parsers collapse just the same (https://url.spec.whatwg.org). */
 function hasDotSegment(raw: string): boolean {
   return raw.includes('.') || raw.includes('%2') ? /(^|\/)(\.|%2[Ee]){1,2}(\/|$)/.test(raw) : false
 }

@@ -1,21 +1,21 @@
-import { type Handle, type Methods, rights } from './dispatcher.ts'
+import type { Handle, Route } from './route.ts'
 
-/** All that is measured, as it is now, in the form that its type names. */
+/** Reads all that is measured, as it is now, in the form that its type names. */
 export type ReadMetrics = () => Promise<{ readonly type: string; readonly text: string }>
 
 /** /metrics answers whatever the state of the node. */
-export function metricsRoute(read: ReadMetrics): Methods {
-  const get: Handle = async ({ method }, response) => {
+export function metricsRoute(read: ReadMetrics): Route {
+  const get: Handle = async () => {
     const { type, text } = await read()
-    response.writeHead(200, [
+    const headers = [
       'Content-Type',
       type,
       'Content-Length',
       String(Buffer.byteLength(text)),
       'Cache-Control',
       'no-store',
-    ])
-    response.end(method === 'HEAD' ? undefined : text)
+    ]
+    return { status: 200, headers, body: text }
   }
-  return { GET: get, HEAD: get, [rights]: { GET: 'admin', HEAD: 'admin' } }
+  return { methods: { GET: get, HEAD: get }, rights: { GET: 'admin', HEAD: 'admin' } }
 }

@@ -1,16 +1,15 @@
-import type { IncomingMessage } from 'node:http'
 import type { Found } from '../../core/entry.ts'
 import { ConditionFailed, KvsError } from '../../core/errors.ts'
 import { holds, type Precondition } from '../../core/precondition.ts'
-import { type Caller, headerOf } from '../exchange/index.ts'
+import { headerOf, type Request } from '../exchange/index.ts'
 
 const maxIdempotencyKeyLength = 255
 
 /**
- * The condition of a request, in If-Match and If-None-Match (RFC 9110, 13.1); undefined where it has none.
+ * The precondition in If-Match and If-None-Match (RFC 9110, 13.1); undefined where there is none.
  * @throws KvsError bad_request
  */
-export function preconditionOf(request: IncomingMessage): Precondition | undefined {
+export function preconditionOf(request: Request): Precondition | undefined {
   const ifMatch = headerOf(request, 'if-match')
   const ifNoneMatch = headerOf(request, 'if-none-match')
   if (ifMatch === undefined && ifNoneMatch === undefined) return undefined
@@ -21,29 +20,30 @@ export function preconditionOf(request: IncomingMessage): Precondition | undefin
 }
 
 /**
- * Whether a read is answered with the value, or that it is the one that the client has.
- * @throws KvsError bad_request or condition_failed
+ * Whether a read gets the value; false where the client has it already.
+ * @throws KvsError bad_request, condition_failed
  */
-export function judgeRead(request: IncomingMessage, found: Found | undefined): 'value' | 'not modified' {
+export function isModified(request: Request, found: Found | undefined): boolean {
   const precondition = preconditionOf(request)
-  if (precondition === undefined || holds(precondition, found)) return 'value'
-  if (holds({ ifMatch: precondition.ifMatch }, found)) return 'not modified'
+  if (precondition === undefined || holds(precondition, found)) return true
+  if (holds({ ifMatch: precondition.ifMatch }, found)) return false
   throw new ConditionFailed(found?.tag, 'the condition does not hold')
 }
 
 /**
- * Each caller has keys of its own, so that none learns by another's key what that one has written, or takes it away. A
- * line break can be in no key and no name.
+ * The Idempotency-Key, made the caller's own: nobody learns by another's key what that one wrote, or takes the key
+ * away. Neither keys nor names have line breaks, so that the two parts stay apart.
  * @throws KvsError bad_request
  */
-export function idempotencyKeyOf(request: IncomingMessage, caller: Caller | undefined): string | undefined {
+export function idempotencyKeyOf(request: Request): string | undefined {
+  const { caller } = request
   const key = headerOf(request, 'idempotency-key')
   if (key === undefined) return undefined
   if (/^[ -~]+$/.test(key) && key.length <= maxIdempotencyKeyLength) return caller ? `${caller.name}\n${key}` : key
   throw new KvsError('bad_request', `an Idempotency-Key has 1 to ${maxIdempotencyKeyLength} printable ASCII characters`)
 }
 
-/** Without their quotes. A weak one is none that If-Match may match (RFC 9110, 13.1.1 and 13.1.2). */
+/** The tags without their quotes. If-Match never matches a weak one (RFC 9110, 13.1.1 and 13.1.2). */
 function parseTags(text: string, name: string): '*' | readonly string[] {
   if (text.trim() === '*') return '*'
   // Empty elements count for nothing (RFC 9110, 5.6.1.2).

@@ -1,34 +1,35 @@
-import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../../core/errors.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Request } from '../exchange/index.ts'
 
-/** Looks at a header's value, and throws where it asks for what is not given. */
-type Judge = (name: string, value: string) => void
+/** Checks a header's value, and throws where it asks for what this service does not do. */
+type Check = (name: string, value: string, clock: Pick<Clock, 'wallTime'>) => void
 
-/** Why a header is refused, as the end of a sentence that begins with its name. */
+/** Refuses a header. `why` ends a sentence that begins with its name. */
 const refusal =
-  (why: string): Judge =>
+  (why: string): Check =>
   (name) => {
     throw new KvsError('bad_request', `${name} ${why}; nothing was done`)
   }
 
-/** Whoever sends these takes it that the value ends by itself. TTL is RFC 8030's, X-Delete-… are OpenStack's. */
+/** Clients that send these expect the value to end by itself. TTL is RFC 8030's, X-Delete-… are OpenStack's. */
 const lifetimes = ['ttl', 'expire', 'expires', 'expires-in', 'expires-at', 'expires-after', 'expiry', 'expiration']
 const lifetime = refusal('is not supported: a value stays until it is replaced or deleted')
-/** As is sent against caches, with every method: a moment that is over asks for no lifetime. */
-const lifetimeToCome: Judge = (name, value) => {
-  const isOver = ['', '-1', '0'].includes(value.trim()) || Date.parse(value) <= Date.now()
-  if (!isOver) lifetime(name, value)
+/** Expires is also sent against caches, with every method: a moment that is over asks for no lifetime. */
+const lifetimeToCome: Check = (name, value, clock) => {
+  const isOver = ['', '-1', '0'].includes(value.trim()) || Date.parse(value) <= clock.wallTime()
+  if (!isOver) lifetime(name, value, clock)
 }
 const override = refusal('is not supported: send the method itself')
 
-/** By the header's name in lower case. What is not here, nor begins with a prefix below, asks this service for nothing. */
-const ofAnyRequest: ReadonlyMap<string, Judge> = new Map([
+/** Checks by the header's name in lower case. A header that has none asks this service for nothing. */
+const ofAnyRequest: ReadonlyMap<string, Check> = new Map([
   ['x-http-method-override', override],
   ['x-http-method', override],
   ['x-method-override', override],
 ])
 
-const ofWrites: ReadonlyMap<string, Judge> = new Map([
+const ofWrites: ReadonlyMap<string, Check> = new Map([
   ...lifetimes.flatMap((name) => ['', 'x-'].map((prefix) => [`${prefix}${name}`, lifetime] as const)),
   ['expires', lifetimeToCome],
   ...['x-delete-after', 'x-delete-at', 'x-max-age', 'x-lifetime'].map((name) => [name, lifetime] as const),
@@ -36,11 +37,16 @@ const ofWrites: ReadonlyMap<string, Judge> = new Map([
   ['content-encoding', requireIdentity],
 ])
 
-/** Of headers that begin with Content-, those that are kept, checked, of the framing, or of the request alone (Content-Location: RFC 9110, 8.7). */
+/**
+ * Headers that begin with Content- and may come with a value: they are kept, checked, of the framing, or of the request
+ * alone (Content-Location: RFC 9110, 8.7).
+ */
 const contentHeaders = new Set(
   'content-type content-length content-encoding content-digest content-md5 content-location'.split(' '),
 )
-/** RFC 9110, 13.1. Without a GET, If-Range means nothing, and If-Modified-Since is to be passed over (13.1.3). */
+/**
+ * Conditions of RFC 9110, 13.1. Without a GET, If-Range means nothing, and If-Modified-Since must be ignored (13.1.3).
+ */
 const conditions = new Set(['if-match', 'if-none-match', 'if-range', 'if-modified-since'])
 const ownHeaders = new Set(['kvs-min-position'])
 
@@ -49,20 +55,20 @@ const unknownCondition = refusal('is not supported on a write: conditions are If
 const unknownOwn = refusal('is none of the headers that this service takes: KVS-Min-Position is')
 
 /**
- * Refuses a request whose headers ask for something that this service would not do, rather than doing the rest of it as if
- * that had not been asked. docs/api.md lists what is refused, and what is passed over with which right.
+ * Refuses a request whose headers ask for something that this service would not do, rather than doing the rest of it as
+ * if that had not been asked. docs/api.md lists what is refused, and what is rightly ignored.
  * @throws KvsError bad_request, unsupported_encoding
  */
-export function refuseUnmet({ rawHeaders, method }: IncomingMessage): void {
+export function refuseUnmet({ headers, method, clock }: Pick<Request, 'headers' | 'method' | 'clock'>): void {
   const isWrite = method === 'PUT' || method === 'DELETE'
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] as string
-    const judge = judgeOf(name.toLowerCase(), isWrite)
-    if (judge !== undefined) judge(name, rawHeaders[at + 1] as string)
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at] as string
+    const check = checkOf(name.toLowerCase(), isWrite)
+    if (check !== undefined) check(name, headers[at + 1] as string, clock)
   }
 }
 
-function judgeOf(name: string, isWrite: boolean): Judge | undefined {
+function checkOf(name: string, isWrite: boolean): Check | undefined {
   const known = ofAnyRequest.get(name) ?? (isWrite ? ofWrites.get(name) : undefined)
   if (known !== undefined) return known
   if (name.startsWith('kvs-')) return ownHeaders.has(name) ? undefined : unknownOwn
@@ -72,7 +78,7 @@ function judgeOf(name: string, isWrite: boolean): Judge | undefined {
   return undefined
 }
 
-/** The bytes would come back without their coding, for something else. */
+/** A coded value would come back without its coding, as something else. */
 function requireIdentity(_name: string, value: string): void {
   const codings = value.toLowerCase().split(',')
   if (codings.every((coding) => ['', 'identity'].includes(coding.trim()))) return

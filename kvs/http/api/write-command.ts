@@ -1,38 +1,47 @@
-import type { IncomingMessage } from 'node:http'
 import type { Write } from '../../core/entry.ts'
 import { KvsError } from '../../core/errors.ts'
-import type { ConditionalWrite, InLog, Stored } from '../../kv/index.ts'
-import { type Caller, hasHeader } from '../exchange/index.ts'
-import { awaitPosition, type FreshStore } from './freshness.ts'
+import type { Precondition } from '../../core/precondition.ts'
+import type { Kv, Stored } from '../../kv/index.ts'
+import { headerOf, type Request } from '../exchange/index.ts'
+import { positionIn } from './freshness.ts'
 import { idempotencyKeyOf, preconditionOf } from './precondition-headers.ts'
 import { refuseUnmet } from './refused-headers.ts'
 
-/** What writes need of the store. */
-export interface WritableStore extends FreshStore {
-  write(write: Write): Promise<Stored>
-  writeIf(conditional: ConditionalWrite): Promise<InLog>
+/** How a write is to be done, by its request's headers. */
+export interface WriteTerms {
+  readonly precondition: Precondition | undefined
+  readonly idempotencyKey: string | undefined
+  /** KVS-Min-Position as it came: it is looked at when the whole request is there. */
+  readonly minPosition: string | undefined
+}
+
+/** @throws KvsError bad_request, unsupported_encoding */
+export function writeTermsOf(request: Request): WriteTerms {
+  if (request.query !== '') throw new KvsError('bad_request', 'a write takes no query; a "?" in a key is written %3F')
+  refuseUnmet(request)
+  return {
+    precondition: preconditionOf(request),
+    idempotencyKey: idempotencyKeyOf(request),
+    minPosition: headerOf(request, 'kvs-min-position'),
+  }
 }
 
 /**
- * How a request's write is to be done, by its headers: at once, under a condition, after a position.
- * @throws KvsError bad_request, unsupported_encoding
+ * Writes on these terms: at once, under a precondition, after a position. Rejects as the store does, and with
+ * bad_position.
  */
-export function writerFor(
-  request: IncomingMessage,
-  query: string,
-  store: WritableStore,
-  caller: Caller | undefined,
-): (write: Write) => Promise<Stored> {
-  if (query !== '') throw new KvsError('bad_request', 'a write takes no query; a "?" in a key is written %3F')
-  refuseUnmet(request)
-  const precondition = preconditionOf(request)
-  const idempotencyKey = idempotencyKeyOf(request, caller)
-  const isPlain = precondition === undefined && idempotencyKey === undefined
-  const write = (write: Write) =>
-    isPlain ? store.write(write) : store.writeIf({ write, precondition: precondition ?? {}, idempotencyKey })
-  if (!hasHeader(request, 'kvs-min-position')) return write
-  return async (content) => {
-    await awaitPosition(request, store)
-    return write(content)
-  }
+export function execute(store: Kv, write: Write, terms: WriteTerms): Promise<Stored> {
+  return terms.minPosition === undefined
+    ? writeNow(store, write, terms)
+    : writeAfter(store, write, terms, terms.minPosition)
+}
+
+function writeNow(store: Kv, write: Write, { precondition, idempotencyKey }: WriteTerms): Promise<Stored> {
+  if (precondition === undefined && idempotencyKey === undefined) return store.write(write)
+  return store.writeIf({ write, precondition: precondition ?? {}, idempotencyKey })
+}
+
+async function writeAfter(store: Kv, write: Write, terms: WriteTerms, position: string): Promise<Stored> {
+  await store.waitFor(positionIn(position))
+  return writeNow(store, write, terms)
 }

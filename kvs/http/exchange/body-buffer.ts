@@ -4,26 +4,26 @@ import { smallBytes } from '../../memory/index.ts'
 const none: Buffer = Buffer.alloc(0)
 
 /**
- * The pieces of a body, put together as they come: whoever sends many small ones takes no more memory for it. Memory is taken
- * for the whole body, but for no more than `smallBytes` before more than that has arrived: so neither does it take much to
- * announce a large one, nor is a large one given up half way for want of room.
+ * Collects the pieces of a body in one buffer, so that many small pieces take no more memory than few large ones. It
+ * takes memory for the whole body at once, but only `smallBytes` until more than that has arrived: announcing a large
+ * body costs little, and a large one is not given up half way for want of room.
  */
-export class Gathering {
+export class BodyBuffer {
   size = 0
   private buffer = none
   private readonly maxBytes: number
   private readonly declared: number | undefined
 
   /**
-   * @param maxBytes which is never exceeded
-   * @param declared how large the body is to be; undefined where that is not known
+   * @param maxBytes never exceeded
+   * @param declared size that the client announced; undefined where it announced none
    */
   constructor(maxBytes: number, declared: number | undefined) {
     this.maxBytes = maxBytes
     this.declared = declared
   }
 
-  /** What it takes with that many more bytes in it. */
+  /** How much memory it takes once that many more bytes are in it. */
   capacityWith(more: number): number {
     const { size, buffer, declared, maxBytes } = this
     const needed = size + more
@@ -32,9 +32,9 @@ export class Gathering {
     return Math.max(needed, Math.min(declared, needed <= smallBytes ? smallBytes : declared))
   }
 
-  /** The chunk is not to be used any more. */
+  /** Takes over the chunk, which must not be used any more. */
   add(chunk: Buffer): void {
-    // The first is the parser's copy of just that, and mostly the whole body.
+    // The first is the parser's own copy of just these bytes, and mostly the whole body.
     if (this.size === 0) {
       this.buffer = chunk
       this.size = chunk.length
@@ -46,7 +46,7 @@ export class Gathering {
     freeBuffer(chunk)
   }
 
-  /** In memory of just that size, which is the caller's. Nothing can be added afterwards. */
+  /** Returns the body in memory of just its size, which is the caller's. Nothing can be added afterwards. */
   whole(): Buffer {
     const { size, buffer } = this
     if (buffer.length !== size || buffer.buffer.byteLength !== size) this.moveTo(size)
@@ -64,10 +64,10 @@ export class Gathering {
     this.buffer = moved
   }
 
-  /** Who has gathered it stays within reach of its connection, up to the next request there, and so would the body. */
+  /** The connection keeps this object alive until its next request, and would keep the body too. */
   private letGo(): Buffer {
-    const gathered = this.buffer
+    const collected = this.buffer
     this.buffer = none
-    return gathered
+    return collected
   }
 }

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http'
 import { lacksCertificate, type Right } from '../../access/index.ts'
 import { onlyHeaderOf } from './headers.ts'
+import type { Request } from './request.ts'
 
-/** Who has sent a request. */
+/** Who sent a request. */
 export interface Caller {
   readonly name: string
   has(right: Right): boolean
@@ -12,26 +12,27 @@ export interface Caller {
   requireKey(key: string): void
 }
 
-/** Where there is one, every caller has to be known. */
+/** Authenticates callers by their tokens. */
 export interface Guard {
   /**
-   * @param connection what the header has come over
+   * @param connection that the header came over
    * @throws KvsError unauthorized, too_many_requests
    */
   admit(authorization: string | undefined, connection: object): Caller
-  /** Undefined where it is nobody known; refuses nobody. */
+  /** Returns undefined for a caller that it does not know; refuses nobody. */
   recognise(authorization: string | undefined): Caller | undefined
 }
 
-/** The rights that keys ask for, in every dialect. */
+/** The right that each method on a key asks for, in every dialect. */
 export const keyRights: Readonly<Record<string, Right>> = { GET: 'read', HEAD: 'read', PUT: 'write', DELETE: 'write' }
 
-export function authorizationOf(request: IncomingMessage): string | undefined {
+/** Undefined also where there are several: nobody chooses between them. */
+export function authorizationOf(request: Request): string | undefined {
   return onlyHeaderOf(request, 'authorization')
 }
 
-/** Whether a request may be told how things are inside, on a page that is open to all. */
-export function seesInside(request: IncomingMessage, guard: Guard | undefined): boolean {
-  if (lacksCertificate(request.socket)) return false
+/** Whether a page that is open to all may show the node's details to this request. */
+export function maySeeDetails(request: Request, guard: Guard | undefined): boolean {
+  if (lacksCertificate(request.connection)) return false
   return guard === undefined || guard.recognise(authorizationOf(request))?.has('admin') === true
 }

@@ -1,22 +1,25 @@
-import type { IncomingMessage } from 'node:http'
 import { KvsError } from '../../core/errors.ts'
+import type { Request } from './request.ts'
 
-/** Where everybody may do everything, a web page in a browser of somebody who can connect is kept from it. */
-export interface PageBounds {
-  /** By which names the service may be called. */
+/** How a service without tokens is kept from web pages in the browsers of those who can connect to it. */
+export interface CrossOriginBounds {
+  /** Names that clients may call the service by, in Host. */
   readonly hosts: 'loopback' | 'any'
 }
 
-/** What a page can't have resolve to an address of its choice (RFC 6761, 6.3). */
+/** Names that no attacker can make resolve to an address of their choice (RFC 6761, 6.3). */
 const ownHost = /^(?:(?:[\w-]+\.)*localhost\.?|\d+\.\d+\.\d+\.\d+|\[[\da-f:.]+\])(?::\d*)?$/i
 
 /**
- * Why a request must not be looked at, since a page may have sent it: one whose own name leads here, which makes the browser
- * take the service for the page's (DNS rebinding), or one of another origin. Where a browser tells of the site, it is believed
- * rather than Origin, whose name a proxy may know and Host not have. Following a link is let pass: no page sees what comes of it.
+ * Makes the guard against cross-origin requests: CSRF, and DNS rebinding, where a page's own name resolves to this
+ * service so that the browser takes the service for the page's. The guard returns the error for a request that a page
+ * of another origin may have sent, and undefined for all others.
+ *
+ * Sec-Fetch-Site is believed over Origin, which may name a proxy that Host does not name. Following a link is allowed:
+ * no page sees the reply.
  */
-export function makePageRefusal({ hosts }: PageBounds): (request: IncomingMessage) => KvsError | undefined {
-  /** Clients say the same one over and over. */
+export function makeCrossOriginGuard({ hosts }: CrossOriginBounds): (request: Request) => KvsError | undefined {
+  /** Host that was last found to be allowed; clients send the same one over and over. */
   let known = ''
 
   function isOwn(host: string): boolean {
@@ -26,21 +29,21 @@ export function makePageRefusal({ hosts }: PageBounds): (request: IncomingMessag
     return true
   }
 
-  return ({ rawHeaders, method }) => {
+  return ({ headers, method }) => {
     let host: string | undefined
     let origin: string | undefined
     let site: string | undefined
     let mode: string | undefined
-    for (let at = 0; at < rawHeaders.length; at += 2) {
-      const name = rawHeaders[at] as string
+    for (let at = 0; at < headers.length; at += 2) {
+      const name = headers[at] as string
       if (name.length !== 4 && name.length !== 6 && name.length !== 14) continue
       const lower = name.toLowerCase()
       if (lower === 'host') {
-        if (host !== undefined) return undefined // which is refused where Host is looked at for itself
-        host = rawHeaders[at + 1] as string
-      } else if (lower === 'origin') origin = rawHeaders[at + 1]
-      else if (lower === 'sec-fetch-site') site = rawHeaders[at + 1]
-      else if (lower === 'sec-fetch-mode') mode = rawHeaders[at + 1]
+        if (host !== undefined) return undefined // the dispatcher refuses two of them
+        host = headers[at + 1] as string
+      } else if (lower === 'origin') origin = headers[at + 1]
+      else if (lower === 'sec-fetch-site') site = headers[at + 1]
+      else if (lower === 'sec-fetch-mode') mode = headers[at + 1]
     }
     if (hosts === 'loopback' && host && !isOwn(host)) return new KvsError('misdirected')
     if (site === undefined) return origin === undefined || isAt(origin, host) ? undefined : new KvsError('cross_origin')

@@ -1,21 +1,17 @@
 export { checkingDigests } from './body-digests.ts'
-export { authorizationOf, type Caller, type Guard, keyRights, seesInside } from './caller.ts'
-export { makePageRefusal, type PageBounds } from './cross-origin-guard.ts'
-export {
-  answerError,
-  answerJson,
-  isUploading,
-  type RenderError,
-  render,
-  renderAsAccepted,
-  renderAsErrorJson,
-  retryAfterSeconds,
-  valueHeaders,
-} from './error-response.ts'
-export { awaitsContinue, hasBody, hasHeader, headerOf, isHostGiven, transferCodingOf } from './headers.ts'
-export { Broken, type DropBody, makeBodyDropper, makeBodyReader, type ReceiveBody } from './request-body.ts'
-export { makeWatch } from './request-end.ts'
-export { makeRequestLog, pathOf, requestIdOf, traceOf } from './request-log.ts'
+export { Broken, type DropBody, makeBodyDropper, makeBodyReceiver, type ReceiveBody } from './body-receiver.ts'
+export { authorizationOf, type Guard, keyRights, maySeeDetails } from './caller.ts'
+export { type CrossOriginBounds, makeCrossOriginGuard } from './cross-origin-guard.ts'
+export { errorReply, type RenderError, renderAsAccepted, renderAsErrorJson, renderError } from './error-reply.ts'
+export { firstHeaderOf, hasBody, hasHeader, headerOf, isHostGiven } from './headers.ts'
+export { makeCompletionTracker } from './node-completion.ts'
+export { type ExchangeContext, NodeRequest, originForm } from './node-request.ts'
+export { NodeResponse } from './node-response.ts'
+export { reasonPhrases } from './reason-phrases.ts'
+export { type BodySink, jsonReply, type Reply, retryAfterSeconds, type StreamedBody, valueHeaders } from './reply.ts'
+export { type HoldReply, makeReplyHold } from './reply-memory.ts'
+export type { Exchange, Request, Resource } from './request.ts'
+export { makeRequestLog, shownPath } from './request-log.ts'
 export { type HttpTally, makeHttpTally } from './request-tally.ts'
-export { Answer, otherRoute } from './response.ts'
-export { type HoldAnswer, makeHoldAnswer, releaseIfOut } from './response-memory.ts'
+export { requestIdOf, traceOf } from './request-trace.ts'
+export { noteWait, otherRoute } from './telemetry.ts'

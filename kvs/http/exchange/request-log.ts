@@ -1,64 +1,51 @@
-import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
-import { beginTrace, parseTraceparent, type Trace } from '../../lib/trace.ts'
 import type { RequestLine } from '../../logger/index.ts'
-import { headerOf } from './headers.ts'
-import type { Answer } from './response.ts'
+import type { Request } from './request.ts'
+import { traceOf } from './request-trace.ts'
+import { noteWait } from './telemetry.ts'
 
 export interface RequestLogOptions {
   readonly logger: Pick<Logger, 'debug' | 'warn' | 'isLevelEnabled'>
-  /** What takes longer is told at warn; undefined is for ever. */
+  /** A request that takes longer is logged at warn; undefined turns that off. */
   readonly slowRequestMs: number | undefined
 }
 
+/** Longest key or path in a line, in characters. Clients choose how long they are, and how often they are logged. */
 const maxShown = 200
 
-/** Told of each request when it is over, with how long it took to be answered in milliseconds. */
-export type RequestLog = (answer: Answer, ms: number) => void
+/**
+ * Logs a request that is over.
+ * @param isSent whether all of the reply was handed to the operating system
+ * @param ms from the arrival of the headers until then
+ */
+export type RequestLog = (request: Request, isSent: boolean, ms: number) => void
 
-/** A line at debug for each request, and one at warn for each slow one. */
+/** Writes a line at debug for each request, and one at warn for each slow one. */
 export function makeRequestLog({ logger, slowRequestMs = Infinity }: RequestLogOptions): RequestLog {
   const logsAll = logger.isLevelEnabled('debug')
 
-  return (answer, ms) => {
+  return (request, isSent, ms) => {
     if (ms >= slowRequestMs) {
-      answer.wait(undefined)
-      const { waitedFor } = answer.about
-      logger.warn({ ...lineOf(answer, ms), ...(waitedFor && { waitedFor }) }, 'slow request')
+      noteWait(request, undefined)
+      const { waitedFor } = request.telemetry
+      logger.warn({ ...lineOf(request, isSent, ms), ...(waitedFor && { waitedFor }) }, 'slow request')
     } else if (logsAll) {
-      logger.debug(lineOf(answer, ms), 'request')
+      logger.debug(lineOf(request, isSent, ms), 'request')
     }
   }
 }
 
-/** The trace that the request belongs to, where it tells one. */
-export function traceOf(answer: Answer): Trace | undefined {
-  const { about, req } = answer
-  if (about.trace === undefined) {
-    const text = headerOf(req, 'traceparent')
-    about.trace = text === undefined ? undefined : parseTraceparent(text)
-  }
-  return about.trace
-}
-
-/** What a client can quote where something has gone wrong, and the log has as `traceId`: the trace's, or one made now. */
-export function requestIdOf(answer: Answer): string {
-  const trace = traceOf(answer) ?? beginTrace()
-  answer.about.trace = trace
-  return trace.traceId
-}
-
-function lineOf(answer: Answer, ms: number): RequestLine {
-  const { req } = answer
-  const { key, code, reason, bytes, stored, caller, spanId } = answer.about
-  const trace = traceOf(answer)
+function lineOf(request: Request, isSent: boolean, ms: number): RequestLine {
+  const { method, caller } = request
+  const { key, status, code, reason, bytes, stored, spanId } = request.telemetry
+  const trace = traceOf(request)
   return {
-    method: req.method ?? '',
-    ...(key === undefined ? { path: pathOf(req) } : { key: cut(key) }),
-    ...(answer.headersSent && { status: answer.statusCode }),
+    method,
+    ...(key === undefined ? { path: shownPath(request) } : { key: cut(key) }),
+    ...(status !== undefined && { status }),
     ...(code !== undefined && { code }),
     ...(reason !== undefined && { reason }),
-    ...(!answer.writableFinished && { aborted: true }),
+    ...(!isSent && { aborted: true }),
     ...(bytes !== undefined && { bytes }),
     ...(stored !== undefined && (stored === 'spooled' ? { spooled: true } : { sequence: Number(stored.sequence) })),
     ...(caller !== undefined && { by: caller.name }),
@@ -68,14 +55,13 @@ function lineOf(answer: Answer, ms: number): RequestLine {
   }
 }
 
-/** A query may hold what is nobody's business, and so may what comes before the path in the absolute form. */
-export function pathOf({ url = '' }: IncomingMessage): string {
-  const path = url.startsWith('/') ? url : url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '')
+/** The path as the log shows it: a query may hold secrets, and so may the user of an absolute URL. */
+export function shownPath({ target }: Pick<Request, 'target'>): string {
+  const path = target.startsWith('/') ? target : target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '')
   const at = path.indexOf('?')
   return cut(at < 0 ? path : path.slice(0, at))
 }
 
-/** Clients choose how long it is, and how often it is logged. */
 function cut(text: string): string {
   return text.length > maxShown ? `${text.slice(0, maxShown)}…` : text
 }

@@ -1,54 +1,62 @@
-import { STATUS_CODES } from 'node:http'
 import { type Histogram, makeHistogram } from '../../lib/histogram.ts'
-import type { Answer } from './response.ts'
+import { reasonPhrases } from './reason-phrases.ts'
+import type { Request } from './request.ts'
 
-/** In seconds. A GET takes some 20 µs, a PUT what Postgres takes to flush. */
+/** Upper bounds in seconds. A GET takes some 20 µs, a PUT what Postgres takes to flush. */
 const durationBounds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])
 
-/** What the server has to do, and has done, in plain numbers. */
+/** What the server does and did, in plain numbers for the metrics. */
 export interface HttpTally {
   /** Open client connections. */
   connections: number
-  /** Connections refused, since too many were open. */
+  /** Connections refused because too many were open. */
   refused: number
-  /** Requests that have arrived whole enough to be handled, and whose answers are not out yet. */
+  /** Requests that are being handled: their headers are there, their replies are not out. */
   readonly inFlight: number
-  /** How many requests the parser gave up on, by the code of the error they were answered with. */
+  /** Requests that the parser gave up on, by the code of the error that went back. */
   readonly unparsed: ReadonlyMap<string, number>
-  /** As many as there are routes, methods and statuses, whatever clients send. */
+  /** At most one entry for each route, method and status, whatever clients send. */
   requests(): Iterable<RequestCounts>
-  /** A request is being handled. Each that has begun ends. */
+  /** Counts a request in. Each one that begins also ends. */
   begin(): void
-  /** The answer has gone out, or its connection is gone. */
-  end(answer: Answer, seconds: number): void
+  /** @param isSent whether all of the reply was handed to the operating system */
+  end(request: Request, isSent: boolean, seconds: number): void
   countUnparsed(code: string): void
 }
 
 export interface RequestCounts {
   readonly route: string
   readonly method: string
-  /** `aborted` where the connection was gone before the answer was out. */
+  /** `aborted` where the connection was gone before the reply was out. */
   readonly status: string
-  /** From the arrival of the headers to the last byte's being handed to the operating system. */
+  /** From the arrival of the headers until the last byte was handed to the operating system. */
   readonly seconds: Histogram
 }
+
+/** Stand in the place of statuses. */
+const [aborted, unknown] = [0, 1]
+const words = new Map([
+  [aborted, 'aborted'],
+  [unknown, 'other'],
+])
 
 export function makeHttpTally(): HttpTally {
   const counts = new Map<string, Map<string, Map<number, RequestCounts>>>()
   const unparsed = new Map<string, number>()
   let inFlight = 0
 
-  function countsOf({ about: { route }, req: { method = '' }, statusCode, writableFinished }: Answer): RequestCounts {
+  function countsOf({ method, telemetry }: Request, isSent: boolean): RequestCounts {
+    const { route } = telemetry
     const known = knownMethods.has(method) ? method : 'other'
-    const status = writableFinished ? statusCode : aborted
+    const status = isSent ? (telemetry.status ?? unknown) : aborted
     return counts.get(route)?.get(known)?.get(status) ?? add(route, known, status)
   }
 
   function add(route: string, method: string, status: number): RequestCounts {
     const byMethod = fill(counts, route, () => new Map())
     const byStatus = fill(byMethod, method, () => new Map())
-    const known = status === aborted || STATUS_CODES[status] !== undefined ? status : unknown
+    const known = status === aborted || reasonPhrases[status] !== undefined ? status : unknown
     const word = words.get(known) ?? String(known)
     return fill(byStatus, known, () => ({ route, method, status: word, seconds: makeHistogram(durationBounds) }))
   }
@@ -66,22 +74,15 @@ export function makeHttpTally(): HttpTally {
     begin() {
       inFlight++
     },
-    end(answer, seconds) {
+    end(request, isSent, seconds) {
       inFlight--
-      countsOf(answer).seconds.observe(seconds)
+      countsOf(request, isSent).seconds.observe(seconds)
     },
     countUnparsed(code) {
       unparsed.set(code, (unparsed.get(code) ?? 0) + 1)
     },
   }
 }
-
-/** In the place of statuses. */
-const [aborted, unknown] = [0, 1]
-const words = new Map([
-  [aborted, 'aborted'],
-  [unknown, 'other'],
-])
 
 function fill<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
   const found = map.get(key)

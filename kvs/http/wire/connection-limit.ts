@@ -1,29 +1,32 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Clock, Timer } from '../../lib/clock.ts'
 
-/** How many connections past the maximum are told so at a time; what is past these too is closed unanswered. */
-const lobby = 64
-/** How long such a connection has to send a request that can be answered. */
-const patienceMs = 2_000
+/** Connections past the maximum that are told so at a time; those past these too are closed without a response. */
+const maxToldAtATime = 64
+/** Time that such a connection has to send a request that can be replied to. */
+const requestWithinMs = 2_000
 
 /**
- * Whether a connection is one past the maximum, on which nothing is to be done. To be asked when it is about to be answered,
- * once: from then on its time is that of a lingering close.
+ * Whether a connection is past the maximum, so that nothing is done for it. To be asked once, right before the
+ * response: from then on the lingering close bounds its time.
  */
 export type IsSurplus = (socket: Socket) => boolean
 
-/** Counts connections from the moment they are taken, so that those in a TLS handshake count as well. */
-export function admitAtMost(
+/** Counts connections from the moment they are accepted, so that those in a TLS handshake count as well. */
+export function limitConnections(
   maxConnections: number,
   server: Server,
   tally: { connections: number; refused: number },
+  clock: Pick<Clock, 'after'>,
 ): IsSurplus {
-  const surplus = new Map<string, NodeJS.Timeout>()
+  const surplus = new Map<string, Timer>()
   let admitted = 0
   let open = 0
-  server.on('connection', (socket: Socket) => {
+
+  function accept(socket: Socket): void {
     // Not by `server.maxConnections`: each port that the server listens on would have that many for itself.
-    if (open >= maxConnections + lobby) {
+    if (open >= maxConnections + maxToldAtATime) {
       tally.refused++
       socket.destroy()
       return
@@ -34,23 +37,26 @@ export function admitAtMost(
       open--
       tally.connections--
     })
-    if (admitted < maxConnections) {
-      admitted++
-      socket.once('close', () => admitted--)
-      return
-    }
+    if (admitted >= maxConnections) return void noteSurplus(socket)
+    admitted++
+    socket.once('close', () => admitted--)
+  }
+
+  function noteSurplus(socket: Socket): void {
     tally.refused++
     const peer = peerOf(socket)
-    const timer = setTimeout(() => socket.destroy(), patienceMs)
+    const timer = clock.after(requestWithinMs, () => socket.destroy())
     surplus.set(peer, timer)
     socket.once('close', () => {
-      clearTimeout(timer)
+      timer.cancel()
       surplus.delete(peer)
     })
-  })
+  }
+
+  server.on('connection', accept)
   return (socket) => {
     const timer = surplus.size > 0 ? surplus.get(peerOf(socket)) : undefined
-    clearTimeout(timer)
+    timer?.cancel()
     return timer !== undefined
   }
 }

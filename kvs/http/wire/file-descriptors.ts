@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { devNull } from 'node:os'
 import type { Logger } from 'pino'
+import type { Clock } from '../../lib/clock.ts'
 
 export interface DescriptorOptions {
   readonly maxConnections: number
@@ -9,13 +10,13 @@ export interface DescriptorOptions {
   readonly forwardingAddress: string | undefined
 }
 
-/** What a process has open besides its clients, with those that are told that there are too many. */
+/** Descriptors that a process has besides its clients', with those of clients that are told that there are too many. */
 const besides = 100
-const intervalMs = 1_000
-/** For so long there have to be enough before it counts as over: so there is one line a minute at most. */
+const checkEveryMs = 1_000
+/** A shortage counts as over after so long without one, so that there is one line a minute at most. */
 const calmMs = 60_000
 
-/** One sentence where the process may not have all the files open that its settings can ask for; else none. */
+/** Returns one sentence where the process may not open all the files that its settings can ask for; else none. */
 export function describeShortage({ maxConnections, forwardingAddress }: DescriptorOptions): string[] {
   const limit = descriptorLimit()
   const each = forwardingAddress === undefined ? 1 : 2
@@ -24,28 +25,30 @@ export function describeShortage({ maxConnections, forwardingAddress }: Descript
   const fitting = Math.floor((limit - besides) / each)
   const other = fitting < 1 ? '' : `, or set KVS_MAX_CONNECTIONS to ${fitting} at most`
   return [
-    `file descriptors: this process may have ${limit}, and KVS_MAX_CONNECTIONS (${maxConnections}) can need ${needed}: ` +
+    `file descriptors: this process may have ${limit}, ` +
+      `and KVS_MAX_CONNECTIONS (${maxConnections}) can need ${needed}: ` +
       `raise the limit (ulimit -n, --ulimit nofile)${other}`,
   ]
 }
 
 /**
- * Logs when the process runs out of file descriptors. libuv then takes each new connection and closes it unanswered, without
- * an event, so that nothing else would tell of it: every second, and where the limit is low at each connection too, it is
- * tried whether there is one left.
+ * Logs when the process runs out of file descriptors. libuv then accepts each new connection and closes it without an
+ * event, so that nothing else would tell of it. So this tries every second whether one is left, and where the limit is
+ * low at each connection too.
  */
-export function watchDescriptors(
+export function monitorDescriptors(
   server: Server,
   options: DescriptorOptions,
   logger: Pick<Logger, 'info' | 'warn'>,
+  clock: Clock,
 ): void {
   const shortage = describeShortage(options)
   for (const warning of shortage) logger.warn(warning)
   let lastOutAt: number | undefined
 
-  function look(): void {
+  function check(): void {
     const code = obstacle()
-    const now = performance.now()
+    const now = clock.now()
     if (code !== undefined) {
       if (lastOutAt === undefined) logger.warn(describeOut(code))
       lastOutAt = now
@@ -55,20 +58,21 @@ export function watchDescriptors(
     }
   }
 
-  if (shortage.length > 0) server.on('connection', look)
-  const timer = setInterval(look, intervalMs).unref()
-  server.once('close', () => clearInterval(timer))
+  if (shortage.length > 0) server.on('connection', check)
+  const timer = clock.every(checkEveryMs, check).unref()
+  server.once('close', () => timer.cancel())
 }
 
 function describeOut(code: string): string {
+  const limit = descriptorLimit() ?? 'not known'
   const what =
     code === 'ENFILE'
       ? 'the machine is out of file descriptors (ENFILE): raise fs.file-max'
-      : `out of file descriptors (EMFILE, the limit is ${descriptorLimit() ?? 'not known'}): raise it (ulimit -n, --ulimit nofile)`
+      : `out of file descriptors (EMFILE, the limit is ${limit}): raise it (ulimit -n, --ulimit nofile)`
   return `${what}; until then new connections are closed without an answer`
 }
 
-/** Undefined where there is a descriptor left. */
+/** Undefined where a descriptor is left. */
 function obstacle(): string | undefined {
   try {
     closeSync(openSync(devNull, 'r'))
@@ -82,8 +86,8 @@ function obstacle(): string | undefined {
 let known: number | undefined
 
 /**
- * The soft limit, which Node raises to the hard one as it starts; undefined where there is none, or nobody can tell. It is kept:
- * when it matters most, there is no descriptor left to read it with.
+ * The soft limit, which Node raises to the hard one as it starts; undefined where there is none, or nobody can tell. It
+ * is kept, because there is no descriptor left to read it with when it matters most.
  */
 function descriptorLimit(): number | undefined {
   known ??= process.platform === 'linux' ? softOnLinux() : softInReport()

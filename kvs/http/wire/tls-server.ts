@@ -6,21 +6,23 @@ import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
 import { type ClientCas, recordCertificate } from '../../access/index.ts'
 import { KvsError } from '../../core/errors.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { TlsTexts } from '../../tls/index.ts'
-import type { Answer } from '../exchange/index.ts'
+import type { NodeResponse } from '../exchange/index.ts'
 import { peerOf } from './connection-limit.ts'
-import { unparsedAnswer } from './parse-errors.ts'
+import { lastResponse } from './parse-errors.ts'
 
-export interface TlsServerOptions extends ServerOptions<typeof IncomingMessage, typeof Answer> {
+export interface TlsServerOptions extends ServerOptions<typeof IncomingMessage, typeof NodeResponse> {
   readonly tls: TlsTexts
   readonly logger: Pick<Logger, 'debug' | 'isLevelEnabled'>
+  readonly clock: Pick<Clock, 'after'>
 }
 
 /**
- * Node's HTTPS server, for HTTP/1.1 alone. A client certificate is asked for where there are CAs for it, but it is
- * `refusalOf` that insists on it, so that a client without one is told so, and health checks need none.
+ * Makes Node's HTTPS server, for HTTP/1.1 alone. It asks for a client certificate where there are CAs for it, but
+ * leaves it to `refusalOf` to insist on one, so that a client without is told so, and health checks need none.
  */
-export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Server {
+export function makeTlsServer({ tls, logger, clock, ...options }: TlsServerOptions): Server {
   const server = createServer({
     ...options,
     ...contextOptions(tls),
@@ -32,53 +34,59 @@ export function makeTlsServer({ tls, logger, ...options }: TlsServerOptions): Se
   const cas = tls.ca === undefined ? undefined : { pem: tls.ca }
   if (cas) casOf.set(server, cas)
   const casAtStart = new Map<string, string | undefined>()
-  const tellNoTls = ({ remoteAddress }: Socket, why: string) => {
+  const logFailure = ({ remoteAddress }: Socket, why: string) => {
     if (logger.isLevelEnabled('debug')) logger.debug(`no TLS with ${remoteAddress}: ${why}`)
   }
-  const answerPlain = (socket: Socket) => {
-    tellNoTls(socket, 'it speaks plain HTTP')
-    socket.write(unparsedAnswer(new KvsError('bad_request', 'this port speaks HTTPS: write https://')))
+  const refusePlain = (socket: Socket) => {
+    logFailure(socket, 'it speaks plain HTTP')
+    socket.write(lastResponse(new KvsError('bad_request', 'this port speaks HTTPS: write https://')))
     socket.destroySoon()
   }
-  beforeHandshake(server, options.headersTimeout ?? 0, answerPlain, (socket) => {
+  const begin = (socket: Socket) => {
     const peer = peerOf(socket)
     casAtStart.set(peer, cas?.pem)
     socket.once('close', () => casAtStart.delete(peer))
-  })
+  }
+  beforeHandshake(server, { timeoutMs: options.headersTimeout ?? 0, clock, refusePlain, begin })
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     const caPem = casAtStart.get(peerOf(socket))
     if (cas && caPem !== undefined) recordCertificate(socket, cas, caPem)
   })
-  // Node's own has these answered as if they were HTTP's errors.
+  // Node's own listener would respond as if these were HTTP's errors.
   server.removeAllListeners('tlsClientError')
   server.on('tlsClientError', (error: Error, socket) => {
-    tellNoTls(socket, error.message.trim())
+    logFailure(socket, error.message.trim())
     socket.destroy()
   })
   return server
 }
 
+interface HandshakeOptions {
+  /** Time that a client has for its first byte. */
+  readonly timeoutMs: number
+  readonly clock: Pick<Clock, 'after'>
+  /** Called for a connection that begins with plain HTTP, instead of the handshake. */
+  readonly refusePlain: (socket: Socket) => void
+  /** Called right before the handshake. */
+  readonly begin: (socket: Socket) => void
+}
+
 /**
- * Looks at what each connection begins with, before OpenSSL does: plain HTTP gets an answer that says what is wrong, and a
- * close that does not take it back. Left to OpenSSL, the connection is gone with its first error, whatever else is on it.
+ * Looks at the first bytes of each connection before OpenSSL does, so that plain HTTP gets a response that says what is
+ * wrong, and a lingering close. OpenSSL would destroy the connection with its first error.
  */
-function beforeHandshake(
-  server: Server,
-  timeoutMs: number,
-  answerPlain: (socket: Socket) => void,
-  begin: (socket: Socket) => void,
-): void {
+function beforeHandshake(server: Server, { timeoutMs, clock, refusePlain, begin }: HandshakeOptions): void {
   const handshakes = server.listeners('connection')
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
-    const timer = setTimeout(() => socket.destroy(), timeoutMs)
+    const timer = clock.after(timeoutMs, () => socket.destroy())
     const destroy = () => socket.destroy()
-    socket.once('close', () => clearTimeout(timer))
+    socket.once('close', () => timer.cancel())
     socket.on('error', destroy).once('end', destroy)
     socket.once('data', (first: Buffer) => {
-      clearTimeout(timer)
+      timer.cancel()
       socket.off('end', destroy)
-      if (/^[A-Z]+ /.test(first.subarray(0, 16).toString('latin1'))) return answerPlain(socket)
+      if (/^[A-Z]+ /.test(first.subarray(0, 16).toString('latin1'))) return refusePlain(socket)
       socket.pause().unshift(first)
       socket.off('error', destroy)
       begin(socket)
@@ -90,8 +98,8 @@ function beforeHandshake(
 const casOf = new WeakMap<HttpServer, ClientCas>()
 
 /**
- * For new connections; those that are there go on, but where a client's certificate is of no CA that is left. Sessions that
- * were made under the former texts are not resumed.
+ * Serves new connections with these texts. Open ones go on, except where a client's certificate is of no CA that is
+ * left. Sessions that were made under the former texts are not resumed.
  */
 export function replaceTls(server: HttpServer, tls: TlsTexts): void {
   if (!(server instanceof Server)) return
@@ -107,7 +115,7 @@ function contextOptions({ cert, key, ca }: TlsTexts): SecureContextOptions {
     ...(ca !== undefined && { ca }),
     minVersion: 'TLSv1.2',
     honorCipherOrder: true,
-    // A client could have the server work for it over and over on one connection.
+    // Renegotiation lets a client make the server work over and over on one connection.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   }
 }

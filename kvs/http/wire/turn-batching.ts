@@ -1,9 +1,11 @@
+import type { Clock } from '../../lib/clock.ts'
+
 /**
- * What arrives in one turn of the event loop is handled at its end, all in one go and in its order. So the answers to many
- * connections leave one right after the other, and whoever reads them on this machine is woken once, not for each: 0.6 times
- * the CPU time a GET at 32 connections, 0.85 times that of a PUT. A lone connection pays about 4 % for it.
+ * Handles all that arrives in one turn of the event loop at its end, in its order. So the replies to many connections
+ * leave one right after the other, and a client on this machine is woken once, not for each: a GET at 32 connections
+ * takes 0.6 times the CPU time, a PUT 0.85 times. A lone connection pays about 4 % for it.
  */
-export function atEndOfTurn<Item>(handle: (item: Item) => void): (item: Item) => void {
+export function batchByTurn<Item>(handle: (item: Item) => void, { soon }: Pick<Clock, 'soon'>): (item: Item) => void {
   let arrived: Item[] = []
 
   function handleAll(): void {
@@ -13,6 +15,6 @@ export function atEndOfTurn<Item>(handle: (item: Item) => void): (item: Item) =>
   }
 
   return (item) => {
-    if (arrived.push(item) === 1) setImmediate(handleAll)
+    if (arrived.push(item) === 1) soon(handleAll)
   }
 }

@@ -199,15 +199,19 @@ const upgrades: Case[] = [
   }),
 ]
 
+const chunkedCoding = 'Transfer-Encoding: chunked'
+/** Two bytes in one chunk, and the last chunk. */
+const twoBytes = '2\r\nab\r\n0\r\n\r\n'
+
 const bodies: Case[] = [
   ...all(closed(404, 404), {
     'a GET with a body': `${head('GET /v1/none HTTP/1.1', 'Content-Length: 2')}ab${tail}`,
-    'a GET with a body in chunks': `${head('GET /v1/none HTTP/1.1', 'Transfer-Encoding: chunked')}2\r\nab\r\n0\r\n\r\n${tail}`,
+    'a GET with a body in chunks': `${head('GET /v1/none HTTP/1.1', chunkedCoding)}${twoBytes}${tail}`,
     'a GET whose body is a request': head('GET /v1/none HTTP/1.1', `Content-Length: ${tail.length}`) + tail + tail,
   }),
   ...all(closed(200, 404), {
     'a DELETE with a body': `${head('DELETE /v1/hostile HTTP/1.1', 'Content-Length: 2')}ab${tail}`,
-    'a DELETE with a body in chunks': `${head('DELETE /v1/hostile HTTP/1.1', 'Transfer-Encoding: chunked')}2\r\nab\r\n0\r\n\r\n${tail}`,
+    'a DELETE with a body in chunks': `${head('DELETE /v1/hostile HTTP/1.1', chunkedCoding)}${twoBytes}${tail}`,
   }),
   ...all(closed(100, 201, 404), { 'Expect: 100-continue': put(['Expect: 100-continue', 'Content-Length: 2'], 'ab') }),
   ...all(closed(201, 404), {

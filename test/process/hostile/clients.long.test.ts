@@ -27,7 +27,7 @@ describeOnLinux('a client that', () => {
     await expectUnharmed(node, before, 100)
   })
 
-  test('never reads its answer is let go after KVS_IDLE_TIMEOUT, and costs no copy of the value meanwhile', async () => {
+  test('never reads its answer is let go after KVS_IDLE_TIMEOUT, and costs no copy of the value', async () => {
     const { node } = await start({
       KVS_IDLE_TIMEOUT: '5s',
       KVS_KEEPALIVE_TIMEOUT: '2s',

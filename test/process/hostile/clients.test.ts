@@ -72,7 +72,7 @@ describeOnLinux('a client that', () => {
     await expectUnharmed(node, before, 150)
   })
 
-  test('is one too many is told so, with Retry-After; far too many are closed, and none keeps others out for long', async () => {
+  test('is one too many is told so, with Retry-After; far too many are closed, and none keeps others out', async () => {
     const { node } = await start({ KVS_MAX_CONNECTIONS: '100', KVS_KEEPALIVE_TIMEOUT: '60s' })
     const before = holdingOf(node)
     const idle = Array.from({ length: 98 }, () => open(node))

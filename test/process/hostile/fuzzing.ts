@@ -11,7 +11,10 @@ import { statusesOf } from './wire.ts'
 export const seed = Number(process.env.KVS_FUZZ_SEED ?? 20_261_121)
 /** Connections at a time. */
 const batch = 200
-/** Past all that the node bears with a client for: its timeouts are 2 s, looked at every second, and a last second to linger. */
+/**
+ * Past all that the node bears with a client for: its timeouts are 2 s, checked every second, and a last second to
+ * linger.
+ */
 const hangMs = 15_000
 
 const timeouts = {

@@ -10,7 +10,10 @@ export function holdingOf({ process: { pid } }: Pick<Node, 'process'>) {
   return { files: readdirSync(`/proc/${pid}/fd`).length, mebibytes: kib / 1024 }
 }
 
-/** Another client, which does all by the book for as long as the hostile ones go on; each of its requests must be served. */
+/**
+ * Another client, which does all by the book for as long as the hostile ones go on; each of its requests must be
+ * served.
+ */
 export function serveMeanwhile(node: Pick<Node, 'url'>) {
   const stop = new AbortController()
   const client = (async () => {

@@ -149,7 +149,7 @@ testWhere(
   'util-linux’s script',
   'a node ends with the terminal that it was started from',
   async () => {
-    const main = join(import.meta.dirname, '../../kvs/main.ts')
+    const main = join(import.meta.dirname, '../../../kvs/main.ts')
     const directory = makeDirectory()
     const pidFile = join(directory, 'pid')
     const command = `sh -c 'echo $$ > ${pidFile}; exec ${process.execPath} ${main} > ${directory}/log 2>&1'`

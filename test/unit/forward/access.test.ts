@@ -65,7 +65,7 @@ test('what it may be asked for does, with its token', async () => {
   expect((await raw.connection()).text()).toContain(header('read'))
 })
 
-test('callers who send the same Idempotency-Key do not get each other’s answers from a target that knows no callers', async () => {
+test('callers with one Idempotency-Key get each their own answer from a target that knows no callers', async () => {
   const target = await startTarget(({ headers }, response) => response.end(headers['idempotency-key'] ?? 'none'))
   const open = await startForwarder(target.port)
   const locked = await startForwarder(target.port, { guard: guardOf(`${door} other:read+write:${secretOf('other')}`) })

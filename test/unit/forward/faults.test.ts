@@ -163,7 +163,7 @@ test.each(['destroy', 'resetAndDestroy'] as const)(
   },
 )
 
-test('a connection is kept for the next request, and one that the target has closed meanwhile is not used', async () => {
+test('a connection is kept for the next request, and one that the target closed meanwhile is not used', async () => {
   const target = await startRawTarget(({ socket }) => socket.write(ok))
   const { url } = await startForwarder(target.port)
   const get = async () => (await fetch(`${url}/v1/a`)).text()

@@ -118,8 +118,8 @@ test('an answer comes back as it is, but for the headers of the connection', asy
   })
   const { port } = await startForwarder(target.port)
   expect(await request(port, 'GET', '/v1/a')).toBe(
-    'HTTP/1.1 299 Quite Fine\r\nETag: "1"\r\nset-cookie: a\r\nSet-Cookie: b\r\nX-Latin: caf\xe9\r\nDate: yesterday\r\n' +
-      'Content-Length: 2\r\nConnection: close\r\n\r\nhi',
+    'HTTP/1.1 299 Quite Fine\r\nETag: "1"\r\nset-cookie: a\r\nSet-Cookie: b\r\n' +
+      'X-Latin: caf\xe9\r\nDate: yesterday\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi',
   )
 })
 

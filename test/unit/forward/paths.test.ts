@@ -97,17 +97,17 @@ test('told to stop, it says so, finishes what is under way, and gives up on the 
   const target = await startRawTarget(({ socket, text }) => {
     if (text().includes('/v1/slow')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi')
   })
-  const { port, url, forwarding } = await startForwarder(target.port)
+  const { port, url, forwarder } = await startForwarder(target.port)
   const silent = startClient(port)
   silent.send('GET /v1/silent HTTP/1.1\r\nHost: x\r\n\r\n')
   await until('the target has it', (await target.connection()).text)
-  forwarding.announceStop()
+  forwarder.announceStop()
   expect(await json(`${url}/readyz`)).toEqual([
     503,
     { state: 'draining', target: `127.0.0.1:${target.port}`, reason: 'told to stop', answer: null },
   ])
   expect(await (await fetch(`${url}/v1/slow`)).text()).toBe('hi')
-  const stopped = forwarding.stop()
+  const stopped = forwarder.stop()
   await silent.receives(/^HTTP\/1.1 503 [\s\S]*{"error":"Cannot forward request"}$/)
   await stopped
   expect(await (await fetch(`${url}/v1/slow`)).text()).toBe(cannotForward)

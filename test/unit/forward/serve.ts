@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { type ForwardingOptions, makeForwarding } from '../../../kvs/forward/forwarding.ts'
+import { type ForwarderOptions, makeForwarder } from '../../../kvs/forward/forwarder.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
-import { makeHttpServer } from '../../../kvs/http/server.ts'
+import { type HttpOptions, makeHttpServer } from '../../../kvs/http/wire/http-server.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'
 import { until } from '../../support/until.ts'
 
@@ -14,12 +14,11 @@ async function listen(server: Server, port = 0): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
+type Options = ForwarderOptions & HttpOptions
+
 /** A forwarder in this process, on a free port of the loopback. */
-export async function startForwarder(
-  target: number | string,
-  options: Partial<ForwardingOptions> & { port?: number } = {},
-) {
-  const all: ForwardingOptions = {
+export async function startForwarder(target: number | string, options: Partial<Options> & { port?: number } = {}) {
+  const all: Options = {
     address: typeof target === 'number' ? `127.0.0.1:${target}` : target,
     forwardTimeoutMs: 20_000,
     maxConnections: 1_000,
@@ -34,16 +33,16 @@ export async function startForwarder(
     logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
     ...options,
   }
-  const forwarding = makeForwarding(all)
-  const server = makeHttpServer(all, forwarding.answer)
+  const forwarder = makeForwarder(all)
+  const server = makeHttpServer(all, forwarder.serve)
   const port = await listen(server, options.port)
   async function close(): Promise<void> {
     server.closeAllConnections()
     server.close()
-    await forwarding.stop()
+    await forwarder.stop()
   }
   onTestFinished(close)
-  return { port, url: `http://127.0.0.1:${port}`, forwarding, close }
+  return { port, url: `http://127.0.0.1:${port}`, forwarder, close }
 }
 
 /** A target with Node's own HTTP. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { until } from '../../support/until.ts'
 import { freePort, head, ok, startClient, startForwarder, startRawTarget, startTarget } from './serve.ts'
 
-test('an answer that comes while the body is being sent reaches the client, which may go on sending for a while', async () => {
+test('an answer that comes while the body is being sent reaches the client, which may go on sending', async () => {
   const refusal = 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nno!'
   const target = await startRawTarget(({ socket }) => socket.writable && socket.write(refusal))
   const { port, url } = await startForwarder(target.port)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { systemRandom } from '../../../kvs/lib/random.ts'
 import { beginTrace, makeSpanId, parseTraceparent, writeTraceparent } from '../../../kvs/lib/trace.ts'
 
 const [traceId, parentId] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7']
@@ -34,13 +35,13 @@ test.each([
 
 test('what goes on has the same trace, another parent, and the flags that are known', () => {
   const trace = parseTraceparent(`cc-${traceId}-${parentId}-fd-more`)
-  const spanId = makeSpanId()
+  const spanId = makeSpanId(systemRandom)
   expect(spanId).not.toBe(parentId)
   expect(trace && writeTraceparent(trace, spanId)).toBe(`00-${traceId}-${spanId}-01`)
 })
 
 test('a trace that begins here can be taken by the next', () => {
-  const texts = Array.from({ length: 100 }, () => writeTraceparent(beginTrace(), makeSpanId()))
+  const texts = Array.from({ length: 100 }, () => writeTraceparent(beginTrace(systemRandom), makeSpanId(systemRandom)))
   for (const text of texts) expect(parseTraceparent(text)).toBeDefined()
   expect(new Set(texts.map((text) => text.slice(3, 35))).size).toBe(100)
 })

@@ -1,88 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import type { Write } from '../../../kvs/core/entry.ts'
+import { expect, test } from 'vitest'
 import { systemRandom } from '../../../kvs/lib/random.ts'
 import type { LogSession } from '../../../kvs/log/log.ts'
-import { makeSlotFiles, makeTakeover, type TakeoverOptions } from '../../../kvs/slots/index.ts'
 import { lockSlot } from '../../../kvs/slots/slot-lock.ts'
-import { slotPath } from '../../../kvs/slots/slot-paths.ts'
-import type { LogPosition } from '../../../kvs/spool/index.ts'
-import { type Database, makeDatabase, makeLog } from '../../support/database.ts'
-import { put, remove } from '../../support/entries.ts'
-import { makeDirectory } from '../../support/node.ts'
-import { countSpooled, leaveSlot } from '../../support/slots.ts'
+import { makeLog } from '../../support/database.ts'
+import { put } from '../../support/entries.ts'
+import { countSpooled } from '../../support/slots.ts'
 import { until } from '../../support/until.ts'
-
-async function makeShared() {
-  const database = await makeDatabase()
-  const directory = makeDirectory()
-  const session = await makeLog(database).open()
-  onTestFinished(() => session.close())
-  const { logId } = session.head
-  const path = (slot: number) => slotPath(directory, slot)
-  const leave = (slot: number, writes: readonly Write[], at: LogPosition, first = 1n) =>
-    leaveSlot(path(slot), writes, at, first)
-  return { database, directory, session, logId, path, leave }
-}
-
-type Shared = Awaited<ReturnType<typeof makeShared>>
-
-/** How far a node had come that had applied all that the session has appended. */
-const positionOf = ({ head, committed }: LogSession): LogPosition => ({ logId: head.logId, ...committed.end })
-
-function run({ database, directory, logId }: Shared, options: Partial<TakeoverOptions> = {}) {
-  const lines: string[] = []
-  const tell = (message: string) => void lines.push(message)
-  const stopping = new AbortController()
-  const ended = makeTakeover({
-    slots: makeSlotFiles(directory),
-    ownSlot: 1,
-    logOf: (writerId) => makeLog(database, { writerId }),
-    isServing: () => true,
-    logger: { info: tell, warn: tell },
-    intervalMs: 20,
-    ...options,
-  }).run(logId, stopping.signal)
-  const stop = () => {
-    stopping.abort()
-    return ended
-  }
-  onTestFinished(stop)
-  return { lines, stop }
-}
-
-const says = (lines: readonly string[], pattern: RegExp) =>
-  until(`it says ${pattern}`, () => lines.some((line) => pattern.test(line)))
-
-const logOf = async (database: Database) =>
-  (
-    await database.sql<{ key: string; value: string | null; superseded: boolean }>(
-      `SELECT key, convert_from(value, 'UTF8') AS value, superseded FROM transactions ORDER BY sequence`,
-    )
-  ).map(({ key, value, superseded }) => [key, value, superseded])
-
-test('what is in a slot that nobody holds reaches the log, once, in its order, and the slot is free again', async () => {
-  const shared = await makeShared()
-  await shared.session.append([put('a', '0')])
-  await shared.leave(2, [put('a', '1'), put('b', '1'), remove('a'), put('a', '2')], positionOf(shared.session))
-  await shared.leave(3, [], positionOf(shared.session))
-  await shared.leave(4, [put('c', '1')], positionOf(shared.session))
-  const { lines, stop } = run(shared)
-  await says(lines, /^took over the spool of a node that is gone \(slot 2\): 4 writes are in the log now$/)
-  await says(lines, /^took over the spool of a node that is gone \(slot 4\): 1 writes are in the log now$/)
-  await stop()
-  expect(lines).toHaveLength(2)
-  expect(await logOf(shared.database)).toEqual([
-    ['a', '0', false],
-    ['a', '1', false],
-    ['b', '1', false],
-    ['a', null, false],
-    ['a', '2', false],
-    ['c', '1', false],
-  ])
-  for (const slot of [2, 3, 4]) expect(await countSpooled(shared.path(slot))).toBe(0)
-})
+import { logOf, makeShared, positionOf, run, says } from './orphaned-slots.ts'
 
 test('another writer’s entry wins over a spooled write that had not seen it, before and between its batches', async () => {
   const shared = await makeShared()

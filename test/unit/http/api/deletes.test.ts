@@ -6,7 +6,10 @@ import { serve } from '../serve.ts'
 
 const chunked = 'Transfer-Encoding: chunked\r\n\r\n'
 
-/** A server with a value to delete, and a client that sends the beginning of a DELETE to it, or to a forwarder before it. */
+/**
+ * A server with a value to delete, and a client that sends the beginning of a DELETE to it, or to a forwarder before
+ * it.
+ */
 async function start(path: string, begin: string, options: Parameters<typeof serve>[0] & { forwards?: boolean } = {}) {
   const server = await serve(options)
   await server.store.write({ kind: 'put', key: 'a', value: Buffer.from('1'), contentType: undefined })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { routesOf } from '../../../../kvs/http/server.ts'
+import { nodeRoutes } from '../../../../kvs/http/server.ts'
 import { makeMemoryBudget } from '../../../../kvs/memory/memory-budget.ts'
 import { startForwarder, startTarget } from '../../forward/serve.ts'
 import { bearer, guardOf, secretOf } from '../guarded.ts'
@@ -65,7 +65,7 @@ test('the methods that / takes are named, and the absolute form of a target may 
 test('every place that the page names is one of the service’s', async () => {
   const { url } = await serve()
   const readMetrics = async () => ({ type: '', text: '' })
-  const routes = routesOf({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) })
+  const routes = nodeRoutes({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) })
   const places = [...(await (await fetch(url)).text()).matchAll(/^ {2}(\/\S+)/gm)].map(([, place = '']) => place)
   expect(places.length).toBeGreaterThan(4)
   for (const place of places) expect(Object.keys(routes)).toContain(place.replace('KEY', '*'))

@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { refuseUnmet } from '../../../../kvs/http/api/refused-headers.ts'
+import { systemClock } from '../../../../kvs/lib/clock.ts'
 import { startForwarder } from '../../forward/serve.ts'
 import { serve } from '../serve.ts'
 
@@ -111,7 +111,7 @@ test.each(['', 'identity', 'Identity', 'identity, '])('the coding %j is none', a
   expect(store.writes).toHaveLength(1)
 })
 
-const expiring = (value: string) => ({ rawHeaders: ['Expires', value], method: 'PUT' }) as IncomingMessage
+const expiring = (value: string) => ({ headers: ['Expires', value], method: 'PUT', clock: systemClock })
 
 test.each(['', '0', '-1', ' 0 ', '\xa0-1\xa0', '\t', 'Thu, 01 Jan 1970 00:00:00 GMT'])(
   'Expires: %j is over, and asks for no lifetime',

@@ -4,8 +4,8 @@ import { request as requestTo, startForwarder, startTarget } from '../../forward
 import { serve } from '../serve.ts'
 
 const status = (answer: string) => Number(answer.split(' ')[1])
-const loopback = { pages: { hosts: 'loopback' } } as const
-const anyHost = { pages: { hosts: 'any' } } as const
+const loopback = { crossOrigin: { hosts: 'loopback' } } as const
+const anyHost = { crossOrigin: { hosts: 'any' } } as const
 
 const get = (host: string, ...headers: string[]) =>
   `${[`GET /v1/a HTTP/1.1`, `Host: ${host}`, 'Connection: close', ...headers].join('\r\n')}\r\n\r\n`
@@ -72,7 +72,7 @@ test.each([
   if (expected === 403) expect(answer).toContain('a web page of another origin may not ask')
 })
 
-test('no page can write by following a link, and one of another origin is not even told how the node does', async () => {
+test('no page can write by following a link, and one of another origin is not told how the node does', async () => {
   const { raw, request, store } = await serve(anyHost)
   const headers = 'Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nContent-Length: 1\r\n'
   expect(status(await request('PUT', '/v1/a', headers, 'x'))).toBe(403)
@@ -91,7 +91,7 @@ test('a forwarding node refuses the same, and hands nothing on', async () => {
   expect(asked).toBe(0)
 })
 
-test('a node as it starts by itself refuses them; with tokens, or where it listens beyond, Host may be anything', async () => {
+test('a node refuses them by default; with tokens, or beyond the loopback, Host may be anything', async () => {
   const nowhere = { FORWARDING_ADDRESS: '127.0.0.1:1' }
   const portOf = ({ url }: { url: string }) => Number(new URL(url).port)
   const ask = async (settings: Record<string, string>, headers = '') => {

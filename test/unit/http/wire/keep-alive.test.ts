@@ -46,7 +46,7 @@ test('on Google’s VM and behind our own HAProxy it is set so', () => {
   for (const document of ['docs/deploy.md', 'docs/tls.md']) expect(read(document)).toContain('KVS_KEEPALIVE_TIMEOUT')
 })
 
-test('a connection is kept for KVS_KEEPALIVE_TIMEOUT between requests, also where KVS_IDLE_TIMEOUT is shorter', async () => {
+test('a connection is kept for KVS_KEEPALIVE_TIMEOUT between requests, also past KVS_IDLE_TIMEOUT', async () => {
   const { url, server } = await serve({ keepAliveTimeoutMs: 620_000, idleTimeoutMs: 90_000 })
   const connection = once(server, 'connection')
   const answer = await fetch(`${url}/v1/a`)

@@ -3,8 +3,9 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { finish } from '../../../../kvs/http/wire/graceful-shutdown.ts'
+import { shutDownGracefully } from '../../../../kvs/http/wire/graceful-shutdown.ts'
 import { closeByLingering } from '../../../../kvs/http/wire/lingering-close.ts'
+import { systemClock } from '../../../../kvs/lib/clock.ts'
 import { makeAuthority } from '../../../support/certificates.ts'
 import { until } from '../../../support/until.ts'
 import { freePort, startForwarder, startTarget } from '../../forward/serve.ts'
@@ -14,8 +15,8 @@ import { serve } from '../serve.ts'
 vi.setConfig({ testTimeout: 120_000 })
 
 /**
- * More than two sockets' buffers hold: a server that closes before it has read all of it has bytes left to be read, so that
- * its kernel sends a reset, and the client's writing fails.
+ * More than two sockets' buffers hold: a server that closes before it has read all of it has bytes left to be read, so
+ * that its kernel sends a reset, and the client's writing fails.
  */
 const more = Buffer.alloc(32 * 1024 * 1024, 'x')
 
@@ -110,10 +111,11 @@ test('so does the answer to a request under way when the server stops', async ()
   const asked = once(server, 'request')
   socket.write(put('Transfer-Encoding: chunked'))
   await asked
-  const finished = finish(
+  const finished = shutDownGracefully(
     { server, listeners: [] },
     () => Promise.resolve(),
     () => 30_000,
+    systemClock,
   )
   expect(await sendThenRead(socket, chunk)).toMatch(begins(413))
   socket.end()
@@ -166,7 +168,7 @@ test('a TLS client that goes away before it has said anything leaves nothing beh
 
 test('a client that neither sends nor closes is let go, and so is one that sends on and on', async () => {
   const server = createServer((_, response) => response.end('hi'))
-  closeByLingering(server, 20)
+  closeByLingering(server, systemClock, 20)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => void server.close())

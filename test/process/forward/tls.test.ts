@@ -3,17 +3,15 @@ import { once } from 'node:events'
 import { copyFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { startTlsNode } from '../../process/tls/tls-node.ts'
 import { makeAuthority } from '../../support/certificates.ts'
 import { ask, handshake } from '../../support/https.ts'
-import { makeDirectory, type Node, startNode } from '../../support/node.ts'
+import { makeDirectory, startNode } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
-import { head, startForwarder, startRawTarget } from './serve.ts'
+import { head, startForwarder, startRawTarget } from '../../unit/forward/serve.ts'
+import { startTlsNode } from '../tls/tls-node.ts'
+import { httpsTo, plainly, put } from './tls-forwarding.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
-
-const httpsTo = ({ url }: Node) => `https://${new URL(url).host}`
-const put = { method: 'PUT', body: 'Test Pair 1' }
 
 test('a forwarder speaks HTTPS both ways, and shows its certificate where one is wanted', async () => {
   const authority = makeAuthority()
@@ -41,33 +39,6 @@ test('a forwarder speaks HTTPS both ways, and shows its certificate where one is
   expect(named).toMatchObject({ status: 200, body: 'Test Pair 1' })
 })
 
-test('a target whose certificate is wrong gets no request; /readyz says what is wrong with it', async () => {
-  const authority = makeAuthority()
-  const cannotForward = { status: 503, body: '{"error":"Cannot forward request"}' }
-  const elsewhere = await startTlsNode(authority.issue('elsewhere', { names: 'DNS:elsewhere.test' }))
-  const expired = await startTlsNode(authority.issue('expired', { days: -1 }))
-  const good = await startTlsNode(authority.issue('good'))
-  const other = makeAuthority('Another')
-  for (const [target, ca, reason] of [
-    [good, other.caFile, /the certificate of \S+ is of no CA that is trusted here \(KVS_FORWARD_CA\)/],
-    [good, '', /the certificate of \S+ is of no CA that is trusted here/],
-    [elsewhere, authority.caFile, /the certificate of \S+ is for another host/],
-    [expired, authority.caFile, /the certificate of \S+ has expired/],
-  ] as const) {
-    const forwarder = await startNode(makeDirectory(), { FORWARDING_ADDRESS: httpsTo(target), KVS_FORWARD_CA: ca })
-    expect(await plainly(forwarder, put)).toEqual(cannotForward)
-    expect(await readinessOf(forwarder)).toEqual([503, expect.stringMatching(reason)])
-    forwarder.kill('SIGKILL')
-  }
-  const plain = await startNode(makeDirectory(), { FORWARDING_ADDRESS: new URL(good.url).host })
-  const mixed = await startNode(makeDirectory(), {
-    FORWARDING_ADDRESS: httpsTo(plain),
-    KVS_FORWARD_CA: authority.caFile,
-  })
-  expect(await plainly(mixed, {})).toEqual(cannotForward)
-  expect(await readinessOf(mixed)).toEqual([503, expect.stringMatching(/does not speak TLS/)])
-})
-
 test('the CA of the target is replaced with its file', async () => {
   const [old, next] = [makeAuthority('Old'), makeAuthority('Next')]
   const directory = makeDirectory()
@@ -90,7 +61,7 @@ test('the CA of the target is replaced with its file', async () => {
 async function startTlsForwarder(target: number) {
   const authority = makeAuthority()
   const { cert, key } = authority.issue('forwarder')
-  const { port, forwarding } = await startForwarder(target, { tls: { texts: { cert, key } } })
+  const { port, forwarder } = await startForwarder(target, { tls: { texts: { cert, key } } })
   const url = `https://127.0.0.1:${port}`
   const begin = async (request: string) => {
     const socket = await handshake(url, { ca: authority.ca })
@@ -99,7 +70,7 @@ async function startTlsForwarder(target: number) {
     socket.on('data', (data) => (text += data.toString('latin1'))).write(request)
     return { socket, text: () => text, isOver: () => socket.readableEnded || socket.closed }
   }
-  return { url, authority, forwarding, begin }
+  return { url, authority, forwarder, begin }
 }
 
 describe.each([
@@ -124,10 +95,10 @@ describe.each([
 
   test('that is under way when the forwarder stops has broken off for the client', async () => {
     const target = await startTarget()
-    const { url, authority, forwarding, begin } = await startTlsForwarder(target.port)
+    const { url, authority, forwarder, begin } = await startTlsForwarder(target.port)
     const client = await begin(head('GET'))
     await until('the first of it is there', () => client.text().includes('five!'))
-    await forwarding.stop()
+    await forwarder.stop()
     await until('the client is told', client.isOver)
     expect(client.text()).not.toContain('0\r\n\r\n')
     expect((await ask(`${url}/livez`, { ca: authority.ca })).status).toBe(200)
@@ -173,13 +144,3 @@ test('over TLS, a client that goes away during the answer cancels its request', 
   await until('the target is told', (await target.connection()).ended)
   expect((await ask(`${url}/livez`, { ca: authority.ca })).status).toBe(200)
 })
-
-async function plainly({ url }: Node, options: RequestInit) {
-  const answer = await fetch(`${url}/v1/a`, options)
-  return { status: answer.status, body: await answer.text() }
-}
-
-async function readinessOf({ url }: Node) {
-  const answer = await fetch(`${url}/readyz`)
-  return [answer.status, ((await answer.json()) as { reason: string }).reason]
-}

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { makeDatabase } from '../../support/database.ts'
 import { makeDirectory, type Node, spawnNode, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
-import { cannotForward, startClient, startRawTarget } from './serve.ts'
+import { cannotForward, startClient, startRawTarget } from '../../unit/forward/serve.ts'
 
 const addressOf = ({ url }: Node) => new URL(url).host
 const portOf = ({ url }: Node) => Number(new URL(url).port)
@@ -15,7 +15,7 @@ const get = async (node: Node, key: string) => {
   return [answer.status, await answer.text()]
 }
 
-test('a forwarder serves what its node has, says 503 while that is gone, and serves again when it is back', async () => {
+test('a forwarder serves what its node has, says 503 while that is gone, and serves when it is back', async () => {
   const environment = toEnvironment((await makeDatabase()).target)
   const directory = makeDirectory()
   const main = await startReadyNode(directory, environment)

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { admitAtMost } from '../../../../kvs/http/wire/connection-limit.ts'
-import { listen } from '../../../../kvs/http/wire/graceful-shutdown.ts'
+import { limitConnections } from '../../../../kvs/http/wire/connection-limit.ts'
+import { listen } from '../../../../kvs/http/wire/listening.ts'
+import { systemClock } from '../../../../kvs/lib/clock.ts'
 import { freePort } from '../../../../tools/lab/ports.ts'
 import { until } from '../../../support/until.ts'
 
@@ -13,7 +14,7 @@ const lobby = 64
 async function startOnTwo(maxConnections: number) {
   const server = createServer()
   const tally = { connections: 0, refused: 0 }
-  const isSurplus = admitAtMost(maxConnections, server, tally)
+  const isSurplus = limitConnections(maxConnections, server, tally, systemClock)
   const taken: Socket[] = []
   let most = 0
   server.on('connection', (socket: Socket) => {

@@ -1,0 +1,190 @@
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import { KvsError } from '../core/errors.ts'
+import type { Handle } from '../http/api/index.ts'
+import {
+  type BodySink,
+  Broken,
+  errorReply,
+  hasBody,
+  noteWait,
+  originForm,
+  type Reply,
+  type Request,
+  type Resource,
+  renderAsErrorJson,
+  type StreamedBody,
+} from '../http/exchange/index.ts'
+import type { Timer } from '../lib/clock.ts'
+import { endToEnd, headersOnward } from './onward-headers.ts'
+import type { Target, TargetRequest } from './target.ts'
+import { explain, Late } from './target-failures.ts'
+import type { TargetHealth } from './target-health.ts'
+import { joinTrace } from './trace-header.ts'
+import { openUpload } from './upload.ts'
+
+export interface RequestForwardingOptions {
+  readonly target: Pick<Target, 'dispatcher' | 'name' | 'servername'>
+  /** Longest wait for the target: to take a connection, to take more of a body, to reply. */
+  readonly timeoutMs: number
+  readonly pseudonym: string
+  readonly health: TargetHealth
+}
+
+/**
+ * Makes the handler that sends a request on, and its reply back, each as it comes. What breaks off on one side breaks
+ * off on the other. A request is sent once: undici repeats only what it has sent nothing of, and nothing here retries.
+ */
+export function makeRequestForwarder(options: RequestForwardingOptions): Handle {
+  return (request) => new ForwardedRequest(request, options).reply
+}
+
+/** One request on its way to the target and back. */
+class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Resource {
+  readonly reply: Promise<Reply>
+  private readonly request: Request
+  private readonly options: RequestForwardingOptions
+  private readonly upload: Readable | null
+  private resolve: (reply: Reply) => void = () => undefined
+  private reject: (error: Error) => void = () => undefined
+  private controller: Dispatcher.DispatchController | undefined = undefined
+  private givenUp: Error | undefined = undefined
+  private hasReplied = false
+  private isOver = false
+  private timer: Timer
+  /** Moment when the target last took or gave something. */
+  private movedAt: number
+  private sink: BodySink | undefined = undefined
+  /** Chunks that came before the head was written. */
+  private early: Buffer[] = []
+  private bytes = 0
+
+  constructor(request: Request, options: RequestForwardingOptions) {
+    const { target, pseudonym, timeoutMs } = options
+    const headers = headersOnward(request, pseudonym)
+    this.request = request
+    this.options = options
+    this.upload = hasBody(request) ? openUpload(request) : null
+    this.reply = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    this.movedAt = request.clock.now()
+    this.timer = request.clock.after(timeoutMs, () => this.onTimer())
+    request.resource = this
+    noteWait(request, 'target')
+    headers.push(...joinTrace(request))
+    const { dispatcher, servername } = target
+    const method = request.method as Dispatcher.HttpMethod
+    const sent: TargetRequest = { method, path: originForm(request.target), headers, body: this.upload, servername }
+    dispatcher.dispatch(sent, this)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    if (this.givenUp) controller.abort(this.givenUp)
+  }
+
+  onBodySent(): void {
+    this.movedAt = this.request.clock.now()
+  }
+
+  onRequestSent(): void {
+    this.movedAt = this.request.clock.now()
+  }
+
+  onResponseStart(
+    { rawHeaders }: Dispatcher.DispatchController,
+    status: number,
+    _headers: unknown,
+    reason?: string,
+  ): void {
+    if (status < 200) return
+    const { request, options } = this
+    this.timer.cancel()
+    options.health.answered()
+    noteWait(request, undefined)
+    this.hasReplied = true
+    const close = request.isUploading ? ['Connection', 'close'] : []
+    this.resolve({ status, reason, headers: [...endToEnd(asText(rawHeaders)), ...close], body: this })
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.bytes += chunk.length
+    this.request.telemetry.bytes = this.bytes
+    if (this.sink === undefined) {
+      this.early.push(chunk)
+      return
+    }
+    if (this.sink.write(chunk)) return
+    controller.pause()
+    this.sink.onDrain(() => controller.resume())
+  }
+
+  onResponseEnd(): void {
+    this.isOver = true
+    this.sink?.end()
+    this.upload?.destroy()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(error)
+  }
+
+  /** The head of the reply is written. All that came meanwhile follows it. */
+  open(sink: BodySink): void {
+    this.sink = sink
+    for (const chunk of this.early) sink.write(chunk)
+    this.early = []
+    if (!this.isOver) return
+    if (this.givenUp === undefined) sink.end()
+    else sink.abort()
+  }
+
+  /** The client is gone, unless the reply is out. */
+  release(): void {
+    if (!this.isOver) this.giveUp(new Broken('the client is gone'))
+  }
+
+  private onTimer(): void {
+    const { request, options } = this
+    const left = this.movedAt + options.timeoutMs - request.clock.now()
+    if (left > 0) this.timer = request.clock.after(left, () => this.onTimer())
+    else if (this.isClientsTurn) this.timer = request.clock.after(options.timeoutMs, () => this.onTimer())
+    else this.giveUp(new Late(`no answer within ${options.timeoutMs} ms`))
+  }
+
+  /** While the client has to send more of the body, the target is not late. */
+  private get isClientsTurn(): boolean {
+    const { upload, controller, request } = this
+    return upload !== null && controller !== undefined && !request.body.isComplete && !upload.isPaused()
+  }
+
+  private giveUp(error: Error): void {
+    this.givenUp ??= error
+    if (this.controller) this.controller.abort(error)
+    else this.fail(error)
+  }
+
+  private fail(error: Error): void {
+    this.timer.cancel()
+    if (this.isOver) return
+    this.isOver = true
+    this.givenUp ??= error
+    const { request, options } = this
+    const reason = explain(error, options.target.name)
+    const isClients = error instanceof Broken || request.isOver
+    request.telemetry.reason = isClients ? error.message : reason
+    if (isClients) {
+      this.reject(error instanceof Broken ? error : new Broken(error.message))
+      return
+    }
+    options.health.failed(reason)
+    if (!this.hasReplied) this.resolve(errorReply(request, new KvsError('cannot_forward'), [], renderAsErrorJson))
+    else this.sink?.abort()
+  }
+}
+
+function asText(headers: Dispatcher.DispatchController['rawHeaders']): string[] {
+  return Array.isArray(headers) ? headers.map((text) => text.toString('latin1')) : []
+}

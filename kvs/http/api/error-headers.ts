@@ -1,0 +1,32 @@
+import { ConditionFailed, KvsError, NotAdmitted } from '../../core/errors.ts'
+
+/** KVS-Position; none where the position is empty. */
+export function positionHeader(position: string): string[] {
+  return position === '' ? [] : ['KVS-Position', position]
+}
+
+/** Headers that go with one kind of error. */
+export function headersOf(error: KvsError): string[] {
+  if (error instanceof NotAdmitted) return ['WWW-Authenticate', error.challenge]
+  if (error instanceof MethodNotAllowed) return ['Allow', error.allowed.join(', ')]
+  if (error instanceof ConditionFailed && error.tag !== undefined) return ['ETag', `"${error.tag}"`]
+  // RFC 9110, 12.5.3
+  if (error.code === 'unsupported_encoding') return ['Accept-Encoding', 'identity']
+  return []
+}
+
+/** The path does not take this method. */
+export class MethodNotAllowed extends KvsError {
+  readonly allowed: readonly string[]
+
+  constructor(allowed: readonly string[]) {
+    super('method_not_allowed', sentenceOn(allowed))
+    this.allowed = allowed
+  }
+}
+
+/** Undefined where the catalogue's own sentence fits: a key takes just the methods that it names. */
+function sentenceOn(allowed: readonly string[]): string | undefined {
+  if (allowed.length === 0) return 'no method is allowed here: a key is missing'
+  return allowed.includes('PUT') ? undefined : `this method is not allowed here: ${allowed.join(' and ')} are`
+}

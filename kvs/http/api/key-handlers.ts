@@ -1,0 +1,104 @@
+import type { Found } from '../../core/entry.ts'
+import type { Kv } from '../../kv/index.ts'
+import {
+  type DropBody,
+  errorReply,
+  type HoldReply,
+  noteWait,
+  type ReceiveBody,
+  type Reply,
+  type Request,
+} from '../exchange/index.ts'
+import { type Dialect, spooled } from './dialect.ts'
+import { positionHeader } from './error-headers.ts'
+import { awaitFreshness } from './freshness.ts'
+import { isModified } from './precondition-headers.ts'
+import { refuseUnmet } from './refused-headers.ts'
+import type { Handle } from './route.ts'
+import { execute, writeTermsOf } from './write-command.ts'
+
+export interface KeyHandlersOptions {
+  readonly store: Kv
+  readonly receiveBody: ReceiveBody
+  readonly dropBody: DropBody
+  readonly holdReply: HoldReply
+}
+
+/** Makes the handlers of a dialect's keys: each decodes a command, asks the store, and encodes the result. */
+export function makeKeyHandlers(
+  dialect: Dialect,
+  { store, receiveBody, dropBody, holdReply }: KeyHandlersOptions,
+): Readonly<Record<string, Handle>> {
+  function read(request: Request): Reply | Promise<Reply> {
+    const key = dialect.keyOf(request)
+    refuseUnmet(request)
+    const fresh = awaitFreshness(request, store)
+    return fresh === undefined ? readNow(request, key) : readFresh(request, key, fresh)
+  }
+
+  async function readFresh(request: Request, key: string, fresh: Promise<void>): Promise<Reply> {
+    noteWait(request, 'position')
+    await fresh
+    noteWait(request, undefined)
+    return readNow(request, key)
+  }
+
+  /** Most stores answer at once, and then so does this: a promise would cost more than the rest of the read. */
+  function readNow(request: Request, key: string): Reply | Promise<Reply> {
+    // The position is asked for first: what `get` shows later may be newer, but never older.
+    const position = store.position()
+    const found = store.get(key)
+    if (found instanceof Promise) return found.then((value) => encodeRead(request, value, position))
+    return encodeRead(request, found, position)
+  }
+
+  function encodeRead(request: Request, found: Found | undefined, position: string): Reply {
+    request.telemetry.bytes = found?.value.length
+    if (!isModified(request, found)) return notModified(found, position)
+    // Not thrown: that took a read that finds nothing 10 % longer.
+    if (found === undefined) return missing(request, position)
+    const reply = dialect.found(found, position)
+    if (request.method === 'GET') holdReply(request, reply, found.value)
+    return reply
+  }
+
+  function missing(request: Request, position: string): Reply {
+    return errorReply(request, dialect.missing(), positionHeader(position), dialect.renderError)
+  }
+
+  function put(request: Request): Promise<Reply> {
+    const key = dialect.keyOf(request)
+    const terms = writeTermsOf(request)
+    const contentType = dialect.contentTypeOf(request)
+    noteWait(request, 'body')
+    return receiveBody(request, async (body) => {
+      const value = dialect.valueOf(body)
+      request.telemetry.bytes = value.length
+      noteWait(request, 'log')
+      const stored = await execute(store, { kind: 'put', key, value, contentType }, terms)
+      request.telemetry.stored = stored
+      return dialect.stored(stored, store.position())
+    })
+  }
+
+  async function remove(request: Request): Promise<Reply> {
+    const key = dialect.keyOf(request)
+    const terms = writeTermsOf(request)
+    const body = dropBody(request)
+    if (body !== undefined) {
+      noteWait(request, 'body')
+      await body
+    }
+    noteWait(request, 'log')
+    const stored = await execute(store, { kind: 'delete', key }, terms)
+    request.telemetry.stored = stored
+    return dialect.deleted(stored, store.position())
+  }
+
+  return { GET: read, HEAD: read, PUT: put, DELETE: remove }
+}
+
+function notModified(found: Found | undefined, position: string): Reply {
+  const tag = found?.tag === undefined ? spooled : ['ETag', `"${found.tag}"`]
+  return { status: 304, headers: ['KVS-Position', position, ...tag, 'Cache-Control', 'no-cache'], body: undefined }
+}

@@ -1,0 +1,65 @@
+import type { Right } from '../../access/index.ts'
+import { type Guard, keyRights } from '../exchange/index.ts'
+import { courseworkDialect } from './coursework-dialect.ts'
+import type { Dialect } from './dialect.ts'
+import { frontPage } from './front-page.ts'
+import { healthRoute, liveness } from './health-routes.ts'
+import { metricsRoute, type ReadMetrics } from './metrics-route.ts'
+import type { Handle, Route, RouteTable } from './route.ts'
+import { valueDialect } from './value-dialect.ts'
+
+/** What a node and a forwarder each put into the table. */
+export interface Service {
+  /** What the service is, in a sentence for the front page. */
+  readonly about: string
+  /** Handlers of a dialect's keys, by method. */
+  readonly keysOf: (dialect: Dialect) => Readonly<Record<string, Handle>>
+  readonly ready: Handle
+  /** Position that /livez shows; empty for none. */
+  readonly position: () => string
+  readonly readMetrics: ReadMetrics
+  /** Undefined where everybody may do everything. */
+  readonly guard: Guard | undefined
+  /**
+   * A forwarder's handler for all that the table has none for: of a dialect's keys, or of everything else. Without it,
+   * that gets a 404 or a 405.
+   */
+  readonly forward?: (dialect?: Dialect) => Handle
+}
+
+const dialects = [valueDialect, courseworkDialect]
+
+/** Makes the table of all routes. One table serves nodes and forwarders. */
+export function makeRouteTable(service: Service): RouteTable {
+  const { about, ready, position, readMetrics, guard, forward } = service
+  const health = healthRoute(ready)
+  const pages: RouteTable = {
+    '/': frontPage(about),
+    '/livez': liveness(position, guard),
+    '/readyz': health,
+    '/healthz': health,
+    '/metrics': metricsRoute(readMetrics),
+  }
+  const keys = dialects.flatMap((dialect) => keyRoutes(dialect, service))
+  if (forward === undefined) return { ...pages, ...Object.fromEntries(keys) }
+  const others = forward()
+  const forwarded = Object.entries(pages).map(([path, route]) => [path, withFallback(route, others, 'admin')])
+  const rest: Route = withFallback({ methods: {}, rights: {} }, others, 'admin')
+  return { ...Object.fromEntries(forwarded), ...Object.fromEntries(keys), '/*': rest }
+}
+
+function keyRoutes(dialect: Dialect, { keysOf, forward }: Service): [path: string, route: Route][] {
+  const { prefix, renderError } = dialect
+  const keys: Route = { methods: keysOf(dialect), rights: keyRights, renderError }
+  if (forward !== undefined) return [[`${prefix}*`, withFallback(keys, forward(dialect), 'write')]]
+  const withoutKey: Route = { methods: {}, rights: {}, renderError }
+  return [
+    [prefix.slice(0, -1), withoutKey],
+    [prefix, withoutKey],
+    [`${prefix}*`, keys],
+  ]
+}
+
+function withFallback(route: Route, handle: Handle, right: Right): Route {
+  return { ...route, fallback: { handle, right } }
+}
