@@ -84,12 +84,15 @@ export async function spoolBatch(parts: BatchParts): Promise<void> {
   const until = doubt?.mayLandUntil ?? -Infinity
   const isHeld = until > clock.now()
   if (isHeld) held.hide(writes)
-  else held.overwrite(writes)
   try {
     await spool.add(last - BigInt(writes.length) + 1n, writes, positionOf(mirror), doubt === undefined)
     refusals.noteTaken()
-    if (isHeld) held.hold(queue.release(), until)
-    else queue.spooled()
+    if (isHeld) {
+      held.hold(queue.detach(), until)
+    } else {
+      held.overwrite(writes) // before this, the spool may have had an older write of the key, which is held
+      queue.spooled()
+    }
   } catch (error) {
     if (isHeld) held.release()
     if (!(error instanceof KvsError)) throw error

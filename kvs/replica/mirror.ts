@@ -69,7 +69,7 @@ interface Progress {
   replayed: number
   total: number
   head: bigint
-  /** For each own entry since the last catching up that came to its end, whether it took the place of a value. */
+  /** For each own entry applied since `catchUp` last returned, whether it took the place of a value. */
   own: boolean[]
   readonly onOthers: (entry: Entry) => void
 }
@@ -182,7 +182,7 @@ async function catchUp(progress: Progress, session: LogSession, afterPage?: () =
   progress.total = totalToReplay(progress, session)
   // No further than that: a busy writer elsewhere would have a new page ready for ever.
   while (progress.view.position.sequence < session.head.sequence) {
-    if (!(await applyPage(progress, session, session.head.sequence))) requireWhole(progress, session)
+    if (!(await applyPage(progress, session, session.head.sequence, progress.own))) requireWhole(progress, session)
     await afterPage?.()
   }
   const { own } = progress
@@ -190,12 +190,15 @@ async function catchUp(progress: Progress, session: LogSession, afterPage?: () =
   return own
 }
 
-/** Returns whether there was anything to apply. */
-async function applyPage(progress: Progress, session: LogSession, through: bigint): Promise<boolean> {
+/**
+ * @param own gets, for each of this node's own entries, whether it took the place of a value
+ * @returns whether there was anything to apply
+ */
+async function applyPage(progress: Progress, session: LogSession, through: bigint, own?: boolean[]): Promise<boolean> {
   const page = await session.read(progress.view.position.sequence, through)
   for (const entry of page) {
     const replaced = progress.view.apply(entry)
-    if (entry.isOwn) progress.own.push(replaced)
+    if (entry.isOwn) own?.push(replaced)
     else if (!entry.superseded) progress.onOthers(entry)
   }
   progress.replayed += page.length

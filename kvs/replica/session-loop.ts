@@ -125,7 +125,7 @@ async function replay(parts: LoopParts, session: LogSession): Promise<void> {
 async function catchUp(parts: LoopParts, session: LogSession): Promise<void> {
   const { mirror, waits, spool, machine } = parts
   const { number, end } = session.committed
-  spool?.noteLanded({ number, sequence: end.sequence })
+  await spool?.noteLanded({ number, sequence: end.sequence })
   const replaced = await mirror.catchUp(session, async () => {
     waits.advance(mirror.view.position.sequence)
     await spoolBatch(parts)

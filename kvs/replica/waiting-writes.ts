@@ -76,7 +76,7 @@ export function rejectAll(items: readonly WaitingWrite[], error: KvsError): void
 }
 
 /** Rejects what has waited for too long. */
-export interface Expiry {
+export interface Deadlines {
   /** A write with this deadline has come. */
   noteDeadline(deadline: number): void
   /** Sets the timer anew where what waits now is due sooner than it. */
@@ -84,7 +84,7 @@ export interface Expiry {
 }
 
 /** One timer for the next deadline, not set anew for each write: the common write is answered long before. */
-export function makeExpiry(queue: QueueContents, { graceMs }: QueueLimits, clock: Clock): Expiry {
+export function makeDeadlines(queue: QueueContents, { graceMs }: QueueLimits, clock: Clock): Deadlines {
   let timer: Timer | undefined
   let timerIsFor = Infinity
 

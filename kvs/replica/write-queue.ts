@@ -9,7 +9,7 @@ import { bisect } from './bisection.ts'
 import {
   type Doubt,
   lengthOf,
-  makeExpiry,
+  makeDeadlines,
   type QueueContents,
   type QueueLimits,
   rejectAll,
@@ -54,7 +54,7 @@ export interface WriteQueue {
   /** The batch under way is in the spool, and is acknowledged. */
   spooled(): void
   /** The batch under way is in the spool, and is to be answered later, through what is returned. */
-  release(): Unanswered
+  detach(): Unanswered
   /** The batch under way is given up, for this reason. */
   failed(error: KvsError): void
   /**
@@ -74,7 +74,7 @@ export interface WriteQueue {
 
 export function makeWriteQueue(limits: QueueLimits, clock: Clock = systemClock): WriteQueue {
   const queue: QueueContents = { waiting: [], underWay: undefined, bytes: 0 }
-  const expiry = makeExpiry(queue, limits, clock)
+  const deadlines = makeDeadlines(queue, limits, clock)
   let onFilled: (() => void) | undefined
 
   function wake(): void {
@@ -92,7 +92,7 @@ export function makeWriteQueue(limits: QueueLimits, clock: Clock = systemClock):
       return new Promise((resolve, reject) => {
         const deadline = clock.now() + limits.timeoutMs
         queue.waiting.push({ write, deadline, resolve, reject, answered: false, part: undefined })
-        expiry.noteDeadline(deadline)
+        deadlines.noteDeadline(deadline)
         wake()
       })
     },
@@ -112,11 +112,11 @@ export function makeWriteQueue(limits: QueueLimits, clock: Clock = systemClock):
     },
     committed: (appended) => answerCommitted(queue, appended, clock),
     spooled: () => answerSpooled(removeUnderWay(queue)),
-    release: () => release(queue),
+    detach: () => detach(queue),
     failed: (error) => rejectAll(removeUnderWay(queue), error),
     refused(error) {
       refuse(queue, error)
-      expiry.setTimer()
+      deadlines.setTimer()
     },
     putBack: () => putBack(queue),
     abandon(error) {
@@ -169,7 +169,7 @@ function answerSpooled(items: readonly WaitingWrite[]): void {
   for (const item of items) if (!item.answered) item.resolve('spooled')
 }
 
-function release(queue: QueueContents): Unanswered {
+function detach(queue: QueueContents): Unanswered {
   const items = removeUnderWay(queue)
   return { spooled: () => answerSpooled(items), failed: (error) => rejectAll(items, error) }
 }

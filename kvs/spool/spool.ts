@@ -3,6 +3,7 @@ import { KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
 import { setsValue, type Write, weight } from '../core/operation/operation.ts'
 import { owned } from '../lib/buffers.ts'
+import { type Landed, type LandedWrites, type NewestWrite, nothingLanded, readLanded } from './landed-writes.ts'
 import { additionError, openingError } from './spool-errors.ts'
 import type { LogPosition, SpoolStorage } from './spool-storage.ts'
 
@@ -42,21 +43,15 @@ export interface Spool {
   remove(oldest: readonly SpooledWrite[], position: LogPosition): Promise<void>
   /**
    * Tells how far the log has this node's writes, before the entries around them are read: `supersede` then knows which
-   * entries come before them.
+   * entries come before them. Rejects with a `SpoolStorageError`.
    */
-  noteLanded(landed: Landed): void
+  noteLanded(landed: Landed): Promise<void>
   /**
-   * Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. Ignores
-   * an entry that comes before the key's newest write in the log, where that write has landed.
+   * Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. A write
+   * that has landed behind the entry is not: `get` goes on returning it.
    */
   supersede(entry: Entry): void
   close(): Promise<void>
-}
-
-/** The last write of this node that the log has. */
-export interface Landed {
-  readonly number: bigint
-  readonly sequence: bigint
 }
 
 export interface SpoolOptions {
@@ -78,8 +73,8 @@ interface SpoolState {
   readonly storage: SpoolStorage
   readonly maxBytes: number
   readonly keepsValues: boolean
-  /** Newest write of each key that has one; `write` is undefined when values are not kept. */
-  readonly newest: Map<string, { readonly number: bigint; readonly write: Write | undefined }>
+  /** The write of each key that `get` returns. */
+  readonly newest: Map<string, NewestWrite>
   /** Number up to which a key's writes are superseded, for each key whose superseding is not stored yet. */
   readonly superseded: Map<string, bigint>
   writes: number
@@ -90,7 +85,7 @@ interface SpoolState {
   /** Number of the last write that was removed; 0n before the first one. */
   removed: bigint
   position: LogPosition | undefined
-  landed: Landed
+  landed: LandedWrites
 }
 
 /**
@@ -101,7 +96,7 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
   const state: SpoolState = {
     ...{ storage, maxBytes, keepsValues, newest: new Map(), superseded: new Map() },
     ...{ writes: 0, bytes: 0, peakBytes: 0, last: 0n, removed: 0n, position: undefined },
-    landed: { number: 0n, sequence: 0n },
+    landed: nothingLanded,
   }
   await load(state).catch(async (error) => {
     await storage.close().catch(() => undefined)
@@ -126,8 +121,9 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
     oldest: (part = 1) => readOldest(state, part),
     hide: (through) => hideThrough(state, through),
     remove: (oldest, position) => removeOldest(state, oldest, position),
-    noteLanded(landed) {
-      state.landed = landed
+    async noteLanded(landed) {
+      state.landed = { ...landed, newest: new Map() }
+      if (state.writes > 0) state.landed = await readLanded(storage, state.removed, landed, keepsValues)
     },
     supersede: (entry) => supersedeKey(state, entry),
     close: () => storage.close(),
@@ -221,8 +217,11 @@ async function removeOldest(state: SpoolState, oldest: readonly SpooledWrite[], 
 function supersedeKey(state: SpoolState, { sequence, write: { key } }: Entry): void {
   const newest = state.newest.get(key)
   if (newest === undefined || sequence <= (state.position?.sequence ?? 0n)) return
-  if (newest.number <= state.landed.number && sequence < state.landed.sequence) return
-  state.newest.delete(key)
+  const { number, sequence: end, newest: landedWrites } = state.landed
+  const landed = sequence < end ? landedWrites.get(key) : undefined
+  if (landed === undefined) state.newest.delete(key)
+  else state.newest.set(key, landed)
+  if (newest.number <= number) return
   state.superseded.set(key, state.last)
 }
 
