@@ -95,6 +95,31 @@ test('what is written behind it goes on, in the order of the numbers', async () 
   ])
 })
 
+test('it stays hidden while a newer write of its key is being flushed', async () => {
+  const { spool, replica } = await loseAnswer(60_000)
+  const { add } = spool
+  const { promise: isFlushing, resolve: begin } = Promise.withResolvers<void>()
+  const { promise: flush, resolve: letFlush } = Promise.withResolvers<void>()
+  Object.assign(spool, {
+    add(...write: Parameters<typeof add>) {
+      begin()
+      return flush.then(() => add(...write))
+    },
+  })
+  const newer = replica.write(put('a', '2'))
+  await isFlushing
+  const meanwhile = textOf(replica.get('a'))
+  letFlush()
+  expect([meanwhile, await newer, textOf(replica.get('a'))]).toEqual([undefined, 'spooled', '2'])
+})
+
+test('a newer write that the spool refuses does not show it', async () => {
+  const { spool, replica } = await loseAnswer(60_000)
+  Object.assign(spool, { add: async () => Promise.reject(new KvsError('spool_full')) })
+  await expect(replica.write(put('a', '2'))).rejects.toMatchObject({ code: 'spool_full' })
+  expect(textOf(replica.get('a'))).toBeUndefined()
+})
+
 test('the next session settles it: from then on nothing of an earlier one can land', async () => {
   const { log, answer, first } = await loseAnswer(60_000)
   expect(answer.first).toBe('none yet')
