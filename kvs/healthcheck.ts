@@ -1,7 +1,7 @@
 /**
- * A program of its own, for an image that has no curl. It exits with 0 where the node on this machine is ready, else with
- * 1. It asks over HTTPS where the node speaks that, and takes any certificate: nobody is in between. It needs none of its
- * own.
+ * A program of its own, for an image that has no curl. It exits with 0 where the node on this machine is ready, else
+ * with 1. It asks over HTTPS where the node speaks that, and takes any certificate: nobody is in between. It needs none
+ * of its own.
  */
 const isTls = Boolean(process.env.KVS_TLS_CERT)
 const { get } = isTls ? await import('node:https') : await import('node:http')

@@ -7,13 +7,15 @@ import type { Status } from './status.ts'
 /** What a dialect or a client of the store may ask of it. `replica/` implements it over one log. */
 export interface Kv {
   /**
-   * The key's current value; undefined where it has none. Answers at once where it can, as over one log, so that the common GET
-   * costs no promise. Throws or rejects with `not_ready` before the log is replayed; goes on while the log is down.
+   * The key's current value; undefined where it has none. Answers at once where it can, as over one log, so that the
+   * common GET costs no promise. Throws or rejects with `not_ready` before the log is replayed; goes on while the log
+   * is down.
    */
   get(key: string): Found | undefined | Promise<Found | undefined>
   /**
-   * Resolves once the write is visible to `get`, and committed in the log or, while that is down, flushed to the spool. Rejects with
-   * `not_ready`, `draining`, `overloaded`, `not_stored`, or with `undecided` where the write may still land.
+   * Resolves once the write is visible to `get`, and committed in the log or, while that is down, flushed to the spool.
+   * Rejects with `not_ready`, `draining`, `overloaded`, `not_stored`, or with `undecided` where the write may still
+   * land.
    */
   write(write: Write): Promise<Stored>
   /**
@@ -22,13 +24,13 @@ export interface Kv {
    */
   writeIf(conditional: ConditionalWrite): Promise<InLog>
   /**
-   * Resolves once `get` shows at least this position. Rejects with `bad_position` where it is another log's, with `not_ready`, or
-   * with `behind` after the wait timeout.
+   * Resolves once `get` shows at least this position. Rejects with `bad_position` where it is another log's, with
+   * `not_ready`, or with `behind` after the wait timeout.
    */
   waitFor(position: Position): Promise<void>
   /**
-   * Resolves once `get` shows everything that was acknowledged anywhere before this call. Rejects with `not_ready`, or with
-   * `log_down` where the log cannot be asked or gives no answer within the wait timeout.
+   * Resolves once `get` shows everything that was acknowledged anywhere before this call. Rejects with `not_ready`, or
+   * with `log_down` where the log cannot be asked or gives no answer within the wait timeout.
    */
   waitForHead(): Promise<void>
   /** Position that `get` shows now, as text for a header; empty before the log is known. */

@@ -173,8 +173,8 @@ export class NotAppended extends Error {
 export class Undecided extends Error {
   override readonly name = 'Undecided'
   /**
-   * Monotonic moment, in milliseconds, until which a batch of `append` may still land. Before it nobody may be told that
-   * the writes are safe: what others commit meanwhile, because they know of them, would be overwritten. Undefined where
+   * Until this monotonic moment, in milliseconds, a batch of `append` may still land. Acknowledge or show none of it
+   * before: another node could write the same key in reply, and the late batch would overwrite that. Undefined where
    * the batch can't land any more, and for the other appends, which overwrite nothing newer whenever they land.
    */
   readonly mayLandUntil: number | undefined

@@ -38,9 +38,8 @@ export interface BatchParts {
 }
 
 /**
- * Appends the next batch. Rejects where the log is down, and the batch is in the queue then, to wait or to be spooled.
- * @returns a sequence at or after all that was in the log before, up to which the view is; undefined where the log
- * refused the batch for what is in it
+ * Appends the next batch. Rejects where the log is down; the batch stays in the queue then, to wait or to be spooled.
+ * @returns the log's end, which the view has reached; undefined where the log refused the batch for what is in it
  */
 export async function appendBatch(parts: BatchParts, session: LogSession): Promise<bigint | undefined> {
   const { queue, numbers, mirror, machine } = parts
@@ -111,7 +110,7 @@ export function settleDoubt(parts: BatchParts, session: LogSession, replaced: re
   const { committed, head } = session
   if (queue.doubt) {
     const { number, end } = committed
-    // What came into the view last is the batch, unless it was there before the connection was lost.
+    // Where catching up has just applied the batch's entries, they are the last own ones.
     const ofBatch = replaced.slice(-queue.take().length)
     if (number >= queue.doubt.last) queue.committed({ logId: head.logId, end, replaced: ofBatch })
     else queue.putBack()

@@ -26,12 +26,12 @@ export interface ConditionalQueue {
   /** Weight in bytes of the writes that wait or are in a round. */
   readonly bytes: number
   /**
-   * One round. Rejects as `LogSession.appendConditional` and `read` do. The writes are answered all the same, but for
-   * an `Unappendable`: they wait again then, to be abandoned. Where the log refuses several for what is in them, each
-   * half of them waits again, for a round of its own.
+   * One round. Rejects as `LogSession.appendConditional` and `read` do, and the round's writes are rejected too, with
+   * two exceptions: after an `Unappendable` they wait again, and the caller abandons them; where the log refuses
+   * several for what is in them, each half waits again, for a round of its own.
    * @param assign gives the round's writes their numbers
-   * @returns whether any has landed, or the log was only asked; after both the view has all that the log had before.
-   * Undefined where there was nothing to ask for
+   * @returns `landed` where any has, `asked` where none has, after both of which the view has all that the log had
+   * before; undefined where nothing waited
    */
   appendNext(session: LogSession, assign: (writes: number) => bigint): Promise<'landed' | 'asked' | undefined>
   /** Rejects all that waits. */

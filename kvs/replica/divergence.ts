@@ -30,7 +30,7 @@ export function wentBack(at: string, end: bigint): Diverged {
 }
 
 /**
- * The view is at the log's end. That lies behind it, or has another past, where somebody has taken entries out of the
+ * Whether the log's end is where the view is, with the same digest. It is not where somebody took entries out of the
  * log.
  */
 export function isContinued(view: LogPoint, end: LogPoint, gapsUpTo: bigint): boolean {

@@ -9,7 +9,7 @@ import type { Unanswered } from './write-queue.ts'
  * overwrite. So it is held: neither acknowledged nor shown, until that statement can't land any more.
  */
 export interface HeldBatch {
-  /** Whether what the spool has of the key is the batch's, and not to be shown. */
+  /** Whether readers must not see what the spool has of this key, since it is the held batch's. */
   hides(key: string): boolean
   /** These writes are about to come into the spool, and are not to be shown. */
   hide(writes: readonly Write[]): void
@@ -18,7 +18,7 @@ export interface HeldBatch {
    * @param until monotonic moment, in milliseconds, from which on its statement can't land
    */
   hold(unanswered: Unanswered, until: number): void
-  /** Later writes of these keys come into the spool: what that has of the keys may be shown. */
+  /** Newer writes of these keys are in the spool now, and are shown. */
   overwrite(writes: readonly Write[]): void
   /** Acknowledges and shows the batch, where there is one: its statement can't land any more. */
   release(): void

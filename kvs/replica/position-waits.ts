@@ -10,10 +10,10 @@ export interface PositionWaits {
    * the log can't be asked, or gives no answer within the timeout.
    */
   untilHeadApplied(): Promise<void>
-  /** Whether somebody waits for the log's head who came after it was last asked for. */
+  /** Whether anybody waits for the head for whom the log has not been asked yet. */
   readonly needsHead: boolean
   /**
-   * Call it before the log is asked. What it returns takes the answer, which counts for those alone who wait already.
+   * Call it before asking the log, and give the answer to what it returns. Only those who waited at the call get it.
    */
   beginQuestion(): (head: bigint) => void
   /** The view has applied the log up to here. */

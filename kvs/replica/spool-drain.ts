@@ -26,7 +26,7 @@ export type DrainBatch = (session: LogSession) => Promise<number>
 
 export function makeDrain({ spool, follower, logger }: DrainOptions): DrainBatch {
   let tellsRemoval = true
-  /** Share of a full batch that the connection has lately carried within the time that an answer may take. */
+  /** Share of a full batch to send next: halved after a lost answer, raised by a tenth after each success. */
   let share = 1
 
   return async (session) => {

@@ -139,7 +139,7 @@ interface TakeoverParts {
   readonly store: () => Replica
 }
 
-/** Makes the takeover of orphaned spools; undefined when there can be none: the log is embedded, or the node has no slot. */
+/** Undefined when no spool can be orphaned: the log is embedded, or the node has no slot. */
 function makeSlotTakeover(config: Config, { logger }: AssemblyContext, slot: Slot, parts: TakeoverParts) {
   if (config.postgres === 'embedded' || slot.number === undefined) return undefined
   const { logOptions, store } = parts

@@ -47,8 +47,8 @@ export interface Spool {
    */
   noteLanded(landed: Landed): Promise<void>
   /**
-   * Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. A write
-   * that has landed behind the entry is not: `get` goes on returning it.
+   * Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. A
+   * write that has landed behind the entry is not: `get` goes on returning it.
    */
   supersede(entry: Entry): void
   close(): Promise<void>

@@ -19,7 +19,9 @@ const image = `${project}-kvs`
 const secretOf = (name: string) => `${name}-0123456789abcdef`
 const hashed = (name: string) => `sha256=${createHash('sha256').update(secretOf(name)).digest('hex')}`
 
-/** Puts a file of tokens where the last one was, as an editor does. Others than its owner can read it: uid 1000 does. */
+/**
+ * Puts a file of tokens where the last one was, as an editor does. Others than its owner can read it: uid 1000 does.
+ */
 function writeTokens(directory: string, ...lines: string[]): void {
   writeFileSync(join(directory, 'new'), `# who may what\n${lines.join('\n')}\n`, { mode: 0o644 })
   renameSync(join(directory, 'new'), join(directory, 'tokens'))

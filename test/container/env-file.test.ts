@@ -6,7 +6,9 @@ import { docker } from '../../tools/lab/docker.ts'
 import { meanings, refusals, traps } from '../unit/config/env-texts.ts'
 import { describeWithDocker } from './docker.ts'
 
-/** What Compose makes of an `.env`: the values that a service would get for names; rejects where it refuses the file. */
+/**
+ * What Compose makes of an `.env`: the values that a service would get for names; rejects where it refuses the file.
+ */
 async function composeReads(text: string, names: readonly string[]): Promise<Record<string, string>> {
   const directory = mkdtempSync(join(tmpdir(), 'kvs-env-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))

@@ -19,7 +19,9 @@ export async function haveImage(image: string, dockerfile: string): Promise<void
   })
 }
 
-/** Builds an image from a Dockerfile alone. It is in a directory: given on standard input, Docker leaves files in /tmp. */
+/**
+ * Builds an image from a Dockerfile alone. It is in a directory: given on standard input, Docker leaves files in /tmp.
+ */
 export async function buildFrom(dockerfile: string, image: string): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'kvs-dockerfile-'))
   try {

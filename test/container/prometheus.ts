@@ -13,8 +13,8 @@ export const prometheusImage = services.prometheus.image
 export const grafanaImage = services.grafana.image
 
 /**
- * As far as compose/observe.yml needs it: Debian's package in the place of the official image, whose programs these are,
- * though of another release.
+ * As far as compose/observe.yml needs it: Debian's package in the place of the official image, whose programs these
+ * are, though of another release.
  */
 const dockerfile = `
 FROM debian:trixie-slim

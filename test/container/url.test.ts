@@ -27,7 +27,10 @@ const hba = [
   'host      all all       all scram-sha-256',
 ]
 
-/** An URL of ours, with `@SERVER` for host and port and ${CA} for the CA's file; what both say, or what we do where both refuse. */
+/**
+ * An URL of ours, with `@SERVER` for host and port and ${CA} for the CA's file; what both say, or what we do where both
+ * refuse.
+ */
 const urls: readonly (readonly [string, string | RegExp])[] = [
   ['postgres://kvs:PW@SERVER/kvs?sslmode=require&channel_binding=require', 'kvs kvs kvs "$user", public TLSv1.3'],
   ['postgres://kvs:PW@SERVER/kvs?channel_binding=require', 'kvs kvs kvs "$user", public TLSv1.3'],

@@ -3,9 +3,9 @@ import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 
 /**
- * Time and chance that a file takes from Node instead of from the `Clock` and the `Random` that it is given. Two things are
- * not among them: secrets (`randomBytes`), which must not be repeatable, and the timeouts that Node itself keeps, of sockets
- * and of requests (`AbortSignal.timeout`).
+ * Time and chance that a file takes from Node instead of from the `Clock` and the `Random` that it is given. Two things
+ * are not among them: secrets (`randomBytes`), which must not be repeatable, and the timeouts that Node itself keeps,
+ * of sockets and of requests (`AbortSignal.timeout`).
  */
 const direct = [
   /\bDate\.now\b/,

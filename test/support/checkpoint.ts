@@ -68,7 +68,10 @@ export async function loadCheckpoint(database: Database) {
   return { sequence: BigInt(row?.sequence ?? 0), isWhole, entries }
 }
 
-/** The live keys as of a sequence, folded from the log alone, one entry after the other; in the order of their sequences. */
+/**
+ * The live keys as of a sequence, folded from the log alone, one entry after the other; in the order of their
+ * sequences.
+ */
 export async function foldLog(database: Database, upTo: bigint) {
   const rows = await database.sql<Omit<LoadedEntry, 'hash'> & { event_type: number; superseded: boolean }>(
     'SELECT * FROM transactions WHERE sequence <= $1 ORDER BY sequence',

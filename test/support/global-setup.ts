@@ -35,7 +35,9 @@ export default async function setup(project: TestProject) {
   }
 }
 
-/** Others may use this machine's Docker meanwhile, so what is new in it is an error only where nobody else is at work. */
+/**
+ * Others may use this machine's Docker meanwhile, so what is new in it is an error only where nobody else is at work.
+ */
 function tell(left: readonly string[], inDocker: readonly string[]): void {
   const isAlone = process.env.CI === 'true'
   const lines = (list: readonly string[]) => list.map((line) => `\n  ${line}`).join('')

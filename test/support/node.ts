@@ -20,7 +20,9 @@ export interface Node {
   readonly ended: Promise<number | NodeJS.Signals | null>
 }
 
-/** A directory of the test's own, gone with it, once the last program has: an initdb goes on after its node was killed. */
+/**
+ * A directory of the test's own, gone with it, once the last program has: an initdb goes on after its node was killed.
+ */
 export function makeDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'kvs-node-'))
   chmodSync(path, 0o755)
@@ -36,7 +38,9 @@ export function toEnvironment({ host, port, database, user }: PostgresTarget): R
   return { POSTGRES_HOST: host, POSTGRES_PORT: String(port), POSTGRES_DB: database, POSTGRES_USER: user }
 }
 
-/** Starts a node and waits until it listens; it need not be ready. Ends it, and its embedded Postgres, with the test. */
+/**
+ * Starts a node and waits until it listens; it need not be ready. Ends it, and its embedded Postgres, with the test.
+ */
 export async function startNode(
   directory: string,
   env: Record<string, string> = {},

@@ -14,7 +14,8 @@ export interface Row {
 }
 
 /**
- * Starts a Postgres of the test's own, apart from any node. The test may stop it and start it again; it is gone with the test.
+ * Starts a Postgres of the test's own, apart from any node. The test may stop it and start it again; it is gone with
+ * the test.
  * @param settings written with ALTER SYSTEM, and in force when this resolves
  */
 export async function startPostgres(settings: Readonly<Record<string, string>> = {}) {

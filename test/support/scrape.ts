@@ -12,7 +12,9 @@ export interface Family {
   readonly samples: Sample[]
 }
 
-/** Parses Prometheus's text format, as strictly as is of use here: each sample under the HELP and TYPE of its family. */
+/**
+ * Parses Prometheus's text format, as strictly as is of use here: each sample under the HELP and TYPE of its family.
+ */
 export function parse(text: string): Map<string, Family> {
   const families = new Map<string, Family>()
   let help: [name: string, text: string] | undefined

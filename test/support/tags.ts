@@ -1,6 +1,6 @@
 /**
- * The sequence in an ETag of the service's. A client has no use for it, to whom a tag is opaque; a test compares it with the log.
- * Undefined where there is no tag; throws where it is none of the service's.
+ * The sequence in an ETag of the service's. A client has no use for it, to whom a tag is opaque; a test compares it
+ * with the log. Undefined where there is no tag; throws where it is none of the service's.
  */
 export function sequenceIn(etag: string | null | undefined): bigint | undefined {
   if (etag === null || etag === undefined) return undefined

@@ -13,8 +13,8 @@ export interface Uploads {
 export const idLength = 16
 
 /**
- * Clients that put one value after the other, each with an id of its own, to a few keys, over a connection each that they make
- * anew where it is closed. They take next to no memory: all send the same bytes behind the id.
+ * Clients that put one value after the other, each with an id of its own, to a few keys, over a connection each that
+ * they make anew where it is closed. They take next to no memory: all send the same bytes behind the id.
  */
 export function upload({ url }: { readonly url: string }, clients: number, bytes: number): Uploads {
   const rest = Buffer.alloc(bytes - idLength, 'x')

@@ -1,6 +1,6 @@
 /**
- * The part of Google Cloud that startup.sh asks: the VM's metadata on port 80, Secret Manager and Cloud SQL's API on 443. Port
- * 8000 is the test's: PUT /state sets what there is, GET /state shows it, with what the VM has written.
+ * The part of Google Cloud that startup.sh asks: the VM's metadata on port 80, Secret Manager and Cloud SQL's API on
+ * 443. Port 8000 is the test's: PUT /state sets what there is, GET /state shows it, with what the VM has written.
  */
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
@@ -60,7 +60,10 @@ const serveMetadata: RequestListener = async (request, response) => {
   answer(response, value)
 }
 
-/** https://cloud.google.com/secret-manager/docs/reference/rest and https://cloud.google.com/sql/docs/postgres/admin-api/rest */
+/**
+ * https://cloud.google.com/secret-manager/docs/reference/rest and
+ * https://cloud.google.com/sql/docs/postgres/admin-api/rest
+ */
 const serveApis: RequestListener = (request, response) => {
   const { host, authorization } = request.headers
   const path = request.url ?? ''

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * A double of gcloud for deploy.sh and destroy.sh, since a cloud can't be had in a test: it keeps what has been made in one
- * JSON file (FAKE_GCLOUD), writes each call to it, and fails as gcloud does where something is there twice, or not at all.
- * Call number FAKE_FAILS_AT fails before it does anything.
+ * A double of gcloud for deploy.sh and destroy.sh, since a cloud can't be had in a test: it keeps what has been made in
+ * one JSON file (FAKE_GCLOUD), writes each call to it, and fails as gcloud does where something is there twice, or not
+ * at all. Call number FAKE_FAILS_AT fails before it does anything.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
@@ -14,7 +14,8 @@ interface Cloud {
 }
 
 const words = process.argv.slice(2)
-// To its end first: what comes by a pipe may come from another call, which must have written the file before it is read.
+// To its end first: what comes by a pipe may come from another call, which must have written the file before it is
+// read.
 const input = words.some((word) => word.endsWith('-file=-')) ? readFileSync(0, 'utf8') : ''
 const file = process.env.FAKE_GCLOUD ?? ''
 const cloud: Cloud = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { things: {}, bindings: [], calls: [] }

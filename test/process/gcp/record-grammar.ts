@@ -1,4 +1,7 @@
-/** node test/process/gcp/record-grammar.ts: writes grammar.json from the gcloud that is installed, after a command has changed. */
+/**
+ * node test/process/gcp/record-grammar.ts: writes grammar.json from the gcloud that is installed, after a command has
+ * changed.
+ */
 import { writeFileSync } from 'node:fs'
 import { allCommands } from './all-commands.ts'
 import { grammarFile, installedGcloud } from './judges.ts'

@@ -4,7 +4,10 @@ import { onTestFinished } from 'vitest'
 import { dailyRights } from '../../../kvs/log/postgres/rights.ts'
 import { type Database, makeDatabase } from '../../support/database.ts'
 
-/** Two roles on a database that lets in nobody else: one that may make the log, and one with the rights of the daily work alone. */
+/**
+ * Two roles on a database that lets in nobody else: one that may make the log, and one with the rights of the daily
+ * work alone.
+ */
 export async function makeRoles() {
   const database = await makeDatabase()
   const { database: name } = database.target

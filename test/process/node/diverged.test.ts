@@ -8,8 +8,8 @@ const terminateNodes = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE datname = current_database() AND application_name = 'kvs'`
 
 /**
- * Drops all tables of a log that a node reads. Where the node's checkpointer has just locked some of them for a read, each
- * waits for the other; Postgres ends one of the two after a second, and this tries again if it is this one.
+ * Drops all tables of a log that a node reads. Where the node's checkpointer has just locked some of them for a read,
+ * each waits for the other; Postgres ends one of the two after a second, and this tries again if it is this one.
  */
 async function dropLog({ sql }: Database): Promise<void> {
   await until('the log is dropped', () =>

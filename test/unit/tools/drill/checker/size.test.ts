@@ -11,7 +11,9 @@ function makeRandom(seed: number): () => number {
   }
 }
 
-/** One key under so many clients, each of whose requests takes effect somewhere between its invocation and its return. */
+/**
+ * One key under so many clients, each of whose requests takes effect somewhere between its invocation and its return.
+ */
 function busyKey(clients: number, count: number, seed = 7): Operation[] {
   const random = makeRandom(seed)
   const clocks = Array.from({ length: clients }, () => random())
