@@ -14,8 +14,8 @@ export interface Kv {
   get(key: string): Found | undefined | Promise<Found | undefined>
   /**
    * Resolves once the write is visible to `get`, and committed in the log or, while that is down, flushed to the spool.
-   * Rejects with `not_ready`, `draining`, `overloaded`, `not_stored`, or with `undecided` where the write may still
-   * land.
+   * Rejects with `not_ready`, `draining`, `overloaded`, `spool_full`, `not_stored`, or with `undecided` where the write
+   * may still land.
    */
   write(write: Write): Promise<Stored>
   /**
