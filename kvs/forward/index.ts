@@ -1,2 +1,2 @@
-export { makeForwarder } from './forwarder.ts'
+export { makeForwarder } from './forwarding.ts'
 export { checkTarget } from './target-check.ts'

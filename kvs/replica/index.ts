@@ -1,3 +1,3 @@
-export { requireSameLog } from './divergence.ts'
+export { requireSameLog } from './log-continuity.ts'
 export { type Measures, makeReplica, type Replica, type ReplicaOptions } from './replica.ts'
 export { type LogFollower, makeDrain } from './spool-drain.ts'

@@ -1,7 +1,7 @@
 import type { Entry, LogPoint, Write } from '../core/entry.ts'
 import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
-import { anotherLog, isContinued, wentBack } from './divergence.ts'
+import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
 import type { Appended } from './write-queue.ts'
 
 /**

@@ -2,7 +2,7 @@ import { batchLimits } from '../core/limits.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { LogSession } from '../log/index.ts'
 import { type BatchParts, spoolBatch } from './batches.ts'
-import { requireSameLog } from './divergence.ts'
+import { requireSameLog } from './log-continuity.ts'
 import { makeDrain } from './spool-drain.ts'
 
 export interface OutageOptions extends BatchParts {
