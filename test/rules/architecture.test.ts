@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { basename, dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
 
 /** What a row of the map in docs/architecture.md says of a room. */
@@ -122,6 +122,11 @@ function packagesIn(text: string): string[] {
     .map(([, from = '']) => from)
     .filter((from) => !/^(\.|node:)/.test(from))
 }
+
+test('no two files of the service have the same name, apart from faces', () => {
+  const names = files.map(({ path }) => basename(path)).filter((name) => name !== 'index.ts')
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+})
 
 test('no file of the service or of the tools is longer than 250 lines', () => {
   const long = [...files, ...tools].filter(({ text }) => text.split('\n').length > 251).map(({ path }) => path)
