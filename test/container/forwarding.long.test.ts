@@ -16,6 +16,7 @@ describeWithDocker('a main and two forwarders in containers', () => {
     'with the main %s a forwarder says that it can’t forward, and with it back, all is there',
     async (_, end, back) => {
       const { main, first, second } = containers
+      await first.putPairs()
       await put(main, 'kept', '{"value":"kept"}')
       await docker([...end, `${id}-main`])
       expect(await seen(get(second, 'kept'))).toEqual(cannotForward)

@@ -13,6 +13,7 @@ describeWithDocker('three nodes behind a balancer', () => {
   const { containers } = stack
 
   test('nodes that are restarted one by one, under load, cost no client an error', async () => {
+    await stack.client.putPairs()
     const call = startClient()
     const seen = { requests: 0, stale: 0, failed: [] as string[] }
     let isOver = false
