@@ -25,7 +25,7 @@ RUN setpriv --reuid=1000 --clear-groups node compose/cluster-template.ts >cluste
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/.cache
 RUN install -d -o 1000 .cache \
  && setpriv --reuid=1000 --clear-groups sh -c \
-      'node --predictable -e "for (const file of [\"roles/forwarder\", \"metrics/registry\", \"spool/sqlite/spool-thread\"]) import(\"/app/kvs/\" + file + \".ts\"); \
+      'node --predictable -e "for (const file of [\"roles/forwarder\", \"metrics/registry\", \"spool/sqlite/spool-thread\"]) import(\"/app/kvs/\" + file + \".ts\"); require(\"pino-pretty\"); \
            import(\"/app/kvs/log/embedded/binaries.ts\").then(({ findBinaries }) => findBinaries())" \
        && { PORT=none node --predictable kvs/main.ts 2>/dev/null || [ $? = 78 ]; } \
        && { node --predictable kvs/healthcheck.ts 2>/dev/null || [ $? = 1 ]; }' \

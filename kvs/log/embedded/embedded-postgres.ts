@@ -155,7 +155,8 @@ function spawn(state: State, options: Omit<ServerOptions, 'onEnd'>): Server {
 /** Undefined once the server accepts connections; else why it ended before that. */
 async function untilReady(state: State, spawned: Server, signal: AbortSignal): Promise<string | undefined> {
   const { directory, connection, clock, log } = state
-  let nextWarning = clock.now() + stillStartingEveryMs
+  const since = clock.now()
+  let nextWarning = since + stillStartingEveryMs
   for (;;) {
     signal.throwIfAborted()
     if (spawned.ended !== undefined) return describeEnd(state, spawned.ended, await spawned.lastLines())
@@ -166,7 +167,8 @@ async function untilReady(state: State, spawned: Server, signal: AbortSignal): P
       log.warn(`embedded Postgres is still starting: ${await spawned.lastLines()}`)
       nextWarning += stillStartingEveryMs
     }
-    await clock.sleep(10)
+    // Most servers are ready within 50 ms; one that recovers from a crash may take minutes.
+    await clock.sleep(clock.now() - since < 500 ? 2 : 10)
   }
 }
 
