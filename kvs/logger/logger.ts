@@ -57,7 +57,8 @@ export function makeLogger({ clock = systemClock, ...options }: LoggerOptions): 
 
 /** Loaded only where it is used: its thirty files take a node that logs JSON 20 ms to start. */
 function loadPinoPretty(): typeof PinoPretty {
-  return createRequire(import.meta.url)('pino-pretty')
+  const require = createRequire(import.meta.url)
+  return require('pino-pretty')
 }
 
 /** Builds the text of a request's line from its fields; other lines keep their message. */
