@@ -1,3 +1,5 @@
+import { kindOfCode } from '../../kvs/core/operation/operation.ts'
+
 /**
  * What the clients of a drill saw, one record for each request, and what the log held at the end. The clients write it,
  * the checker reads it; neither knows the other.
@@ -70,4 +72,14 @@ export interface History {
    */
   readonly views: readonly Readonly<Record<string, string | null>>[]
   readonly faults: readonly Fault[]
+}
+
+/**
+ * The kind of a row of the log.
+ * @throws where the checker does not know it, rather than take it for another
+ */
+export function kindOfEntry(eventType: number): LogEntry['kind'] {
+  const kind = kindOfCode(eventType, true)
+  if (kind === undefined) throw new Error(`the log has an entry with the unknown event_type ${eventType}`)
+  return kind
 }

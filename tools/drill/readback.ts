@@ -1,4 +1,4 @@
-import type { History, LogEntry } from './history.ts'
+import { type History, kindOfEntry, type LogEntry } from './history.ts'
 import type { Stack } from './stack/stack.ts'
 import { makeRequester } from './workload/request.ts'
 import { readValue } from './workload/value.ts'
@@ -25,7 +25,7 @@ export async function readLog(stack: Pick<Stack, 'connect'>): Promise<LogEntry[]
       const { rows } = await client.query<Row>(page, [log.at(-1)?.sequence ?? 0])
       for (const row of rows) {
         const value = row.value === null ? undefined : readValue(row.value)
-        const kind = row.event_type === 2 ? 'put' : 'delete'
+        const kind = kindOfEntry(row.event_type)
         const { key, superseded, writer } = row
         log.push({ sequence: Number(row.sequence), kind, key, value, superseded, ...(writer !== null && { writer }) })
       }

@@ -1,6 +1,6 @@
 import type { StoredEntry } from '../../kvs/log/memory/index.ts'
 import { checkHistory } from '../drill/checker/check.ts'
-import type { History, LogEntry } from '../drill/history.ts'
+import { type History, kindOfEntry, type LogEntry } from '../drill/history.ts'
 import { readValue } from '../drill/workload/value.ts'
 import { makeClients } from './clients.ts'
 import { makeCluster } from './cluster.ts'
@@ -131,7 +131,7 @@ async function readView({ world, violation }: Stage, node: Node, keys: readonly 
 
 function toLogEntry({ sequence, eventType, key, value, superseded, writer }: StoredEntry): LogEntry {
   return {
-    ...{ sequence: Number(sequence), kind: eventType === 2 ? 'put' : 'delete', key, superseded },
+    ...{ sequence: Number(sequence), kind: kindOfEntry(eventType), key, superseded },
     ...{ value: value && readValue(value), ...(writer !== undefined && { writer }) },
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
+import { codeOf, setsValue } from '../../core/operation/operation.ts'
 import type { Batch, Decided, Judgement, Landing, WriterStatements } from '../index.ts'
 import { judgeAll, keepAnswers } from './judging.ts'
 import { endOf, keysAfter, lastOf, requireTaken, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
@@ -125,6 +126,7 @@ function insert(
 /** Texts are stored as they come back from UTF-8, and a copy of the value: whoever appends may free it afterwards. */
 function contentOf(write: Write): Pick<StoredEntry, 'eventType' | 'key' | 'value' | 'contentType'> {
   const key = write.key.toWellFormed()
-  if (write.kind === 'delete') return { eventType: 1, key, value: undefined, contentType: undefined }
-  return { eventType: 2, key, value: Buffer.from(write.value), contentType: write.contentType?.toWellFormed() }
+  const eventType = codeOf(write.kind)
+  if (!setsValue(write)) return { eventType, key, value: undefined, contentType: undefined }
+  return { eventType, key, value: Buffer.from(write.value), contentType: write.contentType?.toWellFormed() }
 }

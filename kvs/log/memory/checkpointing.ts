@@ -1,3 +1,4 @@
+import { effectOf, kindOfCode } from '../../core/operation/operation.ts'
 import { type Checkpoint, entryAt, type StoredEntry, type Tables } from './tables.ts'
 
 /** Folds the log's next entries, `most` of them at most, into the checkpoint, or into a new one where none is valid. */
@@ -14,9 +15,10 @@ export function advanceCheckpoint(tables: Tables, most = Infinity): void {
 }
 
 function fold(live: Map<string, StoredEntry>, entry: StoredEntry): void {
-  if (entry.eventType !== 1 && entry.eventType !== 2) throw new Error(`entry ${entry.sequence} is of an unknown kind`)
+  const kind = kindOfCode(entry.eventType, entry.value !== undefined)
+  if (kind === undefined) throw new Error(`entry ${entry.sequence} is of an unknown kind`)
   if (entry.superseded) return
-  if (entry.eventType === 1) live.delete(entry.key)
+  if (effectOf(kind) === 'remove') live.delete(entry.key)
   else live.set(entry.key, entry)
 }
 

@@ -1,4 +1,5 @@
 import type { PackedEntry } from '../../core/entry.ts'
+import { kindOfCode } from '../../core/operation/operation.ts'
 import { UnknownEntry } from '../index.ts'
 import type { StoredEntry } from './tables.ts'
 
@@ -44,7 +45,7 @@ export function makePacker(): (entry: StoredEntry) => PackedEntry {
 
 /** Throws `UnknownEntry` at an entry of an unknown kind: skipping it would make a view that no log has. */
 export function kindOf({ eventType, value, sequence }: StoredEntry): PackedEntry['kind'] {
-  if (eventType === 2 && value !== undefined) return 'put'
-  if (eventType === 1) return 'delete'
-  throw new UnknownEntry(String(sequence), eventType)
+  const kind = kindOfCode(eventType, value !== undefined)
+  if (kind === undefined) throw new UnknownEntry(String(sequence), eventType)
+  return kind
 }

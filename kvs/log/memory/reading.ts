@@ -1,5 +1,6 @@
 import type { Entry, LogPoint, PackedEntry, Write } from '../../core/entry.ts'
-import { brokenLog, Diverged, type Head } from '../index.ts'
+import { decodeWrite } from '../../core/operation/operation.ts'
+import { brokenLog, Diverged, type Head, UnknownEntry } from '../index.ts'
 import { isWhole, readCheckpoint } from './checkpointing.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { kindOf, makePacker } from './packed-rows.ts'
@@ -53,11 +54,11 @@ export async function readPage(
 }
 
 function toWrite(entry: StoredEntry): Write {
-  const { key, value = Buffer.alloc(0), contentType } = entry
+  const { key, value, contentType, sequence, eventType } = entry
   // A copy: whoever reads may free the buffer afterwards.
-  return kindOf(entry) === 'put'
-    ? { kind: 'put', key, value: Buffer.from(value), contentType }
-    : { kind: 'delete', key }
+  const write = decodeWrite(kindOf(entry), key, value && Buffer.from(value), contentType)
+  if (write === undefined) throw new UnknownEntry(String(sequence), eventType)
+  return write
 }
 
 /** As `LogSession.replay`, up to a sequence. */

@@ -1,4 +1,5 @@
 import type { LogPoint, Write } from '../../core/entry.ts'
+import { setsValue } from '../../core/operation/operation.ts'
 import type { Random } from '../../lib/random.ts'
 
 /** A row of the log. */
@@ -118,7 +119,7 @@ export function requireTaken({ writeRule }: Tables, writes: readonly Write[]): v
 }
 
 function textsOf(write: Write): (string | undefined)[] {
-  return write.kind === 'put' ? [write.key, write.contentType] : [write.key]
+  return setsValue(write) ? [write.key, write.contentType] : [write.key]
 }
 
 /** The server's own answer that it has rolled a statement back: nothing has changed. */
