@@ -86,6 +86,7 @@ export async function spoolBatch(parts: BatchParts): Promise<void> {
   try {
     await spool.add(last - BigInt(writes.length) + 1n, writes, positionOf(mirror), doubt === undefined)
     refusals.noteTaken()
+    if (doubt) numbers.spooledInDoubt = last
     if (isHeld) {
       held.hold(queue.detach(), until)
     } else {
@@ -98,6 +99,18 @@ export async function spoolBatch(parts: BatchParts): Promise<void> {
     refusals.noteRefused(error, writes.length)
     queue.failed(doubt ? new KvsError('undecided') : error)
   }
+}
+
+/**
+ * Tells the spool whether the batch that it took in doubt has landed, before the entries around it are read: what comes
+ * before it in the log does not supersede it then. What lands from the spool is another matter: the log itself marks it
+ * as superseded by any entry that the node had not seen. Rejects with a `SpoolStorageError`.
+ */
+export async function settleSpooledDoubt({ numbers, spool }: BatchParts, { committed }: LogSession): Promise<void> {
+  const number = numbers.spooledInDoubt
+  if (number === undefined) return
+  if (committed.number >= number) await spool?.noteLanded({ number, sequence: committed.end.sequence })
+  numbers.spooledInDoubt = undefined
 }
 
 /**

@@ -2,7 +2,7 @@ import { KvsError } from '../core/errors.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type LogSession, NotAppended, Unavailable, Undecided } from '../log/index.ts'
 import { SpoolStorageError } from '../spool/index.ts'
-import { settleDoubt, spoolBatch } from './batches.ts'
+import { settleDoubt, settleSpooledDoubt, spoolBatch } from './batches.ts'
 import { isDivergence, stayDiverged } from './log-continuity.ts'
 import type { Outage } from './outage.ts'
 import type { RoundParts, Rounds } from './rounds.ts'
@@ -124,8 +124,7 @@ async function replay(parts: LoopParts, session: LogSession): Promise<void> {
 
 async function catchUp(parts: LoopParts, session: LogSession): Promise<void> {
   const { mirror, waits, spool, machine } = parts
-  const { number, end } = session.committed
-  await spool?.noteLanded({ number, sequence: end.sequence })
+  await settleSpooledDoubt(parts, session)
   const replaced = await mirror.catchUp(session, async () => {
     waits.advance(mirror.view.position.sequence)
     await spoolBatch(parts)

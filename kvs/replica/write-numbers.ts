@@ -8,11 +8,17 @@ export interface WriteNumbers {
   assign(writes: number): bigint
   /** Makes what is assigned from now on come after this number. */
   startAfter(number: bigint): void
+  /**
+   * Number of the last write of a batch that was spooled while its append was in doubt; undefined once a session has
+   * told whether that landed.
+   */
+  spooledInDoubt: bigint | undefined
 }
 
 /** @param last the highest number known to be taken */
 export function makeWriteNumbers(last: bigint): WriteNumbers {
   return {
+    spooledInDoubt: undefined,
     assign(writes) {
       last += BigInt(writes)
       return last

@@ -2,7 +2,7 @@ import type { Write } from '../core/entry.ts'
 import { batchLimits } from '../core/limits.ts'
 import type { SpoolStorage } from './spool-storage.ts'
 
-/** The last write of this node that the log has. */
+/** The last write of a batch that was spooled in doubt, and that has landed by its append all the same. */
 export interface Landed {
   readonly number: bigint
   readonly sequence: bigint

@@ -42,8 +42,8 @@ export interface Spool {
    */
   remove(oldest: readonly SpooledWrite[], position: LogPosition): Promise<void>
   /**
-   * Tells how far the log has this node's writes, before the entries around them are read: `supersede` then knows which
-   * entries come before them. Rejects with a `SpoolStorageError`.
+   * Tells that the log has the writes up to a number, not superseded, before the entries around them are read:
+   * `supersede` then knows which entries come before them. Rejects with a `SpoolStorageError`.
    */
   noteLanded(landed: Landed): Promise<void>
   /**
