@@ -25,7 +25,10 @@ export interface Disk {
    * @throws SlotHeld
    */
   lock(process: Lane): SlotLock
-  /** An operator has mended the disk: who has left the slot alone as unreadable looks at it again. */
+  /**
+   * An operator has mended the disk: who has left the slot alone looks at it again, because it could not be read, or
+   * because what is in the log by now could not be taken out of it.
+   */
   mend(): void
 }
 

@@ -91,12 +91,14 @@ function putOnNode(cluster: Cluster, fault: NodeFault): () => void {
       node.jumpClock(fault.byMs)
       return () => undefined
     case 'disk fails':
-      node.disk.faults.add('disk fails')
+    case 'disk full': {
+      const { kind } = fault
+      node.disk.faults.add(kind)
       return () => {
-        node.disk.faults.delete('disk fails')
+        node.disk.faults.delete(kind)
         node.disk.mend()
       }
-    case 'disk full':
+    }
     case 'slow disk':
       return putOnSet(node.disk.faults, fault.kind)
     default:
