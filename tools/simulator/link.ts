@@ -28,7 +28,8 @@ export interface LinkOptions {
 }
 
 const slowness = 50
-const never = new Promise<never>(() => undefined)
+/** A new one each time: what waits for it is garbage then, and a promise that all share would keep every run for ever. */
+const never = () => new Promise<never>(() => undefined)
 
 /** A message on its way. */
 interface Delivery {
@@ -89,7 +90,7 @@ export function makeLink(options: LinkOptions): Link {
     networkFor: (process) => ({
       opened: (connection) => void connections.set(connection, process),
       async carry(message) {
-        if (process.isEnded) return never
+        if (process.isEnded) return never()
         const fate = await travel(message)
         if (isTold(message, fate)) {
           trace.add(name, `${message.leg} ${message.kind} #${message.connection} ${fate}`)
