@@ -28,7 +28,9 @@ export interface LinkOptions {
 }
 
 const slowness = 50
-/** A new one each time: what waits for it is garbage then, and a promise that all share would keep every run for ever. */
+/**
+ * A new one each time: what waits for it is garbage then, and a promise that all share would keep every run for ever.
+ */
 const never = () => new Promise<never>(() => undefined)
 
 /** A message on its way. */
