@@ -59,6 +59,8 @@ interface Process {
   readonly clock: VirtualClock
   /** What clients are to be told when the process is gone. */
   readonly waiting: Set<() => void>
+  /** Resolves when the process has ended, in whatever way. */
+  readonly gone: PromiseWithResolvers<void>
   /** Undefined before it listens. */
   store: Replica | undefined
   kv: Kv | undefined
@@ -83,7 +85,9 @@ export function makeNode(options: NodeOptions): Node {
     trace.add(name, 'starts')
     const lane = scheduler.lane()
     const clock = makeVirtualClock(scheduler, lane, clockAhead)
-    const started: Process = { lane, clock, waiting: new Set(), store: undefined, kv: undefined, isListening: false }
+    const gone = Promise.withResolvers<void>()
+    const notYet = { store: undefined, kv: undefined, isListening: false }
+    const started: Process = { lane, clock, waiting: new Set(), gone, ...notYet }
     process = started
     runProcess(options, started, random.fork(`process ${++starts}`)).catch((error) => fail(started, error))
   }
@@ -102,6 +106,7 @@ export function makeNode(options: NodeOptions): Node {
     ended.lane.end()
     if (process === ended) process = undefined
     for (const tell of [...ended.waiting]) tell()
+    ended.gone.resolve()
   }
 
   return {
@@ -119,10 +124,9 @@ export function makeNode(options: NodeOptions): Node {
     async stop() {
       const stopping = process
       if (!stopping) return
-      const timer = stopping.lane.after(timeouts.shutdown, () => end(stopping))
-      await stopProcess(stopping)
-      timer.cancel()
-      end(stopping)
+      stopping.lane.after(timeouts.shutdown, () => end(stopping))
+      void stopProcess(stopping).then(() => end(stopping))
+      await stopping.gone.promise
     },
     pause: () => process?.lane.pause(),
     resume: () => process?.lane.resume(),
