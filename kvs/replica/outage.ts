@@ -63,11 +63,12 @@ export function makeOutage(options: OutageOptions): Outage {
 
     async findOvertaken(session) {
       if (!spool || spool.writes === 0) return
-      let after = spool.position?.sequence ?? 0n
-      while (after < mirror.view.position.sequence) {
-        const page = await session.read(after)
+      // No further than the view: what a later entry supersedes is shown until the view has that entry.
+      const { sequence: through } = mirror.view.position
+      for (let after = spool.position?.sequence ?? 0n; after < through; ) {
+        const page = await session.read(after, through)
         for (const entry of page) if (!entry.isOwn && !entry.superseded) spool.supersede(entry)
-        after = page.at(-1)?.sequence ?? mirror.view.position.sequence
+        after = page.at(-1)?.sequence ?? through
       }
     },
 
