@@ -1,12 +1,14 @@
 import { makeDatabase } from '../../support/database.ts'
 import { makeDirectory, type Node, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
 import type { Case } from './cases.ts'
+import { boundedHeap } from './health.ts'
 
 export const portOf = ({ url }: Node) => Number(new URL(url).port)
 
 export async function startPair() {
-  const node = await startReadyNode(makeDirectory(), toEnvironment((await makeDatabase()).target))
-  const forwarder = await startNode(makeDirectory(), { FORWARDING_ADDRESS: new URL(node.url).host })
+  const { target } = await makeDatabase()
+  const node = await startReadyNode(makeDirectory(), { ...toEnvironment(target), ...boundedHeap })
+  const forwarder = await startNode(makeDirectory(), { ...boundedHeap, FORWARDING_ADDRESS: new URL(node.url).host })
   return { node, forwarder }
 }
 

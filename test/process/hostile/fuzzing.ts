@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { expect } from 'vitest'
 import { type Database, makeDatabase } from '../../support/database.ts'
 import { makeDirectory, type Node, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
-import { expectService, expectUnharmed, holdingOf } from './health.ts'
+import { boundedHeap, expectService, expectUnharmed, holdingOf } from './health.ts'
 import { bytesOf, type Traffic, traffic } from './requests.ts'
 import { statusesOf } from './wire.ts'
 
@@ -17,7 +17,8 @@ const batch = 200
  */
 const hangMs = 15_000
 
-const timeouts = {
+const settings = {
+  ...boundedHeap,
   KVS_HEADERS_TIMEOUT: '2s',
   KVS_REQUEST_TIMEOUT: '2s',
   KVS_KEEPALIVE_TIMEOUT: '1s',
@@ -103,7 +104,7 @@ async function warmUp(node: Node, port: number) {
 /** Sends random requests to a node for so many seconds. */
 export async function fuzzNode(seconds: number): Promise<void> {
   const database = await makeDatabase()
-  const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...timeouts })
+  const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...settings })
   const { connections, stored } = await fuzz(node, database, seconds)
   console.log(`${connections} connections, ${stored} values acknowledged`)
   expect(stored).toBeGreaterThan(0)
@@ -112,9 +113,9 @@ export async function fuzzNode(seconds: number): Promise<void> {
 /** Sends random requests to a forwarder for so many seconds. */
 export async function fuzzForwarder(seconds: number): Promise<void> {
   const database = await makeDatabase()
-  const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...timeouts })
+  const node = await startReadyNode(makeDirectory(), { ...toEnvironment(database.target), ...settings })
   const target = new URL(node.url).host
-  const forwarder = await startNode(makeDirectory(), { ...timeouts, FORWARDING_ADDRESS: target })
+  const forwarder = await startNode(makeDirectory(), { ...settings, FORWARDING_ADDRESS: target })
   const { stored } = await fuzz(forwarder, database, seconds)
   expect(stored).toBeGreaterThan(0)
   expect(node.process.exitCode).toBe(null)
