@@ -13,6 +13,8 @@ export interface Entry {
   readonly superseded: boolean
   /** Whether this very node wrote it. */
   readonly isOwn: boolean
+  /** When it was committed, in whole milliseconds since 1970 by the log server's clock; never less than an earlier one's. */
+  readonly recordedAt: number
   readonly write: Write
 }
 
@@ -25,6 +27,10 @@ export interface PackedEntry {
   kind: WriteKind
   superseded: boolean
   contentType: string | undefined
+  /** As `Entry.recordedAt`. */
+  recordedAt: number
+  /** As the write's deadline. */
+  deadline: number | undefined
   bytes: Buffer
   digestStart: number
   digestLength: number
@@ -49,10 +55,23 @@ export interface Found {
   readonly contentType: string | undefined
   /** Tag of the entry that set the value, as `Version.tag`; undefined while that entry is not in the log. */
   readonly tag: string | undefined
+  /**
+   * When the entry that set the value was committed (recorded_at), milliseconds since 1970 by the log server's clock;
+   * undefined while it is not in the log.
+   */
+  readonly modifiedAt: number | undefined
+  /** When the key ends by itself, as `Put.deadline`. The value is still there after it, until the log has the expiry. */
+  readonly deadline: number | undefined
 }
 
 /** A point in a log: the sequence of an entry, and the digest that proves the history up to it. */
 export interface LogPoint {
   readonly sequence: bigint
   readonly digest: Buffer
+}
+
+/** The last entry of a batch, whose entries all have the same time. */
+export interface BatchEnd extends LogPoint {
+  /** As `Entry.recordedAt`. */
+  readonly recordedAt: number
 }

@@ -11,6 +11,12 @@ export interface Version {
   readonly tag: string
 }
 
+/** The entry that set a key's current value. */
+export interface CurrentVersion extends Version {
+  /** As `Found.deadline`. */
+  readonly deadline: number | undefined
+}
+
 /**
  * The part of an entry's digest that its tag has: the first four bytes, as a signed integer. An adopted entry has no
  * digest, and the mark 0; there the log's id, which is drawn at the adoption, stands for the history.

@@ -23,5 +23,6 @@ export {
   type Verdict,
 } from './log.ts'
 export { makePageSize, pageLimits } from './page-size.ts'
+export { wholeMilliseconds } from './server-time.ts'
 export { makeWriter, type Writer, type WriterOptions } from './writer.ts'
 export type { Batch, Judgement, Landing, Registration, WriterStatements } from './writer-port.ts'

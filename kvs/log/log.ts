@@ -1,4 +1,4 @@
-import type { Entry, LogPoint, PackedEntry, SpooledWrite, Write } from '../core/entry.ts'
+import type { BatchEnd, Entry, LogPoint, PackedEntry, SpooledWrite, Write } from '../core/entry.ts'
 import type { Version } from '../core/version.ts'
 
 /** The transaction log as the store sees it. A process has one log object, with at most one open session. */
@@ -10,6 +10,13 @@ export interface Log {
    * acknowledged to an earlier session, or has writes under their numbers that this process never sent).
    */
   open(): Promise<LogSession>
+  /**
+   * The log server's clock as this process estimates it from the last answer that had it, in whole milliseconds since
+   * 1970; undefined before the first one. Also between sessions. It is at least the time in that answer, never later
+   * than that clock, and never goes back; where somebody sets the server's clock back, it stands still. So it lags by
+   * the time that the answer took to arrive, and by what this process's clock has drifted since.
+   */
+  now(): number | undefined
 }
 
 /**
@@ -71,24 +78,25 @@ export interface LogSession {
    * where it may or may not be, and the session has ended.
    * @param last number of the batch's last write; without it, the numbers follow `committed.number`
    */
-  append(writes: readonly Write[], last?: bigint): Promise<LogPoint>
+  append(writes: readonly Write[], last?: bigint): Promise<BatchEnd>
   /**
    * As `append`, for writes that have their numbers already, all above `committed.number`. A write whose key has an
    * entry after `seen` is stored as superseded, as is one that the caller marked so.
    * @param seen the sequence through which the caller has compared the writes with other nodes' entries
    */
-  appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<LogPoint>
+  appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<BatchEnd>
   /**
    * Appends, as one batch, those of the writes whose decision still holds; commit, order, numbers and rejections are as
    * for `append`. Where none lands, nothing is stored but the answers to idempotency keys.
    * @param seen sequence that the decisions are based on; a later entry of the same key overtakes a decision
-   * @returns a verdict for each write, and the log's end right after: the writes that landed are its last entries
+   * @returns a verdict for each write, and the log's end right after: the writes that landed are its last entries, and
+   * have its time
    */
   appendConditional(
     writes: readonly Decided[],
     seen: bigint,
     last?: bigint,
-  ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: LogPoint }>
+  ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: BatchEnd }>
   /** Ends the connection without waiting for requests under way. Never rejects; idempotent. */
   close(): Promise<void>
 }

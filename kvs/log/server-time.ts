@@ -13,14 +13,38 @@ export interface ServerTime {
    * back.
    */
   after(ms: number): number
+  /**
+   * The server's time now, in whole milliseconds since 1970; undefined before the first answer. It never goes back, and
+   * is at least the time in each answer. Where somebody sets the server's clock back, it stands still until that has
+   * caught up.
+   */
+  now(): number | undefined
 }
 
 export function makeServerTime(clock: Clock): ServerTime {
   let aheadSeconds = 0
+  let latest: number | undefined
+
+  const after = (ms: number) => (clock.now() + ms) / 1000 + aheadSeconds
+
   return {
     note(serverSeconds) {
       aheadSeconds = serverSeconds - clock.now() / 1000
+      latest = Math.max(latest ?? 0, wholeMilliseconds(serverSeconds))
     },
-    after: (ms) => (clock.now() + ms) / 1000 + aheadSeconds,
+    after,
+    now() {
+      if (latest !== undefined) latest = Math.max(latest, Math.floor(after(0) * 1_000))
+      return latest
+    },
   }
+}
+
+/**
+ * A server's time in whole milliseconds since 1970: what is beyond is cut off, as in all times of entries. Servers give
+ * microseconds.
+ * @param seconds since 1970, as a double, which has them up to the year 2100
+ */
+export function wholeMilliseconds(seconds: number): number {
+  return Math.floor(Math.round(seconds * 1e6) / 1_000)
 }

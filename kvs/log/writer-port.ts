@@ -1,4 +1,4 @@
-import type { LogPoint, SpooledWrite, Write } from '../core/entry.ts'
+import type { BatchEnd, LogPoint, SpooledWrite, Write } from '../core/entry.ts'
 import type { Committed, Decided, Verdict } from './log.ts'
 
 /** A batch's place among the writes of its writer. */
@@ -21,7 +21,7 @@ export interface Batch {
  * is the server's clock.
  */
 export type Landing =
-  | { readonly outcome: 'landed'; readonly end: LogPoint; readonly serverSeconds: number }
+  | { readonly outcome: 'landed'; readonly end: BatchEnd; readonly serverSeconds: number }
   | { readonly outcome: 'late' | 'fenced'; readonly serverSeconds: number }
 
 /** The log's answer to one conditional write. */
@@ -57,13 +57,14 @@ export interface WriterStatements {
   appendSpooled(batch: Batch, writes: readonly SpooledWrite[], seen: bigint): Promise<Landing>
   /**
    * Judges each write against the entries after `seen`, and stores those that land.
-   * @returns a judgement for each write, and the log's end after them; undefined where the session is fenced
+   * @returns a judgement for each write, and the log's end after them, with the time of those that landed; undefined
+   * where the session is fenced
    */
   appendConditional(
     batch: Batch,
     writes: readonly Decided[],
     seen: bigint,
-  ): Promise<{ readonly judgements: readonly Judgement[]; readonly end: LogPoint } | undefined>
+  ): Promise<{ readonly judgements: readonly Judgement[]; readonly end: BatchEnd } | undefined>
   /**
    * What a rejection of the appends above means. `unknown`: the batch may or may not be in the log, or land later. In
    * all other cases nothing was stored: `refused`, for what the batch contains; `down`, the log takes no writes at all

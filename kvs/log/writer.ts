@@ -1,4 +1,4 @@
-import type { LogPoint, SpooledWrite, Write } from '../core/entry.ts'
+import type { BatchEnd, SpooledWrite, Write } from '../core/entry.ts'
 import { versionAt } from '../core/version.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
@@ -29,10 +29,12 @@ export interface Writer {
   register(statements: WriterStatements): Promise<void>
   /** Takes over the server's time, in seconds, from an answer to something else than an append. */
   noteServerTime(serverSeconds: number): void
+  /** As `Log.now`. */
+  now(): number | undefined
   /** As `LogSession.append`. */
-  append(statements: WriterStatements, writes: readonly Write[], last?: bigint): Promise<LogPoint>
+  append(statements: WriterStatements, writes: readonly Write[], last?: bigint): Promise<BatchEnd>
   /** As `LogSession.appendSpooled`. */
-  appendSpooled(statements: WriterStatements, writes: readonly SpooledWrite[], seen: bigint): Promise<LogPoint>
+  appendSpooled(statements: WriterStatements, writes: readonly SpooledWrite[], seen: bigint): Promise<BatchEnd>
   /** As `LogSession.appendConditional`. */
   appendConditional(
     statements: WriterStatements,
@@ -63,7 +65,7 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
   const numbering: Numbering = { id, session: '', writerNumber: 0, committed: undefined, sent: 0n }
   const serverTime = makeServerTime(clock)
 
-  async function land(last: bigint, sending: Promise<Landing>): Promise<LogPoint> {
+  async function land(last: bigint, sending: Promise<Landing>): Promise<BatchEnd> {
     const landing = await sending
     serverTime.note(landing.serverSeconds)
     if (landing.outcome === 'landed') {
@@ -82,6 +84,7 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       return numbering.writerNumber
     },
     noteServerTime: serverTime.note,
+    now: serverTime.now,
     async register(statements) {
       const { writerNumber, committed, serverSeconds } = await takeOver(numbering, statements, random.uuid())
       Object.assign(numbering, { writerNumber, committed, sent: committed.number })

@@ -1,4 +1,4 @@
-import type { Entry, LogPoint, Write } from '../core/entry.ts'
+import type { BatchEnd, Entry, Write } from '../core/entry.ts'
 import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
@@ -236,12 +236,13 @@ async function appendConditional(progress: Progress, session: LogSession, batch:
 }
 
 /** Applies the log's last entries, just committed, after all that others have committed before them. */
-async function applyOwn(progress: Progress, session: LogSession, writes: readonly Write[], end: LogPoint) {
+async function applyOwn(progress: Progress, session: LogSession, writes: readonly Write[], end: BatchEnd) {
+  const { digest, recordedAt } = end
   noteHead(progress, end.sequence)
   const before = end.sequence - BigInt(writes.length)
   await readThrough(progress, session, before)
   return writes.map((write, index) => {
     const sequence = before + BigInt(index + 1)
-    return progress.view.apply({ sequence, digest: end.digest, superseded: false, isOwn: true, write })
+    return progress.view.apply({ sequence, digest, superseded: false, isOwn: true, recordedAt, write })
   })
 }

@@ -100,7 +100,9 @@ export function makeReplica(options: ReplicaOptions): Replica {
       requireReadable()
       const spooled = held.hides(key) ? undefined : spool?.get(key)
       if (spooled === undefined) return mirror.view.get(key)
-      return setsValue(spooled) ? { ...spooled, tag: undefined } : undefined
+      return setsValue(spooled)
+        ? { ...spooled, tag: undefined, modifiedAt: undefined, deadline: spooled.deadline }
+        : undefined
     },
 
     // Not async: a write costs one promise, the queue's.

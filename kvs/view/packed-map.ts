@@ -6,7 +6,7 @@ import { makeRecords, type Records } from './records.ts'
 import { makeSlabs } from './slabs.ts'
 
 /** A map from keys, as bytes, to values. Both are packed in slabs and found by a hash index. */
-export interface PackedMap extends Pick<Records, 'read' | 'sequenceAt' | 'markAt'> {
+export interface PackedMap extends Pick<Records, 'read' | 'sequenceAt' | 'markAt' | 'deadlineAt'> {
   /** Number of keys. */
   readonly size: number
   readonly memory: {
@@ -18,12 +18,15 @@ export interface PackedMap extends Pick<Records, 'read' | 'sequenceAt' | 'markAt
   /** Address of the key's record until the next change; 0 when there is none. */
   find(key: Buffer, start: number, length: number): number
   /**
-   * Sets a key's value. Returns whether the key had one before.
+   * Sets a key's value. Returns whether the key had one before that had not lapsed at the content's time.
    * @throws ViewFull
    */
   set(content: Content): boolean
-  /** Removes a key. Returns whether it had a value. */
-  remove(key: Buffer, start: number, length: number): boolean
+  /**
+   * Removes a key. Returns whether it had a value that had not lapsed.
+   * @param at time of the removal, in milliseconds since 1970
+   */
+  remove(key: Buffer, start: number, length: number, at: number): boolean
 }
 
 /** @param slabBytes size of a slab, a power of two */
@@ -33,6 +36,11 @@ export function makePackedMap(slabBytes?: number): PackedMap {
   const records = makeRecords(slabs)
   const index = makeKeyIndex(records.isKeyAt)
   const compact = makeCompactor(slabs, records, index, hash)
+
+  function hasLapsed(address: number, at: number): boolean {
+    const deadline = records.deadlineAt(address)
+    return deadline !== undefined && deadline <= at
+  }
 
   return {
     get size() {
@@ -45,6 +53,7 @@ export function makePackedMap(slabBytes?: number): PackedMap {
     read: records.read,
     sequenceAt: records.sequenceAt,
     markAt: records.markAt,
+    deadlineAt: records.deadlineAt,
     find: (key, start, length) => index.find(hash(key, start, length), key, start, length),
 
     set(content) {
@@ -53,22 +62,24 @@ export function makePackedMap(slabBytes?: number): PackedMap {
       const old = index.find(hashed, key, keyStart, keyLength)
       if (old === 0) {
         index.add(hashed, records.add(content))
-      } else {
-        const address = records.replace(old, content)
-        if (address !== old) index.move(hashed, old, address)
-        compact(keyLength + content.valueLength)
+        return false
       }
-      return old !== 0
+      const replaced = !hasLapsed(old, content.recordedAt)
+      const address = records.replace(old, content)
+      if (address !== old) index.move(hashed, old, address)
+      compact(keyLength + content.valueLength)
+      return replaced
     },
 
-    remove(key, start, length) {
+    remove(key, start, length, at) {
       const hashed = hash(key, start, length)
       const address = index.find(hashed, key, start, length)
       if (address === 0) return false
+      const removed = !hasLapsed(address, at)
       index.remove(hashed, address)
       records.remove(address)
       compact(length)
-      return true
+      return removed
     },
   }
 }

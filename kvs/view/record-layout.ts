@@ -4,12 +4,16 @@ import { byteAt } from './bytes.ts'
  * The layout of a record in a slab, which packs one key with its value:
  *
  *     0  length of the value, 16 bits; 0 when the value is not packed
- *     2  length of the key, 14 bits; whether there is a content type; whether the value is not packed
+ *     2  length of the key, 13 bits; whether there is a deadline, a content type; whether the value is not packed
  *     4  sequence, 48 bits: enough for 400 years at 20,000 a second
  *    10  mark of the entry's digest, 32 bits
- *    14  key, value, content type (after its length, 8 bits); or key and the number of a large value, 32 bits
+ *    14  time of the entry in milliseconds since 1970, 48 bits: enough up to the year 10889
+ *    20  deadline in the same way, 48 bits, where there is one; the key follows it, or else is here
+ *        key, value, content type (after its length, 8 bits); or key and the number of a large value, 32 bits
  */
-export const headerBytes = 14
+const headerBytes = 20
+const deadlineBytes = 6
+const deadlineFlag = 1 << 13
 const typeFlag = 1 << 14
 const unpackedFlag = 1 << 15
 
@@ -29,6 +33,10 @@ export interface Content {
   readonly sequence: number
   /** Mark of the entry's digest, as `markOf` returns it. */
   readonly mark: number
+  /** As `Entry.recordedAt`. */
+  readonly recordedAt: number
+  /** As `Put.deadline`. */
+  readonly deadline: number | undefined
 }
 
 export function isPacked({ valueLength, contentType }: Content): boolean {
@@ -39,31 +47,40 @@ export function isPacked({ valueLength, contentType }: Content): boolean {
 
 /** Size of a new record in bytes, before rounding. */
 export function contentSize(content: Content): number {
-  const { keyLength, valueLength, contentType } = content
-  if (!isPacked(content)) return headerBytes + keyLength + 4
+  const { keyLength, valueLength, contentType, deadline } = content
+  const keyEnd = headerBytes + (deadline === undefined ? 0 : deadlineBytes) + keyLength
+  if (!isPacked(content)) return keyEnd + 4
   const typeLength = contentType === undefined ? 0 : 1 + Buffer.byteLength(contentType)
-  return headerBytes + keyLength + valueLength + typeLength
+  return keyEnd + valueLength + typeLength
 }
 
 /** Size of the record at an offset in bytes, before rounding. */
 export function recordSize(buffer: Buffer, at: number): number {
-  const keyEnd = headerBytes + readKeyLength(buffer, at)
+  const keyEnd = keyOffset(buffer, at) + readKeyLength(buffer, at)
   if (hasFlag(buffer, at, unpackedFlag)) return keyEnd + 4
   const valueEnd = keyEnd + readValueLength(buffer, at)
   return hasFlag(buffer, at, typeFlag) ? valueEnd + 1 + byteAt(buffer, at + valueEnd) : valueEnd
 }
 
 export function writeHeader(buffer: Buffer, at: number, content: Content, packed: boolean): void {
-  const { keyLength, valueLength, contentType, sequence, mark } = content
-  const flags = (packed ? 0 : unpackedFlag) | (packed && contentType !== undefined ? typeFlag : 0)
+  const { keyLength, valueLength, contentType, sequence, mark, recordedAt, deadline } = content
+  const typeFlags = packed ? (contentType === undefined ? 0 : typeFlag) : unpackedFlag
+  const flags = typeFlags | (deadline === undefined ? 0 : deadlineFlag)
   buffer.writeUInt16LE(packed ? valueLength : 0, at)
   buffer.writeUInt16LE(keyLength | flags, at + 2)
   buffer.writeUIntLE(sequence, at + 4, 6)
   buffer.writeInt32LE(mark, at + 10)
+  buffer.writeUIntLE(recordedAt, at + 14, 6)
+  if (deadline !== undefined) buffer.writeUIntLE(deadline, at + headerBytes, deadlineBytes)
+}
+
+/** Offset of the key from the record's start. */
+export function keyOffset(buffer: Buffer, at: number): number {
+  return hasFlag(buffer, at, deadlineFlag) ? headerBytes + deadlineBytes : headerBytes
 }
 
 export function readKeyLength(buffer: Buffer, at: number): number {
-  return (byteAt(buffer, at + 2) | (byteAt(buffer, at + 3) << 8)) & (typeFlag - 1)
+  return (byteAt(buffer, at + 2) | (byteAt(buffer, at + 3) << 8)) & (deadlineFlag - 1)
 }
 
 export function readValueLength(buffer: Buffer, at: number): number {
@@ -78,6 +95,15 @@ export function readMark(buffer: Buffer, at: number): number {
   return buffer.readInt32LE(at + 10)
 }
 
+export function readRecordedAt(buffer: Buffer, at: number): number {
+  return buffer.readUIntLE(at + 14, 6)
+}
+
+/** Undefined where the record has none. */
+export function readDeadline(buffer: Buffer, at: number): number | undefined {
+  return hasFlag(buffer, at, deadlineFlag) ? buffer.readUIntLE(at + headerBytes, deadlineBytes) : undefined
+}
+
 export function hasContentType(buffer: Buffer, at: number): boolean {
   return hasFlag(buffer, at, typeFlag)
 }
@@ -85,7 +111,7 @@ export function hasContentType(buffer: Buffer, at: number): boolean {
 /** Number of the record's large value; -1 when the value is packed. */
 export function readLargeValueNumber(buffer: Buffer, at: number): number {
   if (!hasFlag(buffer, at, unpackedFlag)) return -1
-  return buffer.readUInt32LE(at + headerBytes + readKeyLength(buffer, at))
+  return buffer.readUInt32LE(at + keyOffset(buffer, at) + readKeyLength(buffer, at))
 }
 
 function hasFlag(buffer: Buffer, at: number, flag: number): boolean {

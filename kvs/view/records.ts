@@ -5,17 +5,22 @@ import {
   type Content,
   contentSize,
   hasContentType,
-  headerBytes,
   isPacked,
+  keyOffset,
+  readDeadline,
   readKeyLength,
   readLargeValueNumber,
   readMark,
+  readRecordedAt,
   readSequence,
   readValueLength,
   recordSize,
   writeHeader,
 } from './record-layout.ts'
 import type { Slabs } from './slabs.ts'
+
+/** What a record has of the entry that it was made from. */
+type Origin = Pick<Content, 'sequence' | 'mark' | 'recordedAt' | 'deadline'>
 
 /** Keys with their values, packed into slabs. */
 export interface Records {
@@ -29,8 +34,10 @@ export interface Records {
   sequenceAt(address: number): number
   /** Mark of that entry's digest, as `markOf` returns it. */
   markAt(address: number): number
+  /** Deadline of the key; undefined where it has none. */
+  deadlineAt(address: number): number | undefined
   /** Copies the record, so that the result shares no memory with later changes. */
-  read(address: number): Value & { sequence: number; mark: number }
+  read(address: number): Value & Origin
   /**
    * Adds a record. Returns its address.
    * @throws ViewFull
@@ -75,10 +82,11 @@ export function makeRecords(slabs: Slabs): Records {
     keyAt(address) {
       const buffer = slabs.buffer(address)
       const at = slabs.offset(address)
-      return { buffer, start: at + headerBytes, length: readKeyLength(buffer, at) }
+      return { buffer, start: at + keyOffset(buffer, at), length: readKeyLength(buffer, at) }
     },
     sequenceAt: (address) => readSequence(slabs.buffer(address), slabs.offset(address)),
     markAt: (address) => readMark(slabs.buffer(address), slabs.offset(address)),
+    deadlineAt: (address) => readDeadline(slabs.buffer(address), slabs.offset(address)),
     read: (address) => readRecord(slabs.buffer(address), slabs.offset(address), largeValues),
     add,
 
@@ -117,8 +125,9 @@ export function makeRecords(slabs: Slabs): Records {
 
 function hasKey(buffer: Buffer, at: number, key: Uint8Array, start: number, length: number): boolean {
   if (readKeyLength(buffer, at) !== length) return false
+  const keyAt = at + keyOffset(buffer, at)
   for (let index = 0; index < length; index++) {
-    if (buffer[at + headerBytes + index] !== key[start + index]) return false
+    if (buffer[keyAt + index] !== key[start + index]) return false
   }
   return true
 }
@@ -127,8 +136,9 @@ function writeRecord(buffer: Buffer, at: number, content: Content, largeValues: 
   const { keyLength, valueLength, contentType } = content
   const packed = isPacked(content)
   writeHeader(buffer, at, content, packed)
-  copyBytes(content.key, content.keyStart, keyLength, buffer, at + headerBytes)
-  const keyEnd = at + headerBytes + keyLength
+  const keyAt = at + keyOffset(buffer, at)
+  copyBytes(content.key, content.keyStart, keyLength, buffer, keyAt)
+  const keyEnd = keyAt + keyLength
   if (packed) {
     copyBytes(content.value, content.valueStart, valueLength, buffer, keyEnd)
     if (contentType !== undefined) buffer[keyEnd + valueLength] = buffer.write(contentType, keyEnd + valueLength + 1)
@@ -141,12 +151,16 @@ function writeRecord(buffer: Buffer, at: number, content: Content, largeValues: 
 function readRecord(buffer: Buffer, at: number, largeValues: LargeValues): ReturnType<Records['read']> {
   const sequence = readSequence(buffer, at)
   const mark = readMark(buffer, at)
+  const recordedAt = readRecordedAt(buffer, at)
+  const deadline = readDeadline(buffer, at)
   const number = readLargeValueNumber(buffer, at)
-  if (number >= 0) return { ...largeValues.get(number), sequence, mark }
-  const start = at + headerBytes + readKeyLength(buffer, at)
+  if (number >= 0) return { ...largeValues.get(number), sequence, mark, recordedAt, deadline }
+  const start = at + keyOffset(buffer, at) + readKeyLength(buffer, at)
   const end = start + readValueLength(buffer, at)
   const value = Buffer.allocUnsafe(end - start)
   copyBytes(buffer, start, end - start, value, 0)
-  if (!hasContentType(buffer, at)) return { value, contentType: undefined, sequence, mark }
-  return { value, contentType: buffer.toString('utf8', end + 1, end + 1 + byteAt(buffer, end)), sequence, mark }
+  const contentType = hasContentType(buffer, at)
+    ? buffer.toString('utf8', end + 1, end + 1 + byteAt(buffer, end))
+    : undefined
+  return { value, contentType, sequence, mark, recordedAt, deadline }
 }

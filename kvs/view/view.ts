@@ -1,7 +1,7 @@
 import type { Entry, Found, LogPoint, PackedEntry } from '../core/entry.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { effectOf, setsValue } from '../core/operation/operation.ts'
-import { markOf, tagOf, type Version } from '../core/version.ts'
+import { type CurrentVersion, markOf, tagOf } from '../core/version.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
 
 /**
@@ -16,9 +16,10 @@ export interface View extends Pick<PackedMap, 'memory'> {
   readonly size: number
   get(key: string): Found | undefined
   /** Version of the key's value; undefined when it has none. */
-  versionOf(key: string): Version | undefined
+  versionOf(key: string): CurrentVersion | undefined
   /**
-   * Applies the next entry of the log. Returns whether it replaced a value.
+   * Applies the next entry of the log. Returns whether it replaced a value that had not lapsed when the entry was
+   * committed.
    * @throws OutOfOrder when another entry is next, without changing anything; ViewFull
    */
   apply(entry: Entry): boolean
@@ -71,15 +72,15 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
     get(key) {
       const address = find(key)
       if (address === 0) return undefined
-      const { value, contentType, sequence, mark } = map.read(address)
-      return { value, contentType, tag: tagOf(logId, sequence, mark) }
+      const { value, contentType, sequence, mark, recordedAt, deadline } = map.read(address)
+      return { value, contentType, tag: tagOf(logId, sequence, mark), modifiedAt: recordedAt, deadline }
     },
 
     versionOf(key) {
       const address = find(key)
       if (address === 0) return undefined
       const sequence = BigInt(map.sequenceAt(address))
-      return { sequence, tag: tagOf(logId, sequence, map.markAt(address)) }
+      return { sequence, tag: tagOf(logId, sequence, map.markAt(address)), deadline: map.deadlineAt(address) }
     },
 
     apply(entry) {
@@ -116,11 +117,12 @@ function encodeKey(key: string, to: Buffer): number {
   return length
 }
 
-function applyEntry(map: PackedMap, { digest, write }: Entry, sequence: number, encoded: Buffer): boolean {
+function applyEntry(map: PackedMap, entry: Entry, sequence: number, encoded: Buffer): boolean {
+  const { digest, write, recordedAt } = entry
   const keyLength = encodeKey(write.key, encoded)
   if (keyLength < 0) return false
-  if (!setsValue(write)) return map.remove(encoded, 0, keyLength)
-  const { value, contentType } = write
+  if (!setsValue(write)) return map.remove(encoded, 0, keyLength, recordedAt)
+  const { value, contentType, deadline } = write
   return map.set({
     key: encoded,
     keyStart: 0,
@@ -131,19 +133,33 @@ function applyEntry(map: PackedMap, { digest, write }: Entry, sequence: number, 
     contentType,
     sequence,
     mark: markOf(digest, 0, digest.length),
+    recordedAt,
+    deadline,
   })
 }
 
 function applyPackedEntry(map: PackedMap, entry: PackedEntry): void {
   if (effectOf(entry.kind) === 'set') setPackedValue(map, entry)
-  else if (entry.keyLength <= maxKeyBytes) map.remove(entry.bytes, entry.keyStart, entry.keyLength)
+  else if (entry.keyLength <= maxKeyBytes) map.remove(entry.bytes, entry.keyStart, entry.keyLength, entry.recordedAt)
 }
 
 function setPackedValue(map: PackedMap, entry: PackedEntry): void {
-  const { keyLength, keyStart, bytes, valueStart, valueLength, contentType, sequence } = entry
+  const { keyLength, keyStart, bytes, valueStart, valueLength, contentType, sequence, recordedAt, deadline } = entry
   if (keyLength > maxKeyBytes) return
   const mark = markOf(bytes, entry.digestStart, entry.digestLength)
-  map.set({ key: bytes, keyStart, keyLength, value: bytes, valueStart, valueLength, contentType, sequence, mark })
+  map.set({
+    key: bytes,
+    keyStart,
+    keyLength,
+    value: bytes,
+    valueStart,
+    valueLength,
+    contentType,
+    sequence,
+    mark,
+    recordedAt,
+    deadline,
+  })
 }
 
 /**

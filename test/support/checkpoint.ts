@@ -15,9 +15,10 @@ export async function appendTo(database: Database, entries: readonly Logged[]): 
   await database.sql("BEGIN; SET LOCAL kvs.changes = 'on'")
   await database.sql(
     `INSERT INTO transactions
-     SELECT sequence + place, type, key, value, content_type, now(), $2, superseded, NULL, CASE WHEN place = $1 THEN 0 END
-     FROM log_end, unnest($3::smallint[], $4::text[], $5::bytea[], $6::text[], $7::boolean[])
-       WITH ORDINALITY AS entry (type, key, value, content_type, superseded, place)`,
+     SELECT sequence + place, type, key, value, content_type, now(), $2, superseded, NULL, CASE WHEN place = $1 THEN 0 END,
+            to_timestamp(milliseconds / 1000)
+     FROM end_of_log, unnest($3::smallint[], $4::text[], $5::bytea[], $6::text[], $7::boolean[], $8::double precision[])
+       WITH ORDINALITY AS entry (type, key, value, content_type, superseded, milliseconds, place)`,
     [
       entries.length,
       randomBytes(8),
@@ -26,6 +27,7 @@ export async function appendTo(database: Database, entries: readonly Logged[]): 
       values,
       types,
       entries.map(({ superseded }) => superseded),
+      entries.map(({ write }) => write.deadline ?? null),
     ],
   )
   await database.sql('COMMIT')
@@ -37,7 +39,7 @@ export async function fillLog(database: Database, entries: number, keys: number)
     byForce(`INSERT INTO transactions
      SELECT sequence + i, 2, 'key ' || i % ${keys}, convert_to('value ' || i, 'UTF8'), NULL, now(), int8send(${entries}), false,
             NULL, CASE WHEN i = ${entries} THEN 0 END
-     FROM log_end, generate_series(1, ${entries}::bigint) AS i`),
+     FROM end_of_log, generate_series(1, ${entries}::bigint) AS i`),
   )
 }
 
@@ -47,6 +49,8 @@ export interface LoadedEntry {
   readonly value: Buffer | null
   readonly content_type: string | null
   readonly digest: Buffer
+  readonly recorded_at: Date
+  readonly deadline: Date | null
   readonly hash: string
 }
 
@@ -78,10 +82,10 @@ export async function foldLog(database: Database, upTo: bigint) {
     [upTo],
   )
   const live = new Map<string, Omit<LoadedEntry, 'hash'>>()
-  for (const { sequence, key, value, content_type, digest, event_type, superseded } of rows) {
+  for (const { event_type, superseded, ...entry } of rows) {
     if (superseded) continue
-    if (event_type === 1) live.delete(key)
-    else live.set(key, { sequence, key, value, content_type, digest })
+    if (event_type === 1) live.delete(entry.key)
+    else live.set(entry.key, entry)
   }
   return inOrder([...live.values()])
 }
@@ -89,6 +93,8 @@ export async function foldLog(database: Database, upTo: bigint) {
 /** Without their hashes, in the order of their sequences. */
 export function inOrder(entries: readonly Omit<LoadedEntry, 'hash'>[]) {
   return entries
-    .map(({ sequence, key, value, content_type, digest }) => ({ sequence, key, value, content_type, digest }))
+    .map(({ sequence, key, value, content_type, digest, recorded_at, deadline }) => {
+      return { sequence, key, value, content_type, digest, recorded_at, deadline }
+    })
     .sort((a, b) => Number(BigInt(a.sequence) - BigInt(b.sequence)))
 }

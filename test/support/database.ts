@@ -48,6 +48,16 @@ export async function makeDatabase(encoding = 'UTF8'): Promise<Database> {
   }
 }
 
+/** Makes a log whose schema has an older version, as a program of that version has left it. */
+export async function makeOlderLog({ sql }: Pick<Database, 'sql'>, version: number): Promise<void> {
+  await sql(`CREATE TABLE kvs_migrations (
+    version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)
+  for (const migration of migrations.slice(0, version)) {
+    await sql(migration.sql)
+    await sql('INSERT INTO kvs_migrations (version, name) VALUES ($1, $2)', [migration.version, migration.name])
+  }
+}
+
 /** The real log on a database, with a writer of its own. */
 export function makeLog({ target }: Pick<Database, 'target'>, options: Partial<PostgresLogOptions> = {}) {
   const quiet = () => undefined

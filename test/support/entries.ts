@@ -1,4 +1,4 @@
-import type { Entry, PackedEntry, Write } from '../../kvs/core/entry.ts'
+import type { Entry, LogPoint, PackedEntry, Write } from '../../kvs/core/entry.ts'
 import { setsValue } from '../../kvs/core/operation/operation.ts'
 
 export const put = (key: string, value: string | Buffer = 'v', contentType?: string): Write => ({
@@ -10,13 +10,20 @@ export const put = (key: string, value: string | Buffer = 'v', contentType?: str
 
 export const remove = (key: string): Write => ({ kind: 'delete', key })
 
+/** The point in the log at which a batch ends. */
+export const pointOf = ({ sequence, digest }: LogPoint): LogPoint => ({ sequence, digest })
+
+/** A millisecond for each entry. */
+export const timeAt = (sequence: bigint | number) => 1_700_000_000_000 + Number(sequence)
+
 /** An entry as another node's log would have it. */
 export function entryOf(sequence: bigint, write: Write, rest: Partial<Entry> = {}): Entry {
-  return { sequence, digest: Buffer.of(Number(sequence % 256n)), superseded: false, isOwn: false, write, ...rest }
+  const digest = Buffer.of(Number(sequence % 256n))
+  return { sequence, digest, superseded: false, isOwn: false, recordedAt: timeAt(sequence), write, ...rest }
 }
 
 /** The same as it comes in bulk. */
-export function packed({ sequence, digest, superseded, write }: Entry): PackedEntry {
+export function packed({ sequence, digest, superseded, recordedAt, write }: Entry): PackedEntry {
   const key = Buffer.from(write.key)
   const value = setsValue(write) ? write.value : Buffer.alloc(0)
   return {
@@ -24,6 +31,8 @@ export function packed({ sequence, digest, superseded, write }: Entry): PackedEn
     kind: write.kind,
     superseded,
     contentType: setsValue(write) ? write.contentType : undefined,
+    recordedAt,
+    deadline: write.deadline,
     bytes: Buffer.concat([digest, key, value]),
     digestStart: 0,
     digestLength: digest.length,

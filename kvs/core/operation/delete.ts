@@ -4,12 +4,14 @@ import type { Kind } from './kind.ts'
 export interface Delete {
   readonly kind: 'delete'
   readonly key: string
+  /** The deadline that the delete records, as an expiry; undefined where a client asked for it. */
+  readonly deadline?: number | undefined
 }
 
 export const deleteKind: Kind<Delete> = {
   name: 'delete',
   code: 1,
   effect: 'remove',
-  decode: (key) => ({ kind: 'delete', key }),
+  decode: (key, _value, _contentType, deadline) => ({ kind: 'delete', key, deadline }),
   parts: () => [],
 }

@@ -18,7 +18,12 @@ export interface Kind<Operation extends { readonly kind: string; readonly key: s
    * Makes an operation from a row of the log or of the spool. Returns undefined where the row lacks what the kind
    * needs.
    */
-  decode(key: string, value: Buffer | undefined, contentType: string | undefined): Operation | undefined
+  decode(
+    key: string,
+    value: Buffer | undefined,
+    contentType: string | undefined,
+    deadline: number | undefined,
+  ): Operation | undefined
   /**
    * What the operation says beside its kind and key. Requests with equal parts are the same request under an
    * idempotency key. The log keeps a hash of them, so they never change.

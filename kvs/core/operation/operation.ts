@@ -51,9 +51,10 @@ export function decodeWrite(
   key: string,
   value: Buffer | undefined,
   contentType: string | undefined,
+  deadline: number | undefined,
 ): Write | undefined {
   if (kind === undefined || !Object.hasOwn(kinds, kind)) return undefined
-  return kinds[kind as WriteKind].decode(key, value, contentType)
+  return kinds[kind as WriteKind].decode(key, value, contentType, deadline)
 }
 
 /** What the write says beside its kind and key, as `Kind.parts`. */

@@ -7,12 +7,17 @@ export interface Put {
   readonly value: Buffer
   /** Undefined where the client sent none. */
   readonly contentType: string | undefined
+  /**
+   * When the key ends by itself: milliseconds since 1970 by the log server's clock, from 0 through `maxDeadline`;
+   * undefined for never.
+   */
+  readonly deadline?: number | undefined
 }
 
 export const putKind: Kind<Put> = {
   name: 'put',
   code: 2,
   effect: 'set',
-  decode: (key, value, contentType) => value && { kind: 'put', key, value, contentType },
+  decode: (key, value, contentType, deadline) => value && { kind: 'put', key, value, contentType, deadline },
   parts: ({ contentType, value }) => [contentType ?? '', value],
 }

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto'
-import type { LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
+import type { BatchEnd, LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
 import { codeOf, setsValue } from '../../core/operation/operation.ts'
-import type { Batch, Decided, Judgement, Landing, WriterStatements } from '../index.ts'
+import {
+  type Batch,
+  type Decided,
+  type Judgement,
+  type Landing,
+  type WriterStatements,
+  wholeMilliseconds,
+} from '../index.ts'
 import { judgeAll, keepAnswers } from './judging.ts'
 import { endOf, keysAfter, lastOf, requireTaken, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
 
@@ -16,7 +23,7 @@ export function appendWrites(
   writes: readonly Write[],
   landsUntil: number,
 ): Landing {
-  const turn = beginAppend(tables, batch)
+  const turn = beginAppend(tables, serverSeconds, batch)
   if (turn === undefined) return { outcome: 'fenced', serverSeconds }
   if (serverSeconds >= landsUntil) return { outcome: 'late', serverSeconds }
   return { outcome: 'landed', end: insert(tables, turn, batch, writes), serverSeconds }
@@ -30,7 +37,7 @@ export function appendSpooled(
   spooled: readonly SpooledWrite[],
   seen: bigint,
 ): Landing {
-  const turn = beginAppend(tables, batch)
+  const turn = beginAppend(tables, serverSeconds, batch)
   if (turn === undefined) return { outcome: 'fenced', serverSeconds }
   const overtaken = keysAfter(tables, seen)
   const writes = spooled.map(({ write }) => write)
@@ -41,11 +48,12 @@ export function appendSpooled(
 /** Commits those writes whose decision still holds. Undefined where the session is no longer the writer's. */
 export function appendConditional(
   tables: Tables,
+  serverSeconds: number,
   batch: Batch,
   decided: readonly Decided[],
   seen: bigint,
 ): Awaited<ReturnType<WriterStatements['appendConditional']>> {
-  const turn = beginAppend(tables, batch)
+  const turn = beginAppend(tables, serverSeconds, batch)
   if (turn === undefined) return undefined
   const judged = judgeAll(tables, decided, seen)
   const landing = decided.filter((_, index) => judged[index]?.outcome === 'landed')
@@ -61,14 +69,19 @@ export function appendConditional(
   return { judgements, end }
 }
 
-/** A turn to append: the log's end, and the number of the writer that appends there. */
+/** A turn to append: the log's end, the number of the writer that appends there, and the time of what it appends. */
 interface Turn {
   readonly writer: number
   readonly end: LogPoint
+  readonly recordedAt: number
 }
 
 /** Undefined where the session is no longer the writer's. */
-function beginAppend(tables: Tables, { writerId, session, after, last }: Batch): Turn | undefined {
+function beginAppend(
+  tables: Tables,
+  serverSeconds: number,
+  { writerId, session, after, last }: Batch,
+): Turn | undefined {
   if (last <= after) throw broken(`a batch ends in the number ${last}, and the last one ended in ${after}`)
   const writer = tables.writers.get(writerId)
   if (writer === undefined) throw broken('this node’s row in writers is gone')
@@ -76,7 +89,8 @@ function beginAppend(tables: Tables, { writerId, session, after, last }: Batch):
   const end = endOf(tables)
   const newest = lastOf(tables, writer.number)?.writeNumber ?? 0n
   if (newest !== after) throw broken(`the last write of this node in it has the number ${newest}, and not ${after}`)
-  return { writer: writer.number, end }
+  const recordedAt = Math.max(tables.entries.at(-1)?.recordedAt ?? 0, wholeMilliseconds(serverSeconds))
+  return { writer: writer.number, end, recordedAt }
 }
 
 function broken(flaw: string): StatementRefused {
@@ -101,17 +115,19 @@ export function nextDigest(digest: Buffer, session: string, last: bigint): Buffe
 /** Returns the log's new end; the old one where there is nothing to insert. */
 function insert(
   tables: Tables,
-  { writer, end }: Turn,
+  { writer, end, recordedAt }: Turn,
   { session, last }: Batch,
   writes: readonly Write[],
   superseded: readonly boolean[] = [],
-): LogPoint {
+): BatchEnd {
   requireTaken(tables, writes)
-  if (writes.length === 0) return end
+  if (writes.length === 0) return { ...end, recordedAt }
   const digest = nextDigest(end.digest, session, last)
   const rows = writes.map((write, index): StoredEntry => {
     return {
       ...contentOf(write),
+      deadline: write.deadline,
+      recordedAt,
       sequence: end.sequence + BigInt(index + 1),
       digest,
       superseded: superseded[index] === true,
@@ -120,7 +136,7 @@ function insert(
     }
   })
   tables.entries.push(...rows)
-  return { sequence: end.sequence + BigInt(writes.length), digest }
+  return { sequence: end.sequence + BigInt(writes.length), digest, recordedAt }
 }
 
 /** Texts are stored as they come back from UTF-8, and a copy of the value: whoever appends may free it afterwards. */

@@ -77,6 +77,7 @@ export function makeMemoryLog(options: MemoryLogOptions): Log {
         throw error
       }
     },
+    now: writer.now,
   }
 }
 

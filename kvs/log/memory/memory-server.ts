@@ -152,6 +152,8 @@ const strayDelete: Omit<StoredEntry, 'sequence'> = {
   key: 'stray',
   value: undefined,
   contentType: undefined,
+  deadline: undefined,
+  recordedAt: 0,
   digest: Buffer.alloc(0),
   superseded: false,
   writer: undefined,

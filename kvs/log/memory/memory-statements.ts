@@ -15,7 +15,11 @@ export function makeMemoryStatements({ query }: MemoryConnection, appendTimeoutM
     appendSpooled: (batch, writes, seen) =>
       query('append-spooled', (tables, now) => appendSpooled(tables, now, batch, writes, seen), appendTimeoutMs),
     appendConditional: (batch, writes, seen) =>
-      query('append-conditional', (tables) => appendConditional(tables, batch, writes, seen), appendTimeoutMs),
+      query(
+        'append-conditional',
+        (tables, now) => appendConditional(tables, now, batch, writes, seen),
+        appendTimeoutMs,
+      ),
     failureOf: (error) => (error instanceof StatementRefused ? error.reason : 'unknown'),
   }
 }

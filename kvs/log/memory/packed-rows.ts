@@ -14,6 +14,8 @@ export function makePacker(): (entry: StoredEntry) => PackedEntry {
     kind: 'delete',
     superseded: false,
     contentType: undefined,
+    recordedAt: 0,
+    deadline: undefined,
     bytes: scratch,
     digestStart: 0,
     digestLength: 0,
@@ -34,6 +36,8 @@ export function makePacker(): (entry: StoredEntry) => PackedEntry {
     packed.kind = kindOf(entry)
     packed.superseded = entry.superseded
     packed.contentType = entry.contentType
+    packed.recordedAt = entry.recordedAt
+    packed.deadline = entry.deadline
     packed.digestLength = digest
     packed.keyStart = digest
     packed.keyLength = key

@@ -49,14 +49,15 @@ export async function readPage(
     digest: Buffer.from(entry.digest),
     superseded: entry.superseded,
     isOwn: entry.writer === own,
+    recordedAt: entry.recordedAt,
     write: toWrite(entry),
   }))
 }
 
 function toWrite(entry: StoredEntry): Write {
-  const { key, value, contentType, sequence, eventType } = entry
+  const { key, value, contentType, deadline, sequence, eventType } = entry
   // A copy: whoever reads may free the buffer afterwards.
-  const write = decodeWrite(kindOf(entry), key, value && Buffer.from(value), contentType)
+  const write = decodeWrite(kindOf(entry), key, value && Buffer.from(value), contentType, deadline)
   if (write === undefined) throw new UnknownEntry(String(sequence), eventType)
   return write
 }

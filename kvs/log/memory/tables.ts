@@ -1,4 +1,5 @@
 import type { LogPoint, Write } from '../../core/entry.ts'
+import { maxDeadline } from '../../core/limits.ts'
 import { setsValue } from '../../core/operation/operation.ts'
 import type { Random } from '../../lib/random.ts'
 
@@ -11,6 +12,10 @@ export interface StoredEntry {
   /** Undefined for a delete. */
   readonly value: Buffer | undefined
   readonly contentType: string | undefined
+  /** As `Write.deadline`. */
+  readonly deadline: number | undefined
+  /** As `Entry.recordedAt`. */
+  readonly recordedAt: number
   /** Digest of the log up to and including this entry's batch. */
   readonly digest: Buffer
   readonly superseded: boolean
@@ -109,10 +114,15 @@ export function keysAfter({ entries }: Tables, sequence: bigint): Set<string> {
   return new Set(later.map(({ key }) => key))
 }
 
-/** Throws `StatementRefused` where the server does not store the writes. As in Postgres, no text may have a NUL. */
+/**
+ * Throws `StatementRefused` where the server does not store the writes. As in Postgres, no text may have a NUL, and
+ * deadlines have their range.
+ */
 export function requireTaken({ writeRule }: Tables, writes: readonly Write[]): void {
   const hasNul = writes.some((write) => textsOf(write).some((text) => text?.includes('\0')))
   if (hasNul) throw new StatementRefused('a text can’t have a NUL', 'refused')
+  const isInRange = writes.every(({ deadline = 0 }) => deadline >= 0 && deadline <= maxDeadline)
+  if (!isInRange) throw new StatementRefused('a deadline is out of range', 'refused')
   const reason = writeRule(writes)
   if (reason === 'refused') throw new StatementRefused('the server refuses one of the writes', reason)
   if (reason === 'down') throw new StatementRefused('the server takes no writes now', reason)

@@ -1,4 +1,5 @@
 import { Pieces } from './bind-pieces.ts'
+import { toTimestamp } from './timestamps.ts'
 
 /**
  * One-dimensional arrays in Postgres's binary format (array_recv in the server's arrayfuncs.c). `pg` would send an
@@ -8,6 +9,7 @@ const header = 20
 const smallint = { oid: 21, size: 2 }
 const boolean = { oid: 16, size: 1 }
 const bigint = { oid: 20, size: 8 }
+const timestamp = { oid: 1184, size: 8 }
 
 export function smallintArray(values: readonly number[]): Buffer {
   const array = start(values.length, smallint.oid, values.length * (4 + smallint.size))
@@ -20,11 +22,21 @@ export function smallintArray(values: readonly number[]): Buffer {
 }
 
 export function bigintArray(values: readonly (bigint | undefined)[]): Buffer {
+  return int64Array(values, bigint)
+}
+
+/** An array of `timestamp with time zone`. @param values milliseconds since 1970 */
+export function timestampArray(values: readonly (number | undefined)[]): Buffer {
+  const timestamps = values.map((value) => (value === undefined ? undefined : toTimestamp(value)))
+  return int64Array(timestamps, timestamp)
+}
+
+function int64Array(values: readonly (bigint | undefined)[], { oid, size }: typeof bigint): Buffer {
   const present = values.filter((value) => value !== undefined).length
-  const array = start(values.length, bigint.oid, values.length * 4 + present * bigint.size)
+  const array = start(values.length, oid, values.length * 4 + present * size)
   let at = header
   for (const value of values) {
-    at = array.writeInt32BE(value === undefined ? -1 : bigint.size, at)
+    at = array.writeInt32BE(value === undefined ? -1 : size, at)
     if (value !== undefined) at = array.writeBigInt64BE(value, at)
   }
   return array

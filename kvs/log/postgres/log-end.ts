@@ -6,7 +6,7 @@ import { transactionPooling } from './postgres-errors.ts'
 /** SQL for the server's clock, in seconds. Somebody may set that clock to anything at any time. */
 export const serverSeconds = 'extract(epoch FROM clock_timestamp())::double precision'
 
-const end = { name: 'end', text: `SELECT flaw, sequence, digest, ${serverSeconds}, pg_backend_pid() FROM log_end` }
+const end = { name: 'end', text: `SELECT flaw, sequence, digest, ${serverSeconds}, pg_backend_pid() FROM end_of_log` }
 
 type EndRow = [flaw: string | null, sequence: string, digest: Buffer, serverSeconds: number, processId: number]
 
@@ -31,7 +31,7 @@ export async function askHead(
 /** Rejects with `Diverged` where the log is broken. */
 export async function readHead(connection: Connection): Promise<Head> {
   const { rows } = await connection.query<[string | null, string, string, string, string]>({
-    text: 'SELECT flaw, log_id, sequence, adopted_through, adopted_entries FROM log_end',
+    text: 'SELECT flaw, log_id, sequence, adopted_through, adopted_entries FROM end_of_log',
   })
   const row = requireWhole(rows[0])
   const [sequence, adoptedThrough, adoptedEntries] = [BigInt(row[2]), BigInt(row[3]), BigInt(row[4])]

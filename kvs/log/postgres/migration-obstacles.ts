@@ -30,7 +30,7 @@ export async function refuseObstacles(connection: Connection, user: string, isFi
   const schema = rows[0]?.[0] ?? ''
   const there = rows.filter(([, name]) => name !== null)
   const foreign = there.filter(
-    ([, name, kind]) => kind !== (name === 'log_end' ? 'v' : 'r') || (isFirst && name !== 'transactions'),
+    ([, name, kind]) => kind !== (name === 'end_of_log' ? 'v' : 'r') || (isFirst && name !== 'transactions'),
   )
   if (foreign.length > 0) {
     const what = foreign.map(([, name, kind]) => `${kinds[kind] ?? 'something'} "${name}"`).join(', ')

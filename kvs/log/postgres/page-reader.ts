@@ -1,8 +1,9 @@
 import type { Entry } from '../../core/entry.ts'
 import { decodeWrite, kindOfCode, type Write } from '../../core/operation/operation.ts'
-import { makePageSize, pageLimits, UnknownEntry } from '../index.ts'
+import { makePageSize, pageLimits, UnknownEntry, wholeMilliseconds } from '../index.ts'
 import type { Connection } from './connection.ts'
 import { isRolledBack } from './postgres-errors.ts'
+import { deadlineOf, secondsOf } from './timestamps.ts'
 
 /**
  * A page ends where its values would grow past the bound, but never before its first entry. The sizes come from the
@@ -11,7 +12,8 @@ import { isRolledBack } from './postgres-errors.ts'
 const readPage = {
   name: 'read',
   text: `
-    SELECT sequence, event_type, key, value, content_type, digest, superseded, coalesce(writer = $2, false)
+    SELECT sequence, event_type, key, value, content_type, ${secondsOf('deadline')}, ${secondsOf('recorded_at')}, digest,
+           superseded, coalesce(writer = $2, false)
     FROM (
       SELECT *, sum(size) OVER (ORDER BY sequence) - size AS bytes_before
       FROM (
@@ -29,6 +31,8 @@ type Row = [
   key: string,
   value: Buffer | null,
   contentType: string | null,
+  deadlineSeconds: number | null,
+  recordedSeconds: number,
   digest: Buffer,
   superseded: boolean,
   isOwn: boolean,
@@ -55,15 +59,22 @@ export function makePageReader(): ReadPage {
   }
 }
 
-function toEntry([sequence, eventType, key, value, contentType, digest, superseded, isOwn]: Row): Entry {
-  const write = toWrite(sequence, eventType, key, value, contentType)
-  return { sequence: BigInt(sequence), digest, superseded, isOwn, write }
+function toEntry(row: Row): Entry {
+  const [sequence, , , , , , recordedSeconds, digest, superseded, isOwn] = row
+  return {
+    sequence: BigInt(sequence),
+    digest,
+    superseded,
+    isOwn,
+    recordedAt: wholeMilliseconds(recordedSeconds),
+    write: toWrite(row),
+  }
 }
 
 /** An entry of an unknown kind stops the node: a view that skips it would be one that no log has. */
-function toWrite(sequence: string, eventType: number, key: string, value: Buffer | null, type: string | null): Write {
+function toWrite([sequence, eventType, key, value, type, deadlineSeconds]: Row): Write {
   const kind = kindOfCode(eventType, value !== null)
-  const write = decodeWrite(kind, key, value ?? undefined, type ?? undefined)
+  const write = decodeWrite(kind, key, value ?? undefined, type ?? undefined, deadlineOf(deadlineSeconds))
   if (write === undefined) throw new UnknownEntry(sequence, eventType)
   return write
 }

@@ -100,6 +100,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
         throw isExplained ? error : new Unavailable(explain(error, state.where), { cause: error })
       }
     },
+    now: state.writer.now,
   }
 }
 

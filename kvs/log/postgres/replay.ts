@@ -11,8 +11,12 @@ import {
 import type { Connection } from './connection.ts'
 import { makeRowReader, readSequence } from './copy-rows.ts'
 import { isRolledBack } from './postgres-errors.ts'
+import { readTimestamp } from './timestamps.ts'
 
-const columns = ['sequence', 'event_type', 'superseded', 'digest', 'key', 'value', 'content_type']
+const columns = [
+  ...['sequence', 'event_type', 'superseded', 'digest', 'key', 'value', 'content_type'],
+  ...['recorded_at', 'deadline'],
+]
 
 /** As `LogSession.replay`, through a sequence. */
 export function replay(
@@ -36,6 +40,8 @@ export function replay(
     entry.valueStart = starts[5] as number
     entry.valueLength = lengths[5] as number
     entry.contentType = textOf(data, starts[6] as number, lengths[6] as number)
+    entry.recordedAt = readTimestamp(data, starts[7] as number)
+    entry.deadline = deadlineOf(data, starts[8] as number, lengths[8] as number)
     apply(entry)
   })
   return connection.copy(`COPY (${rows}) TO STDOUT (FORMAT binary)`, read)
@@ -82,9 +88,9 @@ async function loadEntries(connection: Connection, load: (entry: PackedEntry) =>
   const sum = Buffer.alloc(8)
   let keys = 0
   let isWhole = true
-  const read = makeRowReader(6, (data, { starts, lengths }) => {
+  const read = makeRowReader(8, (data, { starts, lengths }) => {
     keys++
-    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[5] as number) + at)
+    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[7] as number) + at)
     if ((lengths[2] as number) < 0) isWhole = false
     if (!isWhole) return
     entry.bytes = data
@@ -96,6 +102,8 @@ async function loadEntries(connection: Connection, load: (entry: PackedEntry) =>
     entry.contentType = textOf(data, starts[3] as number, lengths[3] as number)
     entry.digestStart = starts[4] as number
     entry.digestLength = lengths[4] as number
+    entry.recordedAt = readTimestamp(data, starts[5] as number)
+    entry.deadline = deadlineOf(data, starts[6] as number, lengths[6] as number)
     load(entry)
   })
   await connection.copy(`COPY (${checkpointEntries}) TO STDOUT (FORMAT binary)`, read)
@@ -117,12 +125,18 @@ function textOf(data: Buffer, start: number, length: number): string | undefined
   return length < 0 ? undefined : data.toString('utf8', start, start + length)
 }
 
+function deadlineOf(data: Buffer, start: number, length: number): number | undefined {
+  return length < 0 ? undefined : readTimestamp(data, start)
+}
+
 function makePackedEntry(): PackedEntry {
   return {
     sequence: 0,
     kind: putKind.name,
     superseded: false,
     contentType: undefined,
+    recordedAt: 0,
+    deadline: undefined,
     bytes: Buffer.alloc(0),
     digestStart: 0,
     digestLength: 0,

@@ -11,7 +11,7 @@ type Right = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE' | 'TRUNCATE'
 export const dailyRights: Readonly<Record<string, readonly Right[]>> = {
   transactions: ['SELECT', 'INSERT'],
   log_head: ['SELECT', 'UPDATE'],
-  log_end: ['SELECT'],
+  end_of_log: ['SELECT'],
   writers: ['SELECT', 'INSERT', 'UPDATE'],
   answers: ['SELECT', 'INSERT', 'DELETE'],
   checkpoint: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],

@@ -1,4 +1,4 @@
-import type { LogPoint } from '../../core/entry.ts'
+import type { BatchEnd, LogPoint } from '../../core/entry.ts'
 import {
   type Batch,
   brokenLog,
@@ -8,12 +8,14 @@ import {
   type Landing,
   type Verdict,
   type WriterStatements,
+  wholeMilliseconds,
 } from '../index.ts'
 import { batchColumns } from './batch-columns.ts'
 import { bigintArray, booleanArray, byteaArray, textArray } from './binary-arrays.ts'
 import type { Connection } from './connection.ts'
 import { serverSeconds } from './log-end.ts'
 import { isBrokenLog, isRolledBack, takesNoWrites } from './postgres-errors.ts'
+import { secondsOf } from './timestamps.ts'
 
 interface Prepared {
   readonly name: string
@@ -23,23 +25,23 @@ interface Prepared {
 /**
  * One statement and one round trip for a batch. The function locks this writer's row, and goes on only where the
  * session is still the one registered there. Then it locks the log's head until the commit, and reads the log's end
- * under that lock, so sequences are gapless and in commit order. migrations/005_append_only_head.sql has it, and why an
- * append changes no row.
+ * under that lock, so sequences are gapless and in commit order. migrations/007_deadlines.sql has it, and
+ * 005_append_only_head.sql why an append changes no row.
  */
 const appendWrites = (name: string, rest: { until: string; superseded: string; seen: string }): Prepared => ({
   name,
   text: `
-  SELECT outcome, sequence, digest, ${serverSeconds}
-  FROM append_writes($1, $2, $3, $4, $5, $6, $7, $8, ${rest.until}, ${rest.superseded}, ${rest.seen})`,
+  SELECT outcome, sequence, digest, ${secondsOf('recorded_at')}, ${serverSeconds}
+  FROM append_writes($1, $2, $3, $4, $5, $6, $7, $8, $9, ${rest.until}, ${rest.superseded}, ${rest.seen})`,
 })
 
-const append = appendWrites('append', { until: '$9', superseded: 'NULL', seen: 'NULL' })
+const append = appendWrites('append', { until: '$10', superseded: 'NULL', seen: 'NULL' })
 
 /** It compares with what others committed while it waited for the head's lock, too. */
-const appendSpooled = appendWrites('append_spooled', { until: 'NULL', superseded: '$9', seen: '$10' })
+const appendSpooled = appendWrites('append_spooled', { until: 'NULL', superseded: '$10', seen: '$11' })
 
 /**
- * migrations/004_conditional_writes.sql says what the function does; its code is in 005_append_only_head.sql. Digests
+ * migrations/004_conditional_writes.sql says what the function does; its code is in 007_deadlines.sql. Digests
  * are looked up only for earlier answers: an entry that lands has the head's, and the node's view has those of current
  * values.
  */
@@ -47,8 +49,9 @@ const appendConditional: Prepared = {
   name: 'append_conditional',
   text: `SELECT outcome, sequence, current, head, head_digest,
       CASE outcome WHEN 'answered' THEN digest_at(sequence) END,
-      CASE outcome WHEN 'answered' THEN digest_at(current) END
-    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+      CASE outcome WHEN 'answered' THEN digest_at(current) END,
+      ${secondsOf('recorded_at')}
+    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 }
 
 const sessionOf = 'SELECT session FROM writers WHERE id = $1'
@@ -62,8 +65,8 @@ const registration = `
   WHERE number IS NOT NULL`
 
 type LandingRow =
-  | [outcome: 'landed', sequence: string, digest: Buffer, serverSeconds: number]
-  | [outcome: 'late' | 'fenced', sequence: null, digest: null, serverSeconds: number]
+  | [outcome: 'landed', sequence: string, digest: Buffer, recordedSeconds: number, serverSeconds: number]
+  | [outcome: 'late' | 'fenced', sequence: null, digest: null, recordedSeconds: null, serverSeconds: number]
 
 type RegistrationRow = [
   lastWrite: string,
@@ -81,6 +84,7 @@ type JudgementRow = [
   headDigest: Buffer,
   answeredDigest: Buffer | null,
   answeredCurrentDigest: Buffer | null,
+  recordedSeconds: number,
 ]
 
 /** @param timeoutMs how long the answer to an append may take before the connection counts as lost */
@@ -121,7 +125,7 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
     async appendConditional(batch, writes, seen) {
       const rows = await run<JudgementRow>(appendConditional, batch, [seen, ...decidedColumns(writes)])
       const [first] = rows
-      return first && { judgements: rows.map(judgementOf), end: pointAt(first[3], first[4]) }
+      return first && { judgements: rows.map(judgementOf), end: endAt(first[3], first[4], first[7]) }
     },
     failureOf(error) {
       if (!isRolledBack(error)) return 'unknown'
@@ -144,8 +148,10 @@ function decidedColumns(decided: readonly Decided[]): unknown[] {
 
 function landingOf([row]: LandingRow[]): Landing {
   if (row === undefined) throw new Error('append_writes returned no row')
-  const [outcome, sequence, digest, serverSeconds] = row
-  return outcome === 'landed' ? { outcome, end: pointAt(sequence, digest), serverSeconds } : { outcome, serverSeconds }
+  const [outcome, sequence, digest, recordedSeconds, serverSeconds] = row
+  return outcome === 'landed'
+    ? { outcome, end: endAt(sequence, digest, recordedSeconds), serverSeconds }
+    : { outcome, serverSeconds }
 }
 
 function judgementOf(row: JudgementRow): Judgement {
@@ -155,6 +161,10 @@ function judgementOf(row: JudgementRow): Judgement {
     entry: sequence === null ? undefined : pointAt(sequence, outcome === 'answered' ? answeredDigest : headDigest),
     current: outcome !== 'answered' || current === null ? undefined : pointAt(current, answeredCurrentDigest),
   }
+}
+
+function endAt(sequence: string, digest: Buffer, recordedSeconds: number): BatchEnd {
+  return { ...pointAt(sequence, digest), recordedAt: wholeMilliseconds(recordedSeconds) }
 }
 
 /**

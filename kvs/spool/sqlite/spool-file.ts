@@ -18,11 +18,19 @@ export interface SpoolFile {
   close(): void
 }
 
+/**
+ * Version of the file as `PRAGMA user_version` has it. A file without deadlines has the version 0, and gets version 1 when
+ * it is opened. Its column `content_type` gets another name then, so that a program which knows nothing of deadlines
+ * can't read the file, instead of losing them.
+ */
+const fileVersion = 1n
+
 // `position` has one row. `superseded` has one row for a key, because another node's entry supersedes all waiting
 // writes of its key.
 const schema = `
   CREATE TABLE IF NOT EXISTS spooled
-    (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, content_type TEXT);
+    (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, media_type TEXT,
+    deadline INTEGER);
   CREATE TABLE IF NOT EXISTS superseded (key TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS position
     (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -43,12 +51,39 @@ export function openSpoolFile(path: string): SpoolFile {
   const database = new DatabaseSync(path)
   try {
     database.exec(pragmas)
-    database.exec(schema)
+    upgrade(database)
     return makeSpoolFile(database)
   } catch (error) {
     database.close() // otherwise its lock would stay
     throw error
   }
+}
+
+/** Brings the file to `fileVersion`, all of it or nothing. Throws where a newer program has written it. */
+function upgrade(database: DatabaseSync): void {
+  const version = versionOf(database)
+  if (version > fileVersion) {
+    throw new Error(`it has version ${version}, and this program knows versions up to ${fileVersion}: run a newer one`)
+  }
+  if (version === fileVersion) return
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const isOlder = database.prepare("SELECT 1 FROM pragma_table_info('spooled') WHERE name = 'content_type'").get()
+    if (isOlder) {
+      database.exec('ALTER TABLE spooled RENAME COLUMN content_type TO media_type')
+      database.exec('ALTER TABLE spooled ADD COLUMN deadline INTEGER')
+    }
+    database.exec(`${schema}; PRAGMA user_version = ${fileVersion}; COMMIT`)
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+function versionOf(database: DatabaseSync): bigint {
+  const statement = database.prepare('PRAGMA user_version')
+  statement.setReadBigInts(true)
+  return statement.get()?.user_version as bigint
 }
 
 function prepareStatements(database: DatabaseSync) {
@@ -59,10 +94,10 @@ function prepareStatements(database: DatabaseSync) {
   }
   return {
     select: prepare(`
-      SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
+      SELECT number, kind, key, value, media_type, deadline, number <= coalesce(superseded.through, 0) AS superseded
       FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`),
     selectPosition: prepare('SELECT log_id, sequence, digest FROM position'),
-    insert: prepare('INSERT INTO spooled (number, kind, key, value, content_type) VALUES (?, ?, ?, ?, ?)'),
+    insert: prepare('INSERT INTO spooled (number, kind, key, value, media_type, deadline) VALUES (?, ?, ?, ?, ?, ?)'),
     remove: prepare('DELETE FROM spooled WHERE number <= ? OR number > ?'),
     removeSuperseded: prepare('DELETE FROM superseded WHERE through <= ?'),
     supersede: prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)'),
@@ -78,8 +113,9 @@ function makeSpoolFile(database: DatabaseSync): SpoolFile {
     remove.run(removed, last)
     if (added.length === 0) removeSuperseded.run(removed)
     for (const { number, write } of added) {
-      if (setsValue(write)) insert.run(number, write.kind, write.key, write.value, write.contentType ?? null)
-      else insert.run(number, write.kind, write.key, null, null)
+      const { kind, key, deadline = null } = write
+      const [value, contentType = null] = setsValue(write) ? [write.value, write.contentType] : [null]
+      insert.run(number, kind, key, value, contentType, deadline)
     }
     for (const [key, through] of superseded) supersede.run(key, through)
     setPosition.run(position.logId, position.sequence, position.digest)
@@ -166,10 +202,11 @@ function toSpooled(row: Record<string, unknown>): SpooledWrite {
   return { number: row.number as bigint, superseded: row.superseded === 1n, write: toWrite(row) }
 }
 
-function toWrite({ kind, key, value, content_type: type }: Record<string, unknown>): Write {
+function toWrite({ kind, key, value, media_type: type, deadline }: Record<string, unknown>): Write {
   if (typeof key !== 'string') throw new Error('a spooled write has no key')
   const bytes = value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.length) : undefined
-  const write = decodeWrite(String(kind), key, bytes, typeof type === 'string' ? type : undefined)
+  const contentType = typeof type === 'string' ? type : undefined
+  const write = decodeWrite(String(kind), key, bytes, contentType, deadline === null ? undefined : Number(deadline))
   if (write === undefined) throw new Error(`a spooled write is neither ${kindNames.join(' nor ')}`)
   return write
 }

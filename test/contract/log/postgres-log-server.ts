@@ -31,7 +31,7 @@ export async function makePostgresLogServer(): Promise<LogServer> {
     async insertByHand(entry) {
       await sql('ALTER TABLE transactions DROP CONSTRAINT known_event_type, DROP CONSTRAINT value_where_put')
       const values = entry === 'of an unknown kind' ? `7, 'k', NULL, NULL, now(), 'd', false, NULL, 0` : strayDelete
-      await sql(byForce(`INSERT INTO transactions SELECT sequence + 1, ${values} FROM log_end`))
+      await sql(byForce(`INSERT INTO transactions SELECT sequence + 1, ${values} FROM end_of_log`))
     },
     refuseKey: async (key) =>
       void (await sql(`ALTER TABLE transactions ADD CONSTRAINT refused CHECK (key <> '${key}')`)),

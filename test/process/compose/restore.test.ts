@@ -61,7 +61,7 @@ test('nothing is restored where it can’t be told whether nodes run', () => {
 })
 
 test('a count that fails ends with its error', () => {
-  const answers = `*psql*EXISTS*) echo f ;;\n*psql*count*|*psql*log_end*) sql_error "out of reach" ;;`
+  const answers = `*psql*EXISTS*) echo f ;;\n*psql*count*|*psql*end_of_log*) sql_error "out of reach" ;;`
   const result = restoreWith([noNode, up, tables, answers].join('\n'))
   expect(result).toMatchObject({ status: 3, stdout: '', restored: true })
 })

@@ -1,4 +1,4 @@
-import type { LogPoint, Write } from '../../../kvs/core/entry.ts'
+import type { BatchEnd, Write } from '../../../kvs/core/entry.ts'
 import { setsValue } from '../../../kvs/core/operation/operation.ts'
 import type { Kv } from '../../../kvs/kv/index.ts'
 import { type Log, type LogSession, Undecided } from '../../../kvs/log/index.ts'
@@ -28,7 +28,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: 'applies past an unresolved batch',
-    plants: { log: (log) => withSessions(log, appliesUnresolved) },
+    plants: { log: (log, clock) => withSessions(log, (session) => appliesUnresolved(session, clock)) },
     sentence: /is log diverged|was said to be entry/,
   },
   {
@@ -63,6 +63,7 @@ type Breaking = (session: LogSession) => Partial<LogSession>
 /** What a session has as getters stays as it is, unless the broken part has it too. */
 function withSessions(log: Log, breaking: Breaking): Log {
   return {
+    ...log,
     async open() {
       const session = await log.open()
       const broken = breaking(session)
@@ -80,7 +81,8 @@ function acknowledgesEarly(kv: Kv, clock: VirtualClock): Kv {
       const found = kv.get(key)
       const write = early.get(key)
       if (write === undefined) return found
-      return setsValue(write) ? { ...write, tag: undefined } : undefined
+      if (!setsValue(write)) return undefined
+      return { ...write, tag: undefined, modifiedAt: undefined, deadline: write.deadline }
     },
     async write(write) {
       kv.get(write.key) // throws where the node is not ready
@@ -105,13 +107,14 @@ function acknowledgesBeforeFlush(storage: SpoolStorage): SpoolStorage {
 }
 
 /** Takes a batch whose answer is lost for one that has landed. */
-function appliesUnresolved(session: LogSession): Partial<LogSession> {
+function appliesUnresolved(session: LogSession, clock: VirtualClock): Partial<LogSession> {
   return {
     async append(writes, last) {
       const before = session.committed.end
       return session.append(writes, last).catch((error) => {
         if (!(error instanceof Undecided)) throw error
-        return { sequence: before.sequence + BigInt(writes.length), digest: before.digest }
+        const sequence = before.sequence + BigInt(writes.length)
+        return { sequence, digest: before.digest, recordedAt: clock.wallTime() }
       })
     },
   }
@@ -168,7 +171,7 @@ function sendsUnderNewNumbers(log: Log): Log {
 function forgetsThatBatchesMayLand(log: Log, clock: VirtualClock): Log {
   return withSessions(log, (session) => ({
     append(writes, last) {
-      const { promise, reject, resolve } = Promise.withResolvers<LogPoint>()
+      const { promise, reject, resolve } = Promise.withResolvers<BatchEnd>()
       const timer = clock.after(500, () => {
         reject(new Undecided('no answer came in time'))
         void session.close()

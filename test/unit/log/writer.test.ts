@@ -6,6 +6,7 @@ import { put } from '../../support/entries.ts'
 
 const digest = Buffer.from('8 bytes!')
 const pointAt = (sequence: bigint) => ({ sequence, digest })
+const endAt = (sequence: bigint) => ({ sequence, digest, recordedAt: 1_000_000 })
 
 /** A log with one writer, whose answers the test chooses. */
 function makeStatements(answers: Partial<WriterStatements> = {}) {
@@ -28,7 +29,7 @@ function makeStatements(answers: Partial<WriterStatements> = {}) {
     async appendConditional(batch, writes) {
       sent.push(batch)
       const refused: Judgement = { outcome: 'refused', entry: undefined, current: undefined }
-      return { judgements: writes.map(() => refused), end: pointAt(0n) }
+      return { judgements: writes.map(() => refused), end: endAt(0n) }
     },
     failureOf: () => 'unknown',
     ...answers,
@@ -40,7 +41,7 @@ function registrationAt(number: bigint, serverSeconds = 1_000): Registration {
   return { writerNumber: 7, committed: { number, end: pointAt(number) }, serverSeconds }
 }
 
-const landedAt = (sequence: bigint): Landing => ({ outcome: 'landed', end: pointAt(sequence), serverSeconds: 1_000 })
+const landedAt = (sequence: bigint): Landing => ({ outcome: 'landed', end: endAt(sequence), serverSeconds: 1_000 })
 
 const clock = { now: () => 0 } as Parameters<typeof makeWriter>[0]['clock'] & object
 const make = () => {
@@ -58,7 +59,7 @@ test('writes are numbered on from the last one in the log, and an append says un
     { writerId: 'w', session: 's1', after: 0n, last: 2n, landsUntil: 1_004.998 },
     { writerId: 'w', session: 's1', after: 2n, last: 9n, landsUntil: 1_004.998 },
   ])
-  expect(writer.committed).toEqual({ number: 9n, end: pointAt(9n) })
+  expect(writer.committed).toEqual({ number: 9n, end: endAt(9n) })
 })
 
 test('a lost answer to an append says until when that may land, by this process’s clock; to others it need not', async () => {
@@ -170,7 +171,7 @@ test.each([
 })
 
 test('of conditional writes, only those that land advance the numbers', async () => {
-  const judge = (judgements: Judgement[]) => async () => ({ judgements, end: pointAt(5n) })
+  const judge = (judgements: Judgement[]) => async () => ({ judgements, end: endAt(5n) })
   const { statements } = makeStatements()
   const writer = make()
   await writer.register(statements)
@@ -187,7 +188,7 @@ test('of conditional writes, only those that land advance the numbers', async ()
   expect(writer.committed.number).toBe(0n)
   const landed = judge([{ outcome: 'landed', entry: pointAt(5n), current: undefined }])
   await writer.appendConditional({ ...statements, appendConditional: landed }, 'id', [decided], 4n)
-  expect(writer.committed).toEqual({ number: 1n, end: pointAt(5n) })
+  expect(writer.committed).toEqual({ number: 1n, end: endAt(5n) })
   const answered = judge([{ outcome: 'answered', entry: pointAt(2n), current: undefined }])
   const again = await writer.appendConditional({ ...statements, appendConditional: answered }, 'id', [decided], 5n)
   expect(again.verdicts[0]).toMatchObject({ outcome: 'answered', version: { sequence: 2n }, current: undefined })

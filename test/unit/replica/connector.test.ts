@@ -7,7 +7,7 @@ test('a session that comes about after the stop is closed', async () => {
   const opening = Promise.withResolvers<LogSession>()
   const stop = new AbortController()
   const connector = makeConnector({
-    log: { open: () => opening.promise },
+    log: { open: () => opening.promise, now: () => undefined },
     signal: stop.signal,
     firstTimeoutMs: undefined,
     onUnavailable: () => undefined,

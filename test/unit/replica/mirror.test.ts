@@ -2,13 +2,16 @@ import { expect, test } from 'vitest'
 import type { Entry, LogPoint, Write } from '../../../kvs/core/entry.ts'
 import { Diverged, type LogSession } from '../../../kvs/log/log.ts'
 import { makeMirror } from '../../../kvs/replica/mirror.ts'
-import { entryOf, packed, put, remove } from '../../support/entries.ts'
+import { entryOf, packed, put, remove, timeAt } from '../../support/entries.ts'
 
 /** A log in memory that pages by two, all of whose entries are others'. */
 function makeMemoryLog(...writes: Write[]) {
   const entries: Entry[] = []
   const add = (write: Write) => entries.push(entryOf(BigInt(entries.length + 1), write))
-  const end = () => ({ sequence: BigInt(entries.length), digest: Buffer.of(1) })
+  const end = () => {
+    const sequence = BigInt(entries.length)
+    return { sequence, digest: Buffer.of(1), recordedAt: timeAt(sequence) }
+  }
   writes.forEach(add)
   const log = {
     entries,
@@ -93,7 +96,7 @@ test('an own batch is applied after what others had committed before it', async 
   log.add(put('d', 'theirs'))
   expect(await mirror.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toEqual({
     logId: 'cafe0123',
-    end: { sequence: 8n, digest: Buffer.of(1) },
+    end: { sequence: 8n, digest: Buffer.of(1), recordedAt: timeAt(8) },
     replaced: [true, false],
   })
   const values = ['a', 'b', 'c'].map((key) => mirror.view.get(key)?.value.toString())

@@ -15,6 +15,7 @@ export function makeScriptedLog() {
     calls: [] as string[][],
     lose: (): void => undefined,
     add: (write: Write) => entries.push(entryOf(BigInt(entries.length + 1), write)),
+    now: (): number | undefined => undefined,
     append: async (): Promise<never> => Promise.reject(new Error('not here')),
     async open(): Promise<LogSession> {
       if (log.isDown) throw new Unavailable('down')

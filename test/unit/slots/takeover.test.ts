@@ -26,6 +26,7 @@ test('another writer’s entry wins over a spooled write that had not seen it, b
   const logOfSlot = (id: string) => {
     const log = makeLog(database, { writerId: id })
     return {
+      ...log,
       open: async () => {
         const opened = await log.open()
         return {

@@ -17,9 +17,10 @@ test('a slab that a step has emptied, and that is then filled anew, is not gone 
   /** Of letters, so that what is read from the middle of a record looks like one that goes on past the slab. */
   function add(name: number, bytes: number): number {
     const key = Buffer.from(`key ${name}`.padEnd(10))
-    const value = Buffer.alloc(bytes - 14 - key.length, 'a')
+    const value = Buffer.alloc(bytes - 20 - key.length, 'a')
     const window = { keyStart: 0, keyLength: key.length, valueStart: 0, valueLength: value.length }
-    const address = records.add({ key, value, ...window, contentType: undefined, sequence: name, mark: 0 })
+    const entry = { sequence: name, mark: 0, recordedAt: 0, deadline: undefined }
+    const address = records.add({ key, value, ...window, contentType: undefined, ...entry })
     index.add(hash(key, 0, key.length), address)
     return address
   }

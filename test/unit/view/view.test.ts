@@ -2,12 +2,15 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Found, Write } from '../../../kvs/core/entry.ts'
+import { maxDeadline } from '../../../kvs/core/limits.ts'
 import { versionAt } from '../../../kvs/core/version.ts'
 import { makeView, OutOfOrder } from '../../../kvs/view/view.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
-import { entryOf, put, remove } from '../../support/entries.ts'
+import { entryOf, packed, put, remove, timeAt } from '../../support/entries.ts'
 
 const key = fc.constantFrom('a', 'b', 'c', '__proto__', 'constructor', '')
+/** Some pass while the entries come, which are a millisecond apart. */
+const deadline = fc.constantFrom(undefined, 0, timeAt(2), timeAt(5), timeAt(9), maxDeadline)
 const write: fc.Arbitrary<Write> = fc.oneof(
   fc.record({
     kind: fc.constant('put' as const),
@@ -16,6 +19,7 @@ const write: fc.Arbitrary<Write> = fc.oneof(
       .oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ maxLength: 2_000, size: 'max' }))
       .map((bytes) => Buffer.from(bytes)),
     contentType: fc.constantFrom(undefined, 'text/html'),
+    deadline,
   }),
   fc.record({ kind: fc.constant('delete' as const), key }),
 )
@@ -32,23 +36,30 @@ const digestOf = (n: number) =>
 /** Small, so that slabs fill, empty, and are compacted all the time. */
 const slabBytes = 4096
 
-test('any entries read back as a plain map would', () => {
+test.each(['one by one', 'in bulk'])('any entries read back as a plain map would: %s', (how) => {
   fc.assert(
     fc.property(fc.array(write, { size: '+1' }), (writes) => {
       const view = makeView({ logId, slabBytes })
       const model = new Map<string, Found>()
       writes.forEach((write, index) => {
         const entry = entryOf(BigInt(index + 1), write, { digest: digestOf(index) })
-        view.apply(entry)
+        const old = model.get(write.key)
+        if (how === 'in bulk') view.applyPacked(packed(entry))
+        else expect(view.apply(entry)).toBe(old !== undefined && !((old.deadline ?? Infinity) <= entry.recordedAt))
         const { tag } = versionAt(logId, entry)
-        if (write.kind === 'put') model.set(write.key, { value: write.value, contentType: write.contentType, tag })
-        else model.delete(write.key)
+        if (write.kind === 'put') {
+          const { value, contentType, deadline } = write
+          model.set(write.key, { value, contentType, tag, modifiedAt: entry.recordedAt, deadline })
+        } else {
+          model.delete(write.key)
+        }
       })
       expect(view.size).toBe(model.size)
       expect(view.position.sequence).toBe(BigInt(writes.length))
       for (const { key } of writes) {
         expect(view.get(key)).toEqual(model.get(key))
         expect(view.versionOf(key)?.tag).toBe(model.get(key)?.tag)
+        expect(view.versionOf(key)?.deadline).toBe(model.get(key)?.deadline)
       }
     }),
   )
@@ -58,7 +69,7 @@ test.each([1, 2, 3])('so do many, over slabs that are compacted; waste is bounde
   const { integer, chance } = makeSeededRandom(seed, 'view')
   const below = (bound: number) => integer(0, bound - 1)
   const view = makeView({ logId, slabBytes })
-  const model = new Map<string, Buffer>()
+  const model = new Map<string, { value: Buffer; deadline: number | undefined }>()
   for (let sequence = 1n; sequence <= 60_000n; sequence++) {
     // keys come and go in waves, sizes change from time to time
     const key = `key ${below(sequence % 20_000n < 10_000n ? 3_000 : 500)} ${'é'.repeat(below(3))}`
@@ -68,15 +79,19 @@ test.each([1, 2, 3])('so do many, over slabs that are compacted; waste is bounde
     } else {
       const size = chance(0.001) ? 40_000 : below(sequence % 7_000n < 3_500n ? 40 : 1_000)
       const value = Buffer.alloc(size, String(sequence))
-      view.apply(entryOf(sequence, put(key, value, chance(0.2) ? 'text/html' : undefined)))
-      model.set(key, value)
+      const deadline = chance(0.3) ? timeAt(sequence) + below(1e6) : undefined
+      view.apply(entryOf(sequence, { ...put(key, value, chance(0.2) ? 'text/html' : undefined), deadline }))
+      model.set(key, { value, deadline })
     }
     const { bytes, liveBytes } = view.memory
     // a fifth may be free between others, and at the end of each slab what the next record did not fit in
     if (bytes > 1.45 * liveBytes + 12 * slabBytes) expect.fail(`${bytes} bytes for ${liveBytes} at ${sequence}`)
   }
   expect(view.size).toBe(model.size)
-  for (const [key, value] of model) expect(view.get(key)?.value.equals(value)).toBe(true)
+  for (const [key, { value, deadline }] of model) {
+    const found = view.get(key)
+    expect([found?.value.equals(value), found?.deadline]).toEqual([true, deadline])
+  }
   for (const key of [...model.keys()]) {
     view.apply(entryOf(view.position.sequence + 1n, remove(key)))
     expect(view.get(key)).toBeUndefined()
@@ -112,6 +127,34 @@ test('a superseded entry has its place, and no effect', () => {
   view.apply(entryOf(3n, remove('a'), { superseded: true }))
   expect(view.get('a')).toMatchObject({ value: Buffer.from('1'), tag: 'cafe0123-1-00000000' })
   expect(view.position.sequence).toBe(3n)
+})
+
+test.each([
+  ['its own millisecond', 1, false],
+  ['the one after it', 2, true],
+])('an entry replaces a value whose deadline is not past when the entry is committed: %s', (_, at, replaced) => {
+  for (const second of [put('a', 'new'), remove('a'), { ...remove('a'), deadline: 7 }]) {
+    const view = makeView({ logId })
+    view.apply(entryOf(1n, { ...put('a'), deadline: timeAt(at) }, { recordedAt: timeAt(0) }))
+    expect(view.apply(entryOf(2n, second, { recordedAt: timeAt(1) }))).toBe(replaced)
+    expect(view.size).toBe(second.kind === 'put' ? 1 : 0)
+  }
+})
+
+test('a key has the deadline of its last entry, and keeps its value past it until the log has the expiry', () => {
+  const view = makeView({ logId })
+  view.apply(entryOf(1n, { ...put('a', 'old'), deadline: 0 }))
+  expect(view.get('a')).toMatchObject({ value: Buffer.from('old'), modifiedAt: timeAt(1), deadline: 0 })
+  expect(view.versionOf('a')).toEqual({ sequence: 1n, tag: 'cafe0123-1-00000000', deadline: 0 })
+  view.apply(entryOf(2n, put('a', 'renewed')))
+  expect(view.get('a')).toMatchObject({ modifiedAt: timeAt(2), deadline: undefined })
+})
+
+test('a checkpoint brings times and deadlines', () => {
+  const view = makeView({ logId })
+  view.load(packed(entryOf(3n, { ...put('a', Buffer.alloc(100_000)), deadline: maxDeadline })))
+  view.loaded({ sequence: 3n, digest: Buffer.alloc(8) })
+  expect(view.get('a')).toMatchObject({ modifiedAt: timeAt(3), deadline: maxDeadline })
 })
 
 test('values and content types past what is packed are kept whole, and let go', () => {

@@ -78,7 +78,7 @@ export async function readCheckpoint(client: Client): Promise<CheckpointState | 
   const { rows: tables } = await client.query<{ found: string | null }>(`SELECT to_regclass('checkpoint') AS found`)
   if (!tables[0]?.found) return undefined
   const { rows } = await client.query<{ sequence: string; head: string }>(
-    'SELECT coalesce((SELECT max(sequence) FROM checkpoint), 0) AS sequence, (SELECT sequence FROM log_end) AS head',
+    'SELECT coalesce((SELECT max(sequence) FROM checkpoint), 0) AS sequence, (SELECT sequence FROM end_of_log) AS head',
   )
   return { sequence: Number(rows[0]?.sequence ?? 0), head: Number(rows[0]?.head ?? 0) }
 }

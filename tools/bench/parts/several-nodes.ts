@@ -99,7 +99,7 @@ async function measurePolling(bench: Bench, postgres: Postgres, reader: HttpServ
     const append = (value: string) =>
       client.query(
         `INSERT INTO transactions (sequence, event_type, key, value, recorded_at, digest, write_number)
-         SELECT sequence + 1, 2, 'lag', convert_to($1, 'UTF8'), now(), digest, 0 FROM log_end`,
+         SELECT sequence + 1, 2, 'lag', convert_to($1, 'UTF8'), now(), digest, 0 FROM end_of_log`,
         [value],
       )
     const lags = await measurePollingLag(append, reader, bench.args.isQuick ? 5 : 40, bench.signal)

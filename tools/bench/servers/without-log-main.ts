@@ -12,7 +12,7 @@ let sequence = 0n
 const append = async ({ length }: { readonly length: number }) => {
   await new Promise(setImmediate)
   sequence += BigInt(length)
-  return { sequence, digest }
+  return { sequence, digest, recordedAt: Date.now() }
 }
 const session = {
   head: { logId: '00000000', sequence: 0n, entries: 0n, adoptedThrough: 0n },
@@ -32,5 +32,5 @@ const session = {
 } satisfies LogSession
 
 const config = readConfig({ ...process.env, POSTGRES_HOST: 'none', POSTGRES_SSLMODE: 'disable' })
-await runNode(config, prepareProcess(config), { makeLog: () => ({ open: async () => session }) })
+await runNode(config, prepareProcess(config), { makeLog: () => ({ open: async () => session, now: () => Date.now() }) })
 process.exit()

@@ -67,7 +67,7 @@ async function pauseOne(context: Context): Promise<void> {
 async function headOf({ stack }: Context): Promise<number> {
   const client = await stack.connect()
   try {
-    const { rows } = await client.query<{ sequence: string }>('SELECT sequence FROM log_end')
+    const { rows } = await client.query<{ sequence: string }>('SELECT sequence FROM end_of_log')
     return Number(rows[0]?.sequence)
   } finally {
     await client.end()

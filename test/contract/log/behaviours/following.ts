@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Diverged, Unavailable, Undecided } from '../../../../kvs/log/index.ts'
-import { put } from '../../../support/entries.ts'
+import { pointOf, put } from '../../../support/entries.ts'
 import { until } from '../../../support/until.ts'
 import { decided, spooled } from '../batches.ts'
 import type { LogServer, MakeLogServer } from '../log-server.ts'
@@ -24,7 +24,7 @@ export function describeFollowing(makeServer: MakeLogServer): void {
       for (const append of appends) {
         const before = told
         const end = await append()
-        expect(await session.askHead()).toEqual(end)
+        expect(await session.askHead()).toEqual(pointOf(end))
         expect((await session.read(end.sequence - 1n)).map(({ isOwn }) => isOwn)).toEqual([false])
         await until('the session is told', () => told > before)
       }

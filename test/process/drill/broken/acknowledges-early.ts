@@ -10,7 +10,8 @@ await runBroken({
       const found = store.get(key)
       const write = early.get(key)
       if (write === undefined) return found
-      return write.kind === 'delete' ? undefined : { ...write, tag: undefined }
+      if (write.kind === 'delete') return undefined
+      return { ...write, tag: undefined, modifiedAt: undefined, deadline: write.deadline }
     },
     async write(write) {
       store.get(write.key) // throws where the node is not ready

@@ -23,7 +23,7 @@ export async function runBroken({ store: breakStore, session: breakSession }: Br
         const session = await log.open()
         return Object.assign(session, breakSession?.(session))
       }
-      return { open }
+      return { ...log, open }
     },
     wrapStore: (store) => ({ ...store, ...breakStore?.(store) }),
   })

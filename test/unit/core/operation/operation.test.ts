@@ -14,13 +14,15 @@ import {
 } from '../../../../kvs/core/operation/operation.ts'
 
 const value = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes))
+const deadline = fc.option(fc.maxSafeNat(), { nil: undefined })
 const put = fc.record({
   kind: fc.constant('put' as const),
   key: fc.string(),
   value,
   contentType: fc.option(fc.string(), { nil: undefined }),
+  deadline,
 })
-const remove = fc.record({ kind: fc.constant('delete' as const), key: fc.string() })
+const remove = fc.record({ kind: fc.constant('delete' as const), key: fc.string(), deadline })
 /** A new kind needs its arbitrary here. */
 const byKind: { readonly [Name in Write['kind']]: fc.Arbitrary<Write> } = { put, delete: remove }
 const write = fc.oneof(...Object.values(byKind))
@@ -64,24 +66,26 @@ test('what goes into the columns comes out as the same write', () => {
     fc.property(write, (write) => {
       const kind = kindOfCode(codeOf(write.kind), setsValue(write))
       const { value, contentType } = setsValue(write) ? write : { value: undefined, contentType: undefined }
-      expect(decodeWrite(kind, write.key, value, contentType)).toEqual(write)
-      expect(decodeWrite(write.kind, write.key, value, contentType)).toEqual(write)
+      expect(decodeWrite(kind, write.key, value, contentType, write.deadline)).toEqual(write)
+      expect(decodeWrite(write.kind, write.key, value, contentType, write.deadline)).toEqual(write)
     }),
   )
 })
 
 test('a value is kept as it is, not copied', () => {
   const bytes = Buffer.from('v')
-  expect(decodeWrite('put', 'k', bytes, undefined)).toMatchObject({ value: expect.toSatisfy((it) => it === bytes) })
+  expect(decodeWrite('put', 'k', bytes, undefined, undefined)).toMatchObject({
+    value: expect.toSatisfy((it) => it === bytes),
+  })
 })
 
 test.each([undefined, '', 'PUT', 'toString', 'constructor', '__proto__', '2'])('%j is the name of no kind', (kind) => {
-  expect(decodeWrite(kind, 'k', Buffer.from('v'), undefined)).toBeUndefined()
+  expect(decodeWrite(kind, 'k', Buffer.from('v'), undefined, undefined)).toBeUndefined()
 })
 
 test('a put without a value is none', () => {
-  expect(decodeWrite('put', 'k', undefined, 'text/plain')).toBeUndefined()
-  expect(decodeWrite('put', 'k', Buffer.alloc(0), undefined)).toEqual({
+  expect(decodeWrite('put', 'k', undefined, 'text/plain', undefined)).toBeUndefined()
+  expect(decodeWrite('put', 'k', Buffer.alloc(0), undefined, undefined)).toEqual({
     kind: 'put',
     key: 'k',
     value: Buffer.alloc(0),
@@ -107,4 +111,5 @@ test('the parts of a request are what the log has hashes of', () => {
   expect(partsOf({ kind: 'put', key: 'k', value, contentType: 'text/plain' })).toEqual(['text/plain', value])
   expect(partsOf({ kind: 'put', key: 'k', value, contentType: undefined })).toEqual(['', value])
   expect(partsOf({ kind: 'delete', key: 'k' })).toEqual([])
+  expect(partsOf({ kind: 'put', key: 'k', value, contentType: undefined, deadline: 5 })).toEqual(['', value])
 })

@@ -44,7 +44,8 @@ test('an ETag that is alike, or was the same in an older version, matches nothin
 
 test('a spooled value has no tag, and is there', async () => {
   const { url, store } = await serve()
-  store.get = () => ({ value: Buffer.from('x'), contentType: undefined, tag: undefined })
+  const spooled = { tag: undefined, modifiedAt: undefined, deadline: undefined }
+  store.get = () => ({ value: Buffer.from('x'), contentType: undefined, ...spooled })
   const both = await get(url, { 'If-Match': '*', 'If-None-Match': '*' })
   expect([both.status, both.headers.get('kvs-durability')]).toEqual([304, 'spooled'])
   for (const tag of ['"1"', '""', '"undefined"']) {

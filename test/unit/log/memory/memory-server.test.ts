@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { Diverged, Unavailable } from '../../../../kvs/log/index.ts'
 import { type MemoryServer, makeMemoryLog, makeMemoryServer } from '../../../../kvs/log/memory/index.ts'
 import { decided, under } from '../../../contract/log/batches.ts'
-import { put } from '../../../support/entries.ts'
+import { pointOf, put } from '../../../support/entries.ts'
 
 let server: MemoryServer
 beforeEach(() => {
@@ -22,7 +22,7 @@ describe('a server', () => {
     await expect(log.open()).rejects.toThrow(Unavailable)
     server.start()
     const again = await log.open()
-    expect(again.committed).toEqual({ number: 1n, end })
+    expect(again.committed).toEqual({ number: 1n, end: pointOf(end) })
   })
 
   test('never does what was on its way when it was stopped', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Diverged, NotAppended, Undecided } from '../../../../kvs/log/log.ts'
-import { byForce, type Database, makeDatabase, makeLog, migrations } from '../../../support/database.ts'
+import { byForce, type Database, makeDatabase, makeLog, makeOlderLog } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'
 import { readAll } from '../../../support/read-all.ts'
 
@@ -139,24 +139,17 @@ test('a batch that comes too late says so', async () => {
   await database.sql(`ALTER FUNCTION append_writes RENAME TO append_in_time`)
   // As a server would whose clock has jumped ahead since its last answer
   await database.sql(`CREATE FUNCTION append_writes(uuid, uuid, bigint, bigint, smallint[], text[], bytea[], text[],
-      double precision, boolean[], bigint, OUT outcome text, OUT sequence bigint, OUT digest bytea) LANGUAGE sql AS
-    $$ SELECT * FROM append_in_time($1, $2, $3, $4, $5, $6, $7, $8, $9 - 3600, $10, $11) $$`)
+      timestamptz[], double precision, boolean[], bigint, OUT outcome text, OUT sequence bigint, OUT digest bytea,
+      OUT recorded_at timestamptz) LANGUAGE sql AS
+    $$ SELECT * FROM append_in_time($1, $2, $3, $4, $5, $6, $7, $8, $9, $10 - 3600, $11, $12) $$`)
   const error = await session.append([put('a')]).catch((error) => error)
   expect(error).toBeInstanceOf(Undecided)
   expect(error.message).toMatch(/by its clock a batch came to its turn after the node had given up on it.*jump ahead/)
 })
 
-describe('a log of the version before', () => {
-  const before = migrations.slice(0, 4)
+describe('a log from before appends changed no row', () => {
   const older = async (statements: string) => {
-    for (const { sql, version, name } of before) {
-      if (version === 1) {
-        await database.sql(`CREATE TABLE kvs_migrations (
-          version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)
-      }
-      await database.sql(sql)
-      await database.sql('INSERT INTO kvs_migrations (version, name) VALUES ($1, $2)', [version, name])
-    }
+    await makeOlderLog(database, 4)
     await database.sql(statements)
   }
   /**
@@ -257,13 +250,13 @@ test('later entries are found without reading the whole log, also by a plan made
     const ids = [writer?.id, writer?.session, entries, entries + 1]
     await client.query('BEGIN')
     await client.query(
-      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', '{true}', '{NULL}', '{NULL}', ` +
-        `'{NULL}')`,
+      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', NULL, '{true}', '{NULL}', ` +
+        `'{NULL}', '{NULL}')`,
       ids,
     )
     ids[3] = entries + 2
     await client.query(
-      `SELECT append_writes($1, $2, $3::bigint + 1, $4, '{2}', '{b}', '{x}', '{NULL}', NULL, '{false}', $3)`,
+      `SELECT append_writes($1, $2, $3::bigint + 1, $4, '{2}', '{b}', '{x}', '{NULL}', NULL, NULL, '{false}', $3)`,
       ids,
     )
     const { rows } = await client.query(

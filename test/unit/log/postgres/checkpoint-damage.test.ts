@@ -16,6 +16,8 @@ const put1 = (key: string, value: string | Buffer = 'v', contentType?: string) =
   superseded: false,
 })
 
+const withDeadline: Logged = { write: { ...put('e', '5'), deadline: 5_000_000 }, superseded: false }
+
 describe('damage', () => {
   beforeEach(async () => {
     const entries: Logged[] = [
@@ -25,7 +27,7 @@ describe('damage', () => {
       put1('d', Buffer.alloc(3_000, 'd')),
     ]
     await appendTo(database, entries)
-    await appendTo(database, [put1('e', '5'), put1('f', '6')])
+    await appendTo(database, [withDeadline, put1('f', '6')])
     await advanceCheckpoint(connection, 5)
     await expectWhole()
   })
@@ -37,7 +39,7 @@ describe('damage', () => {
     ['a value is another', `UPDATE checkpoint_entries SET value = '3' WHERE key = 'a'`],
     ['a key is another', `UPDATE checkpoint_entries SET key = 'A' WHERE key = 'a'`],
     ['a content type is gone', `UPDATE checkpoint_entries SET content_type = NULL WHERE key = 'b'`],
-    ['a row was added', `INSERT INTO checkpoint_entries VALUES (3, 'x', '', NULL, '')`],
+    ['a row was added', `INSERT INTO checkpoint_entries VALUES (3, 'x', '', NULL, '', now())`],
     ['a row is there twice', `INSERT INTO checkpoint_entries SELECT * FROM checkpoint_entries WHERE key = 'a'`],
     [
       'a row is there in the place of another',
@@ -45,6 +47,10 @@ describe('damage', () => {
        DELETE FROM checkpoint_entries WHERE key = 'b'`,
     ],
     ['a digest is another', `UPDATE checkpoint_entries SET digest = '12345678' WHERE key = 'a'`],
+    ['a time is another', `UPDATE checkpoint_entries SET recorded_at = recorded_at + '1 ms' WHERE key = 'a'`],
+    ['a deadline is another', `UPDATE checkpoint_entries SET deadline = deadline + '1 ms' WHERE key = 'e'`],
+    ['a deadline is gone', `UPDATE checkpoint_entries SET deadline = NULL WHERE key = 'e'`],
+    ['a deadline is there', `UPDATE checkpoint_entries SET deadline = now() WHERE key = 'a'`],
     ['a row has another sequence', `UPDATE checkpoint_entries SET sequence = 5 WHERE key = 'a'`],
     [
       'values have changed places',

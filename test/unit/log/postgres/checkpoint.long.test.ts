@@ -18,8 +18,14 @@ describe('the checkpoint', () => {
       { weight: 1, arbitrary: fc.constantFrom(1_999, 2_000, 2_001, 50_000).map((size) => Buffer.alloc(size, size)) },
     )
     const contentType = fc.option(fc.constantFrom('text/plain', 'a/b; c="é"', ''), { nil: undefined })
+    const deadline = fc.option(fc.nat(4_000_000_000), { nil: undefined })
     const write = fc.oneof(
-      { weight: 3, arbitrary: fc.tuple(key, value, contentType).map(([k, v, type]) => put(k, Buffer.from(v), type)) },
+      {
+        weight: 3,
+        arbitrary: fc
+          .tuple(key, value, contentType, deadline)
+          .map(([k, v, type, deadline]) => ({ ...put(k, Buffer.from(v), type), deadline })),
+      },
       { weight: 1, arbitrary: key.map(remove) },
     )
     const entry = fc.record({ write, superseded: fc.nat(6).map((n) => n === 6) })

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { advanceCheckpoint, readCheckpoint } from '../../../../kvs/log/postgres/checkpoint-statements.ts'
 import { fillLog, loadCheckpoint } from '../../../support/checkpoint.ts'
 import { byForce, makeLog } from '../../../support/database.ts'
-import { put, remove } from '../../../support/entries.ts'
+import { pointOf, put, remove } from '../../../support/entries.ts'
 import { until } from '../../../support/until.ts'
 import { advanceToEnd, connection, connectTo, database, openLog, session } from './checkpointing.ts'
 
@@ -29,7 +29,7 @@ describe('the checkpoint', () => {
     const end = await session.append([put('a'), put('b')])
     await advanceCheckpoint(connection, 10)
     const checkpoint = await readCheckpoint(connection)
-    expect(checkpoint).toMatchObject({ ...end, keys: 2 })
+    expect(checkpoint).toMatchObject({ ...pointOf(end), keys: 2 })
     const sum = (await loadCheckpoint(database)).entries.reduce((sum, { hash }) => sum ^ BigInt(hash), 0n)
     expect(checkpoint?.checksum.readBigInt64BE()).toBe(sum)
     expect(await session.holds(end)).toBe(true)
@@ -147,7 +147,7 @@ describe('several at once', () => {
 
     await client.query("BEGIN; SELECT FROM log_head FOR UPDATE; SET LOCAL kvs.changes = 'on'")
     await client.query(
-      `INSERT INTO transactions SELECT sequence + 1, 1, 'x', NULL, NULL, now(), 'd', false, NULL, 0 FROM log_end`,
+      `INSERT INTO transactions SELECT sequence + 1, 1, 'x', NULL, NULL, now(), 'd', false, NULL, 0 FROM end_of_log`,
     )
     expect(await advanceCheckpoint(connection, 10)).toMatchObject({ reached: 5n, behind: 0n })
     await client.query('ROLLBACK')

@@ -12,7 +12,7 @@ test('a node brings it forward once it serves, through a restart of Postgres, an
     postgres.sql(
       byForce(`INSERT INTO transactions
         SELECT sequence + i, 2, 'k' || i % 100, '', NULL, now(), 'd', false, NULL, CASE WHEN i = ${entries} THEN 0 END
-        FROM log_end, generate_series(1, ${entries}) i`),
+        FROM end_of_log, generate_series(1, ${entries}) i`),
     )
   const at = (sequence: number) =>
     until(
