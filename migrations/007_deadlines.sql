@@ -8,7 +8,7 @@
 SELECT pg_advisory_xact_lock(x'6b767320636b7074'::bigint);
 LOCK TABLE checkpoint_entries, writers, log_end, log_head, transactions IN ACCESS EXCLUSIVE MODE;
 
-ALTER TABLE transactions ADD COLUMN deadline timestamptz;
+ALTER TABLE transactions ADD COLUMN deadline  timestamptz;
 COMMENT ON COLUMN transactions.deadline IS
   'on a PUT: when its key ends, or null; on a DELETE: the deadline that passed, where it records that; else null';
 -- Not checked for the rows there are, all of which have none.

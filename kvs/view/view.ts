@@ -6,7 +6,7 @@ import { makePackedMap, type PackedMap } from './packed-map.ts'
 
 /**
  * The latest value of each key: the result of all entries up to the position, applied in order. It does no I/O. Keys
- * and values are outside of V8's heap: 1,000,000 keys of 14 bytes with values of 100 bytes take 140 MB, and 350 MB in a
+ * and values are outside of V8's heap: 1,000,000 keys of 14 bytes with values of 100 bytes take 150 MB, and 350 MB in a
  * Map of Buffers.
  */
 export interface View extends Pick<PackedMap, 'memory'> {
