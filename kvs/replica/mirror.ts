@@ -1,7 +1,9 @@
 import type { BatchEnd, Entry, Write } from '../core/entry.ts'
+import { setsValue } from '../core/operation/operation.ts'
 import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
+import { type Replayed, replay, requireWhole, totalToReplay } from './view-replay.ts'
 import type { Appended } from './write-queue.ts'
 
 /**
@@ -51,15 +53,8 @@ export interface Mirror {
   appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Verdict[]>
 }
 
-/** What the view was built from. */
-export interface Replayed {
-  /** Keys that came from the checkpoint. */
-  readonly keys: number
-  readonly entries: number
-}
-
-/** What the functions below change. */
-interface Progress {
+/** What the functions below change, and those of view-replay.ts. */
+export interface Progress {
   view: View
   logId: string | undefined
   /** Sequences up to here may have gaps. */
@@ -72,12 +67,20 @@ interface Progress {
   /** For each own entry applied since `catchUp` last returned, whether it took the place of a value. */
   own: boolean[]
   readonly onOthers: (entry: Entry) => void
+  readonly onKey: (key: string) => void
 }
 
-/** @param onOthers called for each entry read that has an effect and that another node has written */
-export function makeMirror(onOthers: (entry: Entry) => void = () => undefined): Mirror {
+/**
+ * @param onOthers called for each entry read that has an effect and that another node has written
+ * @param onKey called after the replay for each key that an entry has brought into the view or taken out of it, in the
+ * same step
+ */
+export function makeMirror(
+  onOthers: (entry: Entry) => void = () => undefined,
+  onKey: (key: string) => void = () => undefined,
+): Mirror {
   const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
-  const progress: Progress = { view: makeView(), ...start, own: [], onOthers }
+  const progress: Progress = { view: makeView(), ...start, own: [], onOthers, onKey }
   let position = { of: progress.view.position, text: '' }
 
   return {
@@ -133,51 +136,6 @@ async function requireSamePast(progress: Progress, session: LogSession): Promise
   if (!(await session.holds(progress.view.position))) throw wentBack(positionText(progress), sequence)
 }
 
-async function replay(progress: Progress, session: LogSession): Promise<Replayed> {
-  if (progress.view.position.sequence === 0n) await loadCheckpoint(progress, session)
-  progress.total = totalToReplay(progress, session)
-  const { view } = progress
-  await session.replay(view.position.sequence, (entry) => {
-    view.applyPacked(entry)
-    progress.replayed++
-  })
-  requireWhole(progress, session)
-  const { loaded, replayed } = progress
-  progress.total = replayed
-  return { keys: loaded, entries: replayed - loaded }
-}
-
-/** Into a view of its own, which is thrown away where the checkpoint turns out to be broken. */
-async function loadCheckpoint(progress: Progress, session: LogSession): Promise<void> {
-  const view = makeView({ logId: session.head.logId, gapsUpTo: progress.gapsUpTo })
-  progress.total = Number(session.head.entries)
-  progress.replayed = 0
-  const at = await session.loadCheckpoint((entry) => {
-    view.load(entry)
-    progress.replayed++
-  })
-  if (at === undefined) {
-    progress.replayed = 0
-  } else {
-    view.loaded(at)
-    progress.view = view
-    progress.loaded = progress.replayed
-  }
-}
-
-/** What there is to replay, with what has been. */
-function totalToReplay({ view, replayed }: Progress, { head }: LogSession): number {
-  const { sequence } = view.position
-  return sequence === 0n ? Number(head.entries) : replayed + Number(head.sequence - sequence)
-}
-
-function requireWhole({ view }: Progress, { head }: LogSession): void {
-  const { sequence } = view.position
-  if (sequence < head.sequence) {
-    throw new Diverged(`the log breaks off at ${sequence}, but its head is at ${head.sequence}`)
-  }
-}
-
 async function catchUp(progress: Progress, session: LogSession, afterPage?: () => Promise<void>) {
   progress.total = totalToReplay(progress, session)
   // No further than that: a busy writer elsewhere would have a new page ready for ever.
@@ -197,13 +155,24 @@ async function catchUp(progress: Progress, session: LogSession, afterPage?: () =
 async function applyPage(progress: Progress, session: LogSession, through: bigint, own?: boolean[]): Promise<boolean> {
   const page = await session.read(progress.view.position.sequence, through)
   for (const entry of page) {
-    const replaced = progress.view.apply(entry)
+    const replaced = apply(progress, entry)
     if (entry.isOwn) own?.push(replaced)
     else if (!entry.superseded) progress.onOthers(entry)
   }
   progress.replayed += page.length
   progress.total = Math.max(progress.total, progress.replayed)
   return page.length > 0
+}
+
+/** Returns whether the entry took the place of a value. */
+function apply({ view, onKey }: Progress, entry: Entry): boolean {
+  const { superseded, write } = entry
+  const { ending } = view
+  const replaced = view.apply(entry)
+  // A value with a deadline may have lapsed for readers, by their clock, though not for the entry, which is of before.
+  const hasKeysAsBefore = replaced && setsValue(write) && write.deadline === undefined && view.ending === ending
+  if (!superseded && !hasKeysAsBefore) onKey(write.key)
+  return replaced
 }
 
 async function readThrough(progress: Progress, session: LogSession, sequence: bigint): Promise<void> {
@@ -243,6 +212,6 @@ async function applyOwn(progress: Progress, session: LogSession, writes: readonl
   await readThrough(progress, session, before)
   return writes.map((write, index) => {
     const sequence = before + BigInt(index + 1)
-    return progress.view.apply({ sequence, digest, superseded: false, isOwn: true, recordedAt, write })
+    return apply(progress, { sequence, digest, superseded: false, isOwn: true, recordedAt, write })
   })
 }

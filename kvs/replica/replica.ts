@@ -1,7 +1,5 @@
 import type { Found } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import { setsValue, type Write } from '../core/operation/operation.ts'
-import { unlessLapsed } from '../core/version.ts'
 import { type Kv, type SpoolStatus, sequenceInOwnLog } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -13,11 +11,15 @@ import { type ConditionalQueue, makeConditionalQueue } from './conditional-queue
 import { makeConnector } from './connector.ts'
 import { type Expiry, makeExpiry } from './expiry.ts'
 import { type HeldBatch, makeHeldBatch } from './held-batch.ts'
+import { makeLists } from './lists.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
 import { makeOutage } from './outage.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
 import { makeRounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
+import { makeShown, type Shown } from './shown.ts'
+import { makeShownKeys, type ShownKeys } from './shown-keys.ts'
+import { makeSlices, type SliceOptions, type Slices } from './slices.ts'
 import { makeSpoolRefusals, type SpoolRefusals } from './spool-refusals.ts'
 import { readyStateOf } from './state/health.ts'
 import { isLogUp, whyLogIsDown } from './state/node-state.ts'
@@ -46,6 +48,8 @@ export interface ReplicaOptions {
   readonly waitTimeoutMs: number
   /** How long ago the view may have been in step with the log before the node counts as behind, in milliseconds. */
   readonly maxLagMs: number
+  /** How the keys are put in order beside everything else. */
+  readonly slices?: Omit<SliceOptions, 'clock'>
   readonly logger: Logger
   readonly clock?: Clock
   readonly random?: Random
@@ -89,16 +93,18 @@ export interface Measures {
 }
 
 export function makeReplica(options: ReplicaOptions): Replica {
-  const { spool, maxLagMs, clock = systemClock } = options
+  const { maxLagMs, clock = systemClock } = options
   const stopping = new AbortController()
   const parts = assemble(options, stopping.signal)
-  const { machine, mirror, queue, conditional, waits, held, expiry } = parts
+  const { machine, mirror, queue, conditional, waits, held, shown, expiry } = parts
   let running: Promise<void> | undefined
 
   function requireReadable(): void {
     const refusal = refusalOf(machine.state, 'reads')
     if (refusal) throw refusal
   }
+
+  const position = () => mirror.position ?? ''
 
   return {
     run() {
@@ -109,10 +115,10 @@ export function makeReplica(options: ReplicaOptions): Replica {
 
     get(key) {
       requireReadable()
-      const spooled = held.hides(key) ? undefined : spool?.get(key)
-      const found = spooled === undefined ? mirror.view.get(key) : foundIn(spooled)
-      return found?.deadline === undefined ? found : unlessLapsed(found, options.log.now())
+      return shown.get(key)
     },
+
+    ...makeLists({ ...parts, position, requireReadable }),
 
     // Not async: a write costs one promise, the queue's.
     write(write) {
@@ -149,6 +155,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
       conditional.abandon(new KvsError('draining'))
       waits.abandon(new KvsError('draining'))
       held.abandon(new KvsError('undecided'))
+      parts.slices.stop(new KvsError('draining'))
     },
 
     now() {
@@ -157,7 +164,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return now
     },
 
-    position: () => mirror.position ?? '',
+    position,
     logId: () => mirror.logId,
     measures: () => measuresOf(parts),
     status: () => ({
@@ -175,6 +182,9 @@ interface ReplicaParts {
   readonly conditional: ConditionalQueue
   readonly waits: PositionWaits
   readonly held: HeldBatch
+  readonly shown: Shown
+  readonly shownKeys: ShownKeys
+  readonly slices: Slices
   readonly refusals: SpoolRefusals
   readonly expiry: Expiry
   readonly loop: SessionLoop
@@ -184,16 +194,17 @@ interface ReplicaParts {
 function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   const { log, spool, spooling, limits, logger, clock = systemClock, random = systemRandom } = options
   const machine = makeStateMachine({ clock, logger, spools: spooling.on })
+  const note = (key: string) => shownKeys.note(key)
   const mirror = makeMirror((entry) => {
     spool?.supersede(entry)
     expiry.noteOthers(entry)
-  })
+  }, note)
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)
   const expiry = makeExpiry({
     ...{ mirror, spool, conditional, now: log.now, clock, random },
     mayAppend: () => may(machine.state, 'conditionalWrites'),
-    onLapsed: () => undefined,
+    onLapsed: (...key) => shownKeys.noteBytes(...key),
   })
   const waits = makePositionWaits({
     timeoutMs: options.waitTimeoutMs,
@@ -207,7 +218,11 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     onUnavailable: (error) => loseLog({ machine, conditional, waits }, error),
   })
   const refusals = makeSpoolRefusals(logger)
-  const held = makeHeldBatch(clock)
+  const held = makeHeldBatch(clock, note)
+  const shown = makeShown({ mirror, spool, held, now: log.now })
+  const slices = makeSlices({ clock, ...options.slices })
+  const shownKeys = makeShownKeys({ mirror, spool, shown, slices, lapse: expiry.lapse })
+  spool?.onChange(note)
   const numbers = makeWriteNumbers(spool?.last ?? 0n)
   const batches = { queue, numbers, mirror, machine, spool, spools: spooling.on, held, refusals, clock }
   const rounds = makeRounds({ ...batches, conditional, waits, connector })
@@ -217,14 +232,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     ...{ ...batches, conditional, waits, connector, rounds, outage },
     ...{ onReplayed, tailIntervalMs, logger },
   })
-  return { machine, mirror, queue, conditional, waits, held, refusals, expiry, loop }
-}
-
-/** What a key has by a write that is not in the log yet. */
-function foundIn(spooled: Write): Found | undefined {
-  if (!setsValue(spooled)) return undefined
-  const { value, contentType, deadline } = spooled
-  return { value, contentType, tag: undefined, modifiedAt: undefined, deadline }
+  return { machine, mirror, queue, conditional, waits, held, shown, shownKeys, slices, refusals, expiry, loop }
 }
 
 function measuresOf({ machine, mirror, queue, conditional, expiry }: ReplicaParts): Measures {

@@ -1,7 +1,8 @@
 import type { Entry, Found, LogPoint, PackedEntry } from '../core/entry.ts'
+import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { effectOf, setsValue } from '../core/operation/operation.ts'
-import { type CurrentVersion, markOf, tagOf, type Version } from '../core/version.ts'
+import { type CurrentVersion, hasPassed, markOf, tagOf, type Version } from '../core/version.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
 
 /**
@@ -9,14 +10,18 @@ import { makePackedMap, type PackedMap } from './packed-map.ts'
  * and values are outside of V8's heap: 1,000,000 keys of 14 bytes with values of 100 bytes take 150 MB, and 350 MB in a
  * Map of Buffers.
  */
-export interface View extends Pick<PackedMap, 'memory'> {
+export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn' | 'visitKeys'> {
   /** Position of the last applied entry; sequence 0n before the first one. */
   readonly position: LogPoint
   /** Number of keys that have a value. */
   readonly size: number
   get(key: string): Found | undefined
+  /** Whether the key has a value that has not lapsed by `now`, in milliseconds since 1970; undefined has nothing lapse. */
+  has(key: string, now: number | undefined): boolean
   /** Keys that end by themselves: those whose deadline is to come, and those whose deadline has passed. */
   readonly deadlines: { readonly pending: number; readonly lapsed: number }
+  /** How many keys end by themselves, in all. */
+  readonly ending: number
   /** The earliest deadline to come, as far as `lapse` was told of the time; undefined when there is none. */
   readonly nextDeadline: number | undefined
   /**
@@ -95,6 +100,14 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
       return { value, contentType, tag: tagOf(logId, sequence, mark), modifiedAt: recordedAt, deadline }
     },
 
+    has(key, now) {
+      const address = find(key)
+      return address !== 0 && !hasPassed(map.deadlineAt(address), now)
+    },
+    segments: map.segments,
+    hashesIn: map.hashesIn,
+    visitKeys: map.visitKeys,
+
     versionOf(key) {
       const address = find(key)
       return address === 0 ? undefined : versionAt(map, address, logId)
@@ -102,6 +115,9 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
 
     get deadlines() {
       return { pending: map.deadlines.pending, lapsed: map.deadlines.lapsed }
+    },
+    get ending() {
+      return map.deadlines.pending + map.deadlines.lapsed
     },
     get nextDeadline() {
       return map.deadlines.next
@@ -127,20 +143,6 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
     load: (entry) => setPackedValue(map, entry),
     loaded: ({ sequence, digest }) => cursor.advance(Number(sequence), digest, 0, digest.length),
   }
-}
-
-/**
- * Encodes a key into a buffer of `maxKeyBytes`. Returns its length in bytes; -1 when the key is too long for a view.
- */
-function encodeKey(key: string, to: Buffer): number {
-  const { length } = key
-  if (length > maxKeyBytes) return -1
-  for (let at = 0; at < length; at++) {
-    const code = key.charCodeAt(at)
-    if (code > 0x7f) return Buffer.byteLength(key) > maxKeyBytes ? -1 : to.write(key)
-    to[at] = code
-  }
-  return length
 }
 
 function versionAt(map: PackedMap, address: number, logId: string): CurrentVersion {

@@ -69,6 +69,9 @@ export function makeFakeStore() {
     async waitForHead() {
       fake.waits.push('head')
     },
+    listKeys: () => Promise.reject(new Error('not here')),
+    listValues: () => Promise.reject(new Error('not here')),
+    countKeys: () => Promise.reject(new Error('not here')),
     position: () => `${logId}=${view.position.sequence}`,
     status: () => ({
       state: fake.state,
