@@ -68,6 +68,7 @@ test('is never behind an answer, nor behind itself, whatever the answers and the
 })
 
 test('a time to the microsecond is cut off to its millisecond', () => {
+  expect(wholeMilliseconds(1.001)).toBe(1_001) // 1.001 * 1_000 is less
   const milliseconds = fc.integer({ min: 0, max: 4_102_444_800_000 })
   fc.assert(
     fc.property(milliseconds, fc.constantFrom(0, 1, 500, 999), (milliseconds, more) => {

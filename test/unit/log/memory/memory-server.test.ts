@@ -52,6 +52,7 @@ describe('a server', () => {
     clock.jump(-3_600_000)
     expect(await session.append([put('b')])).toMatchObject({ recordedAt })
     clock.jump(3_600_001)
+    await session.askHead() // tells the node until when its next batch may land
     expect(await session.append([put('c')])).toMatchObject({ recordedAt: recordedAt + 1 })
     expect(server.entries.map((entry) => entry.recordedAt - recordedAt)).toEqual([0, 0, 1])
   })
