@@ -68,9 +68,11 @@ test('is never behind an answer, nor behind itself, whatever the answers and the
 })
 
 test('a time to the microsecond is cut off to its millisecond', () => {
+  expect(wholeMilliseconds(1.001)).toBe(1_001) // 1.001 * 1_000 is less
+  const milliseconds = fc.integer({ min: 0, max: 4_102_444_800_000 })
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 4_102_444_800_000_000 }), (microseconds) => {
-      expect(wholeMilliseconds(microseconds / 1e6)).toBe(Math.floor(microseconds / 1e3))
+    fc.property(milliseconds, fc.constantFrom(0, 1, 500, 999), (milliseconds, more) => {
+      expect(wholeMilliseconds((1_000 * milliseconds + more) / 1e6)).toBe(milliseconds)
     }),
   )
 })

@@ -89,6 +89,7 @@ export function describeTimes(makeServer: MakeLogServer): void {
       const log = server.makeLog()
       const first = await log.open()
       await first.append([{ ...put('renewed'), deadline: 5 }, { ...put('for ever'), deadline: 5 }, put('ends')])
+      await server.advanceCheckpoint()
       await first.append([{ ...put('renewed'), deadline: 9 }, put('for ever'), { ...put('ends'), deadline: 6 }])
       const end = await first.append([
         { ...put('expired'), deadline: 1 },
