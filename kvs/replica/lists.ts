@@ -1,6 +1,6 @@
 import { KvsError } from '../core/errors.ts'
 import type { KeyListing, Kv, ValuePage } from '../kv/index.ts'
-import type { KeySnapshot, KeyWalk, OrderedKeys } from '../order/index.ts'
+import type { KeySnapshot, KeyWalk } from '../order/index.ts'
 import type { Shown } from './shown.ts'
 import type { ShownKeys } from './shown-keys.ts'
 
@@ -18,6 +18,8 @@ export interface ListsParts {
 
 /** Most lists that are open, or wait for what they need. Each may keep the memory of keys as they were. */
 export const maxOpenLists = 64
+/** Most values of a page. They are read in one step, so that the page is of one moment: in 2 ms. */
+export const maxPageValues = 2_000
 
 export function makeLists({ shown, shownKeys, position, requireReadable }: ListsParts): Lists {
   let open = 0
@@ -63,8 +65,9 @@ export function makeLists({ shown, shownKeys, position, requireReadable }: Lists
       }
     },
 
-    listValues: ({ ranges, limit, maxBytes }) =>
-      listOnce(() =>
+    listValues: ({ ranges, limit: asked, maxBytes }) => {
+      const limit = Math.min(asked, maxPageValues)
+      return listOnce(() =>
         shownKeys.withKeys({ ranges, count: limit + 1 }, (keys) => {
           const snapshot = keys.snapshot()
           const walk = snapshot.walk({ ranges, limit, delimiter: undefined })
@@ -72,11 +75,12 @@ export function makeLists({ shown, shownKeys, position, requireReadable }: Lists
           snapshot.close()
           return page
         }),
-      ),
+      )
+    },
 
     countKeys: (ranges) =>
       listOnce(() =>
-        shownKeys.withKeys({ ranges, count: undefined }, (keys: OrderedKeys) => ({
+        shownKeys.withKeys({ ranges, count: undefined }, (keys) => ({
           count: keys.count(ranges),
           position: position(),
         })),

@@ -1,50 +1,10 @@
 import { expect, test } from 'vitest'
-import type { Entry, LogPoint, Write } from '../../../kvs/core/entry.ts'
-import { Diverged, type LogSession } from '../../../kvs/log/log.ts'
+import { Diverged } from '../../../kvs/log/log.ts'
 import { makeMirror } from '../../../kvs/replica/mirror.ts'
 import { entryOf, packed, put, remove } from '../../support/entries.ts'
+import { makePagedLog } from './paged-log.ts'
 
-/** A log in memory that pages by two, all of whose entries are others'. */
-function makeMemoryLog(...writes: Write[]) {
-  const entries: Entry[] = []
-  const add = (write: Write) => entries.push(entryOf(BigInt(entries.length + 1), write))
-  const end = () => ({ sequence: BigInt(entries.length), digest: Buffer.of(1) })
-  writes.forEach(add)
-  const log = {
-    entries,
-    add,
-    logId: 'cafe0123',
-    head: undefined as bigint | undefined,
-    session(): LogSession {
-      const sequence = log.head ?? BigInt(entries.length)
-      return {
-        head: { logId: log.logId, sequence, entries: sequence, adoptedThrough: 0n },
-        description: 'memory',
-        lost: new Promise(() => undefined),
-        holds: async ({ sequence }: LogPoint) => sequence <= BigInt(entries.length),
-        loadCheckpoint: async () => undefined,
-        replay: async (after, apply) => {
-          for (const entry of entries.slice(Number(after))) apply(packed(entry))
-        },
-        read: async (after, through = BigInt(entries.length)) =>
-          entries.slice(Number(after), Math.min(Number(after) + 2, Number(through))),
-        askHead: async () => ({ sequence: BigInt(entries.length), digest: entries.at(-1)?.digest ?? Buffer.of() }),
-        onOthersAppended: () => undefined,
-        committed: { number: 0n, end: end() },
-        async append(batch) {
-          batch.forEach(add)
-          return end()
-        },
-        appendSpooled: () => Promise.reject(new Error('not here')),
-        appendConditional: () => Promise.reject(new Error('not here')),
-        close: async () => undefined,
-      }
-    },
-  }
-  return log
-}
-
-async function follow(log: ReturnType<typeof makeMemoryLog>) {
+async function follow(log: ReturnType<typeof makePagedLog>) {
   const mirror = makeMirror()
   await mirror.requireSamePast(log.session())
   await mirror.replay(log.session())
@@ -52,7 +12,7 @@ async function follow(log: ReturnType<typeof makeMemoryLog>) {
 }
 
 test('replays, catches up page by page, and counts', async () => {
-  const log = makeMemoryLog(put('a', '1'), put('b', '2'), remove('a'), put('c', '3'), put('b', '4'))
+  const log = makePagedLog(put('a', '1'), put('b', '2'), remove('a'), put('c', '3'), put('b', '4'))
   const mirror = await follow(log)
   expect(mirror.view.size).toBe(2)
   expect(mirror.view.get('b')?.value.toString()).toBe('4')
@@ -64,7 +24,7 @@ test('replays, catches up page by page, and counts', async () => {
 })
 
 test('a replay that is cut short goes on where it was', async () => {
-  const log = makeMemoryLog(put('a', '1'), put('b', '2'), put('c', '3'))
+  const log = makePagedLog(put('a', '1'), put('b', '2'), put('c', '3'))
   const mirror = makeMirror()
   await mirror.requireSamePast(log.session())
   const cut = log.session()
@@ -80,13 +40,13 @@ test('a replay that is cut short goes on where it was', async () => {
 })
 
 test('a log that breaks off before its head is never taken for whole', async () => {
-  const log = makeMemoryLog(put('a', '1'), put('b', '2'))
+  const log = makePagedLog(put('a', '1'), put('b', '2'))
   log.head = 3n
   await expect(follow(log)).rejects.toThrow(new Diverged('the log breaks off at 2, but its head is at 3'))
 })
 
 test('an own batch is applied after what others had committed before it', async () => {
-  const log = makeMemoryLog(put('a', '1'))
+  const log = makePagedLog(put('a', '1'))
   const mirror = await follow(log)
   for (const value of ['old', 'older', 'theirs']) log.add(put('a', value))
   log.add(put('b', 'theirs'))
@@ -101,7 +61,7 @@ test('an own batch is applied after what others had committed before it', async 
 })
 
 test('a committed batch whose predecessors can’t be read is not shown before they are', async () => {
-  const log = makeMemoryLog()
+  const log = makePagedLog()
   const mirror = await follow(log)
   log.add(put('a', 'theirs'))
   const session = log.session()
@@ -113,7 +73,7 @@ test('a committed batch whose predecessors can’t be read is not shown before t
 })
 
 test('who asks is told of what others have written, and not of the node’s own', async () => {
-  const log = makeMemoryLog(put('a', 'theirs'))
+  const log = makePagedLog(put('a', 'theirs'))
   const told: string[] = []
   const mirror = makeMirror((entry) => told.push(entry.write.key))
   await mirror.requireSamePast(log.session())
@@ -125,7 +85,7 @@ test('who asks is told of what others have written, and not of the node’s own'
 })
 
 test('another log under the same name is told apart', async () => {
-  const log = makeMemoryLog(put('a', '1'))
+  const log = makePagedLog(put('a', '1'))
   const mirror = await follow(log)
   log.logId = '00000000'
   await expect(mirror.requireSamePast(log.session())).rejects.toThrow(
