@@ -8,7 +8,7 @@ import type { Position } from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
 import { unlessLapsed, versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
-import { makeServer, type ServerOptions } from '../../../kvs/http/server.ts'
+import { makeServer, nodeRoutes, type ServerOptions } from '../../../kvs/http/server.ts'
 import type { ConditionalWrite } from '../../../kvs/kv/kv.ts'
 import { sequenceInOwnLog } from '../../../kvs/kv/own-log.ts'
 import type { State } from '../../../kvs/kv/status.ts'
@@ -18,6 +18,7 @@ import { httpMetrics } from '../../../kvs/metrics/http-metrics.ts'
 import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
 import { makeView } from '../../../kvs/view/view.ts'
 import { entryOf } from '../../support/entries.ts'
+import { makeFakeLists } from './fake-lists.ts'
 
 const logId = 'cafe0123'
 
@@ -25,8 +26,16 @@ const logId = 'cafe0123'
 export function makeFakeStore() {
   const view = makeView({ logId })
   const writes: Write[] = []
+  const keys = new Set<string>()
+  const lists = makeFakeLists({ keys: () => keys, get: (key) => fake.get(key), position: () => fake.position() })
   const fake = {
     writes,
+    lists,
+    listKeys: lists.listKeys,
+    listValues: lists.listValues,
+    countKeys: lists.countKeys,
+    /** Refuses a write, for one. */
+    refuses: undefined as ((write: Write) => Error | undefined) | undefined,
     idempotencyKeys: [] as (string | undefined)[],
     /** What conditional writes asked for beside themselves. */
     asked: [] as (string | undefined)[],
@@ -43,10 +52,13 @@ export function makeFakeStore() {
       return unlessLapsed(view.get(key), fake.time)
     },
     async write(write: Write) {
-      if (fake.failure) throw fake.failure
+      const failure = fake.failure ?? fake.refuses?.(write)
+      if (failure) throw failure
       const sequence = view.position.sequence + 1n
       writes.push(write)
       if (fake.spools) return 'spooled' as const
+      if (write.kind === 'put') keys.add(write.key)
+      else keys.delete(write.key)
       const digest = createHash('sha256').update(`${sequence}`).digest()
       const entry = entryOf(sequence, write, { digest, recordedAt: fake.time })
       const replaced = view.apply(entry)
@@ -69,9 +81,6 @@ export function makeFakeStore() {
     async waitForHead() {
       fake.waits.push('head')
     },
-    listKeys: () => Promise.reject(new Error('not here')),
-    listValues: () => Promise.reject(new Error('not here')),
-    countKeys: () => Promise.reject(new Error('not here')),
     position: () => `${logId}=${view.position.sequence}`,
     status: () => ({
       state: fake.state,
@@ -88,6 +97,13 @@ export function makeFakeStore() {
 }
 
 export const notReady = new KvsError('not_ready')
+const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false })
+
+/** The routes of a node over a fake store. */
+export function fakeRoutes() {
+  const [store, readMetrics, budget] = [makeFakeStore(), makeMetricsReader([]), makeMemoryBudget(1_000)]
+  return nodeRoutes({ store, readMetrics, maxValueBytes: 1_000, budget, allowsClear: false, logger })
+}
 
 interface Waiting {
   readonly maxWaitingBytes?: number
@@ -101,7 +117,8 @@ export async function serve({ maxWaitingBytes = 100_000, ...options }: Partial<S
     store,
     tally,
     readMetrics: makeMetricsReader(httpMetrics(tally)),
-    logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
+    logger,
+    allowsClear: false,
     maxValueBytes: 1_000,
     budget: makeMemoryBudget(maxWaitingBytes),
     maxConnections: 100,

@@ -62,7 +62,7 @@ test('an own batch is applied after what others had committed before it', async 
 })
 
 test('an own write takes the place of no value that had ended when its batch was committed', async () => {
-  const log = makeMemoryLog()
+  const log = makePagedLog()
   const mirror = await follow(log)
   // Their entries have the sequences 1 and 2, and the batch ends in 4.
   log.add({ ...put('a', 'theirs'), deadline: timeAt(4) })
