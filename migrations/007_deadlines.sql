@@ -108,6 +108,7 @@ BEGIN
     SELECT array_agg(asked.flag OR asked.key IN (
       SELECT entry.key FROM transactions AS entry
       WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key = ANY (keys) AND NOT entry.superseded
+        AND (entry.event_type <> 1 OR entry.deadline IS NULL)  -- no client asked for an expiry, and the write may renew its key
     ) ORDER BY place) INTO flags
     FROM unnest(keys, flags) WITH ORDINALITY AS asked (key, flag, place);
   END IF;

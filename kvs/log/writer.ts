@@ -114,6 +114,7 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       )
       if (answer === undefined) throw new Unappendable(copied)
       const { judgements, end } = answer
+      serverTime.noteEntry(end.recordedAt)
       const verdicts = judgements.map((judgement, index) => verdictOf(judgement, writes[index], logId))
       if (verdicts.some(({ outcome }) => outcome === 'landed')) numbering.committed = { number: last, end }
       return { verdicts, end }
