@@ -172,7 +172,7 @@ function makeHeap(setSlot: SetSlot) {
 }
 
 /** Numbers of a list in one piece of memory: a list grows and shrinks by these, and is never copied. */
-const pieceBits = 14
+const pieceBits = 10
 const pieceLength = 2 ** pieceBits
 
 /** A list of numbers in pieces. With 1,000,000 of them, one piece that doubles would hold everything up for 2 ms. */

@@ -1,1 +1,1 @@
-export { makeView, OutOfOrder, type View } from './view.ts'
+export { type LapsedKey, makeView, OutOfOrder, type View } from './view.ts'

@@ -6,7 +6,8 @@ import { makeRecords, type Records } from './records.ts'
 import { makeSlabs } from './slabs.ts'
 
 /** A map from keys, as bytes, to values. Both are packed in slabs and found by a hash index. */
-export interface PackedMap extends Pick<Records, 'read' | 'sequenceAt' | 'markAt' | 'deadlineAt'> {
+export interface PackedMap
+  extends Pick<Records, 'read' | 'keyAt' | 'sequenceAt' | 'markAt' | 'deadlineAt' | 'deadlines'> {
   /** Number of keys. */
   readonly size: number
   readonly memory: {
@@ -47,10 +48,12 @@ export function makePackedMap(slabBytes?: number): PackedMap {
       return index.size
     },
     get memory() {
-      const { largeValueBytes } = records
-      return { bytes: slabs.bytes + largeValueBytes, liveBytes: slabs.liveBytes + largeValueBytes }
+      const { largeValueBytes, deadlines } = records
+      return { bytes: slabs.bytes + largeValueBytes + deadlines.bytes, liveBytes: slabs.liveBytes + largeValueBytes }
     },
     read: records.read,
+    keyAt: records.keyAt,
+    deadlines: records.deadlines,
     sequenceAt: records.sequenceAt,
     markAt: records.markAt,
     deadlineAt: records.deadlineAt,
