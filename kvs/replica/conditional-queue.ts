@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { ConditionFailed, KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
-import { partsOf, weight } from '../core/operation/operation.ts'
+import { isExpiry, partsOf, type Write, weight } from '../core/operation/operation.ts'
 import { holds } from '../core/precondition.ts'
+import { type CurrentVersion, unlessLapsed } from '../core/version.ts'
 import type { ConditionalWrite, InLog } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Decided, type LogSession, NotAppended, Unappendable, type Verdict } from '../log/index.ts'
@@ -58,9 +59,13 @@ interface Round {
   readonly decided: Decided[]
 }
 
-/** @param onAdd called when there is something to do */
+/**
+ * @param now the log server's clock, as `Log.now`
+ * @param onAdd called when there is something to do
+ */
 export function makeConditionalQueue(
   mirror: Pick<Mirror, 'view' | 'appendConditional'>,
+  now: () => number | undefined,
   limits: QueueLimits,
   onAdd: () => void,
   clock: Clock = systemClock,
@@ -91,7 +96,7 @@ export function makeConditionalQueue(
 
     async appendNext(session, assign) {
       rejectLate(queue, clock.now())
-      const round = takeRound(queue, mirror)
+      const round = takeRound(queue, (write) => currentOf(write, mirror, now()))
       const { items, decided } = round
       if (items.length === 0) return undefined
       const verdicts = await mirror.appendConditional(session, decided, assign(items.length)).catch((error) => {
@@ -111,7 +116,7 @@ export function makeConditionalQueue(
 }
 
 /** Takes as many as make a batch, in their order, and no two that depend on each other. */
-function takeRound(queue: Contents, { view }: Pick<Mirror, 'view'>): Round {
+function takeRound(queue: Contents, current: (write: Write) => CurrentVersion | undefined): Round {
   const round: Round = { items: [], decided: [] }
   const keys = new Set<string>()
   const idempotencyKeys = new Set<string>()
@@ -122,7 +127,7 @@ function takeRound(queue: Contents, { view }: Pick<Mirror, 'view'>): Round {
     const [first] = round.items
     if (isFull || (first && first.part !== part) || keys.has(write.key)) return true
     if (idempotencyKey !== undefined && idempotencyKeys.has(idempotencyKey)) return true
-    const decided = decide(item, view)
+    const decided = decide(item, current(write))
     if (decided.lands) keys.add(write.key)
     if (idempotencyKey !== undefined) idempotencyKeys.add(idempotencyKey)
     bytes += weight(write)
@@ -133,8 +138,19 @@ function takeRound(queue: Contents, { view }: Pick<Mirror, 'view'>): Round {
   return round
 }
 
-function decide({ write, precondition, idempotencyKey, request }: Waiting, view: Pick<Mirror['view'], 'versionOf'>) {
-  const current = view.versionOf(write.key)
+/**
+ * The version that a write is decided by. A lapsed key has none, but for its expiry: that is decided by the very entry
+ * that the key has.
+ */
+function currentOf(write: Write, { view }: Pick<Mirror, 'view'>, now: number | undefined): CurrentVersion | undefined {
+  const version = view.versionOf(write.key)
+  return isExpiry(write) ? version : unlessLapsed(version, now)
+}
+
+function decide(
+  { write, precondition, idempotencyKey, request }: Waiting,
+  current: CurrentVersion | undefined,
+): Decided {
   const idempotency = idempotencyKey !== undefined && request ? { key: idempotencyKey, request } : undefined
   return { write, lands: holds(precondition, current), current, idempotency }
 }
@@ -186,10 +202,11 @@ function refusal(error: unknown): KvsError {
 }
 
 /** Equal requests alone have equal hashes: each part is preceded by its length. */
-function hashOf({ write, precondition }: ConditionalWrite): Buffer {
+function hashOf({ write, precondition, asked }: ConditionalWrite): Buffer {
   const condition = JSON.stringify(precondition)
   const hash = createHash('sha256')
-  for (const part of [write.kind, write.key, condition, ...partsOf(write)]) {
+  const parts = [write.kind, write.key, condition, ...partsOf(write), ...(asked === undefined ? [] : [asked])]
+  for (const part of parts) {
     const bytes = Buffer.from(part)
     hash.update(`${bytes.length}:`).update(bytes)
   }

@@ -1,14 +1,17 @@
 import type { Found } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import { setsValue } from '../core/operation/operation.ts'
+import { setsValue, type Write } from '../core/operation/operation.ts'
+import { unlessLapsed } from '../core/version.ts'
 import { type Kv, type SpoolStatus, sequenceInOwnLog } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { Log } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
+import type { View } from '../view/index.ts'
 import { type ConditionalQueue, makeConditionalQueue } from './conditional-queue.ts'
 import { makeConnector } from './connector.ts'
+import { type Expiry, makeExpiry } from './expiry.ts'
 import { type HeldBatch, makeHeldBatch } from './held-batch.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
 import { makeOutage } from './outage.ts'
@@ -18,7 +21,7 @@ import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeSpoolRefusals, type SpoolRefusals } from './spool-refusals.ts'
 import { readyStateOf } from './state/health.ts'
 import { isLogUp, whyLogIsDown } from './state/node-state.ts'
-import { refusalOf } from './state/permissions.ts'
+import { may, refusalOf } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
 import type { QueueLimits } from './waiting-writes.ts'
 import { makeWriteNumbers } from './write-numbers.ts'
@@ -75,14 +78,21 @@ export interface Measures {
   readonly head: bigint
   /** Writes that wait for the log or are on their way to it, and their weight in bytes. */
   readonly queue: { readonly writes: number; readonly bytes: number }
-  readonly view: { readonly keys: number; readonly bytes: number; readonly allocatedBytes: number }
+  readonly view: {
+    readonly keys: number
+    readonly bytes: number
+    readonly allocatedBytes: number
+    readonly deadlines: View['deadlines']
+  }
+  /** Expiries that this node has appended. */
+  readonly expiries: number
 }
 
 export function makeReplica(options: ReplicaOptions): Replica {
   const { spool, maxLagMs, clock = systemClock } = options
   const stopping = new AbortController()
   const parts = assemble(options, stopping.signal)
-  const { machine, mirror, queue, conditional, waits, held } = parts
+  const { machine, mirror, queue, conditional, waits, held, expiry } = parts
   let running: Promise<void> | undefined
 
   function requireReadable(): void {
@@ -93,16 +103,15 @@ export function makeReplica(options: ReplicaOptions): Replica {
   return {
     run() {
       running = parts.loop.run(stopping.signal)
+      expiry.start()
       return running
     },
 
     get(key) {
       requireReadable()
       const spooled = held.hides(key) ? undefined : spool?.get(key)
-      if (spooled === undefined) return mirror.view.get(key)
-      return setsValue(spooled)
-        ? { ...spooled, tag: undefined, modifiedAt: undefined, deadline: spooled.deadline }
-        : undefined
+      const found = spooled === undefined ? mirror.view.get(key) : foundIn(spooled)
+      return found?.deadline === undefined ? found : unlessLapsed(found, options.log.now())
     },
 
     // Not async: a write costs one promise, the queue's.
@@ -133,12 +142,19 @@ export function makeReplica(options: ReplicaOptions): Replica {
     async stop() {
       machine.apply({ kind: 'stopped' })
       stopping.abort()
+      expiry.stop()
       await parts.loop.stop()
       await running?.catch(() => undefined)
       queue.abandon(new KvsError('draining'))
       conditional.abandon(new KvsError('draining'))
       waits.abandon(new KvsError('draining'))
       held.abandon(new KvsError('undecided'))
+    },
+
+    now() {
+      const now = options.log.now()
+      if (now === undefined) throw new KvsError('not_ready', 'the node has had no answer of the log yet')
+      return now
     },
 
     position: () => mirror.position ?? '',
@@ -160,6 +176,7 @@ interface ReplicaParts {
   readonly waits: PositionWaits
   readonly held: HeldBatch
   readonly refusals: SpoolRefusals
+  readonly expiry: Expiry
   readonly loop: SessionLoop
 }
 
@@ -167,9 +184,17 @@ interface ReplicaParts {
 function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   const { log, spool, spooling, limits, logger, clock = systemClock, random = systemRandom } = options
   const machine = makeStateMachine({ clock, logger, spools: spooling.on })
-  const mirror = makeMirror((entry) => spool?.supersede(entry))
+  const mirror = makeMirror((entry) => {
+    spool?.supersede(entry)
+    expiry.noteOthers(entry)
+  })
   const queue = makeWriteQueue(limits, clock)
-  const conditional = makeConditionalQueue(mirror, limits, queue.wake, clock)
+  const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)
+  const expiry = makeExpiry({
+    ...{ mirror, spool, conditional, now: log.now, clock, random },
+    mayAppend: () => may(machine.state, 'conditionalWrites'),
+    onLapsed: () => undefined,
+  })
   const waits = makePositionWaits({
     timeoutMs: options.waitTimeoutMs,
     onWait: () => rounds.requestTail(),
@@ -192,17 +217,25 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     ...{ ...batches, conditional, waits, connector, rounds, outage },
     ...{ onReplayed, tailIntervalMs, logger },
   })
-  return { machine, mirror, queue, conditional, waits, held, refusals, loop }
+  return { machine, mirror, queue, conditional, waits, held, refusals, expiry, loop }
 }
 
-function measuresOf({ machine, mirror, queue, conditional }: ReplicaParts): Measures {
-  const { position, size: keys, memory } = mirror.view
+/** What a key has by a write that is not in the log yet. */
+function foundIn(spooled: Write): Found | undefined {
+  if (!setsValue(spooled)) return undefined
+  const { value, contentType, deadline } = spooled
+  return { value, contentType, tag: undefined, modifiedAt: undefined, deadline }
+}
+
+function measuresOf({ machine, mirror, queue, conditional, expiry }: ReplicaParts): Measures {
+  const { position, size: keys, memory, deadlines } = mirror.view
   return {
     isLogUp: isLogUp(machine.state),
     sequence: position.sequence,
     head: mirror.head,
     queue: { writes: queue.length + conditional.length, bytes: queue.bytes + conditional.bytes },
-    view: { keys, bytes: memory.liveBytes, allocatedBytes: memory.bytes },
+    view: { keys, bytes: memory.liveBytes, allocatedBytes: memory.bytes, deadlines },
+    expiries: expiry.appended,
   }
 }
 

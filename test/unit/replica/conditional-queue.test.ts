@@ -19,6 +19,9 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
   const queueOf = {
     rounds,
     values,
+    /** Deadlines of the values. */
+    deadlines: {} as Record<string, number>,
+    now: 1_000,
     /** What the log says of a write; by default that it is as decided. */
     judge: (decided: Decided, place: number): Verdict | Error => {
       const { lands, current } = decided
@@ -33,7 +36,7 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
     view: {
       versionOf: (key: string) => {
         const sequence = queueOf.values[key]
-        return sequence === undefined ? undefined : versionOf(sequence)
+        return sequence === undefined ? undefined : { ...versionOf(sequence), deadline: queueOf.deadlines[key] }
       },
     },
     async appendConditional(_: LogSession, batch: readonly Decided[]) {
@@ -45,7 +48,12 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
       })
     },
   } as unknown as Mirror
-  const queue = makeConditionalQueue(mirror, options, () => undefined)
+  const queue = makeConditionalQueue(
+    mirror,
+    () => queueOf.now,
+    options,
+    () => undefined,
+  )
   return { ...queueOf, queueOf, queue, round: () => queue.appendNext(session, BigInt) }
 }
 
@@ -196,4 +204,54 @@ test('of a round that the log refuses for one write in it, all others land', asy
     'k6 k7',
   ])
   expect(queue.bytes).toBe(0)
+})
+
+test('a key counts as absent from its deadline on', async () => {
+  const { queue, queueOf, rounds, round } = makeQueue({ a: 1n, b: 2n, c: 3n })
+  queueOf.deadlines = { a: 999, b: 1_000, c: 1_001 }
+  const answers = ['a', 'b', 'c'].map((key) => queue.add(write(key, { precondition: { ifNoneMatch: '*' } })))
+  const settled = Promise.allSettled(answers)
+  await round()
+  expect(rounds[0]?.map(({ lands, current }) => [lands, current?.sequence])).toEqual([
+    [true, undefined],
+    [true, undefined],
+    [false, 3n],
+  ])
+  expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected'])
+  expect(await answers[0]).toMatchObject({ replaced: false })
+  const late = expect(queue.add(write('a', ifMatch(1n)))).rejects.toEqual(new ConditionFailed(undefined))
+  await round()
+  await late
+})
+
+test('the expiry of a key is decided by the very entry that lapsed, whatever is shown of it', async () => {
+  const { queue, queueOf, rounds, round } = makeQueue({ a: 1n, b: 2n })
+  queueOf.deadlines = { a: 999, b: 999 }
+  const expiry = (key: string) => ({ write: { kind: 'delete', key, deadline: 999 } as const, ...ifMatch(1n) })
+  const expired = queue.add(write('a', expiry('a')))
+  const renewed = expect(queue.add(write('b', expiry('b')))).rejects.toMatchObject({ code: 'condition_failed' })
+  await round()
+  expect(rounds[0]?.map(({ lands }) => lands)).toEqual([true, false])
+  await expired
+  await renewed
+})
+
+test('under an idempotency key, a repetition is told by what was asked and not by the deadline', async () => {
+  const { queue, rounds, round } = makeQueue()
+  const requestOf = async (asked: string | undefined, deadline: number | undefined) => {
+    const stored = queue.add({
+      ...write('a', { asked, idempotencyKey: 'key' }),
+      write: { kind: 'put', key: 'a', value: Buffer.from('v'), contentType: undefined, deadline },
+    })
+    await round()
+    await stored
+    return rounds.at(-1)?.[0]?.idempotency?.request.toString('hex')
+  }
+  const first = await requestOf('ttl=300000', 1_000)
+  expect(await requestOf('ttl=300000', 2_000)).toBe(first)
+  expect(await requestOf('ttl=300001', 1_000)).not.toBe(first)
+  expect(await requestOf(undefined, undefined)).not.toBe(first)
+  // The log keeps such hashes, so that they never change.
+  const known = '2607e060'
+  expect((await requestOf(undefined, undefined))?.slice(0, 8)).toBe(known)
 })
