@@ -2,6 +2,7 @@ import type { Found } from '../../core/entry.ts'
 import { ConditionFailed, KvsError } from '../../core/errors.ts'
 import { holds, type Precondition } from '../../core/precondition.ts'
 import { headerOf, type Request } from '../exchange/index.ts'
+import { parseHttpDate } from './http-date.ts'
 
 const maxIdempotencyKeyLength = 255
 
@@ -20,14 +21,24 @@ export function preconditionOf(request: Request): Precondition | undefined {
 }
 
 /**
- * Whether a read gets the value; false where the client has it already.
+ * Whether a read gets the value; false where the client has it already. If-Modified-Since counts where there is no
+ * If-None-Match (RFC 9110, 13.2.2).
  * @throws KvsError bad_request, condition_failed
  */
 export function isModified(request: Request, found: Found | undefined): boolean {
   const precondition = preconditionOf(request)
-  if (precondition === undefined || holds(precondition, found)) return true
+  if (precondition === undefined) return isModifiedSince(request, found)
+  if (holds(precondition, found)) return precondition.ifNoneMatch !== undefined || isModifiedSince(request, found)
   if (holds({ ifMatch: precondition.ifMatch }, found)) return false
   throw new ConditionFailed(found?.tag, 'the condition does not hold')
+}
+
+/** A date has whole seconds. What is no date, and what has none, counts for nothing (RFC 9110, 13.1.3). */
+function isModifiedSince(request: Request, found: Found | undefined): boolean {
+  if (found?.modifiedAt === undefined) return true
+  const text = headerOf(request, 'if-modified-since')
+  const since = text === undefined ? undefined : parseHttpDate(text, request.clock.wallTime())
+  return since === undefined || Math.floor(found.modifiedAt / 1000) * 1000 > since
 }
 
 /**

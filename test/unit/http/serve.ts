@@ -6,7 +6,7 @@ import type { Write } from '../../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../../kvs/core/errors.ts'
 import type { Position } from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
-import { versionAt } from '../../../kvs/core/version.ts'
+import { unlessLapsed, versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { makeServer, type ServerOptions } from '../../../kvs/http/server.ts'
 import type { ConditionalWrite } from '../../../kvs/kv/kv.ts'
@@ -28,6 +28,11 @@ export function makeFakeStore() {
   const fake = {
     writes,
     idempotencyKeys: [] as (string | undefined)[],
+    /** What conditional writes asked for beside themselves. */
+    asked: [] as (string | undefined)[],
+    /** The log server's clock. */
+    time: 1_800_000_000_000,
+    now: () => fake.time,
     waits: [] as (bigint | 'head')[],
     failure: undefined as Error | undefined,
     state: 'serving' as State,
@@ -35,20 +40,22 @@ export function makeFakeStore() {
     spools: false,
     get(key: string) {
       if (fake.failure) throw fake.failure
-      return view.get(key)
+      return unlessLapsed(view.get(key), fake.time)
     },
     async write(write: Write) {
       if (fake.failure) throw fake.failure
       const sequence = view.position.sequence + 1n
       writes.push(write)
       if (fake.spools) return 'spooled' as const
-      const entry = entryOf(sequence, write, { digest: createHash('sha256').update(`${sequence}`).digest() })
+      const digest = createHash('sha256').update(`${sequence}`).digest()
+      const entry = entryOf(sequence, write, { digest, recordedAt: fake.time })
       const replaced = view.apply(entry)
       return { ...versionAt(logId, entry), replaced }
     },
-    async writeIf({ write, precondition, idempotencyKey }: ConditionalWrite) {
-      const current = view.versionOf(write.key)
+    async writeIf({ write, precondition, asked, idempotencyKey }: ConditionalWrite) {
+      const current = unlessLapsed(view.versionOf(write.key), fake.time)
       fake.idempotencyKeys.push(idempotencyKey)
+      fake.asked.push(asked)
       if (!holds(precondition, current)) throw new ConditionFailed(current?.tag)
       const stored = await fake.write(write)
       if (stored === 'spooled') throw new KvsError('log_down')
