@@ -35,8 +35,8 @@ export interface Kv {
   waitForHead(): Promise<void>
   /**
    * The log server's clock as this node estimates it, in milliseconds since 1970: never later than that clock, never
-   * going back. `get` shows no key from its deadline on by this clock. Throws `not_ready` before the first answer of the
-   * log.
+   * going back. `get` shows no key from its deadline on by this clock. Throws `not_ready` before the first answer of
+   * the log.
    */
   now(): number
   /** Position that `get` shows now, as text for a header; empty before the log is known. */

@@ -1,9 +1,9 @@
 import type { Random } from '../lib/random.ts'
 
 /**
- * Whose turn it is to append expiries. There is no lock: the node whose expiries come goes on, and the others wait until
- * there have been lapsed keys for some seconds without any. Chance keeps them from beginning together; two that do are
- * harmless, since the log takes an expiry once, and step back for each other.
+ * Whose turn it is to append expiries. There is no lock: the node whose expiries come goes on, and the others wait
+ * until there have been lapsed keys for some seconds without any. Chance keeps them from beginning together; two that
+ * do are harmless, since the log takes an expiry once, and step back for each other.
  */
 export interface ReaperTurn {
   /**

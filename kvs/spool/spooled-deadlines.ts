@@ -1,4 +1,4 @@
-/** The deadlines of writes that were added, the earliest first. One stays until it passes, also where its write goes. */
+/** The deadlines of writes, the earliest first. One stays until it passes, also where its write goes before. */
 export interface SpooledDeadlines {
   add(key: string, deadline: number): void
   /** Calls `visit` for the key of each deadline up to and with `now`, at most `most` of them, and forgets it. */

@@ -22,7 +22,7 @@ export interface View extends Pick<PackedMap, 'memory'> {
   /**
    * Has deadlines pass, up to and with `now`, the earliest first and at most `most` of them. That changes nothing of
    * what `get` shows.
-   * @param visit called with each key, as a window on a buffer that is valid during the call; it must not change the view
+   * @param visit called with each key, as a window on a buffer that is valid during the call; must not change the view
    * @returns how many have passed
    */
   lapse(now: number, most: number, visit: (buffer: Buffer, start: number, length: number) => void): number

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { makeDeadlines } from '../../../kvs/view/deadlines.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
 
-/** Deadlines beside a plain model of them: the deadline of each record by its address, and the slot that it was told. */
+/** Deadlines beside a plain model of them, and the slot that each record was told. */
 function makeModelled() {
   const slots = new Map<number, number>()
   const pending = new Map<number, number>()
