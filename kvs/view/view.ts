@@ -16,7 +16,7 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
   /** Number of keys that have a value. */
   readonly size: number
   get(key: string): Found | undefined
-  /** Whether the key has a value that has not lapsed by `now`, in milliseconds since 1970; undefined has nothing lapse. */
+  /** Whether the key has a value that has not lapsed by `now`, as `unlessLapsed` takes it. */
   has(key: string, now: number | undefined): boolean
   /** Keys that end by themselves: those whose deadline is to come, and those whose deadline has passed. */
   readonly deadlines: { readonly pending: number; readonly lapsed: number }

@@ -165,7 +165,8 @@ describe('a list of values', () => {
         (await fetch(`${url}/v1/${key}`, { method: 'HEAD' })).headers.get('etag'),
       ),
     )
-    const fixed = { contentType: null, at: null, expires: null }
+    const at = new Date(store.time).toISOString()
+    const fixed = { contentType: null, at, expires: null }
     const items = [
       { key: 'a', value: 'text "ü"', etag: etags[0], ...fixed, contentType: 'text/html', size: 9 },
       { key: 'b', base64: '/wA=', etag: etags[1], ...fixed, size: 2 },
