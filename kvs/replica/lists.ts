@@ -109,7 +109,7 @@ function readValues(walk: KeyWalk, maxBytes: number, shown: Pick<Shown, 'get'>):
   for (let [encoded] = walk.take(1); encoded !== undefined; [encoded] = walk.take(1)) {
     const key = encoded.toString()
     const found = shown.get(key)
-    if (found === undefined) continue
+    if (found === undefined) continue // what readers see is for `get` to say
     bytes += found.value.length
     if (items.length > 0 && bytes > maxBytes) return { items, hasMore: true }
     items.push({ key, found })

@@ -73,6 +73,7 @@ const action = fc.oneof(
   writes.map((batch) => ({ does: 'read others', batch }) as const),
   writes.map((batch) => ({ does: 'spool', batch }) as const),
   writes.map((batch) => ({ does: 'spool held', batch }) as const),
+  writes.map((batch) => ({ does: 'hide', batch }) as const),
   fc.constant({ does: 'release' } as const),
   fc.constant({ does: 'drain' } as const),
   fc.integer({ min: 1, max: 8 }).map((ms) => ({ does: 'let time pass', ms }) as const),
@@ -102,6 +103,9 @@ async function act(parts: Parts, action: Action): Promise<void> {
     case 'spool held':
       held.hide(action.batch)
       await spool.add(spool.last + 1n, action.batch, position)
+      break
+    case 'hide':
+      held.hide(action.batch)
       break
     case 'release':
       held.release()
