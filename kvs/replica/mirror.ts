@@ -1,4 +1,4 @@
-import type { BatchEnd, Entry, Write } from '../core/entry.ts'
+import type { BatchEnd, Entry, LogPoint, Write } from '../core/entry.ts'
 import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
@@ -12,7 +12,10 @@ export interface Mirror {
   readonly view: View
   /** Undefined before the first session. */
   readonly logId: string | undefined
-  /** LOGID=SEQUENCE of the last entry applied; undefined before the first session. */
+  /**
+   * LOGID=SEQUENCE of the last entry applied; undefined before the first session. Always the end of a batch: during the
+   * replay it stays where that began.
+   */
   readonly position: string | undefined
   /** Entries, and keys of the checkpoint, that were read from the log. */
   readonly replayed: number
@@ -45,8 +48,8 @@ export interface Mirror {
    */
   append(session: LogSession, batch: readonly Write[], last?: bigint): Promise<Appended>
   /**
-   * The same for writes that were decided on by the view as it is. Of these, the ones that landed are applied.
-   * @returns a verdict for each
+   * The same for what was decided on by the view as it is. Of this, the writes that landed are applied.
+   * @returns a verdict for each decision
    */
   appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Verdict[]>
 }
@@ -71,13 +74,17 @@ interface Progress {
   head: bigint
   /** For each own entry applied since `catchUp` last returned, whether it took the place of a value. */
   own: boolean[]
+  /** First entries of a batch whose last ones are still to be read. Nobody sees half of a batch. */
+  begun: Entry[]
+  /** Where the replay began; undefined where none is under way, or has broken off. */
+  replayedFrom: LogPoint | undefined
   readonly onOthers: (entry: Entry) => void
 }
 
 /** @param onOthers called for each entry read that has an effect and that another node has written */
 export function makeMirror(onOthers: (entry: Entry) => void = () => undefined): Mirror {
   const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
-  const progress: Progress = { view: makeView(), ...start, own: [], onOthers }
+  const progress: Progress = { view: makeView(), ...start, own: [], begun: [], replayedFrom: undefined, onOthers }
   let position = { of: progress.view.position, text: '' }
 
   return {
@@ -90,8 +97,8 @@ export function makeMirror(onOthers: (entry: Entry) => void = () => undefined): 
     get position() {
       if (progress.logId === undefined) return undefined
       // Each answer has it, and all answers of a batch have the same.
-      const { position: of } = progress.view
-      if (position.of !== of) position = { of, text: positionText(progress) }
+      const of = progress.replayedFrom ?? progress.view.position
+      if (position.of !== of) position = { of, text: positionText(progress, of) }
       return position.text
     },
     get replayed() {
@@ -113,8 +120,8 @@ export function makeMirror(onOthers: (entry: Entry) => void = () => undefined): 
   }
 }
 
-function positionText({ logId, view }: Progress): string {
-  return `${logId}=${view.position.sequence}`
+function positionText({ logId, view }: Progress, { sequence } = view.position): string {
+  return `${logId}=${sequence}`
 }
 
 function noteHead(progress: Progress, sequence: bigint): void {
@@ -123,6 +130,7 @@ function noteHead(progress: Progress, sequence: bigint): void {
 
 async function requireSamePast(progress: Progress, session: LogSession): Promise<void> {
   const { logId, sequence, adoptedThrough } = session.head
+  progress.begun = []
   if (progress.logId === undefined) {
     progress.logId = logId
     progress.gapsUpTo = adoptedThrough
@@ -137,11 +145,13 @@ async function replay(progress: Progress, session: LogSession): Promise<Replayed
   if (progress.view.position.sequence === 0n) await loadCheckpoint(progress, session)
   progress.total = totalToReplay(progress, session)
   const { view } = progress
+  progress.replayedFrom ??= view.position
   await session.replay(view.position.sequence, (entry) => {
     view.applyPacked(entry)
     progress.replayed++
   })
   requireWhole(progress, session)
+  progress.replayedFrom = undefined
   const { loaded, replayed } = progress
   progress.total = replayed
   return { keys: loaded, entries: replayed - loaded }
@@ -191,19 +201,36 @@ async function catchUp(progress: Progress, session: LogSession, afterPage?: () =
 }
 
 /**
+ * Reads a page, and applies it through the last batch that is whole in it. The rest waits for the next page.
+ * @param through the end of a batch
  * @param own gets, for each of this node's own entries, whether it took the place of a value
- * @returns whether there was anything to apply
+ * @returns whether there was anything to read
  */
 async function applyPage(progress: Progress, session: LogSession, through: bigint, own?: boolean[]): Promise<boolean> {
-  const page = await session.read(progress.view.position.sequence, through)
-  for (const entry of page) {
+  const page = await session.read(progress.begun.at(-1)?.sequence ?? progress.view.position.sequence, through)
+  const entries = [...progress.begun, ...page]
+  const end = entries.at(-1)?.sequence === through ? entries.length : startOfLastBatch(entries)
+  progress.begun = entries.slice(end)
+  for (const entry of entries.slice(0, end)) {
     const replaced = progress.view.apply(entry)
     if (entry.isOwn) own?.push(replaced)
     else if (!entry.superseded) progress.onOthers(entry)
   }
-  progress.replayed += page.length
+  progress.replayed += end
   progress.total = Math.max(progress.total, progress.replayed)
   return page.length > 0
+}
+
+/**
+ * Index of the first entry that is of the same batch as the last one. The entries of a batch have one digest, which no
+ * other batch has. Adopted entries have none, and each stands for itself.
+ */
+function startOfLastBatch(entries: readonly Entry[]): number {
+  let start = entries.length
+  const digest = entries[start - 1]?.digest
+  if (digest === undefined || digest.length === 0) return start
+  while (start > 0 && entries[start - 1]?.digest.equals(digest)) start--
+  return start
 }
 
 async function readThrough(progress: Progress, session: LogSession, sequence: bigint): Promise<void> {
@@ -230,8 +257,12 @@ async function append(progress: Progress, session: LogSession, batch: readonly W
 async function appendConditional(progress: Progress, session: LogSession, batch: readonly Decided[], last?: bigint) {
   const { verdicts, end } = await session.appendConditional(batch, progress.view.position.sequence, last)
   const landed = batch.filter((_, index) => verdicts[index]?.outcome === 'landed')
-  const writes = landed.map(({ write }) => write)
-  await applyOwn(progress, session, writes, end)
+  await applyOwn(
+    progress,
+    session,
+    landed.flatMap(({ writes }) => writes),
+    end,
+  )
   return verdicts
 }
 

@@ -116,6 +116,11 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return refusal ? Promise.reject(refusal) : conditional.add(write)
     },
 
+    transact(transaction) {
+      const refusal = refusalOf(machine.state, 'conditionalWrites')
+      return refusal ? Promise.reject(refusal) : conditional.transact(transaction)
+    },
+
     async waitFor(position) {
       const sequence = sequenceInOwnLog(position, mirror.logId)
       requireReadable()

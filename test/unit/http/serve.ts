@@ -9,13 +9,14 @@ import { holds } from '../../../kvs/core/precondition.ts'
 import { versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { makeServer, type ServerOptions } from '../../../kvs/http/server.ts'
-import type { ConditionalWrite } from '../../../kvs/kv/kv.ts'
+import type { AskedTransaction, ConditionalWrite } from '../../../kvs/kv/kv.ts'
 import { sequenceInOwnLog } from '../../../kvs/kv/own-log.ts'
 import type { State } from '../../../kvs/kv/status.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'
 import { makeMemoryBudget } from '../../../kvs/memory/memory-budget.ts'
 import { httpMetrics } from '../../../kvs/metrics/http-metrics.ts'
 import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
+import { askedTransaction } from '../../../kvs/replica/asked-transaction.ts'
 import { makeView } from '../../../kvs/view/view.ts'
 import { entryOf } from '../../support/entries.ts'
 
@@ -53,6 +54,22 @@ export function makeFakeStore() {
       const stored = await fake.write(write)
       if (stored === 'spooled') throw new KvsError('log_down')
       return stored
+    },
+    async transact(transaction: AskedTransaction) {
+      if (fake.failure) throw fake.failure
+      if (fake.spools) throw new KvsError('log_down')
+      fake.idempotencyKeys.push(transaction.idempotencyKey)
+      const asked = askedTransaction(transaction)
+      const decided = asked.decide({ versionOf: view.versionOf, valueOf: view.get })
+      const first = view.position.sequence + 1n
+      const digest = createHash('sha256').update(`${first}`).digest()
+      for (const [index, write] of decided.writes.entries()) {
+        writes.push(write)
+        view.apply(entryOf(first + BigInt(index), write, { digest }))
+      }
+      const outcome = decided.writes.length > 0 ? 'landed' : 'refused'
+      const entry = { sequence: first, digest }
+      return asked.answer({ outcome, entry, current: undefined, note: undefined }, logId)
     },
     async waitFor(position: Position) {
       const sequence = sequenceInOwnLog(position, logId)

@@ -16,7 +16,7 @@ test('entries that others append while the head is awaited count as well', async
   await waiting(database, 2)
   await blocker.query('COMMIT')
   expect((await theirs).sequence).toBe(2n)
-  expect((await mine).verdicts).toEqual([{ outcome: 'overtaken', version: undefined, current: toldVersion(1n) }])
+  expect((await mine).verdicts).toEqual([{ outcome: 'overtaken', entry: undefined, current: toldVersion(1n) }])
 })
 
 test('an answer given while the head was awaited has its version as well', async () => {
