@@ -3,8 +3,8 @@
 ALTER TABLE answers ADD COLUMN note text;  -- what the answer has beside entries; null for nothing
 COMMENT ON COLUMN answers.sequence IS 'the first entry; null where nothing was stored';
 
--- Stores, under the head's lock, what a node has decided by its view and what still holds. A decision comes to any number
--- of writes, none where nothing is to be done. 004_conditional_writes.sql has it for single writes.
+-- Stores, under the head's lock, what a node has decided by its view and what still holds. A decision comes to any
+-- number of writes, none where nothing is to be done. 004_conditional_writes.sql has it for single writes.
 --   seen                       what the decisions are based on
 --   event_types to deadlines   the writes of all decisions, in order
 --   sizes                      how many of them each decision has
@@ -14,8 +14,8 @@ COMMENT ON COLUMN answers.sequence IS 'the first entry; null where nothing was s
 --   idempotency_keys to notes  what is kept with the answers to requests that may be repeated
 -- Returns a row for each decision, in order:
 --   outcome  'landed', 'refused': the decision holds. 'overtaken': a key that it rests on has an entry after `seen`, or
---            one that it builds on has not landed, and nothing was done. 'answered': the request was answered before, with
---            `sequence`, `current` and `note`. 'reused': another request was
+--            one that it builds on has not landed, and nothing was done. 'answered': the request was answered before,
+--            with `sequence`, `current` and `note`. 'reused': another request was
 --   sequence                        the first of its entries
 --   head, head_digest, recorded_at  the log's end after the batch, and the time of what landed
 -- Returns no row where another session is registered for the writer.
@@ -133,8 +133,8 @@ BEGIN
   ), up_to);
 END $$;
 
--- 003_checkpoint.sql says what it does. A step ends where a batch ends, past `most` if need be: the checkpoint has no half
--- of a transaction either.
+-- 003_checkpoint.sql says what it does. A step ends where a batch ends, past `most` if need be: the checkpoint has no
+-- half of a transaction either.
 CREATE OR REPLACE FUNCTION advance_checkpoint(most integer, OUT outcome text, OUT before bigint, OUT reached bigint, OUT behind bigint)
 LANGUAGE plpgsql VOLATILE
 -- Each key is looked up in the index, whatever is known of a table that was filled or emptied just now.

@@ -26,7 +26,7 @@ export interface Kv {
   writeIf(conditional: ConditionalWrite): Promise<InLog>
   /**
    * Does all of a transaction in one piece, or nothing of it: on return it is committed in the log and visible to
-   * `get`, and nobody sees a part of it at any time. Never spooled. Rejects as `writeIf`, with `ConditionsFailed` in the
+   * `get`, and nobody sees a part of it at any time. Never spooled. Rejects as `writeIf`, with `ConditionsFailed` in
    * place of `ConditionFailed`, and with an `OperationFailed` of `not_a_number` or `out_of_range`.
    */
   transact(transaction: AskedTransaction): Promise<Transacted>

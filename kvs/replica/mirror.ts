@@ -2,6 +2,8 @@ import type { BatchEnd, Entry, LogPoint, Write } from '../core/entry.ts'
 import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
+import { type Replayed, replay, requireWhole, totalToReplay } from './view-replay.ts'
+import { makeWholeBatches, type WholeBatches } from './whole-batches.ts'
 import type { Appended } from './write-queue.ts'
 
 /**
@@ -54,15 +56,8 @@ export interface Mirror {
   appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Verdict[]>
 }
 
-/** What the view was built from. */
-export interface Replayed {
-  /** Keys that came from the checkpoint. */
-  readonly keys: number
-  readonly entries: number
-}
-
-/** What the functions below change. */
-interface Progress {
+/** What the functions below change, and those of view-replay.ts. */
+export interface Progress {
   view: View
   logId: string | undefined
   /** Sequences up to here may have gaps. */
@@ -74,8 +69,8 @@ interface Progress {
   head: bigint
   /** For each own entry applied since `catchUp` last returned, whether it took the place of a value. */
   own: boolean[]
-  /** First entries of a batch whose last ones are still to be read. Nobody sees half of a batch. */
-  begun: Entry[]
+  /** What was read in pages, and is not applied before its batch is whole. */
+  readonly batches: WholeBatches
   /** Where the replay began; undefined where none is under way, or has broken off. */
   replayedFrom: LogPoint | undefined
   readonly onOthers: (entry: Entry) => void
@@ -84,7 +79,14 @@ interface Progress {
 /** @param onOthers called for each entry read that has an effect and that another node has written */
 export function makeMirror(onOthers: (entry: Entry) => void = () => undefined): Mirror {
   const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
-  const progress: Progress = { view: makeView(), ...start, own: [], begun: [], replayedFrom: undefined, onOthers }
+  const progress: Progress = {
+    view: makeView(),
+    ...start,
+    own: [],
+    batches: makeWholeBatches(),
+    replayedFrom: undefined,
+    onOthers,
+  }
   let position = { of: progress.view.position, text: '' }
 
   return {
@@ -130,7 +132,7 @@ function noteHead(progress: Progress, sequence: bigint): void {
 
 async function requireSamePast(progress: Progress, session: LogSession): Promise<void> {
   const { logId, sequence, adoptedThrough } = session.head
-  progress.begun = []
+  progress.batches.clear()
   if (progress.logId === undefined) {
     progress.logId = logId
     progress.gapsUpTo = adoptedThrough
@@ -139,53 +141,6 @@ async function requireSamePast(progress: Progress, session: LogSession): Promise
   if (logId !== progress.logId) throw anotherLog(positionText(progress), logId)
   noteHead(progress, sequence)
   if (!(await session.holds(progress.view.position))) throw wentBack(positionText(progress), sequence)
-}
-
-async function replay(progress: Progress, session: LogSession): Promise<Replayed> {
-  if (progress.view.position.sequence === 0n) await loadCheckpoint(progress, session)
-  progress.total = totalToReplay(progress, session)
-  const { view } = progress
-  progress.replayedFrom ??= view.position
-  await session.replay(view.position.sequence, (entry) => {
-    view.applyPacked(entry)
-    progress.replayed++
-  })
-  requireWhole(progress, session)
-  progress.replayedFrom = undefined
-  const { loaded, replayed } = progress
-  progress.total = replayed
-  return { keys: loaded, entries: replayed - loaded }
-}
-
-/** Into a view of its own, which is thrown away where the checkpoint turns out to be broken. */
-async function loadCheckpoint(progress: Progress, session: LogSession): Promise<void> {
-  const view = makeView({ logId: session.head.logId, gapsUpTo: progress.gapsUpTo })
-  progress.total = Number(session.head.entries)
-  progress.replayed = 0
-  const at = await session.loadCheckpoint((entry) => {
-    view.load(entry)
-    progress.replayed++
-  })
-  if (at === undefined) {
-    progress.replayed = 0
-  } else {
-    view.loaded(at)
-    progress.view = view
-    progress.loaded = progress.replayed
-  }
-}
-
-/** What there is to replay, with what has been. */
-function totalToReplay({ view, replayed }: Progress, { head }: LogSession): number {
-  const { sequence } = view.position
-  return sequence === 0n ? Number(head.entries) : replayed + Number(head.sequence - sequence)
-}
-
-function requireWhole({ view }: Progress, { head }: LogSession): void {
-  const { sequence } = view.position
-  if (sequence < head.sequence) {
-    throw new Diverged(`the log breaks off at ${sequence}, but its head is at ${head.sequence}`)
-  }
 }
 
 async function catchUp(progress: Progress, session: LogSession, afterPage?: () => Promise<void>) {
@@ -201,36 +156,22 @@ async function catchUp(progress: Progress, session: LogSession, afterPage?: () =
 }
 
 /**
- * Reads a page, and applies it through the last batch that is whole in it. The rest waits for the next page.
+ * Reads a page, and applies what makes whole batches of it.
  * @param through the end of a batch
  * @param own gets, for each of this node's own entries, whether it took the place of a value
  * @returns whether there was anything to read
  */
 async function applyPage(progress: Progress, session: LogSession, through: bigint, own?: boolean[]): Promise<boolean> {
-  const page = await session.read(progress.begun.at(-1)?.sequence ?? progress.view.position.sequence, through)
-  const entries = [...progress.begun, ...page]
-  const end = entries.at(-1)?.sequence === through ? entries.length : startOfLastBatch(entries)
-  progress.begun = entries.slice(end)
-  for (const entry of entries.slice(0, end)) {
+  const page = await session.read(progress.batches.readThrough ?? progress.view.position.sequence, through)
+  const whole = progress.batches.take(page, through)
+  for (const entry of whole) {
     const replaced = progress.view.apply(entry)
     if (entry.isOwn) own?.push(replaced)
     else if (!entry.superseded) progress.onOthers(entry)
   }
-  progress.replayed += end
+  progress.replayed += whole.length
   progress.total = Math.max(progress.total, progress.replayed)
   return page.length > 0
-}
-
-/**
- * Index of the first entry that is of the same batch as the last one. The entries of a batch have one digest, which no
- * other batch has. Adopted entries have none, and each stands for itself.
- */
-function startOfLastBatch(entries: readonly Entry[]): number {
-  let start = entries.length
-  const digest = entries[start - 1]?.digest
-  if (digest === undefined || digest.length === 0) return start
-  while (start > 0 && entries[start - 1]?.digest.equals(digest)) start--
-  return start
 }
 
 async function readThrough(progress: Progress, session: LogSession, sequence: bigint): Promise<void> {
