@@ -14,6 +14,13 @@ export interface TokenHolder {
    */
   requireKey(key: string): void
   /**
+   * The keys that begin with `prefix` and that the holder reaches, as the prefixes that they begin with. No key begins
+   * with two of these; the only one is `prefix` itself where the holder reaches all of the keys.
+   * @param prefix decoded
+   * @throws KvsError forbidden where it reaches none of them, whether there are any or not
+   */
+  prefixesWithin(prefix: string): readonly string[]
+  /**
    * Counts a request against the rate.
    * @throws KvsError too_many_requests
    */
@@ -39,8 +46,17 @@ export function makeHolder({ name, rights, prefixes }: Token, maxRate: number | 
 
     requireKey(key) {
       if (prefixes === undefined || prefixes.some((prefix) => key.startsWith(prefix))) return
-      const shown = prefixes.map((prefix) => JSON.stringify(prefix)).join(' or ')
-      throw forbidden(`the token ${name} does not reach this key: its keys begin with ${shown}`)
+      throw forbidden(`the token ${name} does not reach this key: its keys begin with ${quoted(prefixes)}`)
+    },
+
+    prefixesWithin(prefix) {
+      if (prefixes === undefined || prefixes.some((own) => prefix.startsWith(own))) return [prefix]
+      const within = prefixes.filter((own) => own.startsWith(prefix))
+      if (within.length > 0) return outermost(within)
+      throw forbidden(
+        `the token ${name} reaches no key that begins with ${JSON.stringify(prefix)}: its keys begin with ` +
+          quoted(prefixes),
+      )
     },
 
     count() {
@@ -57,7 +73,19 @@ function fullBucket(rate: number): TokenBucket {
   return bucket
 }
 
-const verbs = { read: 'read', write: 'write', admin: 'administer' } as const satisfies Record<Right, string>
+/** Those that begin with no other one, each once. */
+function outermost(prefixes: readonly string[]): string[] {
+  return [...new Set(prefixes)].filter((one) => !prefixes.some((other) => other !== one && one.startsWith(other)))
+}
+
+function quoted(prefixes: readonly string[]): string {
+  return prefixes.map((prefix) => JSON.stringify(prefix)).join(' or ')
+}
+
+const verbs = { read: 'read', write: 'write', clear: 'clear', admin: 'administer' } as const satisfies Record<
+  Right,
+  string
+>
 
 function forbidden(message: string, scope?: Right): NotAdmitted {
   return new NotAdmitted(

@@ -11,6 +11,8 @@ export interface Access {
   readonly file: string | undefined
   /** Whether the operator allows anonymous access from other machines. It has no effect when there are tokens. */
   readonly allowsAnonymous: boolean
+  /** Whether everybody may clear keys where there are no tokens. It has no effect when there are tokens. */
+  readonly allowsClear: boolean
   /** Maximal requests a second for each token; undefined for unlimited. */
   readonly maxRequestRate: number | undefined
 }
@@ -20,6 +22,7 @@ const nameOf = {
   tokens: accessSettings.tokens.name,
   tokensFile: accessSettings.tokensFile.name,
   allowAnonymous: accessSettings.allowAnonymous.name,
+  allowClear: accessSettings.allowClear.name,
   maxRequestRate: accessSettings.maxRequestRate.name,
 }
 
@@ -51,8 +54,11 @@ export function readAccess(env: Environment, host: string | undefined, problems:
   if (isAnonymous && maxRequestRate !== undefined) {
     warnings.push(`not used: ${nameOf.maxRequestRate}; it holds for each token, and none is set`)
   }
-  const allowsAnonymous = values.allowAnonymous === 'true'
-  return { tokens: source?.tokens, file: values.tokensFile, allowsAnonymous, maxRequestRate }
+  const [allowsAnonymous, allowsClear] = [values.allowAnonymous === 'true', values.allowClear === 'true']
+  if (!isAnonymous && allowsClear) {
+    warnings.push(`not used: ${nameOf.allowClear}; a token clears keys where it has the right clear`)
+  }
+  return { tokens: source?.tokens, file: values.tokensFile, allowsAnonymous, allowsClear, maxRequestRate }
 }
 
 function readTokens(text: string | undefined, file: string | undefined): TokenSource | undefined {

@@ -6,15 +6,10 @@ import { loggingSettings } from './settings/logging-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
 import type { Environment } from './settings-table.ts'
 
-/** Names of the settings that have an effect in a forwarder. */
-const usedNames = [
-  forwardingSettings,
-  forwarderSettings,
-  accessSettings,
-  httpSettings,
-  tlsSettings,
-  loggingSettings,
-].flatMap((table) => Object.values(table).map(({ name }) => name))
+/** Names of the settings that have an effect in a forwarder. Whether keys may be cleared, its target decides. */
+const usedNames = [forwardingSettings, forwarderSettings, accessSettings, httpSettings, tlsSettings, loggingSettings]
+  .flatMap((table) => Object.values(table).map(({ name }) => name))
+  .filter((name) => name !== accessSettings.allowClear.name)
 
 export function isForwarding(env: Environment): boolean {
   return Boolean(env[forwardingSettings.forwardingAddress.name])

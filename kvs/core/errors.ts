@@ -39,6 +39,13 @@ export const catalogue = {
     message: 'a web page of another origin may not ask this service, since it asks nobody for a token',
     when: 'there are no tokens, and a browser asks for a web page of another origin',
   },
+  clear_not_allowed: {
+    status: 403,
+    message:
+      'keys are cleared with a token that has the right clear or, where there are no tokens, with ' +
+      'KVS_ALLOW_CLEAR=true; nothing was deleted',
+    when: 'there are no tokens, and a DELETE of all keys with a prefix needs KVS_ALLOW_CLEAR=true',
+  },
   no_such_key: { status: 404, message: 'no such key', when: 'the key has no value' },
   no_such_page: {
     status: 404,
@@ -148,7 +155,7 @@ export const catalogue = {
     message: 'too many writes are waiting or being received; nothing was stored',
     when:
       'KVS_MAX_WAITING_WRITES or KVS_MAX_WAITING_BYTES is reached, the latter also by answers that clients do not ' +
-      'take; nothing was done',
+      'take, or too many lists are open; nothing was done',
   },
   spool_full: {
     status: 503,

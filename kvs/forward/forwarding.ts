@@ -1,7 +1,23 @@
 import type { Logger } from 'pino'
 import { KvsError } from '../core/errors.ts'
-import { aboutForwarder, type Dialect, type Handle, keyFor, makeDispatcher, makeRouteTable } from '../http/api/index.ts'
-import { type Exchange, type Guard, type HttpTally, type Request, renderAsErrorJson } from '../http/exchange/index.ts'
+import {
+  aboutForwarder,
+  collectionFor,
+  collectionPrefix,
+  type Dialect,
+  type Handle,
+  keyFor,
+  makeDispatcher,
+  makeRouteTable,
+} from '../http/api/index.ts'
+import {
+  collectionRights,
+  type Exchange,
+  type Guard,
+  type HttpTally,
+  type Request,
+  renderAsErrorJson,
+} from '../http/exchange/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import { forwarderMetrics, httpMetrics, makeMetricsReader } from '../metrics/index.ts'
@@ -55,12 +71,14 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
   const health = makeTargetHealth(target.name, logger, clock)
   const forward = makeRequestForwarder({ target, timeoutMs, pseudonym, health })
   const forwardKeys = (dialect: Dialect) => makeKeyForwarder(dialect, forward)
+  const forwardCollections = makeCollectionForwarder(forward)
   const routes = makeRouteTable({
     about: aboutForwarder,
     keysOf(dialect) {
       const handle = forwardKeys(dialect)
       return { GET: handle, HEAD: handle, PUT: handle, DELETE: handle }
     },
+    collections: { GET: forwardCollections, HEAD: forwardCollections, DELETE: forwardCollections },
     ready: makeReadiness({ target, pseudonym, health, isStopping: () => isStopping, guard }),
     position: () => '',
     readMetrics: makeMetricsReader([
@@ -68,7 +86,10 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
       ...httpMetrics(options.tally),
     ]),
     guard,
-    forward: (dialect) => (dialect === undefined ? forward : forwardKeys(dialect)),
+    forward(place) {
+      if (place === undefined) return forward
+      return place === 'collections' ? forwardCollections : forwardKeys(place)
+    },
   })
   const serve = makeDispatcher({
     ...{ routes, guard, logger, position: () => '' },
@@ -89,6 +110,27 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
 function makeKeyForwarder({ prefix }: Dialect, forward: Handle): Handle {
   return (request) => {
     if (request.caller !== undefined) keyFor(request, request.path.slice(prefix.length))
+    return forward(request)
+  }
+}
+
+/**
+ * A forwarder can't take out of a list what its caller does not reach: it lets through only those of whose keys the
+ * caller reaches all. What the other methods read and write is in their bodies, so that they take both rights.
+ */
+function makeCollectionForwarder(forward: Handle): Handle {
+  return (request) => {
+    const { caller, path, method } = request
+    if (caller === undefined) return forward(request)
+    const { prefix, reached } = collectionFor(request, path.slice(collectionPrefix.length))
+    if (reached[0] !== prefix) {
+      throw new KvsError(
+        'forbidden',
+        `the token ${caller.name} reaches a part of these keys alone, which a forwarding node can’t tell from the ` +
+          `rest: ask for ${reached.map((one) => JSON.stringify(one)).join(' or ')}`,
+      )
+    }
+    if (!(method in collectionRights)) caller.require('read')
     return forward(request)
   }
 }

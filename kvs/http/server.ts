@@ -1,15 +1,25 @@
+import type { Logger } from 'pino'
 import type { Kv } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
 import {
   aboutNode,
+  makeClearHandler,
   makeDispatcher,
   makeKeyHandlers,
+  makeListHandlers,
   makeRouteTable,
   type ReadMetrics,
   type RouteTable,
   readinessOf,
 } from './api/index.ts'
-import { checkingDigests, type Guard, makeBodyDropper, makeBodyReceiver, makeReplyHold } from './exchange/index.ts'
+import {
+  checkingDigests,
+  type Guard,
+  makeBodyDropper,
+  makeBodyReceiver,
+  makeBytesHold,
+  makeReplyHold,
+} from './exchange/index.ts'
 import { type HttpOptions, type HttpServer, makeHttpServer } from './wire/index.ts'
 
 export interface ServerOptions extends HttpOptions, NodeRoutesOptions {}
@@ -22,6 +32,9 @@ export interface NodeRoutesOptions {
   readonly budget: MemoryBudget
   /** Undefined where everybody may do everything. */
   readonly guard?: Guard | undefined
+  /** Whether everybody may clear keys where there is no guard. */
+  readonly allowsClear: boolean
+  readonly logger: Logger
 }
 
 /** Makes the HTTP server of a node with all its routes. It does not listen yet. */
@@ -32,13 +45,18 @@ export function makeServer(options: ServerOptions): HttpServer {
 }
 
 /** The route table of a node. */
-export function nodeRoutes({ store, readMetrics, maxValueBytes, budget, guard }: NodeRoutesOptions): RouteTable {
+export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
+  const { store, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
   const receiveBody = checkingDigests(makeBodyReceiver({ maxBytes: maxValueBytes, budget }))
   const dropBody = makeBodyDropper(maxValueBytes)
   const holdReply = makeReplyHold(budget)
   return makeRouteTable({
     about: aboutNode,
     keysOf: (dialect) => makeKeyHandlers(dialect, { store, receiveBody, dropBody, holdReply }),
+    collections: {
+      ...makeListHandlers({ store, holdBytes: makeBytesHold(budget), log: logger }),
+      DELETE: makeClearHandler({ store, dropBody, allowsClear }),
+    },
     ready: readinessOf(store, guard),
     position: () => store.position(),
     readMetrics,

@@ -7,5 +7,6 @@ export type {
   Transacted,
   TransactedEntry,
 } from './kv.ts'
+export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 export { sequenceInOwnLog } from './own-log.ts'
 export { type SpoolStatus, type State, type Status, states } from './status.ts'

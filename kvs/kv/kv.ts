@@ -1,8 +1,10 @@
 import type { Found, Write } from '../core/entry.ts'
+import type { KeyRange } from '../core/key-range.ts'
 import type { Position } from '../core/position.ts'
 import type { Precondition } from '../core/precondition.ts'
 import type { Transaction } from '../core/transaction.ts'
 import type { Version } from '../core/version.ts'
+import type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 import type { Status } from './status.ts'
 
 /** What a dialect or a client of the store may ask of it. `replica/` implements it over one log. */
@@ -40,6 +42,18 @@ export interface Kv {
    * with `log_down` where the log cannot be asked or gives no answer within the wait timeout.
    */
   waitForHead(): Promise<void>
+  /**
+   * Keys in order, as `get` shows them at one moment. Rejects with `not_ready`, or with `overloaded` where too many
+   * lists are open.
+   */
+  listKeys(query: KeyQuery): Promise<KeyListing>
+  /**
+   * One page with values, all as at one moment: ends before `maxBytes` of values (at least one item). Rejects as
+   * `listKeys` does.
+   */
+  listValues(query: { ranges: readonly KeyRange[]; limit: number; maxBytes: number }): Promise<ValuePage>
+  /** Number of keys in the ranges, which are sorted and disjoint. Rejects as `listKeys` does. */
+  countKeys(ranges: readonly KeyRange[]): Promise<{ readonly count: number; readonly position: string }>
   /** Position that `get` shows now, as text for a header; empty before the log is known. */
   position(): string
   /** State of the node. Never throws. */

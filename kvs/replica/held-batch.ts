@@ -26,12 +26,15 @@ export interface HeldBatch {
   abandon(error: KvsError): void
 }
 
-export function makeHeldBatch(clock: Clock): HeldBatch {
+/** @param onChange called for each key for which `hides` has changed its answer, in the same step */
+export function makeHeldBatch(clock: Clock, onChange: (key: string) => void = () => undefined): HeldBatch {
   const keys = new Set<string>()
   let held: { readonly unanswered: Unanswered; readonly timer: Timer } | undefined
 
   function end(answer: (unanswered: Unanswered) => void): void {
+    const shown = [...keys]
     keys.clear()
+    for (const key of shown) onChange(key)
     if (!held) return
     const { unanswered, timer } = held
     held = undefined
@@ -44,14 +47,17 @@ export function makeHeldBatch(clock: Clock): HeldBatch {
   return {
     hides: (key) => keys.size > 0 && keys.has(key),
     hide(writes) {
-      for (const { key } of writes) keys.add(key)
+      for (const { key } of writes) {
+        keys.add(key)
+        onChange(key)
+      }
     },
     hold(unanswered, until) {
       const left = Math.ceil(until - clock.now()) + 1 // a timer may fire up to a millisecond early
       held = { unanswered, timer: clock.after(Math.max(0, left), release) }
     },
     overwrite(writes) {
-      if (keys.size > 0) for (const { key } of writes) keys.delete(key)
+      if (keys.size > 0) for (const { key } of writes) if (keys.delete(key)) onChange(key)
     },
     release,
     abandon: (error) => end((unanswered) => unanswered.failed(error)),

@@ -1,4 +1,5 @@
 import type { BatchEnd, Entry, LogPoint, Write } from '../core/entry.ts'
+import { setsValue } from '../core/operation/operation.ts'
 import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
@@ -74,10 +75,18 @@ export interface Progress {
   /** Where the replay began; undefined where none is under way, or has broken off. */
   replayedFrom: LogPoint | undefined
   readonly onOthers: (entry: Entry) => void
+  readonly onKey: (key: string) => void
 }
 
-/** @param onOthers called for each entry read that has an effect and that another node has written */
-export function makeMirror(onOthers: (entry: Entry) => void = () => undefined): Mirror {
+/**
+ * @param onOthers called for each entry read that has an effect and that another node has written
+ * @param onKey called after the replay for each key that an entry has brought into the view or taken out of it, in the
+ * same step
+ */
+export function makeMirror(
+  onOthers: (entry: Entry) => void = () => undefined,
+  onKey: (key: string) => void = () => undefined,
+): Mirror {
   const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
   const progress: Progress = {
     view: makeView(),
@@ -86,6 +95,7 @@ export function makeMirror(onOthers: (entry: Entry) => void = () => undefined): 
     batches: makeWholeBatches(),
     replayedFrom: undefined,
     onOthers,
+    onKey,
   }
   let position = { of: progress.view.position, text: '' }
 
@@ -165,13 +175,21 @@ async function applyPage(progress: Progress, session: LogSession, through: bigin
   const page = await session.read(progress.batches.readThrough ?? progress.view.position.sequence, through)
   const whole = progress.batches.take(page, through)
   for (const entry of whole) {
-    const replaced = progress.view.apply(entry)
+    const replaced = apply(progress, entry)
     if (entry.isOwn) own?.push(replaced)
     else if (!entry.superseded) progress.onOthers(entry)
   }
   progress.replayed += whole.length
   progress.total = Math.max(progress.total, progress.replayed)
   return page.length > 0
+}
+
+/** Returns whether the entry took the place of a value. */
+function apply({ view, onKey }: Progress, entry: Entry): boolean {
+  const replaced = view.apply(entry)
+  const hasKeysAsBefore = entry.superseded || (replaced && setsValue(entry.write))
+  if (!hasKeysAsBefore) onKey(entry.write.key)
+  return replaced
 }
 
 async function readThrough(progress: Progress, session: LogSession, sequence: bigint): Promise<void> {
@@ -215,6 +233,6 @@ async function applyOwn(progress: Progress, session: LogSession, writes: readonl
   await readThrough(progress, session, before)
   return writes.map((write, index) => {
     const sequence = before + BigInt(index + 1)
-    return progress.view.apply({ sequence, digest, superseded: false, isOwn: true, recordedAt, write })
+    return apply(progress, { sequence, digest, superseded: false, isOwn: true, recordedAt, write })
   })
 }

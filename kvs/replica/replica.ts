@@ -1,6 +1,5 @@
 import type { Found } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import { setsValue } from '../core/operation/operation.ts'
 import { type Kv, type SpoolStatus, sequenceInOwnLog } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -10,11 +9,15 @@ import type { Spool } from '../spool/index.ts'
 import { type ConditionalQueue, makeConditionalQueue } from './conditional-queue.ts'
 import { makeConnector } from './connector.ts'
 import { type HeldBatch, makeHeldBatch } from './held-batch.ts'
+import { makeLists } from './lists.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
 import { makeOutage } from './outage.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
 import { makeRounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
+import { makeShown, type Shown } from './shown.ts'
+import { makeShownKeys, type ShownKeys } from './shown-keys.ts'
+import { makeSlices, type SliceOptions, type Slices } from './slices.ts'
 import { makeSpoolRefusals, type SpoolRefusals } from './spool-refusals.ts'
 import { readyStateOf } from './state/health.ts'
 import { isLogUp, whyLogIsDown } from './state/node-state.ts'
@@ -43,6 +46,8 @@ export interface ReplicaOptions {
   readonly waitTimeoutMs: number
   /** How long ago the view may have been in step with the log before the node counts as behind, in milliseconds. */
   readonly maxLagMs: number
+  /** How the keys are put in order beside everything else. */
+  readonly slices?: Omit<SliceOptions, 'clock'>
   readonly logger: Logger
   readonly clock?: Clock
   readonly random?: Random
@@ -79,16 +84,18 @@ export interface Measures {
 }
 
 export function makeReplica(options: ReplicaOptions): Replica {
-  const { spool, maxLagMs, clock = systemClock } = options
+  const { maxLagMs, clock = systemClock } = options
   const stopping = new AbortController()
   const parts = assemble(options, stopping.signal)
-  const { machine, mirror, queue, conditional, waits, held } = parts
+  const { machine, mirror, queue, conditional, waits, held, shown } = parts
   let running: Promise<void> | undefined
 
   function requireReadable(): void {
     const refusal = refusalOf(machine.state, 'reads')
     if (refusal) throw refusal
   }
+
+  const position = () => mirror.position ?? ''
 
   return {
     run() {
@@ -98,12 +105,10 @@ export function makeReplica(options: ReplicaOptions): Replica {
 
     get(key) {
       requireReadable()
-      const spooled = held.hides(key) ? undefined : spool?.get(key)
-      if (spooled === undefined) return mirror.view.get(key)
-      return setsValue(spooled)
-        ? { ...spooled, tag: undefined, modifiedAt: undefined, deadline: spooled.deadline }
-        : undefined
+      return shown.get(key)
     },
+
+    ...makeLists({ ...parts, position, requireReadable }),
 
     // Not async: a write costs one promise, the queue's.
     write(write) {
@@ -144,9 +149,10 @@ export function makeReplica(options: ReplicaOptions): Replica {
       conditional.abandon(new KvsError('draining'))
       waits.abandon(new KvsError('draining'))
       held.abandon(new KvsError('undecided'))
+      parts.slices.stop(new KvsError('draining'))
     },
 
-    position: () => mirror.position ?? '',
+    position,
     logId: () => mirror.logId,
     measures: () => measuresOf(parts),
     status: () => ({
@@ -164,6 +170,9 @@ interface ReplicaParts {
   readonly conditional: ConditionalQueue
   readonly waits: PositionWaits
   readonly held: HeldBatch
+  readonly shown: Shown
+  readonly shownKeys: ShownKeys
+  readonly slices: Slices
   readonly refusals: SpoolRefusals
   readonly loop: SessionLoop
 }
@@ -172,7 +181,8 @@ interface ReplicaParts {
 function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   const { log, spool, spooling, limits, logger, clock = systemClock, random = systemRandom } = options
   const machine = makeStateMachine({ clock, logger, spools: spooling.on })
-  const mirror = makeMirror((entry) => spool?.supersede(entry))
+  const note = (key: string) => shownKeys.note(key)
+  const mirror = makeMirror((entry) => spool?.supersede(entry), note)
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, limits, queue.wake, clock)
   const waits = makePositionWaits({
@@ -187,7 +197,11 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     onUnavailable: (error) => loseLog({ machine, conditional, waits }, error),
   })
   const refusals = makeSpoolRefusals(logger)
-  const held = makeHeldBatch(clock)
+  const held = makeHeldBatch(clock, note)
+  const shown = makeShown({ mirror, spool, held })
+  const slices = makeSlices({ clock, ...options.slices })
+  const shownKeys = makeShownKeys({ mirror, spool, shown, slices })
+  spool?.onChange(note)
   const numbers = makeWriteNumbers(spool?.last ?? 0n)
   const batches = { queue, numbers, mirror, machine, spool, spools: spooling.on, held, refusals, clock }
   const rounds = makeRounds({ ...batches, conditional, waits, connector })
@@ -197,7 +211,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     ...{ ...batches, conditional, waits, connector, rounds, outage },
     ...{ onReplayed, tailIntervalMs, logger },
   })
-  return { machine, mirror, queue, conditional, waits, held, refusals, loop }
+  return { machine, mirror, queue, conditional, waits, held, shown, shownKeys, slices, refusals, loop }
 }
 
 function measuresOf({ machine, mirror, queue, conditional }: ReplicaParts): Measures {

@@ -26,7 +26,9 @@ export async function runNode(
   const { logger, guard, crossOrigin, stopRequested, reloads } = service
   const slot = await openSlot(config, service)
   const { embedded, store, budget, readMetrics, tally } = assembleNode(config, service, slot, replacements)
-  const server = makeServer({ ...config, store, budget, tally, readMetrics, logger, guard, crossOrigin, clock, random })
+  const { allowsClear } = config.access
+  const shared = { store, budget, tally, readMetrics, logger, guard, crossOrigin, allowsClear, clock, random }
+  const server = makeServer({ ...config, ...shared })
   const listening = await listen(server, config, logger)
   monitorDescriptors(server, config, logger, clock)
   reloads.push(...startTlsReload(config.tls, (texts) => replaceTls(server, texts), logger))

@@ -3,7 +3,8 @@ import { KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
 import { setsValue, type Write, weight } from '../core/operation/operation.ts'
 import { owned } from '../lib/buffers.ts'
-import { type Landed, type LandedWrites, type NewestWrite, nothingLanded, readLanded } from './landed-writes.ts'
+import { type Landed, type LandedWrites, nothingLanded, readLanded } from './landed-writes.ts'
+import { makeNewestWrites, type NewestWrites } from './newest-writes.ts'
 import { additionError, openingError } from './spool-errors.ts'
 import type { LogPosition, SpoolStorage } from './spool-storage.ts'
 
@@ -22,6 +23,12 @@ export interface Spool {
   readonly position: LogPosition | undefined
   /** The newest write of the key; undefined when there is none, or when it is superseded or hidden. */
   get(key: string): Write | undefined
+  /** The keys for which `get` has a write. They may change on the way. */
+  keys(): Iterable<string>
+  /**
+   * Has `act` called for each key for which `get` has changed its answer, in the same step. It replaces the last one.
+   */
+  onChange(act: (key: string) => void): void
   /**
    * Stores writes under the numbers from `first` on, which must be greater than `last`. On return the writes are
    * durable, and `get` returns them. Rejects with `spool_full` past the bound or on a full disk, or with `undecided`
@@ -73,8 +80,7 @@ interface SpoolState {
   readonly storage: SpoolStorage
   readonly maxBytes: number
   readonly keepsValues: boolean
-  /** The write of each key that `get` returns. */
-  readonly newest: Map<string, NewestWrite>
+  readonly newest: NewestWrites
   /** Number up to which a key's writes are superseded, for each key whose superseding is not stored yet. */
   readonly superseded: Map<string, bigint>
   writes: number
@@ -94,7 +100,7 @@ interface SpoolState {
  */
 export async function openSpool({ storage, maxBytes, keepsValues = true }: SpoolOptions): Promise<Spool> {
   const state: SpoolState = {
-    ...{ storage, maxBytes, keepsValues, newest: new Map(), superseded: new Map() },
+    ...{ storage, maxBytes, keepsValues, newest: makeNewestWrites(), superseded: new Map() },
     ...{ writes: 0, bytes: 0, peakBytes: 0, last: 0n, removed: 0n, position: undefined },
     landed: nothingLanded,
   }
@@ -117,6 +123,8 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
       return state.position
     },
     get: (key) => (state.newest.size === 0 ? undefined : state.newest.get(key)?.write),
+    keys: () => state.newest.keys(),
+    onChange: (act) => state.newest.onChange(act),
     add: (first, writes, position, isBound = true) => addWrites(state, { first, writes, position, isBound }),
     oldest: (part = 1) => readOldest(state, part),
     hide: (through) => hideThrough(state, through),
@@ -193,7 +201,7 @@ async function readOldest(state: SpoolState, part: number): Promise<readonly Spo
 }
 
 function hideThrough({ newest }: SpoolState, through: bigint): void {
-  for (const [key, { number }] of newest) if (number <= through) newest.delete(key)
+  for (const [key, { number }] of newest.entries()) if (number <= through) newest.delete(key)
 }
 
 async function removeOldest(state: SpoolState, oldest: readonly SpooledWrite[], position: LogPosition): Promise<void> {

@@ -1,1 +1,2 @@
+export type { VisitKey } from './packed-map.ts'
 export { makeView, OutOfOrder, type View } from './view.ts'

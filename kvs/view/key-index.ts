@@ -17,6 +17,12 @@ export interface KeyIndex {
   /** Changes the address of a key whose record was moved. */
   move(hash: number, from: number, to: number): void
   remove(hash: number, address: number): void
+  /** Number of segments. A key stays in its segment, wherever its record is moved. */
+  readonly segments: number
+  /** A copy of the hashes of a segment's keys. */
+  hashesIn(segment: number): Uint32Array
+  /** Calls `visit` for each key with this hash, with the address of its record. It must change nothing. */
+  visit(hash: number, visit: (address: number) => void): void
 }
 
 /**
@@ -78,11 +84,31 @@ export function makeKeyIndex(isKeyAt: IsKeyAt): KeyIndex {
       removePair(segmentOf(hash), hash, address)
       size--
     },
+
+    segments: segments.length,
+    hashesIn: (segment) => copyHashes(segments[segment] as Segment),
+    visit(hash, visit) {
+      const { pairs, buckets } = segmentOf(hash)
+      for (let bucket = homeOf(hash, buckets); ; bucket = bucket + 1 === buckets ? 0 : bucket + 1) {
+        const address = pairs[2 * bucket + 1] as number
+        if (address === 0) return
+        if (pairs[2 * bucket] === hash) visit(address)
+      }
+    },
   }
 }
 
 function makeSegment(buckets: number): Segment {
   return { pairs: new Uint32Array(2 * buckets), buckets, keys: 0 }
+}
+
+function copyHashes({ pairs, keys }: Segment): Uint32Array {
+  const hashes = new Uint32Array(keys)
+  let copied = 0
+  for (let at = 0; at < pairs.length; at += 2) {
+    if (pairs[at + 1] !== 0) hashes[copied++] = pairs[at] as number
+  }
+  return hashes
 }
 
 /** First bucket to look for a hash. */

@@ -1,12 +1,14 @@
 import { makeCompactor } from './compaction.ts'
 import { makeHash } from './key-hash.ts'
-import { makeKeyIndex } from './key-index.ts'
+import { type KeyIndex, makeKeyIndex } from './key-index.ts'
 import type { Content } from './record-layout.ts'
 import { makeRecords, type Records } from './records.ts'
 import { makeSlabs } from './slabs.ts'
 
 /** A map from keys, as bytes, to values. Both are packed in slabs and found by a hash index. */
-export interface PackedMap extends Pick<Records, 'read' | 'sequenceAt' | 'markAt' | 'deadlineAt'> {
+export interface PackedMap
+  extends Pick<Records, 'read' | 'sequenceAt' | 'markAt' | 'deadlineAt'>,
+    Pick<KeyIndex, 'segments' | 'hashesIn'> {
   /** Number of keys. */
   readonly size: number
   readonly memory: {
@@ -27,7 +29,12 @@ export interface PackedMap extends Pick<Records, 'read' | 'sequenceAt' | 'markAt
    * @param at time of the removal, in milliseconds since 1970
    */
   remove(key: Buffer, start: number, length: number, at: number): boolean
+  /** Calls `visit` for each key with this hash. It must change nothing. */
+  visitKeys(hash: number, visit: VisitKey): void
 }
+
+/** Takes a key as a window on a buffer, which is valid only during the call. */
+export type VisitKey = (bytes: Buffer, start: number, length: number) => void
 
 /** @param slabBytes size of a slab, a power of two */
 export function makePackedMap(slabBytes?: number): PackedMap {
@@ -80,6 +87,15 @@ export function makePackedMap(slabBytes?: number): PackedMap {
       records.remove(address)
       compact(length)
       return removed
+    },
+
+    segments: index.segments,
+    hashesIn: index.hashesIn,
+    visitKeys(hash, visit) {
+      index.visit(hash, (address) => {
+        const { buffer, start, length } = records.keyAt(address)
+        visit(buffer, start, length)
+      })
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { Entry, Found, LogPoint, PackedEntry } from '../core/entry.ts'
+import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { effectOf, setsValue } from '../core/operation/operation.ts'
 import { type CurrentVersion, markOf, tagOf } from '../core/version.ts'
@@ -9,12 +10,14 @@ import { makePackedMap, type PackedMap } from './packed-map.ts'
  * and values are outside of V8's heap: 1,000,000 keys of 14 bytes with values of 100 bytes take 140 MB, and 350 MB in a
  * Map of Buffers.
  */
-export interface View extends Pick<PackedMap, 'memory'> {
+export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn' | 'visitKeys'> {
   /** Position of the last applied entry; sequence 0n before the first one. */
   readonly position: LogPoint
   /** Number of keys that have a value. */
   readonly size: number
   get(key: string): Found | undefined
+  /** Whether the key has a value. */
+  has(key: string): boolean
   /** Version of the key's value; undefined when it has none. */
   versionOf(key: string): CurrentVersion | undefined
   /**
@@ -76,6 +79,11 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
       return { value, contentType, tag: tagOf(logId, sequence, mark), modifiedAt: recordedAt, deadline }
     },
 
+    has: (key) => find(key) !== 0,
+    segments: map.segments,
+    hashesIn: map.hashesIn,
+    visitKeys: map.visitKeys,
+
     versionOf(key) {
       const address = find(key)
       if (address === 0) return undefined
@@ -101,20 +109,6 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions =
     load: (entry) => setPackedValue(map, entry),
     loaded: ({ sequence, digest }) => cursor.advance(Number(sequence), digest, 0, digest.length),
   }
-}
-
-/**
- * Encodes a key into a buffer of `maxKeyBytes`. Returns its length in bytes; -1 when the key is too long for a view.
- */
-function encodeKey(key: string, to: Buffer): number {
-  const { length } = key
-  if (length > maxKeyBytes) return -1
-  for (let at = 0; at < length; at++) {
-    const code = key.charCodeAt(at)
-    if (code > 0x7f) return Buffer.byteLength(key) > maxKeyBytes ? -1 : to.write(key)
-    to[at] = code
-  }
-  return length
 }
 
 function applyEntry(map: PackedMap, entry: Entry, sequence: number, encoded: Buffer): boolean {

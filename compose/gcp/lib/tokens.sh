@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Reads token files, to be sourced. A line is NAME:RIGHTS:TOKEN[:PREFIX,PREFIX…]. RIGHTS are read, write and admin,
-# joined by +. TOKEN may be its digest, sha256=…. # begins a comment.
+# Reads token files, to be sourced. A line is NAME:RIGHTS:TOKEN[:PREFIX,PREFIX…]. RIGHTS are read, write, clear
+# and admin, joined by +. TOKEN may be its digest, sha256=…. # begins a comment.
 
 # has_token FILE: whether the file has a token
 has_token() {

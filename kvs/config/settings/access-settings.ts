@@ -20,6 +20,13 @@ export const accessSettings = {
     parse: oneOf('true', 'false'),
     purpose: 'true: without tokens, listen beyond the loopback all the same; the image sets it',
   },
+  allowClear: {
+    name: 'KVS_ALLOW_CLEAR',
+    default: 'false',
+    parse: oneOf('true', 'false'),
+    purpose:
+      'true: without tokens, let everybody delete all keys with a prefix at once; with tokens, the right clear does',
+  },
   maxRequestRate: {
     name: 'KVS_MAX_REQUEST_RATE',
     default: 'unlimited',

@@ -75,15 +75,20 @@ export function makeDispatcher(options: DispatcherOptions): (exchange: Exchange)
 /** The router knows paths alone: methods are told apart by `admit`. */
 function makeFinder(routes: RouteTable): (path: string) => Labelled | undefined {
   const router = makeRouter()
+  /** The router has no pattern that goes on after a wildcard. */
+  const collections: (Labelled & { prefix: string })[] = []
   for (const [path, route] of Object.entries(routes)) {
     // A route without methods is there for its rights and for how its errors look.
     const label = Object.keys(route.methods).length > 0 ? path : otherRoute
-    router.get(path, () => undefined, { label, route } satisfies Labelled)
+    if (path.endsWith('*:')) collections.push({ prefix: path.slice(0, -2), label, route })
+    else router.get(path, () => undefined, { label, route } satisfies Labelled)
   }
 
   return (path) => {
     // The router takes * for the path /
     if (!path.startsWith('/')) return undefined
+    const collection = path.endsWith(':') && collections.find(({ prefix }) => path.startsWith(prefix))
+    if (collection) return collection
     // The router would decode the path, and fail on one that a key's own rules can say more about.
     return router.find('GET', path.includes('%') ? path.replaceAll('%', '_') : path)?.store
   }

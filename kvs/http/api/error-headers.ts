@@ -9,6 +9,7 @@ export function positionHeader(position: string): string[] {
 export function headersOf(error: KvsError): string[] {
   if (error instanceof NotAdmitted) return ['WWW-Authenticate', error.challenge]
   if (error instanceof MethodNotAllowed) return ['Allow', error.allowed.join(', ')]
+  if (error instanceof ClearBrokeOff) return ['KVS-Deleted', String(error.deleted)]
   if (error instanceof ConditionFailed && error.tag !== undefined) return ['ETag', `"${error.tag}"`]
   // RFC 9110, 12.5.3
   if (error.code === 'unsupported_encoding') return ['Accept-Encoding', 'identity']
@@ -28,5 +29,20 @@ export class MethodNotAllowed extends KvsError {
 /** Undefined where the catalogue's own sentence fits: a key takes just the methods that it names. */
 function sentenceOn(allowed: readonly string[]): string | undefined {
   if (allowed.length === 0) return 'no method is allowed here: a key is missing'
-  return allowed.includes('PUT') ? undefined : `this method is not allowed here: ${allowed.join(' and ')} are`
+  if (allowed.includes('PUT')) return undefined
+  const named = [allowed.slice(0, -1).join(', '), ...allowed.slice(-1)].join(' and ')
+  const hint = allowed.includes('DELETE') ? '; a key that ends in a colon is written %3A' : ''
+  return `this method is not allowed here: ${named} are${hint}`
+}
+
+/** A clear has deleted some of its keys, and an error has ended it. */
+export class ClearBrokeOff extends KvsError {
+  /** How many keys are known to be deleted. */
+  readonly deleted: number
+
+  constructor(cause: KvsError, deleted: number) {
+    const reason = cause.message.replace(/; nothing was \w+$/, '')
+    super(cause.code, `the clear broke off after ${deleted} keys, and can be repeated: ${reason}`, { cause })
+    this.deleted = deleted
+  }
 }

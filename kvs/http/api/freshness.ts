@@ -5,20 +5,25 @@ import { headerOf, type Request } from '../exchange/index.ts'
 
 /**
  * Waits until the store is as fresh as a read asks for, by `KVS-Min-Position` and `?consistent`. Undefined where it
- * asks for nothing. Rejects or throws with `bad_request`, `bad_position`, `behind`, `not_ready` or `log_down`.
+ * asks for nothing. Rejects or throws with `bad_position`, `behind`, `not_ready` or `log_down`.
+ * @param needsHead whether everything is to be seen that was acknowledged anywhere
  */
 export function awaitFreshness(
   request: Request,
   store: Pick<Kv, 'waitFor' | 'waitForHead'>,
+  needsHead: boolean,
 ): Promise<void> | undefined {
-  const needsHead = isConsistent(request.query) // before a wait begins: after a throw, nobody would hear its rejection
   const text = headerOf(request, 'kvs-min-position')
   const position = text === undefined ? undefined : store.waitFor(positionIn(text))
   if (!needsHead) return position
   return position === undefined ? store.waitForHead() : position.then(() => store.waitForHead())
 }
 
-function isConsistent(query: string): boolean {
+/**
+ * Whether the query of a read of one key asks for all that was acknowledged anywhere.
+ * @throws KvsError bad_request where it asks for anything else
+ */
+export function isConsistent(query: string): boolean {
   if (query === '') return false
   // Most client libraries write a flag as a name with an empty value.
   if (query === 'consistent' || query === 'consistent=') return true

@@ -4,6 +4,7 @@ import type { Handle, Route } from './route.ts'
 /** Each path of the service, and what is there. */
 const paths: readonly (readonly [path: string, what: string])[] = [
   ['/v1/KEY', 'a value, its bytes as they were put: PUT, GET, HEAD, DELETE'],
+  ['/v1/PREFIX:', 'the keys that begin so: GET and HEAD list them, DELETE deletes them all'],
   ['/kvs/KEY', 'the same in JSON: PUT, GET, DELETE'],
   ['/readyz', 'whether it serves, and why not'],
   ['/livez', 'whether it runs'],
@@ -41,15 +42,15 @@ export const aboutForwarder =
   'A key-value store: a forwarding node, which hands each request for a key on to another node.'
 
 function asText(about: string): string {
-  const rows = paths.map(([path, what]) => `  ${path.padEnd(8)}  ${what}`)
+  const rows = paths.map(([path, what]) => `  ${path.padEnd(11)}  ${what}`)
   return `${[about, '', ...rows, '', documents].join('\n')}\n`
 }
 
 /** Has no style or script, which its own Content-Security-Policy forbids. */
 function asHtml(about: string): string {
   const rows = paths.map(([path, what]) => {
-    const isKey = path.endsWith('KEY')
-    return `<dt>${isKey ? `<code>${path}</code>` : `<a href="${path}">${path}</a>`}</dt><dd>${what}</dd>`
+    const isPattern = /KEY|PREFIX/.test(path)
+    return `<dt>${isPattern ? `<code>${path}</code>` : `<a href="${path}">${path}</a>`}</dt><dd>${what}</dd>`
   })
   return [
     '<!doctype html>',

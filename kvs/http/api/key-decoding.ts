@@ -13,6 +13,27 @@ export function keyFor({ telemetry, caller }: Request, raw: string): string {
   return key
 }
 
+/** The keys that begin with a prefix, as far as the caller reaches them. */
+export interface Collection {
+  /** Empty for all keys. */
+  readonly prefix: string
+  /** What these keys begin with, as `Caller.prefixesWithin`. */
+  readonly reached: readonly string[]
+}
+
+/**
+ * Decodes the prefix that a path names which ends in a colon, and checks that the caller reaches such keys.
+ * @param raw the rest of the path, with the colon
+ * @throws KvsError bad_key, forbidden
+ */
+export function collectionFor({ telemetry, caller }: Request, raw: string): Collection {
+  // Of PREFIX: the dots of its last part are no path's own.
+  if (hasDotSegment(raw)) throw dotSegment()
+  const prefix = decode(raw.slice(0, -1))
+  telemetry.key = `${prefix}:`
+  return { prefix, reached: caller?.prefixesWithin(prefix) ?? [prefix] }
+}
+
 /**
  * Decodes the key that the rest of a path names.
  * @param raw as it came over the wire, without the query; ASCII, since Node's parser refuses all else
@@ -20,8 +41,12 @@ export function keyFor({ telemetry, caller }: Request, raw: string): string {
  */
 export function decodeKey(raw: string): string {
   if (raw.endsWith(':')) throw bad('a path that ends in ":" is reserved; a key that ends in a colon is written %3A')
+  if (hasDotSegment(raw)) throw dotSegment()
+  return decode(raw)
+}
+
+function decode(raw: string): string {
   if (raw.includes('#')) throw bad('a "#" in a key is written %23')
-  if (hasDotSegment(raw)) throw bad('"." and ".." can’t be keys or parts of a path, since clients collapse them')
   const key = percentDecode(raw)
   requireStorable(key)
   return key
@@ -62,6 +87,8 @@ function percentDecode(raw: string): string {
 function hasDotSegment(raw: string): boolean {
   return raw.includes('.') || raw.includes('%2') ? /(^|\/)(\.|%2[Ee]){1,2}(\/|$)/.test(raw) : false
 }
+
+const dotSegment = () => bad('"." and ".." can’t be keys or parts of a path, since clients collapse them')
 
 function bad(message: string): KvsError {
   return new KvsError('bad_key', message)

@@ -11,7 +11,7 @@ import {
 } from '../exchange/index.ts'
 import { type Dialect, spooled } from './dialect.ts'
 import { positionHeader } from './error-headers.ts'
-import { awaitFreshness } from './freshness.ts'
+import { awaitFreshness, isConsistent } from './freshness.ts'
 import { isModified } from './precondition-headers.ts'
 import { refuseUnmet } from './refused-headers.ts'
 import type { Handle } from './route.ts'
@@ -32,7 +32,7 @@ export function makeKeyHandlers(
   function read(request: Request): Reply | Promise<Reply> {
     const key = dialect.keyOf(request)
     refuseUnmet(request)
-    const fresh = awaitFreshness(request, store)
+    const fresh = awaitFreshness(request, store, isConsistent(request.query))
     return fresh === undefined ? readNow(request, key) : readFresh(request, key, fresh)
   }
 

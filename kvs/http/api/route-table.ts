@@ -1,9 +1,10 @@
 import type { Right } from '../../access/index.ts'
-import { type Guard, keyRights } from '../exchange/index.ts'
+import { collectionRights, type Guard, keyRights } from '../exchange/index.ts'
 import { courseworkDialect } from './coursework-dialect.ts'
 import type { Dialect } from './dialect.ts'
 import { frontPage } from './front-page.ts'
 import { healthRoute, liveness } from './health-routes.ts'
+import { collectionPrefix } from './list-handlers.ts'
 import { metricsRoute, type ReadMetrics } from './metrics-route.ts'
 import type { Handle, Route, RouteTable } from './route.ts'
 import { valueDialect } from './value-dialect.ts'
@@ -14,6 +15,8 @@ export interface Service {
   readonly about: string
   /** Handlers of a dialect's keys, by method. */
   readonly keysOf: (dialect: Dialect) => Readonly<Record<string, Handle>>
+  /** Handlers of collections, the keys that begin with a prefix, by method. */
+  readonly collections: Readonly<Record<string, Handle>>
   readonly ready: Handle
   /** Position that /livez shows; empty for none. */
   readonly position: () => string
@@ -21,10 +24,10 @@ export interface Service {
   /** Undefined where everybody may do everything. */
   readonly guard: Guard | undefined
   /**
-   * A forwarder's handler for all that the table has none for: of a dialect's keys, or of everything else. Without it,
-   * that gets a 404 or a 405.
+   * A forwarder's handler for all that the table has none for: of a dialect's keys, of collections, or of everything
+   * else. Without it, that gets a 404 or a 405.
    */
-  readonly forward?: (dialect?: Dialect) => Handle
+  readonly forward?: (place?: Dialect | 'collections') => Handle
 }
 
 const dialects = [valueDialect, courseworkDialect]
@@ -40,7 +43,7 @@ export function makeRouteTable(service: Service): RouteTable {
     '/healthz': health,
     '/metrics': metricsRoute(readMetrics),
   }
-  const keys = dialects.flatMap((dialect) => keyRoutes(dialect, service))
+  const keys = [...dialects.flatMap((dialect) => keyRoutes(dialect, service)), collectionRoute(service)]
   if (forward === undefined) return { ...pages, ...Object.fromEntries(keys) }
   const others = forward()
   const forwarded = Object.entries(pages).map(([path, route]) => [path, withFallback(route, others, 'admin')])
@@ -58,6 +61,15 @@ function keyRoutes(dialect: Dialect, { keysOf, forward }: Service): [path: strin
     [prefix, withoutKey],
     [`${prefix}*`, keys],
   ]
+}
+
+function collectionRoute({ collections, forward }: Service): [path: string, route: Route] {
+  const route: Route = {
+    methods: collections,
+    rights: collectionRights,
+    renderError: valueDialect.renderError,
+  }
+  return [`${collectionPrefix}*:`, forward ? withFallback(route, forward('collections'), 'write') : route]
 }
 
 function withFallback(route: Route, handle: Handle, right: Right): Route {

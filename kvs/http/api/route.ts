@@ -21,5 +21,5 @@ export interface Fallback {
   readonly right: Right
 }
 
-/** Routes by path, in find-my-way's syntax. */
+/** Routes by path, in find-my-way's syntax. One that ends in `*:` takes the paths that end in a raw colon. */
 export type RouteTable = Readonly<Record<string, Route>>

@@ -10,6 +10,13 @@ export interface Caller {
   require(right: Right): void
   /** @param key decoded. @throws KvsError forbidden */
   requireKey(key: string): void
+  /**
+   * The keys that begin with `prefix` and that the caller reaches, as the prefixes that they begin with. No key begins
+   * with two of these; the only one is `prefix` itself where the caller reaches all of the keys.
+   * @param prefix decoded
+   * @throws KvsError forbidden where it reaches none of them, whether there are any or not
+   */
+  prefixesWithin(prefix: string): readonly string[]
 }
 
 /** Authenticates callers by their tokens. */
@@ -25,6 +32,9 @@ export interface Guard {
 
 /** The right that each method on a key asks for, in every dialect. */
 export const keyRights: Readonly<Record<string, Right>> = { GET: 'read', HEAD: 'read', PUT: 'write', DELETE: 'write' }
+
+/** The right that each method on a collection asks for: the keys that begin with a prefix. */
+export const collectionRights: Readonly<Record<string, Right>> = { GET: 'read', HEAD: 'read', DELETE: 'clear' }
 
 /** Undefined also where there are several: nobody chooses between them. */
 export function authorizationOf(request: Request): string | undefined {

@@ -1,7 +1,7 @@
 import { KvsError } from '../../core/errors.ts'
 import type { MemoryBudget } from '../../memory/index.ts'
 import type { Reply } from './reply.ts'
-import type { Request } from './request.ts'
+import type { Request, Resource } from './request.ts'
 
 /** Smaller replies do not count: Node bounds the bytes of those that wait on one connection. */
 const leastBytes = 16 * 1024
@@ -35,12 +35,53 @@ export function makeReplyHold(budget: MemoryBudget): HoldReply {
     const others = holders.get(value) ?? 0
     const bytes = others > 0 ? own : own + value.length
     if (bytes > 0 && !budget.take('answers', bytes)) {
-      throw new KvsError('overloaded', 'too many answers wait for their clients to take them; nothing was done')
+      throw tooManyAnswers()
     }
     holders.set(value, others + 1)
     request.resource = { release: () => release(value, own) }
   }
 }
+
+/** Counts what a request keeps in memory for its reply, until it is over. */
+export type HoldBytes = (request: Request) => HeldBytes
+
+export function makeBytesHold(budget: MemoryBudget): HoldBytes {
+  return (request) => {
+    const held = new HeldBytes(budget, request)
+    request.resource = held
+    return held
+  }
+}
+
+/** Bytes that one request holds in the memory budget. */
+export class HeldBytes implements Resource {
+  private readonly budget: MemoryBudget
+  private readonly request: Request
+  private bytes = 0
+
+  constructor(budget: MemoryBudget, request: Request) {
+    this.budget = budget
+    this.request = request
+  }
+
+  /**
+   * Does nothing where the request is over.
+   * @throws KvsError overloaded
+   */
+  add(bytes: number): void {
+    if (this.request.isOver) return
+    if (!this.budget.take('answers', bytes, this.bytes + bytes)) throw tooManyAnswers()
+    this.bytes += bytes
+  }
+
+  release(): void {
+    this.budget.give('answers', this.bytes)
+    this.bytes = 0
+  }
+}
+
+const tooManyAnswers = () =>
+  new KvsError('overloaded', 'too many answers wait for their clients to take them; nothing was done')
 
 /** V8 keeps a character in one byte, or each in two where one of them is beyond Latin-1. */
 function sizeInMemory(text: string, bytesInUtf8: number): number {

@@ -4,7 +4,7 @@ import type { Request } from './request.ts'
 
 /** Upper bounds in seconds. A GET takes some 20 µs, a PUT what Postgres takes to flush. */
 const durationBounds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE'])
+const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'POST', 'DELETE'])
 
 /** What the server does and did, in plain numbers for the metrics. */
 export interface HttpTally {

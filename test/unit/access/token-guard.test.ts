@@ -85,6 +85,26 @@ test('a key out of reach is told what the token’s keys begin with', () => {
   })
 })
 
+test.each<[prefix: string, prefixes: string, within: string[] | undefined]>([
+  ['', '', ['']],
+  ['a/b', '', ['a/b']],
+  ['a/b', 'a/', ['a/b']],
+  ['a/', 'a/', ['a/']],
+  ['a', 'a/,ab/,b/', ['a/', 'ab/']],
+  ['', 'a/x/,a/,b,a/', ['a/', 'b']],
+  ['', 'a/x/,a/y/', ['a/x/', 'a/y/']],
+  ['b', 'a/', undefined],
+  ['A', 'a/', undefined],
+])('of the keys that begin with "%s", a token for %s reaches those of %j', (prefix, prefixes, within) => {
+  const holder = guardOf(`ci:read:${secret}${prefixes && `:${prefixes}`}`).admit(`Bearer ${secret}`, {})
+  if (within !== undefined) return expect(holder.prefixesWithin(prefix).toSorted()).toEqual(within)
+  expect(refusal(() => holder.prefixesWithin(prefix))).toMatchObject({
+    code: 'forbidden',
+    message: `the token ci reaches no key that begins with "${prefix}": its keys begin with "a/"`,
+    challenge: 'Bearer realm="kvs", error="insufficient_scope"',
+  })
+})
+
 test('other tokens put in their place are in force at once, and the old ones no more', () => {
   const guard = guardOf(`ci:read:${secret} ops:admin:${secret}0`)
   guard.replace(tokensOf(`ci:write:${secret}1 ops:read:${secret}0`))

@@ -93,6 +93,15 @@ test('so with the file’s name', () => {
   ])
 })
 
+test('everybody may clear keys where that is asked for; with tokens that is of no use', () => {
+  expect(readConfig({}).access.allowsClear).toBe(false)
+  expect(readConfig({ KVS_ALLOW_CLEAR: 'true' })).toMatchObject({ access: { allowsClear: true }, warnings: [] })
+  expect(readConfig({ KVS_ALLOW_CLEAR: 'true', KVS_TOKENS: tokens }).warnings).toEqual([
+    'not used: KVS_ALLOW_CLEAR; a token clears keys where it has the right clear',
+  ])
+  expect(problemsOf({ KVS_ALLOW_CLEAR: 'yes' })).toEqual([expect.stringMatching(/^KVS_ALLOW_CLEAR: /)])
+})
+
 test('a rate without tokens is of no use', () => {
   expect(readConfig({ KVS_MAX_REQUEST_RATE: '1' }).warnings).toEqual([
     'not used: KVS_MAX_REQUEST_RATE; it holds for each token, and none is set',

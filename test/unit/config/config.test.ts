@@ -10,7 +10,13 @@ test('nothing set gives the defaults', () => {
     postgres: 'embedded',
     forwardingAddress: undefined,
     forwardTimeoutMs: 15_000,
-    access: { tokens: undefined, file: undefined, allowsAnonymous: false, maxRequestRate: undefined },
+    access: {
+      tokens: undefined,
+      file: undefined,
+      allowsAnonymous: false,
+      allowsClear: false,
+      maxRequestRate: undefined,
+    },
     warnings: [],
     host: '127.0.0.1',
     ports: [8080],
@@ -199,6 +205,7 @@ describe('warnings', () => {
       KVS_FORWARD_TIMEOUT: '1s',
       KVS_HOST: '::',
       KVS_ALLOW_ANONYMOUS: 'true',
+      KVS_ALLOW_CLEAR: 'true',
       KVS_IDLE_TIMEOUT: '2s',
       KVS_DATA_DIR: '~/data',
       POSTGRES_PASSWORD: 'S3CRET',
@@ -208,7 +215,7 @@ describe('warnings', () => {
     const config = readConfig(env)
     expect(config).toMatchObject({ forwardingAddress: 'kvs:8080', forwardTimeoutMs: 1_000, host: '::' })
     expect(config.warnings).toEqual([
-      'not used: DATABASE_URL, POSTGRES_PASSWORD, KVS_SPOOL_MAX_BYTES; ' +
+      'not used: DATABASE_URL, POSTGRES_PASSWORD, KVS_ALLOW_CLEAR, KVS_SPOOL_MAX_BYTES; ' +
         'every request is forwarded, since FORWARDING_ADDRESS is set',
     ])
   })

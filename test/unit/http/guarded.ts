@@ -7,17 +7,13 @@ export const secretOf = (name: string) => `${name}-0123456789abcdef`
 export const bearer = (name: string) => ({ authorization: `Bearer ${secretOf(name)}` })
 
 /** Every set of rights that a token can have. */
-export const combinations: readonly (readonly Right[])[] = [
-  ...rights.map((right) => [right]),
-  ['read', 'write'],
-  ['read', 'admin'],
-  ['write', 'admin'],
-  ['read', 'write', 'admin'],
-]
+export const combinations: readonly (readonly Right[])[] = Array.from({ length: 2 ** rights.length - 1 }, (_, bits) =>
+  rights.filter((_, at) => ((bits + 1) >> at) & 1),
+)
 export const nameOf = (granted: readonly Right[]) => granted.join('-')
 const tokens = [
   ...combinations.map((granted) => `${nameOf(granted)}:${granted.join('+')}:${secretOf(nameOf(granted))}`),
-  `bounded:read+write:${secretOf('bounded')}:a/,b%2C`,
+  `bounded:read+write+clear:${secretOf('bounded')}:a/,b%2C`,
 ].join(' ')
 
 export const guardOf = (text: string, maxRequestRate?: number) =>

@@ -8,7 +8,7 @@ import type { Position } from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
 import { versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
-import { makeServer, type ServerOptions } from '../../../kvs/http/server.ts'
+import { makeServer, nodeRoutes, type ServerOptions } from '../../../kvs/http/server.ts'
 import type { AskedTransaction, ConditionalWrite } from '../../../kvs/kv/kv.ts'
 import { sequenceInOwnLog } from '../../../kvs/kv/own-log.ts'
 import type { State } from '../../../kvs/kv/status.ts'
@@ -19,6 +19,7 @@ import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
 import { askedTransaction } from '../../../kvs/replica/asked-transaction.ts'
 import { makeView } from '../../../kvs/view/view.ts'
 import { entryOf } from '../../support/entries.ts'
+import { makeFakeLists } from './fake-lists.ts'
 
 const logId = 'cafe0123'
 
@@ -26,8 +27,16 @@ const logId = 'cafe0123'
 export function makeFakeStore() {
   const view = makeView({ logId })
   const writes: Write[] = []
+  const keys = new Set<string>()
+  const lists = makeFakeLists({ keys: () => keys, get: (key) => fake.get(key), position: () => fake.position() })
   const fake = {
     writes,
+    lists,
+    listKeys: lists.listKeys,
+    listValues: lists.listValues,
+    countKeys: lists.countKeys,
+    /** Refuses a write, for one. */
+    refuses: undefined as ((write: Write) => Error | undefined) | undefined,
     idempotencyKeys: [] as (string | undefined)[],
     waits: [] as (bigint | 'head')[],
     failure: undefined as Error | undefined,
@@ -39,10 +48,13 @@ export function makeFakeStore() {
       return view.get(key)
     },
     async write(write: Write) {
-      if (fake.failure) throw fake.failure
+      const failure = fake.failure ?? fake.refuses?.(write)
+      if (failure) throw failure
       const sequence = view.position.sequence + 1n
       writes.push(write)
       if (fake.spools) return 'spooled' as const
+      if (write.kind === 'put') keys.add(write.key)
+      else keys.delete(write.key)
       const entry = entryOf(sequence, write, { digest: createHash('sha256').update(`${sequence}`).digest() })
       const replaced = view.apply(entry)
       return { ...versionAt(logId, entry), replaced }
@@ -95,6 +107,13 @@ export function makeFakeStore() {
 }
 
 export const notReady = new KvsError('not_ready')
+const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false })
+
+/** The routes of a node over a fake store. */
+export function fakeRoutes() {
+  const [store, readMetrics, budget] = [makeFakeStore(), makeMetricsReader([]), makeMemoryBudget(1_000)]
+  return nodeRoutes({ store, readMetrics, maxValueBytes: 1_000, budget, allowsClear: false, logger })
+}
 
 interface Waiting {
   readonly maxWaitingBytes?: number
@@ -108,7 +127,8 @@ export async function serve({ maxWaitingBytes = 100_000, ...options }: Partial<S
     store,
     tally,
     readMetrics: makeMetricsReader(httpMetrics(tally)),
-    logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),
+    logger,
+    allowsClear: false,
     maxValueBytes: 1_000,
     budget: makeMemoryBudget(maxWaitingBytes),
     maxConnections: 100,

@@ -2,20 +2,11 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Right } from '../../../../kvs/access/tokens.ts'
-import { nodeRoutes } from '../../../../kvs/http/server.ts'
-import { makeMemoryBudget } from '../../../../kvs/memory/memory-budget.ts'
-import { makeMetricsReader } from '../../../../kvs/metrics/reader.ts'
 import { until } from '../../../support/until.ts'
 import { bearer, combinations, guarded, nameOf, secretOf } from '../guarded.ts'
-import { makeFakeStore } from '../serve.ts'
+import { fakeRoutes } from '../serve.ts'
 
-const routes = nodeRoutes({
-  store: makeFakeStore(),
-  readMetrics: makeMetricsReader([]),
-  maxValueBytes: 1_000,
-  budget: makeMemoryBudget(1_000),
-})
-const served = Object.entries(routes).flatMap(([path, { methods, rights }]) =>
+const served = Object.entries(fakeRoutes()).flatMap(([path, { methods, rights }]) =>
   Object.keys(methods).map((method) => {
     return { path, method, needed: rights === 'open' ? rights : rights[method] }
   }),

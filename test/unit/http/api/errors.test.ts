@@ -15,6 +15,8 @@ test.each([
   ['GET', '/v1', ''],
   ['PUT', '/v1/', ''],
   ['DELETE', '/v1/', ''],
+  ['PUT', '/v1/:', 'GET, HEAD, DELETE'],
+  ['POST', '/v1/a:', 'GET, HEAD, DELETE'],
   ['PUT', '/readyz', 'GET, HEAD'],
   ['POST', '/livez', 'GET, HEAD'],
 ])('%s %s is answered with 405 and Allow: %s', async (method, path, allow) => {
@@ -38,6 +40,13 @@ test.each([
 test('the 405 of another page names its own methods', async () => {
   const { request } = await serve()
   expect(await request('POST', '/readyz')).toMatch(/^HTTP\/1.1 405 [\s\S]*not allowed here: GET and HEAD are\n$/)
+})
+
+test('the 405 of a collection says how a key that ends in a colon is written', async () => {
+  const { request } = await serve()
+  expect(await request('PUT', '/v1/a:')).toMatch(
+    /^HTTP\/1.1 405 [\s\S]*here: GET, HEAD and DELETE are; a key that ends in a colon is written %3A\n$/,
+  )
 })
 
 test('any other path is answered with 404', async () => {

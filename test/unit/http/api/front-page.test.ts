@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { nodeRoutes } from '../../../../kvs/http/server.ts'
-import { makeMemoryBudget } from '../../../../kvs/memory/memory-budget.ts'
 import { startForwarder, startTarget } from '../../forward/serve.ts'
 import { bearer, guardOf, secretOf } from '../guarded.ts'
-import { makeFakeStore, serve } from '../serve.ts'
+import { fakeRoutes, serve } from '../serve.ts'
 
 const browser = { headers: { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' } }
 
@@ -28,7 +26,7 @@ describe.each([
     expect([html.status, html.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
     const bodies = [await text.text(), await html.text()]
     for (const body of bodies) {
-      for (const place of ['/v1/KEY', '/kvs/KEY', '/readyz', '/livez', '/metrics', 'docs/api.md']) {
+      for (const place of ['/v1/KEY', '/v1/PREFIX:', '/kvs/KEY', '/readyz', '/livez', '/metrics', 'docs/api.md']) {
         expect(body).toContain(place)
       }
     }
@@ -64,11 +62,9 @@ test('the methods that / takes are named, and the absolute form of a target may 
 
 test('every place that the page names is one of the service’s', async () => {
   const { url } = await serve()
-  const readMetrics = async () => ({ type: '', text: '' })
-  const routes = nodeRoutes({ store: makeFakeStore(), readMetrics, maxValueBytes: 1, budget: makeMemoryBudget(1) })
   const places = [...(await (await fetch(url)).text()).matchAll(/^ {2}(\/\S+)/gm)].map(([, place = '']) => place)
   expect(places.length).toBeGreaterThan(4)
-  for (const place of places) expect(Object.keys(routes)).toContain(place.replace('KEY', '*'))
+  for (const place of places) expect(Object.keys(fakeRoutes())).toContain(place.replace(/KEY|PREFIX/, '*'))
 })
 
 test('with tokens it is open to all, the same for all, and says nothing of who and where', async () => {

@@ -6,6 +6,7 @@ const handle: Handle = () => ({ status: 200, headers: [], body: undefined })
 const service: Service = {
   about: 'a test',
   keysOf: () => ({ GET: handle, HEAD: handle, PUT: handle, DELETE: handle }),
+  collections: { GET: handle, HEAD: handle, DELETE: handle },
   ready: handle,
   position: () => '',
   readMetrics: async () => ({ type: '', text: '' }),
@@ -16,7 +17,7 @@ const forwarder = makeRouteTable({ ...service, forward: () => handle })
 
 test('node and forwarder have the same methods, rights and looks of errors on every path that both know', () => {
   const shared = Object.keys(forwarder).filter((path) => path in node)
-  expect(shared).toEqual(['/', '/livez', '/readyz', '/healthz', '/metrics', '/v1/*', '/kvs/*'])
+  expect(shared).toEqual(['/', '/livez', '/readyz', '/healthz', '/metrics', '/v1/*', '/kvs/*', '/v1/*:'])
   for (const path of shared) {
     const [one, other] = [node[path], forwarder[path]]
     expect(Object.keys(other?.methods ?? {})).toEqual(Object.keys(one?.methods ?? {}))
@@ -29,6 +30,6 @@ test('a node has no fallback; a forwarder has one for all that it does not answe
   const rights = Object.entries(forwarder).map(([path, { fallback }]) => [path, fallback?.right])
   expect(Object.fromEntries(rights)).toEqual({
     ...{ '/': 'admin', '/livez': 'admin', '/readyz': 'admin', '/healthz': 'admin', '/metrics': 'admin' },
-    ...{ '/v1/*': 'write', '/kvs/*': 'write', '/*': 'admin' },
+    ...{ '/v1/*': 'write', '/kvs/*': 'write', '/v1/*:': 'write', '/*': 'admin' },
   })
 })

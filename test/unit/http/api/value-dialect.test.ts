@@ -128,7 +128,7 @@ test.each([
   ['/v1/100%', '"%" must be followed by two hexadecimal digits'],
   ['/v1/a%00', 'NUL'],
   ['/v1/../etc', 'clients collapse'],
-  ['/v1/list:', 'reserved'],
+  ['/kvs/list:', 'reserved'],
   [`/v1/${'x'.repeat(1025)}`, '1025 bytes'],
   ['/v1/what?', undefined],
   ['/v1/what?now', 'a "?" in a key is written %3F'],

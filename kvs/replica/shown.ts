@@ -1,0 +1,49 @@
+import type { Found } from '../core/entry.ts'
+import { setsValue, type Write } from '../core/operation/operation.ts'
+import type { Spool } from '../spool/index.ts'
+import type { HeldBatch } from './held-batch.ts'
+import type { Mirror } from './mirror.ts'
+
+export interface ShownParts {
+  readonly mirror: Pick<Mirror, 'view'>
+  /** Undefined where the node has no disk to keep one on. */
+  readonly spool: Spool | undefined
+  readonly held: Pick<HeldBatch, 'hides'>
+}
+
+/**
+ * What readers see: the view, with the spool over it, without what a held batch hides. Whatever changes the answers for
+ * a key tells `ShownKeys.note`.
+ */
+export interface Shown {
+  /** The key's value; undefined where readers see none. */
+  get(key: string): Found | undefined
+  /** Whether `get` has a value. */
+  has(key: string): boolean
+  /** The same for a key that the view has, as a window on a buffer. It mostly does without the key as text. */
+  hasOfView(bytes: Buffer, start: number, length: number): boolean
+}
+
+export function makeShown({ mirror, spool, held }: ShownParts): Shown {
+  /** The write that readers see instead of what the view has. */
+  const spooledOver = (key: string): Write | undefined => (held.hides(key) ? undefined : spool?.get(key))
+
+  function has(key: string): boolean {
+    const spooled = spooledOver(key)
+    return spooled === undefined ? mirror.view.has(key) : setsValue(spooled)
+  }
+
+  return {
+    get(key) {
+      const spooled = spooledOver(key)
+      if (spooled === undefined) return mirror.view.get(key)
+      if (!setsValue(spooled)) return undefined
+      return { ...spooled, tag: undefined, modifiedAt: undefined, deadline: spooled.deadline }
+    },
+    has,
+    hasOfView(bytes, start, length) {
+      if (spool === undefined || spool.writes === 0) return true
+      return has(bytes.toString('utf8', start, start + length))
+    },
+  }
+}
