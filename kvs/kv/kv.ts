@@ -76,6 +76,8 @@ export interface AskedTransaction extends Transaction {
 
 /** What a transaction has done. */
 export interface Transacted {
+  /** That of its last entry, as text for a header. */
+  readonly position: string
   /** The entry of each operation, in order. */
   readonly entries: readonly TransactedEntry[]
 }

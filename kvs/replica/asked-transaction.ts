@@ -1,6 +1,7 @@
 import { type Count, countedFrom } from '../core/counter.ts'
 import { KvsError } from '../core/errors.ts'
 import { setsValue, type Write } from '../core/operation/operation.ts'
+import { formatPosition, positionAt } from '../core/position.ts'
 import { holds } from '../core/precondition.ts'
 import {
   ConditionsFailed,
@@ -42,7 +43,8 @@ export function askedTransaction(transaction: AskedTransaction): Asked<Transacte
         const version = versionAt(logId, { ...entry, sequence: entry.sequence + BigInt(index) })
         return { ...version, value: values[index] }
       })
-      return { entries }
+      const last = entry.sequence + BigInt(operations.length - 1)
+      return { position: formatPosition(positionAt(logId, last)), entries }
     },
   }
 }

@@ -11,7 +11,7 @@ export function countIn(query: string, key: string): Count {
   const [, name, text = ''] = /^([^=&]*)=?([^&]*)$/.exec(query) ?? []
   const kind = kinds.find((known) => known === name)
   if (kind === undefined) {
-    throw bad(`a POST to a key takes one of ?add=N, ?min=N and ?max=N, and has "?${query}"`)
+    throw bad(`a POST to a key takes one of ?add=N, ?min=N and ?max=N, and has "?${query}"; a value is stored with PUT`)
   }
   const by = parseInteger(text)
   if (by !== undefined) return { kind, key, by }

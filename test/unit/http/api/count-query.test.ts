@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { countIn } from '../../../../kvs/http/api/counter-query.ts'
+import { countIn } from '../../../../kvs/http/api/count-query.ts'
 
 test.each([
   ['add=1', { kind: 'add', by: 1n }],
