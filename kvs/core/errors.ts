@@ -54,7 +54,7 @@ export const catalogue = {
   },
   method_not_allowed: {
     status: 405,
-    message: 'this method is not allowed here',
+    message: 'this method is not allowed here: GET, HEAD, PUT, DELETE and POST are; a value is stored with PUT',
     when: 'the path takes other methods, which Allow names',
   },
   too_slow: { status: 408, message: 'the request took too long to arrive', when: 'headers or body arrive too slowly' },
