@@ -8,7 +8,7 @@
 SELECT pg_advisory_xact_lock(x'6b767320636b7074'::bigint);
 LOCK TABLE checkpoint_entries, writers, log_end, log_head, transactions IN ACCESS EXCLUSIVE MODE;
 
-ALTER TABLE transactions ADD COLUMN deadline timestamptz;
+ALTER TABLE transactions ADD COLUMN deadline  timestamptz;
 COMMENT ON COLUMN transactions.deadline IS
   'on a PUT: when its key ends, or null; on a DELETE: the deadline that passed, where it records that; else null';
 -- Not checked for the rows there are, all of which have none.
@@ -108,6 +108,7 @@ BEGIN
     SELECT array_agg(asked.flag OR asked.key IN (
       SELECT entry.key FROM transactions AS entry
       WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key = ANY (keys) AND NOT entry.superseded
+        AND (entry.event_type <> 1 OR entry.deadline IS NULL)  -- no client asked for an expiry, and the write may renew its key
     ) ORDER BY place) INTO flags
     FROM unnest(keys, flags) WITH ORDINALITY AS asked (key, flag, place);
   END IF;

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
+import { parseDuration } from '../lib/durations.ts'
 import { isSafeToQuote, quoteOrRedact } from './redaction.ts'
 
 /** Parses the text of a setting. Throws an Error that says what is wrong and what would be right. */
@@ -12,17 +13,10 @@ const byteUnits = new Map([
   ['GiB', 1024 ** 3],
 ])
 
-const timeUnits = new Map([
-  ['ms', 1],
-  ['s', 1000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-])
-
-/** Parses a whole number with a unit; NaN when the text is anything else. */
-function measure(text: string, units: ReadonlyMap<string, number>): number {
+/** Parses a whole number with a unit of bytes; NaN when the text is anything else. */
+function parseSize(text: string): number {
   const [, digits, unit = ''] = /^(\d+)([A-Za-z]*)$/.exec(text) ?? []
-  return Number(digits) * (units.get(unit) ?? Number.NaN)
+  return Number(digits) * (byteUnits.get(unit) ?? Number.NaN)
 }
 
 export function integer(min: number, max: number): Parser<number> {
@@ -53,13 +47,13 @@ export const ports: Parser<readonly number[]> = (text) => {
 /** Parses a size in bytes, within bounds in the same notation: `bytes('4KiB', '1MiB')`. */
 export function bytes(min: string, max: string): Parser<number> {
   return (text) => {
-    const value = measure(text, byteUnits)
+    const value = parseSize(text)
     if (Number.isNaN(value)) {
       throw new Error(
         `${quoteOrRedact(text)} is not a size: write bytes, or a whole number of KiB, MiB or GiB, such as 64KiB`,
       )
     }
-    if (value >= measure(min, byteUnits) && value <= measure(max, byteUnits)) return value
+    if (value >= parseSize(min) && value <= parseSize(max)) return value
     throw new Error(`${quoteOrRedact(text)} is out of bounds: write ${min} to ${max}`)
   }
 }
@@ -71,11 +65,11 @@ export function bytes(min: string, max: string): Parser<number> {
 export function duration(min = '1ms', max = '596h'): Parser<number> {
   return (text) => {
     if (/^\d+$/.test(text)) throw new Error(`${quoteOrRedact(text)} has no unit: write ${text}ms, ${text}s or ${text}m`)
-    const value = measure(text, timeUnits)
+    const value = parseDuration(text)
     if (Number.isNaN(value)) {
       throw new Error(`${quoteOrRedact(text)} is not a time: write a whole number of ms, s, m or h, such as 500ms`)
     }
-    if (value >= measure(min, timeUnits) && value <= measure(max, timeUnits)) return value
+    if (value >= parseDuration(min) && value <= parseDuration(max)) return value
     throw new Error(`${quoteOrRedact(text)} is out of bounds: write ${min} to ${max}`)
   }
 }

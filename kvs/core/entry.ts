@@ -13,7 +13,10 @@ export interface Entry {
   readonly superseded: boolean
   /** Whether this very node wrote it. */
   readonly isOwn: boolean
-  /** When it was committed, in whole milliseconds since 1970 by the log server's clock; never less than an earlier one's. */
+  /**
+   * When it was committed, in whole milliseconds since 1970 by the log server's clock; never less than for an earlier
+   * entry.
+   */
   readonly recordedAt: number
   readonly write: Write
 }
@@ -60,7 +63,7 @@ export interface Found {
    * undefined while it is not in the log.
    */
   readonly modifiedAt: number | undefined
-  /** When the key ends by itself, as `Put.deadline`. The value is still there after it, until the log has the expiry. */
+  /** As `Put.deadline`. */
   readonly deadline: number | undefined
 }
 

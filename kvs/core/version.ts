@@ -18,6 +18,19 @@ export interface CurrentVersion extends Version {
 }
 
 /**
+ * Returns what a key has, or undefined where it has nothing or its deadline has passed: from its deadline on it is
+ * absent.
+ * @param now the log server's clock, in milliseconds since 1970; undefined before it is known
+ */
+export function unlessLapsed<Current extends { readonly deadline: number | undefined }>(
+  current: Current | undefined,
+  now: number | undefined,
+): Current | undefined {
+  if (current?.deadline === undefined || now === undefined) return current
+  return current.deadline <= now ? undefined : current
+}
+
+/**
  * The part of an entry's digest that its tag has: the first four bytes, as a signed integer. An adopted entry has no
  * digest, and the mark 0; there the log's id, which is drawn at the adoption, stands for the history.
  */

@@ -54,6 +54,12 @@ export interface Kv {
   listValues(query: { ranges: readonly KeyRange[]; limit: number; maxBytes: number }): Promise<ValuePage>
   /** Number of keys in the ranges, which are sorted and disjoint. Rejects as `listKeys` does. */
   countKeys(ranges: readonly KeyRange[]): Promise<{ readonly count: number; readonly position: string }>
+  /**
+   * The log server's clock as this node estimates it, in milliseconds since 1970: never later than that clock, never
+   * going back. `get` shows no key from its deadline on by this clock. Throws `not_ready` before the first answer of
+   * the log.
+   */
+  now(): number
   /** Position that `get` shows now, as text for a header; empty before the log is known. */
   position(): string
   /** State of the node. Never throws. */
@@ -64,6 +70,11 @@ export interface Kv {
 export interface ConditionalWrite {
   readonly write: Write
   readonly precondition: Precondition
+  /**
+   * What was asked for that the write has in another form, as a text that a repetition of the request has as well: the
+   * deadline of a lifetime is another one each time. Undefined where that is nothing.
+   */
+  readonly asked?: string | undefined
   /** A second request under the same key gets the first one's answer. Undefined where the client sent none. */
   readonly idempotencyKey: string | undefined
 }

@@ -81,7 +81,7 @@ export interface LogSession {
   append(writes: readonly Write[], last?: bigint): Promise<BatchEnd>
   /**
    * As `append`, for writes that have their numbers already, all above `committed.number`. A write whose key has an
-   * entry after `seen` is stored as superseded, as is one that the caller marked so.
+   * entry after `seen`, other than an expiry, is stored as superseded, as is one that the caller marked so.
    * @param seen the sequence through which the caller has compared the writes with other nodes' entries
    */
   appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<BatchEnd>

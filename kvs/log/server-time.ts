@@ -8,6 +8,11 @@ export interface ServerTime {
    */
   note(serverSeconds: number): void
   /**
+   * Takes over the time of an entry from an answer, in milliseconds since 1970, for `now` alone. It may be that of an
+   * earlier entry, where somebody has set the server's clock back since.
+   */
+  noteEntry(recordedAt: number): void
+  /**
    * The server's time, in seconds, when this process's clock has gone on by `ms` milliseconds from now. An answer takes
    * its time to arrive, so this is never later than what the server's clock says then, unless somebody sets that clock
    * back.
@@ -31,6 +36,9 @@ export function makeServerTime(clock: Clock): ServerTime {
     note(serverSeconds) {
       aheadSeconds = serverSeconds - clock.now() / 1000
       latest = Math.max(latest ?? 0, wholeMilliseconds(serverSeconds))
+    },
+    noteEntry(recordedAt) {
+      latest = Math.max(latest ?? 0, recordedAt)
     },
     after,
     now() {

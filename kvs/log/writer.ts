@@ -120,6 +120,7 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       )
       if (answer === undefined) throw new Unappendable(copied)
       const { judgements, end } = answer
+      serverTime.noteEntry(end.recordedAt)
       const verdicts = judgements.map((judgement, index) => verdictOf(judgement, decided[index], logId))
       if (verdicts.some(({ outcome }) => outcome === 'landed')) numbering.committed = { number: last, end }
       return { verdicts, end }

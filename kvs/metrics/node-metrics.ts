@@ -215,5 +215,26 @@ function viewMetrics({ store }: NodeSources): Metric[] {
       help: 'The memory that is held for them',
       read: () => store.measures().view.allocatedBytes,
     },
+    {
+      name: 'kvs_view_keys_with_deadline',
+      type: 'gauge',
+      help: 'Keys that end by themselves, with those of kvs_view_keys_lapsed',
+      read: () => {
+        const { pending, lapsed } = store.measures().view.deadlines
+        return pending + lapsed
+      },
+    },
+    {
+      name: 'kvs_view_keys_lapsed',
+      type: 'gauge',
+      help: 'Keys that have ended, and are in memory until the log has the entry that says so',
+      read: () => store.measures().view.deadlines.lapsed,
+    },
+    {
+      name: 'kvs_expiries_appended_total',
+      type: 'counter',
+      help: 'Entries that this node has appended to the log to say that a key has ended by itself',
+      read: () => store.measures().expiries,
+    },
   ]
 }

@@ -1,6 +1,6 @@
 import { type Count, countedFrom } from '../core/counter.ts'
 import { KvsError } from '../core/errors.ts'
-import { setsValue, type Write } from '../core/operation/operation.ts'
+import type { Write } from '../core/operation/operation.ts'
 import { formatPosition, positionAt } from '../core/position.ts'
 import { holds } from '../core/precondition.ts'
 import {
@@ -81,15 +81,14 @@ function failedConditions({ conditions }: Transaction, state: RoundState): Faile
 /** @param own what the transaction itself has written so far */
 function valueBefore(key: string, own: ReadonlyMap<string, Write>, state: RoundState): KeyValue | undefined {
   const write = own.get(key)
-  if (write === undefined) return state.valueOf(key)
-  return setsValue(write) ? write : undefined
+  return write === undefined ? state.valueOf(key) : state.valueAfter(write)
 }
 
 /** The new number, as the value of a key that stays what it was in all else; or why there is none. */
 function count(operation: Count, before: KeyValue | undefined): KeyValue | KvsError {
   try {
     const value = Buffer.from(String(countedFrom(before?.value, operation)))
-    return { value, contentType: before?.contentType }
+    return { value, contentType: before?.contentType, deadline: before?.deadline }
   } catch (error) {
     if (error instanceof KvsError) return error
     throw error

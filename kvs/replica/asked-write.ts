@@ -1,5 +1,5 @@
 import { ConditionFailed, KvsError } from '../core/errors.ts'
-import { weight } from '../core/operation/operation.ts'
+import { isExpiry, weight } from '../core/operation/operation.ts'
 import { holds } from '../core/precondition.ts'
 import { versionAt } from '../core/version.ts'
 import type { ConditionalWrite, InLog } from '../kv/index.ts'
@@ -16,7 +16,8 @@ export function askedWrite(conditional: ConditionalWrite): Asked<InLog> {
     idempotencyKey,
     hash: () => hashOfWrite(conditional),
     decide(state) {
-      const current = state.versionOf(write.key)
+      // What ends a key is decided by the very entry that lapsed, whatever is shown of it.
+      const current = isExpiry(write) ? state.versionInLog(write.key) : state.versionOf(write.key)
       return { writes: holds(precondition, current) ? [write] : [], current, note: undefined }
     },
     answer({ outcome, entry, current }, logId) {

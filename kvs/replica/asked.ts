@@ -29,11 +29,15 @@ export interface Asked<Result = unknown> {
 export interface RoundState {
   /** Version of the key's value; undefined where it has none. Not to be asked of a key that the round has written. */
   versionOf(key: string): Version | undefined
+  /** The same, whether or not its deadline has passed. */
+  versionInLog(key: string): Version | undefined
   /** The key's value, which something before it in the round may have written; undefined where it has none. */
   valueOf(key: string): KeyValue | undefined
+  /** The value that a key has after a write; undefined where it has none. */
+  valueAfter(write: Write): KeyValue | undefined
 }
 
-export type KeyValue = Pick<Put, 'value' | 'contentType'>
+export type KeyValue = Pick<Put, 'value' | 'contentType' | 'deadline'>
 
 export interface Decision {
   /** In order; none where nothing is to be done. */

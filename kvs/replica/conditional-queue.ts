@@ -53,9 +53,13 @@ interface Contents {
   bytes: number
 }
 
-/** @param onAdd called when there is something to do */
+/**
+ * @param now the log server's clock, as `Log.now`
+ * @param onAdd called when there is something to do
+ */
 export function makeConditionalQueue(
   mirror: Pick<Mirror, 'view' | 'logId' | 'appendConditional'>,
+  now: () => number | undefined,
   limits: QueueLimits,
   onAdd: () => void,
   clock: Clock = systemClock,
@@ -96,7 +100,7 @@ export function makeConditionalQueue(
 
     async appendNext(session, assign) {
       rejectLate(queue, clock.now())
-      const { items, decided, left } = takeRound(queue.waiting, mirror.view)
+      const { items, decided, left } = takeRound(queue.waiting, mirror.view, now())
       queue.waiting = left
       if (items.length === 0) return undefined
       // Numbers rise where there is nothing to write as well.

@@ -1,5 +1,6 @@
 import { batchLimits } from '../core/limits.ts'
 import { setsValue, type Write } from '../core/operation/operation.ts'
+import { type CurrentVersion, unlessLapsed } from '../core/version.ts'
 import type { Decided } from '../log/index.ts'
 import type { View } from '../view/index.ts'
 import type { Asked, RoundState } from './asked.ts'
@@ -20,6 +21,8 @@ export interface Round<Item> {
 
 /** What a round has come to so far. */
 interface Progress {
+  readonly view: Pick<View, 'get' | 'versionOf'>
+  readonly now: number | undefined
   /** Of each key that it will write the last write, and the place of the request that it is of. */
   readonly written: Map<string, { readonly write: Write; readonly place: number }>
   readonly idempotencyKeys: Set<string>
@@ -31,13 +34,15 @@ interface Progress {
  * Takes as many as make a batch, in their order. Each is decided by the view, and by what those before it will have
  * written, so that many counts of one key go into one batch. A version is known of nothing but what is in the log: who
  * asks for one of a key that the round writes waits for the next.
+ * @param now the log server's clock, from which on lapsed keys are absent; undefined before it is known
  * @returns the round, and what is left to wait
  */
 export function takeRound<Item extends RoundItem>(
   waiting: readonly Item[],
   view: Pick<View, 'get' | 'versionOf'>,
+  now: number | undefined,
 ): Round<Item> & { readonly left: Item[] } {
-  const progress: Progress = { written: new Map(), idempotencyKeys: new Set(), writes: 0, bytes: 0 }
+  const progress: Progress = { view, now, written: new Map(), idempotencyKeys: new Set(), writes: 0, bytes: 0 }
   const items: Item[] = []
   const decided: Decided[] = []
   let isFull = false
@@ -45,7 +50,7 @@ export function takeRound<Item extends RoundItem>(
     const isFirst = items.length === 0
     isFull ||= !isFirst && (item.part !== items[0]?.part || isTooMuch(progress, item.asked))
     if (isFull || hasToWait(progress, item.asked)) return true
-    decided.push(decide(progress, item, items.length, view))
+    decided.push(decide(progress, item, items.length))
     items.push(item)
     return false
   })
@@ -62,15 +67,10 @@ function hasToWait({ written, idempotencyKeys }: Progress, { versionsOf, idempot
   return versionsOf.some((key) => written.has(key))
 }
 
-function decide(
-  progress: Progress,
-  { asked, request }: RoundItem,
-  place: number,
-  view: Pick<View, 'get' | 'versionOf'>,
-): Decided {
+function decide(progress: Progress, { asked, request }: RoundItem, place: number): Decided {
   const reads = new Set<string>()
   const builtOn = new Set<number>()
-  const { writes, current, note } = asked.decide(stateOf(progress, view, reads, builtOn))
+  const { writes, current, note } = asked.decide(stateOf(progress, reads, builtOn))
   for (const write of writes) progress.written.set(write.key, { write, place })
   progress.writes += asked.size
   progress.bytes += asked.weight
@@ -80,25 +80,27 @@ function decide(
   return { writes, reads: [...reads], builtOn: [...builtOn], current, idempotency }
 }
 
-function stateOf(
-  { written }: Progress,
-  view: Pick<View, 'get' | 'versionOf'>,
-  reads: Set<string>,
-  builtOn: Set<number>,
-): RoundState {
+function stateOf({ view, now, written }: Progress, reads: Set<string>, builtOn: Set<number>): RoundState {
+  function versionInLog(key: string): CurrentVersion | undefined {
+    reads.add(key)
+    return view.versionOf(key)
+  }
+
+  const valueAfter = (write: Write) =>
+    setsValue(write) ? unlessLapsed({ ...write, deadline: write.deadline }, now) : undefined
+
   return {
-    versionOf(key) {
-      reads.add(key)
-      return view.versionOf(key)
-    },
+    versionInLog,
+    valueAfter,
+    versionOf: (key) => unlessLapsed(versionInLog(key), now),
     valueOf(key) {
       const before = written.get(key)
       if (before === undefined) {
         reads.add(key)
-        return view.get(key)
+        return unlessLapsed(view.get(key), now)
       }
       builtOn.add(before.place)
-      return setsValue(before.write) ? before.write : undefined
+      return valueAfter(before.write)
     },
   }
 }

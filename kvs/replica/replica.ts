@@ -6,8 +6,10 @@ import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { Log } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
+import type { View } from '../view/index.ts'
 import { type ConditionalQueue, makeConditionalQueue } from './conditional-queue.ts'
 import { makeConnector } from './connector.ts'
+import { type Expiry, makeExpiry } from './expiry.ts'
 import { type HeldBatch, makeHeldBatch } from './held-batch.ts'
 import { makeLists } from './lists.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
@@ -21,7 +23,7 @@ import { makeSlices, type SliceOptions, type Slices } from './slices.ts'
 import { makeSpoolRefusals, type SpoolRefusals } from './spool-refusals.ts'
 import { readyStateOf } from './state/health.ts'
 import { isLogUp, whyLogIsDown } from './state/node-state.ts'
-import { refusalOf } from './state/permissions.ts'
+import { may, refusalOf } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
 import type { QueueLimits } from './waiting-writes.ts'
 import { makeWriteNumbers } from './write-numbers.ts'
@@ -80,14 +82,21 @@ export interface Measures {
   readonly head: bigint
   /** Writes that wait for the log or are on their way to it, and their weight in bytes. */
   readonly queue: { readonly writes: number; readonly bytes: number }
-  readonly view: { readonly keys: number; readonly bytes: number; readonly allocatedBytes: number }
+  readonly view: {
+    readonly keys: number
+    readonly bytes: number
+    readonly allocatedBytes: number
+    readonly deadlines: View['deadlines']
+  }
+  /** Expiries that this node has appended. */
+  readonly expiries: number
 }
 
 export function makeReplica(options: ReplicaOptions): Replica {
   const { maxLagMs, clock = systemClock } = options
   const stopping = new AbortController()
   const parts = assemble(options, stopping.signal)
-  const { machine, mirror, queue, conditional, waits, held, shown } = parts
+  const { machine, mirror, queue, conditional, waits, held, shown, expiry } = parts
   let running: Promise<void> | undefined
 
   function requireReadable(): void {
@@ -100,6 +109,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
   return {
     run() {
       running = parts.loop.run(stopping.signal)
+      expiry.start()
       return running
     },
 
@@ -108,7 +118,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return shown.get(key)
     },
 
-    ...makeLists({ ...parts, position, requireReadable }),
+    ...makeLists({ ...parts, position, requireReadable, lapse: expiry.lapse }),
 
     // Not async: a write costs one promise, the queue's.
     write(write) {
@@ -143,6 +153,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
     async stop() {
       machine.apply({ kind: 'stopped' })
       stopping.abort()
+      expiry.stop()
       await parts.loop.stop()
       await running?.catch(() => undefined)
       queue.abandon(new KvsError('draining'))
@@ -150,6 +161,12 @@ export function makeReplica(options: ReplicaOptions): Replica {
       waits.abandon(new KvsError('draining'))
       held.abandon(new KvsError('undecided'))
       parts.slices.stop(new KvsError('draining'))
+    },
+
+    now() {
+      const now = options.log.now()
+      if (now === undefined) throw new KvsError('not_ready', 'the node has had no answer of the log yet')
+      return now
     },
 
     position,
@@ -174,6 +191,7 @@ interface ReplicaParts {
   readonly shownKeys: ShownKeys
   readonly slices: Slices
   readonly refusals: SpoolRefusals
+  readonly expiry: Expiry
   readonly loop: SessionLoop
 }
 
@@ -182,9 +200,17 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   const { log, spool, spooling, limits, logger, clock = systemClock, random = systemRandom } = options
   const machine = makeStateMachine({ clock, logger, spools: spooling.on })
   const note = (key: string) => shownKeys.note(key)
-  const mirror = makeMirror((entry) => spool?.supersede(entry), note)
+  const mirror = makeMirror((entry) => {
+    spool?.supersede(entry)
+    expiry.noteOthers(entry)
+  }, note)
   const queue = makeWriteQueue(limits, clock)
-  const conditional = makeConditionalQueue(mirror, limits, queue.wake, clock)
+  const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)
+  const expiry = makeExpiry({
+    ...{ mirror, spool, conditional, now: log.now, clock, random },
+    mayAppend: () => may(machine.state, 'conditionalWrites'),
+    onLapsed: (bytes, start, length) => note(bytes.toString('utf8', start, start + length)),
+  })
   const waits = makePositionWaits({
     timeoutMs: options.waitTimeoutMs,
     onWait: () => rounds.requestTail(),
@@ -198,7 +224,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   })
   const refusals = makeSpoolRefusals(logger)
   const held = makeHeldBatch(clock, note)
-  const shown = makeShown({ mirror, spool, held })
+  const shown = makeShown({ mirror, spool, held, now: log.now })
   const slices = makeSlices({ clock, ...options.slices })
   const shownKeys = makeShownKeys({ mirror, spool, shown, slices })
   spool?.onChange(note)
@@ -211,17 +237,18 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     ...{ ...batches, conditional, waits, connector, rounds, outage },
     ...{ onReplayed, tailIntervalMs, logger },
   })
-  return { machine, mirror, queue, conditional, waits, held, shown, shownKeys, slices, refusals, loop }
+  return { machine, mirror, queue, conditional, waits, held, shown, shownKeys, slices, refusals, expiry, loop }
 }
 
-function measuresOf({ machine, mirror, queue, conditional }: ReplicaParts): Measures {
-  const { position, size: keys, memory } = mirror.view
+function measuresOf({ machine, mirror, queue, conditional, expiry }: ReplicaParts): Measures {
+  const { position, size: keys, memory, deadlines } = mirror.view
   return {
     isLogUp: isLogUp(machine.state),
     sequence: position.sequence,
     head: mirror.head,
     queue: { writes: queue.length + conditional.length, bytes: queue.bytes + conditional.bytes },
-    view: { keys, bytes: memory.liveBytes, allocatedBytes: memory.bytes },
+    view: { keys, bytes: memory.liveBytes, allocatedBytes: memory.bytes, deadlines },
+    expiries: expiry.appended,
   }
 }
 

@@ -7,8 +7,9 @@ import type { AskedTransaction, ConditionalWrite } from '../kv/index.ts'
  * Hash that tells a repetition of a request under an idempotency key from another one. The log keeps it, so that it
  * never changes.
  */
-export function hashOfWrite({ write, precondition }: ConditionalWrite): Buffer {
-  return hashOf([write.kind, write.key, JSON.stringify(precondition), ...partsOf(write)])
+export function hashOfWrite({ write, precondition, asked }: ConditionalWrite): Buffer {
+  const askedParts = asked === undefined ? [] : [asked]
+  return hashOf([write.kind, write.key, JSON.stringify(precondition), ...partsOf(write), ...askedParts])
 }
 
 /** As `hashOfWrite`. */

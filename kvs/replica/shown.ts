@@ -1,5 +1,6 @@
 import type { Found } from '../core/entry.ts'
 import { setsValue, type Write } from '../core/operation/operation.ts'
+import { unlessLapsed } from '../core/version.ts'
 import type { Spool } from '../spool/index.ts'
 import type { HeldBatch } from './held-batch.ts'
 import type { Mirror } from './mirror.ts'
@@ -9,6 +10,8 @@ export interface ShownParts {
   /** Undefined where the node has no disk to keep one on. */
   readonly spool: Spool | undefined
   readonly held: Pick<HeldBatch, 'hides'>
+  /** The log server's clock, as `Log.now`. */
+  readonly now: () => number | undefined
 }
 
 /**
@@ -24,26 +27,41 @@ export interface Shown {
   hasOfView(bytes: Buffer, start: number, length: number): boolean
 }
 
-export function makeShown({ mirror, spool, held }: ShownParts): Shown {
+export function makeShown({ mirror, spool, held, now }: ShownParts): Shown {
   /** The write that readers see instead of what the view has. */
   const spooledOver = (key: string): Write | undefined => (held.hides(key) ? undefined : spool?.get(key))
 
   function has(key: string): boolean {
     const spooled = spooledOver(key)
-    return spooled === undefined ? mirror.view.has(key) : setsValue(spooled)
+    if (spooled !== undefined) return setsValue(spooled) && unlessLapsed(deadlineOf(spooled), now()) !== undefined
+    if (!hasDeadlines()) return mirror.view.has(key)
+    return unlessLapsed(mirror.view.versionOf(key), now()) !== undefined
+  }
+
+  function hasDeadlines(): boolean {
+    const { pending, lapsed } = mirror.view.deadlines
+    return pending + lapsed > 0
   }
 
   return {
     get(key) {
       const spooled = spooledOver(key)
-      if (spooled === undefined) return mirror.view.get(key)
-      if (!setsValue(spooled)) return undefined
-      return { ...spooled, tag: undefined, modifiedAt: undefined, deadline: spooled.deadline }
+      const found = spooled === undefined ? mirror.view.get(key) : foundIn(spooled)
+      return found?.deadline === undefined ? found : unlessLapsed(found, now())
     },
     has,
     hasOfView(bytes, start, length) {
-      if (spool === undefined || spool.writes === 0) return true
+      if ((spool === undefined || spool.writes === 0) && !hasDeadlines()) return true
       return has(bytes.toString('utf8', start, start + length))
     },
   }
 }
+
+/** What a key has by a write that is not in the log yet. */
+function foundIn(spooled: Write): Found | undefined {
+  if (!setsValue(spooled)) return undefined
+  const { value, contentType, deadline } = spooled
+  return { value, contentType, tag: undefined, modifiedAt: undefined, deadline }
+}
+
+const deadlineOf = ({ deadline }: Write) => ({ deadline })

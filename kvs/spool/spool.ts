@@ -1,12 +1,13 @@
 import type { Entry, SpooledWrite } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
-import { setsValue, type Write, weight } from '../core/operation/operation.ts'
+import { isExpiry, setsValue, type Write, weight } from '../core/operation/operation.ts'
 import { owned } from '../lib/buffers.ts'
 import { type Landed, type LandedWrites, nothingLanded, readLanded } from './landed-writes.ts'
 import { makeNewestWrites, type NewestWrites } from './newest-writes.ts'
 import { additionError, openingError } from './spool-errors.ts'
 import type { LogPosition, SpoolStorage } from './spool-storage.ts'
+import { makeSpooledDeadlines, type SpooledDeadlines } from './spooled-deadlines.ts'
 
 /**
  * The queue of writes that this node has accepted and that are not in the log yet, in the order of their numbers. Calls
@@ -55,9 +56,16 @@ export interface Spool {
   noteLanded(landed: Landed): Promise<void>
   /**
    * Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. A
-   * write that has landed behind the entry is not: `get` goes on returning it.
+   * write that has landed behind the entry is not: `get` goes on returning it. An expiry supersedes nothing: no client
+   * asked for it, and the writes may renew the key.
    */
   supersede(entry: Entry): void
+  /**
+   * Calls `visit` for keys of which a write in the spool has come to its deadline, at most `most` of them, each once.
+   * `get` goes on returning such a write.
+   * @param now the log server's clock, in milliseconds since 1970
+   */
+  lapse(now: number, most: number, visit: (key: string) => void): void
   close(): Promise<void>
 }
 
@@ -83,6 +91,8 @@ interface SpoolState {
   readonly newest: NewestWrites
   /** Number up to which a key's writes are superseded, for each key whose superseding is not stored yet. */
   readonly superseded: Map<string, bigint>
+  /** Of the writes, and of those that have left since the spool was last empty. */
+  readonly deadlines: SpooledDeadlines
   writes: number
   bytes: number
   /** Highest value of `bytes` since the storage was last shrunk. */
@@ -101,6 +111,7 @@ interface SpoolState {
 export async function openSpool({ storage, maxBytes, keepsValues = true }: SpoolOptions): Promise<Spool> {
   const state: SpoolState = {
     ...{ storage, maxBytes, keepsValues, newest: makeNewestWrites(), superseded: new Map() },
+    deadlines: makeSpooledDeadlines(),
     ...{ writes: 0, bytes: 0, peakBytes: 0, last: 0n, removed: 0n, position: undefined },
     landed: nothingLanded,
   }
@@ -134,6 +145,7 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
       if (state.writes > 0) state.landed = await readLanded(storage, state.removed, landed, keepsValues)
     },
     supersede: (entry) => supersedeKey(state, entry),
+    lapse: (now, most, visit) => state.deadlines.lapse(now, most, visit),
     close: () => storage.close(),
   }
 }
@@ -154,6 +166,7 @@ function include(state: SpoolState, { number, write, superseded }: SpooledWrite)
   state.peakBytes = Math.max(state.peakBytes, state.bytes)
   state.last = number
   if (!superseded) state.newest.set(write.key, { number, write: state.keepsValues ? write : undefined })
+  if (setsValue(write) && write.deadline !== undefined) state.deadlines.add(write.key, write.deadline)
 }
 
 interface Addition {
@@ -211,6 +224,7 @@ async function removeOldest(state: SpoolState, oldest: readonly SpooledWrite[], 
     state.removed = number
     if (state.newest.get(write.key)?.number === number) state.newest.delete(write.key)
   }
+  if (state.writes === 0) state.deadlines.clear()
   await store(state, [], position)
   if (state.writes > 0 || state.peakBytes < shrinkAboveBytes) return
   // After a failure it is tried again when the spool is empty the next time.
@@ -222,7 +236,9 @@ async function removeOldest(state: SpoolState, oldest: readonly SpooledWrite[], 
   )
 }
 
-function supersedeKey(state: SpoolState, { sequence, write: { key } }: Entry): void {
+function supersedeKey(state: SpoolState, { sequence, write }: Entry): void {
+  if (isExpiry(write)) return
+  const { key } = write
   const newest = state.newest.get(key)
   if (newest === undefined || sequence <= (state.position?.sequence ?? 0n)) return
   const { number, sequence: end, newest: landedWrites } = state.landed

@@ -1,2 +1,2 @@
 export type { VisitKey } from './packed-map.ts'
-export { makeView, OutOfOrder, type View } from './view.ts'
+export { type LapsedKey, makeView, OutOfOrder, type View } from './view.ts'

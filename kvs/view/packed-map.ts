@@ -7,7 +7,7 @@ import { makeSlabs } from './slabs.ts'
 
 /** A map from keys, as bytes, to values. Both are packed in slabs and found by a hash index. */
 export interface PackedMap
-  extends Pick<Records, 'read' | 'sequenceAt' | 'markAt' | 'deadlineAt'>,
+  extends Pick<Records, 'read' | 'keyAt' | 'sequenceAt' | 'markAt' | 'deadlineAt' | 'deadlines'>,
     Pick<KeyIndex, 'segments' | 'hashesIn'> {
   /** Number of keys. */
   readonly size: number
@@ -54,10 +54,12 @@ export function makePackedMap(slabBytes?: number): PackedMap {
       return index.size
     },
     get memory() {
-      const { largeValueBytes } = records
-      return { bytes: slabs.bytes + largeValueBytes, liveBytes: slabs.liveBytes + largeValueBytes }
+      const { largeValueBytes, deadlines } = records
+      return { bytes: slabs.bytes + largeValueBytes + deadlines.bytes, liveBytes: slabs.liveBytes + largeValueBytes }
     },
     read: records.read,
+    keyAt: records.keyAt,
+    deadlines: records.deadlines,
     sequenceAt: records.sequenceAt,
     markAt: records.markAt,
     deadlineAt: records.deadlineAt,

@@ -8,11 +8,12 @@ import { byteAt } from './bytes.ts'
  *     4  sequence, 48 bits: enough for 400 years at 20,000 a second
  *    10  mark of the entry's digest, 32 bits
  *    14  time of the entry in milliseconds since 1970, 48 bits: enough up to the year 10889
- *    20  deadline in the same way, 48 bits, where there is one; the key follows it, or else is here
+ *    20  deadline in the same way, 48 bits, and its slot, 32 bits, where there is one; the key follows, or else is here
  *        key, value, content type (after its length, 8 bits); or key and the number of a large value, 32 bits
  */
 const headerBytes = 20
 const deadlineBytes = 6
+const slotBytes = 4
 const deadlineFlag = 1 << 13
 const typeFlag = 1 << 14
 const unpackedFlag = 1 << 15
@@ -48,7 +49,7 @@ export function isPacked({ valueLength, contentType }: Content): boolean {
 /** Size of a new record in bytes, before rounding. */
 export function contentSize(content: Content): number {
   const { keyLength, valueLength, contentType, deadline } = content
-  const keyEnd = headerBytes + (deadline === undefined ? 0 : deadlineBytes) + keyLength
+  const keyEnd = headerBytes + (deadline === undefined ? 0 : deadlineBytes + slotBytes) + keyLength
   if (!isPacked(content)) return keyEnd + 4
   const typeLength = contentType === undefined ? 0 : 1 + Buffer.byteLength(contentType)
   return keyEnd + valueLength + typeLength
@@ -62,6 +63,7 @@ export function recordSize(buffer: Buffer, at: number): number {
   return hasFlag(buffer, at, typeFlag) ? valueEnd + 1 + byteAt(buffer, at + valueEnd) : valueEnd
 }
 
+/** Writes all but the deadline's slot. */
 export function writeHeader(buffer: Buffer, at: number, content: Content, packed: boolean): void {
   const { keyLength, valueLength, contentType, sequence, mark, recordedAt, deadline } = content
   const typeFlags = packed ? (contentType === undefined ? 0 : typeFlag) : unpackedFlag
@@ -76,7 +78,16 @@ export function writeHeader(buffer: Buffer, at: number, content: Content, packed
 
 /** Offset of the key from the record's start. */
 export function keyOffset(buffer: Buffer, at: number): number {
-  return hasFlag(buffer, at, deadlineFlag) ? headerBytes + deadlineBytes : headerBytes
+  return hasFlag(buffer, at, deadlineFlag) ? headerBytes + deadlineBytes + slotBytes : headerBytes
+}
+
+/** Slot of the record's deadline, as `Deadlines` has it. Only for a record with a deadline. */
+export function readSlot(buffer: Buffer, at: number): number {
+  return buffer.readUInt32LE(at + headerBytes + deadlineBytes)
+}
+
+export function writeSlot(buffer: Buffer, at: number, slot: number): void {
+  buffer.writeUInt32LE(slot, at + headerBytes + deadlineBytes)
 }
 
 export function readKeyLength(buffer: Buffer, at: number): number {
@@ -97,6 +108,10 @@ export function readMark(buffer: Buffer, at: number): number {
 
 export function readRecordedAt(buffer: Buffer, at: number): number {
   return buffer.readUIntLE(at + 14, 6)
+}
+
+export function hasDeadline(buffer: Buffer, at: number): boolean {
+  return hasFlag(buffer, at, deadlineFlag)
 }
 
 /** Undefined where the record has none. */

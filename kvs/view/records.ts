@@ -1,10 +1,12 @@
 import { owned } from '../lib/buffers.ts'
 import { byteAt, copyBytes } from './bytes.ts'
+import { type Deadlines, makeDeadlines } from './deadlines.ts'
 import { type LargeValues, makeLargeValues, type Value } from './large-values.ts'
 import {
   type Content,
   contentSize,
   hasContentType,
+  hasDeadline,
   isPacked,
   keyOffset,
   readDeadline,
@@ -13,9 +15,11 @@ import {
   readMark,
   readRecordedAt,
   readSequence,
+  readSlot,
   readValueLength,
   recordSize,
   writeHeader,
+  writeSlot,
 } from './record-layout.ts'
 import type { Slabs } from './slabs.ts'
 
@@ -53,21 +57,28 @@ export interface Records {
   move(address: number): number
   /** Size of the values that are not packed into slabs, in bytes. */
   readonly largeValueBytes: number
+  /** The deadlines of the records that have one, by address. */
+  readonly deadlines: Pick<Deadlines, 'pending' | 'lapsed' | 'next' | 'bytes' | 'lapse' | 'lapsedAt'>
 }
 
 export function makeRecords(slabs: Slabs): Records {
   const largeValues = makeLargeValues()
+  const deadlines = makeDeadlines((address, slot) => writeSlot(slabs.buffer(address), slabs.offset(address), slot))
 
   const sizeAt = (address: number) => slabs.roundUp(recordSize(slabs.buffer(address), slabs.offset(address)))
   const sizeOf = (content: Content) => slabs.roundUp(contentSize(content))
 
   function writeAt(address: number, content: Content): void {
     writeRecord(slabs.buffer(address), slabs.offset(address), content, largeValues)
+    if (content.deadline !== undefined) deadlines.add(address, content.deadline)
   }
 
-  function removeLargeValue(address: number): void {
-    const number = readLargeValueNumber(slabs.buffer(address), slabs.offset(address))
+  /** Removes what is kept elsewhere for a record that goes. */
+  function removeParts(address: number): void {
+    const [buffer, at] = [slabs.buffer(address), slabs.offset(address)]
+    const number = readLargeValueNumber(buffer, at)
     if (number >= 0) largeValues.remove(number)
+    if (hasDeadline(buffer, at)) deadlines.remove(readSlot(buffer, at))
   }
 
   function add(content: Content): number {
@@ -92,7 +103,7 @@ export function makeRecords(slabs: Slabs): Records {
 
     replace(address, content) {
       const size = sizeAt(address)
-      removeLargeValue(address)
+      removeParts(address)
       if (size === sizeOf(content)) {
         writeAt(address, content)
         return address
@@ -103,7 +114,7 @@ export function makeRecords(slabs: Slabs): Records {
     },
 
     remove(address) {
-      removeLargeValue(address)
+      removeParts(address)
       slabs.release(address, sizeAt(address))
     },
 
@@ -113,6 +124,7 @@ export function makeRecords(slabs: Slabs): Records {
       const start = slabs.offset(address)
       const moved = slabs.allocate(size)
       from.copy(slabs.buffer(moved), slabs.offset(moved), start, start + size)
+      if (hasDeadline(from, start)) deadlines.move(readSlot(from, start), moved)
       slabs.release(address, size)
       return moved
     },
@@ -120,6 +132,7 @@ export function makeRecords(slabs: Slabs): Records {
     get largeValueBytes() {
       return largeValues.bytes
     },
+    deadlines,
   }
 }
 

@@ -35,6 +35,8 @@ export interface Operation {
   readonly isSpooled?: true
   /** Precondition of a write. */
   readonly condition?: Condition
+  /** Lifetime that a put asked for, in milliseconds. */
+  readonly ttl?: number
   /** Error code of the answer; without an answer, what became of the request. */
   readonly error?: string
 }
@@ -53,6 +55,13 @@ export interface LogEntry {
   readonly superseded: boolean
   /** Number under which the log knows the node that wrote the entry. */
   readonly writer?: number
+  /**
+   * In milliseconds since 1970. On a put: when its key ends by itself. On a delete: the deadline that it records, as an
+   * expiry.
+   */
+  readonly deadline?: number
+  /** When the entry was committed, in milliseconds since 1970 by the log server's clock. */
+  readonly recordedAt?: number
 }
 
 /** A fault, for the timeline. */
@@ -72,6 +81,11 @@ export interface History {
    */
   readonly views: readonly Readonly<Record<string, string | null>>[]
   readonly faults: readonly Fault[]
+  /**
+   * How far the log server's clock, in milliseconds since 1970, was ahead of the clients', from some time of theirs on.
+   * Absent where that is not known.
+   */
+  readonly serverClock?: readonly { readonly from: number; readonly ahead: number }[]
 }
 
 /**

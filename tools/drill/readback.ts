@@ -12,13 +12,19 @@ interface Row {
   readonly value: Buffer | null
   readonly superseded: boolean
   readonly writer: number | null
+  readonly deadline: number | null
+  readonly recorded: number
 }
+
+/** SQL for a time in milliseconds since 1970. */
+const millisecondsOf = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::double precision`
 
 /** Reads the whole log by plain SQL, past the service. */
 export async function readLog(stack: Pick<Stack, 'connect'>): Promise<LogEntry[]> {
   const client = await stack.connect()
   try {
-    const page = `SELECT sequence, event_type, key, value, superseded, writer FROM transactions
+    const page = `SELECT sequence, event_type, key, value, superseded, writer, ${millisecondsOf('deadline')} AS deadline,
+        ${millisecondsOf('recorded_at')} AS recorded FROM transactions
       WHERE sequence > $1 ORDER BY sequence LIMIT ${pageSize}`
     const log: LogEntry[] = []
     for (;;) {
@@ -26,8 +32,11 @@ export async function readLog(stack: Pick<Stack, 'connect'>): Promise<LogEntry[]
       for (const row of rows) {
         const value = row.value === null ? undefined : readValue(row.value)
         const kind = kindOfEntry(row.event_type)
-        const { key, superseded, writer } = row
-        log.push({ sequence: Number(row.sequence), kind, key, value, superseded, ...(writer !== null && { writer }) })
+        const { key, superseded, writer, deadline, recorded } = row
+        log.push({
+          ...{ sequence: Number(row.sequence), kind, key, value, superseded, recordedAt: recorded },
+          ...{ ...(writer !== null && { writer }), ...(deadline !== null && { deadline }) },
+        })
       }
       if (rows.length < pageSize) return log
     }

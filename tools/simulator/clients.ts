@@ -56,7 +56,7 @@ export function makeClients(options: ClientsOptions): Clients {
   async function runClient(client: number, asks: readonly Ask[]): Promise<void> {
     const random = makeDrawnRandom()
     const asker = makeAsker(options, {
-      ...{ client, random, now, timeoutMs, record },
+      ...{ client, random, now, timeoutMs, record, lifetimes: schedule.lifetimes },
       nextId: () => `${client}-${ids++}`,
     })
     for (const { at, key, draw } of asks) {
@@ -140,6 +140,7 @@ export function describeOperation(operation: Operation): string {
   const asked = [
     `${kind} ${key}`,
     ...(kind === 'put' ? [`= ${value}`] : []),
+    ...(operation.ttl === undefined ? [] : [`for ${operation.ttl} ms`]),
     ...(condition === undefined ? [] : [typeof condition === 'number' ? `if at ${condition}` : `if ${condition}`]),
     ...(operation.isConsistent ? ['consistent'] : []),
     ...(operation.minPosition === undefined ? [] : [`from position ${operation.minPosition}`]),

@@ -10,6 +10,7 @@ export function generateSchedule(seed: number): Schedule {
     seed,
     nodes,
     spools: random.chance(0.85),
+    ...(random.fork('lifetimes').chance(0.5) && { lifetimes: 0.4 }),
     latency: drawLatency(random.fork('latency')),
     operations: drawOperations(random.fork('operations'), seconds * 1000),
     faults: drawFaults(random.fork('faults'), nodes, seconds * 1000),

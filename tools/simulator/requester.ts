@@ -88,9 +88,10 @@ async function read(kv: Kv, key: string, { minPosition, isConsistent }: Demands)
   }
 }
 
-async function write(kv: Kv, write: Write, { minPosition, condition, tag }: Demands): Promise<Answer> {
+async function write(kv: Kv, asked: Write, { minPosition, condition, tag, ttl }: Demands): Promise<Answer> {
   try {
     await waitFor(kv, minPosition)
+    const write = ttl === undefined ? asked : { ...asked, deadline: kv.now() + ttl }
     const precondition = preconditionOf(condition, tag)
     const stored = precondition
       ? await kv.writeIf({ write, precondition, idempotencyKey: undefined })

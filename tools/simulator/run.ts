@@ -77,6 +77,7 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
     log: cluster.logServer.entries.map(toLogEntry),
     views,
     faults: faults.told,
+    serverClock: cluster.logClock.settings.map(({ from, ahead }) => ({ from: from - began, ahead: ahead + began })),
   }
   const { found, undecidedKeys } = judge(history, schedule)
   return {
@@ -129,9 +130,11 @@ async function readView({ world, violation }: Stage, node: Node, keys: readonly 
   return view
 }
 
-function toLogEntry({ sequence, eventType, key, value, superseded, writer }: StoredEntry): LogEntry {
+function toLogEntry(entry: StoredEntry): LogEntry {
+  const { sequence, eventType, key, value, superseded, writer, deadline, recordedAt } = entry
   return {
-    ...{ sequence: Number(sequence), kind: kindOfEntry(eventType), key, superseded },
+    ...{ sequence: Number(sequence), kind: kindOfEntry(eventType), key, superseded, recordedAt },
     ...{ value: value && readValue(value), ...(writer !== undefined && { writer }) },
+    ...(deadline !== undefined && { deadline }),
   }
 }

@@ -9,6 +9,8 @@ export interface Schedule {
   readonly nodes: number
   /** Whether nodes spool while the log is down; else they refuse (KVS_WHEN_LOG_IS_DOWN). */
   readonly spools: boolean
+  /** Share of the puts whose keys end by themselves; absent for none. */
+  readonly lifetimes?: number
   readonly latency: Latency
   /** By time. */
   readonly operations: readonly Ask[]

@@ -7,6 +7,8 @@ import type { Lane, Scheduler } from './scheduler.ts'
 export interface VirtualClock extends Clock {
   /** Sets the wall clock this many milliseconds forward, or back. */
   jump(ms: number): void
+  /** How far the wall clock was ahead of virtual time, from some virtual time on, by time. */
+  readonly settings: readonly { readonly from: number; readonly ahead: number }[]
 }
 
 /** When virtual time begins: 2026-01-01, by every wall clock that was never set. */
@@ -14,6 +16,7 @@ const epoch = Date.UTC(2026, 0, 1)
 
 export function makeVirtualClock(scheduler: Scheduler, lane: Lane, offset = 0): VirtualClock {
   let ahead = offset
+  const settings = [{ from: Number.NEGATIVE_INFINITY, ahead: epoch + ahead }]
 
   function every(ms: number, act: () => void): Timer {
     let next: Timer
@@ -46,7 +49,9 @@ export function makeVirtualClock(scheduler: Scheduler, lane: Lane, offset = 0): 
     },
     jump(ms) {
       ahead += ms
+      settings.push({ from: scheduler.now, ahead: epoch + ahead })
     },
+    settings,
   }
 }
 

@@ -42,6 +42,11 @@ export function setsValue(write: Write): write is ValueWrite {
   return kinds[write.kind].effect === 'set'
 }
 
+/** Whether a write records that its key has ended by itself, rather than what a client asked for. */
+export function isExpiry(write: Write): boolean {
+  return write.deadline !== undefined && !setsValue(write)
+}
+
 /**
  * Makes a write from a row of the log or of the spool. Returns undefined where it is not one of a known kind with all
  * that it needs.

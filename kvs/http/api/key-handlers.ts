@@ -13,6 +13,7 @@ import { makeCountHandler } from './count-handler.ts'
 import { type Dialect, spooled } from './dialect.ts'
 import { positionHeader } from './error-headers.ts'
 import { awaitFreshness, isConsistent } from './freshness.ts'
+import { deadlineHeadersOf, timeHeadersOf } from './lifetime-headers.ts'
 import { isModified } from './precondition-headers.ts'
 import { refuseUnmet } from './refused-headers.ts'
 import type { Handle } from './route.ts'
@@ -55,10 +56,11 @@ export function makeKeyHandlers(
 
   function encodeRead(request: Request, found: Found | undefined, position: string): Reply {
     request.telemetry.bytes = found?.value.length
-    if (!isModified(request, found)) return notModified(found, position)
+    if (!isModified(request, found)) return notModified(found, position, store.now)
     // Not thrown: that took a read that finds nothing 10 % longer.
     if (found === undefined) return missing(request, position)
     const reply = dialect.found(found, position)
+    reply.headers.push(...timeHeadersOf(found, request, store.now))
     if (request.method === 'GET') holdReply(request, reply, found.value)
     return reply
   }
@@ -101,7 +103,10 @@ export function makeKeyHandlers(
   return { GET: read, HEAD: read, PUT: put, DELETE: remove, ...(count && { POST: count }) }
 }
 
-function notModified(found: Found | undefined, position: string): Reply {
+/** Has no Last-Modified, which is for a 304 without an ETag (RFC 9110, 15.4.5). */
+function notModified(found: Found | undefined, position: string, now: Kv['now']): Reply {
   const tag = found?.tag === undefined ? spooled : ['ETag', `"${found.tag}"`]
-  return { status: 304, headers: ['KVS-Position', position, ...tag, 'Cache-Control', 'no-cache'], body: undefined }
+  const deadline = found === undefined ? [] : deadlineHeadersOf(found, now)
+  const headers = ['KVS-Position', position, ...tag, ...deadline, 'Cache-Control', 'no-cache']
+  return { status: 304, headers, body: undefined }
 }

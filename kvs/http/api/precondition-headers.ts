@@ -2,6 +2,7 @@ import type { Found } from '../../core/entry.ts'
 import { ConditionFailed, KvsError } from '../../core/errors.ts'
 import { holds, type Precondition } from '../../core/precondition.ts'
 import { headerOf, type Request } from '../exchange/index.ts'
+import { parseHttpDate } from './http-date.ts'
 
 const maxIdempotencyKeyLength = 255
 
@@ -20,14 +21,28 @@ export function preconditionOf(request: Request): Precondition | undefined {
 }
 
 /**
- * Whether a read gets the value; false where the client has it already.
+ * Whether a read gets the value; false where the client has it already. A date counts where there are no tags of its
+ * kind: If-Unmodified-Since without If-Match, If-Modified-Since without If-None-Match (RFC 9110, 13.2.2).
  * @throws KvsError bad_request, condition_failed
  */
 export function isModified(request: Request, found: Found | undefined): boolean {
-  const precondition = preconditionOf(request)
-  if (precondition === undefined || holds(precondition, found)) return true
-  if (holds({ ifMatch: precondition.ifMatch }, found)) return false
-  throw new ConditionFailed(found?.tag, 'the condition does not hold')
+  const { ifMatch, ifNoneMatch } = preconditionOf(request) ?? {}
+  const isRight =
+    ifMatch === undefined ? isSince(request, 'if-unmodified-since', found) !== true : holds({ ifMatch }, found)
+  if (!isRight) throw new ConditionFailed(found?.tag, 'the condition does not hold')
+  if (ifNoneMatch !== undefined) return holds({ ifNoneMatch }, found)
+  return isSince(request, 'if-modified-since', found) !== false
+}
+
+/**
+ * Whether the value was modified after the date in a header. Undefined where there is no date, or no value in the log:
+ * such a condition counts for nothing (RFC 9110, 13.1.3 and 13.1.4). A date has whole seconds.
+ */
+function isSince(request: Request, header: string, found: Found | undefined): boolean | undefined {
+  const text = headerOf(request, header)
+  if (text === undefined || found?.modifiedAt === undefined) return undefined
+  const date = parseHttpDate(text, request.clock.wallTime())
+  return date === undefined ? undefined : Math.floor(found.modifiedAt / 1000) * 1000 > date
 }
 
 /**

@@ -1,6 +1,7 @@
 import { KvsError } from '../../core/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Request } from '../exchange/index.ts'
+import { lifetimeHeaders } from './lifetime-headers.ts'
 
 /** Checks a header's value, and throws where it asks for what this service does not do. */
 type Check = (name: string, value: string, clock: Pick<Clock, 'wallTime'>) => void
@@ -12,9 +13,15 @@ const refusal =
     throw new KvsError('bad_request', `${name} ${why}; nothing was done`)
   }
 
-/** Clients that send these expect the value to end by itself. TTL is RFC 8030's, X-Delete-… are OpenStack's. */
+/**
+ * Clients that send these expect the value to end by itself, each in a way of its own: a number of seconds, of
+ * milliseconds, a date. TTL is RFC 8030's, X-Delete-… are OpenStack's. X-TTL is taken.
+ */
 const lifetimes = ['ttl', 'expire', 'expires', 'expires-in', 'expires-at', 'expires-after', 'expiry', 'expiration']
-const lifetime = refusal('is not supported: a value stays until it is replaced or deleted')
+const lifetime = refusal(
+  'is not supported: a PUT says when its key ends by KVS-TTL: 60s, KVS-Expires: 2030-01-01T00:00:00Z, or X-TTL: 60',
+)
+const lifetimeOfPut = refusal('belongs to a PUT, which gives its key a lifetime')
 /** Expires is also sent against caches, with every method: a moment that is over asks for no lifetime. */
 const lifetimeToCome: Check = (name, value, clock) => {
   const isOver = ['', '-1', '0'].includes(value.trim()) || Date.parse(value) <= clock.wallTime()
@@ -52,7 +59,9 @@ const ownHeaders = new Set(['kvs-min-position'])
 
 const unknownContent = refusal('is not supported with a value: nothing of it would be kept')
 const unknownCondition = refusal('is not supported on a write: conditions are If-Match and If-None-Match')
-const unknownOwn = refusal('is none of the headers that this service takes: KVS-Min-Position is')
+const unknownOwn = refusal(
+  'is none of the headers that this service takes: KVS-Min-Position, KVS-TTL and KVS-Expires are',
+)
 
 /**
  * Refuses a request whose headers ask for something that this service would not do, rather than doing the rest of it as
@@ -63,12 +72,13 @@ export function refuseUnmet({ headers, method, clock }: Pick<Request, 'headers' 
   const isWrite = method === 'PUT' || method === 'DELETE' || method === 'POST'
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at] as string
-    const check = checkOf(name.toLowerCase(), isWrite)
+    const check = checkOf(name.toLowerCase(), method, isWrite)
     if (check !== undefined) check(name, headers[at + 1] as string, clock)
   }
 }
 
-function checkOf(name: string, isWrite: boolean): Check | undefined {
+function checkOf(name: string, method: string, isWrite: boolean): Check | undefined {
+  if (lifetimeHeaders.includes(name)) return method === 'PUT' ? undefined : lifetimeOfPut
   const known = ofAnyRequest.get(name) ?? (isWrite ? ofWrites.get(name) : undefined)
   if (known !== undefined) return known
   if (name.startsWith('kvs-')) return ownHeaders.has(name) ? undefined : unknownOwn

@@ -4,6 +4,7 @@ import type { Precondition } from '../../core/precondition.ts'
 import type { Kv, Stored } from '../../kv/index.ts'
 import { headerOf, type Request } from '../exchange/index.ts'
 import { positionIn } from './freshness.ts'
+import { type Lifetime, lifetimeOf } from './lifetime-headers.ts'
 import { idempotencyKeyOf, preconditionOf } from './precondition-headers.ts'
 import { refuseUnmet } from './refused-headers.ts'
 
@@ -11,6 +12,8 @@ import { refuseUnmet } from './refused-headers.ts'
 export interface WriteTerms {
   readonly precondition: Precondition | undefined
   readonly idempotencyKey: string | undefined
+  /** When the key is to end by itself; undefined for never. */
+  readonly lifetime: Lifetime | undefined
   /** KVS-Min-Position as it came: it is looked at when the whole request is there. */
   readonly minPosition: string | undefined
 }
@@ -27,6 +30,7 @@ export function termsOf(request: Request): WriteTerms {
   return {
     precondition: preconditionOf(request),
     idempotencyKey: idempotencyKeyOf(request),
+    lifetime: lifetimeOf(request),
     minPosition: headerOf(request, 'kvs-min-position'),
   }
 }
@@ -41,9 +45,11 @@ export function execute(store: Kv, write: Write, terms: WriteTerms): Promise<Sto
     : writeAfter(store, write, terms, terms.minPosition)
 }
 
-function writeNow(store: Kv, write: Write, { precondition, idempotencyKey }: WriteTerms): Promise<Stored> {
+/** A lifetime begins here, when the whole request is there and nothing is waited for any more. */
+function writeNow(store: Kv, asked: Write, { precondition, idempotencyKey, lifetime }: WriteTerms): Promise<Stored> {
+  const write = lifetime === undefined ? asked : { ...asked, deadline: lifetime.deadlineAt(store.now()) }
   if (precondition === undefined && idempotencyKey === undefined) return store.write(write)
-  return store.writeIf({ write, precondition: precondition ?? {}, idempotencyKey })
+  return store.writeIf({ write, asked: lifetime?.asked, precondition: precondition ?? {}, idempotencyKey })
 }
 
 async function writeAfter(store: Kv, write: Write, terms: WriteTerms, position: string): Promise<Stored> {

@@ -10,7 +10,16 @@ import {
   wholeMilliseconds,
 } from '../index.ts'
 import { judgeAll, keepAnswers } from './judging.ts'
-import { endOf, keysAfter, lastOf, requireTaken, StatementRefused, type StoredEntry, type Tables } from './tables.ts'
+import {
+  endOf,
+  isExpiry,
+  keysAfter,
+  lastOf,
+  requireTaken,
+  StatementRefused,
+  type StoredEntry,
+  type Tables,
+} from './tables.ts'
 
 /**
  * Commits a batch at the log's end.
@@ -39,7 +48,7 @@ export function appendSpooled(
 ): Landing {
   const turn = beginAppend(tables, serverSeconds, batch)
   if (turn === undefined) return { outcome: 'fenced', serverSeconds }
-  const overtaken = keysAfter(tables, seen)
+  const overtaken = keysAfter(tables, seen, (entry) => !isExpiry(entry))
   const writes = spooled.map(({ write }) => write)
   const superseded = spooled.map(({ write, superseded }) => superseded || overtaken.has(write.key.toWellFormed()))
   return { outcome: 'landed', end: insert(tables, turn, batch, writes, superseded), serverSeconds }

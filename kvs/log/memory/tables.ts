@@ -109,10 +109,19 @@ export function lastOf({ entries }: Tables, writer: number): StoredEntry | undef
   return entries.findLast((entry) => entry.writer === writer && entry.writeNumber !== undefined)
 }
 
-/** Keys that have an entry of any effect after a sequence. */
-export function keysAfter({ entries }: Tables, sequence: bigint): Set<string> {
-  const later = entries.slice(Number(sequence)).filter(({ superseded }) => !superseded)
+/** Keys that have an entry of any effect after a sequence, one that `counts`. */
+export function keysAfter(
+  { entries }: Tables,
+  sequence: bigint,
+  counts: (entry: StoredEntry) => boolean = () => true,
+): Set<string> {
+  const later = entries.slice(Number(sequence)).filter((entry) => !entry.superseded && counts(entry))
   return new Set(later.map(({ key }) => key))
+}
+
+/** Whether the entry records that a key has ended by itself. */
+export function isExpiry({ value, deadline }: StoredEntry): boolean {
+  return value === undefined && deadline !== undefined
 }
 
 /**

@@ -1,7 +1,10 @@
 import { codeOf, setsValue, type Write } from '../../core/operation/operation.ts'
 import { byteaArray, smallintArray, textArray, timestampArray } from './binary-arrays.ts'
 
-/** The columns of a batch, as parameters of the appending statements: event types, keys, values, content types and deadlines. */
+/**
+ * The columns of a batch, as parameters of the appending statements: event types, keys, values, content types and
+ * deadlines.
+ */
 export function batchColumns(writes: readonly Write[]): unknown[] {
   return [
     smallintArray(writes.map((write) => codeOf(write.kind))),

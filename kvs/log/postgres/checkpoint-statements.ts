@@ -20,10 +20,10 @@ export const beginReadingCheckpoint = `
 
 /**
  * sequence, key, value, content_type, digest, recorded_at, deadline and the hash of each live key, in no order. A value
- * that is too large to be kept twice comes from `transactions`. The result is valid only if it has as many rows as the checkpoint has
- * `keys`, none with a null for its value, and their hashes XORed are its `checksum`: so nothing that was added, lost,
- * changed or moved by hand passes. The hash costs 0.3 µs a row of 100 bytes, beside 0.35 µs for the row itself
- * (Postgres 18).
+ * that is too large to be kept twice comes from `transactions`. The result is valid only if it has as many rows as the
+ * checkpoint has `keys`, none with a null for its value, and their hashes XORed are its `checksum`: so nothing that was
+ * added, lost, changed or moved by hand passes. The hash costs 0.3 µs a row of 100 bytes, beside 0.35 µs for the row
+ * itself (Postgres 18).
  */
 export const checkpointEntries = `
   SELECT sequence, key,

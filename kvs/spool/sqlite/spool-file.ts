@@ -19,9 +19,9 @@ export interface SpoolFile {
 }
 
 /**
- * Version of the file as `PRAGMA user_version` has it. A file without deadlines has the version 0, and gets version 1 when
- * it is opened. Its column `content_type` gets another name then, so that a program which knows nothing of deadlines
- * can't read the file, instead of losing them.
+ * Version of the file as `PRAGMA user_version` has it. A file without deadlines has the version 0, and gets version 1
+ * when it is opened. Its column `content_type` gets another name then, so that a program which knows nothing of
+ * deadlines can't read the file, instead of losing them.
  */
 const fileVersion = 1n
 

@@ -6,6 +6,7 @@ import { describeFollowing } from './behaviours/following.ts'
 import { describeRefusals } from './behaviours/refusals.ts'
 import { describeReplay } from './behaviours/replay.ts'
 import { describeSpooled } from './behaviours/spooled.ts'
+import { describeTimes } from './behaviours/times.ts'
 import { describeWentBack } from './behaviours/went-back.ts'
 import type { MakeLogServer } from './log-server.ts'
 
@@ -16,6 +17,7 @@ const behaviours = [
   describeConditional,
   describeFollowing,
   describeReplay,
+  describeTimes,
   describeWentBack,
   describeRefusals,
 ]

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { SpooledWrite } from '../../../kvs/core/entry.ts'
+import { maxDeadline } from '../../../kvs/core/limits.ts'
 import { weight } from '../../../kvs/core/operation/operation.ts'
 import { makeSqliteStorage, type SpoolChange, type SpoolStorage } from '../../../kvs/spool/index.ts'
 import { put, remove } from '../../support/entries.ts'
@@ -44,7 +45,14 @@ describe.each(Object.entries(implementations))('a storage in %s', (_, makeMedium
 
   test('what a change has stored is there after it was closed and opened again', async () => {
     const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at % 256))
-    const writes = [put('a', bytes, 'text/html'), remove('b'), put('🔑 "\n', '')]
+    const writes = [
+      put('a', bytes, 'text/html'),
+      remove('b'),
+      put('🔑 "\n', ''),
+      { ...put('c', 'ends', 'a/b'), deadline: Date.UTC(2030, 0, 1, 0, 0, 0, 1) },
+      { ...put('c', bytes), deadline: maxDeadline },
+      { ...remove('c'), deadline: 0 },
+    ]
     const storage = open()
     await storage.change({ ...nothing, added: writes.map((write, index) => ({ number: BigInt(index + 5), write })) })
     const reopened = await storage.reopened()

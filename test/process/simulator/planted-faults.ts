@@ -1,5 +1,5 @@
 import type { BatchEnd, Write } from '../../../kvs/core/entry.ts'
-import { setsValue } from '../../../kvs/core/operation/operation.ts'
+import { isExpiry, setsValue } from '../../../kvs/core/operation/operation.ts'
 import type { Kv } from '../../../kvs/kv/index.ts'
 import { type Log, type LogSession, Undecided } from '../../../kvs/log/index.ts'
 import type { SpoolStorage } from '../../../kvs/spool/index.ts'
@@ -55,6 +55,26 @@ export const plantedFaults: readonly PlantedFault[] = [
     name: 'acknowledges an in-doubt batch that can still land',
     plants: { log: forgetsThatBatchesMayLand },
     sentence: /overwrites entry/,
+  },
+  {
+    name: 'records expiries whatever the key has by then',
+    plants: { log: (log) => withSessions(log, expiresUnconditionally) },
+    sentence: /is an expiry that takes away/,
+  },
+  {
+    name: 'forgets deadlines when it is started',
+    plants: { log: (log) => withSessions(log, forgetsDeadlines) },
+    sentence: /shows what had ended before|has what ended before|takes away|landed as entry|no value,/,
+  },
+  {
+    name: 'judges deadlines by a clock that is ahead',
+    plants: { log: (log) => ({ ...log, now: () => aheadOf(log.now()) }) },
+    sentence: /where the log says|is wrong: no delete/,
+  },
+  {
+    name: 'judges deadlines by the clock as it was when it was connected',
+    plants: { log: standsStill },
+    sentence: /shows what had ended before|has what ended before/,
   },
 ]
 
@@ -141,7 +161,40 @@ function skipsEntries(session: LogSession): Partial<LogSession> {
 
 /** Tells the log that the decisions are right as of its end, whatever that is. */
 function decidesOnStaleView(session: LogSession): Partial<LogSession> {
-  return { appendConditional: (writes, _seen, last) => session.appendConditional(writes, 2n ** 52n, last) }
+  return { appendConditional: (decided, _seen, last) => session.appendConditional(decided, 2n ** 52n, last) }
+}
+
+/** Tells the log that what has lapsed is decided as of its end, and lands in any case. */
+function expiresUnconditionally(session: LogSession): Partial<LogSession> {
+  return {
+    appendConditional(decided, seen, last) {
+      const isOfReaper = decided.every(({ writes }) => writes.every(isExpiry))
+      return session.appendConditional(decided, isOfReaper ? 2n ** 52n : seen, last)
+    },
+  }
+}
+
+function forgetsDeadlines(session: LogSession): Partial<LogSession> {
+  return {
+    replay: (after, apply) => session.replay(after, (entry) => apply(Object.assign(entry, { deadline: undefined }))),
+    loadCheckpoint: (load) => session.loadCheckpoint((entry) => load(Object.assign(entry, { deadline: undefined }))),
+  }
+}
+
+const aheadOf = (now: number | undefined) => (now === undefined ? undefined : now + 200)
+
+/** Takes the time from the last session's begin, and goes on from there only with the next. */
+function standsStill(log: Log): Log {
+  let now: number | undefined
+  return {
+    ...log,
+    now: () => now,
+    async open() {
+      const session = await log.open()
+      now = log.now()
+      return session
+    },
+  }
 }
 
 /**

@@ -4,9 +4,10 @@ import { type AddressInfo, connect } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Write } from '../../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../../kvs/core/errors.ts'
+import { setsValue } from '../../../kvs/core/operation/operation.ts'
 import type { Position } from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
-import { versionAt } from '../../../kvs/core/version.ts'
+import { unlessLapsed, versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { makeServer, nodeRoutes, type ServerOptions } from '../../../kvs/http/server.ts'
 import type { AskedTransaction, ConditionalWrite } from '../../../kvs/kv/kv.ts'
@@ -38,6 +39,11 @@ export function makeFakeStore() {
     /** Refuses a write, for one. */
     refuses: undefined as ((write: Write) => Error | undefined) | undefined,
     idempotencyKeys: [] as (string | undefined)[],
+    /** What conditional writes asked for beside themselves. */
+    asked: [] as (string | undefined)[],
+    /** The log server's clock. */
+    time: 1_800_000_000_000,
+    now: () => fake.time,
     waits: [] as (bigint | 'head')[],
     failure: undefined as Error | undefined,
     state: 'serving' as State,
@@ -45,7 +51,7 @@ export function makeFakeStore() {
     spools: false,
     get(key: string) {
       if (fake.failure) throw fake.failure
-      return view.get(key)
+      return unlessLapsed(view.get(key), fake.time)
     },
     async write(write: Write) {
       const failure = fake.failure ?? fake.refuses?.(write)
@@ -55,13 +61,15 @@ export function makeFakeStore() {
       if (fake.spools) return 'spooled' as const
       if (write.kind === 'put') keys.add(write.key)
       else keys.delete(write.key)
-      const entry = entryOf(sequence, write, { digest: createHash('sha256').update(`${sequence}`).digest() })
+      const digest = createHash('sha256').update(`${sequence}`).digest()
+      const entry = entryOf(sequence, write, { digest, recordedAt: fake.time })
       const replaced = view.apply(entry)
       return { ...versionAt(logId, entry), replaced }
     },
-    async writeIf({ write, precondition, idempotencyKey }: ConditionalWrite) {
-      const current = view.versionOf(write.key)
+    async writeIf({ write, precondition, asked, idempotencyKey }: ConditionalWrite) {
+      const current = unlessLapsed(view.versionOf(write.key), fake.time)
       fake.idempotencyKeys.push(idempotencyKey)
+      fake.asked.push(asked)
       if (!holds(precondition, current)) throw new ConditionFailed(current?.tag)
       const stored = await fake.write(write)
       if (stored === 'spooled') throw new KvsError('log_down')
@@ -72,12 +80,17 @@ export function makeFakeStore() {
       if (fake.spools) throw new KvsError('log_down')
       fake.idempotencyKeys.push(transaction.idempotencyKey)
       const asked = askedTransaction(transaction)
-      const decided = asked.decide({ versionOf: view.versionOf, valueOf: view.get })
+      const decided = asked.decide({
+        versionOf: (key) => unlessLapsed(view.versionOf(key), fake.time),
+        versionInLog: view.versionOf,
+        valueOf: (key) => fake.get(key),
+        valueAfter: (write) => (setsValue(write) ? { ...write } : undefined),
+      })
       const first = view.position.sequence + 1n
       const digest = createHash('sha256').update(`${first}`).digest()
       for (const [index, write] of decided.writes.entries()) {
         writes.push(write)
-        view.apply(entryOf(first + BigInt(index), write, { digest }))
+        view.apply(entryOf(first + BigInt(index), write, { digest, recordedAt: fake.time }))
       }
       const outcome = decided.writes.length > 0 ? 'landed' : 'refused'
       const entry = { sequence: first, digest }

@@ -26,6 +26,9 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
     values,
     /** Values of keys, where they are looked at. */
     texts: {} as Record<string, string>,
+    /** Deadlines of the values. */
+    deadlines: {} as Record<string, number>,
+    now: 1_000,
     /** What the log says of a decision; by default that it holds. */
     judge: ({ writes, current }: Decided, place: number): Verdict | Error => {
       const lands = writes.length > 0
@@ -41,11 +44,12 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
     view: {
       versionOf: (key: string) => {
         const sequence = queueOf.values[key]
-        return sequence === undefined ? undefined : versionOf(sequence)
+        return sequence === undefined ? undefined : { ...versionOf(sequence), deadline: queueOf.deadlines[key] }
       },
       get: (key: string) => {
         const text = queueOf.texts[key]
-        return text === undefined ? undefined : { value: Buffer.from(text), contentType: 'text/x', tag: undefined }
+        if (text === undefined) return undefined
+        return { value: Buffer.from(text), contentType: 'text/x', tag: undefined, deadline: queueOf.deadlines[key] }
       },
     },
     async appendConditional(_: LogSession, batch: readonly Decided[]) {
@@ -57,7 +61,12 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
       })
     },
   } as unknown as Mirror
-  const queue = makeConditionalQueue(mirror, options, () => undefined)
+  const queue = makeConditionalQueue(
+    mirror,
+    () => queueOf.now,
+    options,
+    () => undefined,
+  )
   const assign = (writes: number) => {
     numbers.push(writes)
     return BigInt(writes)
@@ -239,6 +248,7 @@ test('a transaction comes to its writes together, and rests on what it has looke
   ])
   expect(numbers).toEqual([3])
   expect(await answer).toEqual({
+    position: 'cafe0123=102',
     entries: [versionOf(100n), { ...versionOf(101n), value: '42' }, versionOf(102n)],
   })
   expect(queue.bytes).toBe(0)
@@ -269,6 +279,31 @@ test('many counts of one key share a round, each of what the one before it will 
   expect(rounds[0]?.map(({ builtOn }) => builtOn)).toEqual([[], [0], [1], [2], [3]])
   expect(keysOf(rounds[0])).toEqual(['n', '', '', '', ''])
   expect((await Promise.all(answers)).map(({ entries }) => entries[0]?.value)).toEqual(['11', '12', '13', '14', '15'])
+})
+
+test('a counter keeps its deadline, and begins anew once that has passed', async () => {
+  const { queue, queueOf, rounds, round, texts } = makeQueue()
+  Object.assign(texts, { n: '10', m: '10' })
+  Object.assign(queueOf.deadlines, { n: 1_001, m: 1_000 })
+  const over = { ...put('o', '7'), deadline: 1_000 }
+  const asked = [
+    transaction([add('n'), add('m')]),
+    transaction([add('n'), add('m')]),
+    transaction([over, add('o')]),
+    transaction([over]),
+    transaction([add('o')]),
+  ]
+  const answers = asked.map((one) => queue.transact(one))
+  await round()
+  expect((await Promise.all(answers)).map(({ entries }) => entries.map(({ value }) => value))).toEqual([
+    ['11', '1'],
+    ['12', '2'],
+    [undefined, '1'],
+    [undefined],
+    ['1'],
+  ])
+  const deadlines = rounds[0]?.slice(0, 2).map(({ writes }) => writes.map(({ deadline }) => deadline))
+  expect(deadlines).toEqual(Array(2).fill([1_001, undefined]))
 })
 
 test('a count builds on a write of its round, and on a delete as well', async () => {
@@ -383,4 +418,54 @@ test.each([
   const one = hashOfTransaction(transaction([put('a'), add('n')]))
   expect(hashOfTransaction(transaction([put('a'), add('n')]))).toEqual(one)
   expect(hashOfTransaction(other)).not.toEqual(one)
+})
+
+test('a key counts as absent from its deadline on', async () => {
+  const { queue, queueOf, rounds, round } = makeQueue({ a: 1n, b: 2n, c: 3n })
+  queueOf.deadlines = { a: 999, b: 1_000, c: 1_001 }
+  const answers = ['a', 'b', 'c'].map((key) => queue.add(write(key, { precondition: { ifNoneMatch: '*' } })))
+  const settled = Promise.allSettled(answers)
+  await round()
+  expect(rounds[0]?.map((one) => [lands(one), one.current?.sequence])).toEqual([
+    [true, undefined],
+    [true, undefined],
+    [false, 3n],
+  ])
+  expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected'])
+  expect(await answers[0]).toMatchObject({ replaced: false })
+  const late = expect(queue.add(write('a', ifMatch(1n)))).rejects.toEqual(new ConditionFailed(undefined))
+  await round()
+  await late
+})
+
+test('the expiry of a key is decided by the very entry that lapsed, whatever is shown of it', async () => {
+  const { queue, queueOf, rounds, round } = makeQueue({ a: 1n, b: 2n })
+  queueOf.deadlines = { a: 999, b: 999 }
+  const expiry = (key: string) => ({ write: { kind: 'delete', key, deadline: 999 } as const, ...ifMatch(1n) })
+  const expired = queue.add(write('a', expiry('a')))
+  const renewed = expect(queue.add(write('b', expiry('b')))).rejects.toMatchObject({ code: 'condition_failed' })
+  await round()
+  expect(rounds[0]?.map(lands)).toEqual([true, false])
+  await expired
+  await renewed
+})
+
+test('under an idempotency key, a repetition is told by what was asked and not by the deadline', async () => {
+  const { queue, rounds, round } = makeQueue()
+  const requestOf = async (asked: string | undefined, deadline: number | undefined) => {
+    const stored = queue.add({
+      ...write('a', { asked, idempotencyKey: 'key' }),
+      write: { kind: 'put', key: 'a', value: Buffer.from('v'), contentType: undefined, deadline },
+    })
+    await round()
+    await stored
+    return rounds.at(-1)?.[0]?.idempotency?.request.toString('hex')
+  }
+  const first = await requestOf('ttl=300000', 1_000)
+  expect(await requestOf('ttl=300000', 2_000)).toBe(first)
+  expect(await requestOf('ttl=300001', 1_000)).not.toBe(first)
+  expect(await requestOf(undefined, undefined)).not.toBe(first)
+  // The log keeps such hashes, so that they never change.
+  const known = '2607e060'
+  expect((await requestOf(undefined, undefined))?.slice(0, 8)).toBe(known)
 })

@@ -106,6 +106,16 @@ test('an own batch is applied after what others had committed before it', async 
   })
   const values = ['a', 'b', 'c'].map((key) => mirror.view.get(key)?.value.toString())
   expect(values).toEqual(['theirs', 'mine', 'mine'])
+  expect(mirror.view.get('c')?.modifiedAt).toBe(timeAt(8))
+})
+
+test('an own write takes the place of no value that had ended when its batch was committed', async () => {
+  const log = makeMemoryLog()
+  const mirror = await follow(log)
+  // Their entries have the sequences 1 and 2, and the batch ends in 4.
+  log.add({ ...put('a', 'theirs'), deadline: timeAt(4) })
+  log.add({ ...put('b', 'theirs'), deadline: timeAt(5) })
+  expect(await mirror.append(log.session(), [put('a'), put('b')])).toMatchObject({ replaced: [false, true] })
 })
 
 test('a committed batch whose predecessors can’t be read is not shown before they are', async () => {

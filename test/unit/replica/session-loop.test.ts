@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
+import { maxDeadline } from '../../../kvs/core/limits.ts'
 import { NotAppended } from '../../../kvs/log/log.ts'
 import { makeSqliteStorage, openSpool, type Spool } from '../../../kvs/spool/index.ts'
 import { put } from '../../support/entries.ts'
@@ -47,7 +48,8 @@ test('so is one that takes none when it comes back, once it has said so', async 
   log.isDown = true
   log.lose()
   await expect.poll(() => store.status().state).toBe('log down')
-  expect(await store.write(put('a'))).toBe('spooled')
+  expect(await store.write({ ...put('a'), deadline: maxDeadline })).toBe('spooled')
+  expect(store.get('a')).toMatchObject({ tag: undefined, modifiedAt: undefined, deadline: maxDeadline })
   const reasons: unknown[] = []
   log.append = async () => {
     reasons.push(store.status().reason)

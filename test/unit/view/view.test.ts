@@ -242,3 +242,58 @@ test('a key that stays is visited whatever happens to others meanwhile, and one 
   const staying = keys.filter((key) => key.startsWith('stays'))
   expect(staying.toSorted()).toEqual(Array.from({ length: 3_000 }, (_, n) => `stays ${n}`).toSorted())
 })
+
+test('deadlines pass in their order, once and on time, whatever becomes of their records', () => {
+  const { integer, chance } = makeSeededRandom(1, 'deadlines')
+  const view = makeView({ logId, slabBytes })
+  const model = new Map<string, { deadline: number; sequence: bigint; lapsed: boolean }>()
+  let now = 0
+  for (let sequence = 1n; sequence <= 30_000n; sequence++) {
+    const key = `key ${integer(0, 999)} ${'é'.repeat(integer(0, 2))}`
+    if (chance(0.3)) {
+      view.apply(entryOf(sequence, remove(key)))
+      model.delete(key)
+    } else {
+      const value = Buffer.alloc(chance(0.001) ? 40_000 : integer(0, 300))
+      const deadline = chance(0.5) ? now + integer(0, 3_000) : undefined
+      view.apply(entryOf(sequence, { ...put(key, value), deadline }))
+      if (deadline === undefined) model.delete(key)
+      else model.set(key, { deadline, sequence, lapsed: false })
+    }
+    if (sequence % 10n !== 0n) continue
+    now += 10
+    const visited: string[] = []
+    const most = chance(0.2) ? 3 : 1_000
+    const lapsed = view.lapse(now, most, (bytes, start, length) => {
+      visited.push(bytes.toString('utf8', start, start + length))
+    })
+    const due = [...model.values()].filter((one) => !one.lapsed && one.deadline <= now).map((one) => one.deadline)
+    const passed = visited.map((name) => model.get(name)?.deadline)
+    expect([lapsed, passed]).toEqual([visited.length, due.sort((one, other) => one - other).slice(0, most)])
+    for (const name of visited) Object.assign(model.get(name) ?? {}, { lapsed: true })
+    if (sequence % 1_000n !== 0n) continue
+    const all = [...model].filter(([, one]) => one.lapsed).map(([key, { sequence }]) => `${key}: ${sequence}`)
+    expect(
+      view
+        .lapsed(1_000)
+        .map(({ key, sequence }) => `${key}: ${sequence}`)
+        .sort(),
+    ).toEqual(all.sort())
+    expect(view.deadlines).toEqual({ pending: model.size - all.length, lapsed: all.length })
+    const toCome = [...model.values()].filter((one) => !one.lapsed).map((one) => one.deadline)
+    expect(view.nextDeadline).toBe(toCome.length === 0 ? undefined : Math.min(...toCome))
+  }
+})
+
+test('a key that has lapsed is listed with its version, and shown as it is until something removes it', () => {
+  const view = makeView({ logId })
+  view.apply(entryOf(1n, { ...put('a'), deadline: 5 }, { digest: digestOf(1) }))
+  view.applyPacked(packed(entryOf(2n, { ...put('b'), deadline: 7 })))
+  expect(view.lapse(5, 10, () => undefined)).toBe(1)
+  expect(view.lapsed(10)).toEqual([
+    { key: 'a', deadline: 5, ...versionAt(logId, entryOf(1n, put('a'), { digest: digestOf(1) })) },
+  ])
+  expect(view.get('a')?.deadline).toBe(5)
+  view.apply(entryOf(3n, put('a')))
+  expect([view.lapsed(10), view.deadlines, view.nextDeadline]).toEqual([[], { pending: 1, lapsed: 0 }, 7])
+})

@@ -1,5 +1,6 @@
 import type { History, LogEntry, Operation } from '../history.ts'
 import { checkKeyOrder } from './key-order.ts'
+import { checkExpiries, isExpiry, makeLifetimes, withLapses } from './lifetimes.ts'
 import { checkNodes } from './nodes.ts'
 import { describe, named, quoted } from './words.ts'
 
@@ -43,6 +44,7 @@ export function checkAgainstLog(history: History, { severalNodes = false }: LogR
     report(`key ${quoted(read.key)}: ${describe(read)} shows bytes that are no client's value`)
   checkKeys(severalNodes ? inOrderOfTime(history) : history, puts, report)
   if (severalNodes) checkNodes(history).forEach(report)
+  checkExpiries(history).forEach(report)
   checkViews(history, report)
 
   const tornEntries = log.filter((entry) => entry.kind === 'put' && entry.value === undefined)
@@ -104,8 +106,9 @@ function checkEachOnce(log: readonly LogEntry[], report: Report): void {
 function countLost({ operations, log }: History, puts: Puts, report: Report): number {
   const found = new Set<Operation>()
   const entries = new Map<string, number>()
-  for (const { kind, key, value } of log) {
-    if (kind === 'delete') entries.set(key, (entries.get(key) ?? 0) + 1)
+  for (const entry of log) {
+    const { kind, key, value } = entry
+    if (kind === 'delete' && !isExpiry(entry)) entries.set(key, (entries.get(key) ?? 0) + 1)
     const put = kind === 'put' && value !== undefined ? puts.get(value) : undefined
     if (put?.key === key) found.add(put)
   }
@@ -148,7 +151,8 @@ function checkPlaces({ operations, log }: History, report: Report): void {
   }
 }
 
-function checkKeys({ operations, log }: History, puts: Puts, report: Report): void {
+function checkKeys({ operations, log, serverClock }: History, puts: Puts, report: Report): void {
+  const lifetimes = makeLifetimes(serverClock)
   const entriesOf = Map.groupBy(log, (entry) => entry.key)
   const operationsOf = Map.groupBy(operations, (operation) => operation.key)
   const putsOf = Map.groupBy(puts, ([, put]) => put.key)
@@ -158,7 +162,8 @@ function checkKeys({ operations, log }: History, puts: Puts, report: Report): vo
     const sentences = checkKeyOrder({
       key,
       operations: all.filter(({ outcome }) => outcome === 'ok' || outcome === 'unknown'),
-      entries: entries.filter((entry) => !entry.superseded),
+      entries: withLapses(entries.filter((entry) => !entry.superseded)),
+      lifetimes,
       puts: new Map(putsOf.get(key)),
       superseded: new Set(superseded.flatMap((entry) => entry.value ?? [])),
       deletesCount: superseded.every((entry) => entry.kind === 'put'),
@@ -173,7 +178,10 @@ function inOrderOfTime({ operations, ...rest }: History): History {
   return { ...rest, operations: timed.map((one) => (one.status === 202 ? { ...one, outcome: 'unknown' } : one)) }
 }
 
-function checkViews({ log, views }: History, report: Report): void {
+/** Each view is read when all is over: what had lapsed when the last client had its answer is gone. */
+function checkViews({ operations, log, views, serverClock }: History, report: Report): void {
+  const lifetimes = makeLifetimes(serverClock)
+  const end = operations.reduce((last, { returned }) => Math.max(last, returned), 0)
   const fold = new Map<string, LogEntry>()
   for (const entry of log) if (!entry.superseded) fold.set(entry.key, entry)
   views.forEach((view, index) => {
@@ -181,6 +189,9 @@ function checkViews({ log, views }: History, report: Report): void {
       const entry = fold.get(key)
       if (entry?.kind === 'put' && entry.value === undefined) continue
       const shown = Object.hasOwn(view, key) ? view[key] : null
+      if (shown === null && entry?.deadline !== undefined) continue
+      if (lifetimes.hasLapsed(entry, end))
+        report(`key ${quoted(key)}: view ${index + 1} has what ended before: ${named(shown)}`)
       if ((shown ?? null) === (entry?.value ?? null)) continue
       const says = entry === undefined ? 'has no entry' : `says ${named(entry.value)} (entry ${entry.sequence})`
       report(`key ${quoted(key)}: view ${index + 1} has ${named(shown)}, the log ${says}`)

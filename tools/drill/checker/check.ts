@@ -1,5 +1,6 @@
 import type { History, Operation } from '../history.ts'
 import { checkAgainstLog, type LogFindings, type LogRules } from './against-log.ts'
+import { withLapsesAsDeletes } from './lifetimes.ts'
 import { checkLinearizable, type SearchLimits } from './linearizable.ts'
 import { asOneRegister } from './one-register.ts'
 
@@ -16,7 +17,9 @@ export interface Verdict extends LogFindings {
 export function checkHistory(history: History, rules: LogRules & SearchLimits = {}): Verdict {
   const findings = checkAgainstLog(history, rules)
   const together = rules.severalNodes ? asOneRegister(history.operations) : history.operations
-  const disorder = checkLinearizable(together, rules).flatMap((key) => (key.verdict === 'ok' ? [] : key.explanation))
+  const disorder = checkLinearizable(withLapsesAsDeletes(together), rules).flatMap((key) =>
+    key.verdict === 'ok' ? [] : key.explanation,
+  )
   return {
     ...findings,
     violations: [...new Set([...findings.violations, ...disorder])],

@@ -1,4 +1,5 @@
 import type { Condition, LogEntry, Operation } from '../history.ts'
+import { isExpiry } from './lifetimes.ts'
 import { currentAfter } from './log-index.ts'
 import type { NodesHistory } from './nodes-history.ts'
 
@@ -25,6 +26,7 @@ function checkLanded(nodes: NodesHistory, put: Operation, condition: Condition):
   if (entry.superseded) report(put, `has a condition, and entry ${entry.sequence}, its own, is superseded`)
   const before = index.asOf(put.key, entry.sequence - 1)
   if (holds(condition, currentAfter(before))) return
+  if (holds(condition, undefined) && nodes.lifetimes.mayHaveLapsed(before, put.returned)) return
   report(put, `landed as entry ${entry.sequence} under ${worded(condition)}, and the key had ${stateOf(before)} then`)
 }
 
@@ -33,7 +35,7 @@ function checkDeleted(nodes: NodesHistory, remove: Operation, condition: Conditi
   const { index, floor, report } = nodes
   const { key, invoked, position = 0 } = remove
   const fits = (entry: LogEntry) =>
-    entry.kind === 'delete' && holds(condition, currentAfter(index.asOf(key, entry.sequence - 1)))
+    entry.kind === 'delete' && !isExpiry(entry) && holds(condition, currentAfter(index.asOf(key, entry.sequence - 1)))
   const entry = index.next(key, floor(invoked), fits)
   if (entry !== undefined && entry.sequence <= position) return
   report(
@@ -43,8 +45,8 @@ function checkDeleted(nodes: NodesHistory, remove: Operation, condition: Conditi
 }
 
 function checkRefused(nodes: NodesHistory, write: Operation): void {
-  const { index, floor, report } = nodes
-  const { key, condition, invoked, position = 0, sequence } = write
+  const { index, floor, report, lifetimes } = nodes
+  const { key, condition, invoked, returned, position = 0, sequence } = write
   if (condition === undefined) {
     report(write, 'was refused, and has no condition')
     return
@@ -54,6 +56,7 @@ function checkRefused(nodes: NodesHistory, write: Operation): void {
   for (;;) {
     const current = currentAfter(state)
     if (current === sequence && !holds(condition, current)) return
+    if (sequence === undefined && !holds(condition, undefined) && lifetimes.mayHaveLapsed(state, returned)) return
     const next = index.next(key, Math.max(from, state?.sequence ?? 0))
     if (next === undefined || next.sequence > position) break
     state = next

@@ -1,4 +1,5 @@
 import type { LogEntry, Operation } from '../history.ts'
+import { isExpiry, type Lifetimes } from './lifetimes.ts'
 import { firstAfter, makeSlots } from './slots.ts'
 import { describe, quoted } from './words.ts'
 
@@ -7,7 +8,9 @@ export interface KeyHistory {
   readonly key: string
   /** Operations that did not fail and are not torn reads. */
   readonly operations: readonly Operation[]
+  /** With one for each lapse, as `withLapses` makes them. */
   readonly entries: readonly LogEntry[]
+  readonly lifetimes: Lifetimes
   /** All puts of the key by value, whatever became of them. */
   readonly puts: ReadonlyMap<string, Operation>
   /** Values of superseded entries. The log can't tell where and how long they were shown. */
@@ -37,15 +40,18 @@ interface Moment {
  * @returns a sentence for each contradiction
  */
 export function checkKeyOrder(history: KeyHistory): string[] {
-  const { key, operations, entries, puts } = history
+  const { key, operations, entries, puts, lifetimes } = history
   const violations: string[] = []
   const places = new Map<string, number>()
   const deletePlaces: number[] = []
-  entries.forEach(({ kind, value }, index) => {
-    if (kind === 'delete') deletePlaces.push(index + 1)
-    else if (value !== undefined && !places.has(value)) places.set(value, index + 1)
+  const absentPlaces = [0]
+  entries.forEach((entry, index) => {
+    const { kind, value } = entry
+    if (kind === 'delete') {
+      absentPlaces.push(index + 1)
+      if (!isExpiry(entry)) deletePlaces.push(index + 1)
+    } else if (value !== undefined && !places.has(value)) places.set(value, index + 1)
   })
-  const absentPlaces = [0, ...deletePlaces]
   const slots = makeSlots(deletePlaces)
   const floorAtBegin = new Map<Operation, number>()
   const begun = new Set<string>()
@@ -76,7 +82,9 @@ export function checkKeyOrder(history: KeyHistory): string[] {
 
   function raiseCeiling(): void {
     for (let entry = entries[ceiling]; entry !== undefined; entry = entries[ceiling]) {
-      if (entry.kind === 'delete') {
+      if (isExpiry(entry)) {
+        // Nobody asks for it, and a read judges by its deadline whether it is there yet.
+      } else if (entry.kind === 'delete') {
         if (deletesUpToCeiling === deletesBegun) return
         deletesUpToCeiling++
       } else if (awaited(entry.value)) return
@@ -98,9 +106,18 @@ export function checkKeyOrder(history: KeyHistory): string[] {
     raiseCeiling()
   }
 
+  /** The first place from `from` on where the key is absent for an answer at that time. */
+  function firstAbsent(from: number, time: number): number | undefined {
+    for (let index = firstAfter(absentPlaces, from - 1); ; index++) {
+      const place = absentPlaces[index]
+      const entry = place === undefined ? undefined : entries[place - 1]
+      if (entry === undefined || !isExpiry(entry) || lifetimes.isPast(entry, time)) return place
+    }
+  }
+
   function endRead(read: Operation, from: number): void {
     if (typeof read.value !== 'string') {
-      const place = absentPlaces[firstAfter(absentPlaces, from - 1)]
+      const place = firstAbsent(from, read.returned)
       if (place === undefined || place > ceiling) {
         report(`${describe(read)} is wrong: no delete that could show has a place after ${entryAt(from)} in the log`)
       } else {

@@ -1,4 +1,5 @@
 import type { LogEntry, Operation } from '../history.ts'
+import type { Lifetimes } from './lifetimes.ts'
 import type { LogIndex } from './log-index.ts'
 
 /** Indexes that the checks of several nodes share. */
@@ -6,6 +7,7 @@ export interface NodesHistory {
   readonly operations: readonly Operation[]
   readonly log: readonly LogEntry[]
   readonly index: LogIndex
+  readonly lifetimes: Lifetimes
   /** All puts by value. */
   readonly puts: ReadonlyMap<string, Operation>
   /** Highest position that any node had told by a time. */

@@ -1,5 +1,6 @@
 import type { History, Operation } from '../history.ts'
 import { checkConditions } from './conditions.ts'
+import { makeLifetimes } from './lifetimes.ts'
 import { indexLog, type LogIndex, makeFloor } from './log-index.ts'
 import { isAnswered, type NodesHistory } from './nodes-history.ts'
 import { checkPositions } from './positions.ts'
@@ -14,7 +15,7 @@ import { describe, quoted } from './words.ts'
  *
  * @returns a sentence for each contradiction
  */
-export function checkNodes({ operations, log }: Pick<History, 'operations' | 'log'>): string[] {
+export function checkNodes({ operations, log, serverClock }: Omit<History, 'views' | 'faults'>): string[] {
   const violations: string[] = []
   const index = indexLog(log)
   const answered = operations.filter(isAnswered)
@@ -24,7 +25,7 @@ export function checkNodes({ operations, log }: Pick<History, 'operations' | 'lo
   const floors = new Map([...byNode].map(([node, of]) => [node, makeFloor(of, ({ position = 0 }) => position)]))
   const writers = findWriters(byNode, index, violations)
   const nodes: NodesHistory = {
-    ...{ operations, log, index },
+    ...{ operations, log, index, lifetimes: makeLifetimes(serverClock) },
     puts: new Map(operations.flatMap((put) => (put.kind === 'put' && put.value ? [[put.value, put]] : []))),
     floor: makeFloor(answered, known),
     floorOf: (node, time) => floors.get(node)?.(time) ?? 0,

@@ -1,7 +1,8 @@
 import type { LogEntry, Operation } from '../history.ts'
+import { isExpiry } from './lifetimes.ts'
 import { currentAfter } from './log-index.ts'
 import { isAnswered, type NodesHistory } from './nodes-history.ts'
-import { showsSpooledDelete } from './spooled.ts'
+import { showsSpooledAbsence } from './spooled.ts'
 import { describe, named } from './words.ts'
 
 /** Checks that each answer's position is where it must be, and that the answer is the log's state there. */
@@ -32,8 +33,8 @@ function checkPosition(nodes: NodesHistory, operation: Operation, position: numb
 }
 
 function checkRead(nodes: NodesHistory, read: Operation, position: number): void {
-  const { index, puts } = nodes
-  const { key, value, sequence, isSpooled, isConsistent, returned } = read
+  const { index, puts, lifetimes } = nodes
+  const { key, value, sequence, isSpooled, isConsistent, invoked, returned } = read
   const report = (sentence: string) => nodes.report(read, sentence)
   const put = typeof value === 'string' ? puts.get(value) : undefined
   if (typeof value === 'string' && put === undefined) report('shows a value that nobody put there')
@@ -45,8 +46,12 @@ function checkRead(nodes: NodesHistory, read: Operation, position: number): void
   }
   const entry = index.asOf(key, position)
   const expected = entry?.value ?? null
+  if (value === null && lifetimes.mayHaveLapsed(entry, returned)) return
+  if (value !== null && isConsistent && lifetimes.hasLapsed(entry, invoked)) {
+    report('is consistent, and shows what had ended before it was asked')
+  }
   const isRight = (value ?? null) === expected && (value === null || sequence === currentAfter(entry))
-  if (isRight || (!isConsistent && showsSpooledDelete(nodes, read, position))) return
+  if (isRight || (!isConsistent && showsSpooledAbsence(nodes, read, position))) return
   const says = entry === undefined ? 'nothing' : `${named(expected)} (entry ${entry.sequence})`
   report(`is at ${position}, where the log says ${says}${sequence === undefined ? '' : `, not entry ${sequence}`}`)
 }
@@ -72,7 +77,8 @@ function checkPut({ index, report }: NodesHistory, put: Operation, from: number,
 /** Checks a delete. Its answer does not name its entry, so one of those that may be its own must fit. */
 function checkDelete(nodes: NodesHistory, remove: Operation, from: number, position: number): void {
   const writer = nodes.writerOf(remove.node)
-  const isOwn = (entry: LogEntry) => entry.kind === 'delete' && (writer ?? entry.writer) === entry.writer
+  const isOwn = (entry: LogEntry) =>
+    entry.kind === 'delete' && !isExpiry(entry) && (writer ?? entry.writer) === entry.writer
   const own = nodes.index.next(remove.key, from, isOwn)
   if (own !== undefined && own.sequence <= position) return
   nodes.report(

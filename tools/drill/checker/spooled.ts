@@ -1,4 +1,5 @@
 import type { LogEntry, Operation } from '../history.ts'
+import { isExpiry } from './lifetimes.ts'
 import { makeFloor } from './log-index.ts'
 import type { NodesHistory } from './nodes-history.ts'
 import { describe } from './words.ts'
@@ -21,7 +22,7 @@ export function checkSpooled(nodes: NodesHistory): void {
   for (const entry of log.filter(({ superseded }) => superseded)) {
     const put = entry.value === undefined ? undefined : nodes.puts.get(entry.value)
     const since = put === undefined ? 0 : nodes.floorOf(put.node, put.invoked)
-    const cause = nodes.index.next(entry.key, since, (other) => other.writer !== entry.writer)
+    const cause = nodes.index.next(entry.key, since, (other) => other.writer !== entry.writer && !isExpiry(other))
     if (cause !== undefined && cause.sequence < entry.sequence) continue
     const sentence = `is entry ${entry.sequence}, superseded, and no other node wrote to the key after ${since}`
     report(put ?? deleteOf(entry), sentence)
@@ -47,7 +48,7 @@ function checkReads(nodes: NodesHistory, node: string | undefined, ofKey: readon
     if (read.kind !== 'get' || read.outcome !== 'ok') continue
     const { position = 0, invoked } = read
     if (read.isSpooled) checkSpooledRead(nodes, node, read, position)
-    else if (position < settled(invoked) && !showsSpooledDelete(nodes, read, position)) {
+    else if (position < settled(invoked) && !showsSpooledAbsence(nodes, read, position)) {
       nodes.report(
         read,
         `is at ${position}, without what ${node} had spooled before and has in the log at ${settled(invoked)}`,
@@ -85,7 +86,7 @@ function settledAt(nodes: NodesHistory, put: Operation): number {
 }
 
 function causeAfter({ index }: NodesHistory, { key, writer }: LogEntry, position: number): LogEntry | undefined {
-  return index.next(key, position, (other) => other.writer !== writer)
+  return index.next(key, position, (other) => other.writer !== writer && !isExpiry(other))
 }
 
 /**
@@ -110,23 +111,29 @@ function checkOverwritten(nodes: NodesHistory, put: Operation): void {
 }
 
 /**
- * Whether a read of nothing may be of a delete in the node's spool, of which its answer has no sign: one that had been
- * asked for, and that the log has later than the read's position.
+ * Whether a read of nothing may be of a delete in the node's spool, or of a put there that has lapsed, of which its
+ * answer has no sign: one that had been asked for, and that the log has later than the read's position.
  */
-export function showsSpooledDelete(nodes: NodesHistory, read: Operation, position: number): boolean {
+export function showsSpooledAbsence(nodes: NodesHistory, read: Operation, position: number): boolean {
   if (read.value !== null) return false
   const writer = nodes.writerOf(read.node)
   const asked = nodes.operations.some(
-    ({ kind, key, node, status, outcome, invoked }) =>
-      kind === 'delete' &&
+    ({ kind, key, node, status, outcome, invoked, ttl }) =>
+      (kind === 'delete' || ttl !== undefined) &&
       key === read.key &&
       node === read.node &&
       invoked <= read.returned &&
       (status === 202 || outcome === 'unknown'),
   )
   const isLater = (entry: LogEntry) =>
-    entry.kind === 'delete' && entry.sequence > position && (writer ?? entry.writer) === entry.writer
+    (isClientsDelete(entry) || nodes.lifetimes.mayHaveLapsed(entry, read.returned)) &&
+    entry.sequence > position &&
+    (writer ?? entry.writer) === entry.writer
   return asked && nodes.index.allOf(read.key).some(isLater)
+}
+
+function isClientsDelete(entry: LogEntry): boolean {
+  return entry.kind === 'delete' && !isExpiry(entry)
 }
 
 /** Makes an operation that stands for a delete in a sentence. */

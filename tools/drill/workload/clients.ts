@@ -43,6 +43,8 @@ const limits = {
 /** Slowest pace: a long drill has more keys instead of fewer operations a second. */
 const leastOperationsInASecond = 600
 const preloadKeys = 100
+/** Share of the puts whose keys end by themselves: few, since that may be at any time, as far as clients can tell. */
+const lifetimes = 0.03
 
 export function makeWorkload(options: WorkloadOptions): Workload {
   const { nodes, forwarders = [], seconds, random, now, clients = 8, timeoutMs = 15_000 } = options
@@ -66,7 +68,7 @@ export function makeWorkload(options: WorkloadOptions): Workload {
   }
 
   function askerFor(client: number, random: SeededRandom): Asker {
-    const options = { client, nodes, random, now, timeoutMs, record, nextId: () => `${client}-${ids++}` }
+    const options = { client, nodes, random, now, timeoutMs, record, lifetimes, nextId: () => `${client}-${ids++}` }
     if (nodes.length > 1) return makeHopper(options)
     const doors = [nodes[0], ...forwarders]
     return makeSteady({ ...options, door: doors[client % doors.length] ?? nodes[0] })

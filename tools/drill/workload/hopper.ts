@@ -18,6 +18,8 @@ export interface AskerOptions {
   readonly timeoutMs: number
   readonly nextId: () => string
   readonly record: (operation: Operation) => Operation
+  /** Share of the puts whose keys end by themselves; none by default. */
+  readonly lifetimes?: number | undefined
   /** How a node is asked; over HTTP unless said otherwise. */
   readonly connect?: (url: string, timeoutMs: number) => Requester
 }
@@ -29,6 +31,7 @@ interface Wish {
   readonly isConsistent?: true
   readonly condition?: Condition
   readonly tag?: string
+  readonly ttl?: number
 }
 
 /**
@@ -37,7 +40,7 @@ interface Wish {
  * answers.
  */
 export function makeHopper(options: AskerOptions): Asker {
-  const { client, nodes, random, now, timeoutMs, nextId, record, connect = makeRequester } = options
+  const { client, nodes, random, now, timeoutMs, nextId, record, lifetimes, connect = makeRequester } = options
   const requesters = new Map(nodes.map(({ name, url }) => [name, connect(url, timeoutMs)]))
   const names = nodes.map(({ name }) => name)
   const passesPosition = client % 2 === 0
@@ -102,7 +105,7 @@ export function makeHopper(options: AskerOptions): Asker {
 
   return {
     async operate(key) {
-      const wish = draw(key)
+      const wish = drawLifetime(draw(key), random, lifetimes)
       const first = isFaithful ? home : random.pick(names)
       const others = names.filter((name) => name !== first)
       let last = await ask(first, wish)
@@ -117,6 +120,14 @@ export function makeHopper(options: AskerOptions): Asker {
       for (const requester of requesters.values()) requester.close()
     },
   }
+}
+
+/** From none to some seconds, in milliseconds. */
+const ttls = [0, 20, 100, 500, 1_500, 4_000, 12_000]
+
+/** Draws last, so that what else is asked for is the same with lifetimes and without. */
+export function drawLifetime<Wish extends Pick<Operation, 'kind'>>(wish: Wish, random: SeededRandom, share = 0): Wish {
+  return wish.kind === 'put' && share > 0 && random.chance(share) ? { ...wish, ttl: random.pick(ttls) } : wish
 }
 
 /** Tells whether the request may be sent to another node, since this one is down or not ready. */

@@ -20,6 +20,8 @@ export interface Demands {
   readonly condition?: Condition | undefined
   /** ETag of the entry that the condition names by its sequence. */
   readonly tag?: string | undefined
+  /** Lifetime of a put, in milliseconds. */
+  readonly ttl?: number | undefined
 }
 
 /** One client's kept-alive connection to one node, with one request at a time. */
@@ -55,6 +57,7 @@ export function makeRequester(url: string, timeoutMs: number): Requester {
           accept: 'application/json',
           ...(body && { 'content-length': body.length }),
           ...(demands.minPosition && { 'kvs-min-position': demands.minPosition }),
+          ...(demands.ttl !== undefined && { 'kvs-ttl': `${demands.ttl}ms` }),
           ...conditionHeader(demands),
         },
       })

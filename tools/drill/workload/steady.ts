@@ -1,4 +1,4 @@
-import type { Asker, AskerOptions } from './hopper.ts'
+import { type Asker, type AskerOptions, drawLifetime } from './hopper.ts'
 import { makeRequester } from './request.ts'
 import { makeValue, randomSize } from './value.ts'
 
@@ -9,14 +9,16 @@ export interface SteadyOptions extends Omit<AskerOptions, 'nodes'> {
 }
 
 export function makeSteady(options: SteadyOptions): Asker {
-  const { client, door, random, now, timeoutMs, nextId, record, connect = makeRequester } = options
+  const { client, door, random, now, timeoutMs, nextId, record, lifetimes, connect = makeRequester } = options
   const requester = connect(door.url, timeoutMs)
 
   return {
     async operate(key) {
       const dice = random.next()
       const bytes = randomSize(random)
-      const kind = dice < 0.45 ? 'put' : dice < 0.9 ? 'get' : 'delete'
+      const drawn = dice < 0.45 ? 'put' : dice < 0.9 ? 'get' : 'delete'
+      const wish: { kind: typeof drawn; ttl?: number } = drawLifetime({ kind: drawn }, random, lifetimes)
+      const { kind } = wish
       const id = kind === 'put' ? nextId() : undefined
       const invoked = now()
       const {
@@ -24,12 +26,12 @@ export function makeSteady(options: SteadyOptions): Asker {
         tag: __,
         ...answer
       } = id !== undefined
-        ? await requester.put(key, makeValue(id, bytes))
+        ? await requester.put(key, makeValue(id, bytes), wish)
         : kind === 'get'
           ? await requester.get(key)
           : await requester.remove(key)
       const value = id === undefined ? {} : { value: id }
-      return record({ client, node: door.name, kind, key, invoked, returned: now(), ...answer, ...value })
+      return record({ client, node: door.name, ...wish, key, invoked, returned: now(), ...answer, ...value })
     },
     close: () => requester.close(),
   }

@@ -17,7 +17,7 @@ export function describeReplay(makeServer: MakeLogServer): void {
     await session.append([
       put('plain', 'text', 'text/plain'),
       put('bytes', Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))),
-      put('empty', ''),
+      { ...put('empty', ''), deadline: Date.UTC(2030, 0, 1) },
       put('é ☃ 😀', 'x', 'text/html; charset="é"'),
       put('gone', 'soon'),
       remove('gone'),

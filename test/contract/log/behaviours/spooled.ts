@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { put } from '../../../support/entries.ts'
+import { put, remove } from '../../../support/entries.ts'
 import { readAll } from '../../../support/read-all.ts'
 import { decided, spooled } from '../batches.ts'
 import type { LogServer, MakeLogServer } from '../log-server.ts'
@@ -45,6 +45,25 @@ export function describeSpooled(makeServer: MakeLogServer): void {
         ['both', true],
         ['new', true],
         ['own', false],
+      ])
+      await Promise.all([session.close(), other.close()])
+    })
+
+    test('are superseded by no expiry, which no client has asked for', async () => {
+      const [session, other] = [await server.makeLog().open(), await server.makeLog().open()]
+      await other.append([
+        { ...put('a'), deadline: 1 },
+        { ...put('b'), deadline: 1 },
+      ])
+      await other.append([{ ...remove('a'), deadline: 1 }, { ...remove('b'), deadline: 1 }, remove('c'), put('b')])
+      await session.appendSpooled(
+        ['a', 'b', 'c'].map((key, n) => spooled(BigInt(n + 1), key)),
+        2n,
+      )
+      expect((await session.read(6n)).map(({ write, superseded }) => [write.key, superseded])).toEqual([
+        ['a', false],
+        ['b', true],
+        ['c', true],
       ])
       await Promise.all([session.close(), other.close()])
     })

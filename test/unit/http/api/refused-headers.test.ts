@@ -10,12 +10,11 @@ const length = `Content-Length: ${body.length}\r\n`
 const paths = ['/v1/a', '/kvs/a']
 
 const refusedOnWrites = [
-  ['X-TTL', '60', 'X-TTL is not supported: a value stays until it is replaced or deleted'],
-  ['ttl', '60', 'ttl is not supported: a value stays'],
-  ['X-Expires-In', '60', 'a value stays'],
-  ['Expires', 'Fri, 31 Dec 2100 00:00:00 GMT', 'a value stays'],
-  ['X-Expires', '0', 'a value stays'],
-  ['X-Delete-After', '60', 'a value stays'],
+  ['ttl', '60', 'ttl is not supported: a PUT says when its key ends by KVS-TTL: 60s, KVS-Expires: 2030-'],
+  ['X-Expires-In', '60', 'X-Expires-In is not supported: a PUT says when its key ends by KVS-TTL'],
+  ['Expires', 'Fri, 31 Dec 2100 00:00:00 GMT', 'or X-TTL: 60'],
+  ['X-Expires', '0', 'a PUT says when its key ends'],
+  ['X-Delete-After', '60', 'a PUT says when its key ends'],
   ['X-Idempotency-Key', 'abc', 'send Idempotency-Key'],
   ['Content-Range', 'bytes 0-0/2', 'Content-Range is not supported with a value'],
   ['Content-Language', 'de', 'Content-Language is not supported with a value'],
@@ -42,8 +41,8 @@ test.each(refusedOnWrites)('a write with %s: %s is refused, not done without it'
 })
 
 test.each([
-  ['KVS-TTL', '60', 'KVS-TTL is none of the headers that this service takes'],
-  ['KVS-Position', 'cafe0123=0', 'KVS-Min-Position is'],
+  ['KVS-Ttl-Seconds', '60', 'KVS-Ttl-Seconds is none of the headers that this service takes'],
+  ['KVS-Position', 'cafe0123=0', 'KVS-Min-Position, KVS-TTL and KVS-Expires are'],
   ['X-HTTP-Method-Override', 'DELETE', 'send the method itself'],
 ])('no request is done with %s: %s', async (name, value, message) => {
   const { request, store } = await serve()
@@ -57,6 +56,25 @@ test.each([
     expect(await request('HEAD', path, `${name}: ${value}\r\n`)).toMatch(/^HTTP\/1\.1 400 /)
   }
   expect(store.writes).toEqual([])
+})
+
+test.each([
+  ['KVS-TTL', '60s'],
+  ['KVS-Expires', '2030-01-01T00:00:00Z'],
+  ['X-TTL', '60'],
+])('%s: %s belongs to a PUT', async (name, value) => {
+  const { request, store } = await serve()
+  for (const path of paths) {
+    for (const method of ['GET', 'HEAD', 'DELETE']) {
+      const answer = await request(method, path, `${name}: ${value}\r\n`)
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+      if (method !== 'HEAD') {
+        expect(answer).toContain(`${name} belongs to a PUT, which gives its key a lifetime; nothing was done`)
+      }
+    }
+    expect(await request('PUT', path, `${name}: ${value}\r\n${length}`, body)).toMatch(/^HTTP\/1\.1 20[01] /)
+  }
+  expect(store.writes).toHaveLength(2)
 })
 
 test('what asks for nothing that is not given is passed over', async () => {
@@ -76,7 +94,7 @@ test('what asks for nothing that is not given is passed over', async () => {
   ]
   for (const path of paths) {
     expect(await request('PUT', path, `${headers.join('\r\n')}\r\n${length}`, body)).toMatch(/^HTTP\/1\.1 20[01] /)
-    expect(await request('GET', path, 'X-TTL: 60\r\nIf-Modified-Since: never\r\n')).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await request('GET', path, 'TTL: 60\r\nIf-Modified-Since: never\r\n')).toMatch(/^HTTP\/1\.1 200 /)
   }
   expect(store.writes).toHaveLength(2)
 })
@@ -119,14 +137,14 @@ test.each(['', '0', '-1', ' 0 ', '\xa0-1\xa0', '\t', 'Thu, 01 Jan 1970 00:00:00 
 )
 
 test.each(['-', '\xa0x', 'tomorrow'])('Expires: %j is not over', (value) => {
-  expect(() => refuseUnmet(expiring(value))).toThrow('a value stays')
+  expect(() => refuseUnmet(expiring(value))).toThrow('a PUT says when its key ends')
 })
 
 test('a header of many blanks is judged in a time that grows no faster than it', () => {
   const judge = (blanks: number) => {
     const headers = expiring(`${'\xa0'.repeat(blanks)}x`)
     const begun = performance.now()
-    expect(() => refuseUnmet(headers)).toThrow('a value stays')
+    expect(() => refuseUnmet(headers)).toThrow('a PUT says when its key ends')
     return performance.now() - begun
   }
   judge(1_000)

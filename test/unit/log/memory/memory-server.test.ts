@@ -4,6 +4,7 @@ import { Diverged, Unavailable } from '../../../../kvs/log/index.ts'
 import { type MemoryServer, makeMemoryLog, makeMemoryServer } from '../../../../kvs/log/memory/index.ts'
 import { decided, under } from '../../../contract/log/batches.ts'
 import { pointOf, put } from '../../../support/entries.ts'
+import { makeManualClock } from './manual-clock.ts'
 
 let server: MemoryServer
 beforeEach(() => {
@@ -40,6 +41,20 @@ describe('a server', () => {
     arrival.resolve('arrives')
     await appended
     expect(server.entries).toEqual([])
+  })
+
+  test('has no entry whose time goes back, though its clock does', async () => {
+    const clock = makeManualClock()
+    server = makeMemoryServer({ clock })
+    const session = await makeLog().open()
+    const { recordedAt } = await session.append([put('a')])
+    expect(recordedAt).toBe(clock.wallTime())
+    clock.jump(-3_600_000)
+    expect(await session.append([put('b')])).toMatchObject({ recordedAt })
+    clock.jump(3_600_001)
+    await session.askHead() // tells the node until when its next batch may land
+    expect(await session.append([put('c')])).toMatchObject({ recordedAt: recordedAt + 1 })
+    expect(server.entries.map((entry) => entry.recordedAt - recordedAt)).toEqual([0, 0, 1])
   })
 
   test('that is restored from a copy has its entries, writers and answers', async () => {

@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto'
+import { DatabaseError } from 'pg'
+import { expect, test } from 'vitest'
+import { isRolledBack, takesNoWrites } from '../../../../kvs/log/postgres/postgres-errors.ts'
+import { makeDatabase, makeLog } from '../../../support/database.ts'
+
+/** What a program asks of a log that knows the schema up to version 6: nothing of deadlines. */
+const statements: readonly (readonly [name: string, text: string, code: string])[] = [
+  ['the log’s end', 'SELECT flaw, sequence, digest FROM log_end', '42P01'],
+  [
+    'an append',
+    `SELECT outcome FROM append_writes($1, $1, 0, 1, '{2}', '{a}', '{x}', '{NULL}', 1e10, NULL, NULL)`,
+    '42883',
+  ],
+  [
+    'an append of spooled writes',
+    `SELECT outcome FROM append_writes($1, $1, 0, 1, '{2}', '{a}', '{x}', '{NULL}', NULL, '{false}', 0)`,
+    '42883',
+  ],
+  [
+    'a conditional append',
+    `SELECT outcome FROM append_conditional($1, $1, 0, 1, 0, '{2}', '{a}', '{x}', '{NULL}', '{true}', '{NULL}', '{NULL}', '{NULL}')`,
+    '42883',
+  ],
+  [
+    'the live keys of the checkpoint',
+    'SELECT checkpoint_hash(sequence, key, value, content_type, digest) FROM checkpoint_entries',
+    '42883',
+  ],
+]
+
+test.each(statements)(
+  'a program that knows nothing of deadlines gets no answer to its question for %s',
+  async (_, text, code) => {
+    const database = await makeDatabase()
+    await (await makeLog(database).open()).close()
+    const error = await database.sql(text, text.includes('$1') ? [randomUUID()] : []).catch((error) => error)
+    expect(error).toBeInstanceOf(DatabaseError)
+    expect(error.code).toBe(code)
+    // So it takes the log for down, connects anew, and finds a schema that it refuses by name.
+    expect([isRolledBack(error), takesNoWrites(error)]).toEqual([true, true])
+    expect(await database.sql('SELECT FROM transactions')).toEqual([])
+  },
+)
