@@ -1,6 +1,6 @@
 import { KvsError } from '../core/errors.ts'
 import type { KeyListing, Kv, ValuePage } from '../kv/index.ts'
-import type { KeySnapshot, KeyWalk, OrderedKeys } from '../order/index.ts'
+import type { KeySnapshot, KeyWalk } from '../order/index.ts'
 import type { Shown } from './shown.ts'
 import type { ShownKeys } from './shown-keys.ts'
 
@@ -20,6 +20,8 @@ export interface ListsParts {
 
 /** Most lists that are open, or wait for what they need. Each may keep the memory of keys as they were. */
 export const maxOpenLists = 64
+/** Most values of a page. They are read in one step, so that the page is of one moment: in 2 ms. */
+export const maxPageValues = 2_000
 
 export function makeLists({ shown, shownKeys, position, requireReadable, lapse }: ListsParts): Lists {
   let open = 0
@@ -66,8 +68,9 @@ export function makeLists({ shown, shownKeys, position, requireReadable, lapse }
       }
     },
 
-    listValues: ({ ranges, limit, maxBytes }) =>
-      listOnce(() =>
+    listValues: ({ ranges, limit: asked, maxBytes }) => {
+      const limit = Math.min(asked, maxPageValues)
+      return listOnce(() =>
         shownKeys.withKeys({ ranges, count: limit + 1 }, (keys) => {
           lapse()
           const snapshot = keys.snapshot()
@@ -76,11 +79,12 @@ export function makeLists({ shown, shownKeys, position, requireReadable, lapse }
           snapshot.close()
           return page
         }),
-      ),
+      )
+    },
 
     countKeys: (ranges) =>
       listOnce(() =>
-        shownKeys.withKeys({ ranges, count: undefined }, (keys: OrderedKeys) => {
+        shownKeys.withKeys({ ranges, count: undefined }, (keys) => {
           lapse()
           return { count: keys.count(ranges), position: position() }
         }),

@@ -6,12 +6,12 @@ import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { Log } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
-import type { View } from '../view/index.ts'
 import { type ConditionalQueue, makeConditionalQueue } from './conditional-queue.ts'
 import { makeConnector } from './connector.ts'
 import { type Expiry, makeExpiry } from './expiry.ts'
 import { type HeldBatch, makeHeldBatch } from './held-batch.ts'
 import { makeLists } from './lists.ts'
+import { type Measures, measuresOf } from './measures.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
 import { makeOutage } from './outage.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
@@ -22,7 +22,7 @@ import { makeShownKeys, type ShownKeys } from './shown-keys.ts'
 import { makeSlices, type SliceOptions, type Slices } from './slices.ts'
 import { makeSpoolRefusals, type SpoolRefusals } from './spool-refusals.ts'
 import { readyStateOf } from './state/health.ts'
-import { isLogUp, whyLogIsDown } from './state/node-state.ts'
+import { whyLogIsDown } from './state/node-state.ts'
 import { may, refusalOf } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
 import type { QueueLimits } from './waiting-writes.ts'
@@ -70,26 +70,6 @@ export interface Replica extends Kv {
   /** Undefined as long as it is not known. */
   logId(): string | undefined
   measures(): Measures
-}
-
-/** Numbers for metrics, beside those of `status`. */
-export interface Measures {
-  /** Whether the log can be reached and takes writes. */
-  readonly isLogUp: boolean
-  /** Sequence of the last applied entry; 0n before the replay. */
-  readonly sequence: bigint
-  /** Highest sequence known to be in the log; 0n until connected. */
-  readonly head: bigint
-  /** Writes that wait for the log or are on their way to it, and their weight in bytes. */
-  readonly queue: { readonly writes: number; readonly bytes: number }
-  readonly view: {
-    readonly keys: number
-    readonly bytes: number
-    readonly allocatedBytes: number
-    readonly deadlines: View['deadlines']
-  }
-  /** Expiries that this node has appended. */
-  readonly expiries: number
 }
 
 export function makeReplica(options: ReplicaOptions): Replica {
@@ -238,18 +218,6 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     ...{ onReplayed, tailIntervalMs, logger },
   })
   return { machine, mirror, queue, conditional, waits, held, shown, shownKeys, slices, refusals, expiry, loop }
-}
-
-function measuresOf({ machine, mirror, queue, conditional, expiry }: ReplicaParts): Measures {
-  const { position, size: keys, memory, deadlines } = mirror.view
-  return {
-    isLogUp: isLogUp(machine.state),
-    sequence: position.sequence,
-    head: mirror.head,
-    queue: { writes: queue.length + conditional.length, bytes: queue.bytes + conditional.bytes },
-    view: { keys, bytes: memory.liveBytes, allocatedBytes: memory.bytes, deadlines },
-    expiries: expiry.appended,
-  }
 }
 
 function spoolStatusOf({ spool, spooling }: ReplicaOptions, { obstacle }: SpoolRefusals): SpoolStatus {

@@ -2,9 +2,9 @@ import type { Entry, SpooledWrite } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
 import { isExpiry, setsValue, type Write, weight } from '../core/operation/operation.ts'
-import { owned } from '../lib/buffers.ts'
 import { type Landed, type LandedWrites, nothingLanded, readLanded } from './landed-writes.ts'
 import { makeNewestWrites, type NewestWrites } from './newest-writes.ts'
+import { withOwnMemory } from './own-memory.ts'
 import { additionError, openingError } from './spool-errors.ts'
 import type { LogPosition, SpoolStorage } from './spool-storage.ts'
 import { makeSpooledDeadlines, type SpooledDeadlines } from './spooled-deadlines.ts'
@@ -247,12 +247,4 @@ function supersedeKey(state: SpoolState, { sequence, write }: Entry): void {
   else state.newest.set(key, landed)
   if (newest.number <= number) return
   state.superseded.set(key, state.last)
-}
-
-/**
- * Copies a value that is a window on larger memory: the window would keep all of it, and the bound would not count
- * that.
- */
-function withOwnMemory(write: Write): Write {
-  return setsValue(write) ? { ...write, value: owned(write.value) } : write
 }

@@ -16,6 +16,10 @@ export const parts = {
   },
   memory: { byDefault: true, sentence: 'what a million keys take, beside Redis' },
   nodes: { byDefault: false, sentence: 'several nodes on one log: reads, lag, ?consistent, forwarding' },
+  lists: {
+    byDefault: false,
+    sentence: 'lists of a million keys: how long, what they hold up, what the order of keys costs a PUT',
+  },
   snapshot: {
     byDefault: false,
     sentence: 'PUTs for --minutes while somebody holds a snapshot of the log, as a dump does',

@@ -4,6 +4,7 @@ import { help } from './help.ts'
 import { describeMachine, machineLine } from './measure/machine.ts'
 import { measureLarge } from './parts/large.ts'
 import { measureLatency } from './parts/latency.ts'
+import { measureLists } from './parts/lists.ts'
 import { measureLogging } from './parts/logging.ts'
 import { measureMemory } from './parts/memory.ts'
 import { measureProfiles } from './parts/profile.ts'
@@ -23,6 +24,7 @@ const measurements: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>
   start: measureStart,
   memory: measureMemory,
   nodes: measureNodes,
+  lists: measureLists,
   snapshot: measureSnapshot,
   large: measureLarge,
   soak: measureSoak,

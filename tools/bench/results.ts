@@ -4,6 +4,7 @@ import type { Arguments } from './arguments.ts'
 import type { Machine } from './measure/machine.ts'
 import type { LargeResult } from './parts/large.ts'
 import type { LatencyResult } from './parts/latency.ts'
+import type { ListsResult } from './parts/lists.ts'
 import type { LoggingResult } from './parts/logging.ts'
 import type { MemoryResult } from './parts/memory.ts'
 import type { NodesResult } from './parts/several-nodes.ts'
@@ -20,6 +21,7 @@ export interface Results {
   readonly start?: Stored<StartResult>
   readonly memory?: Stored<MemoryResult>
   readonly nodes?: Stored<NodesResult>
+  readonly lists?: Stored<ListsResult>
   readonly snapshot?: Stored<SnapshotResult>
   readonly large?: Stored<LargeResult>
   readonly soak?: Stored<SoakResult>
@@ -42,6 +44,7 @@ const names: readonly Name[] = [
   'start',
   'memory',
   'nodes',
+  'lists',
   'snapshot',
   'large',
   'soak',

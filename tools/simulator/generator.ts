@@ -1,5 +1,5 @@
 import { makeSeededRandom, type SeededRandom } from '../lab/seeded-random.ts'
-import type { Ask, Fault, Latency, Schedule } from './schedule.ts'
+import type { Ask, Fault, Latency, ListAsk, Schedule } from './schedule.ts'
 
 /** Draws a schedule. The same seed gives the same one. */
 export function generateSchedule(seed: number): Schedule {
@@ -13,6 +13,7 @@ export function generateSchedule(seed: number): Schedule {
     ...(random.fork('lifetimes').chance(0.5) && { lifetimes: 0.4 }),
     latency: drawLatency(random.fork('latency')),
     operations: drawOperations(random.fork('operations'), seconds * 1000),
+    lists: drawLists(random.fork('lists'), nodes, seconds * 1000),
     faults: drawFaults(random.fork('faults'), nodes, seconds * 1000),
   }
 }
@@ -39,6 +40,18 @@ function drawOperations(random: SeededRandom, span: number): Ask[] {
     }
   })
   return byTime(operations)
+}
+
+/** Some at once, so that several wait for the same build. */
+function drawLists(random: SeededRandom, nodes: number, span: number): ListAsk[] {
+  const times = Array.from({ length: random.integer(0, 40) }, () => random.between(0, span))
+  const lists = times.flatMap((at) => {
+    const together = random.chance(0.8) ? 1 : random.integer(2, 5)
+    return Array.from({ length: together }, () => {
+      return { at: round(at), node: random.integer(0, nodes - 1), draw: random.integer(0, 999_999) }
+    })
+  })
+  return byTime(lists)
 }
 
 const nodeFaults = [

@@ -72,6 +72,8 @@ const timeouts = { log: 2_000, append: 3_000, wait: 5_000, tail: 1_000, lag: 5_0
 /** Small, so that a page ends in the midst of things. */
 const pageLimits = { entries: 7, bytes: 64 * 1024 }
 const restartMs = 1_000
+/** Long, so that much happens while the keys are put in order. */
+const longestPauseMs = 100
 const maxSpoolBytes = 1024 * 1024 * 1024
 
 export function makeNode(options: NodeOptions): Node {
@@ -154,7 +156,9 @@ async function runProcess(options: NodeOptions, process: Process, random: Seeded
   const { lane, clock } = process
   const serviceRandom = makeServiceRandom(random)
   const lock = disk.lock(lane)
-  const spool = await openSpool({ storage: lock.spoolStorage, maxBytes: maxSpoolBytes })
+  const opened = await openSpool({ storage: lock.spoolStorage, maxBytes: maxSpoolBytes })
+  const spool = plants.spool?.(opened) ?? opened
+  const pauses = random.fork('slices')
   const tell = (message: string) => trace.add(name, message)
   const logger = { info: tell, warn: tell, error: tell }
   const store = makeReplica({
@@ -166,6 +170,7 @@ async function runProcess(options: NodeOptions, process: Process, random: Seeded
       graceMs: spools ? 2 * timeouts.append : 0,
     },
     ...{ tailIntervalMs: timeouts.tail, waitTimeoutMs: timeouts.wait, maxLagMs: timeouts.lag },
+    slices: { sliceSteps: 1, pause: (next) => void lane.after(pauses.between(0.1, longestPauseMs), next) },
     onReplayed(logId) {
       lock.saveLog(logId)
       const takeover = makeTakeover({

@@ -1,6 +1,6 @@
 import type { Kv } from '../../kvs/kv/index.ts'
 import type { Log } from '../../kvs/log/index.ts'
-import type { SpoolStorage } from '../../kvs/spool/index.ts'
+import type { Spool, SpoolStorage } from '../../kvs/spool/index.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 /**
@@ -9,5 +9,6 @@ import type { VirtualClock } from './virtual-clock.ts'
 export interface Plants {
   readonly log?: (log: Log, clock: VirtualClock) => Log
   readonly storage?: (storage: SpoolStorage) => SpoolStorage
+  readonly spool?: (spool: Spool) => Spool
   readonly kv?: (kv: Kv, clock: VirtualClock) => Kv
 }

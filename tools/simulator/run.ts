@@ -6,6 +6,7 @@ import { makeClients } from './clients.ts'
 import { makeCluster } from './cluster.ts'
 import { wait } from './disk.ts'
 import { makeFaults, remaining } from './faults.ts'
+import { makeListers } from './listers.ts'
 import type { Node } from './node.ts'
 import type { Plants } from './plants.ts'
 import { makeKvRequester } from './requester.ts'
@@ -46,7 +47,9 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
   const now = () => scheduler.now - began
   const faults = makeFaults({ cluster, lane: world, now, trace })
   const clients = makeClients({ schedule, nodes: cluster.nodes, lane: world, now, trace })
-  const stage: Stage = { schedule, cluster, clients, world, violation }
+  const { nodes } = cluster
+  const listers = makeListers({ schedule, nodes, keys: clients.keys, lane: world, now, trace, violation })
+  const stage: Stage = { schedule, cluster, clients, listers, world, violation }
   let views: History['views'] = []
   let isOver = false
 
@@ -56,6 +59,7 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
     began = scheduler.now
     trace.add('clients', 'begin')
     faults.plan(schedule.faults)
+    listers.plan()
     await Promise.all([clients.run(), wait(world, endOf(schedule))])
     trace.add('clients', 'end; all faults are taken back')
     faults.heal()
@@ -82,7 +86,7 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
   const { found, undecidedKeys } = judge(history, schedule)
   return {
     schedule,
-    violations: [...violations, ...found],
+    violations: [...violations, ...listers.check(history.log), ...found],
     history,
     trace,
     simulatedMs: scheduler.now,
@@ -112,6 +116,7 @@ async function readBack(stage: Stage): Promise<History['views']> {
   for (const node of nodes) node.start()
   if (!(await serves(stage))) return views
   for (const node of nodes) views.push(await readView(stage, node, keys))
+  for (const node of nodes) await stage.listers.listAll(node)
   for (const node of nodes) node.kill()
   for (const node of nodes) node.start()
   if (!(await serves(stage))) return views

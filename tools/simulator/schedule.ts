@@ -14,6 +14,8 @@ export interface Schedule {
   readonly latency: Latency
   /** By time. */
   readonly operations: readonly Ask[]
+  /** By time; absent in schedules that were kept before there were lists. */
+  readonly lists?: readonly ListAsk[]
   /** By time. */
   readonly faults: readonly Fault[]
 }
@@ -33,6 +35,14 @@ export interface Ask {
   readonly at: number
   readonly client: number
   readonly key: number
+  /** Seeds what is asked for. */
+  readonly draw: number
+}
+
+/** Somebody lists keys at a node; the first one is 0. */
+export interface ListAsk {
+  readonly at: number
+  readonly node: number
   /** Seeds what is asked for. */
   readonly draw: number
 }
@@ -119,9 +129,9 @@ export function describeFault(fault: Fault): string {
 }
 
 /** When the last operation and the last fault have begun and the last fault is over. */
-export function endOf({ operations, faults }: Schedule): number {
+export function endOf({ operations, lists = [], faults }: Schedule): number {
   const ends = faults.map((fault) => fault.at + ('forMs' in fault ? fault.forMs : 0))
-  return Math.max(0, ...ends, ...operations.map(({ at }) => at))
+  return Math.max(0, ...ends, ...[...operations, ...lists].map(({ at }) => at))
 }
 
 export function seconds(ms: number): string {

@@ -14,8 +14,8 @@ export interface ShrinkOptions {
 }
 
 /**
- * Drops faults, operations and nodes from a schedule that fails, for as long as the rest fails. What is left fails, and
- * mostly nothing of it can be dropped alone.
+ * Drops faults, operations, lists and nodes from a schedule that fails, for as long as the rest fails. What is left
+ * fails, and mostly nothing of it can be dropped alone.
  */
 export async function shrink(schedule: Schedule, { fails, maxRuns = 600 }: ShrinkOptions): Promise<Shrunk> {
   let least = schedule
@@ -29,26 +29,28 @@ export async function shrink(schedule: Schedule, { fails, maxRuns = 600 }: Shrin
     return true
   }
 
-  async function drop(part: 'faults' | 'operations'): Promise<void> {
-    await dropItems<unknown>(least[part], (items) => tryOut({ ...least, [part]: items } as Schedule))
+  async function drop(part: 'faults' | 'operations' | 'lists'): Promise<void> {
+    await dropItems<unknown>(least[part] ?? [], (items) => tryOut({ ...least, [part]: items } as Schedule))
   }
 
   for (let size = Number.POSITIVE_INFINITY; sizeOf(least) < size && runs < maxRuns; ) {
     size = sizeOf(least)
     await drop('faults')
     await drop('operations')
+    await drop('lists')
     while (least.nodes > 1 && (await tryOut(withoutLastNode(least)))) {}
   }
   return { schedule: least, runs }
 }
 
-function sizeOf({ nodes, operations, faults }: Schedule): number {
-  return nodes + operations.length + faults.length
+function sizeOf({ nodes, operations, lists = [], faults }: Schedule): number {
+  return nodes + operations.length + lists.length + faults.length
 }
 
 function withoutLastNode(schedule: Schedule): Schedule {
   const nodes = schedule.nodes - 1
-  return { ...schedule, nodes, faults: schedule.faults.filter((fault) => !isOfNode(fault) || fault.node < nodes) }
+  const faults = schedule.faults.filter((fault) => !isOfNode(fault) || fault.node < nodes)
+  return { ...schedule, nodes, faults, lists: (schedule.lists ?? []).filter(({ node }) => node < nodes) }
 }
 
 /**

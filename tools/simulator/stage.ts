@@ -2,6 +2,7 @@ import type { Clients } from './clients.ts'
 import type { Cluster } from './cluster.ts'
 import { wait } from './disk.ts'
 import { remaining } from './faults.ts'
+import type { Listers } from './listers.ts'
 import type { Node } from './node.ts'
 import type { Schedule } from './schedule.ts'
 import type { Lane } from './scheduler.ts'
@@ -11,6 +12,7 @@ export interface Stage {
   readonly schedule: Schedule
   readonly cluster: Cluster
   readonly clients: Clients
+  readonly listers: Listers
   readonly world: Lane
   readonly violation: (sentence: string) => void
 }

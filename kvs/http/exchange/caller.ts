@@ -40,8 +40,8 @@ export const keyRights: Readonly<Record<string, Right>> = {
 }
 
 /**
- * The right that each method on a collection asks for: the keys that begin with a prefix. A transaction, by POST, may ask
- * for `read` as well.
+ * The right that each method on a collection asks for: the keys that begin with a prefix. A transaction, by POST, may
+ * ask for `read` as well.
  */
 export const collectionRights: Readonly<Record<string, Right>> = {
   GET: 'read',

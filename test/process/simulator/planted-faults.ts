@@ -1,8 +1,9 @@
 import type { BatchEnd, Write } from '../../../kvs/core/entry.ts'
+import { KvsError } from '../../../kvs/core/errors.ts'
 import { isExpiry, setsValue } from '../../../kvs/core/operation/operation.ts'
-import type { Kv } from '../../../kvs/kv/index.ts'
+import type { KeyListing, Kv } from '../../../kvs/kv/index.ts'
 import { type Log, type LogSession, Undecided } from '../../../kvs/log/index.ts'
-import type { SpoolStorage } from '../../../kvs/spool/index.ts'
+import type { Spool, SpoolStorage } from '../../../kvs/spool/index.ts'
 import type { Plants } from '../../../tools/simulator/plants.ts'
 import type { VirtualClock } from '../../../tools/simulator/virtual-clock.ts'
 
@@ -76,6 +77,16 @@ export const plantedFaults: readonly PlantedFault[] = [
     plants: { log: standsStill },
     sentence: /shows what had ended before|has what ended before/,
   },
+  {
+    name: 'does not note in its lists what another node has superseded',
+    plants: { spool: missesSuperseded },
+    sentence: /a list of .* against what get shows in the same moment/,
+  },
+  {
+    name: 'misses in its lists a key that is removed and put again while the keys are put in order',
+    plants: { kv: missesKeysPutAgain },
+    sentence: /a list of .* lacks .* against what get shows in the same moment/,
+  },
 ]
 
 type Breaking = (session: LogSession) => Partial<LogSession>
@@ -92,11 +103,13 @@ function withSessions(log: Log, breaking: Breaking): Log {
   }
 }
 
-/** A write is shown and acknowledged at once, and reaches the log a little later. */
+/** A write is shown and acknowledged at once, and reaches the log a little later. There are no lists of that. */
 function acknowledgesEarly(kv: Kv, clock: VirtualClock): Kv {
   const early = new Map<string, Write>()
+  const refuse = () => Promise.reject(new KvsError('not_ready'))
   return {
     ...kv,
+    ...{ listKeys: refuse, listValues: refuse, countKeys: refuse },
     get(key) {
       const found = kv.get(key)
       const write = early.get(key)
@@ -235,4 +248,51 @@ function forgetsThatBatchesMayLand(log: Log, clock: VirtualClock): Log {
       return promise.finally(() => timer.cancel())
     },
   }))
+}
+
+/** Tells of no change that comes from another node's entry. */
+function missesSuperseded(spool: Spool): Spool {
+  let isSuperseding = false
+  const broken: Partial<Spool> = {
+    onChange: (act) =>
+      spool.onChange((key) => {
+        if (!isSuperseding) act(key)
+      }),
+    supersede(entry) {
+      isSuperseding = true
+      spool.supersede(entry)
+      isSuperseding = false
+    },
+  }
+  return new Proxy(spool, { get: (_, name) => Reflect.get(Object.hasOwn(broken, name) ? broken : spool, name) })
+}
+
+/** Takes a key that is deleted while a list waits for one that has no value, whatever is put later. */
+function missesKeysPutAgain(kv: Kv): Kv {
+  const waiting = new Set<Set<string>>()
+  return {
+    ...kv,
+    async write(write) {
+      const stored = await kv.write(write)
+      if (!setsValue(write)) for (const removed of waiting) removed.add(write.key)
+      return stored
+    },
+    async listKeys(query) {
+      const removed = new Set<string>()
+      waiting.add(removed)
+      const listing = await kv.listKeys(query).finally(() => waiting.delete(removed))
+      return without(listing, removed)
+    },
+  }
+}
+
+function without(listing: KeyListing, removed: ReadonlySet<string>): KeyListing {
+  return {
+    position: listing.position,
+    take: (most) => listing.take(most).filter((key) => !removed.has(key.toString())),
+    get hasMore() {
+      return listing.hasMore
+    },
+    close: listing.close,
+  }
 }

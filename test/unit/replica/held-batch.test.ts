@@ -4,6 +4,7 @@ import { KvsError } from '../../../kvs/core/errors.ts'
 import { systemClock } from '../../../kvs/lib/clock.ts'
 import { Undecided } from '../../../kvs/log/log.ts'
 import { makeHeldBatch } from '../../../kvs/replica/held-batch.ts'
+import type { Replica } from '../../../kvs/replica/replica.ts'
 import { makeSqliteStorage, openSpool } from '../../../kvs/spool/index.ts'
 import { put } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
@@ -70,22 +71,30 @@ async function loseAnswer(mayLandForMs: number | undefined) {
   return { log, spool, replica, sent, answer, first }
 }
 
+async function keysOf(replica: Replica): Promise<string[]> {
+  const ranges = [{ from: Buffer.of(), to: undefined }]
+  const listing = await replica.listKeys({ ranges, limit: undefined, delimiter: undefined })
+  const keys = listing.take(100).map(String)
+  listing.close()
+  return keys
+}
+
 const textOf = (found: { readonly value: Buffer } | undefined) => found?.value.toString()
 
 test('a write that may still land is spooled at once, and acknowledged and shown when it can’t any more', async () => {
   const { replica, sent, answer, first } = await loseAnswer(1_500)
-  expect([answer.first, textOf(replica.get('a'))]).toEqual(['none yet', undefined])
+  expect([answer.first, textOf(replica.get('a')), await keysOf(replica)]).toEqual(['none yet', undefined, []])
   expect(await first).toBe('spooled')
   expect(performance.now()).toBeGreaterThanOrEqual(sent.mayLandUntil ?? Infinity)
-  expect(textOf(replica.get('a'))).toBe('1')
+  expect([textOf(replica.get('a')), await keysOf(replica)]).toEqual(['1', ['a']])
 })
 
 test('what is written behind it goes on, in the order of the numbers', async () => {
   const { spool, replica, answer } = await loseAnswer(60_000)
   expect(await replica.write(put('b', '2'))).toBe('spooled')
-  expect([textOf(replica.get('a')), textOf(replica.get('b'))]).toEqual([undefined, '2'])
+  expect([textOf(replica.get('a')), textOf(replica.get('b')), await keysOf(replica)]).toEqual([undefined, '2', ['b']])
   expect(await replica.write(put('a', '3'))).toBe('spooled')
-  expect(textOf(replica.get('a'))).toBe('3')
+  expect([textOf(replica.get('a')), await keysOf(replica)]).toEqual(['3', ['a', 'b']])
   expect(answer.first).toBe('none yet')
   const spooled = await spool.oldest()
   expect(spooled.map(({ number, write }) => [number, write.key])).toEqual([

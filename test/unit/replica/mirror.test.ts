@@ -1,58 +1,10 @@
 import { expect, test } from 'vitest'
-import type { Entry, LogPoint, Write } from '../../../kvs/core/entry.ts'
 import { Diverged, type LogSession } from '../../../kvs/log/log.ts'
 import { type Mirror, makeMirror } from '../../../kvs/replica/mirror.ts'
 import { entryOf, packed, put, remove, timeAt } from '../../support/entries.ts'
+import { makePagedLog } from './paged-log.ts'
 
-/** A log in memory that pages by two, all of whose entries are others'. */
-function makeMemoryLog(...writes: Write[]) {
-  const entries: Entry[] = []
-  const add = (write: Write) => entries.push(entryOf(BigInt(entries.length + 1), write))
-  const end = () => {
-    const sequence = BigInt(entries.length)
-    return { sequence, digest: Buffer.of(1), recordedAt: timeAt(sequence) }
-  }
-  writes.forEach(add)
-  const log = {
-    entries,
-    add,
-    /** Adds another node's batch. */
-    addBatch(...batch: Write[]) {
-      const digest = Buffer.of(255, entries.length)
-      for (const write of batch) entries.push(entryOf(BigInt(entries.length + 1), write, { digest }))
-    },
-    logId: 'cafe0123',
-    head: undefined as bigint | undefined,
-    session(): LogSession {
-      const sequence = log.head ?? BigInt(entries.length)
-      return {
-        head: { logId: log.logId, sequence, entries: sequence, adoptedThrough: 0n },
-        description: 'memory',
-        lost: new Promise(() => undefined),
-        holds: async ({ sequence }: LogPoint) => sequence <= BigInt(entries.length),
-        loadCheckpoint: async () => undefined,
-        replay: async (after, apply) => {
-          for (const entry of entries.slice(Number(after))) apply(packed(entry))
-        },
-        read: async (after, through = BigInt(entries.length)) =>
-          entries.slice(Number(after), Math.min(Number(after) + 2, Number(through))),
-        askHead: async () => ({ sequence: BigInt(entries.length), digest: entries.at(-1)?.digest ?? Buffer.of() }),
-        onOthersAppended: () => undefined,
-        committed: { number: 0n, end: end() },
-        async append(batch) {
-          batch.forEach(add)
-          return end()
-        },
-        appendSpooled: () => Promise.reject(new Error('not here')),
-        appendConditional: () => Promise.reject(new Error('not here')),
-        close: async () => undefined,
-      }
-    },
-  }
-  return log
-}
-
-async function follow(log: ReturnType<typeof makeMemoryLog>) {
+async function follow(log: ReturnType<typeof makePagedLog>) {
   const mirror = makeMirror()
   await mirror.requireSamePast(log.session())
   await mirror.replay(log.session())
@@ -60,7 +12,7 @@ async function follow(log: ReturnType<typeof makeMemoryLog>) {
 }
 
 test('replays, catches up page by page, and counts', async () => {
-  const log = makeMemoryLog(put('a', '1'), put('b', '2'), remove('a'), put('c', '3'), put('b', '4'))
+  const log = makePagedLog(put('a', '1'), put('b', '2'), remove('a'), put('c', '3'), put('b', '4'))
   const mirror = await follow(log)
   expect(mirror.view.size).toBe(2)
   expect(mirror.view.get('b')?.value.toString()).toBe('4')
@@ -72,7 +24,7 @@ test('replays, catches up page by page, and counts', async () => {
 })
 
 test('a replay that is cut short goes on where it was', async () => {
-  const log = makeMemoryLog(put('a', '1'), put('b', '2'), put('c', '3'))
+  const log = makePagedLog(put('a', '1'), put('b', '2'), put('c', '3'))
   const mirror = makeMirror()
   await mirror.requireSamePast(log.session())
   const cut = log.session()
@@ -88,13 +40,13 @@ test('a replay that is cut short goes on where it was', async () => {
 })
 
 test('a log that breaks off before its head is never taken for whole', async () => {
-  const log = makeMemoryLog(put('a', '1'), put('b', '2'))
+  const log = makePagedLog(put('a', '1'), put('b', '2'))
   log.head = 3n
   await expect(follow(log)).rejects.toThrow(new Diverged('the log breaks off at 2, but its head is at 3'))
 })
 
 test('an own batch is applied after what others had committed before it', async () => {
-  const log = makeMemoryLog(put('a', '1'))
+  const log = makePagedLog(put('a', '1'))
   const mirror = await follow(log)
   for (const value of ['old', 'older', 'theirs']) log.add(put('a', value))
   log.add(put('b', 'theirs'))
@@ -110,7 +62,7 @@ test('an own batch is applied after what others had committed before it', async 
 })
 
 test('an own write takes the place of no value that had ended when its batch was committed', async () => {
-  const log = makeMemoryLog()
+  const log = makePagedLog()
   const mirror = await follow(log)
   // Their entries have the sequences 1 and 2, and the batch ends in 4.
   log.add({ ...put('a', 'theirs'), deadline: timeAt(4) })
@@ -119,7 +71,7 @@ test('an own write takes the place of no value that had ended when its batch was
 })
 
 test('a committed batch whose predecessors can’t be read is not shown before they are', async () => {
-  const log = makeMemoryLog()
+  const log = makePagedLog()
   const mirror = await follow(log)
   log.add(put('a', 'theirs'))
   const session = log.session()
@@ -131,7 +83,7 @@ test('a committed batch whose predecessors can’t be read is not shown before t
 })
 
 test('who asks is told of what others have written, and not of the node’s own', async () => {
-  const log = makeMemoryLog(put('a', 'theirs'))
+  const log = makePagedLog(put('a', 'theirs'))
   const told: string[] = []
   const mirror = makeMirror((entry) => told.push(entry.write.key))
   await mirror.requireSamePast(log.session())
@@ -143,7 +95,7 @@ test('who asks is told of what others have written, and not of the node’s own'
 })
 
 test('another log under the same name is told apart', async () => {
-  const log = makeMemoryLog(put('a', '1'))
+  const log = makePagedLog(put('a', '1'))
   const mirror = await follow(log)
   log.logId = '00000000'
   await expect(mirror.requireSamePast(log.session())).rejects.toThrow(
@@ -152,7 +104,7 @@ test('another log under the same name is told apart', async () => {
 })
 
 /** What a reader between two pages sees: the position, and the values of two accounts. */
-async function seenBetweenPages(log: ReturnType<typeof makeMemoryLog>, mirror: Mirror) {
+async function seenBetweenPages(log: ReturnType<typeof makePagedLog>, mirror: Mirror) {
   const seen: string[] = []
   const shown = (key: string) => mirror.view.get(key)?.value.toString()
   await mirror.catchUp(log.session(), async () => {
@@ -162,7 +114,7 @@ async function seenBetweenPages(log: ReturnType<typeof makeMemoryLog>, mirror: M
 }
 
 test('a batch that goes on in the next page is not shown before it is whole', async () => {
-  const log = makeMemoryLog(put('a', '5'), put('b', '5'))
+  const log = makePagedLog(put('a', '5'), put('b', '5'))
   const mirror = await follow(log)
   log.add(put('c'))
   log.addBatch(put('a', '4'), put('b', '6'))
@@ -173,7 +125,7 @@ test('a batch that goes on in the next page is not shown before it is whole', as
 })
 
 test('a batch at the end of what is read is shown with its last entry', async () => {
-  const log = makeMemoryLog(put('a', '5'), put('b', '5'))
+  const log = makePagedLog(put('a', '5'), put('b', '5'))
   const mirror = await follow(log)
   log.addBatch(put('a', '4'), put('c'), put('b', '6'))
   expect(await seenBetweenPages(log, mirror)).toEqual(['2: 5+5', '5: 4+6'])
@@ -186,7 +138,7 @@ test('a batch at the end of what is read is shown with its last entry', async ()
 })
 
 test('what was read of a batch before its session was lost is read again', async () => {
-  const log = makeMemoryLog()
+  const log = makePagedLog()
   const mirror = await follow(log)
   log.addBatch(put('a', '1'), put('b', '1'), put('c', '1'), put('d', '1'))
   const session = log.session()
@@ -200,7 +152,7 @@ test('what was read of a batch before its session was lost is read again', async
 })
 
 test('entries without a digest, which a log may have adopted, make no batch', async () => {
-  const log = makeMemoryLog()
+  const log = makePagedLog()
   const mirror = await follow(log)
   const digest = Buffer.alloc(0)
   for (const sequence of [1n, 2n, 3n, 4n, 5n]) log.entries.push(entryOf(sequence, put('a', `${sequence}`), { digest }))
@@ -209,7 +161,7 @@ test('entries without a digest, which a log may have adopted, make no batch', as
 })
 
 test('the position is that of no half of a batch during the replay either', async () => {
-  const log = makeMemoryLog()
+  const log = makePagedLog()
   log.addBatch(put('a', '1'), put('b', '2'), put('c', '3'))
   const mirror = makeMirror()
   const session = log.session()

@@ -6,6 +6,7 @@ import { drawThroughput } from '../charts/throughput-chart.ts'
 import { machineLine } from '../measure/machine.ts'
 import type { Results } from '../results.ts'
 import { openLoopColumns, openLoopRows } from './latency-tables.ts'
+import { firstListSentence, holdUpColumns, holdUpRows, listCostColumns, listCostRows } from './lists-tables.ts'
 import { lagSentence, nodesColumns, nodesRows } from './nodes-tables.ts'
 import { verdictColumns, verdictRows } from './print.ts'
 import { runColumns, runRows } from './runs.ts'
@@ -19,7 +20,7 @@ const docs = new URL('../../../docs/', import.meta.url)
  * What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write.
  */
 export function sectionsOf(results: Results): Readonly<Record<string, string>> {
-  const { throughput, latency, start, memory, nodes, soak } = results
+  const { throughput, latency, start, memory, nodes, lists, soak } = results
   const machines = Object.values(results).map(({ machine }) => machineLine(machine))
   const days = Object.values(results)
     .map(({ at }) => at.slice(0, 10))
@@ -36,6 +37,11 @@ export function sectionsOf(results: Results): Readonly<Record<string, string>> {
     ...(nodes && {
       nodes: markdownTable(nodesColumns, nodesRows(nodes.result)),
       lag: wrapProse(lagSentence(nodes.result)),
+    }),
+    ...(lists && {
+      lists: markdownTable(holdUpColumns, holdUpRows(lists.result)),
+      'list-cost': markdownTable(listCostColumns, listCostRows(lists.result)),
+      'first-lists': wrapProse(firstListSentence(lists.result)),
     }),
     ...(soak && { soak: wrapProse(judgeSoak(soak.result).sentence) }),
   }

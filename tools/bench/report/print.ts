@@ -2,6 +2,7 @@ import { machineLine } from '../measure/machine.ts'
 import type { Results } from '../results.ts'
 import { type Verdict, verdictText } from './judge.ts'
 import { openLoopColumns, openLoopRows, singleMedian } from './latency-tables.ts'
+import { firstListSentence, holdUpColumns, holdUpRows, listCostColumns, listCostRows } from './lists-tables.ts'
 import { lagSentence, nodesColumns, nodesRows } from './nodes-tables.ts'
 import { caveats, runColumns, runRows } from './runs.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
@@ -34,7 +35,7 @@ function verdictLines(verdict: Verdict): string {
  * @param latest all that the table of targets is made of
  */
 export function printable(shown: Results, latest: Results): string {
-  const { throughput, latency, start, memory, nodes, soak } = shown
+  const { throughput, latency, start, memory, nodes, lists, soak } = shown
   const sections: string[] = []
   const add = (heading: string, text: string) => text !== '' && sections.push(`${heading}\n\n${text}`)
 
@@ -63,6 +64,11 @@ export function printable(shown: Results, latest: Results): string {
   if (start) add('Start-up', textTable(startColumns, startRows(start.result)))
   if (memory) add('Resident memory', textTable(memoryColumns, memoryRows(memory.result)))
   if (nodes) add('Several nodes', `${textTable(nodesColumns, nodesRows(nodes.result))}\n\n${lagSentence(nodes.result)}`)
+  if (lists) {
+    add('GETs while there are lists', textTable(holdUpColumns, holdUpRows(lists.result)))
+    add('What the order of keys costs', textTable(listCostColumns, listCostRows(lists.result)))
+    add('First lists', firstListSentence(lists.result))
+  }
   if (soak) add('Soak', judgeSoak(soak.result).sentence)
   add('Targets', verdictsOf(latest).map(verdictLines).join('\n'))
   const machines = Object.values(latest).map(({ machine }) => machineLine(machine))

@@ -4,6 +4,7 @@ import { ratios, type Spread, spreadOf } from '../measure/stats.ts'
 import type { Results } from '../results.ts'
 import { judge, type Verdict } from './judge.ts'
 import { counting, singleMedian, singleRatio } from './latency-tables.ts'
+import { holdUpVerdict, listCostVerdict } from './lists-tables.ts'
 import { largeVerdict, memoryVerdict, replayVerdict, startVerdict } from './size-verdicts.ts'
 import { number, percent, ratioSpread, spread } from './text.ts'
 
@@ -23,6 +24,8 @@ export function verdictsOf(results: Results): Verdict[] {
     largeVerdict(results.large?.result),
     logging(results),
     snapshot(results),
+    holdUpVerdict(results.lists?.result),
+    listCostVerdict(results.lists?.result),
   ]
 }
 

@@ -28,7 +28,7 @@ test('faults, operations and nodes are dropped as long as it fails', async () =>
     fails: async ({ faults, operations }) =>
       faults.some(({ at }) => at === 200) && operations.some((one) => one === kept),
   })
-  expect(least).toEqual({ ...schedule, nodes: 2, faults: [kill(1, 200)], operations: [kept] })
+  expect(least).toEqual({ ...schedule, nodes: 2, faults: [kill(1, 200)], operations: [kept], lists: [] })
   expect(runs).toBeLessThan(100)
 })
 

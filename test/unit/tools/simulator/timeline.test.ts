@@ -29,6 +29,7 @@ test('a schedule is told in a few lines', () => {
   const schedule: Schedule = {
     ...{ seed: 1, nodes: 2, spools: false, latency: { network: 1, commit: 2, flush: 5 } },
     operations: [{ at: 0, client: 3, key: 0, draw: 1 }],
+    lists: [{ at: 0, node: 1, draw: 1 }],
     faults: [
       { kind: 'kill', node: 1, at: 1_500, forMs: 250 },
       { kind: 'log clock', at: 2_000, byMs: -5_000 },
@@ -38,7 +39,7 @@ test('a schedule is told in a few lines', () => {
   }
   expect(renderSchedule(schedule).split('\n')).toEqual([
     '2 nodes, refusing while the log is down; network 1 ms, commit 2 ms, flush 5 ms',
-    '1 operation of 1 client, 4 faults:',
+    '1 operation of 1 client, 1 list, 4 faults:',
     '     1.500  kvs-2: kill for 0.250 s',
     '     2.000  log clock by -5.000 s',
     '     2.500  kvs: leave',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Run } from '../../../../../tools/bench/measure/measured-run.ts'
+import type { HoldUp } from '../../../../../tools/bench/parts/lists.ts'
 import type { Sample } from '../../../../../tools/bench/parts/soak.ts'
 import { fillSections, picturesOf, sectionsOf } from '../../../../../tools/bench/report/docs.ts'
 import { judge, verdictText } from '../../../../../tools/bench/report/judge.ts'
@@ -34,7 +35,7 @@ test('a target of at least, and one of at most', () => {
 
 test('every target has its row, whatever has been measured', () => {
   const rows = verdictsOf({})
-  expect(rows).toHaveLength(13)
+  expect(rows).toHaveLength(15)
   expect(new Set(rows.map(verdictText))).toEqual(new Set(['not measured']))
 })
 
@@ -60,6 +61,35 @@ test('a part that is measured again takes the place of what it was, throughput c
   const kept = after.throughput?.result.runs ?? []
   expect(kept.filter((each) => each.case === 'get 32')).toEqual([run('get 32', 'kvs', 1, 7)])
   expect(kept.filter((each) => each.case === 'put 32')).toHaveLength(4)
+})
+
+test('what lists hold up, and what the order of keys costs, is of the rounds', () => {
+  const latency = { count: 1_000, p50: 1, p99: 2, p999: 3 }
+  const holdUp = (during: HoldUp['during'], round: number, max: number) => {
+    return { during, round, gets: { ...latency, max }, lists: during === 'no list' ? [] : [100] }
+  }
+  const put = (name: string, contender: string, round: number, user: number) =>
+    run(name, contender, round, 10_000, { cpu: { node: { user, system: 0 } } })
+  const result = {
+    ...{ keys: 1_000_000, firstPage: 70, firstList: 3_000 },
+    holdUps: [1, 2, 3].flatMap((n) => [holdUp('no list', n, 2), holdUp('lists of all keys', n, 3 + n)]),
+    runs: [1, 2].flatMap((n) => [
+      ...[put('put new after', 'plain', n, 40 * n), put('put new after', 'listed', n, 42 * n)],
+      ...[put('put old after', 'plain', n, 40 * n), put('put old after', 'listed', n, 44 * n)],
+    ]),
+  }
+  const [hold, cost] = verdictsOf({ lists: stored(result) }).slice(-2)
+  expect(hold).toMatchObject({ measured: '5 ms (4–6); without lists 2 ms (2–2)', isMet: true })
+  expect(cost).toMatchObject({
+    measured: '5 % (5 % to 5 %) for new keys, 10 % (10 % to 10 %) for others, not measured before the first list',
+    isMet: false,
+  })
+  const text = printable({ lists: stored(result) }, {})
+  expect(text).toMatch(/lists of all keys +100 \(100–100\) +1 \(1–1\) +2 \(2–2\) +5 \(4–6\)/)
+  expect(text).toContain('first page came after 70 ms')
+  expect(sectionsOf({ lists: stored(result) })['list-cost']).toContain(
+    '| put new after | 60 (40–80) | 63 (42–84) | 5 %',
+  )
 })
 
 test('sections are filled between their marks, and only there', () => {

@@ -1,0 +1,47 @@
+import type { View } from '../view/index.ts'
+import type { ConditionalQueue } from './conditional-queue.ts'
+import type { Expiry } from './expiry.ts'
+import type { Mirror } from './mirror.ts'
+import { isLogUp } from './state/node-state.ts'
+import type { StateMachine } from './state/state-machine.ts'
+import type { WriteQueue } from './write-queue.ts'
+
+/** Numbers for metrics, beside those of `status`. */
+export interface Measures {
+  /** Whether the log can be reached and takes writes. */
+  readonly isLogUp: boolean
+  /** Sequence of the last applied entry; 0n before the replay. */
+  readonly sequence: bigint
+  /** Highest sequence known to be in the log; 0n until connected. */
+  readonly head: bigint
+  /** Writes that wait for the log or are on their way to it, and their weight in bytes. */
+  readonly queue: { readonly writes: number; readonly bytes: number }
+  readonly view: {
+    readonly keys: number
+    readonly bytes: number
+    readonly allocatedBytes: number
+    readonly deadlines: View['deadlines']
+  }
+  /** Expiries that this node has appended. */
+  readonly expiries: number
+}
+
+export interface MeasuredParts {
+  readonly machine: StateMachine
+  readonly mirror: Mirror
+  readonly queue: WriteQueue
+  readonly conditional: ConditionalQueue
+  readonly expiry: Expiry
+}
+
+export function measuresOf({ machine, mirror, queue, conditional, expiry }: MeasuredParts): Measures {
+  const { position, size: keys, memory, deadlines } = mirror.view
+  return {
+    isLogUp: isLogUp(machine.state),
+    sequence: position.sequence,
+    head: mirror.head,
+    queue: { writes: queue.length + conditional.length, bytes: queue.bytes + conditional.bytes },
+    view: { keys, bytes: memory.liveBytes, allocatedBytes: memory.bytes, deadlines },
+    expiries: expiry.appended,
+  }
+}

@@ -1,0 +1,91 @@
+import { type Run, totalOf } from '../measure/measured-run.ts'
+import { byRound } from '../measure/rounds.ts'
+import { ratios, type Spread, spreadOf } from '../measure/stats.ts'
+import { type HoldUp, holdUpKinds, type ListsResult, listCases } from '../parts/lists.ts'
+import { judge, type Verdict } from './judge.ts'
+import { type Column, number, percent, spread } from './text.ts'
+
+/** For the person who waits. */
+export function describeHoldUp({ during, round, gets, lists }: HoldUp): string {
+  const asked = lists.length > 0 ? `${lists.length} in ${number(spreadOf(lists)?.median ?? 0)} ms each, ` : ''
+  return `  ${round} ${during}: ${asked}a GET takes ${number(gets.p50)} ms (p50), ${number(gets.p99)} (p99), at most ${number(gets.max)}`
+}
+
+export const holdUpColumns: readonly Column[] = [
+  { heading: 'during' },
+  { heading: 'a list takes, ms', numeric: true },
+  { heading: 'GET p50 ms', numeric: true },
+  { heading: 'p99 ms', numeric: true },
+  { heading: 'longest ms', numeric: true },
+]
+
+export function holdUpRows({ holdUps }: ListsResult): string[][] {
+  return holdUpKinds.map((kind) => {
+    const own = holdUps.filter(({ during }) => during === kind)
+    const of = (value: (holdUp: HoldUp) => number) => spread(spreadOf(own.map(value)))
+    const lists = spreadOf(own.flatMap((holdUp) => holdUp.lists))
+    const cells = [of(({ gets }) => gets.p50), of(({ gets }) => gets.p99), of(({ gets }) => gets.max)]
+    return [kind, lists ? spread(lists) : '', ...cells]
+  })
+}
+
+export const listCostColumns: readonly Column[] = [
+  { heading: 'PUTs' },
+  { heading: 'CPU µs of the node, never listed', numeric: true },
+  { heading: 'listed', numeric: true },
+  { heading: 'more', numeric: true },
+]
+
+export function listCostRows({ runs }: ListsResult): string[][] {
+  return listCases.map((name) => {
+    const cost = costOf(runs, name)
+    const of = (contender: string) => spread(spreadOf([...nodeCpu(runs, name, contender).values()]))
+    return [name, of('plain'), of('listed'), cost ? percents(cost) : '-']
+  })
+}
+
+function nodeCpu(runs: readonly Run[], name: string, contender: string) {
+  return byRound(runs, { case: name, contender }, ({ cpu }) => cpu.node && totalOf(cpu.node))
+}
+
+/** What the node that was asked for lists takes more, as a share. */
+function costOf(runs: readonly Run[], name: string): Spread | undefined {
+  const of = ratios(nodeCpu(runs, name, 'listed'), nodeCpu(runs, name, 'plain'))
+  return of && { median: of.median - 1, min: of.min - 1, max: of.max - 1 }
+}
+
+function percents({ median, min, max }: Spread): string {
+  return `${percent(median)} (${percent(min)} to ${percent(max)})`
+}
+
+export function firstListSentence({ keys, firstPage, firstList }: ListsResult): string {
+  return `After the start of a node with ${number(keys)} keys its first page came after ${number(firstPage)} ms, and the first list of all keys ${number(firstList)} ms after that.`
+}
+
+/** The longest that any GET was held up by lists of all keys. */
+export function holdUpVerdict(lists: ListsResult | undefined): Verdict {
+  const longest = (kind: HoldUp['during']) =>
+    spreadOf((lists?.holdUps ?? []).filter(({ during }) => during === kind).map(({ gets }) => gets.max))
+  const [during, without] = [longest('lists of all keys'), longest('no list')]
+  return {
+    what: 'the longest that a list of 1,000,000 keys holds a GET up',
+    target: 'at most 5 ms',
+    measured: during ? `${spread(during, ' ms')}; without lists ${spread(without, ' ms')}` : 'not measured',
+    ...judge(during?.median, { atMost: 5 }),
+  }
+}
+
+export function listCostVerdict(lists: ListsResult | undefined): Verdict {
+  const runs = lists?.runs ?? []
+  const [after, old] = [costOf(runs, 'put new after'), costOf(runs, 'put old after')]
+  const before = costOf(runs, 'put new before')
+  const shown = (name: string, cost: Spread | undefined) => `${cost ? percents(cost) : 'not measured'} ${name}`
+  return {
+    what: 'CPU that the order of keys costs a PUT',
+    target: 'at most 5 %',
+    measured: lists
+      ? [shown('for new keys', after), shown('for others', old), shown('before the first list', before)].join(', ')
+      : 'not measured',
+    ...judge(after && old && Math.max(after.median, old.median), { atMost: 0.05 }),
+  }
+}
