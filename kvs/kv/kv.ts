@@ -82,6 +82,8 @@ export interface ConditionalWrite {
 /** A transaction as a client asks for it. */
 export interface AskedTransaction extends Transaction {
   /** As in a `ConditionalWrite`. */
+  readonly asked?: string | undefined
+  /** As in a `ConditionalWrite`. */
   readonly idempotencyKey: string | undefined
 }
 

@@ -13,8 +13,9 @@ export function hashOfWrite({ write, precondition, asked }: ConditionalWrite): B
 }
 
 /** As `hashOfWrite`. */
-export function hashOfTransaction({ conditions, operations }: AskedTransaction): Buffer {
-  return hashOf(['transaction', JSON.stringify(conditions), ...operations.flatMap(partsOfOperation)])
+export function hashOfTransaction({ conditions, operations, asked }: AskedTransaction): Buffer {
+  const askedParts = asked === undefined ? [] : [asked]
+  return hashOf(['transaction', JSON.stringify(conditions), ...operations.flatMap(partsOfOperation), ...askedParts])
 }
 
 /** Each operation begins with how many parts it has, so that no two lists of operations have the same parts. */

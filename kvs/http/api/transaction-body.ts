@@ -1,18 +1,25 @@
-import { type Count, parseInteger } from '../../core/counter.ts'
+import { parseInteger } from '../../core/counter.ts'
 import { KvsError } from '../../core/errors.ts'
 import { transactionLimits } from '../../core/limits.ts'
 import type { Precondition } from '../../core/precondition.ts'
 import { type Condition, isCount, type Operation, type Transaction } from '../../core/transaction.ts'
 import { requireNameable } from './key-decoding.ts'
+import type { Lifetime } from './lifetime-headers.ts'
 import { bad, type Members, parseStrictly, typeName } from './strict-json.ts'
-import { contentTypeIn, valueIn } from './transaction-values.ts'
+import { contentTypeIn, lifetimeIn, valueIn } from './transaction-values.ts'
 
 /** Bounds of a transaction's body in bytes. In JSON, a value of arbitrary bytes takes four thirds of its length. */
 export const maxTransactionBody = 8 * 1024 * 1024
 
+/** A transaction as its body asks for it. */
+export interface AskedBody extends Transaction {
+  /** For each operation when its key is to end by itself; undefined for never, and for all but puts. */
+  readonly lifetimes: readonly (Lifetime | undefined)[]
+}
+
 /** Members of each operation beside its key, which is in the member with the operation's name. */
 const membersOf = {
-  put: ['value', 'base64', 'contentType'],
+  put: ['value', 'base64', 'contentType', 'ttl', 'expires'],
   delete: [],
   add: ['by'],
   min: ['by'],
@@ -26,17 +33,18 @@ const kinds = Object.keys(membersOf) as readonly Operation['kind'][]
  * @param maxValueBytes largest size of one value
  * @throws KvsError bad_request, bad_key, value_too_large, transaction_too_large
  */
-export function transactionIn(body: Buffer, maxValueBytes: number): Transaction {
+export function transactionIn(body: Buffer, maxValueBytes: number): AskedBody {
   const root = objectIn(parseStrictly(body), 'the body')
   requireKnown(root, 'the body', ['if', 'do'])
   const conditions = arrayIn(root, 'if', 'conditions').map((value, index) => conditionIn(value, `if[${index}]`))
-  const operations = arrayIn(root, 'do', 'operations').map((value, index) =>
+  const asked = arrayIn(root, 'do', 'operations').map((value, index) =>
     operationIn(value, `do[${index}]`, maxValueBytes),
   )
+  const operations = asked.map(({ operation }) => operation)
   if (operations.length === 0) throw bad('do', 'needs at least one operation, such as {"put":"KEY","value":"TEXT"}')
   const bytes = operations.reduce((sum, operation) => sum + valueBytesOf(operation), 0)
   if (bytes > transactionLimits.bytes) throw tooLarge(`values of ${bytes} bytes`, `${transactionLimits.bytes} bytes`)
-  return { conditions, operations }
+  return { conditions, operations, lifetimes: asked.map(({ lifetime }) => lifetime) }
 }
 
 function valueBytesOf(operation: Operation): number {
@@ -80,7 +88,13 @@ function preconditionIn({ etag }: Members, place: string): Precondition {
   )
 }
 
-function operationIn(value: unknown, place: string, maxValueBytes: number): Operation {
+/** An operation, and when the key of a put is to end by itself. */
+interface AskedOperation {
+  readonly operation: Operation
+  readonly lifetime?: Lifetime | undefined
+}
+
+function operationIn(value: unknown, place: string, maxValueBytes: number): AskedOperation {
   const members = objectIn(value, place)
   const named = kinds.filter((kind) => Object.hasOwn(members, kind))
   const [kind] = named
@@ -90,9 +104,11 @@ function operationIn(value: unknown, place: string, maxValueBytes: number): Oper
   const known: readonly string[] = membersOf[kind]
   requireKnown(members, place, [kind, ...known])
   const key = keyIn(members, kind, place)
-  if (kind === 'delete') return { kind, key }
-  if (kind !== 'put') return { kind, key, by: numberIn(members, place) } satisfies Count
-  return { kind, key, value: valueIn(members, place, maxValueBytes), contentType: contentTypeIn(members, place) }
+  if (kind === 'delete') return { operation: { kind, key } }
+  if (kind !== 'put') return { operation: { kind, key, by: numberIn(members, place) } }
+  const contentType = contentTypeIn(members, place)
+  const operation = { kind, key, value: valueIn(members, place, maxValueBytes), contentType }
+  return { operation, lifetime: lifetimeIn(members, place) }
 }
 
 /** Any key that the path of a request can name. */

@@ -6,14 +6,14 @@ import { positionHeader } from './error-headers.ts'
 import { positionIn } from './freshness.ts'
 import type { Handle } from './route.ts'
 import { requireAccess } from './transaction-access.ts'
-import { transactionIn } from './transaction-body.ts'
+import { type AskedBody, transactionIn } from './transaction-body.ts'
 import { type WriteTerms, writeTermsOf } from './write-command.ts'
 
 /** The only path that transactions are posted to. */
 export const transactionPath = '/v1/:'
 
 export interface TransactionHandlerOptions {
-  readonly store: Pick<Kv, 'transact' | 'waitFor' | 'position'>
+  readonly store: Pick<Kv, 'transact' | 'waitFor' | 'position' | 'now'>
   /** Receives bodies of up to `maxTransactionBody`. */
   readonly receiveBody: ReceiveBody
   /** Largest size of one value, in bytes. */
@@ -22,15 +22,16 @@ export interface TransactionHandlerOptions {
 
 /** Makes the handler of `POST /v1/:`, which does all of a transaction, or nothing. */
 export function makeTransactionHandler({ store, receiveBody, maxValueBytes }: TransactionHandlerOptions): Handle {
-  async function transact(request: Request, transaction: Transaction, terms: WriteTerms): Promise<Reply> {
+  async function transact(request: Request, body: AskedBody, terms: WriteTerms): Promise<Reply> {
     const { idempotencyKey, minPosition } = terms
     if (minPosition !== undefined) {
       noteWait(request, 'position')
       await store.waitFor(positionIn(minPosition))
     }
     noteWait(request, 'log')
+    const transaction = withDeadlines(body, store.now)
     try {
-      const done = await store.transact({ ...transaction, idempotencyKey })
+      const done = await store.transact({ ...transaction, asked: lifetimesOf(body), idempotencyKey })
       const { sequence = 0n, tag = '' } = done.entries.at(-1) ?? {}
       request.telemetry.stored = { sequence, tag, replaced: false }
       return jsonReply(200, resultOf(transaction, done), positionHeader(store.position()))
@@ -66,6 +67,23 @@ export function transactionTermsOf(request: Request): WriteTerms {
   const terms = writeTermsOf(request)
   if (terms.precondition === undefined) return terms
   throw new KvsError('bad_request', 'a transaction has its conditions in its body, under "if"; nothing was stored')
+}
+
+/** Lifetimes begin here, when the whole request is there and nothing is waited for any more. */
+function withDeadlines({ conditions, operations, lifetimes }: AskedBody, now: Kv['now']): Transaction {
+  if (lifetimes.every((lifetime) => lifetime === undefined)) return { conditions, operations }
+  const began = now()
+  const ending = operations.map((operation, index) => {
+    const lifetime = lifetimes[index]
+    return lifetime === undefined ? operation : { ...operation, deadline: lifetime.deadlineAt(began) }
+  })
+  return { conditions, operations: ending }
+}
+
+/** As `AskedTransaction.asked`. */
+function lifetimesOf({ lifetimes }: AskedBody): string | undefined {
+  const asked = lifetimes.flatMap((lifetime, index) => (lifetime === undefined ? [] : [`${index}:${lifetime.asked}`]))
+  return asked.length > 0 ? asked.join(' ') : undefined
 }
 
 function resultOf({ operations }: Transaction, { position, entries }: Transacted): object {

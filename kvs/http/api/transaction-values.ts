@@ -1,4 +1,5 @@
 import { KvsError } from '../../core/errors.ts'
+import { type Lifetime, lifetimeDuring, lifetimeUntil } from './lifetime-headers.ts'
 import { bad, type Members, typeName } from './strict-json.ts'
 
 /** As in a Content-Type header. */
@@ -49,4 +50,22 @@ export function contentTypeIn({ contentType }: Members, place: string): string |
     return contentType
   }
   throw bad(`${place}.contentType`, `is to be a text of at most ${maxContentTypeLength} printable ASCII characters`)
+}
+
+/**
+ * When the key of a put is to end by itself; undefined for never.
+ * @throws KvsError bad_request
+ */
+export function lifetimeIn({ ttl, expires }: Members, place: string): Lifetime | undefined {
+  if (ttl === undefined && expires === undefined) return undefined
+  if (ttl !== undefined && expires !== undefined) throw bad(place, 'has both ttl and expires: a key has one lifetime')
+  const lifetime = expires === undefined ? parsed(ttl, lifetimeDuring) : parsed(expires, lifetimeUntil)
+  if (lifetime !== undefined) return lifetime
+  throw expires === undefined
+    ? bad(`${place}.ttl`, 'is to be a whole number of ms, s, m or h, such as "300ms" or "5m"')
+    : bad(`${place}.expires`, 'is to be a moment such as "2030-01-01T00:00:00Z"')
+}
+
+function parsed(value: unknown, parse: (text: string) => Lifetime | undefined): Lifetime | undefined {
+  return typeof value === 'string' ? parse(value) : undefined
 }

@@ -79,6 +79,7 @@ export function makeFakeStore() {
       if (fake.failure) throw fake.failure
       if (fake.spools) throw new KvsError('log_down')
       fake.idempotencyKeys.push(transaction.idempotencyKey)
+      fake.asked.push(transaction.asked)
       const asked = askedTransaction(transaction)
       const decided = asked.decide({
         versionOf: (key) => unlessLapsed(view.versionOf(key), fake.time),

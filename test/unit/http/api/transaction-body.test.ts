@@ -19,11 +19,19 @@ test('a body is decoded, with its conditions and operations in their order', () 
       { put: 'empty', value: '', contentType: '' },
       { delete: 'c:' },
       { add: 'n', by: 1 },
+      { put: 'd', value: '', ttl: '300ms' },
+      { put: 'd', value: '', expires: '2030-01-01T00:00:00Z' },
       { max: 'm', by: '-9223372036854775808' },
       { min: 'm', by: '9007199254740993' },
     ],
   }
-  expect(decode(body)).toEqual({
+  const { lifetimes, ...transaction } = decode(body)
+  expect(lifetimes.map((lifetime) => lifetime?.asked)).toEqual([
+    ...[undefined, undefined, undefined, undefined, undefined],
+    ...['ttl=300', 'expires=1893456000000', undefined, undefined],
+  ])
+  expect(lifetimes[5]?.deadlineAt(1_000)).toBe(1_300)
+  expect(transaction).toEqual({
     conditions: [
       { key: 'a', precondition: { ifMatch: ['12'] } },
       { key: 'b', precondition: { ifNoneMatch: '*' } },
@@ -35,6 +43,8 @@ test('a body is decoded, with its conditions and operations in their order', () 
       put('empty', ''),
       { kind: 'delete', key: 'c:' },
       { kind: 'add', key: 'n', by: 1n },
+      put('d', ''),
+      put('d', ''),
       { kind: 'max', key: 'm', by: -(2n ** 63n) },
       { kind: 'min', key: 'm', by: 9_007_199_254_740_993n },
     ],
@@ -68,6 +78,11 @@ test.each<[unknown, RegExp]>([
   [{ do: [{ put: 'a', base64: '_-==' }] }, /^do\[0\].base64 is not base64/],
   [{ do: [{ put: 'a', value: '', contentType: 'a\r\nb: c' }] }, /^do\[0\].contentType is to be a text/],
   [{ do: [{ put: 'a', value: '', contentType: 'x'.repeat(256) }] }, /^do\[0\].contentType is to be a text/],
+  [{ do: [{ put: 'a', value: '', ttl: 60 }] }, /^do\[0\].ttl is to be a whole number of ms, s, m or h/],
+  [{ do: [{ put: 'a', value: '', ttl: '1 day' }] }, /^do\[0\].ttl is to be a whole number of ms, s, m or h/],
+  [{ do: [{ put: 'a', value: '', expires: 'tomorrow' }] }, /^do\[0\].expires is to be a moment/],
+  [{ do: [{ put: 'a', value: '', ttl: '1s', expires: '2030-01-01T00:00:00Z' }] }, /^do\[0\] has both ttl and expires/],
+  [{ do: [{ add: 'a', by: 1, ttl: '1s' }] }, /^do\[0\] has the unknown member "ttl"/],
   [{ do: [{ put: 1, value: '' }] }, /^do\[0\].put is to be a key as text, and is a number/],
   [{ do: [{ add: 'n' }] }, /^do\[0\].by is to be an integer.*; it is missing/],
   [{ do: [{ add: 'n', by: 1.5 }] }, /^do\[0\].by is to be an integer.*; it is 1.5/],

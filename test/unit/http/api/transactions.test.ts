@@ -95,6 +95,26 @@ describe('POST /v1/:', () => {
     expect(store.writes).toHaveLength(1)
   })
 
+  test('lifetimes are of the puts that ask for them, and of what is asked under an Idempotency-Key', async () => {
+    const { url, store } = await serve()
+    const body = {
+      do: [
+        { put: 'a', value: '', ttl: '10s' },
+        { put: 'b', value: '', expires: '2030-01-01T00:00:00Z' },
+        { put: 'c', value: '' },
+      ],
+    }
+    expect((await post(url, body)).status).toBe(200)
+    const deadlines = [store.time + 10_000, 1_893_456_000_000, undefined]
+    expect(store.writes.map(({ deadline }) => deadline)).toEqual(deadlines)
+    expect(store.asked).toEqual(['0:ttl=10000 1:expires=1893456000000'])
+    expect((await fetch(`${url}/v1/a`)).headers.get('x-ttl')).toBe('10')
+    const late = await post(url, { do: [{ put: 'a', value: '', ttl: '100000000h' }] })
+    expect([late.status, store.writes.length]).toEqual([400, 3])
+    const header = await post(url, '', { 'KVS-TTL': '1s' }, '/v1/n?add=1')
+    expect([header.status, store.writes.length]).toEqual([400, 3])
+  })
+
   test.each<[string, Record<string, string>, string, RegExp]>([
     ['/v1/a:', {}, '{"do":[{"delete":"a"}]}', /posted to \/v1\/:/],
     ['/v1/:?consistent', {}, '{"do":[{"delete":"a"}]}', /takes no query/],
