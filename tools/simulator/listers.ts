@@ -101,6 +101,8 @@ function checkAgainstLog({ answer, query, words }: Shown, log: readonly LogEntry
   const position = Number(answer.position.split('=')[1])
   const state = new Map<string, LogEntry>()
   for (const entry of log) if (entry.sequence <= position && !entry.superseded) state.set(entry.key, entry)
+  // A key that ends by itself may have ended by then, which no position tells.
+  if (state.values().some(({ deadline, kind }) => kind === 'put' && deadline !== undefined)) return []
   const keys = [...state].filter(([, { kind }]) => kind === 'put').map(([key]) => key)
   const difference = differenceOf(answer, expectedAnswer(keys, query))
   return difference === undefined ? [] : [`a ${words} ${difference}, where the log says otherwise as of ${position}`]
