@@ -51,6 +51,22 @@ test('one node records each expiry once in the log, and every view lets go of th
   expect(expiries()).toHaveLength(1_000)
 })
 
+test('as long as a node records expiries, the others leave it to that one', async () => {
+  const { start, until, settled, expiries } = makeWorld()
+  const nodes = [await start(), await start(), await start()]
+  // With so many keys and so slow a log, some are lapsed all the time, for longer than any node would wait.
+  const puts = Array.from({ length: 4_000 }, (_, n) =>
+    nodes[n % 3]?.store.write(putFor(nodes[0]?.store.now() ?? 0, `key ${n}`, 10, 'v')),
+  )
+  await settled(Promise.all(puts))
+  for (const node of nodes) node.delay = ({ kind }) => (kind === 'append-conditional' ? 300 : 1)
+  const begun = nodes[0]?.store.now() ?? 0
+  await until(() => nodes.every(({ store }) => store.measures().view.keys === 0))
+  expect((nodes[0]?.store.now() ?? 0) - begun).toBeGreaterThan(2 * patience.most)
+  expect(expiries()).toHaveLength(4_000)
+  expect(new Set(expiries().map(({ writer }) => writer)).size).toBe(1)
+})
+
 test('where the node whose turn it is has gone, another one goes on', async () => {
   const { start, until, expiries } = makeWorld()
   const nodes = [await start(), await start()]

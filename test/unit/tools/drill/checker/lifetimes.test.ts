@@ -36,6 +36,10 @@ const history = (
 test.each<[name: string, history: History]>([
   ['a key that is shown, and then has ended', history([a, get(2, 'a', 20, 99), get(2, null, 95, 110)], lapsing)],
   ['one whose end is in the log', history([a, get(2, null, 110, 120), get(2, null, 300, 310)], expired)],
+  [
+    'one that is read back before its end, which the log has by now',
+    history([ending('a', 0, 10, 1_000)], timed(logOf('a', null), [5, 1_000], [1_100, 1_000]), 'a'),
+  ],
   ['one that is asked for right at its end', history([a, get(2, 'a', 90, 110), get(2, null, 100, 100)], lapsing)],
   [
     'one that is put anew after its end',
