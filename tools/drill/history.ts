@@ -49,7 +49,7 @@ export interface LogEntry {
   readonly sequence: number
   readonly kind: 'put' | 'delete'
   readonly key: string
-  /** Id of a put's value; undefined if its bytes are not whole. */
+  /** Id of a put's value; undefined if its bytes are not whole. Of the keys of transfers, the value itself. */
   readonly value: string | undefined
   /** Set if the entry lost to another node's write: it is recorded and has no effect. */
   readonly superseded: boolean
@@ -62,6 +62,46 @@ export interface LogEntry {
   readonly deadline?: number
   /** When the entry was committed, in milliseconds since 1970 by the log server's clock. */
   readonly recordedAt?: number
+}
+
+/**
+ * A transfer between two accounts, by one transaction: it takes from one what it gives to the other, and puts its id
+ * into its client's own key. An account begins with 0, so that all of them come to 0 at any time.
+ */
+export interface Transfer {
+  readonly client: number
+  readonly node?: string
+  readonly id: string
+  readonly from: string
+  readonly to: string
+  readonly by: number
+  /** Set where the client's own key had to be as its last transfer had left it. */
+  readonly isBound?: true
+  readonly invoked: number
+  readonly returned: number
+  /** As of an `Operation`, after all repetitions under the transfer's Idempotency-Key. */
+  readonly outcome: 'ok' | 'failed' | 'unknown'
+  readonly status: number
+  readonly error?: string
+  /** Sequence of its first entry, as it was answered. */
+  readonly sequence?: number
+}
+
+/** What a list of all accounts has shown. */
+export interface Balances {
+  readonly node?: string
+  readonly invoked: number
+  readonly position: number
+  /** Values by account. */
+  readonly balances: Readonly<Record<string, string>>
+}
+
+export const accountKey = (number: number) => `account-${number}`
+export const tellerKey = (client: number) => `teller-${client}`
+
+/** Whether a key is that of an account, or one that transfers put their ids into. */
+export function isOfTransfers(key: string): boolean {
+  return /^(account|teller)-/.test(key)
 }
 
 /** A fault, for the timeline. */
@@ -81,6 +121,9 @@ export interface History {
    */
   readonly views: readonly Readonly<Record<string, string | null>>[]
   readonly faults: readonly Fault[]
+  /** Absent where nobody transfers anything, as `balances`. */
+  readonly transfers?: readonly Transfer[]
+  readonly balances?: readonly Balances[]
   /**
    * How far the log server's clock, in milliseconds since 1970, was ahead of the clients', from some time of theirs on.
    * Absent where that is not known.

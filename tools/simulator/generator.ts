@@ -1,5 +1,5 @@
 import { makeSeededRandom, type SeededRandom } from '../lab/seeded-random.ts'
-import type { Ask, Fault, Latency, ListAsk, Schedule } from './schedule.ts'
+import type { Ask, Fault, Latency, ListAsk, Schedule, TransferAsk } from './schedule.ts'
 
 /** Draws a schedule. The same seed gives the same one. */
 export function generateSchedule(seed: number): Schedule {
@@ -14,6 +14,7 @@ export function generateSchedule(seed: number): Schedule {
     latency: drawLatency(random.fork('latency')),
     operations: drawOperations(random.fork('operations'), seconds * 1000),
     lists: drawLists(random.fork('lists'), nodes, seconds * 1000),
+    transfers: drawTransfers(random.fork('transfers'), seconds * 1000),
     faults: drawFaults(random.fork('faults'), nodes, seconds * 1000),
   }
 }
@@ -53,6 +54,21 @@ function drawLists(random: SeededRandom, nodes: number, span: number): ListAsk[]
   })
   return byTime(lists)
 }
+
+/** In bursts, so that many are in one batch, and that goes on over pages. */
+function drawTransfers(random: SeededRandom, span: number): TransferAsk[] {
+  if (random.chance(0.4)) return []
+  const clients = random.integer(2, 10)
+  const bursts = Array.from({ length: random.integer(1, 4) }, () => random.between(0, span))
+  const asks = Array.from({ length: random.integer(10, 150) }, () => {
+    const at = Math.min(span, random.pick(bursts) + random.between(0, random.pick([20, 2_000])))
+    return { at: round(at), client: firstTeller + random.integer(0, clients - 1), draw: random.integer(0, 999_999) }
+  })
+  return byTime(asks)
+}
+
+/** Numbers of tellers are those of no other clients. */
+const firstTeller = 50
 
 const nodeFaults = [
   ...(['kill', 'stop', 'pause', 'cut', 'late requests', 'lost answers', 'slow network'] as const),

@@ -36,17 +36,20 @@ export function makeKvRequester(options: RequesterOptions): Requester {
   }
 }
 
-type Lost = 'refused' | 'reset' | 'late'
+export type Lost = 'refused' | 'reset' | 'late'
 
 const lostRead = (error: Lost): Answer => ({ outcome: 'failed', status: 0, error })
 const lostWrite = (error: Lost): Answer => ({ outcome: error === 'refused' ? 'failed' : 'unknown', status: 0, error })
 
-/** There and back, unless the node dies meanwhile or takes too long. */
-function send(
+/**
+ * There and back, unless the node dies meanwhile or takes too long.
+ * @param lost the answer then
+ */
+export function send<Result>(
   { server, lane, delay, timeoutMs }: RequesterOptions,
-  act: (kv: Kv) => Promise<Answer>,
-  lost: (error: Lost) => Answer,
-): Promise<Answer> {
+  act: (kv: Kv) => Promise<Result>,
+  lost: (error: Lost) => Result,
+): Promise<Result> {
   return new Promise((resolve) => {
     const process = server()
     if (process === undefined) {
@@ -62,7 +65,7 @@ function send(
       })
     })
 
-    function settle(answer: Answer): void {
+    function settle(answer: Result): void {
       deadline.cancel()
       forget()
       resolve(answer)

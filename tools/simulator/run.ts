@@ -1,6 +1,6 @@
 import type { StoredEntry } from '../../kvs/log/memory/index.ts'
 import { checkHistory } from '../drill/checker/check.ts'
-import { type History, kindOfEntry, type LogEntry } from '../drill/history.ts'
+import { type History, isOfTransfers, kindOfEntry, type LogEntry } from '../drill/history.ts'
 import { readValue } from '../drill/workload/value.ts'
 import { makeClients } from './clients.ts'
 import { makeCluster } from './cluster.ts'
@@ -14,6 +14,7 @@ import { restoreOlder } from './restore.ts'
 import { endOf, type Schedule } from './schedule.ts'
 import { makeScheduler } from './scheduler.ts'
 import { type Stage, serves } from './stage.ts'
+import { makeTellers } from './tellers.ts'
 import { makeTrace, type Trace } from './trace.ts'
 
 /** What came of a schedule. */
@@ -48,8 +49,10 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
   const faults = makeFaults({ cluster, lane: world, now, trace })
   const clients = makeClients({ schedule, nodes: cluster.nodes, lane: world, now, trace })
   const { nodes } = cluster
-  const listers = makeListers({ schedule, nodes, keys: clients.keys, lane: world, now, trace, violation })
-  const stage: Stage = { schedule, cluster, clients, listers, world, violation }
+  const tellers = makeTellers({ schedule, nodes, lane: world, now, trace })
+  const keys = [...clients.keys, ...tellers.keys]
+  const listers = makeListers({ schedule, nodes, keys, lane: world, now, trace, violation })
+  const stage: Stage = { schedule, cluster, clients, listers, tellers, world, violation }
   let views: History['views'] = []
   let isOver = false
 
@@ -60,7 +63,7 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
     trace.add('clients', 'begin')
     faults.plan(schedule.faults)
     listers.plan()
-    await Promise.all([clients.run(), wait(world, endOf(schedule))])
+    await Promise.all([clients.run(), tellers.run(), wait(world, endOf(schedule))])
     trace.add('clients', 'end; all faults are taken back')
     faults.heal()
     if (!(await serves(stage))) return
@@ -81,6 +84,8 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
     log: cluster.logServer.entries.map(toLogEntry),
     views,
     faults: faults.told,
+    transfers: tellers.transfers,
+    balances: tellers.balances,
     serverClock: cluster.logClock.settings.map(({ from, ahead }) => ({ from: from - began, ahead: ahead + began })),
   }
   const { found, undecidedKeys } = judge(history, schedule)
@@ -116,7 +121,10 @@ async function readBack(stage: Stage): Promise<History['views']> {
   for (const node of nodes) node.start()
   if (!(await serves(stage))) return views
   for (const node of nodes) views.push(await readView(stage, node, keys))
-  for (const node of nodes) await stage.listers.listAll(node)
+  for (const node of nodes) {
+    await stage.listers.listAll(node)
+    await stage.tellers.list(node)
+  }
   for (const node of nodes) node.kill()
   for (const node of nodes) node.start()
   if (!(await serves(stage))) return views
@@ -139,7 +147,10 @@ function toLogEntry(entry: StoredEntry): LogEntry {
   const { sequence, eventType, key, value, superseded, writer, deadline, recordedAt } = entry
   return {
     ...{ sequence: Number(sequence), kind: kindOfEntry(eventType), key, superseded, recordedAt },
-    ...{ value: value && readValue(value), ...(writer !== undefined && { writer }) },
+    ...{
+      value: value && (isOfTransfers(key) ? value.toString() : readValue(value)),
+      ...(writer !== undefined && { writer }),
+    },
     ...(deadline !== undefined && { deadline }),
   }
 }

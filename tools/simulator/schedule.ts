@@ -16,6 +16,8 @@ export interface Schedule {
   readonly operations: readonly Ask[]
   /** By time; absent in schedules that were kept before there were lists. */
   readonly lists?: readonly ListAsk[]
+  /** By time; absent in schedules that were kept before there were transactions. */
+  readonly transfers?: readonly TransferAsk[]
   /** By time. */
   readonly faults: readonly Fault[]
 }
@@ -43,6 +45,14 @@ export interface Ask {
 export interface ListAsk {
   readonly at: number
   readonly node: number
+  /** Seeds what is asked for. */
+  readonly draw: number
+}
+
+/** A teller transfers something, or lists all accounts, at this time or after the answer to what was asked before. */
+export interface TransferAsk {
+  readonly at: number
+  readonly client: number
   /** Seeds what is asked for. */
   readonly draw: number
 }

@@ -14,7 +14,7 @@ export interface ShrinkOptions {
 }
 
 /**
- * Drops faults, operations, lists and nodes from a schedule that fails, for as long as the rest fails. What is left
+ * Drops faults, operations, lists, transfers and nodes from a schedule that fails, for as long as the rest fails. What is left
  * fails, and mostly nothing of it can be dropped alone.
  */
 export async function shrink(schedule: Schedule, { fails, maxRuns = 600 }: ShrinkOptions): Promise<Shrunk> {
@@ -29,7 +29,7 @@ export async function shrink(schedule: Schedule, { fails, maxRuns = 600 }: Shrin
     return true
   }
 
-  async function drop(part: 'faults' | 'operations' | 'lists'): Promise<void> {
+  async function drop(part: 'faults' | 'operations' | 'lists' | 'transfers'): Promise<void> {
     await dropItems<unknown>(least[part] ?? [], (items) => tryOut({ ...least, [part]: items } as Schedule))
   }
 
@@ -38,13 +38,14 @@ export async function shrink(schedule: Schedule, { fails, maxRuns = 600 }: Shrin
     await drop('faults')
     await drop('operations')
     await drop('lists')
+    await drop('transfers')
     while (least.nodes > 1 && (await tryOut(withoutLastNode(least)))) {}
   }
   return { schedule: least, runs }
 }
 
-function sizeOf({ nodes, operations, lists = [], faults }: Schedule): number {
-  return nodes + operations.length + lists.length + faults.length
+function sizeOf({ nodes, operations, lists = [], transfers = [], faults }: Schedule): number {
+  return nodes + operations.length + lists.length + transfers.length + faults.length
 }
 
 function withoutLastNode(schedule: Schedule): Schedule {

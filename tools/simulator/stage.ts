@@ -6,6 +6,7 @@ import type { Listers } from './listers.ts'
 import type { Node } from './node.ts'
 import type { Schedule } from './schedule.ts'
 import type { Lane } from './scheduler.ts'
+import type { Tellers } from './tellers.ts'
 
 /** What the phases of a run share. */
 export interface Stage {
@@ -13,6 +14,7 @@ export interface Stage {
   readonly cluster: Cluster
   readonly clients: Clients
   readonly listers: Listers
+  readonly tellers: Tellers
   readonly world: Lane
   readonly violation: (sentence: string) => void
 }

@@ -11,13 +11,13 @@ export function renderTimeline({ lines }: Pick<Trace, 'lines'>, began = 0): stri
 
 /** A schedule in a few lines: what the cluster is like, and what is done to it when. */
 export function renderSchedule(schedule: Schedule): string {
-  const { nodes, spools, latency, operations, lists = [], faults } = schedule
+  const { nodes, spools, latency, operations, lists = [], transfers = [], faults } = schedule
   const clients = new Set(operations.map(({ client }) => client)).size
   const latencies = Object.entries(latency).map(([name, ms]) => `${name} ${ms} ms`)
   return [
     `${count(nodes, 'node')}, ${spools ? 'spooling' : 'refusing'} while the log is down; ${latencies.join(', ')}`,
     `${count(operations.length, 'operation')} of ${count(clients, 'client')}, ${count(lists.length, 'list')}, ` +
-      `${count(faults.length, 'fault')}:`,
+      `${count(transfers.length, 'transfer')}, ${count(faults.length, 'fault')}:`,
     ...faults.map((fault) => `${seconds(fault.at).padStart(10)}  ${describeFault(fault)}`),
   ].join('\n')
 }

@@ -1,7 +1,8 @@
-import type { History, LogEntry, Operation } from '../history.ts'
+import { type History, isOfTransfers, type LogEntry, type Operation } from '../history.ts'
 import { checkKeyOrder } from './key-order.ts'
 import { checkExpiries, isExpiry, makeLifetimes, withLapses } from './lifetimes.ts'
 import { checkNodes } from './nodes.ts'
+import { checkTransfers } from './transfers.ts'
 import { describe, named, quoted } from './words.ts'
 
 export interface LogRules {
@@ -26,15 +27,18 @@ export interface LogFindings {
  * Holds what the clients saw against the log, in n log n time: sequences without gaps; each acknowledged write there
  * once, nothing there that nobody sent or that failed; sequences in the order in which writes followed each other (see
  * checkKeyOrder); each read explained by an entry; the views equal to the log's fold. An outcome that was unknown is
- * what the log says, so a read that says otherwise is a violation. Of several nodes, see checkNodes as well.
+ * what the log says, so a read that says otherwise is a violation. Of several nodes, see checkNodes as well, and of
+ * transfers checkTransfers.
  */
-export function checkAgainstLog(history: History, { severalNodes = false }: LogRules = {}): LogFindings {
-  const { operations, log } = history
+export function checkAgainstLog(whole: History, { severalNodes = false }: LogRules = {}): LogFindings {
+  const { operations } = whole
+  const log = whole.log.filter(({ key }) => !isOfTransfers(key))
+  const history = { ...whole, log }
   const violations: string[] = []
   const report = (text: string) => violations.push(text)
   const puts = indexPuts(operations, report)
 
-  checkSequences(log, report)
+  checkSequences(whole.log, report)
   for (const entry of log) checkEntry(entry, puts, severalNodes, report)
   checkEachOnce(log, report)
   const lost = countLost(history, puts, report)
@@ -43,7 +47,8 @@ export function checkAgainstLog(history: History, { severalNodes = false }: LogR
   for (const read of tornReads)
     report(`key ${quoted(read.key)}: ${describe(read)} shows bytes that are no client's value`)
   checkKeys(severalNodes ? inOrderOfTime(history) : history, puts, report)
-  if (severalNodes) checkNodes(history).forEach(report)
+  if (severalNodes) checkNodes(whole).forEach(report)
+  checkTransfers(whole).forEach(report)
   checkExpiries(history).forEach(report)
   checkViews(history, report)
 
