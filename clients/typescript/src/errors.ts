@@ -8,6 +8,7 @@ export const serviceCodes = [
   'forbidden',
   'certificate_required',
   'cross_origin',
+  'clear_not_allowed',
   'no_such_key',
   'no_such_page',
   'method_not_allowed',
