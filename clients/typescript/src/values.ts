@@ -30,7 +30,7 @@ export interface Written {
 
 /** How long a key lives: at most one of the two. */
 export interface Lifetime {
-  /** Milliseconds, or text such as `90s`, `15m`, `1d`. */
+  /** Milliseconds, or text such as `90s`, `15m`, `12h`. */
   readonly ttl?: number | string | undefined
   /** The moment of its end. */
   readonly expires?: Date | undefined
