@@ -2,7 +2,7 @@ import type { Client } from './client.ts'
 import { type Lifetime, textOf } from './values.ts'
 
 export interface KeyvStoreOptions {
-  /** Begins every key of the store, so that others can share the service: `cache/`. Without it `clear` is for all keys. */
+  /** Begins every key of the store, as `cache/` does, so that others can share the service. None: `clear` takes all. */
   readonly prefix?: string | undefined
   /** Whether a write may be sent again where no answer comes; see `repeatable` of the client. */
   readonly repeatable?: boolean | undefined

@@ -31,16 +31,19 @@ async function install(): Promise<{ directory: string; files: string[] }> {
 
 const javaScript = `
 import { KvsError, makeClient } from 'kvs-client'
+import { makeKeyvStore } from 'kvs-client/keyv'
 const client = makeClient({ url: process.argv[2] })
 const { etag } = await client.put('a', 'hello')
 const refused = await client.put('a', 'again', { ifNoneMatch: '*' }).catch((error) => error)
-console.log(await client.getText('a'), refused instanceof KvsError && refused.code, refused.etag === etag)
+console.log(await makeKeyvStore(client).get('a'), refused instanceof KvsError && refused.code, refused.etag === etag)
 `
 
 const typeScript = `
 import { type Client, type KvsError, makeClient, type Value } from 'kvs-client'
+import { type KeyvStore, makeKeyvStore } from 'kvs-client/keyv'
 export const client: Client = makeClient({ url: 'http://localhost', retry: { attempts: 2 } })
 export const value: Promise<Value | undefined> = client.get('a', { consistent: true })
+export const store: KeyvStore = makeKeyvStore(client, { prefix: 'a/' })
 export const codeOf = (error: KvsError): string => error.code
 // @ts-expect-error: a value is text or bytes
 void client.put('a', 7)
