@@ -54,19 +54,36 @@ export const catalogue = {
   },
   method_not_allowed: {
     status: 405,
-    message: 'this method is not allowed here: GET, HEAD, PUT and DELETE are; a value is stored with PUT',
+    message: 'this method is not allowed here: GET, HEAD, PUT, DELETE and POST are; a value is stored with PUT',
     when: 'the path takes other methods, which Allow names',
   },
   too_slow: { status: 408, message: 'the request took too long to arrive', when: 'headers or body arrive too slowly' },
+  not_a_number: {
+    status: 409,
+    message: 'the value is no integer; nothing was stored',
+    when: 'add, min or max meets a value that is no integer of 64 bits in decimal digits',
+  },
+  out_of_range: {
+    status: 409,
+    message: 'the result is out of the range of 64 bits; nothing was stored',
+    when: 'the result of add is below -2^63 or above 2^63 - 1',
+  },
   condition_failed: {
     status: 412,
     message: 'the condition does not hold; nothing was stored',
-    when: 'If-Match or If-None-Match does not hold of the key as it is; ETag says what it is at',
+    when:
+      'If-Match or If-None-Match does not hold of the key as it is, and ETag says what it is at; or a condition of a ' +
+      'transaction does not hold',
   },
   value_too_large: {
     status: 413,
     message: 'the value is too large',
     when: 'a value, or the body of a DELETE, is over KVS_MAX_VALUE_BYTES, or a value is too large to be shown as JSON',
+  },
+  transaction_too_large: {
+    status: 413,
+    message: 'the transaction is too large; nothing was stored',
+    when: 'a transaction has over 1,000 operations or conditions, 4 MiB of values, or 8 MiB of JSON',
   },
   unsupported_encoding: {
     status: 415,
@@ -124,7 +141,9 @@ export const catalogue = {
   log_down: {
     status: 503,
     message: 'the log can’t be reached now; nothing was done',
-    when: 'a consistent read, or a write under a condition or an Idempotency-Key, needs the log, and it is down',
+    when:
+      'a consistent read, a transaction, a counter, or a write under a condition or an Idempotency-Key needs the log, ' +
+      'and it is down',
   },
   too_many_connections: {
     status: 503,

@@ -15,6 +15,7 @@ import {
   type Exchange,
   type Guard,
   type HttpTally,
+  type ReceiveBody,
   type Request,
   renderAsErrorJson,
 } from '../http/exchange/index.ts'
@@ -23,10 +24,11 @@ import { type Random, systemRandom } from '../lib/random.ts'
 import { forwarderMetrics, httpMetrics, makeMetricsReader } from '../metrics/index.ts'
 import type { Tls } from '../tls/index.ts'
 import { hasPassed } from './onward-headers.ts'
-import { makeRequestForwarder } from './request-forwarding.ts'
+import { type ForwardRequest, makeRequestForwarder } from './request-forwarding.ts'
 import { makeTarget, type Target } from './target.ts'
 import { makeTargetHealth } from './target-health.ts'
 import { makeReadiness } from './target-readiness.ts'
+import { makeTransactionForwarder } from './transaction-forwarding.ts'
 
 export interface ForwarderOptions {
   /** The target's `host:port` or `https://host:port`, as it can stand in a URL. */
@@ -39,6 +41,8 @@ export interface ForwarderOptions {
   /** Version of this program. */
   readonly version: string
   readonly tally: HttpTally
+  /** Receives bodies of up to `maxTransactionBody`, where the keys of a caller's transactions have to be looked at. */
+  readonly receiveTransaction: ReceiveBody
   readonly logger: Logger
   /** Node's own by default, as is `random`. */
   readonly clock?: Clock
@@ -76,9 +80,12 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
     about: aboutForwarder,
     keysOf(dialect) {
       const handle = forwardKeys(dialect)
-      return { GET: handle, HEAD: handle, PUT: handle, DELETE: handle }
+      return { GET: handle, HEAD: handle, PUT: handle, DELETE: handle, ...(dialect.counted && { POST: handle }) }
     },
-    collections: { GET: forwardCollections, HEAD: forwardCollections, DELETE: forwardCollections },
+    collections: {
+      ...{ GET: forwardCollections, HEAD: forwardCollections, DELETE: forwardCollections },
+      POST: makeTransactionForwarder(forward, options.receiveTransaction),
+    },
     ready: makeReadiness({ target, pseudonym, health, isStopping: () => isStopping, guard }),
     position: () => '',
     readMetrics: makeMetricsReader([
@@ -87,7 +94,7 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
     ]),
     guard,
     forward(place) {
-      if (place === undefined) return forward
+      if (place === undefined) return (request) => forward(request)
       return place === 'collections' ? forwardCollections : forwardKeys(place)
     },
   })
@@ -107,9 +114,12 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
 }
 
 /** With tokens, a forwarder asks of a caller what a node would: its target may know no tokens. */
-function makeKeyForwarder({ prefix }: Dialect, forward: Handle): Handle {
+function makeKeyForwarder({ prefix }: Dialect, forward: ForwardRequest): Handle {
   return (request) => {
-    if (request.caller !== undefined) keyFor(request, request.path.slice(prefix.length))
+    const { caller, path, method } = request
+    if (caller !== undefined) keyFor(request, path.slice(prefix.length))
+    // The answer to a count tells the value.
+    if (method === 'POST') caller?.require('read')
     return forward(request)
   }
 }
@@ -118,7 +128,7 @@ function makeKeyForwarder({ prefix }: Dialect, forward: Handle): Handle {
  * A forwarder can't take out of a list what its caller does not reach: it lets through only those of whose keys the
  * caller reaches all. What the other methods read and write is in their bodies, so that they take both rights.
  */
-function makeCollectionForwarder(forward: Handle): Handle {
+function makeCollectionForwarder(forward: ForwardRequest): Handle {
   return (request) => {
     const { caller, path, method } = request
     if (caller === undefined) return forward(request)

@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { KvsError } from '../core/errors.ts'
-import type { Handle } from '../http/api/index.ts'
 import {
   type BodySink,
   Broken,
@@ -32,11 +31,17 @@ export interface RequestForwardingOptions {
 }
 
 /**
+ * Sends a request on, and returns the reply.
+ * @param received its body, where that was read already
+ */
+export type ForwardRequest = (request: Request, received?: Buffer) => Promise<Reply>
+
+/**
  * Makes the handler that sends a request on, and its reply back, each as it comes. What breaks off on one side breaks
  * off on the other. A request is sent once: undici repeats only what it has sent nothing of, and nothing here retries.
  */
-export function makeRequestForwarder(options: RequestForwardingOptions): Handle {
-  return (request) => new ForwardedRequest(request, options).reply
+export function makeRequestForwarder(options: RequestForwardingOptions): ForwardRequest {
+  return (request, received) => new ForwardedRequest(request, options, received).reply
 }
 
 /** One request on its way to the target and back. */
@@ -59,12 +64,12 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
   private early: Buffer[] = []
   private bytes = 0
 
-  constructor(request: Request, options: RequestForwardingOptions) {
+  constructor(request: Request, options: RequestForwardingOptions, received: Buffer | undefined) {
     const { target, pseudonym, timeoutMs } = options
     const headers = headersOnward(request, pseudonym)
     this.request = request
     this.options = options
-    this.upload = hasBody(request) ? openUpload(request) : null
+    this.upload = received === undefined && hasBody(request) ? openUpload(request) : null
     this.reply = new Promise((resolve, reject) => {
       this.resolve = resolve
       this.reject = reject
@@ -76,7 +81,8 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
     headers.push(...joinTrace(request))
     const { dispatcher, servername } = target
     const method = request.method as Dispatcher.HttpMethod
-    const sent: TargetRequest = { method, path: originForm(request.target), headers, body: this.upload, servername }
+    const body = received ?? this.upload
+    const sent: TargetRequest = { method, path: originForm(request.target), headers, body, servername }
     dispatcher.dispatch(sent, this)
   }
 

@@ -8,6 +8,8 @@ import {
   makeKeyHandlers,
   makeListHandlers,
   makeRouteTable,
+  makeTransactionHandler,
+  maxTransactionBody,
   type ReadMetrics,
   type RouteTable,
   readinessOf,
@@ -48,6 +50,9 @@ export function makeServer(options: ServerOptions): HttpServer {
 export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
   const { store, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
   const receiveBody = checkingDigests(makeBodyReceiver({ maxBytes: maxValueBytes, budget }))
+  const receiveTransaction = checkingDigests(
+    makeBodyReceiver({ maxBytes: maxTransactionBody, budget, what: 'transaction' }),
+  )
   const dropBody = makeBodyDropper(maxValueBytes)
   const holdReply = makeReplyHold(budget)
   return makeRouteTable({
@@ -56,6 +61,7 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
     collections: {
       ...makeListHandlers({ store, holdBytes: makeBytesHold(budget), log: logger }),
       DELETE: makeClearHandler({ store, dropBody, allowsClear }),
+      POST: makeTransactionHandler({ store, receiveBody: receiveTransaction, maxValueBytes }),
     },
     ready: readinessOf(store, guard),
     position: () => store.position(),

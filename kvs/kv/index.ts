@@ -1,4 +1,12 @@
-export type { ConditionalWrite, InLog, Kv, Stored } from './kv.ts'
+export type {
+  AskedTransaction,
+  ConditionalWrite,
+  InLog,
+  Kv,
+  Stored,
+  Transacted,
+  TransactedEntry,
+} from './kv.ts'
 export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 export { sequenceInOwnLog } from './own-log.ts'
 export { type SpoolStatus, type State, type Status, states } from './status.ts'

@@ -2,6 +2,7 @@ import type { Found, Write } from '../core/entry.ts'
 import type { KeyRange } from '../core/key-range.ts'
 import type { Position } from '../core/position.ts'
 import type { Precondition } from '../core/precondition.ts'
+import type { Transaction } from '../core/transaction.ts'
 import type { Version } from '../core/version.ts'
 import type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 import type { Status } from './status.ts'
@@ -25,6 +26,12 @@ export interface Kv {
    * `ConditionFailed`, `idempotency_key_reused` or `log_down` as well.
    */
   writeIf(conditional: ConditionalWrite): Promise<InLog>
+  /**
+   * Does all of a transaction in one piece, or nothing of it: on return it is committed in the log and visible to
+   * `get`, and nobody sees a part of it at any time. Never spooled. Rejects as `writeIf`, with `ConditionsFailed` in
+   * place of `ConditionFailed`, and with an `OperationFailed` of `not_a_number` or `out_of_range`.
+   */
+  transact(transaction: AskedTransaction): Promise<Transacted>
   /**
    * Resolves once `get` shows at least this position. Rejects with `bad_position` where it is another log's, with
    * `not_ready`, or with `behind` after the wait timeout.
@@ -70,6 +77,27 @@ export interface ConditionalWrite {
   readonly asked?: string | undefined
   /** A second request under the same key gets the first one's answer. Undefined where the client sent none. */
   readonly idempotencyKey: string | undefined
+}
+
+/** A transaction as a client asks for it. */
+export interface AskedTransaction extends Transaction {
+  /** As in a `ConditionalWrite`. */
+  readonly asked?: string | undefined
+  /** As in a `ConditionalWrite`. */
+  readonly idempotencyKey: string | undefined
+}
+
+/** What a transaction has done. */
+export interface Transacted {
+  /** That of its last entry, as text for a header. */
+  readonly position: string
+  /** The entry of each operation, in order. */
+  readonly entries: readonly TransactedEntry[]
+}
+
+export interface TransactedEntry extends Version {
+  /** The number that a count has stored, in decimal digits; undefined for a write. */
+  readonly value: string | undefined
 }
 
 /** Where a write is kept: in the log, or for now on this node's own disk. */

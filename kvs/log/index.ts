@@ -13,6 +13,7 @@ export {
   type Decided,
   Diverged,
   type Head,
+  type Idempotency,
   type Log,
   type LogSession,
   NotAppended,

@@ -86,14 +86,15 @@ export interface LogSession {
    */
   appendSpooled(writes: readonly SpooledWrite[], seen: bigint): Promise<BatchEnd>
   /**
-   * Appends, as one batch, those of the writes whose decision still holds; commit, order, numbers and rejections are as
-   * for `append`. Where none lands, nothing is stored but the answers to idempotency keys.
-   * @param seen sequence that the decisions are based on; a later entry of the same key overtakes a decision
-   * @returns a verdict for each write, and the log's end right after: the writes that landed are its last entries, and
-   * have its time
+   * Appends, as one batch, what was decided and still holds; commit, order, numbers and rejections are as for `append`.
+   * Where nothing lands, nothing is stored but the answers to idempotency keys.
+   * @param seen sequence that the decisions are based on; a later entry of a key that one has read overtakes it
+   * @param last number of the batch's last write; without it, the numbers follow `committed.number`
+   * @returns a verdict for each, and the log's end right after: the writes that landed are its last entries, and have
+   * its time
    */
   appendConditional(
-    writes: readonly Decided[],
+    decided: readonly Decided[],
     seen: bigint,
     last?: bigint,
   ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: BatchEnd }>
@@ -102,33 +103,44 @@ export interface LogSession {
 }
 
 /**
- * A write with its node's decision. Of a batch's writes that land, no two have the same key; an idempotency key occurs
- * once in a batch.
+ * What a node has decided to do, by its view: writes that land together or not at all. An idempotency key occurs once
+ * in a batch.
  */
 export interface Decided {
-  readonly write: Write
-  /** Whether its condition holds. Where it does not, the log only confirms that no later entry changes that. */
-  readonly lands: boolean
-  /** The key's value before the write; undefined where the key has none. */
+  /** In order. None where nothing is to be done: then the log only confirms that no later entry changes that. */
+  readonly writes: readonly Write[]
+  /** Keys whose values the decision rests on, as they were at the sequence that all were decided by. */
+  readonly reads: readonly string[]
+  /** Places in the batch of earlier ones that it builds on: it is overtaken where one of them does not land. */
+  readonly builtOn: readonly number[]
+  /** The value of its key before a single write; undefined where the key has none. */
   readonly current: Version | undefined
-  /**
-   * Keeps the answer for a repetition under the same key. `request` is a hash that tells a repetition from another
-   * request.
-   */
-  readonly idempotency: { readonly key: string; readonly request: Buffer } | undefined
+  /** Keeps the answer for a repetition under the same key. */
+  readonly idempotency: Idempotency | undefined
+}
+
+export interface Idempotency {
+  readonly key: string
+  /** A hash that tells a repetition from another request. */
+  readonly request: Buffer
+  /** What the answer has beside entries; undefined for nothing. */
+  readonly note?: string | undefined
 }
 
 export interface Verdict {
   /**
-   * `landed`, `refused`: the decision holds. `overtaken`: the key has an entry after `seen`, and nothing was stored.
-   * `answered`: the same request was answered before, under its idempotency key, with this verdict's versions.
-   * `reused`: another request was answered under that key, and nothing was stored.
+   * `landed`, `refused`: the decision holds. `overtaken`: a key that it rests on has an entry after `seen`, or one that
+   * it builds on has not landed, and nothing was stored. `answered`: the same request was answered before, under its
+   * idempotency key, with this verdict's entry, version and note. `reused`: another request was answered under that
+   * key, and nothing was stored.
    */
   readonly outcome: 'landed' | 'refused' | 'overtaken' | 'answered' | 'reused'
-  /** The write's entry; undefined where it has none. */
-  readonly version: Version | undefined
-  /** The key's value before the write; undefined where the key had none. */
+  /** The first write's entry, which those of the others follow; undefined where nothing was stored. */
+  readonly entry: LogPoint | undefined
+  /** As in the decision. */
   readonly current: Version | undefined
+  /** What was kept with the answer; undefined for every other outcome than `answered`. */
+  readonly note?: string | undefined
 }
 
 export interface Committed {

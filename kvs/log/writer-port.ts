@@ -24,11 +24,8 @@ export type Landing =
   | { readonly outcome: 'landed'; readonly end: BatchEnd; readonly serverSeconds: number }
   | { readonly outcome: 'late' | 'fenced'; readonly serverSeconds: number }
 
-/** The log's answer to one conditional write. */
-export interface Judgement {
-  readonly outcome: Verdict['outcome']
-  /** The write's entry: the new one where it landed, the earlier one where it was answered before; else undefined. */
-  readonly entry: LogPoint | undefined
+/** The log's answer to one decision. */
+export interface Judgement extends Pick<Verdict, 'outcome' | 'entry' | 'note'> {
   /** The entry of the value that the key had, as it was answered before; undefined for every other outcome. */
   readonly current: LogPoint | undefined
 }
@@ -56,13 +53,13 @@ export interface WriterStatements {
   /** @param seen a write whose key has an entry after this sequence is stored as superseded */
   appendSpooled(batch: Batch, writes: readonly SpooledWrite[], seen: bigint): Promise<Landing>
   /**
-   * Judges each write against the entries after `seen`, and stores those that land.
-   * @returns a judgement for each write, and the log's end after them, with the time of those that landed; undefined
-   * where the session is fenced
+   * Judges each decision against the entries after `seen`, and stores the writes of those that land.
+   * @returns a judgement for each, and the log's end after them, with the time of those that landed; undefined where
+   * the session is fenced
    */
   appendConditional(
     batch: Batch,
-    writes: readonly Decided[],
+    decided: readonly Decided[],
     seen: bigint,
   ): Promise<{ readonly judgements: readonly Judgement[]; readonly end: BatchEnd } | undefined>
   /**

@@ -108,14 +108,20 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
         send(numbering, statements, last, (batch) => statements.appendSpooled(batch, writes, seen)),
       )
     },
-    async appendConditional(statements, logId, writes, seen, last = numberAfter(numbering, writes)) {
+    async appendConditional(
+      statements,
+      logId,
+      decided,
+      seen,
+      last = numberAfter(numbering, decided.flatMap(writesOf)),
+    ) {
       const answer = await send(numbering, statements, last, (batch) =>
-        statements.appendConditional(batch, writes, seen),
+        statements.appendConditional(batch, decided, seen),
       )
       if (answer === undefined) throw new Unappendable(copied)
       const { judgements, end } = answer
       serverTime.noteEntry(end.recordedAt)
-      const verdicts = judgements.map((judgement, index) => verdictOf(judgement, writes[index], logId))
+      const verdicts = judgements.map((judgement, index) => verdictOf(judgement, decided[index], logId))
       if (verdicts.some(({ outcome }) => outcome === 'landed')) numbering.committed = { number: last, end }
       return { verdicts, end }
     },
@@ -165,10 +171,10 @@ async function send<Answer>(
 }
 
 /** What was answered before is taken from the log, all else from the node's own decision. */
-function verdictOf({ outcome, entry, current }: Judgement, decided: Decided | undefined, logId: string): Verdict {
+function verdictOf(judgement: Judgement, decided: Decided | undefined, logId: string): Verdict {
+  const { outcome, current } = judgement
   return {
-    outcome,
-    version: entry && versionAt(logId, entry),
+    ...judgement,
     current: outcome === 'answered' ? current && versionAt(logId, current) : decided?.current,
   }
 }
@@ -178,9 +184,12 @@ function committedOf({ committed }: Numbering): Committed {
   return committed
 }
 
+/** Numbers rise where there is nothing to write as well. */
 function numberAfter(numbering: Numbering, writes: readonly unknown[]): bigint {
-  return committedOf(numbering).number + BigInt(writes.length)
+  return committedOf(numbering).number + BigInt(Math.max(1, writes.length))
 }
+
+const writesOf = ({ writes }: Decided) => writes
 
 /** Node may fire a timer a millisecond early, and a server's clock may be as coarse. */
 const timerSlackMs = 2

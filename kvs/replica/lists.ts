@@ -14,6 +14,8 @@ export interface ListsParts {
   readonly position: () => string
   /** Throws `not_ready` where nothing may be read. */
   readonly requireReadable: () => void
+  /** As `Expiry.lapse`: called in the step in which a list sees its keys. */
+  readonly lapse: () => void
 }
 
 /** Most lists that are open, or wait for what they need. Each may keep the memory of keys as they were. */
@@ -21,7 +23,7 @@ export const maxOpenLists = 64
 /** Most values of a page. They are read in one step, so that the page is of one moment: in 2 ms. */
 export const maxPageValues = 2_000
 
-export function makeLists({ shown, shownKeys, position, requireReadable }: ListsParts): Lists {
+export function makeLists({ shown, shownKeys, position, requireReadable, lapse }: ListsParts): Lists {
   let open = 0
 
   /** Returns what ends the list; calls of it after the first do nothing. */
@@ -56,6 +58,7 @@ export function makeLists({ shown, shownKeys, position, requireReadable }: Lists
       const count = limit === undefined || delimiter !== undefined ? undefined : limit + 1
       try {
         return await shownKeys.withKeys({ ranges, count }, (keys) => {
+          lapse()
           const snapshot = keys.snapshot()
           return makeListing(position(), snapshot, snapshot.walk(query), end)
         })
@@ -69,6 +72,7 @@ export function makeLists({ shown, shownKeys, position, requireReadable }: Lists
       const limit = Math.min(asked, maxPageValues)
       return listOnce(() =>
         shownKeys.withKeys({ ranges, count: limit + 1 }, (keys) => {
+          lapse()
           const snapshot = keys.snapshot()
           const walk = snapshot.walk({ ranges, limit, delimiter: undefined })
           const page = { position: position(), ...readValues(walk, maxBytes, shown) }
@@ -80,10 +84,10 @@ export function makeLists({ shown, shownKeys, position, requireReadable }: Lists
 
     countKeys: (ranges) =>
       listOnce(() =>
-        shownKeys.withKeys({ ranges, count: undefined }, (keys) => ({
-          count: keys.count(ranges),
-          position: position(),
-        })),
+        shownKeys.withKeys({ ranges, count: undefined }, (keys) => {
+          lapse()
+          return { count: keys.count(ranges), position: position() }
+        }),
       ),
   }
 }

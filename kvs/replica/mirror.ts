@@ -1,9 +1,10 @@
-import type { BatchEnd, Entry, Write } from '../core/entry.ts'
+import type { BatchEnd, Entry, LogPoint, Write } from '../core/entry.ts'
 import { setsValue } from '../core/operation/operation.ts'
 import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
 import { type Replayed, replay, requireWhole, totalToReplay } from './view-replay.ts'
+import { makeWholeBatches, type WholeBatches } from './whole-batches.ts'
 import type { Appended } from './write-queue.ts'
 
 /**
@@ -14,7 +15,10 @@ export interface Mirror {
   readonly view: View
   /** Undefined before the first session. */
   readonly logId: string | undefined
-  /** LOGID=SEQUENCE of the last entry applied; undefined before the first session. */
+  /**
+   * LOGID=SEQUENCE of the last entry applied; undefined before the first session. Always the end of a batch: during the
+   * replay it stays where that began.
+   */
   readonly position: string | undefined
   /** Entries, and keys of the checkpoint, that were read from the log. */
   readonly replayed: number
@@ -47,8 +51,8 @@ export interface Mirror {
    */
   append(session: LogSession, batch: readonly Write[], last?: bigint): Promise<Appended>
   /**
-   * The same for writes that were decided on by the view as it is. Of these, the ones that landed are applied.
-   * @returns a verdict for each
+   * The same for what was decided on by the view as it is. Of this, the writes that landed are applied.
+   * @returns a verdict for each decision
    */
   appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Verdict[]>
 }
@@ -66,6 +70,10 @@ export interface Progress {
   head: bigint
   /** For each own entry applied since `catchUp` last returned, whether it took the place of a value. */
   own: boolean[]
+  /** What was read in pages, and is not applied before its batch is whole. */
+  readonly batches: WholeBatches
+  /** Where the replay began; undefined where none is under way, or has broken off. */
+  replayedFrom: LogPoint | undefined
   readonly onOthers: (entry: Entry) => void
   readonly onKey: (key: string) => void
 }
@@ -80,7 +88,15 @@ export function makeMirror(
   onKey: (key: string) => void = () => undefined,
 ): Mirror {
   const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
-  const progress: Progress = { view: makeView(), ...start, own: [], onOthers, onKey }
+  const progress: Progress = {
+    view: makeView(),
+    ...start,
+    own: [],
+    batches: makeWholeBatches(),
+    replayedFrom: undefined,
+    onOthers,
+    onKey,
+  }
   let position = { of: progress.view.position, text: '' }
 
   return {
@@ -93,8 +109,8 @@ export function makeMirror(
     get position() {
       if (progress.logId === undefined) return undefined
       // Each answer has it, and all answers of a batch have the same.
-      const { position: of } = progress.view
-      if (position.of !== of) position = { of, text: positionText(progress) }
+      const of = progress.replayedFrom ?? progress.view.position
+      if (position.of !== of) position = { of, text: positionText(progress, of) }
       return position.text
     },
     get replayed() {
@@ -116,8 +132,8 @@ export function makeMirror(
   }
 }
 
-function positionText({ logId, view }: Progress): string {
-  return `${logId}=${view.position.sequence}`
+function positionText({ logId, view }: Progress, { sequence } = view.position): string {
+  return `${logId}=${sequence}`
 }
 
 function noteHead(progress: Progress, sequence: bigint): void {
@@ -126,6 +142,7 @@ function noteHead(progress: Progress, sequence: bigint): void {
 
 async function requireSamePast(progress: Progress, session: LogSession): Promise<void> {
   const { logId, sequence, adoptedThrough } = session.head
+  progress.batches.clear()
   if (progress.logId === undefined) {
     progress.logId = logId
     progress.gapsUpTo = adoptedThrough
@@ -149,17 +166,20 @@ async function catchUp(progress: Progress, session: LogSession, afterPage?: () =
 }
 
 /**
+ * Reads a page, and applies what makes whole batches of it.
+ * @param through the end of a batch
  * @param own gets, for each of this node's own entries, whether it took the place of a value
- * @returns whether there was anything to apply
+ * @returns whether there was anything to read
  */
 async function applyPage(progress: Progress, session: LogSession, through: bigint, own?: boolean[]): Promise<boolean> {
-  const page = await session.read(progress.view.position.sequence, through)
-  for (const entry of page) {
+  const page = await session.read(progress.batches.readThrough ?? progress.view.position.sequence, through)
+  const whole = progress.batches.take(page, through)
+  for (const entry of whole) {
     const replaced = apply(progress, entry)
     if (entry.isOwn) own?.push(replaced)
     else if (!entry.superseded) progress.onOthers(entry)
   }
-  progress.replayed += page.length
+  progress.replayed += whole.length
   progress.total = Math.max(progress.total, progress.replayed)
   return page.length > 0
 }
@@ -199,8 +219,12 @@ async function append(progress: Progress, session: LogSession, batch: readonly W
 async function appendConditional(progress: Progress, session: LogSession, batch: readonly Decided[], last?: bigint) {
   const { verdicts, end } = await session.appendConditional(batch, progress.view.position.sequence, last)
   const landed = batch.filter((_, index) => verdicts[index]?.outcome === 'landed')
-  const writes = landed.map(({ write }) => write)
-  await applyOwn(progress, session, writes, end)
+  await applyOwn(
+    progress,
+    session,
+    landed.flatMap(({ writes }) => writes),
+    end,
+  )
   return verdicts
 }
 

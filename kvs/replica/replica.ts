@@ -98,7 +98,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return shown.get(key)
     },
 
-    ...makeLists({ ...parts, position, requireReadable }),
+    ...makeLists({ ...parts, position, requireReadable, lapse: expiry.lapse }),
 
     // Not async: a write costs one promise, the queue's.
     write(write) {
@@ -109,6 +109,11 @@ export function makeReplica(options: ReplicaOptions): Replica {
     writeIf(write) {
       const refusal = refusalOf(machine.state, 'conditionalWrites')
       return refusal ? Promise.reject(refusal) : conditional.add(write)
+    },
+
+    transact(transaction) {
+      const refusal = refusalOf(machine.state, 'conditionalWrites')
+      return refusal ? Promise.reject(refusal) : conditional.transact(transaction)
     },
 
     async waitFor(position) {

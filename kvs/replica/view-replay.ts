@@ -14,11 +14,13 @@ export async function replay(progress: Progress, session: LogSession): Promise<R
   if (progress.view.position.sequence === 0n) await loadCheckpoint(progress, session)
   progress.total = totalToReplay(progress, session)
   const { view } = progress
+  progress.replayedFrom ??= view.position
   await session.replay(view.position.sequence, (entry) => {
     view.applyPacked(entry)
     progress.replayed++
   })
   requireWhole(progress, session)
+  progress.replayedFrom = undefined
   const { loaded, replayed } = progress
   progress.total = replayed
   return { keys: loaded, entries: replayed - loaded }

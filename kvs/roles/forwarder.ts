@@ -2,7 +2,8 @@ import { flushCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/index.ts'
 import { makeForwarder } from '../forward/index.ts'
-import { makeHttpTally } from '../http/exchange/index.ts'
+import { maxTransactionBody } from '../http/api/index.ts'
+import { makeBodyReceiver, makeHttpTally } from '../http/exchange/index.ts'
 import {
   countdown,
   listen,
@@ -13,6 +14,7 @@ import {
 } from '../http/wire/index.ts'
 import { systemClock as clock } from '../lib/clock.ts'
 import { systemRandom as random } from '../lib/random.ts'
+import { makeMemoryBudget } from '../memory/index.ts'
 import { startTlsReload } from '../tls/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
@@ -22,7 +24,9 @@ import type { ServiceProcess } from './service-process.ts'
  */
 export async function runForwarder(config: Config, address: string, service: ServiceProcess): Promise<void> {
   const { logger, stopRequested, reloads } = service
-  const options = { ...config, ...service, address, tally: makeHttpTally(), clock, random }
+  const limits = { maxBytes: maxTransactionBody, budget: makeMemoryBudget(config.maxWaitingBytes) }
+  const receiveTransaction = makeBodyReceiver({ ...limits, what: 'transaction' })
+  const options = { ...config, ...service, address, tally: makeHttpTally(), receiveTransaction, clock, random }
   const forwarder = makeForwarder(options)
   const server = makeHttpServer(options, forwarder.serve)
   logger.info(`forwarding every request to ${forwarder.target.url}`)

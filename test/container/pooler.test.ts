@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Refused, Unavailable } from '../../kvs/log/log.ts'
 import { makeCheckpointer } from '../../kvs/log/postgres/checkpointer.ts'
+import { decided } from '../contract/log/batches.ts'
 import { makeLog } from '../support/database.ts'
 import { put } from '../support/entries.ts'
 import { makeDirectory, spawnNode, startReadyNode } from '../support/node.ts'
@@ -153,8 +154,8 @@ describeWithDocker('a pooler', () => {
     const other = await connectTo(pooler)
     await other.query('SET synchronous_commit = off; SET client_min_messages = error')
     await session.append([put('a')])
-    const decided = { write: put('b'), lands: true, current: undefined, idempotency: undefined }
-    await session.appendConditional([decided], 1n)
+    const asked = decided(put('b'))
+    await session.appendConditional([asked], 1n)
     const { rows } = await operator.query('SELECT * FROM seen')
     expect(rows).toEqual(Array.from({ length: 2 }, () => ({ commits: 'on', messages: 'warning' })))
     await session.close()

@@ -33,12 +33,12 @@ export async function appendTo(database: Database, entries: readonly Logged[]): 
   await database.sql('COMMIT')
 }
 
-/** What the entries of `generate_series` up to a number make of some keys: a long log, made fast. */
+/** What the entries of `generate_series` up to a number make of some keys, each a batch: a long log, made fast. */
 export async function fillLog(database: Database, entries: number, keys: number): Promise<void> {
   await database.sql(
     byForce(`INSERT INTO transactions
-     SELECT sequence + i, 2, 'key ' || i % ${keys}, convert_to('value ' || i, 'UTF8'), NULL, now(), int8send(${entries}), false,
-            NULL, CASE WHEN i = ${entries} THEN 0 END
+     SELECT sequence + i, 2, 'key ' || i % ${keys}, convert_to('value ' || i, 'UTF8'), NULL, now(), int8send(sequence + i), false,
+            NULL, 0
      FROM end_of_log, generate_series(1, ${entries}::bigint) AS i`),
   )
 }

@@ -20,6 +20,10 @@ export const parts = {
     byDefault: false,
     sentence: 'lists of a million keys: how long, what they hold up, what the order of keys costs a PUT',
   },
+  transactions: {
+    byDefault: false,
+    sentence: 'transactions of ten operations beside etcd’s; counts on one key beside PUTs',
+  },
   snapshot: {
     byDefault: false,
     sentence: 'PUTs for --minutes while somebody holds a snapshot of the log, as a dump does',

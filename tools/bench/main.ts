@@ -13,6 +13,7 @@ import { measureSnapshot } from './parts/snapshot.ts'
 import { measureSoak } from './parts/soak.ts'
 import { measureStart } from './parts/start.ts'
 import { measureThroughput } from './parts/throughput.ts'
+import { measureTransactions } from './parts/transactions.ts'
 import { picturesOf, writeDocs } from './report/docs.ts'
 import { printable } from './report/print.ts'
 import { keepLatest, keepPictures, keepRaw, type Results, readLatest } from './results.ts'
@@ -25,6 +26,7 @@ const measurements: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>
   memory: measureMemory,
   nodes: measureNodes,
   lists: measureLists,
+  transactions: measureTransactions,
   snapshot: measureSnapshot,
   large: measureLarge,
   soak: measureSoak,

@@ -12,6 +12,7 @@ import type { SnapshotResult } from './parts/snapshot.ts'
 import type { SoakResult } from './parts/soak.ts'
 import type { StartResult } from './parts/start.ts'
 import type { ThroughputResult } from './parts/throughput.ts'
+import type { TransactionsResult } from './parts/transactions.ts'
 
 /** Latest results of each part of the benchmark, which make up the table. */
 export interface Results {
@@ -22,6 +23,7 @@ export interface Results {
   readonly memory?: Stored<MemoryResult>
   readonly nodes?: Stored<NodesResult>
   readonly lists?: Stored<ListsResult>
+  readonly transactions?: Stored<TransactionsResult>
   readonly snapshot?: Stored<SnapshotResult>
   readonly large?: Stored<LargeResult>
   readonly soak?: Stored<SoakResult>
@@ -45,6 +47,7 @@ const names: readonly Name[] = [
   'memory',
   'nodes',
   'lists',
+  'transactions',
   'snapshot',
   'large',
   'soak',

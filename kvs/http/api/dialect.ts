@@ -1,6 +1,6 @@
 import type { Found } from '../../core/entry.ts'
 import type { KvsError } from '../../core/errors.ts'
-import type { Stored } from '../../kv/index.ts'
+import type { Stored, TransactedEntry } from '../../kv/index.ts'
 import type { RenderError, Reply, Request } from '../exchange/index.ts'
 
 /**
@@ -40,6 +40,8 @@ export interface Dialect {
    * @throws KvsError no_such_key where that is how the dialect tells that there was no value
    */
   deleted(stored: Stored, position: string): Reply
+  /** Encodes the result of a count; undefined where the dialect has no counters. */
+  readonly counted?: (entry: TransactedEntry, position: string) => Reply
 }
 
 /** Header of a value that is not in the log yet. */

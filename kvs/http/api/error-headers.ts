@@ -26,12 +26,11 @@ export class MethodNotAllowed extends KvsError {
   }
 }
 
-/** Undefined where the catalogue's own sentence fits: a key takes just the methods that it names. */
-function sentenceOn(allowed: readonly string[]): string | undefined {
+function sentenceOn(allowed: readonly string[]): string {
   if (allowed.length === 0) return 'no method is allowed here: a key is missing'
-  if (allowed.includes('PUT')) return undefined
   const named = [allowed.slice(0, -1).join(', '), ...allowed.slice(-1)].join(' and ')
-  const hint = allowed.includes('DELETE') ? '; a key that ends in a colon is written %3A' : ''
+  const ofCollection = allowed.includes('DELETE') ? '; a key that ends in a colon is written %3A' : ''
+  const hint = allowed.includes('PUT') ? '; a value is stored with PUT' : ofCollection
   return `this method is not allowed here: ${named} are${hint}`
 }
 

@@ -48,12 +48,27 @@ export function decodeKey(raw: string): string {
 function decode(raw: string): string {
   if (raw.includes('#')) throw bad('a "#" in a key is written %23')
   const key = percentDecode(raw)
+  requireStorable(key)
+  return key
+}
+
+/**
+ * Checks a key that came as text, not in a path: a path can name it.
+ * @throws KvsError bad_key
+ */
+export function requireNameable(key: string): void {
+  if (key === '') throw bad('the key is empty')
+  if (!key.isWellFormed()) throw bad('the key has half of a surrogate pair, which UTF-8 does not have')
+  if (key === '.' || key === '..') throw bad('"." and ".." can’t be keys, since clients collapse them in paths')
+  requireStorable(key)
+}
+
+function requireStorable(key: string): void {
   if (key.includes('\0')) throw bad('a key can’t contain the character NUL')
   // A UTF-16 unit takes at most 3 bytes of UTF-8, so that most keys need not be measured.
   if (key.length * 3 > maxKeyBytes && Buffer.byteLength(key) > maxKeyBytes) {
     throw bad(`the key has ${Buffer.byteLength(key)} bytes; at most ${maxKeyBytes} are allowed`)
   }
-  return key
 }
 
 function percentDecode(raw: string): string {

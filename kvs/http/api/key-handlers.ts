@@ -9,6 +9,7 @@ import {
   type Reply,
   type Request,
 } from '../exchange/index.ts'
+import { makeCountHandler } from './count-handler.ts'
 import { type Dialect, spooled } from './dialect.ts'
 import { positionHeader } from './error-headers.ts'
 import { awaitFreshness, isConsistent } from './freshness.ts'
@@ -97,7 +98,9 @@ export function makeKeyHandlers(
     return dialect.deleted(stored, store.position())
   }
 
-  return { GET: read, HEAD: read, PUT: put, DELETE: remove }
+  const { counted } = dialect
+  const count = counted && makeCountHandler({ dialect, counted, store, dropBody })
+  return { GET: read, HEAD: read, PUT: put, DELETE: remove, ...(count && { POST: count }) }
 }
 
 /** Has no Last-Modified, which is for a 304 without an ETag (RFC 9110, 15.4.5). */

@@ -47,10 +47,15 @@ export function lifetimeOf(request: Request): Lifetime | undefined {
   return lifetime
 }
 
-/** A lifetime in the notation of the settings. */
-function parseTtl(text: string): Lifetime {
+/** Reads a lifetime in the notation of the settings; undefined for any other text. */
+export function lifetimeDuring(text: string): Lifetime | undefined {
   const ms = signed(text, parseDuration)
-  if (!Number.isNaN(ms)) return during(ms)
+  return Number.isNaN(ms) ? undefined : during(ms)
+}
+
+function parseTtl(text: string): Lifetime {
+  const lifetime = lifetimeDuring(text)
+  if (lifetime !== undefined) return lifetime
   throw bad('KVS-TTL takes a whole number of ms, s, m or h, such as 300ms or 5m')
 }
 
@@ -68,9 +73,15 @@ function signed(text: string, parse: (digits: string) => number): number {
 
 const rfc3339 = /^\d{4}-\d\d-(\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 
+/** Reads a lifetime that ends at a moment as RFC 3339 has it; undefined for any other text. */
+export function lifetimeUntil(text: string): Lifetime | undefined {
+  const deadline = parseInstant(text)
+  return deadline === undefined ? undefined : until(deadline)
+}
+
 function parseExpires(text: string, { clock }: Pick<Request, 'clock'>): Lifetime {
   const deadline = parseInstant(text) ?? parseHttpDate(text, clock.wallTime())
-  if (deadline !== undefined) return { asked: `expires=${deadline}`, deadlineAt: () => requireInBounds(deadline) }
+  if (deadline !== undefined) return until(deadline)
   throw bad('KVS-Expires takes a moment such as 2030-01-01T00:00:00Z, or an HTTP date')
 }
 
@@ -82,6 +93,10 @@ function parseInstant(text: string): number | undefined {
   // A day that the month lacks would be one of the next month.
   const isDay = new Date(Date.parse(`${text.slice(0, 10)}T00:00:00Z`)).getUTCDate() === Number(day)
   return isDay && !Number.isNaN(at) ? at : undefined
+}
+
+function until(deadline: number): Lifetime {
+  return { asked: `expires=${deadline}`, deadlineAt: () => requireInBounds(deadline) }
 }
 
 function during(ms: number): Lifetime {

@@ -69,7 +69,7 @@ const unknownOwn = refusal(
  * @throws KvsError bad_request, unsupported_encoding
  */
 export function refuseUnmet({ headers, method, clock }: Pick<Request, 'headers' | 'method' | 'clock'>): void {
-  const isWrite = method === 'PUT' || method === 'DELETE'
+  const isWrite = method === 'PUT' || method === 'DELETE' || method === 'POST'
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at] as string
     const check = checkOf(name.toLowerCase(), method, isWrite)

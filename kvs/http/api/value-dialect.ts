@@ -42,6 +42,21 @@ export const valueDialect: Dialect = {
     if (stored === 'spooled') return spooledReply(position)
     return { status: 200, headers: ['KVS-Position', position, ...emptyBody], body: undefined }
   },
+
+  counted({ value = '', tag }, position) {
+    const headers = [
+      'Content-Type',
+      'text/plain; charset=utf-8',
+      'Content-Length',
+      String(value.length),
+      'KVS-Position',
+      position,
+      'ETag',
+      `"${tag}"`,
+      ...valueHeaders,
+    ]
+    return { status: 200, headers, body: value }
+  },
 }
 
 function spooledReply(position: string) {

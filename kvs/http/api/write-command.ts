@@ -21,6 +21,11 @@ export interface WriteTerms {
 /** @throws KvsError bad_request, unsupported_encoding */
 export function writeTermsOf(request: Request): WriteTerms {
   if (request.query !== '') throw new KvsError('bad_request', 'a write takes no query; a "?" in a key is written %3F')
+  return termsOf(request)
+}
+
+/** The same for a request whose query says what is to be written. */
+export function termsOf(request: Request): WriteTerms {
   refuseUnmet(request)
   return {
     precondition: preconditionOf(request),

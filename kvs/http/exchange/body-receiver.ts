@@ -10,13 +10,15 @@ export interface BodyLimits {
   readonly maxBytes: number
   /** Bounds all bodies together, each from its first byte until it is stored or refused. */
   readonly budget: MemoryBudget
+  /** What a body is, for the error that says that it is too large: a value by default. */
+  readonly what?: 'value' | 'transaction'
 }
 
 /**
  * Reads a whole body into memory of its own and hands it to `use`; the body counts in the budget until that settles.
- * Rejects as `use` does; with `value_too_large` as soon as that is known, from Content-Length before anything is read;
- * with `overloaded` where the budget has no room, or too much of one caller is arriving; with `Broken` where the client
- * goes away before the end.
+ * Rejects as `use` does; with `value_too_large` or `transaction_too_large` as soon as that is known, from Content-Length
+ * before anything is read; with `overloaded` where the budget has no room, or too much of one caller is arriving; with
+ * `Broken` where the client goes away before the end.
  */
 export type ReceiveBody = <Result>(request: Request, use: (body: Buffer) => Promise<Result>) => Promise<Result>
 
@@ -49,15 +51,15 @@ export function makeBodyDropper(maxBytes: number): DropBody {
   }
 }
 
-export function makeBodyReceiver({ maxBytes, budget }: BodyLimits): ReceiveBody {
+export function makeBodyReceiver({ maxBytes, budget, what = 'value' }: BodyLimits): ReceiveBody {
   const callers = new CallerShares(Math.max(budget.maxBytes / 2, maxBytes))
 
   return async (request, use) => {
     const declared = firstHeaderOf(request, 'content-length')
     // RFC 9112, 6.3; Node tells nothing of a body that is not there.
     if (declared === undefined && !hasHeader(request, 'transfer-encoding')) return use(noBody)
-    if (Number(declared ?? 0) > maxBytes) throw tooLarge('value', maxBytes, declared)
-    const arrival = new Arrival(request, { maxBytes, budget }, callers, declared)
+    if (Number(declared ?? 0) > maxBytes) throw tooLarge(what, maxBytes, declared)
+    const arrival = new Arrival(request, { maxBytes, budget, what }, callers, declared)
     try {
       return await use(await arrival.body)
     } finally {
@@ -91,7 +93,7 @@ class CallerShares {
 class Arrival implements BodyReader {
   readonly body: Promise<Buffer>
   private readonly request: Request
-  private readonly limits: BodyLimits
+  private readonly limits: Required<BodyLimits>
   private readonly callers: CallerShares
   private readonly buffer: BodyBuffer
   /** Bytes that the body counts for in the budget, also after a rejection. */
@@ -100,7 +102,7 @@ class Arrival implements BodyReader {
   private resolve: (body: Buffer) => void = () => undefined
   private reject: (error: Error) => void = () => undefined
 
-  constructor(request: Request, limits: BodyLimits, callers: CallerShares, declared: string | undefined) {
+  constructor(request: Request, limits: Required<BodyLimits>, callers: CallerShares, declared: string | undefined) {
     this.request = request
     this.limits = limits
     this.callers = callers
@@ -114,8 +116,8 @@ class Arrival implements BodyReader {
 
   onChunk(chunk: Buffer): void {
     const { buffer, held, caller } = this
-    const { maxBytes, budget } = this.limits
-    if (buffer.size + chunk.length > maxBytes) return void this.fail(tooLarge('value', maxBytes))
+    const { maxBytes, budget, what } = this.limits
+    if (buffer.size + chunk.length > maxBytes) return void this.fail(tooLarge(what, maxBytes))
     const bytes = buffer.capacityWith(chunk.length)
     if (!budget.take('writes', bytes - held, bytes)) return void this.fail(new KvsError('overloaded'))
     this.held = bytes
@@ -162,10 +164,10 @@ export class Broken extends Error {
 const noBody = Buffer.alloc(0)
 const broken = () => new Broken('the upload broke off')
 
-function tooLarge(what: 'value' | 'body', maxBytes: number, declared?: string): KvsError {
+function tooLarge(what: 'value' | 'transaction' | 'body', maxBytes: number, declared?: string): KvsError {
   const has = declared === undefined ? `the ${what} is larger than` : `the ${what} has ${declared} bytes;`
   return new KvsError(
-    'value_too_large',
+    what === 'transaction' ? 'transaction_too_large' : 'value_too_large',
     `${has} ${maxBytes} bytes${declared === undefined ? '' : ' at most are allowed'}`,
   )
 }

@@ -30,11 +30,25 @@ export interface Guard {
   recognise(authorization: string | undefined): Caller | undefined
 }
 
-/** The right that each method on a key asks for, in every dialect. */
-export const keyRights: Readonly<Record<string, Right>> = { GET: 'read', HEAD: 'read', PUT: 'write', DELETE: 'write' }
+/** The right that each method on a key asks for, in every dialect. A count, by POST, asks for `read` as well. */
+export const keyRights: Readonly<Record<string, Right>> = {
+  GET: 'read',
+  HEAD: 'read',
+  PUT: 'write',
+  DELETE: 'write',
+  POST: 'write',
+}
 
-/** The right that each method on a collection asks for: the keys that begin with a prefix. */
-export const collectionRights: Readonly<Record<string, Right>> = { GET: 'read', HEAD: 'read', DELETE: 'clear' }
+/**
+ * The right that each method on a collection asks for: the keys that begin with a prefix. A transaction, by POST, may
+ * ask for `read` as well.
+ */
+export const collectionRights: Readonly<Record<string, Right>> = {
+  GET: 'read',
+  HEAD: 'read',
+  DELETE: 'clear',
+  POST: 'write',
+}
 
 /** Undefined also where there are several: nobody chooses between them. */
 export function authorizationOf(request: Request): string | undefined {

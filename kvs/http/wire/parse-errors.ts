@@ -27,7 +27,7 @@ export function lastResponse(error: KvsError): string {
   return (
     `HTTP/1.1 ${error.status} ${reasonPhrases[error.status]}\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
     `X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n` +
-    `${error.status === 405 ? 'Allow: GET, HEAD, PUT, DELETE\r\n' : ''}` +
+    `${error.status === 405 ? 'Allow: GET, HEAD, PUT, DELETE, POST\r\n' : ''}` +
     `${error.status === 503 ? `Retry-After: ${retryAfterSeconds}\r\n` : ''}` +
     `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   )

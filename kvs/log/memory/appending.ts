@@ -54,7 +54,7 @@ export function appendSpooled(
   return { outcome: 'landed', end: insert(tables, turn, batch, writes, superseded), serverSeconds }
 }
 
-/** Commits those writes whose decision still holds. Undefined where the session is no longer the writer's. */
+/** Commits what was decided and still holds. Undefined where the session is no longer the writer's. */
 export function appendConditional(
   tables: Tables,
   serverSeconds: number,
@@ -65,14 +65,14 @@ export function appendConditional(
   const turn = beginAppend(tables, serverSeconds, batch)
   if (turn === undefined) return undefined
   const judged = judgeAll(tables, decided, seen)
-  const landing = decided.filter((_, index) => judged[index]?.outcome === 'landed')
-  const writes = landing.map(({ write }) => write)
-  const end = insert(tables, turn, batch, writes)
-  let { sequence } = turn.end
-  const judgements = judged.map((judgement): Judgement => {
-    return judgement.outcome === 'landed'
-      ? { ...judgement, entry: { sequence: ++sequence, digest: end.digest } }
-      : judgement
+  const landing = decided.map(({ writes }, index) => (judged[index]?.outcome === 'landed' ? writes : []))
+  const end = insert(tables, turn, batch, landing.flat())
+  let next = turn.end.sequence + 1n
+  const judgements = judged.map((judgement, index): Judgement => {
+    if (judgement.outcome !== 'landed') return judgement
+    const entry = { sequence: next, digest: end.digest }
+    next += BigInt(landing[index]?.length ?? 0)
+    return { ...judgement, entry }
   })
   keepAnswers(tables, decided, judgements)
   return { judgements, end }

@@ -1,17 +1,28 @@
 import { effectOf, kindOfCode } from '../../core/operation/operation.ts'
 import { type Checkpoint, entryAt, type StoredEntry, type Tables } from './tables.ts'
 
-/** Folds the log's next entries, `most` of them at most, into the checkpoint, or into a new one where none is valid. */
+/**
+ * Folds the log's next entries, `most` of them, into the checkpoint, or into a new one where none is valid. Where these
+ * end inside of a batch, all of that is folded.
+ */
 export function advanceCheckpoint(tables: Tables, most = Infinity): void {
   const before = readCheckpoint(tables)
   const start = Number(before?.sequence ?? 0n)
-  const folded = tables.entries.slice(start, start + most)
+  const folded = tables.entries.slice(start, endOfBatch(tables, start + most))
   const last = folded.at(-1)
   if (last === undefined) return
   const live = new Map(before?.live)
   for (const entry of folded) fold(live, entry)
   const { sequence, digest } = last
   tables.checkpoint = { logId: tables.logId, sequence, digest, keys: live.size, live }
+}
+
+/** How many entries the log has through the end of the batch that the entry at `index - 1` came with. */
+function endOfBatch({ entries }: Tables, index: number): number {
+  const digest = entries[index - 1]?.digest
+  let end = Math.min(index, entries.length)
+  while (digest !== undefined && entries[end]?.digest.equals(digest)) end++
+  return end
 }
 
 function fold(live: Map<string, StoredEntry>, entry: StoredEntry): void {

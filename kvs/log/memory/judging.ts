@@ -1,27 +1,39 @@
 import type { LogPoint } from '../../core/entry.ts'
-import type { Decided, Judgement } from '../index.ts'
+import type { Decided, Idempotency, Judgement } from '../index.ts'
 import { entryAt, keysAfter, type Tables } from './tables.ts'
 
 /** How many answers are kept; older ones are forgotten. */
 const mostAnswers = 100_000
 
-/** Judges each write against the answers given before and the entries after `seen`. A landed one has no entry yet. */
+/**
+ * Judges each decision against the answers given before, the entries after `seen`, and what became of those that it
+ * builds on. A landed one has no entry yet.
+ */
 export function judgeAll(tables: Tables, decided: readonly Decided[], seen: bigint): Judgement[] {
   const overtaken = keysAfter(tables, seen)
-  return decided.map(({ write, lands, idempotency }): Judgement => {
-    const answer = idempotency && tables.answers.get(idempotency.key)
-    if (answer && idempotency) {
-      if (!answer.request.equals(idempotency.request)) return judgement('reused')
-      const { sequence, current } = answer
-      return { outcome: 'answered', entry: pointAt(tables, sequence), current: pointAt(tables, current) }
-    }
-    if (overtaken.has(write.key.toWellFormed())) return judgement('overtaken')
-    return judgement(lands ? 'landed' : 'refused')
-  })
+  const judgements: Judgement[] = []
+  for (const { writes, reads, builtOn, idempotency } of decided) {
+    const isOvertaken =
+      reads.some((key) => overtaken.has(key.toWellFormed())) ||
+      builtOn.some((place) => judgements[place]?.outcome !== 'landed')
+    judgements.push(
+      answered(tables, idempotency) ?? judgement(isOvertaken ? 'overtaken' : writes.length > 0 ? 'landed' : 'refused'),
+    )
+  }
+  return judgements
+}
+
+/** Undefined where nothing was answered under the key. */
+function answered(tables: Tables, idempotency: Idempotency | undefined): Judgement | undefined {
+  const answer = idempotency && tables.answers.get(idempotency.key)
+  if (answer === undefined || idempotency === undefined) return undefined
+  if (!answer.request.equals(idempotency.request)) return judgement('reused')
+  const { sequence, current, note } = answer
+  return { outcome: 'answered', entry: pointAt(tables, sequence), current: pointAt(tables, current), note }
 }
 
 function judgement(outcome: Judgement['outcome']): Judgement {
-  return { outcome, entry: undefined, current: undefined }
+  return { outcome, entry: undefined, current: undefined, note: undefined }
 }
 
 function pointAt(tables: Tables, sequence: bigint | undefined): LogPoint | undefined {
@@ -29,13 +41,14 @@ function pointAt(tables: Tables, sequence: bigint | undefined): LogPoint | undef
   return { sequence, digest: entryAt(tables, sequence)?.digest ?? Buffer.alloc(0) }
 }
 
-/** Keeps what was answered under idempotency keys. A write that was overtaken was not answered: it is decided anew. */
+/** Keeps what was answered under idempotency keys. What was overtaken was not answered: it is decided anew. */
 export function keepAnswers({ answers }: Tables, decided: readonly Decided[], judgements: readonly Judgement[]): void {
   for (const [index, { idempotency, current }] of decided.entries()) {
     const { outcome, entry } = judgements[index] ?? judgement('refused')
     if (idempotency === undefined || (outcome !== 'landed' && outcome !== 'refused')) continue
+    const { key, note } = idempotency
     const request = Buffer.from(idempotency.request)
-    answers.set(idempotency.key, { request, sequence: entry?.sequence, current: current?.sequence })
+    answers.set(key, { request, note, sequence: entry?.sequence, current: current?.sequence })
     const [oldest] = answers.keys()
     if (answers.size > mostAnswers && oldest !== undefined) answers.delete(oldest)
   }

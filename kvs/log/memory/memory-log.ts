@@ -119,8 +119,13 @@ async function prepare(connection: MemoryConnection, parts: SessionParts): Promi
     append: (writes, last) => explained(tally.count(writes.length, writer.append(statements, writes, last))),
     appendSpooled: (writes, seen) =>
       explained(tally.count(writes.length, writer.appendSpooled(statements, writes, seen))),
-    appendConditional: (writes, seen, last) =>
-      explained(tally.count(writes.length, writer.appendConditional(statements, head.logId, writes, seen, last))),
+    appendConditional: (decided, seen, last) =>
+      explained(
+        tally.count(
+          decided.flatMap(({ writes }) => writes).length,
+          writer.appendConditional(statements, head.logId, decided, seen, last),
+        ),
+      ),
     close: async () => connection.close(),
   }
 }

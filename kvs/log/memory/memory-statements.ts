@@ -14,10 +14,10 @@ export function makeMemoryStatements({ query }: MemoryConnection, appendTimeoutM
       query('append', (tables, now) => appendWrites(tables, now, batch, writes, landsUntil), appendTimeoutMs),
     appendSpooled: (batch, writes, seen) =>
       query('append-spooled', (tables, now) => appendSpooled(tables, now, batch, writes, seen), appendTimeoutMs),
-    appendConditional: (batch, writes, seen) =>
+    appendConditional: (batch, decided, seen) =>
       query(
         'append-conditional',
-        (tables, now) => appendConditional(tables, now, batch, writes, seen),
+        (tables, now) => appendConditional(tables, now, batch, decided, seen),
         appendTimeoutMs,
       ),
     failureOf: (error) => (error instanceof StatementRefused ? error.reason : 'unknown'),

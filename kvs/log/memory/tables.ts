@@ -34,10 +34,11 @@ export interface WriterRow {
 /** What was answered under an idempotency key. */
 export interface AnswerRow {
   readonly request: Buffer
-  /** Sequence of the write's entry; undefined where the condition did not hold. */
+  /** Sequence of the first entry; undefined where nothing was stored. */
   readonly sequence: bigint | undefined
-  /** Sequence of the value that the key had before; undefined where it had none. */
+  /** Sequence of the value that the key had before a single write; undefined where it had none. */
   readonly current: bigint | undefined
+  readonly note: string | undefined
 }
 
 /** The live keys as of a point in the log. It is never changed: each step makes a new one. */

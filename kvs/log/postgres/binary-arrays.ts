@@ -7,6 +7,7 @@ import { toTimestamp } from './timestamps.ts'
  */
 const header = 20
 const smallint = { oid: 21, size: 2 }
+const integer = { oid: 23, size: 4 }
 const boolean = { oid: 16, size: 1 }
 const bigint = { oid: 20, size: 8 }
 const timestamp = { oid: 1184, size: 8 }
@@ -17,6 +18,16 @@ export function smallintArray(values: readonly number[]): Buffer {
   for (const value of values) {
     at = array.writeInt32BE(smallint.size, at)
     at = array.writeInt16BE(value, at)
+  }
+  return array
+}
+
+export function integerArray(values: readonly number[]): Buffer {
+  const array = start(values.length, integer.oid, values.length * (4 + integer.size))
+  let at = header
+  for (const value of values) {
+    at = array.writeInt32BE(integer.size, at)
+    at = array.writeInt32BE(value, at)
   }
   return array
 }

@@ -166,8 +166,11 @@ function makeSession(state: State, connection: Connection, processId: number, he
     onOthersAppended: (callback) => connection.onNotified((sender) => sender !== processId && callback()),
     append: (writes, last) => append(writes, writer.append(statements, writes, last)),
     appendSpooled: (writes, seen) => append(writes, writer.appendSpooled(statements, writes, seen)),
-    appendConditional: (writes, seen, last) =>
-      append(writes, writer.appendConditional(statements, head.logId, writes, seen, last)),
+    appendConditional: (decided, seen, last) =>
+      append(
+        decided.flatMap(({ writes }) => writes),
+        writer.appendConditional(statements, head.logId, decided, seen, last),
+      ),
     close: () => connection.close(),
   }
 }

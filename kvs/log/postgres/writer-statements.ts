@@ -11,7 +11,7 @@ import {
   wholeMilliseconds,
 } from '../index.ts'
 import { batchColumns } from './batch-columns.ts'
-import { bigintArray, booleanArray, byteaArray, textArray } from './binary-arrays.ts'
+import { bigintArray, booleanArray, byteaArray, integerArray, textArray } from './binary-arrays.ts'
 import type { Connection } from './connection.ts'
 import { serverSeconds } from './log-end.ts'
 import { isBrokenLog, isRolledBack, takesNoWrites } from './postgres-errors.ts'
@@ -41,17 +41,16 @@ const append = appendWrites('append', { until: '$10', superseded: 'NULL', seen: 
 const appendSpooled = appendWrites('append_spooled', { until: 'NULL', superseded: '$10', seen: '$11' })
 
 /**
- * migrations/004_conditional_writes.sql says what the function does; its code is in 007_deadlines.sql. Digests
- * are looked up only for earlier answers: an entry that lands has the head's, and the node's view has those of current
- * values.
+ * migrations/008_transactions.sql says what the function does. Digests are looked up only for earlier answers: an entry
+ * that lands has the head's, and the node's view has those of current values.
  */
 const appendConditional: Prepared = {
   name: 'append_conditional',
-  text: `SELECT outcome, sequence, current, head, head_digest,
+  text: `SELECT outcome, sequence, current, note, head, head_digest,
       CASE outcome WHEN 'answered' THEN digest_at(sequence) END,
       CASE outcome WHEN 'answered' THEN digest_at(current) END,
       ${secondsOf('recorded_at')}
-    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 }
 
 const sessionOf = 'SELECT session FROM writers WHERE id = $1'
@@ -80,6 +79,7 @@ type JudgementRow = [
   outcome: Verdict['outcome'],
   sequence: string | null,
   current: string | null,
+  note: string | null,
   head: string,
   headDigest: Buffer,
   answeredDigest: Buffer | null,
@@ -122,10 +122,10 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
         await run(appendSpooled, batch, [...batchColumns(spooled.map(({ write }) => write)), superseded, seen]),
       )
     },
-    async appendConditional(batch, writes, seen) {
-      const rows = await run<JudgementRow>(appendConditional, batch, [seen, ...decidedColumns(writes)])
+    async appendConditional(batch, decided, seen) {
+      const rows = await run<JudgementRow>(appendConditional, batch, [seen, ...decidedColumns(decided)])
       const [first] = rows
-      return first && { judgements: rows.map(judgementOf), end: endAt(first[3], first[4], first[7]) }
+      return first && { judgements: rows.map(judgementOf), end: endAt(first[4], first[5], first[8]) }
     },
     failureOf(error) {
       if (!isRolledBack(error)) return 'unknown'
@@ -135,15 +135,30 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
   }
 }
 
-/** The parameters of `append_conditional` after writer, session, numbers and `seen`. */
+/**
+ * The parameters of `append_conditional` after writer, session, numbers and `seen`. Places count from 1, as Postgres
+ * does.
+ */
 function decidedColumns(decided: readonly Decided[]): unknown[] {
+  const reads = pairsOf(decided, ({ reads }) => reads)
+  const builtOn = pairsOf(decided, ({ builtOn }) => builtOn)
   return [
-    ...batchColumns(decided.map(({ write }) => write)),
-    booleanArray(decided.map(({ lands }) => lands)),
+    ...batchColumns(decided.flatMap(({ writes }) => writes)),
+    integerArray(decided.map(({ writes }) => writes.length)),
+    integerArray(reads.map(({ place }) => place)),
+    textArray(reads.map(({ item }) => item)),
+    integerArray(builtOn.map(({ place }) => place)),
+    integerArray(builtOn.map(({ item }) => item + 1)),
     bigintArray(decided.map(({ current }) => current?.sequence)),
     textArray(decided.map(({ idempotency }) => idempotency?.key)),
     byteaArray(decided.map(({ idempotency }) => idempotency?.request)),
+    textArray(decided.map(({ idempotency }) => idempotency?.note)),
   ]
+}
+
+/** Each item of each decision, with the place of that. */
+function pairsOf<Item>(decided: readonly Decided[], itemsOf: (decided: Decided) => readonly Item[]) {
+  return decided.flatMap((one, index) => itemsOf(one).map((item) => ({ place: index + 1, item })))
 }
 
 function landingOf([row]: LandingRow[]): Landing {
@@ -155,11 +170,13 @@ function landingOf([row]: LandingRow[]): Landing {
 }
 
 function judgementOf(row: JudgementRow): Judgement {
-  const [outcome, sequence, current, , headDigest, answeredDigest, answeredCurrentDigest] = row
+  const [outcome, sequence, current, note, , headDigest, answeredDigest, answeredCurrentDigest] = row
+  const isAnswered = outcome === 'answered'
   return {
     outcome,
-    entry: sequence === null ? undefined : pointAt(sequence, outcome === 'answered' ? answeredDigest : headDigest),
-    current: outcome !== 'answered' || current === null ? undefined : pointAt(current, answeredCurrentDigest),
+    entry: sequence === null ? undefined : pointAt(sequence, isAnswered ? answeredDigest : headDigest),
+    current: !isAnswered || current === null ? undefined : pointAt(current, answeredCurrentDigest),
+    note: note ?? undefined,
   }
 }
 

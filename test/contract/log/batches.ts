@@ -1,18 +1,24 @@
-import type { SpooledWrite, Write } from '../../../kvs/core/entry.ts'
+import type { LogPoint, SpooledWrite, Write } from '../../../kvs/core/entry.ts'
 import type { Version } from '../../../kvs/core/version.ts'
-import type { Decided, LogSession } from '../../../kvs/log/index.ts'
+import type { Decided, LogSession, Verdict } from '../../../kvs/log/index.ts'
 import { put } from '../../support/entries.ts'
 
 export function spooled(number: bigint, key: string, superseded = false): SpooledWrite {
   return { number, superseded, write: put(key, `${number}`) }
 }
 
-export function decided(write: Write, rest: Partial<Decided> = {}): Decided {
-  return { write, lands: true, current: undefined, idempotency: undefined, ...rest }
+/** A decision on one write, which rests on its key; with `lands: false` the one that nothing is done. */
+export function decided(write: Write, { lands = true, ...rest }: Partial<Decided> & { lands?: boolean } = {}): Decided {
+  return { ...decidedTogether(lands ? [write] : []), reads: [write.key], ...rest }
 }
 
-export function under(key: string, request = 'r') {
-  return { key, request: Buffer.from(request) }
+/** A decision on several writes that rests on nothing. */
+export function decidedTogether(writes: readonly Write[], rest: Partial<Decided> = {}): Decided {
+  return { writes, reads: [], builtOn: [], current: undefined, idempotency: undefined, ...rest }
+}
+
+export function under(key: string, request = 'r', note?: string) {
+  return { key, request: Buffer.from(request), note }
 }
 
 /** As a node tells it; the log takes its word, and gives it back. */
@@ -20,9 +26,20 @@ export function toldVersion(sequence: bigint): Version {
   return { sequence, tag: `the node's for ${sequence}` }
 }
 
-/** As the log has it. */
-export async function versionIn(session: LogSession, sequence: bigint): Promise<Version> {
+/** A verdict as it is without what this one says of it. */
+export function verdict(outcome: Verdict['outcome'], rest: Partial<Verdict> = {}): Verdict {
+  return { outcome, entry: undefined, current: undefined, note: undefined, ...rest }
+}
+
+/** An entry as the log has it. */
+export async function pointIn(session: LogSession, sequence: bigint): Promise<LogPoint> {
   const [entry] = await session.read(sequence - 1n, sequence)
   if (entry === undefined) throw new Error(`the log has no entry ${sequence}`)
-  return { sequence, tag: `${session.head.logId}-${sequence}-${entry.digest.toString('hex', 0, 4)}` }
+  return { sequence, digest: entry.digest }
+}
+
+/** As the log has it. */
+export async function versionIn(session: LogSession, sequence: bigint): Promise<Version> {
+  const { digest } = await pointIn(session, sequence)
+  return { sequence, tag: `${session.head.logId}-${sequence}-${digest.toString('hex', 0, 4)}` }
 }

@@ -174,15 +174,15 @@ function skipsEntries(session: LogSession): Partial<LogSession> {
 
 /** Tells the log that the decisions are right as of its end, whatever that is. */
 function decidesOnStaleView(session: LogSession): Partial<LogSession> {
-  return { appendConditional: (writes, _seen, last) => session.appendConditional(writes, 2n ** 52n, last) }
+  return { appendConditional: (decided, _seen, last) => session.appendConditional(decided, 2n ** 52n, last) }
 }
 
 /** Tells the log that what has lapsed is decided as of its end, and lands in any case. */
 function expiresUnconditionally(session: LogSession): Partial<LogSession> {
   return {
-    appendConditional(writes, seen, last) {
-      const isOfReaper = writes.every(({ write }) => isExpiry(write))
-      return session.appendConditional(writes, isOfReaper ? 2n ** 52n : seen, last)
+    appendConditional(decided, seen, last) {
+      const isOfReaper = decided.every(({ writes }) => writes.every(isExpiry))
+      return session.appendConditional(decided, isOfReaper ? 2n ** 52n : seen, last)
     },
   }
 }

@@ -3,9 +3,11 @@ import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { type ForwarderOptions, makeForwarder } from '../../../kvs/forward/forwarding.ts'
+import { makeBodyReceiver } from '../../../kvs/http/exchange/body-receiver.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { type HttpOptions, makeHttpServer } from '../../../kvs/http/wire/http-server.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'
+import { makeMemoryBudget } from '../../../kvs/memory/memory-budget.ts'
 import { until } from '../../support/until.ts'
 
 async function listen(server: Server, port = 0): Promise<number> {
@@ -28,6 +30,10 @@ export async function startForwarder(target: number | string, options: Partial<O
     idleTimeoutMs: 30_000,
     keepAliveTimeoutMs: 5_000,
     tally: makeHttpTally(),
+    receiveTransaction: makeBodyReceiver({
+      ...{ maxBytes: 8 * 1024 * 1024, what: 'transaction' },
+      budget: makeMemoryBudget(64 * 1024 * 1024),
+    }),
     slowRequestMs: undefined,
     version: '0.0.0',
     logger: makeLogger({ level: 'silent', format: 'json', isTerminal: false }),

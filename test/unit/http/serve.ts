@@ -4,18 +4,20 @@ import { type AddressInfo, connect } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Write } from '../../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../../kvs/core/errors.ts'
+import { setsValue } from '../../../kvs/core/operation/operation.ts'
 import type { Position } from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
 import { unlessLapsed, versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { makeServer, nodeRoutes, type ServerOptions } from '../../../kvs/http/server.ts'
-import type { ConditionalWrite } from '../../../kvs/kv/kv.ts'
+import type { AskedTransaction, ConditionalWrite } from '../../../kvs/kv/kv.ts'
 import { sequenceInOwnLog } from '../../../kvs/kv/own-log.ts'
 import type { State } from '../../../kvs/kv/status.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'
 import { makeMemoryBudget } from '../../../kvs/memory/memory-budget.ts'
 import { httpMetrics } from '../../../kvs/metrics/http-metrics.ts'
 import { makeMetricsReader } from '../../../kvs/metrics/reader.ts'
+import { askedTransaction } from '../../../kvs/replica/asked-transaction.ts'
 import { makeView } from '../../../kvs/view/view.ts'
 import { entryOf } from '../../support/entries.ts'
 import { makeFakeLists } from './fake-lists.ts'
@@ -72,6 +74,28 @@ export function makeFakeStore() {
       const stored = await fake.write(write)
       if (stored === 'spooled') throw new KvsError('log_down')
       return stored
+    },
+    async transact(transaction: AskedTransaction) {
+      if (fake.failure) throw fake.failure
+      if (fake.spools) throw new KvsError('log_down')
+      fake.idempotencyKeys.push(transaction.idempotencyKey)
+      fake.asked.push(transaction.asked)
+      const asked = askedTransaction(transaction)
+      const decided = asked.decide({
+        versionOf: (key) => unlessLapsed(view.versionOf(key), fake.time),
+        versionInLog: view.versionOf,
+        valueOf: (key) => fake.get(key),
+        valueAfter: (write) => (setsValue(write) ? { ...write } : undefined),
+      })
+      const first = view.position.sequence + 1n
+      const digest = createHash('sha256').update(`${first}`).digest()
+      for (const [index, write] of decided.writes.entries()) {
+        writes.push(write)
+        view.apply(entryOf(first + BigInt(index), write, { digest, recordedAt: fake.time }))
+      }
+      const outcome = decided.writes.length > 0 ? 'landed' : 'refused'
+      const entry = { sequence: first, digest }
+      return asked.answer({ outcome, entry, current: undefined, note: undefined }, logId)
     },
     async waitFor(position: Position) {
       const sequence = sequenceInOwnLog(position, logId)

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Diverged, NotAppended, Unappendable, Undecided } from '../../../kvs/log/log.ts'
 import { makeWriter } from '../../../kvs/log/writer.ts'
 import type { Batch, Judgement, Landing, Registration, WriterStatements } from '../../../kvs/log/writer-port.ts'
+import { decided } from '../../contract/log/batches.ts'
 import { put } from '../../support/entries.ts'
 
 const digest = Buffer.from('8 bytes!')
@@ -67,11 +68,11 @@ test('a lost answer to an append says until when that may land, by this processâ
   const { statements } = makeStatements({ append: lost, appendSpooled: lost, appendConditional: lost })
   const writer = make()
   await writer.register(statements)
-  const decided = { write: put('a'), lands: true, current: undefined, idempotency: undefined }
+  const asked = decided(put('a'))
   const errors = [
     await writer.append(statements, [put('a')]).catch((error) => error),
     await writer.appendSpooled(statements, [{ number: 2n, superseded: false, write: put('a') }], 0n).catch((e) => e),
-    await writer.appendConditional(statements, 'cafe0123', [decided], 0n).catch((error) => error),
+    await writer.appendConditional(statements, 'cafe0123', [asked], 0n).catch((error) => error),
   ]
   expect(errors.map((error) => [error.name, error.mayLandUntil])).toEqual([
     ['Undecided', 5_000],
@@ -176,22 +177,17 @@ test('of conditional writes, only those that land advance the numbers', async ()
   const writer = make()
   await writer.register(statements)
   const current = { sequence: 3n, tag: 'the nodeâ€™s own' }
-  const decided = { write: put('a'), lands: true, current, idempotency: undefined }
+  const asked = decided(put('a'), { current })
   const refused = judge([{ outcome: 'refused', entry: undefined, current: undefined }])
-  const { verdicts } = await writer.appendConditional(
-    { ...statements, appendConditional: refused },
-    'id',
-    [decided],
-    4n,
-  )
-  expect(verdicts).toEqual([{ outcome: 'refused', version: undefined, current }])
+  const { verdicts } = await writer.appendConditional({ ...statements, appendConditional: refused }, 'id', [asked], 4n)
+  expect(verdicts).toEqual([{ outcome: 'refused', entry: undefined, current }])
   expect(writer.committed.number).toBe(0n)
   const landed = judge([{ outcome: 'landed', entry: pointAt(5n), current: undefined }])
-  await writer.appendConditional({ ...statements, appendConditional: landed }, 'id', [decided], 4n)
+  await writer.appendConditional({ ...statements, appendConditional: landed }, 'id', [asked], 4n)
   expect(writer.committed).toEqual({ number: 1n, end: endAt(5n) })
   const answered = judge([{ outcome: 'answered', entry: pointAt(2n), current: undefined }])
-  const again = await writer.appendConditional({ ...statements, appendConditional: answered }, 'id', [decided], 5n)
-  expect(again.verdicts[0]).toMatchObject({ outcome: 'answered', version: { sequence: 2n }, current: undefined })
+  const again = await writer.appendConditional({ ...statements, appendConditional: answered }, 'id', [asked], 5n)
+  expect(again.verdicts[0]).toMatchObject({ outcome: 'answered', entry: { sequence: 2n }, current: undefined })
   const fenced = { ...statements, appendConditional: async () => undefined }
-  await expect(writer.appendConditional(fenced, 'id', [decided], 5n)).rejects.toThrow(Unappendable)
+  await expect(writer.appendConditional(fenced, 'id', [asked], 5n)).rejects.toThrow(Unappendable)
 })

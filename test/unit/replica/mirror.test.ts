@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { Diverged } from '../../../kvs/log/log.ts'
-import { makeMirror } from '../../../kvs/replica/mirror.ts'
+import { Diverged, type LogSession } from '../../../kvs/log/log.ts'
+import { type Mirror, makeMirror } from '../../../kvs/replica/mirror.ts'
 import { entryOf, packed, put, remove, timeAt } from '../../support/entries.ts'
 import { makePagedLog } from './paged-log.ts'
 
@@ -101,4 +101,85 @@ test('another log under the same name is told apart', async () => {
   await expect(mirror.requireSamePast(log.session())).rejects.toThrow(
     /cafe0123=1, and the log is another one now, 00000000/,
   )
+})
+
+/** What a reader between two pages sees: the position, and the values of two accounts. */
+async function seenBetweenPages(log: ReturnType<typeof makePagedLog>, mirror: Mirror) {
+  const seen: string[] = []
+  const shown = (key: string) => mirror.view.get(key)?.value.toString()
+  await mirror.catchUp(log.session(), async () => {
+    seen.push(`${mirror.position?.split('=')[1]}: ${shown('a')}+${shown('b')}`)
+  })
+  return seen
+}
+
+test('a batch that goes on in the next page is not shown before it is whole', async () => {
+  const log = makePagedLog(put('a', '5'), put('b', '5'))
+  const mirror = await follow(log)
+  log.add(put('c'))
+  log.addBatch(put('a', '4'), put('b', '6'))
+  log.addBatch(put('a', '3'), put('c'), put('c'), put('c'), put('b', '7'))
+  log.add(put('c'))
+  expect(await seenBetweenPages(log, mirror)).toEqual(['3: 5+5', '5: 4+6', '5: 4+6', '5: 4+6', '11: 3+7'])
+  expect([mirror.replayed, mirror.total]).toEqual([11, 11])
+})
+
+test('a batch at the end of what is read is shown with its last entry', async () => {
+  const log = makePagedLog(put('a', '5'), put('b', '5'))
+  const mirror = await follow(log)
+  log.addBatch(put('a', '4'), put('c'), put('b', '6'))
+  expect(await seenBetweenPages(log, mirror)).toEqual(['2: 5+5', '5: 4+6'])
+  log.addBatch(put('a', '3'), put('b', '7'))
+  log.addBatch(put('a', '2'), put('b', '8'))
+  await mirror.readThrough(log.session(), 7n)
+  expect(mirror.view.get('b')?.value.toString()).toBe('7')
+  await mirror.tail(log.session())
+  expect(mirror.view.get('b')?.value.toString()).toBe('8')
+})
+
+test('what was read of a batch before its session was lost is read again', async () => {
+  const log = makePagedLog()
+  const mirror = await follow(log)
+  log.addBatch(put('a', '1'), put('b', '1'), put('c', '1'), put('d', '1'))
+  const session = log.session()
+  const lost = new Error('connection lost')
+  const cut = { ...session, read: (after: bigint) => (after >= 2n ? Promise.reject(lost) : session.read(after)) }
+  await expect(mirror.catchUp(cut)).rejects.toBe(lost)
+  expect([mirror.view.size, mirror.replayed]).toEqual([0, 0])
+  await mirror.requireSamePast(session)
+  await mirror.catchUp(session)
+  expect([mirror.view.size, mirror.replayed]).toEqual([4, 4])
+})
+
+test('entries without a digest, which a log may have adopted, make no batch', async () => {
+  const log = makePagedLog()
+  const mirror = await follow(log)
+  const digest = Buffer.alloc(0)
+  for (const sequence of [1n, 2n, 3n, 4n, 5n]) log.entries.push(entryOf(sequence, put('a', `${sequence}`), { digest }))
+  log.entries.push(entryOf(6n, put('b')))
+  expect(await seenBetweenPages(log, mirror)).toEqual(['2: 2+undefined', '4: 4+undefined', '6: 5+v'])
+})
+
+test('the position is that of no half of a batch during the replay either', async () => {
+  const log = makePagedLog()
+  log.addBatch(put('a', '1'), put('b', '2'), put('c', '3'))
+  const mirror = makeMirror()
+  const session = log.session()
+  await mirror.requireSamePast(session)
+  const shown: (string | undefined)[] = [mirror.position]
+  const replay =
+    (until: number): LogSession['replay'] =>
+    async (after, apply) => {
+      for (const entry of log.entries.slice(Number(after), until)) {
+        apply(packed(entry))
+        shown.push(mirror.position)
+      }
+      if (until < log.entries.length) throw new Error('connection lost')
+    }
+  await expect(mirror.replay({ ...session, replay: replay(2) })).rejects.toThrow('connection lost')
+  await mirror.requireSamePast(session)
+  shown.push(mirror.position)
+  await mirror.replay({ ...session, replay: replay(3) })
+  expect(new Set(shown)).toEqual(new Set(['cafe0123=0']))
+  expect(mirror.position).toBe('cafe0123=3')
 })

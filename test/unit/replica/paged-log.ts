@@ -14,6 +14,11 @@ export function makePagedLog(...writes: Write[]) {
   const log = {
     entries,
     add,
+    /** Adds another node's batch. */
+    addBatch(...batch: Write[]) {
+      const digest = Buffer.of(255, entries.length)
+      for (const write of batch) entries.push(entryOf(BigInt(entries.length + 1), write, { digest }))
+    },
     logId: 'cafe0123',
     head: undefined as bigint | undefined,
     session(): LogSession {

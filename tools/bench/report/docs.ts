@@ -13,6 +13,7 @@ import { runColumns, runRows } from './runs.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
 import { judgeSoak } from './soak-verdict.ts'
 import { markdownTable, wrapProse } from './text.ts'
+import { transactionColumns, transactionRows } from './transactions-tables.ts'
 
 const docs = new URL('../../../docs/', import.meta.url)
 
@@ -20,7 +21,7 @@ const docs = new URL('../../../docs/', import.meta.url)
  * What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write.
  */
 export function sectionsOf(results: Results): Readonly<Record<string, string>> {
-  const { throughput, latency, start, memory, nodes, lists, soak } = results
+  const { throughput, latency, start, memory, nodes, lists, transactions, soak } = results
   const machines = Object.values(results).map(({ machine }) => machineLine(machine))
   const days = Object.values(results)
     .map(({ at }) => at.slice(0, 10))
@@ -43,6 +44,7 @@ export function sectionsOf(results: Results): Readonly<Record<string, string>> {
       'list-cost': markdownTable(listCostColumns, listCostRows(lists.result)),
       'first-lists': wrapProse(firstListSentence(lists.result)),
     }),
+    ...(transactions && { transactions: markdownTable(transactionColumns, transactionRows(transactions.result)) }),
     ...(soak && { soak: wrapProse(judgeSoak(soak.result).sentence) }),
   }
 }

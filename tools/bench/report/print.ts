@@ -8,6 +8,7 @@ import { caveats, runColumns, runRows } from './runs.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
 import { judgeSoak } from './soak-verdict.ts'
 import { type Column, spread, textTable } from './text.ts'
+import { transactionColumns, transactionRows } from './transactions-tables.ts'
 import { verdictsOf } from './verdicts.ts'
 
 export const verdictColumns: readonly Column[] = [
@@ -35,7 +36,7 @@ function verdictLines(verdict: Verdict): string {
  * @param latest all that the table of targets is made of
  */
 export function printable(shown: Results, latest: Results): string {
-  const { throughput, latency, start, memory, nodes, lists, soak } = shown
+  const { throughput, latency, start, memory, nodes, lists, transactions, soak } = shown
   const sections: string[] = []
   const add = (heading: string, text: string) => text !== '' && sections.push(`${heading}\n\n${text}`)
 
@@ -68,6 +69,9 @@ export function printable(shown: Results, latest: Results): string {
     add('GETs while there are lists', textTable(holdUpColumns, holdUpRows(lists.result)))
     add('What the order of keys costs', textTable(listCostColumns, listCostRows(lists.result)))
     add('First lists', firstListSentence(lists.result))
+  }
+  if (transactions) {
+    add('Transactions and counts', textTable(transactionColumns, transactionRows(transactions.result)))
   }
   if (soak) add('Soak', judgeSoak(soak.result).sentence)
   add('Targets', verdictsOf(latest).map(verdictLines).join('\n'))

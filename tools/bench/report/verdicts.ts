@@ -7,6 +7,7 @@ import { counting, singleMedian, singleRatio } from './latency-tables.ts'
 import { holdUpVerdict, listCostVerdict } from './lists-tables.ts'
 import { largeVerdict, memoryVerdict, replayVerdict, startVerdict } from './size-verdicts.ts'
 import { number, percent, ratioSpread, spread } from './text.ts'
+import { countVerdict, transactionVerdict } from './transactions-tables.ts'
 
 export function verdictsOf(results: Results): Verdict[] {
   const runs = results.throughput?.result.runs ?? []
@@ -26,6 +27,8 @@ export function verdictsOf(results: Results): Verdict[] {
     snapshot(results),
     holdUpVerdict(results.lists?.result),
     listCostVerdict(results.lists?.result),
+    transactionVerdict(results.transactions?.result),
+    countVerdict(results.transactions?.result),
   ]
 }
 

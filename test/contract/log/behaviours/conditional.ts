@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { pointOf, put, remove } from '../../../support/entries.ts'
-import { decided, spooled, toldVersion, under, versionIn } from '../batches.ts'
+import { readAll } from '../../../support/read-all.ts'
+import { decided, decidedTogether, pointIn, spooled, toldVersion, under, verdict, versionIn } from '../batches.ts'
 import type { LogServer, MakeLogServer } from '../log-server.ts'
 
 export function describeConditional(makeServer: MakeLogServer): void {
@@ -22,9 +23,9 @@ export function describeConditional(makeServer: MakeLogServer): void {
         1n,
       )
       expect(verdicts).toEqual([
-        { outcome: 'landed', version: await versionIn(session, 2n), current: undefined },
-        { outcome: 'refused', version: undefined, current: toldVersion(1n) },
-        { outcome: 'landed', version: await versionIn(session, 3n), current: toldVersion(1n) },
+        verdict('landed', { entry: await pointIn(session, 2n) }),
+        verdict('refused', { current: toldVersion(1n) }),
+        verdict('landed', { entry: await pointIn(session, 3n), current: toldVersion(1n) }),
       ])
       expect(end.sequence).toBe(3n)
       const entries = await session.read(1n)
@@ -34,8 +35,7 @@ export function describeConditional(makeServer: MakeLogServer): void {
       ])
       expect(entries.at(-1)?.digest).toEqual(end.digest)
       expect(await session.holds(end)).toBe(true)
-      // The numbers are those of all writes of the batch.
-      expect(session.committed).toEqual({ number: 4n, end })
+      expect(session.committed).toEqual({ number: 3n, end })
       await session.close()
     })
 
@@ -56,7 +56,7 @@ export function describeConditional(makeServer: MakeLogServer): void {
       expect(end.sequence).toBe(6n)
       const current = toldVersion(4n)
       const { verdicts: again } = await session.appendConditional([decided(put('b', 'mine'), { current })], 6n)
-      expect(again).toEqual([{ outcome: 'landed', version: await versionIn(session, 7n), current }])
+      expect(again).toEqual([verdict('landed', { entry: await pointIn(session, 7n), current })])
       await Promise.all([session.close(), other.close()])
     })
 
@@ -65,7 +65,7 @@ export function describeConditional(makeServer: MakeLogServer): void {
       const before = await session.append([put('a')])
       const current = toldVersion(1n)
       const { verdicts, end } = await session.appendConditional([decided(put('a'), { lands: false, current })], 1n)
-      expect(verdicts).toEqual([{ outcome: 'refused', version: undefined, current }])
+      expect(verdicts).toEqual([verdict('refused', { current })])
       expect(pointOf(end)).toEqual(pointOf(before))
       expect(session.committed).toEqual({ number: 1n, end: before })
       expect((await session.append([put('b')])).sequence).toBe(2n)
@@ -81,7 +81,7 @@ export function describeConditional(makeServer: MakeLogServer): void {
       expect((await other.append([put('a', 'theirs')])).sequence).toBe(2n)
       network.heal()
       const { verdicts, end } = await mine
-      expect(verdicts).toEqual([{ outcome: 'overtaken', version: undefined, current: toldVersion(1n) }])
+      expect(verdicts).toEqual([verdict('overtaken', { current: toldVersion(1n) })])
       expect(end.sequence).toBe(2n)
       await Promise.all([session.close(), other.close()])
     })
@@ -90,6 +90,103 @@ export function describeConditional(makeServer: MakeLogServer): void {
       const session = await server.makeLog().open()
       const { end } = await session.appendConditional([decided(put('a'))], 0n, 5n)
       expect(session.committed).toEqual({ number: 5n, end })
+      await session.close()
+    })
+  })
+
+  describe('writes that were decided on together', () => {
+    test('land together, at consecutive sequences, with the entry of the first as their place', async () => {
+      const session = await server.makeLog().open()
+      const { verdicts, end } = await session.appendConditional(
+        [
+          decidedTogether([put('a', '1'), remove('b'), put('a', '2', 'text/x')]),
+          decidedTogether([]),
+          decidedTogether([put('c')]),
+        ],
+        0n,
+      )
+      expect(verdicts).toEqual([
+        verdict('landed', { entry: await pointIn(session, 1n) }),
+        verdict('refused'),
+        verdict('landed', { entry: await pointIn(session, 4n) }),
+      ])
+      const entries = await session.read(0n)
+      expect(entries.map(({ write }) => write)).toEqual([put('a', '1'), remove('b'), put('a', '2', 'text/x'), put('c')])
+      expect(entries.map(({ digest }) => digest)).toEqual(Array(4).fill(end.digest))
+      expect(session.committed).toEqual({ number: 4n, end })
+      await session.close()
+    })
+
+    test('are overtaken together, by an entry of any key that the decision rests on, and by no other', async () => {
+      const [session, other] = [await server.makeLog().open(), await server.makeLog().open()]
+      await other.append([put('x', 'theirs'), put('y', 'theirs')])
+      const { verdicts, end } = await session.appendConditional(
+        [
+          decidedTogether([put('a'), put('b')], { reads: ['c', 'x'] }),
+          decidedTogether([put('x'), put('y')], { reads: ['c', 'b'] }),
+          decidedTogether([], { reads: ['y'] }),
+          decidedTogether([], { reads: ['c'] }),
+        ],
+        0n,
+      )
+      expect(verdicts.map(({ outcome }) => outcome)).toEqual(['overtaken', 'landed', 'overtaken', 'refused'])
+      expect(end.sequence).toBe(4n)
+      expect((await session.read(2n)).map(({ write }) => write.key)).toEqual(['x', 'y'])
+      await Promise.all([session.close(), other.close()])
+    })
+
+    test('wait again where what they build on has not landed, and with them what builds on them', async () => {
+      const [session, other] = [await server.makeLog().open(), await server.makeLog().open()]
+      await other.append([put('x')])
+      const idempotency = under('k')
+      await other.appendConditional([decidedTogether([put('y')], { idempotency })], 1n)
+      const { verdicts } = await session.appendConditional(
+        [
+          decidedTogether([put('a')], { reads: ['x'] }),
+          decidedTogether([put('b')]),
+          decidedTogether([put('c')], { builtOn: [1, 0] }),
+          decidedTogether([put('d')], { builtOn: [1] }),
+          decidedTogether([put('e')], { builtOn: [2] }),
+          decidedTogether([], { builtOn: [4] }),
+          decidedTogether([], { builtOn: [3] }),
+          decidedTogether([put('y')], { idempotency }),
+          decidedTogether([put('f')], { builtOn: [7] }),
+          decidedTogether([put('g')], { builtOn: [2], idempotency: under('k', 'another') }),
+        ],
+        0n,
+      )
+      expect(verdicts.map(({ outcome }) => outcome)).toEqual([
+        ...['overtaken', 'landed', 'overtaken', 'landed', 'overtaken', 'overtaken', 'refused'],
+        ...['answered', 'overtaken', 'reused'],
+      ])
+      expect((await session.read(2n)).map(({ write }) => write.key)).toEqual(['b', 'd'])
+      await Promise.all([session.close(), other.close()])
+    })
+
+    test('keep a note with their answer, which comes back with it', async () => {
+      const [session, other] = [await server.makeLog().open(), await server.makeLog().open()]
+      const first = decidedTogether([put('a'), put('b')], { idempotency: under('k1', 'r', '{"values":["é"]}') })
+      const refused = decidedTogether([], { reads: ['a'], idempotency: under('k2', 'r', 'why') })
+      const { verdicts } = await session.appendConditional([refused, first], 0n)
+      expect(verdicts.map(({ outcome }) => outcome)).toEqual(['refused', 'landed'])
+      const again = [
+        decidedTogether([put('a'), put('b')], { idempotency: under('k1', 'r', 'another') }),
+        decidedTogether([put('b')], { idempotency: under('k2') }),
+      ]
+      expect((await other.appendConditional(again, 2n)).verdicts).toEqual([
+        verdict('answered', { entry: await pointIn(session, 1n), note: '{"values":["é"]}' }),
+        verdict('answered', { note: 'why' }),
+      ])
+      await Promise.all([session.close(), other.close()])
+    })
+
+    test('that are more than a page come back in one piece after the other', async () => {
+      const session = await server.makeLog().open()
+      const big = Buffer.alloc(3 * 1024 * 1024, 'x')
+      const writes = [0, 1, 2, 3].map((n) => put(`k${n}`, big))
+      const { end } = await session.appendConditional([decidedTogether(writes)], 0n)
+      expect(end.sequence).toBe(4n)
+      expect((await readAll(session)).map(({ write }) => write.key)).toEqual(['k0', 'k1', 'k2', 'k3'])
       await session.close()
     })
   })
@@ -116,15 +213,15 @@ export function describeConditional(makeServer: MakeLogServer): void {
         3n,
       )
       expect(again.verdicts).toEqual([
-        { outcome: 'answered', version: await versionIn(session, 2n), current: undefined },
-        { outcome: 'answered', version: undefined, current: await versionIn(session, 1n) },
-        { outcome: 'landed', version: await versionIn(session, 4n), current: undefined },
+        verdict('answered', { entry: await pointIn(session, 2n) }),
+        verdict('answered', { current: await versionIn(session, 1n) }),
+        verdict('landed', { entry: await pointIn(session, 4n) }),
       ])
       const reused = await session.appendConditional(
         [decided(put('a'), { current: toldVersion(2n), idempotency: under('k1', 'other') })],
         4n,
       )
-      expect(reused.verdicts).toEqual([{ outcome: 'reused', version: undefined, current: toldVersion(2n) }])
+      expect(reused.verdicts).toEqual([verdict('reused', { current: toldVersion(2n) })])
       expect(reused.end.sequence).toBe(4n)
       await Promise.all([session.close(), other.close()])
     })
@@ -138,8 +235,8 @@ export function describeConditional(makeServer: MakeLogServer): void {
       const first = await other.appendConditional([asked], 0n)
       network.heal()
       expect(first.verdicts).toMatchObject([{ outcome: 'landed' }])
-      const version = await versionIn(other, 1n)
-      expect((await again).verdicts).toEqual([{ outcome: 'answered', version, current: undefined }])
+      const entry = await pointIn(other, 1n)
+      expect((await again).verdicts).toEqual([verdict('answered', { entry })])
       await Promise.all([session.close(), other.close()])
     })
 
@@ -151,7 +248,7 @@ export function describeConditional(makeServer: MakeLogServer): void {
       expect(overtaken.verdicts.map(({ outcome }) => outcome)).toEqual(['overtaken'])
       const current = toldVersion(1n)
       const landed = await session.appendConditional([decided(put('a'), { current, idempotency })], 1n)
-      expect(landed.verdicts).toEqual([{ outcome: 'landed', version: await versionIn(session, 2n), current }])
+      expect(landed.verdicts).toEqual([verdict('landed', { entry: await pointIn(session, 2n), current })])
       await session.close()
     })
 
@@ -171,12 +268,12 @@ export function describeConditional(makeServer: MakeLogServer): void {
       const session = await log.open()
       await session.appendConditional([decided(put('a'), { idempotency: under('k') })], 0n)
       await session.appendSpooled([spooled(2n, 'a')], 1n)
-      const version = await versionIn(session, 1n)
+      const entry = await pointIn(session, 1n)
       await session.close()
       const again = await log.open()
       const asked = decided(put('a'), { lands: false, current: toldVersion(2n), idempotency: under('k') })
       const { verdicts } = await again.appendConditional([asked], 2n)
-      expect(verdicts).toEqual([{ outcome: 'answered', version, current: undefined }])
+      expect(verdicts).toEqual([verdict('answered', { entry })])
       await again.close()
     })
   })

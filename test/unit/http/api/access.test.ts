@@ -19,9 +19,16 @@ test('every method of every route has a right that it asks for, or is open to al
   )
 })
 
+/** A request that is answered where nothing is wrong. */
+function askedOf(method: string, path: string): [url: string, body: string] {
+  if (method !== 'POST') return [path.replace('*', 'a/key'), method === 'PUT' ? '{"value":1}' : '']
+  return path.endsWith(':') ? [path.replace('*', ''), '{"do":[{"delete":"a/key"}]}'] : ['/v1/a/key?add=1', '']
+}
+
 describe.each(served)('$method $path asks for $needed', ({ path, method, needed }) => {
-  const url = path.replace('*', 'a/key')
-  const body = method === 'PUT' ? '{"value":1}' : ''
+  const [url, body] = askedOf(method, path)
+  // The answer to a count tells the value.
+  const rights = method === 'POST' && path === '/v1/*' ? [needed, 'read' as const] : [needed]
   const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`
 
   test('without a token', async () => {
@@ -48,12 +55,13 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
     const { request, store } = await guarded()
     const authorization = `Authorization: Bearer ${secretOf(nameOf(granted.filter(Boolean)))}\r\n`
     const answer = await request(method, url, `${length}${authorization}`, body)
-    if (needed === 'open' || needed === undefined || granted.includes(needed)) {
+    const missing = rights.find((right) => right !== 'open' && right !== undefined && !granted.includes(right))
+    if (missing === undefined) {
       expect(answer).toMatch(/^HTTP\/1.1 (200|201|404) /)
       return
     }
     expect(answer).toMatch(/^HTTP\/1.1 403 Forbidden\r\n/)
-    expect(answer).toContain(`error="insufficient_scope", scope="${needed}"\r\n`)
+    expect(answer).toContain(`error="insufficient_scope", scope="${missing}"\r\n`)
     expect(store.writes).toEqual([])
   })
 })
@@ -66,8 +74,8 @@ test.each(['/v1', '/v1/', '/kvs', '/kvs/'])('%s has no key, which only who has a
 
 test('a method that keys do not know is asked for a token first', async () => {
   const { url } = await guarded()
-  expect((await fetch(`${url}/v1/a`, { method: 'POST' })).status).toBe(401)
-  expect((await fetch(`${url}/v1/a`, { method: 'POST', headers: bearer('read') })).status).toBe(405)
+  expect((await fetch(`${url}/v1/a`, { method: 'PATCH' })).status).toBe(401)
+  expect((await fetch(`${url}/v1/a`, { method: 'PATCH', headers: bearer('read') })).status).toBe(405)
 })
 
 test('a page that is not there is so for everybody, who is told no position', async () => {

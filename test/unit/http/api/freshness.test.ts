@@ -87,5 +87,5 @@ test('every answer has the node’s position', async () => {
     const answer = await fetch(`${url}${path}`)
     expect([path, answer.headers.get('kvs-position')]).toEqual([path, 'cafe0123=0'])
   }
-  expect(await request('POST', '/v1/a')).toContain('KVS-Position: cafe0123=0')
+  expect(await request('PATCH', '/v1/a')).toContain('KVS-Position: cafe0123=0')
 })

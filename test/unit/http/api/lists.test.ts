@@ -310,13 +310,13 @@ test('a request for a list is logged and counted as one, with its prefix', async
   Object.assign(logger, { debug: (fields: object) => void lines.push(fields) })
   const { url, list } = await serveKeys(['a/1', 'a/2'], { logger })
   await list('a%2F:?limit=1')
-  await fetch(`${url}/v1/a%2F:`, { method: 'POST' })
+  await fetch(`${url}/v1/a%2F:`, { method: 'PUT' })
   await until('both are logged', () => lines.length === 2)
   expect(lines).toMatchObject([
     { method: 'GET', key: 'a/:', status: 200, bytes: 8 },
-    { method: 'POST', path: '/v1/a%2F:', status: 405, code: 'method_not_allowed' },
+    { method: 'PUT', path: '/v1/a%2F:', status: 405, code: 'method_not_allowed' },
   ])
   const metrics = await (await fetch(`${url}/metrics`)).text()
   expect(metrics).toContain('kvs_http_request_duration_seconds_count{route="/v1/*:",method="GET",status="200"} 1')
-  expect(metrics).toContain('kvs_http_request_duration_seconds_count{route="/v1/*:",method="POST",status="405"} 1')
+  expect(metrics).toContain('kvs_http_request_duration_seconds_count{route="/v1/*:",method="PUT",status="405"} 1')
 })

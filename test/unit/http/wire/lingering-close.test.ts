@@ -58,7 +58,7 @@ const ways: [name: string, status: number, first: string][] = [
   ['two Hosts', 400, put('Host: y', size)],
   ['no key', 405, put(size).replace('/a', '/')],
   ['a key that is none', 400, put(size).replace('/a', '/%FF')],
-  ['a method that keys do not take', 405, put(size).replace('PUT', 'POST')],
+  ['a method that keys do not take', 405, put(size).replace('PUT', 'PATCH')],
   ['a page that is not there', 404, put(size).replace('/v1/a', '/none')],
   ['another dialect', 413, put(size).replace('/v1/', '/kvs/')],
   ['a value too large', 413, put(size)],

@@ -94,10 +94,15 @@ describe('a server', () => {
 
   test('has a checkpoint that comes on in steps', async () => {
     const session = await makeLog().open()
-    await session.append([put('a'), put('b'), put('c')])
+    const reached = async () => (await session.loadCheckpoint(() => undefined))?.sequence
+    for (const key of ['a', 'b', 'c']) await session.append([put(key)])
+    await session.append([put('d'), put('e'), put('f')])
     server.advanceCheckpoint(2)
-    expect((await session.loadCheckpoint(() => undefined))?.sequence).toBe(2n)
+    expect(await reached()).toBe(2n)
+    server.advanceCheckpoint(2) // which ends inside of the last batch
+    expect(await reached()).toBe(6n)
+    await session.append([put('g')])
     server.advanceCheckpoint()
-    expect((await session.loadCheckpoint(() => undefined))?.sequence).toBe(3n)
+    expect(await reached()).toBe(7n)
   })
 })

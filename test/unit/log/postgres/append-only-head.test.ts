@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Diverged, NotAppended, Undecided } from '../../../../kvs/log/log.ts'
+import { decided } from '../../../contract/log/batches.ts'
 import { byForce, type Database, makeDatabase, makeLog, makeOlderLog } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'
 import { readAll } from '../../../support/read-all.ts'
@@ -24,7 +25,7 @@ describe('while somebody holds a snapshot', () => {
     for (let n = 0; n < 150; n++) {
       await one.append([put('a', `${n}`)])
       seen = (await two.append([put('b')])).sequence
-      await one.appendConditional([{ write: put('c'), lands: true, current: undefined, idempotency: undefined }], seen)
+      await one.appendConditional([decided(put('c'))], seen)
     }
     expect(await changed()).toEqual(before)
     await snapshot.query('COMMIT')
@@ -55,11 +56,7 @@ describe('what a commit rests on', () => {
   test.each([
     ['an append', (session: Session) => session.append([put('a')])],
     ['one of spooled writes', (session: Session) => session.appendSpooled([{ ...spooled, write: put('a') }], 0n)],
-    [
-      'one under a condition',
-      (session: Session) =>
-        session.appendConditional([{ write: put('a'), lands: true, current: undefined, idempotency: undefined }], 0n),
-    ],
+    ['one under a condition', (session: Session) => session.appendConditional([decided(put('a'))], 0n)],
   ])('%s sets for itself, whatever its session has', async (_, append) => {
     const session = await makeLog(database).open()
     await append(session)
@@ -109,8 +106,8 @@ describe('hands other than an append’s', () => {
     const error = await session.append([put('c')]).catch((error) => error)
     expect(error).toBeInstanceOf(Diverged)
     expect(error.message).toMatch(reason)
-    const decided = { write: put('c'), lands: true, current: undefined, idempotency: undefined }
-    await expect(session.appendConditional([decided], 2n)).rejects.toThrow(Diverged)
+    const asked = decided(put('c'))
+    await expect(session.appendConditional([asked], 2n)).rejects.toThrow(Diverged)
     expect(await database.sql('SELECT sequence FROM transactions ORDER BY sequence')).toEqual(before)
   })
 })
@@ -250,8 +247,8 @@ test('later entries are found without reading the whole log, also by a plan made
     const ids = [writer?.id, writer?.session, entries, entries + 1]
     await client.query('BEGIN')
     await client.query(
-      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', NULL, '{true}', '{NULL}', ` +
-        `'{NULL}', '{NULL}')`,
+      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', NULL, '{1}', '{1}', '{a}', ` +
+        `'{}', '{}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')`,
       ids,
     )
     ids[3] = entries + 2

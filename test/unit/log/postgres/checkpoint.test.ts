@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { advanceCheckpoint, readCheckpoint } from '../../../../kvs/log/postgres/checkpoint-statements.ts'
+import { decidedTogether } from '../../../contract/log/batches.ts'
 import { fillLog, loadCheckpoint } from '../../../support/checkpoint.ts'
 import { byForce, makeLog } from '../../../support/database.ts'
 import { pointOf, put, remove } from '../../../support/entries.ts'
 import { until } from '../../../support/until.ts'
-import { advanceToEnd, connection, connectTo, database, openLog, session } from './checkpointing.ts'
+import { advanceToEnd, connection, connectTo, database, expectWhole, openLog, session } from './checkpointing.ts'
 
 beforeEach(openLog)
 
@@ -33,6 +34,24 @@ describe('the checkpoint', () => {
     const sum = (await loadCheckpoint(database)).entries.reduce((sum, { hash }) => sum ^ BigInt(hash), 0n)
     expect(checkpoint?.checksum.readBigInt64BE()).toBe(sum)
     expect(await session.holds(end)).toBe(true)
+  })
+
+  test('ends where a batch ends, with any step', async () => {
+    await session.append([put('a'), put('b'), put('c')])
+    await session.append([put('d')])
+    const transaction = decidedTogether(Array.from({ length: 10 }, (_, n) => put(`t${n}`)))
+    await session.appendConditional([transaction, transaction], 0n)
+    const ends = async (most: number) => {
+      await database.sql('DELETE FROM checkpoint')
+      const reached: bigint[] = []
+      while (reached.at(-1) !== 24n) reached.push((await advanceCheckpoint(connection, most)).reached)
+      expect(await expectWhole()).toBe(24n)
+      return reached
+    }
+    expect(await ends(1)).toEqual([3n, 4n, 24n])
+    expect(await ends(2)).toEqual([3n, 24n])
+    expect(await ends(4)).toEqual([4n, 24n])
+    expect(await ends(100)).toEqual([24n])
   })
 
   test('takes an adopted log, with its gaps and with keys of any length', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Undecided } from '../../../../kvs/log/log.ts'
-import { decided, toldVersion, under, versionIn } from '../../../contract/log/batches.ts'
+import { decided, pointIn, toldVersion, under, verdict } from '../../../contract/log/batches.ts'
 import { byForce, makeDatabase, makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
 
@@ -16,7 +16,7 @@ test('entries that others append while the head is awaited count as well', async
   await waiting(database, 2)
   await blocker.query('COMMIT')
   expect((await theirs).sequence).toBe(2n)
-  expect((await mine).verdicts).toEqual([{ outcome: 'overtaken', version: undefined, current: toldVersion(1n) }])
+  expect((await mine).verdicts).toEqual([{ outcome: 'overtaken', entry: undefined, current: toldVersion(1n) }])
 })
 
 test('an answer given while the head was awaited has its version as well', async () => {
@@ -31,8 +31,8 @@ test('an answer given while the head was awaited has its version as well', async
   await waiting(database, 2)
   await blocker.query('COMMIT')
   expect((await first).verdicts).toMatchObject([{ outcome: 'landed' }])
-  const version = await versionIn(session, 1n)
-  expect((await again).verdicts).toEqual([{ outcome: 'answered', version, current: undefined }])
+  const entry = await pointIn(session, 1n)
+  expect((await again).verdicts).toEqual([verdict('answered', { entry })])
 })
 
 test('the log keeps the newest 100,000 answers', async () => {

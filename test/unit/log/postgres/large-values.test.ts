@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { NotAppended } from '../../../../kvs/log/log.ts'
+import { decided } from '../../../contract/log/batches.ts'
 import { makeDatabase, makeLog } from '../../../support/database.ts'
 import { put, remove } from '../../../support/entries.ts'
 import { readAll } from '../../../support/read-all.ts'
@@ -22,11 +23,11 @@ test('large values come back byte for byte beside small ones, deletes and empty 
   await session.append(writes)
   const spooled = writes.map((write, index) => ({ number: BigInt(index + 7), superseded: index === 0, write }))
   await session.appendSpooled(spooled, 6n)
-  const decided = writes.slice(4).map((write, index) => {
+  const batch = writes.slice(4).map((write, index) => {
     const idempotency = { key: `idempotent ${index}`, request: bytes(32, index) }
-    return { write, lands: true, current: { sequence: BigInt(index + 11), tag: '' }, idempotency }
+    return decided(write, { current: { sequence: BigInt(index + 11), tag: '' }, idempotency })
   })
-  const { verdicts } = await session.appendConditional(decided, 12n)
+  const { verdicts } = await session.appendConditional(batch, 12n)
   expect(verdicts.map(({ outcome }) => outcome)).toEqual(['landed', 'landed'])
   const entries = await readAll(session)
   expect(entries.map(({ write }) => write)).toEqual([...writes, ...writes, ...writes.slice(4)])

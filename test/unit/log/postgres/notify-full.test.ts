@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { decided } from '../../../contract/log/batches.ts'
 import { makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
 import { startPostgres } from '../../../support/own-postgres.ts'
@@ -21,7 +22,7 @@ test('a queue of notifications that another program let run full holds up no app
   expect(full).toMatchObject({ code: '54000' })
 
   const { sequence } = await session.append([put('a')])
-  const write = { write: put('b'), lands: true, current: undefined, idempotency: undefined }
+  const write = decided(put('b'))
   const { verdicts } = await session.appendConditional([write], sequence)
   expect(verdicts).toMatchObject([{ outcome: 'landed' }])
   const number = session.committed.number + 1n
