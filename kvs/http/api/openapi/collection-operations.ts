@@ -54,3 +54,16 @@ export const collectionOperations: Readonly<Record<string, Description>> = {
     errors: [...errors.ofCollections, ...errors.ofClears],
   },
 }
+
+/** The same of /v1/:, where the prefix is empty. */
+export const allOperations: Readonly<Record<string, Description>> = Object.fromEntries(
+  Object.entries(collectionOperations).map(([method, { id, summary, parameters = [], ...rest }]) => [
+    method,
+    {
+      ...rest,
+      id: `${id}OfAll`,
+      summary: summary.replace(' that begin with a prefix', ''),
+      parameters: parameters.filter((name) => name !== 'Prefix'),
+    },
+  ]),
+)

@@ -27,6 +27,11 @@ export const errors = {
     ...(['not_stored', 'undecided', 'spool_full'] as const),
   ],
   ofBodies: ['bad_digest'],
+  ofTransactions: [
+    ...(['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'] as const),
+    ...(['idempotency_key_reused', 'unsupported_encoding', 'value_too_large'] as const),
+    ...(['bad_digest', 'not_stored', 'undecided', 'not_a_number', 'out_of_range'] as const),
+  ],
   ofCollections: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'],
   ofClears: [
     ...(['clear_not_allowed', 'unsupported_encoding', 'value_too_large'] as const),

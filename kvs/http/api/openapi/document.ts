@@ -1,14 +1,17 @@
-import { collectionOperations } from './collection-operations.ts'
+import { allOperations, collectionOperations } from './collection-operations.ts'
 import { courseworkOperations, valueOperations } from './key-operations.ts'
 import { type Description, operationOf } from './operation-description.ts'
 import { pageOperations } from './page-operations.ts'
 import type { Part } from './part.ts'
 import { components } from './shared-parts.ts'
+import { count, transaction } from './transaction-operations.ts'
 
 /** What there is, by path and method. The paths are templates of OpenAPI's. */
 const paths: Readonly<Record<string, Readonly<Record<string, Description>>>> = {
-  '/v1/{key}': valueOperations,
+  '/v1/{key}': { ...valueOperations, POST: count },
   '/v1/{prefix}:': collectionOperations,
+  // The prefix is empty, which a parameter in a path may not be.
+  '/v1/:': { ...allOperations, POST: transaction },
   '/kvs/{key}': courseworkOperations,
   ...pageOperations,
 }

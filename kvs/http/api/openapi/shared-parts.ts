@@ -2,6 +2,7 @@ import { catalogue } from '../../../core/errors.ts'
 import { maxKeyBytes } from '../../../core/limits.ts'
 import { states } from '../../../kv/index.ts'
 import type { Part } from './part.ts'
+import { transactionSchemas } from './transaction-parts.ts'
 
 const text = { type: 'string' }
 const tag = { ...text, examples: ['"c18e0369-12-9f86d081"'] }
@@ -61,6 +62,14 @@ const requestHeaders = {
     schema: text,
   },
 } as const
+
+/** A flag of a counter's query. */
+const counting = (name: string, what: string) => ({
+  name,
+  in: 'query',
+  description: what,
+  schema: { ...text, pattern: '^-?[0-9]+$' },
+})
 
 /** Flags of a list's query. */
 const queryFlags = {
@@ -173,6 +182,7 @@ const schemas = {
       expires: { type: ['string', 'null'], format: 'date-time', description: 'When the key ends by itself.' },
     },
   },
+  ...transactionSchemas,
   Live: { type: 'object', required: ['live'], properties: { live: { const: true } } },
 } as const
 
@@ -197,6 +207,9 @@ export const components: Part = {
       schema: text,
     },
     ...queryFlags,
+    Add: counting('add', 'Adds to the number, which begins at 0.'),
+    Min: counting('min', 'Lowers the number to this where it is higher.'),
+    Max: counting('max', 'Raises the number to this where it is lower.'),
     Consistent: {
       name: 'consistent',
       in: 'query',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { catalogue, type ErrorCode, KvsError } from '../../../../../kvs/core/errors.ts'
 import { makeOpenApiDocument } from '../../../../../kvs/http/api/openapi/document.ts'
@@ -42,12 +43,16 @@ test('the document has every method of every route, and no other', () => {
   const served = Object.entries(routes).flatMap(([path, { methods }]) =>
     Object.keys(methods).map((method) => `${method} ${templateOf(path)}`),
   )
-  expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(served.toSorted())
+  // A transaction is posted to this one alone.
+  const collections = served.filter((route) => route.endsWith(' /v1/{prefix}:'))
+  const all = collections.map((route) => route.replace('{prefix}', ''))
+  const expected = [...served.filter((route) => route !== 'POST /v1/{prefix}:'), ...all]
+  expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(expected.toSorted())
 })
 
 test('what is open to all is so in the document, and nothing else', () => {
   for (const { path, operation } of operations) {
-    const isOpen = routes[path.replace(/\{.*\}/, '*')]?.rights === 'open'
+    const isOpen = routes[path.replace(/\{.*\}|(?<=^\/v1\/)(?=:)/, '*')]?.rights === 'open'
     expect([path, operation.security]).toEqual([path, isOpen ? [] : undefined])
   }
 })
@@ -73,7 +78,9 @@ function flagsIn(message: string): string[] {
 
 test('a path’s query flags are those that the service names where it refuses one', async () => {
   const { url } = await serve({ allowsClear: true })
-  for (const { path, method, operation } of operations.filter(({ path }) => path.includes('{'))) {
+  for (const { path, method, operation } of operations.filter(
+    ({ path }) => path.startsWith('/v1/') || path.startsWith('/kvs/'),
+  )) {
     const answer = await fetch(`${url}${targetOf(path)}?nonsense=1`, { method: method === 'HEAD' ? 'GET' : method })
     expect([path, method, answer.status]).toEqual([path, method, 400])
     const named = flagsIn(await answer.text())
@@ -82,28 +89,35 @@ test('a path’s query flags are those that the service names where it refuses o
   }
 })
 
-test('every header that the document names is taken, and one that is not is refused', async () => {
+/** The body that a request is to have, so that nothing but a header can be wrong with it. */
+function bodyOf(method: string, path: string): string | undefined {
+  if (method === 'PUT') return '{"value":1}'
+  return path === '/v1/:' && method === 'POST' ? '{"do":[{"delete":"a"}]}' : undefined
+}
+
+test('every header that the document names is taken', async () => {
   const { url } = await serve({ allowsClear: true })
-  const values: Record<string, string> = {
-    'KVS-Min-Position': 'cafe0123=0',
-    'Content-Digest': 'sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:',
-    'If-Match': '"a"',
-    'If-None-Match': '"a"',
-    'Idempotency-Key': 'a',
-    'If-Modified-Since': 'Sun, 29 Nov 2026 11:12:13 GMT',
-    'If-Unmodified-Since': 'Sun, 29 Nov 2026 11:12:13 GMT',
-    'KVS-TTL': '5m',
-    'KVS-Expires': '2030-01-01T00:00:00Z',
-    'X-TTL': '60',
-  }
   for (const { path, method, operation } of operations) {
+    const body = bodyOf(method, path)
+    const values: Record<string, string> = {
+      'KVS-Min-Position': 'cafe0123=0',
+      'Content-Digest': `sha-256=:${createHash('sha256')
+        .update(body ?? '')
+        .digest('base64')}:`,
+      'If-Match': '"a"',
+      'If-None-Match': '"a"',
+      'Idempotency-Key': 'a',
+      'If-Modified-Since': 'Sun, 29 Nov 2026 11:12:13 GMT',
+      'If-Unmodified-Since': 'Sun, 29 Nov 2026 11:12:13 GMT',
+      'KVS-TTL': '5m',
+      'KVS-Expires': '2030-01-01T00:00:00Z',
+      'X-TTL': '60',
+    }
+    const target = `${targetOf(path)}${path === '/v1/{key}' && method === 'POST' ? '?add=1' : ''}`
     for (const { name } of parametersOf(operation).filter((parameter) => parameter.in === 'header')) {
-      const answer = await fetch(`${url}${targetOf(path)}`, {
-        method,
-        headers: { [name]: values[name] ?? '' },
-      })
-      const isBodyMissing = path === '/kvs/{key}' && method === 'PUT'
-      expect([path, method, name, answer.status === 400]).toEqual([path, method, name, isBodyMissing])
+      const headers = { [name]: values[name] ?? '' }
+      const answer = await fetch(`${url}${target}`, { method, headers, ...(body !== undefined && { body }) })
+      expect([path, method, name, answer.status], await answer.text()).not.toContain(400)
     }
   }
 })
@@ -143,6 +157,15 @@ describe('answers', () => {
     ['GET', '/v1/%ff:'],
     ['GET', '/v1/:', { 'KVS-Min-Position': 'cafe0123=99' }],
     ['PUT', '/v1/:'],
+    ['POST', '/v1/:', {}, '{"do":[{"put":"t","value":"1"},{"add":"t","by":1}]}'],
+    ['POST', '/v1/:', {}, '{"if":[{"key":"t","etag":null}],"do":[{"delete":"t"}]}'],
+    ['POST', '/v1/:', {}, '{"do":[]}'],
+    ['POST', '/v1/:', { 'If-Match': '*' }, '{"do":[{"delete":"t"}]}'],
+    ['POST', '/v1/a:', {}, '{"do":[{"delete":"t"}]}'],
+    ['POST', '/v1/n?add=1'],
+    ['POST', '/v1/n?max=99999999999999999999'],
+    ['POST', '/v1/n'],
+    ['POST', '/kvs/n'],
     ['DELETE', '/v1/z:'],
     ['DELETE', '/v1/z:', { 'If-Match': '*' }],
     ['DELETE', '/v1/a'],
@@ -162,8 +185,8 @@ describe('answers', () => {
     for (const [method, target, headers = {}, body] of requests) {
       const path = target
         .replace(/\?.*/, '')
-        .replace(/^\/v1\/.*:$/, '/v1/{prefix}:')
-        .replace(/^\/(v1|kvs)\/[^{]+$/, '/$1/{key}')
+        .replace(/^\/v1\/.+:$/, '/v1/{prefix}:')
+        .replace(/^\/(v1|kvs)\/[^{:]+$/, '/$1/{key}')
       const known = paths[path]?.[method.toLowerCase()] ?? paths[path]?.get
       const answer = await fetch(`${url}${target}`, {
         method,
@@ -177,7 +200,7 @@ describe('answers', () => {
       const text = await answer.text()
       if (text !== '') {
         expect(Object.keys(told?.content ?? {}), `${what} ${type}`).toContain(
-          path === '/v1/{key}' && answer.ok ? '*/*' : type,
+          path === '/v1/{key}' && method === 'GET' && answer.ok ? '*/*' : type,
         )
       }
       const own = [
