@@ -54,8 +54,8 @@ export interface Kv {
    */
   listKeys(query: KeyQuery): Promise<KeyListing>
   /**
-   * One page with values, all as at one moment: ends before `maxBytes` of values (at least one item), or after some
-   * thousands of them, whatever the limit is. Rejects as `listKeys` does.
+   * One page with values, all as at one moment: ends before `maxBytes` of values (at least one item), or after a
+   * thousand of them, whatever the limit is. Rejects as `listKeys` does.
    */
   listValues(query: { ranges: readonly KeyRange[]; limit: number; maxBytes: number }): Promise<ValuePage>
   /** Number of keys in the ranges, which are sorted and disjoint. Rejects as `listKeys` does. */

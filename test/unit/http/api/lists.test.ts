@@ -262,6 +262,31 @@ describe('a long list', () => {
     await until('the list is closed', () => store.lists.open === 0)
   })
 
+  test('has a turn of the event loop for each chunk, however fast the client takes it', async () => {
+    const { url, store } = await serveKeys(Array.from({ length: 100_000 }, (_, n) => `${n}-${'x'.repeat(30)}`))
+    let isOver = false
+    let turn = 0
+    const count = () => {
+      turn++
+      if (!isOver) setImmediate(count)
+    }
+    count()
+    const turns: number[] = []
+    const { listKeys } = store
+    store.listKeys = async (query) => {
+      const listing = await listKeys(query)
+      const take = (most: number) => {
+        turns.push(turn)
+        return listing.take(most)
+      }
+      return Object.assign(Object.create(listing), { take, position: listing.position, close: listing.close })
+    }
+    const text = await (await fetch(`${url}/v1/:`)).text()
+    isOver = true
+    const chunks = text.length / (64 * 1024)
+    expect(new Set(turns).size).toBeGreaterThan(chunks - 2) // the first two are made at once
+  })
+
   test('that breaks off by a defect is no whole one, and is logged', async () => {
     const errors: object[] = []
     const silent = makeLogger({ level: 'silent', format: 'json', isTerminal: false })
