@@ -3,13 +3,16 @@ import { examplesIn, expectAsShown, isAsShown } from '../../support/console-bloc
 import { makeDatabase } from '../../support/database.ts'
 import { makeDirectory, startReadyNode, toEnvironment } from '../../support/node.ts'
 
-test.each(['Lists', 'Expiry'])('what docs/api.md shows of curl in %s is what a fresh node prints', async (heading) => {
-  const env = toEnvironment((await makeDatabase()).target)
-  const { url } = await startReadyNode(makeDirectory(), { ...env, KVS_ALLOW_CLEAR: 'true' })
-  const examples = examplesIn('docs/api.md', heading)
-  expect(examples.length).toBeGreaterThan(4)
-  for (const example of examples) await expectAsShown(example, url)
-})
+test.each(['Expiry', 'Lists', 'Transactions and counters'])(
+  'what docs/api.md shows of curl in %s is what a fresh node prints',
+  async (heading) => {
+    const env = toEnvironment((await makeDatabase()).target)
+    const { url } = await startReadyNode(makeDirectory(), { ...env, KVS_ALLOW_CLEAR: 'true' })
+    const examples = examplesIn('docs/api.md', heading)
+    expect(examples.length).toBeGreaterThan(4)
+    for (const example of examples) await expectAsShown(example, url)
+  },
+)
 
 test('a line that a document shows has to be printed, and none beside it but where it says so', () => {
   expect(isAsShown(['a', 'b', 'c'], ['a', 'b', 'c'])).toBe(true)
