@@ -14,9 +14,9 @@ COMMENT ON COLUMN answers.sequence IS 'the first entry; null where nothing was s
 --   currents                   the entry of the value that a single write's key has; null where it has none
 --   idempotency_keys to notes  what is kept with the answers to requests that may be repeated
 -- Returns a row for each decision, in order:
---   outcome  'landed', 'refused': the decision holds. 'overtaken': a key that it rests on has an entry after `seen`, its
---            time is over, or one that it builds on has not landed, and nothing was done. 'answered': the request was answered before,
---            with `sequence`, `current` and `note`. 'reused': another request was
+--   outcome  'landed', 'refused': the decision holds. 'overtaken': a key that it rests on has an entry after `seen`,
+--            its time is over, or one that it builds on has not landed, and nothing was done. 'answered': the request was
+--            answered before, with `sequence`, `current` and `note`. 'reused': another request was
 --   sequence                        the first of its entries
 --   head, head_digest, recorded_at  the log's end after the batch, and the time of what landed
 -- Returns no row where another session is registered for the writer.

@@ -134,10 +134,10 @@ export interface Idempotency {
 
 export interface Verdict {
   /**
-   * `landed`, `refused`: the decision holds. `overtaken`: a key that it rests on has an entry after `seen` or has come to
-   * its deadline, or one that it builds on has not landed, and nothing was stored. `answered`: the same request was answered before, under its
-   * idempotency key, with this verdict's entry, version and note. `reused`: another request was answered under that
-   * key, and nothing was stored.
+   * `landed`, `refused`: the decision holds. `overtaken`: a key that it rests on has an entry after `seen` or has come
+   * to its deadline, or one that it builds on has not landed, and nothing was stored. `answered`: the same request was
+   * answered before, under its idempotency key, with this verdict's entry, version and note. `reused`: another request
+   * was answered under that key, and nothing was stored.
    */
   readonly outcome: 'landed' | 'refused' | 'overtaken' | 'answered' | 'reused'
   /** The first write's entry, which those of the others follow; undefined where nothing was stored. */
