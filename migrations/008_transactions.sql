@@ -15,7 +15,7 @@ COMMENT ON COLUMN answers.sequence IS 'the first entry; null where nothing was s
 --   idempotency_keys to notes  what is kept with the answers to requests that may be repeated
 -- Returns a row for each decision, in order:
 --   outcome  'landed', 'refused': the decision holds. 'overtaken': a key that it rests on has an entry after `seen`,
---            its time is over, or one that it builds on has not landed, and nothing was done. 'answered': the request was
+--            its time is over, or one that it builds on has not landed; nothing was done. 'answered': the request was
 --            answered before, with `sequence`, `current` and `note`. 'reused': another request was
 --   sequence                        the first of its entries
 --   head, head_digest, recorded_at  the log's end after the batch, and the time of what landed

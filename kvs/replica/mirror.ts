@@ -76,16 +76,19 @@ export interface Progress {
   replayedFrom: LogPoint | undefined
   readonly onOthers: (entry: Entry) => void
   readonly onKey: (key: string) => void
+  readonly hashSecret: Buffer | undefined
 }
 
 /**
  * @param onOthers called for each entry read that has an effect and that another node has written
  * @param onKey called after the replay for each key that an entry has brought into the view or taken out of it, in the
  * same step
+ * @param hashSecret as in `ViewOptions`
  */
 export function makeMirror(
   onOthers: (entry: Entry) => void = () => undefined,
   onKey: (key: string) => void = () => undefined,
+  hashSecret?: Buffer,
 ): Mirror {
   const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
   const progress: Progress = {
@@ -96,6 +99,7 @@ export function makeMirror(
     replayedFrom: undefined,
     onOthers,
     onKey,
+    hashSecret,
   }
   let position = { of: progress.view.position, text: '' }
 
@@ -146,7 +150,7 @@ async function requireSamePast(progress: Progress, session: LogSession): Promise
   if (progress.logId === undefined) {
     progress.logId = logId
     progress.gapsUpTo = adoptedThrough
-    progress.view = makeView({ logId, gapsUpTo: adoptedThrough })
+    progress.view = makeView({ logId, gapsUpTo: adoptedThrough, hashSecret: progress.hashSecret })
   }
   if (logId !== progress.logId) throw anotherLog(positionText(progress), logId)
   noteHead(progress, sequence)

@@ -48,6 +48,8 @@ export interface ReplicaOptions {
   readonly waitTimeoutMs: number
   /** How long ago the view may have been in step with the log before the node counts as behind, in milliseconds. */
   readonly maxLagMs: number
+  /** As in `ViewOptions`, for a run that can be repeated. */
+  readonly hashSecret?: Buffer
   /** How the keys are put in order beside everything else. */
   readonly slices?: Omit<SliceOptions, 'clock'>
   readonly logger: Logger
@@ -180,10 +182,14 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   const { log, spool, spooling, limits, logger, clock = systemClock, random = systemRandom } = options
   const machine = makeStateMachine({ clock, logger, spools: spooling.on })
   const note = (key: string) => shownKeys.note(key)
-  const mirror = makeMirror((entry) => {
-    spool?.supersede(entry)
-    expiry.noteOthers(entry)
-  }, note)
+  const mirror = makeMirror(
+    (entry) => {
+      spool?.supersede(entry)
+      expiry.noteOthers(entry)
+    },
+    note,
+    options.hashSecret,
+  )
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)
   const expiry = makeExpiry({

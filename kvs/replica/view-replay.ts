@@ -28,7 +28,7 @@ export async function replay(progress: Progress, session: LogSession): Promise<R
 
 /** Into a view of its own, which is thrown away where the checkpoint turns out to be broken. */
 async function loadCheckpoint(progress: Progress, session: LogSession): Promise<void> {
-  const view = makeView({ logId: session.head.logId, gapsUpTo: progress.gapsUpTo })
+  const view = makeView({ logId: session.head.logId, gapsUpTo: progress.gapsUpTo, hashSecret: progress.hashSecret })
   progress.total = Number(session.head.entries)
   progress.replayed = 0
   const at = await session.loadCheckpoint((entry) => {

@@ -38,8 +38,8 @@ export interface PackedMap
 export type VisitKey = (bytes: Buffer, start: number, length: number, deadline: number | undefined) => void
 
 /** @param slabBytes size of a slab, a power of two */
-export function makePackedMap(slabBytes?: number): PackedMap {
-  const hash = makeHash()
+export function makePackedMap(slabBytes?: number, secret?: Buffer): PackedMap {
+  const hash = makeHash(secret)
   const slabs = makeSlabs(slabBytes)
   const records = makeRecords(slabs)
   const index = makeKeyIndex(records.isKeyAt)

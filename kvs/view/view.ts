@@ -69,10 +69,12 @@ export interface ViewOptions {
   readonly gapsUpTo?: bigint
   /** Size of a slab in bytes, a power of two. The default is 1 MiB. */
   readonly slabBytes?: number
+  /** Keys the hashes of keys, which have an order by them. The default is one of this process. */
+  readonly hashSecret?: Buffer | undefined
 }
 
-export function makeView({ logId = '', gapsUpTo = 0n, slabBytes }: ViewOptions = {}): View {
-  const map = makePackedMap(slabBytes)
+export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret }: ViewOptions = {}): View {
+  const map = makePackedMap(slabBytes, hashSecret)
   const cursor = makeCursor(Number(gapsUpTo))
   /** Holds a key in UTF-8 for the duration of one call. */
   const encoded = Buffer.alloc(maxKeyBytes)

@@ -170,6 +170,7 @@ async function runProcess(options: NodeOptions, process: Process, random: Seeded
       graceMs: spools ? 2 * timeouts.append : 0,
     },
     ...{ tailIntervalMs: timeouts.tail, waitTimeoutMs: timeouts.wait, maxLagMs: timeouts.lag },
+    hashSecret: Buffer.from('secret 1'),
     slices: { sliceSteps: 1, pause: (next) => void lane.after(pauses.between(0.1, longestPauseMs), next) },
     onReplayed(logId) {
       lock.saveLog(logId)

@@ -78,7 +78,7 @@ export function makeTellers(options: TellersOptions): Tellers {
     for (let tries = 1; told.outcome === 'unknown' && tries < mostTries; tries++) {
       await wait(lane, random.between(50, 1_000))
       node = random.pick(nodes)
-      told = await ask(node, random, (kv) => transact(kv, teller.client, asked, tag), lostAgain)
+      told = ofRepetition(await ask(node, random, (kv) => transact(kv, teller.client, asked, tag), lost))
     }
     const { tag: next, ...answer } = told
     const { client } = teller
@@ -131,8 +131,10 @@ export function makeTellers(options: TellersOptions): Tellers {
 const lost = (error: Lost): Told => ({
   ...{ outcome: error === 'refused' ? 'failed' : 'unknown', status: 0, error },
 })
-/** What was asked for before may have been done, whatever becomes of the repetition. */
-const lostAgain = (error: Lost): Told => ({ outcome: 'unknown', status: 0, error })
+/** What was asked for before may have been done, unless the log has decided on it. */
+function ofRepetition(told: Told): Told {
+  return told.outcome === 'failed' && told.status !== 412 ? { ...told, outcome: 'unknown' } : told
+}
 
 async function transact(
   kv: Kv,

@@ -87,6 +87,26 @@ export const plantedFaults: readonly PlantedFault[] = [
     plants: { kv: missesKeysPutAgain },
     sentence: /a list of .* lacks .* against what get shows in the same moment/,
   },
+  {
+    name: 'applies a page that ends inside of a transaction',
+    plants: { log: (log) => withSessions(log, endsBatchesWithPages) },
+    sentence: /a list of accounts .* comes to -?\d+, and transfers leave 0/,
+  },
+  {
+    name: 'does a half of a transaction',
+    plants: { kv: doesHalf },
+    sentence: /is a part of no whole transfer/,
+  },
+  {
+    name: 'does a transaction in two pieces',
+    plants: { kv: doesInPieces },
+    sentence: /is a part of no whole transfer|comes to -?\d+, and transfers leave 0/,
+  },
+  {
+    name: 'loses a count that builds on another one',
+    plants: { log: (log) => withSessions(log, losesFoldedCounts) },
+    sentence: /entry \d+ makes -?\d+ of -?\d+ and -?\d+/,
+  },
 ]
 
 type Breaking = (session: LogSession) => Partial<LogSession>
@@ -183,6 +203,60 @@ function expiresUnconditionally(session: LogSession): Partial<LogSession> {
     appendConditional(decided, seen, last) {
       const isOfReaper = decided.every(({ writes }) => writes.every(isExpiry))
       return session.appendConditional(decided, isOfReaper ? 2n ** 52n : seen, last)
+    },
+  }
+}
+
+/** Gives the last entry of a page that goes on a batch of its own, so that the ones before it are applied. */
+function endsBatchesWithPages(session: LogSession): Partial<LogSession> {
+  return {
+    async read(after, through) {
+      const page = await session.read(after, through)
+      const last = page.at(-1)
+      if (last === undefined || last.sequence === through) return page
+      return [...page.slice(0, -1), { ...last, digest: Buffer.from(last.digest.toReversed()) }]
+    },
+  }
+}
+
+/** The log gets what a count has built on in its place: the sum without it. The view gets what was decided. */
+function losesFoldedCounts(session: LogSession): Partial<LogSession> {
+  return {
+    appendConditional(decided, seen, last) {
+      const before = new Map<string, Write>()
+      const told = decided.map((one) => {
+        const writes = one.writes.map((write) => (one.builtOn.length > 0 ? (before.get(write.key) ?? write) : write))
+        for (const write of writes) if (write.key.startsWith('account-')) before.set(write.key, write)
+        return { ...one, writes }
+      })
+      return session.appendConditional(told, seen, last)
+    },
+  }
+}
+
+/** The second account and the teller's own key get nothing. */
+function doesHalf(kv: Kv): Kv {
+  return {
+    ...kv,
+    async transact(transaction) {
+      const { position, entries } = await kv.transact({
+        ...transaction,
+        operations: transaction.operations.slice(0, 1),
+      })
+      return { position, entries: transaction.operations.map((_, index) => entries[index] ?? (entries[0] as never)) }
+    },
+  }
+}
+
+function doesInPieces(kv: Kv): Kv {
+  return {
+    ...kv,
+    async transact(transaction) {
+      const { operations, idempotencyKey } = transaction
+      const first = await kv.transact({ ...transaction, operations: operations.slice(0, 1) })
+      const rest = { conditions: [], operations: operations.slice(1), idempotencyKey: `${idempotencyKey} again` }
+      const second = await kv.transact(rest)
+      return { position: second.position, entries: [...first.entries, ...second.entries] }
     },
   }
 }

@@ -20,7 +20,7 @@ test.each(plantedFaults)('a node that $name is found', { timeout: 5 * patienceMs
   expect(least.violations).not.toEqual([])
   expect(least.schedule.operations.length).toBeLessThan(failure.schedule.operations.length / 2)
   expect(text).toContain(`seed ${failure.schedule.seed} fails`)
-  expect(text).toMatch(/^ *\d+\.\d{3} {2}client \d+ +\S+ key-\d/m)
+  expect(text).toMatch(/^ *\d+\.\d{3} {2}client \d+ +(\S+ key-\d|transfer )/m)
 })
 
 test('the service itself is not, with the same seeds', { timeout: 5 * patienceMs }, async () => {

@@ -39,7 +39,7 @@ test('a schedule is told in a few lines', () => {
   }
   expect(renderSchedule(schedule).split('\n')).toEqual([
     '2 nodes, refusing while the log is down; network 1 ms, commit 2 ms, flush 5 ms',
-    '1 operation of 1 client, 1 list, 4 faults:',
+    '1 operation of 1 client, 1 list, 0 transfers, 4 faults:',
     '     1.500  kvs-2: kill for 0.250 s',
     '     2.000  log clock by -5.000 s',
     '     2.500  kvs: leave',
