@@ -14,8 +14,8 @@ export interface ShrinkOptions {
 }
 
 /**
- * Drops faults, operations, lists, transfers and nodes from a schedule that fails, for as long as the rest fails. What is left
- * fails, and mostly nothing of it can be dropped alone.
+ * Drops faults, operations, lists, transfers and nodes from a schedule that fails, for as long as the rest fails. What
+ * is left fails, and mostly nothing of it can be dropped alone.
  */
 export async function shrink(schedule: Schedule, { fails, maxRuns = 600 }: ShrinkOptions): Promise<Shrunk> {
   let least = schedule

@@ -16,9 +16,9 @@ export interface BodyLimits {
 
 /**
  * Reads a whole body into memory of its own and hands it to `use`; the body counts in the budget until that settles.
- * Rejects as `use` does; with `value_too_large` or `transaction_too_large` as soon as that is known, from Content-Length
- * before anything is read; with `overloaded` where the budget has no room, or too much of one caller is arriving; with
- * `Broken` where the client goes away before the end.
+ * Rejects as `use` does; with `value_too_large` or `transaction_too_large` as soon as that is known, from
+ * Content-Length before anything is read; with `overloaded` where the budget has no room, or too much of one caller is
+ * arriving; with `Broken` where the client goes away before the end.
  */
 export type ReceiveBody = <Result>(request: Request, use: (body: Buffer) => Promise<Result>) => Promise<Result>
 

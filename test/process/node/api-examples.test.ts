@@ -32,6 +32,7 @@ function withoutChance(line: string): string {
     .replace(/\b[0-9a-f]{8}-(\d+)-[0-9a-f]{8}\b/g, 'LOGID-$1-MARK')
     .replace(/\b[0-9a-f]{8}=(\d+)/g, 'LOGID=$1')
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'MOMENT')
+    .replace(/\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, 'MOMENT')
 }
 
 /** Whether lines are those of the document, in which `…` stands for any number of them. */
@@ -42,25 +43,48 @@ function isAsShown(printed: readonly string[], shown: readonly string[]): boolea
   return printed.some((_, skipped) => isAsShown(printed.slice(skipped), rest)) || rest.length === 0
 }
 
-async function run(command: string, url: string): Promise<string[]> {
-  const shell = spawn('bash', ['-c', command.replaceAll('http://localhost:8080', url)], {
+/** A shell's variables: those that an example sets are there for the next ones. */
+type Variables = Record<string, string>
+
+async function run(command: string, url: string, variables: Variables): Promise<string[]> {
+  const [, name] = /^(\w+)=\$\(/.exec(command) ?? []
+  const asked = name === undefined ? command : `${command}; printf %s "$${name}"`
+  const shell = spawn('bash', ['-c', asked.replaceAll('http://localhost:8080', url)], {
+    env: { ...process.env, ...variables },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const [printed] = await Promise.all([text(shell.stdout), once(shell, 'close')])
-  return printed
+  if (name !== undefined) variables[name] = printed
+  return (name === undefined ? printed : '')
     .replaceAll('\r', '')
     .trimEnd()
     .split('\n')
     .filter((line, at) => at > 0 || line !== '')
 }
 
-test('what docs/api.md shows of curl is what a fresh node prints, command by command', async () => {
+/** The sections of a document that have consoles, by their headings. */
+function sectionsIn(name: string): [name: string, heading: string, text: string][] {
+  const document = readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
+  return document
+    .split(/^## /m)
+    .filter((section) => examplesIn(section).length > 0)
+    .map((section) => [name, section.slice(0, section.indexOf('\n')), section])
+}
+
+const sections = [...sectionsIn('api.md'), ...sectionsIn('recipes.md')]
+
+test('there are examples of all that takes more than a line', () => {
+  expect(sections.map(([, heading]) => heading)).toEqual([
+    ...['Expiry', 'Lists', 'Transactions and counters', 'A lock', 'Leader election'],
+  ])
+})
+
+test.each(sections)('what docs/%s shows under “%s” is what a fresh node prints', async (_, __, section) => {
   const env = toEnvironment((await makeDatabase()).target)
   const { url } = await startReadyNode(makeDirectory(), { ...env, KVS_ALLOW_CLEAR: 'true' })
-  const examples = examplesIn(readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8'))
-  expect(examples.length).toBeGreaterThan(15)
-  for (const { command, printed } of examples) {
-    const lines = (await run(command, url)).map(withoutChance)
+  const variables: Variables = {}
+  for (const { command, printed } of examplesIn(section)) {
+    const lines = (await run(command, url, variables)).map(withoutChance)
     const shown = printed.map(withoutChance)
     if (!isAsShown(lines, shown)) expect(`$ ${command}\n${lines.join('\n')}`).toBe(`$ ${command}\n${shown.join('\n')}`)
   }
