@@ -3,6 +3,7 @@ import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { effectOf, setsValue } from '../core/operation/operation.ts'
 import { type CurrentVersion, hasPassed, markOf, tagOf, type Version } from '../core/version.ts'
+import { makeCursor } from './cursor.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
 
 /**
@@ -56,10 +57,6 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
 export interface LapsedKey extends Version {
   readonly key: string
   readonly deadline: number
-}
-
-export class OutOfOrder extends Error {
-  override readonly name = 'OutOfOrder'
 }
 
 export interface ViewOptions {
@@ -214,38 +211,4 @@ function setPackedValue(map: PackedMap, entry: PackedEntry): void {
     recordedAt,
     deadline,
   })
-}
-
-/**
- * Keeps the position of the last applied entry.
- * @param lastGap sequences up to here may have gaps
- */
-function makeCursor(lastGap: number) {
-  const digest = Buffer.alloc(32)
-  let digestLength = 0
-  let sequence = 0
-  /** The position as an object; undefined until it is asked for. */
-  let point: LogPoint | undefined
-
-  return {
-    get point(): LogPoint {
-      point ??= { sequence: BigInt(sequence), digest: Buffer.from(digest.subarray(0, digestLength)) }
-      return point
-    },
-
-    /** @throws OutOfOrder */
-    requireNext(next: number): void {
-      if (next === sequence + 1) return
-      if (next > sequence && next <= lastGap) return
-      throw new OutOfOrder(`entry ${next} of the log came after entry ${sequence}`)
-    },
-
-    /** Copies the digest from `length` bytes at `start`. */
-    advance(to: number, bytes: Buffer, start: number, length: number): void {
-      sequence = to
-      point = undefined
-      digestLength = length
-      for (let at = 0; at < length; at++) digest[at] = bytes[start + at] as number
-    },
-  }
 }

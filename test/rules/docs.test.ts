@@ -67,7 +67,7 @@ test('docs/states.md has every state', () => {
 test('docs/api.md has every route', () => {
   const served = Object.entries(fakeRoutes()).flatMap(([path, { methods }]) => {
     const shown = path.replace('*:', 'PREFIX:').replace('*', 'KEY')
-    // Transactions have one path.
+    // Transactions are posted to one path.
     return Object.keys(methods).map((method) => `${method} ${method === 'POST' ? shown.replace('PREFIX', '') : shown}`)
   })
   const told = tableIn(read('docs/api.md'), 'request', 'answer').map(([request = '']) => request.replace(/\?.*/, ''))

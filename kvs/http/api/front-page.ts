@@ -3,8 +3,11 @@ import type { Handle, Route } from './route.ts'
 
 /** Each path of the service, and what is there. */
 const paths: readonly (readonly [path: string, what: string])[] = [
-  ['/v1/KEY', 'a value, its bytes as they were put: PUT, GET, HEAD, DELETE'],
-  ['/v1/PREFIX:', 'the keys that begin so: GET and HEAD list them, DELETE deletes them all'],
+  ['/v1/KEY', 'a value, its bytes as they were put: PUT, GET, HEAD, DELETE; POST counts'],
+  [
+    '/v1/PREFIX:',
+    'the keys that begin so: GET and HEAD list them, DELETE deletes them all; POST /v1/: does a transaction',
+  ],
   ['/kvs/KEY', 'the same in JSON: PUT, GET, DELETE'],
   ['/openapi.json', 'all of it for programs, in OpenAPI'],
   ['/readyz', 'whether it serves, and why not'],
