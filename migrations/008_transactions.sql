@@ -124,7 +124,7 @@ END $$;
 
 -- The last sequence, through `up_to`, of the batch that an entry came with: its entries have one digest, which no other
 -- batch has. An adopted entry has none, and stands for itself.
-CREATE FUNCTION end_of_batch(of_sequence bigint, up_to bigint) RETURNS bigint LANGUAGE plpgsql STABLE STRICT AS $$
+CREATE FUNCTION checkpoint_batch_end(of_sequence bigint, up_to bigint) RETURNS bigint LANGUAGE plpgsql STABLE STRICT AS $$
 DECLARE
   of_batch  bytea := (SELECT digest FROM transactions WHERE sequence = of_sequence);
 BEGIN
@@ -182,7 +182,7 @@ BEGIN
   FROM (
     SELECT sequence FROM transactions WHERE sequence > at.sequence AND sequence <= head.sequence ORDER BY sequence LIMIT most
   ) AS entries;
-  last := end_of_batch(last, head.sequence);
+  last := checkpoint_batch_end(last, head.sequence);
   -- Sequences are gapless in commit order: what is not above the head's is all there, and final.
   SELECT max(sequence) AS sequence, count(*) FILTER (WHERE sequence > head.adopted_through) AS gapless,
          count(*) FILTER (WHERE event_type NOT IN (1, 2) OR (event_type = 2) <> (value IS NOT NULL)) AS unknown

@@ -23,6 +23,7 @@ export const dailyRights: Readonly<Record<string, readonly Right[]>> = {
 export const dailyFunctions: readonly string[] = [
   ...['begin_change', 'begin_append', 'append_writes', 'append_conditional', 'register_writer', 'next_digest'],
   ...['notify_of_append', 'digest_at', 'advance_checkpoint', 'checkpoint_hash', 'checkpoint_is_of_log'],
+  'checkpoint_batch_end',
 ]
 
 interface Missing {

@@ -24,7 +24,7 @@ async function makeParts() {
   const planned: (() => void)[] = []
   const spool = await openSpool({ storage: makeSpoolMemory(), maxBytes: 1e9 })
   const note = (key: string) => shownKeys.note(key)
-  const mirror = makeMirror((entry) => spool.supersede(entry), note)
+  const mirror = makeMirror((entry) => spool.supersede(entry), note, Buffer.from('secret 1'))
   const held = makeHeldBatch(systemClock, note)
   spool.onChange(note)
   const time = { now: timeAt(0) }

@@ -29,7 +29,7 @@ export interface Tellers {
 
 /** How often a transfer whose answer is lost is asked for again, under its Idempotency-Key. */
 const mostTries = 5
-/** Between two things that a client does, in milliseconds: the checker's time grows with the square of all transfers. */
+/** Between two things that a client does, in milliseconds: the checker's time grows with the square of the transfers. */
 const pauseMs = { least: 200, most: 1_500 }
 
 /** What became of one try. */

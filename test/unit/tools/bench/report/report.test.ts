@@ -3,6 +3,7 @@ import type { Run } from '../../../../../tools/bench/measure/measured-run.ts'
 import type { ExpiryRound } from '../../../../../tools/bench/parts/expiry.ts'
 import type { HoldUp } from '../../../../../tools/bench/parts/lists.ts'
 import type { Sample } from '../../../../../tools/bench/parts/soak.ts'
+import { transactionCases } from '../../../../../tools/bench/parts/transactions.ts'
 import { fillSections, picturesOf, sectionsOf } from '../../../../../tools/bench/report/docs.ts'
 import { judge, verdictText } from '../../../../../tools/bench/report/judge.ts'
 import { printable } from '../../../../../tools/bench/report/print.ts'
@@ -174,4 +175,23 @@ test('prose for the docs is broken into lines of at most 160 characters, at spac
   expect(wrapped.split('\n').every((line) => line.length <= 160)).toBe(true)
   expect(wrapped.split('\n').length).toBe(Math.ceil(text.length / 160))
   expect(wrapped.replaceAll('\n', ' ')).toBe(text)
+})
+
+test('transactions are held against etcd’s, and counts against PUTs, round by round', () => {
+  const run = (name: string, contender: string, round: number, rate: number): Run => ({
+    ...{ case: name, contender, round, rate, requests: rate, seconds: 1, cpu: {}, generatorShare: 0 },
+  })
+  const { transactions, counts, puts } = transactionCases
+  const runs = [1, 2, 3].flatMap((round) => [
+    run(transactions, 'kvs', round, 400 + 100 * round),
+    run(transactions, 'etcd', round, 200),
+    run(counts, 'kvs', round, 250),
+    run(puts, 'kvs', round, 1_000),
+  ])
+  const result = { transactions: stored({ runs }) }
+  const [transaction, count] = verdictsOf(result).slice(-2)
+  expect(transaction).toMatchObject({ measured: '3.00 × (2.50–3.50)', isMet: true })
+  expect(count).toMatchObject({ measured: '0.25 × (0.25–0.25)', isMet: false })
+  expect(printable(result, {})).toMatch(/txn of 10, 32 +600 \(500–700\) +200 \(200–200\)/)
+  expect(sectionsOf(result).transactions).toContain('| put 32 | 1,000 (1,000–1,000) | - |')
 })
