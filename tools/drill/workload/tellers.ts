@@ -27,9 +27,11 @@ export interface Tellers {
   list(node: TellersOptions['nodes'][number]): Promise<void>
 }
 
+/** Number of the first one, so that no transfer has the id of another client's value. */
+const firstClient = 1_000
 /** How often a transfer whose answer is lost is asked for again, under its Idempotency-Key. */
 const mostTries = 5
-/** Between two things that a client does, in milliseconds: the checker's time grows with the square of the transfers. */
+/** Between two things that a client does, in milliseconds: to check all takes time with the square of the transfers. */
 const pauseMs = { least: 200, most: 1_500 }
 
 /** What became of one try. */
@@ -99,7 +101,7 @@ export function makeTellers(options: TellersOptions): Tellers {
     transfers,
     balances,
     start() {
-      running = Array.from({ length: clients }, (_, client) => run(client))
+      running = Array.from({ length: clients }, (_, index) => run(firstClient + index))
     },
     async stop() {
       isStopping = true
