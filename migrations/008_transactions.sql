@@ -9,13 +9,14 @@ COMMENT ON COLUMN answers.sequence IS 'the first entry; null where nothing was s
 --   event_types to deadlines   the writes of all decisions, in order
 --   sizes                      how many of them each decision has
 --   readers, read_keys         each key that a decision rests on, beside the decision's place, which counts from 1
+--   holds_until                from which time on each decision is off: a value that it took for there ends then
 --   builders, bases            each decision that builds on an earlier one, in order, beside the place of that
 --   currents                   the entry of the value that a single write's key has; null where it has none
 --   idempotency_keys to notes  what is kept with the answers to requests that may be repeated
 -- Returns a row for each decision, in order:
---   outcome  'landed', 'refused': the decision holds. 'overtaken': a key that it rests on has an entry after `seen`, or
---            one that it builds on has not landed, and nothing was done. 'answered': the request was answered before,
---            with `sequence`, `current` and `note`. 'reused': another request was
+--   outcome  'landed', 'refused': the decision holds. 'overtaken': a key that it rests on has an entry after `seen`,
+--            its time is over, or one that it builds on has not landed; nothing was done. 'answered': the request was
+--            answered before, with `sequence`, `current` and `note`. 'reused': another request was
 --   sequence                        the first of its entries
 --   head, head_digest, recorded_at  the log's end after the batch, and the time of what landed
 -- Returns no row where another session is registered for the writer.
@@ -25,7 +26,7 @@ DROP FUNCTION append_conditional(
 CREATE FUNCTION append_conditional(
   of_writer uuid, of_session uuid, after_number bigint, last_number bigint, seen bigint,
   event_types smallint[], keys text[], put_values bytea[], content_types text[], deadlines timestamptz[], sizes integer[],
-  readers integer[], read_keys text[], builders integer[], bases integer[],
+  readers integer[], read_keys text[], holds_until timestamptz[], builders integer[], bases integer[],
   currents bigint[], idempotency_keys text[], requests bytea[], notes text[]
 ) RETURNS TABLE (
   outcome text, sequence bigint, current bigint, note text, head bigint, head_digest bytea, recorded_at timestamptz
@@ -54,10 +55,11 @@ BEGIN
   SELECT array_agg(CASE
     WHEN answers.request = asked.request THEN 'answered'
     WHEN answers.request IS NOT NULL THEN 'reused'
-    WHEN overtaken.place IS NOT NULL THEN 'overtaken'
+    WHEN overtaken.place IS NOT NULL OR asked.holds_until <= at.recorded_at THEN 'overtaken'
     WHEN asked.size > 0 THEN 'landed'
     ELSE 'refused' END ORDER BY asked.place) INTO outcomes
-  FROM unnest(sizes, idempotency_keys, requests) WITH ORDINALITY AS asked (size, idempotency_key, request, place)
+  FROM unnest(sizes, idempotency_keys, requests, holds_until)
+    WITH ORDINALITY AS asked (size, idempotency_key, request, holds_until, place)
     LEFT JOIN answers USING (idempotency_key) LEFT JOIN overtaken USING (place);
 
   IF outcomes && ARRAY['overtaken', 'answered', 'reused'] THEN

@@ -26,8 +26,12 @@ export function unlessLapsed<Current extends { readonly deadline: number | undef
   current: Current | undefined,
   now: number | undefined,
 ): Current | undefined {
-  if (current?.deadline === undefined || now === undefined) return current
-  return current.deadline <= now ? undefined : current
+  return hasPassed(current?.deadline, now) ? undefined : current
+}
+
+/** Whether a deadline has passed; the parameters are as in `unlessLapsed`. */
+export function hasPassed(deadline: number | undefined, now: number | undefined): boolean {
+  return deadline !== undefined && now !== undefined && deadline <= now
 }
 
 /**

@@ -43,23 +43,23 @@ export interface Kv {
    */
   waitForHead(): Promise<void>
   /**
-   * Keys in order, as `get` shows them at one moment. Rejects with `not_ready`, or with `overloaded` where too many
-   * lists are open.
-   */
-  listKeys(query: KeyQuery): Promise<KeyListing>
-  /**
-   * One page with values, all as at one moment: ends before `maxBytes` of values (at least one item), or after some
-   * thousands of them, whatever the limit is. Rejects as `listKeys` does.
-   */
-  listValues(query: { ranges: readonly KeyRange[]; limit: number; maxBytes: number }): Promise<ValuePage>
-  /** Number of keys in the ranges, which are sorted and disjoint. Rejects as `listKeys` does. */
-  countKeys(ranges: readonly KeyRange[]): Promise<{ readonly count: number; readonly position: string }>
-  /**
    * The log server's clock as this node estimates it, in milliseconds since 1970: never later than that clock, never
    * going back. `get` shows no key from its deadline on by this clock. Throws `not_ready` before the first answer of
    * the log.
    */
   now(): number
+  /**
+   * Keys in order, as `get` shows them at one moment. Rejects with `not_ready`, or with `overloaded` where too many
+   * lists are open.
+   */
+  listKeys(query: KeyQuery): Promise<KeyListing>
+  /**
+   * One page with values, all as at one moment: ends before `maxBytes` of values (at least one item), or after a
+   * thousand of them, whatever the limit is. Rejects as `listKeys` does.
+   */
+  listValues(query: { ranges: readonly KeyRange[]; limit: number; maxBytes: number }): Promise<ValuePage>
+  /** Number of keys in the ranges, which are sorted and disjoint. Rejects as `listKeys` does. */
+  countKeys(ranges: readonly KeyRange[]): Promise<{ readonly count: number; readonly position: string }>
   /** Position that `get` shows now, as text for a header; empty before the log is known. */
   position(): string
   /** State of the node. Never throws. */

@@ -113,6 +113,11 @@ export interface Decided {
   readonly reads: readonly string[]
   /** Places in the batch of earlier ones that it builds on: it is overtaken where one of them does not land. */
   readonly builtOn: readonly number[]
+  /**
+   * The earliest deadline of a value that the decision took for there, in milliseconds since 1970: it is overtaken from
+   * then on, by the server's clock. Undefined where it rests on no such value.
+   */
+  readonly holdsUntil?: number | undefined
   /** The value of its key before a single write; undefined where the key has none. */
   readonly current: Version | undefined
   /** Keeps the answer for a repetition under the same key. */
@@ -129,10 +134,10 @@ export interface Idempotency {
 
 export interface Verdict {
   /**
-   * `landed`, `refused`: the decision holds. `overtaken`: a key that it rests on has an entry after `seen`, or one that
-   * it builds on has not landed, and nothing was stored. `answered`: the same request was answered before, under its
-   * idempotency key, with this verdict's entry, version and note. `reused`: another request was answered under that
-   * key, and nothing was stored.
+   * `landed`, `refused`: the decision holds. `overtaken`: a key that it rests on has an entry after `seen` or has come
+   * to its deadline, or one that it builds on has not landed, and nothing was stored. `answered`: the same request was
+   * answered before, under its idempotency key, with this verdict's entry, version and note. `reused`: another request
+   * was answered under that key, and nothing was stored.
    */
   readonly outcome: 'landed' | 'refused' | 'overtaken' | 'answered' | 'reused'
   /** The first write's entry, which those of the others follow; undefined where nothing was stored. */

@@ -1,5 +1,5 @@
 import type { KeyRange } from '../core/key-range.ts'
-import { type Block, compareKey, findInBlock, type KeyWindow } from './block.ts'
+import { type Block, findInBlock, type KeyWindow, sharedBytes } from './block.ts'
 
 /** A place in an array of blocks: of a key, or after all of them, in the block after the last one. */
 export interface Place {
@@ -9,12 +9,22 @@ export interface Place {
 
 /** The block that has the key where any has it: the last one that begins with no later key; -1 where none does. */
 export function findBlock(blocks: readonly Block[], key: KeyWindow, from = 0): number {
-  let low = from
-  let high = blocks.length
+  const { bytes, start, length } = key
+  let [low, high, lowShared, highShared] = [from, blocks.length, 0, 0]
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (compareKey(key, blocks[middle] as Block, 0) >= 0) low = middle + 1
-    else high = middle
+    const { bytes: other, ends } = blocks[middle] as Block
+    const otherLength = ends[0] as number
+    const shared = sharedBytes(key, lowShared < highShared ? lowShared : highShared, other, 0, otherLength)
+    const isBefore =
+      shared < otherLength && (shared === length || (bytes[start + shared] as number) < (other[shared] as number))
+    if (isBefore) {
+      high = middle
+      highShared = shared
+    } else {
+      low = middle + 1
+      lowShared = shared
+    }
   }
   return low - 1
 }

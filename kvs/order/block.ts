@@ -2,8 +2,8 @@
 export const maxBlockKeys = 256
 /** Most bytes of a block's keys together; offsets have 16 bits. */
 export const maxBlockBytes = 32 * 1024
-/** Bytes that are compared in a loop. A call into native code costs more than that many of them. */
-const loopBytes = 32
+/** Least room that a block has for more keys, in bytes. */
+const leastRoom = 32
 
 /** Keys in byte order, packed one after the other, without gaps. */
 export interface Block {
@@ -48,24 +48,47 @@ export function compareKey({ bytes, start, length }: KeyWindow, block: Block, in
   const other = block.bytes
   const otherStart = startOf(block, index)
   const otherLength = endOf(block, index) - otherStart
-  const shared = length < otherLength ? length : otherLength
-  const looped = shared < loopBytes ? shared : loopBytes
-  for (let at = 0; at < looped; at++) {
-    const difference = (bytes[start + at] as number) - (other[otherStart + at] as number)
-    if (difference !== 0) return difference
-  }
-  if (shared === looped) return length - otherLength
-  return bytes.compare(other, otherStart + looped, otherStart + otherLength, start + looped, start + length)
+  const at = sharedBytes({ bytes, start, length }, 0, other, otherStart, otherLength)
+  if (at === length || at === otherLength) return length - otherLength
+  return (bytes[start + at] as number) - (other[otherStart + at] as number)
 }
 
-/** Index of the first key in the block that is not before this one; `count` where there is none. */
-export function findInBlock(block: Block, key: KeyWindow): number {
-  let low = 0
-  let high = block.count
+/** Number of bytes that two keys begin with alike, of which `from` are known. */
+export function sharedBytes(
+  { bytes, start, length }: KeyWindow,
+  from: number,
+  other: Buffer,
+  otherStart: number,
+  otherLength: number,
+): number {
+  const most = length < otherLength ? length : otherLength
+  let at = from
+  while (at < most && bytes[start + at] === other[otherStart + at]) at++
+  return at
+}
+
+/**
+ * Index of the first key in the block that is not before this one; `count` where there is none. What the key shares
+ * with both ends of the part that is left, all keys in it begin with, and it is not compared again.
+ */
+export function findInBlock({ bytes: other, ends, count }: Block, key: KeyWindow): number {
+  const { bytes, start, length } = key
+  let [low, high, lowShared, highShared] = [0, count, 0, 0]
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (compareKey(key, block, middle) > 0) low = middle + 1
-    else high = middle
+    const from = middle === 0 ? 0 : (ends[middle - 1] as number)
+    const otherLength = (ends[middle] as number) - from
+    const shared = sharedBytes(key, lowShared < highShared ? lowShared : highShared, other, from, otherLength)
+    const isAfter =
+      shared < length &&
+      (shared === otherLength || (bytes[start + shared] as number) > (other[from + shared] as number))
+    if (isAfter) {
+      low = middle + 1
+      lowShared = shared
+    } else {
+      high = middle
+      highShared = shared
+    }
   }
   return low
 }
@@ -121,5 +144,5 @@ function grow(block: Block, bytes: number): void {
 
 /** An eighth more than is needed, so that not every new key has the block copied. */
 function roomFor(bytes: number): number {
-  return Math.min(maxBlockBytes, bytes + (bytes >>> 3) + loopBytes)
+  return Math.min(maxBlockBytes, bytes + (bytes >>> 3) + leastRoom)
 }

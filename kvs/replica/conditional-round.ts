@@ -70,34 +70,48 @@ function hasToWait({ written, idempotencyKeys }: Progress, { versionsOf, idempot
 function decide(progress: Progress, { asked, request }: RoundItem, place: number): Decided {
   const reads = new Set<string>()
   const builtOn = new Set<number>()
-  const { writes, current, note } = asked.decide(stateOf(progress, reads, builtOn))
+  const times = { holdsUntil: Number.POSITIVE_INFINITY }
+  const { writes, current, note } = asked.decide(stateOf(progress, reads, builtOn, times))
   for (const write of writes) progress.written.set(write.key, { write, place })
   progress.writes += asked.size
   progress.bytes += asked.weight
   const { idempotencyKey: key } = asked
   if (key !== undefined) progress.idempotencyKeys.add(key)
   const idempotency = key !== undefined && request ? { key, request, note } : undefined
-  return { writes, reads: [...reads], builtOn: [...builtOn], current, idempotency }
+  const holdsUntil = times.holdsUntil === Number.POSITIVE_INFINITY ? undefined : times.holdsUntil
+  return { writes, reads: [...reads], builtOn: [...builtOn], holdsUntil, current, idempotency }
 }
 
-function stateOf({ view, now, written }: Progress, reads: Set<string>, builtOn: Set<number>): RoundState {
+function stateOf(
+  { view, now, written }: Progress,
+  reads: Set<string>,
+  builtOn: Set<number>,
+  times: { holdsUntil: number },
+): RoundState {
+  /** What is there by the node's clock, as long as it is by the log's. */
+  function unlessOver<Current extends { readonly deadline: number | undefined }>(current: Current | undefined) {
+    const there = unlessLapsed(current, now)
+    if (there?.deadline !== undefined) times.holdsUntil = Math.min(times.holdsUntil, there.deadline)
+    return there
+  }
+
   function versionInLog(key: string): CurrentVersion | undefined {
     reads.add(key)
     return view.versionOf(key)
   }
 
   const valueAfter = (write: Write) =>
-    setsValue(write) ? unlessLapsed({ ...write, deadline: write.deadline }, now) : undefined
+    setsValue(write) ? unlessOver({ ...write, deadline: write.deadline }) : undefined
 
   return {
     versionInLog,
     valueAfter,
-    versionOf: (key) => unlessLapsed(versionInLog(key), now),
+    versionOf: (key) => unlessOver(versionInLog(key)),
     valueOf(key) {
       const before = written.get(key)
       if (before === undefined) {
         reads.add(key)
-        return unlessLapsed(view.get(key), now)
+        return unlessOver(view.get(key))
       }
       builtOn.add(before.place)
       return valueAfter(before.write)

@@ -86,11 +86,13 @@ export function makeExpiry(options: ExpiryOptions): Expiry {
 function lapseDue({ mirror, spool, onLapsed, ...options }: ExpiryOptions): boolean {
   const now = options.now()
   if (now === undefined) return false
+  let spooled = 0
   spool?.lapse(now, stepKeys, (key) => {
     const bytes = Buffer.from(key)
     onLapsed(bytes, 0, bytes.length)
+    spooled++
   })
-  return mirror.view.lapse(now, stepKeys, onLapsed) === stepKeys
+  return mirror.view.lapse(now, stepKeys, onLapsed) === stepKeys || spooled === stepKeys
 }
 
 /** A deadline that comes into the view meanwhile is looked at a moment late; readers judge by the deadline itself. */

@@ -20,8 +20,8 @@ export interface ListsParts {
 
 /** Most lists that are open, or wait for what they need. Each may keep the memory of keys as they were. */
 export const maxOpenLists = 64
-/** Most values of a page. They are read in one step, so that the page is of one moment: in 2 ms. */
-export const maxPageValues = 2_000
+/** Most values of a page. They are read in one step, so that the page is of one moment: in 1 ms. */
+export const maxPageValues = 1_000
 
 export function makeLists({ shown, shownKeys, position, requireReadable, lapse }: ListsParts): Lists {
   let open = 0
@@ -113,7 +113,7 @@ function readValues(walk: KeyWalk, maxBytes: number, shown: Pick<Shown, 'get'>):
   for (let [encoded] = walk.take(1); encoded !== undefined; [encoded] = walk.take(1)) {
     const key = encoded.toString()
     const found = shown.get(key)
-    if (found === undefined) continue
+    if (found === undefined) continue // what readers see is for `get` to say
     bytes += found.value.length
     if (items.length > 0 && bytes > maxBytes) return { items, hasMore: true }
     items.push({ key, found })

@@ -1,7 +1,10 @@
+import type { SpoolStatus } from '../kv/index.ts'
+import type { Spool } from '../spool/index.ts'
 import type { View } from '../view/index.ts'
 import type { ConditionalQueue } from './conditional-queue.ts'
 import type { Expiry } from './expiry.ts'
 import type { Mirror } from './mirror.ts'
+import type { SpoolRefusals } from './spool-refusals.ts'
 import { isLogUp } from './state/node-state.ts'
 import type { StateMachine } from './state/state-machine.ts'
 import type { WriteQueue } from './write-queue.ts'
@@ -26,12 +29,12 @@ export interface Measures {
   readonly expiries: number
 }
 
-export interface MeasuredParts {
-  readonly machine: StateMachine
-  readonly mirror: Mirror
-  readonly queue: WriteQueue
-  readonly conditional: ConditionalQueue
-  readonly expiry: Expiry
+interface MeasuredParts {
+  readonly machine: Pick<StateMachine, 'state'>
+  readonly mirror: Pick<Mirror, 'view' | 'head'>
+  readonly queue: Pick<WriteQueue, 'length' | 'bytes'>
+  readonly conditional: Pick<ConditionalQueue, 'length' | 'bytes'>
+  readonly expiry: Pick<Expiry, 'appended'>
 }
 
 export function measuresOf({ machine, mirror, queue, conditional, expiry }: MeasuredParts): Measures {
@@ -44,4 +47,17 @@ export function measuresOf({ machine, mirror, queue, conditional, expiry }: Meas
     view: { keys, bytes: memory.liveBytes, allocatedBytes: memory.bytes, deadlines },
     expiries: expiry.appended,
   }
+}
+
+interface SpoolParts {
+  readonly spool: Spool | undefined
+  readonly spooling: Pick<SpoolStatus, 'on' | 'reason' | 'maxBytes'>
+}
+
+export function spoolStatusOf(
+  { spool, spooling }: SpoolParts,
+  { obstacle }: Pick<SpoolRefusals, 'obstacle'>,
+): SpoolStatus {
+  const { on, reason, maxBytes } = spooling
+  return { on, reason: reason ?? obstacle, writes: spool?.writes ?? 0, bytes: spool?.bytes ?? 0, maxBytes }
 }

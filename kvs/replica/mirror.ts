@@ -190,11 +190,12 @@ async function applyPage(progress: Progress, session: LogSession, through: bigin
 
 /** Returns whether the entry took the place of a value. */
 function apply({ view, onKey }: Progress, entry: Entry): boolean {
-  const { pending, lapsed } = view.deadlines
+  const { superseded, write } = entry
+  const { ending } = view
   const replaced = view.apply(entry)
-  // A value that had not lapsed when the entry was committed may have by now, and not be shown any more.
-  const hasKeysAsBefore = entry.superseded || (replaced && pending + lapsed === 0 && setsValue(entry.write))
-  if (!hasKeysAsBefore) onKey(entry.write.key)
+  // A value with a deadline may have lapsed for readers, by their clock, though not for the entry, which is of before.
+  const hasKeysAsBefore = replaced && setsValue(write) && write.deadline === undefined && view.ending === ending
+  if (!superseded && !hasKeysAsBefore) onKey(write.key)
   return replaced
 }
 

@@ -11,7 +11,7 @@ import { makeConnector } from './connector.ts'
 import { type Expiry, makeExpiry } from './expiry.ts'
 import { type HeldBatch, makeHeldBatch } from './held-batch.ts'
 import { makeLists } from './lists.ts'
-import { type Measures, measuresOf } from './measures.ts'
+import { type Measures, measuresOf, spoolStatusOf } from './measures.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
 import { makeOutage } from './outage.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
@@ -195,7 +195,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   const expiry = makeExpiry({
     ...{ mirror, spool, conditional, now: log.now, clock, random },
     mayAppend: () => may(machine.state, 'conditionalWrites'),
-    onLapsed: (bytes, start, length) => note(bytes.toString('utf8', start, start + length)),
+    onLapsed: (...key) => shownKeys.noteBytes(...key),
   })
   const waits = makePositionWaits({
     timeoutMs: options.waitTimeoutMs,
@@ -212,7 +212,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   const held = makeHeldBatch(clock, note)
   const shown = makeShown({ mirror, spool, held, now: log.now })
   const slices = makeSlices({ clock, ...options.slices })
-  const shownKeys = makeShownKeys({ mirror, spool, shown, slices })
+  const shownKeys = makeShownKeys({ mirror, spool, shown, slices, lapse: expiry.lapse })
   spool?.onChange(note)
   const numbers = makeWriteNumbers(spool?.last ?? 0n)
   const batches = { queue, numbers, mirror, machine, spool, spools: spooling.on, held, refusals, clock }
@@ -224,9 +224,4 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     ...{ onReplayed, tailIntervalMs, logger },
   })
   return { machine, mirror, queue, conditional, waits, held, shown, shownKeys, slices, refusals, expiry, loop }
-}
-
-function spoolStatusOf({ spool, spooling }: ReplicaOptions, { obstacle }: SpoolRefusals): SpoolStatus {
-  const { on, reason, maxBytes } = spooling
-  return { on, reason: reason ?? obstacle, writes: spool?.writes ?? 0, bytes: spool?.bytes ?? 0, maxBytes }
 }

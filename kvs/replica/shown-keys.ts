@@ -2,6 +2,7 @@ import { encodeKey } from '../core/key-bytes.ts'
 import type { KeyRange } from '../core/key-range.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { makeOrderedKeys, type OrderedKeys } from '../order/index.ts'
+import type { VisitKey } from '../view/index.ts'
 import { type FirstKeys, makeFirstKeys } from './first-keys.ts'
 import type { Shown, ShownParts } from './shown.ts'
 import type { Slices } from './slices.ts'
@@ -9,6 +10,8 @@ import type { Slices } from './slices.ts'
 export interface ShownKeysParts extends Pick<ShownParts, 'mirror' | 'spool'> {
   readonly shown: Pick<Shown, 'has' | 'hasOfView'>
   readonly slices: Slices
+  /** Has deadlines pass, and notes the keys; as `Expiry.lapse`. */
+  readonly lapse: () => boolean
 }
 
 /** Which keys somebody asks for. */
@@ -29,6 +32,8 @@ export interface ShownKeys {
    * list never shows another state than `get` does.
    */
   note(key: string): void
+  /** The same for a key in UTF-8, as a window on a buffer. */
+  noteBytes(bytes: Buffer, start: number, length: number): void
   /**
    * Calls `use` with a set that has the keys demanded, as readers see them in this very step; it may have others. Until
    * all keys are in order, the first ones are found by a scan. Rejects with the error of `Slices.stop`.
@@ -43,7 +48,7 @@ type Receiver = Pick<OrderedKeys, 'add' | 'remove'>
 const maxScans = 2
 
 export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
-  const { shown, slices } = parts
+  const { shown, slices, lapse } = parts
   const receivers = new Set<Receiver>()
   const keys = makeOrderedKeys()
   /** Holds a key in UTF-8 for the duration of one call. */
@@ -81,6 +86,7 @@ export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
   async function scan<Result>(first: FirstKeys, use: (keys: OrderedKeys) => Result): Promise<[Result] | undefined> {
     try {
       await fill(first)
+      while (lapse()) await pause()
       return first.isEnough ? [use(first.keys)] : undefined
     } finally {
       receivers.delete(first)
@@ -88,8 +94,14 @@ export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
     }
   }
 
+  /** Lets other work have its turn. */
+  const pause = () => slices.run([undefined].values())
+
   return {
     note,
+    noteBytes(bytes, start, length) {
+      if (receivers.size > 0) note(bytes.toString('utf8', start, start + length))
+    },
     async withKeys({ ranges, count }, use) {
       const built = build()
       for (let scans = 0; count !== undefined && !isBuilt && scans < maxScans; ) {
@@ -104,6 +116,7 @@ export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
         if (found !== undefined) return found[0]
       }
       if (!isBuilt) await built
+      while (lapse()) await pause()
       return use(keys)
     },
   }
@@ -116,8 +129,8 @@ export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
 function* findKeys({ mirror, spool, shown }: ShownKeysParts, receiver: Receiver, note: (key: string) => void) {
   for (const key of spool?.keys() ?? []) yield note(key)
   const { view } = mirror
-  const visit = (bytes: Buffer, start: number, length: number) => {
-    if (shown.hasOfView(bytes, start, length)) receiver.add(bytes, start, length)
+  const visit: VisitKey = (bytes, start, length, deadline) => {
+    if (shown.hasOfView(bytes, start, length, deadline)) receiver.add(bytes, start, length)
   }
   for (let segment = 0; segment < view.segments; segment++) {
     for (const hash of view.hashesIn(segment)) yield view.visitKeys(hash, visit)

@@ -1,7 +1,8 @@
 import type { Found } from '../core/entry.ts'
 import { setsValue, type Write } from '../core/operation/operation.ts'
-import { unlessLapsed } from '../core/version.ts'
+import { hasPassed, unlessLapsed } from '../core/version.ts'
 import type { Spool } from '../spool/index.ts'
+import type { VisitKey } from '../view/index.ts'
 import type { HeldBatch } from './held-batch.ts'
 import type { Mirror } from './mirror.ts'
 
@@ -15,16 +16,16 @@ export interface ShownParts {
 }
 
 /**
- * What readers see: the view, with the spool over it, without what a held batch hides. Whatever changes the answers for
- * a key tells `ShownKeys.note`.
+ * What readers see: the view, with the spool over it, without what a held batch hides, and without keys from their
+ * deadlines on. Whatever changes the answers for a key tells `ShownKeys.note`.
  */
 export interface Shown {
   /** The key's value; undefined where readers see none. */
   get(key: string): Found | undefined
   /** Whether `get` has a value. */
   has(key: string): boolean
-  /** The same for a key that the view has, as a window on a buffer. It mostly does without the key as text. */
-  hasOfView(bytes: Buffer, start: number, length: number): boolean
+  /** The same for a key that the view has, with its deadline there. It mostly does without the key as text. */
+  hasOfView: (...key: Parameters<VisitKey>) => boolean
 }
 
 export function makeShown({ mirror, spool, held, now }: ShownParts): Shown {
@@ -33,14 +34,8 @@ export function makeShown({ mirror, spool, held, now }: ShownParts): Shown {
 
   function has(key: string): boolean {
     const spooled = spooledOver(key)
-    if (spooled !== undefined) return setsValue(spooled) && unlessLapsed(deadlineOf(spooled), now()) !== undefined
-    if (!hasDeadlines()) return mirror.view.has(key)
-    return unlessLapsed(mirror.view.versionOf(key), now()) !== undefined
-  }
-
-  function hasDeadlines(): boolean {
-    const { pending, lapsed } = mirror.view.deadlines
-    return pending + lapsed > 0
+    if (spooled === undefined) return mirror.view.has(key, now())
+    return setsValue(spooled) && !hasPassed(spooled.deadline, now())
   }
 
   return {
@@ -50,8 +45,8 @@ export function makeShown({ mirror, spool, held, now }: ShownParts): Shown {
       return found?.deadline === undefined ? found : unlessLapsed(found, now())
     },
     has,
-    hasOfView(bytes, start, length) {
-      if ((spool === undefined || spool.writes === 0) && !hasDeadlines()) return true
+    hasOfView(bytes, start, length, deadline) {
+      if (spool === undefined || spool.writes === 0) return !hasPassed(deadline, now())
       return has(bytes.toString('utf8', start, start + length))
     },
   }
@@ -63,5 +58,3 @@ function foundIn(spooled: Write): Found | undefined {
   const { value, contentType, deadline } = spooled
   return { value, contentType, tag: undefined, modifiedAt: undefined, deadline }
 }
-
-const deadlineOf = ({ deadline }: Write) => ({ deadline })

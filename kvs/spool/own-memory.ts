@@ -1,4 +1,5 @@
-import { setsValue, type Write } from '../core/operation/operation.ts'
+import type { Write } from '../core/entry.ts'
+import { setsValue } from '../core/operation/operation.ts'
 import { owned } from '../lib/buffers.ts'
 
 /**

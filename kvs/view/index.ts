@@ -1,2 +1,3 @@
+export { OutOfOrder } from './cursor.ts'
 export type { VisitKey } from './packed-map.ts'
-export { type LapsedKey, makeView, OutOfOrder, type View } from './view.ts'
+export { type LapsedKey, makeView, type View } from './view.ts'

@@ -1,3 +1,4 @@
+import { hasPassed } from '../core/version.ts'
 import { makeCompactor } from './compaction.ts'
 import { makeHash } from './key-hash.ts'
 import { type KeyIndex, makeKeyIndex } from './key-index.ts'
@@ -33,8 +34,8 @@ export interface PackedMap
   visitKeys(hash: number, visit: VisitKey): void
 }
 
-/** Takes a key as a window on a buffer, which is valid only during the call. */
-export type VisitKey = (bytes: Buffer, start: number, length: number) => void
+/** Takes a key as a window on a buffer, which is valid only during the call, with its deadline where it has one. */
+export type VisitKey = (bytes: Buffer, start: number, length: number, deadline: number | undefined) => void
 
 /** @param slabBytes size of a slab, a power of two */
 export function makePackedMap(slabBytes?: number, secret?: Buffer): PackedMap {
@@ -44,10 +45,7 @@ export function makePackedMap(slabBytes?: number, secret?: Buffer): PackedMap {
   const index = makeKeyIndex(records.isKeyAt)
   const compact = makeCompactor(slabs, records, index, hash)
 
-  function hasLapsed(address: number, at: number): boolean {
-    const deadline = records.deadlineAt(address)
-    return deadline !== undefined && deadline <= at
-  }
+  const hasLapsed = (address: number, at: number) => hasPassed(records.deadlineAt(address), at)
 
   return {
     get size() {
@@ -96,7 +94,7 @@ export function makePackedMap(slabBytes?: number, secret?: Buffer): PackedMap {
     visitKeys(hash, visit) {
       index.visit(hash, (address) => {
         const { buffer, start, length } = records.keyAt(address)
-        visit(buffer, start, length)
+        visit(buffer, start, length, records.deadlineAt(address))
       })
     },
   }

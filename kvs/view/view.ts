@@ -2,7 +2,8 @@ import type { Entry, Found, LogPoint, PackedEntry } from '../core/entry.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { effectOf, setsValue } from '../core/operation/operation.ts'
-import { type CurrentVersion, markOf, tagOf, type Version } from '../core/version.ts'
+import { type CurrentVersion, hasPassed, markOf, tagOf, type Version } from '../core/version.ts'
+import { makeCursor } from './cursor.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
 
 /**
@@ -16,10 +17,12 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
   /** Number of keys that have a value. */
   readonly size: number
   get(key: string): Found | undefined
-  /** Whether the key has a value. */
-  has(key: string): boolean
+  /** Whether the key has a value that has not lapsed by `now`, as `unlessLapsed` takes it. */
+  has(key: string, now: number | undefined): boolean
   /** Keys that end by themselves: those whose deadline is to come, and those whose deadline has passed. */
   readonly deadlines: { readonly pending: number; readonly lapsed: number }
+  /** How many keys end by themselves, in all. */
+  readonly ending: number
   /** The earliest deadline to come, as far as `lapse` was told of the time; undefined when there is none. */
   readonly nextDeadline: number | undefined
   /**
@@ -54,10 +57,6 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
 export interface LapsedKey extends Version {
   readonly key: string
   readonly deadline: number
-}
-
-export class OutOfOrder extends Error {
-  override readonly name = 'OutOfOrder'
 }
 
 export interface ViewOptions {
@@ -100,7 +99,10 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret }: V
       return { value, contentType, tag: tagOf(logId, sequence, mark), modifiedAt: recordedAt, deadline }
     },
 
-    has: (key) => find(key) !== 0,
+    has(key, now) {
+      const address = find(key)
+      return address !== 0 && !hasPassed(map.deadlineAt(address), now)
+    },
     segments: map.segments,
     hashesIn: map.hashesIn,
     visitKeys: map.visitKeys,
@@ -112,6 +114,9 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret }: V
 
     get deadlines() {
       return { pending: map.deadlines.pending, lapsed: map.deadlines.lapsed }
+    },
+    get ending() {
+      return map.deadlines.pending + map.deadlines.lapsed
     },
     get nextDeadline() {
       return map.deadlines.next
@@ -206,38 +211,4 @@ function setPackedValue(map: PackedMap, entry: PackedEntry): void {
     recordedAt,
     deadline,
   })
-}
-
-/**
- * Keeps the position of the last applied entry.
- * @param lastGap sequences up to here may have gaps
- */
-function makeCursor(lastGap: number) {
-  const digest = Buffer.alloc(32)
-  let digestLength = 0
-  let sequence = 0
-  /** The position as an object; undefined until it is asked for. */
-  let point: LogPoint | undefined
-
-  return {
-    get point(): LogPoint {
-      point ??= { sequence: BigInt(sequence), digest: Buffer.from(digest.subarray(0, digestLength)) }
-      return point
-    },
-
-    /** @throws OutOfOrder */
-    requireNext(next: number): void {
-      if (next === sequence + 1) return
-      if (next > sequence && next <= lastGap) return
-      throw new OutOfOrder(`entry ${next} of the log came after entry ${sequence}`)
-    },
-
-    /** Copies the digest from `length` bytes at `start`. */
-    advance(to: number, bytes: Buffer, start: number, length: number): void {
-      sequence = to
-      point = undefined
-      digestLength = length
-      for (let at = 0; at < length; at++) digest[at] = bytes[start + at] as number
-    },
-  }
 }

@@ -12,6 +12,8 @@ interface Room {
 
 const files = globSync('kvs/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }))
 const tools = globSync('tools/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }))
+/** What runs elsewhere: it asks the service as anybody does, and imports nothing of it. */
+const outside = globSync('{clients,examples}/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }))
 const rooms = readMap(readFileSync('docs/architecture.md', 'utf8'))
 
 function readMap(text: string): Room[] {
@@ -128,8 +130,19 @@ test('no two files of the service have the same name, apart from faces', () => {
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
 })
 
-test('no file of the service or of the tools is longer than 250 lines', () => {
-  const long = [...files, ...tools].filter(({ text }) => text.split('\n').length > 251).map(({ path }) => path)
+test('a client imports nothing of the service, and no package or module of Node, so that it runs anywhere', () => {
+  const clients = outside.filter(({ path }) => path.startsWith('clients/'))
+  expect(clients.length).toBeGreaterThan(10)
+  const imports = clients.flatMap(({ path, text }) =>
+    [...text.matchAll(/(?: from |\bimport\(|^import )'(?!\.\/)([^']*)'/gm)].map(([, from]) => `${path}: ${from}`),
+  )
+  expect(imports).toEqual([])
+})
+
+test('no file of the service, of the tools or of the clients is longer than 250 lines', () => {
+  const long = [...files, ...tools, ...outside]
+    .filter(({ text }) => text.split('\n').length > 251)
+    .map(({ path }) => path)
   expect(long).toEqual([])
 })
 

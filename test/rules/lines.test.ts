@@ -9,13 +9,13 @@ function longLines(path: string, most: number, counts: (line: string) => boolean
 }
 
 test('no comment is longer than 120 characters', () => {
-  const files = globSync(['kvs/**/*.ts', 'tools/**/*.ts', 'test/**/*.ts', 'migrations/*.sql'])
+  const files = globSync(['{clients,examples,kvs,test,tools}/**/*.ts', 'migrations/*.sql'])
   const isComment = (line: string) => /^\s*(?:\/\/|\/?\*)|^--/.test(line)
   expect(files.flatMap((path) => longLines(path, 120, isComment))).toEqual([])
 })
 
 test('no line of prose is longer than 160 characters', () => {
-  const files = globSync(['*.md', 'docs/*.md'])
+  const files = globSync(['*.md', '{clients,docs,examples}/**/*.md'])
   const long = files.flatMap((path) => {
     let isInCode = false
     return longLines(path, 160, (line) => {

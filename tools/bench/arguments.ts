@@ -24,6 +24,7 @@ export const parts = {
     byDefault: false,
     sentence: 'transactions of ten operations beside etcd’s; counts on one key beside PUTs',
   },
+  expiry: { byDefault: false, sentence: 'other requests while a million keys end by themselves within a minute' },
   snapshot: {
     byDefault: false,
     sentence: 'PUTs for --minutes while somebody holds a snapshot of the log, as a dump does',

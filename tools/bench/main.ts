@@ -2,6 +2,7 @@ import { type Arguments, type PartName, parseArguments, WrongUse } from './argum
 import { type Bench, withBench } from './bench.ts'
 import { help } from './help.ts'
 import { describeMachine, machineLine } from './measure/machine.ts'
+import { measureExpiry } from './parts/expiry.ts'
 import { measureLarge } from './parts/large.ts'
 import { measureLatency } from './parts/latency.ts'
 import { measureLists } from './parts/lists.ts'
@@ -27,6 +28,7 @@ const measurements: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>
   nodes: measureNodes,
   lists: measureLists,
   transactions: measureTransactions,
+  expiry: measureExpiry,
   snapshot: measureSnapshot,
   large: measureLarge,
   soak: measureSoak,

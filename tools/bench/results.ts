@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Arguments } from './arguments.ts'
 import type { Machine } from './measure/machine.ts'
+import type { ExpiryResult } from './parts/expiry.ts'
 import type { LargeResult } from './parts/large.ts'
 import type { LatencyResult } from './parts/latency.ts'
 import type { ListsResult } from './parts/lists.ts'
@@ -24,6 +25,7 @@ export interface Results {
   readonly nodes?: Stored<NodesResult>
   readonly lists?: Stored<ListsResult>
   readonly transactions?: Stored<TransactionsResult>
+  readonly expiry?: Stored<ExpiryResult>
   readonly snapshot?: Stored<SnapshotResult>
   readonly large?: Stored<LargeResult>
   readonly soak?: Stored<SoakResult>
@@ -48,6 +50,7 @@ const names: readonly Name[] = [
   'nodes',
   'lists',
   'transactions',
+  'expiry',
   'snapshot',
   'large',
   'soak',

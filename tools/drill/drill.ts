@@ -12,6 +12,8 @@ export interface Drill {
   /** Set if processes alone do not suffice. */
   readonly needsContainers?: true
   readonly stack?: StackOptions
+  /** How many clients transfer between how many accounts, beside the others; none by default. */
+  readonly transfers?: { readonly clients: number; readonly accounts: number }
   /** Runs before the clients start. */
   prepare?(context: Context): Promise<void>
   /** Injects one fault and takes it back; called again and again until the time is over. */

@@ -4,12 +4,15 @@ import { type Context, type Drill, isServing } from './drill.ts'
 import type { History } from './history.ts'
 import { readLog, readView } from './readback.ts'
 import type { Workload } from './workload/clients.ts'
+import type { Tellers } from './workload/tellers.ts'
 
 /** State that the phases of one run share. */
 export interface Run {
   readonly drill: Drill
   readonly context: Context
   readonly workload: Workload
+  /** Undefined where nobody transfers anything. */
+  readonly tellers: Tellers | undefined
   readonly notebook: Notebook
   readonly now: () => number
   readonly say: (step: string) => void
@@ -57,7 +60,7 @@ export async function recover(run: Run): Promise<number | null> {
 
 /** Reads the log and each node's view, and each view again after one more SIGKILL to all nodes. */
 export async function readBack(run: Run): Promise<Pick<History, 'log' | 'views'>> {
-  const { context, workload, say } = run
+  const { context, workload, tellers, say } = run
   const { stack } = context
   const views: History['views'][number][] = []
   let log: History['log'] = []
@@ -66,11 +69,13 @@ export async function readBack(run: Run): Promise<Pick<History, 'log' | 'views'>
     if (!(await serves(run))) return
     log = await readLog(stack)
     for (const { url } of stack.nodes) views.push(await readView(url, workload.keys))
+    for (const node of stack.nodes) await tellers?.list(node)
     const names = stack.nodes.map(({ name }) => name)
     await stack.kill(...names)
     await stack.start(...names)
     if (!(await serves(run))) return
     for (const { url } of stack.nodes) views.push(await readView(url, workload.keys))
+    for (const node of stack.nodes) await tellers?.list(node)
   })
   return { log, views }
 }

@@ -1,4 +1,4 @@
-import { type History, kindOfEntry, type LogEntry } from './history.ts'
+import { type History, isOfTransfers, kindOfEntry, type LogEntry } from './history.ts'
 import type { Stack } from './stack/stack.ts'
 import { makeRequester } from './workload/request.ts'
 import { readValue } from './workload/value.ts'
@@ -30,9 +30,10 @@ export async function readLog(stack: Pick<Stack, 'connect'>): Promise<LogEntry[]
     for (;;) {
       const { rows } = await client.query<Row>(page, [log.at(-1)?.sequence ?? 0])
       for (const row of rows) {
-        const value = row.value === null ? undefined : readValue(row.value)
         const kind = kindOfEntry(row.event_type)
-        const { key, superseded, writer, deadline, recorded } = row
+        const { key, value: bytes, superseded, writer, deadline, recorded } = row
+        const read = isOfTransfers(key) ? String : readValue
+        const value = bytes === null ? undefined : read(bytes)
         log.push({
           ...{ sequence: Number(row.sequence), kind, key, value, superseded, recordedAt: recorded },
           ...{ ...(writer !== null && { writer }), ...(deadline !== null && { deadline }) },

@@ -9,6 +9,7 @@ import type { Result } from './report.ts'
 import type { Stack, StackOptions } from './stack/stack.ts'
 import { tally } from './tally.ts'
 import { makeWorkload } from './workload/clients.ts'
+import { makeTellers } from './workload/tellers.ts'
 
 export interface RunOptions {
   readonly seed: number
@@ -65,11 +66,12 @@ async function runOn(
   const random = makeSeededRandom(seed, drill.name)
   const { nodes, forwarders } = stack
   const workload = makeWorkload({ nodes, forwarders, seconds, random: random.fork('clients'), now })
+  const tellers = drill.transfers && makeTellers({ nodes, ...drill.transfers, random: random.fork('tellers'), now })
   const notebook: Notebook = { faults: [], violations: [], notes: [] }
   let deadline = Number.POSITIVE_INFINITY
   const given = { stack, workload, signal, random: random.fork('faults') }
   const context = makeContext({ ...given, notebook, now, deadline: () => deadline })
-  const run: Run = { drill, context, workload, notebook, now, say }
+  const run: Run = { drill, context, workload, tellers, notebook, now, say }
 
   let secondsUntilReady: number | null = null
   let found: Pick<History, 'log' | 'views'> = { log: [], views: [] }
@@ -78,19 +80,27 @@ async function runOn(
     if (await serves(run)) {
       await attempt(run, 'the preparation', async () => drill.prepare?.(context))
       workload.start()
+      tellers?.start()
       deadline = now() + 1000 * seconds
       await attempt(run, 'the drill', () => putOnFaults(run))
       secondsUntilReady = await recover(run)
-      await workload.stop()
+      await Promise.all([workload.stop(), tellers?.stop()])
       found = await readBack(run)
     }
   } finally {
-    void workload.stop() // where it was aborted; what is under way ends with the stack
+    // Where it was aborted; what is under way ends with the stack.
+    void workload.stop()
+    void tellers?.stop()
   }
 
   const { faults, notes } = notebook
   say(`checking ${workload.operations.length} operations`)
-  const history: History = { operations: workload.operations, faults, ...found }
+  const { transfers, balances } = tellers ?? {}
+  const history: History = {
+    ...{ operations: workload.operations, faults, ...found },
+    ...(transfers && { transfers }),
+    ...(balances && { balances }),
+  }
   const severalNodes = stack.nodes.length > 1
   const verdict = checkHistory(history, { severalNodes })
   const expected = drill.expects?.(history) ?? []

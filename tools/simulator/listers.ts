@@ -1,4 +1,5 @@
 import { KvsError } from '../../kvs/core/errors.ts'
+import { hasPassed } from '../../kvs/core/version.ts'
 import type { Kv } from '../../kvs/kv/index.ts'
 import type { LogEntry } from '../drill/history.ts'
 import { makeSeededRandom } from '../lab/seeded-random.ts'
@@ -44,6 +45,8 @@ export interface ListersOptions {
 /** An answer that shows a state of the log. */
 interface Shown {
   readonly answer: ListAnswer
+  /** The log server's clock then, as the node estimates it: keys are absent from their deadlines on. */
+  readonly time: number
   readonly query: ListQuery
   readonly words: string
 }
@@ -66,7 +69,7 @@ export function makeListers(options: ListersOptions): Listers {
       // Nothing else has happened since the list was made: this is the same turn of the event loop.
       const difference = differenceOf(answer, expectedAnswer(await withValues(kv, keys), query))
       if (difference !== undefined) violation(`a ${words} ${difference}, against what get shows in the same moment`)
-      if (node.status()?.spool.writes === 0) shown.push({ answer, query, words })
+      if (node.status()?.spool.writes === 0) shown.push({ answer, time: kv.now(), query, words })
     } catch (error) {
       if (!(error instanceof KvsError)) violation(`a ${words} failed: ${error}`)
       trace.add('lister', `${words}: ${error instanceof KvsError ? error.code : error}`)
@@ -97,13 +100,17 @@ async function withValues(kv: Kv, keys: readonly string[]): Promise<string[]> {
   return has
 }
 
-function checkAgainstLog({ answer, query, words }: Shown, log: readonly LogEntry[]): string[] {
+function checkAgainstLog({ answer, time, query, words }: Shown, log: readonly LogEntry[]): string[] {
   const position = Number(answer.position.split('=')[1])
   const state = new Map<string, LogEntry>()
   for (const entry of log) if (entry.sequence <= position && !entry.superseded) state.set(entry.key, entry)
-  // A key that ends by itself may have ended by then, which no position tells.
-  if (state.values().some(({ deadline, kind }) => kind === 'put' && deadline !== undefined)) return []
-  const keys = [...state].filter(([, { kind }]) => kind === 'put').map(([key]) => key)
-  const difference = differenceOf(answer, expectedAnswer(keys, query))
+  const keys = [...state].filter(([, { kind, deadline }]) => kind === 'put' && !hasPassed(deadline, time))
+  const difference = differenceOf(
+    answer,
+    expectedAnswer(
+      keys.map(([key]) => key),
+      query,
+    ),
+  )
   return difference === undefined ? [] : [`a ${words} ${difference}, where the log says otherwise as of ${position}`]
 }

@@ -9,6 +9,7 @@ const paths: readonly (readonly [path: string, what: string])[] = [
     'the keys that begin so: GET and HEAD list them, DELETE deletes them all; POST /v1/: does a transaction',
   ],
   ['/kvs/KEY', 'the same in JSON: PUT, GET, DELETE'],
+  ['/openapi.json', 'all of it for programs, in OpenAPI'],
   ['/readyz', 'whether it serves, and why not'],
   ['/livez', 'whether it runs'],
   ['/metrics', 'what it measures, for Prometheus'],
@@ -45,7 +46,8 @@ export const aboutForwarder =
   'A key-value store: a forwarding node, which hands each request for a key on to another node.'
 
 function asText(about: string): string {
-  const rows = paths.map(([path, what]) => `  ${path.padEnd(11)}  ${what}`)
+  const width = Math.max(...paths.map(([path]) => path.length))
+  const rows = paths.map(([path, what]) => `  ${path.padEnd(width)}  ${what}`)
   return `${[about, '', ...rows, '', documents].join('\n')}\n`
 }
 

@@ -89,8 +89,9 @@ class ListStream implements StreamedBody, Resource {
       return
     }
     this.request.telemetry.bytes = (this.request.telemetry.bytes ?? 0) + chunk.length
-    const next = () => this.open(sink)
-    if (sink.write(chunk)) this.request.clock.soon(next)
+    // After a drain as well: where the client reads fast, that comes in the same turn of the event loop.
+    const next = () => this.request.clock.soon(() => this.open(sink))
+    if (sink.write(chunk)) next()
     else sink.onDrain(next)
   }
 }

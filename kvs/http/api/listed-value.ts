@@ -4,14 +4,8 @@ import type { Found } from '../../core/entry.ts'
 /** Values of a page end before this many bytes, unless one alone has more. Such a one is not shown. */
 export const maxShownBytes = 1024 * 1024
 
-/** Moments in milliseconds since 1970. */
-interface Times {
-  readonly modifiedAt?: number | undefined
-  readonly deadline?: number | undefined
-}
-
 /** A key with its value, as a list shows it in JSON: the bytes as text where they are UTF-8. */
-export function listedValue(key: string, found: Found & Times): string {
+export function listedValue(key: string, found: Found): string {
   const { value, contentType, tag, modifiedAt, deadline } = found
   return JSON.stringify({
     key,

@@ -6,6 +6,7 @@ import { frontPage } from './front-page.ts'
 import { healthRoute, liveness } from './health-routes.ts'
 import { collectionPrefix } from './list-handlers.ts'
 import { metricsRoute, type ReadMetrics } from './metrics-route.ts'
+import { openApiRoute } from './openapi-route.ts'
 import type { Handle, Route, RouteTable } from './route.ts'
 import { valueDialect } from './value-dialect.ts'
 
@@ -38,6 +39,7 @@ export function makeRouteTable(service: Service): RouteTable {
   const health = healthRoute(ready)
   const pages: RouteTable = {
     '/': frontPage(about),
+    '/openapi.json': openApiRoute(),
     '/livez': liveness(position, guard),
     '/readyz': health,
     '/healthz': health,

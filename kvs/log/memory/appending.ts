@@ -64,7 +64,7 @@ export function appendConditional(
 ): Awaited<ReturnType<WriterStatements['appendConditional']>> {
   const turn = beginAppend(tables, serverSeconds, batch)
   if (turn === undefined) return undefined
-  const judged = judgeAll(tables, decided, seen)
+  const judged = judgeAll(tables, decided, seen, turn.recordedAt)
   const landing = decided.map(({ writes }, index) => (judged[index]?.outcome === 'landed' ? writes : []))
   const end = insert(tables, turn, batch, landing.flat())
   let next = turn.end.sequence + 1n

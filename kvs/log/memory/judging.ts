@@ -1,4 +1,5 @@
 import type { LogPoint } from '../../core/entry.ts'
+import { hasPassed } from '../../core/version.ts'
 import type { Decided, Idempotency, Judgement } from '../index.ts'
 import { entryAt, keysAfter, type Tables } from './tables.ts'
 
@@ -6,14 +7,15 @@ import { entryAt, keysAfter, type Tables } from './tables.ts'
 const mostAnswers = 100_000
 
 /**
- * Judges each decision against the answers given before, the entries after `seen`, and what became of those that it
- * builds on. A landed one has no entry yet.
+ * Judges each decision against the answers given before, the entries after `seen`, the time of the batch, and what
+ * became of those that it builds on. A landed one has no entry yet.
  */
-export function judgeAll(tables: Tables, decided: readonly Decided[], seen: bigint): Judgement[] {
+export function judgeAll(tables: Tables, decided: readonly Decided[], seen: bigint, recordedAt: number): Judgement[] {
   const overtaken = keysAfter(tables, seen)
   const judgements: Judgement[] = []
-  for (const { writes, reads, builtOn, idempotency } of decided) {
+  for (const { writes, reads, builtOn, holdsUntil, idempotency } of decided) {
     const isOvertaken =
+      hasPassed(holdsUntil, recordedAt) ||
       reads.some((key) => overtaken.has(key.toWellFormed())) ||
       builtOn.some((place) => judgements[place]?.outcome !== 'landed')
     judgements.push(

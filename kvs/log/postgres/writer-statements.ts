@@ -11,7 +11,7 @@ import {
   wholeMilliseconds,
 } from '../index.ts'
 import { batchColumns } from './batch-columns.ts'
-import { bigintArray, booleanArray, byteaArray, integerArray, textArray } from './binary-arrays.ts'
+import { bigintArray, booleanArray, byteaArray, integerArray, textArray, timestampArray } from './binary-arrays.ts'
 import type { Connection } from './connection.ts'
 import { serverSeconds } from './log-end.ts'
 import { isBrokenLog, isRolledBack, takesNoWrites } from './postgres-errors.ts'
@@ -50,7 +50,7 @@ const appendConditional: Prepared = {
       CASE outcome WHEN 'answered' THEN digest_at(sequence) END,
       CASE outcome WHEN 'answered' THEN digest_at(current) END,
       ${secondsOf('recorded_at')}
-    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
 }
 
 const sessionOf = 'SELECT session FROM writers WHERE id = $1'
@@ -147,6 +147,7 @@ function decidedColumns(decided: readonly Decided[]): unknown[] {
     integerArray(decided.map(({ writes }) => writes.length)),
     integerArray(reads.map(({ place }) => place)),
     textArray(reads.map(({ item }) => item)),
+    timesOf(decided),
     integerArray(builtOn.map(({ place }) => place)),
     integerArray(builtOn.map(({ item }) => item + 1)),
     bigintArray(decided.map(({ current }) => current?.sequence)),
@@ -154,6 +155,12 @@ function decidedColumns(decided: readonly Decided[]): unknown[] {
     byteaArray(decided.map(({ idempotency }) => idempotency?.request)),
     textArray(decided.map(({ idempotency }) => idempotency?.note)),
   ]
+}
+
+/** Null where none of them ends at a time. */
+function timesOf(decided: readonly Decided[]): Buffer | null {
+  const hasSome = decided.some(({ holdsUntil }) => holdsUntil !== undefined)
+  return hasSome ? timestampArray(decided.map(({ holdsUntil }) => holdsUntil)) : null
 }
 
 /** Each item of each decision, with the place of that. */

@@ -3,6 +3,7 @@ import makeDriver from 'unstorage/drivers/http'
 import { expect, test } from 'vitest'
 import { makeDatabase } from '../../support/database.ts'
 import { makeDirectory, startNode, startReadyNode, toEnvironment } from '../../support/node.ts'
+import { until } from '../../support/until.ts'
 
 async function start(env: Record<string, string> = {}) {
   const settings = { ...toEnvironment((await makeDatabase()).target), KVS_ALLOW_CLEAR: 'true', ...env }
@@ -109,6 +110,26 @@ test('meta of the service and of the caller', async () => {
   await storage.setMeta('a', { author: 'ada' })
   await storage.removeItem('a', { removeMeta: true })
   expect(await storage.getKeys()).toEqual([])
+})
+
+test('items with a ttl end by themselves, and meta tells when an item was written and when it ends', async () => {
+  const { url } = await start()
+  const storage = storageAt(`${url}/v1`)
+  const began = Math.floor(Date.now() / 1000) * 1000 // HTTP's dates are in seconds
+  await storage.setItem('stays', 'x', { ttl: 3600 })
+  const { mtime, ttl } = await storage.getMeta('stays', { nativeOnly: true })
+  expect(mtime?.getTime()).toBeGreaterThanOrEqual(began)
+  expect(mtime?.getTime()).toBeLessThanOrEqual(Date.now())
+  expect(ttl).toBeGreaterThan(3590)
+  expect(ttl).toBeLessThanOrEqual(3600)
+  await storage.setItem('goes', 'x', { ttl: 1 })
+  await storage.setItemRaw('goes:raw', 'x', { ttl: 1 })
+  await until('the end of two items', async () => (await storage.getKeys()).length === 1)
+  expect([await storage.getKeys(), await storage.getItem('goes'), await storage.hasItem('goes:raw')]).toEqual([
+    ['stays'],
+    null,
+    false,
+  ])
 })
 
 test('keys and clear are within a base, which is a folder', async () => {

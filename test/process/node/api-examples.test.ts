@@ -33,6 +33,7 @@ function withoutChance(line: string): string {
     .replace(/\b[0-9a-f]{8}=(\d+)/g, 'LOGID=$1')
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'MOMENT')
     .replace(/\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, 'MOMENT')
+    .replace(/^(X-TTL): \d+$/, '$1: SECONDS')
 }
 
 /** Whether lines are those of the document, in which `…` stands for any number of them. */

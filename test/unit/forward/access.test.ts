@@ -56,7 +56,7 @@ test('what it may be asked for does, with its token', async () => {
   expect((await put('a/x', 'bounded')).status).toBe(201)
   expect(await (await fetch(`${url}/v1/b`, { headers: bearer('read') })).text()).toBe('x')
   expect((await fetch(`${url}/nowhere`, { headers: bearer('admin') })).status).toBe(404)
-  expect((await fetch(`${url}/v1/b`, { method: 'POST', headers: bearer('write') })).status).toBe(405)
+  expect((await fetch(`${url}/v1/b`, { method: 'PATCH', headers: bearer('write') })).status).toBe(405)
   expect(node.store.writes).toHaveLength(2)
 
   const raw = await startRawTarget(({ socket }) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'))

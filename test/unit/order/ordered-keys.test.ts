@@ -180,6 +180,26 @@ test('keys that come in order, or in the other, leave blocks that are full', () 
   expect(walked(inGap, all, 1_000).names).toEqual(keys)
 })
 
+test('few keys that are left among many are in few blocks', () => {
+  const set = makeOrderedKeys()
+  const keys = Array.from({ length: 20_000 }, (_, n) => `${100_000 + n}`)
+  for (const key of keys) add(set, key)
+  for (const [n, key] of keys.entries()) if (n % 64 !== 0) remove(set, key)
+  const left = keys.filter((_, n) => n % 64 === 0)
+  expect(walked(set, all, 100).names).toEqual(left)
+  expect(set.bytes).toBeLessThan(40_000)
+})
+
+test('a subtree is given once, however many ranges it is cut into', () => {
+  const set = makeOrderedKeys()
+  for (const key of ['a', 'b/1', 'b/2', 'b/3', 'b/4', 'c/1', 'd']) add(set, key)
+  const bounds = ['a', 'b/2', 'b/3', 'b/4', 'b/5', 'd'].map((text) => Buffer.from(text))
+  const ranges = [0, 2, 4].map((n) => ({ from: bounds[n] as Buffer, to: bounds[n + 1] }))
+  const delimiter = { text: Buffer.from('/'), after: 0 }
+  expect(walked(set, { ranges, limit: undefined, delimiter })).toEqual({ names: ['a', 'b/', 'c/'], hasMore: false })
+  expect(walked(set, { ranges, limit: 2, delimiter })).toEqual({ names: ['a', 'b/'], hasMore: true })
+})
+
 test('the first keys are kept, and snapshots keep theirs', () => {
   const keys = sorted(Array.from({ length: 1_000 }, (_, n) => `${n}`))
   const set = makeOrderedKeys()

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Precondition } from '../../../kvs/core/precondition.ts'
 import { makeMemoryLog } from '../../../kvs/log/memory/index.ts'
 import { patience } from '../../../kvs/replica/reaper-turn.ts'
 import { makeReplica } from '../../../kvs/replica/replica.ts'
@@ -24,6 +25,22 @@ test('a deadline that is over means absent at once', async () => {
   await node.put('a')
   await node.put('a', 0)
   expect(node.shows('a')).toBeUndefined()
+})
+
+test('a condition that holds when it is decided on, and not by the log’s time, is decided anew', async () => {
+  const { start, settled } = makeWorld()
+  const node = await start()
+  await node.put('a', 100)
+  await node.put('b', 100)
+  node.delay = ({ kind }) => (kind === 'append-conditional' ? 300 : 1)
+  const { tag = '' } = node.store.get('a') ?? {}
+  const putIf = (key: string, precondition: Precondition) =>
+    node.store.writeIf({ write: putFor(node.store.now(), key, 10_000, 'w'), precondition, idempotencyKey: undefined })
+  const renewed = putIf('a', { ifMatch: [tag] })
+  const created = putIf('b', { ifNoneMatch: '*' })
+  await expect(settled(renewed)).rejects.toMatchObject({ code: 'condition_failed' })
+  expect(await settled(created)).toMatchObject({ replaced: false })
+  expect([node.shows('a'), node.shows('b')]).toEqual([undefined, 'w'])
 })
 
 test('one node records each expiry once in the log, and every view lets go of the key', async () => {

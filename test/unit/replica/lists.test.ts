@@ -204,7 +204,7 @@ test('a node that is not ready refuses lists, and one that stops ends those that
   await expect(waiting).rejects.toMatchObject({ code: 'draining' })
   await expect(list(replica)).rejects.toMatchObject({ code: 'draining' })
 
-  const options = { log: { now: () => undefined, open: () => new Promise<never>(() => undefined) } }
+  const options = { log: { open: () => new Promise<never>(() => undefined), now: () => undefined } }
   const unready = makeReplica({
     ...{ ...options, onReplayed: quiet, spool: undefined, spooling: { on: false, reason: null, maxBytes: 0 } },
     limits: { maxWrites: 1, maxBytes: 1, timeoutMs: 1, graceMs: 0 },

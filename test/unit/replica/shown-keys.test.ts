@@ -2,14 +2,16 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { KeyRange } from '../../../kvs/core/key-range.ts'
 import { systemClock } from '../../../kvs/lib/clock.ts'
+import { systemRandom } from '../../../kvs/lib/random.ts'
 import type { OrderedKeys } from '../../../kvs/order/index.ts'
+import { makeExpiry } from '../../../kvs/replica/expiry.ts'
 import { makeHeldBatch } from '../../../kvs/replica/held-batch.ts'
 import { makeMirror } from '../../../kvs/replica/mirror.ts'
 import { makeShown } from '../../../kvs/replica/shown.ts'
 import { makeShownKeys } from '../../../kvs/replica/shown-keys.ts'
 import { makeSlices } from '../../../kvs/replica/slices.ts'
 import { openSpool } from '../../../kvs/spool/index.ts'
-import { put, remove } from '../../support/entries.ts'
+import { put, remove, timeAt } from '../../support/entries.ts'
 import { makePagedLog } from './paged-log.ts'
 import { makeSpoolMemory } from './spool-memory.ts'
 
@@ -25,15 +27,23 @@ async function makeParts() {
   const mirror = makeMirror((entry) => spool.supersede(entry), note, Buffer.from('secret 1'))
   const held = makeHeldBatch(systemClock, note)
   spool.onChange(note)
-  const shown = makeShown({ mirror, spool, held, now: () => undefined })
+  const time = { now: timeAt(0) }
+  const now = () => time.now
+  const expiry = makeExpiry({
+    ...{ mirror, spool, now, clock: systemClock, random: systemRandom },
+    conditional: { add: () => Promise.reject(new Error('not here')) },
+    mayAppend: () => false,
+    onLapsed: (...key) => shownKeys.noteBytes(...key),
+  })
+  const shown = makeShown({ mirror, spool, held, now })
   const slices = makeSlices({ clock: systemClock, sliceSteps: 1, pause: (next) => planned.push(next) })
-  const shownKeys = makeShownKeys({ mirror, spool, shown, slices })
+  const shownKeys = makeShownKeys({ mirror, spool, shown, slices, lapse: expiry.lapse })
   await mirror.requireSamePast(log.session())
   const step = async () => {
     planned.shift()?.()
     await Promise.resolve()
   }
-  return { log, spool, mirror, held, shown, shownKeys, slices, planned, step }
+  return { log, spool, mirror, held, time, shown, shownKeys, slices, planned, step }
 }
 
 type Parts = Awaited<ReturnType<typeof makeParts>>
@@ -54,6 +64,7 @@ function listed(keys: OrderedKeys, ranges: readonly KeyRange[], limit?: number):
 const key = fc.constantFrom(...names)
 const write = fc.oneof(
   key.map((name) => put(name)),
+  fc.tuple(key, fc.integer({ min: 0, max: 30 })).map(([name, at]) => ({ ...put(name), deadline: timeAt(at) })),
   key.map((name) => remove(name)),
 )
 const writes = fc.array(write, { minLength: 1, maxLength: 3 })
@@ -62,8 +73,10 @@ const action = fc.oneof(
   writes.map((batch) => ({ does: 'read others', batch }) as const),
   writes.map((batch) => ({ does: 'spool', batch }) as const),
   writes.map((batch) => ({ does: 'spool held', batch }) as const),
+  writes.map((batch) => ({ does: 'hide', batch }) as const),
   fc.constant({ does: 'release' } as const),
   fc.constant({ does: 'drain' } as const),
+  fc.integer({ min: 1, max: 8 }).map((ms) => ({ does: 'let time pass', ms }) as const),
   fc.constant({ does: 'hide landed' } as const),
   fc.constant({ does: 'step' } as const),
   fc.constant({ does: 'step' } as const),
@@ -91,8 +104,14 @@ async function act(parts: Parts, action: Action): Promise<void> {
       held.hide(action.batch)
       await spool.add(spool.last + 1n, action.batch, position)
       break
+    case 'hide':
+      held.hide(action.batch)
+      break
     case 'release':
       held.release()
+      break
+    case 'let time pass':
+      parts.time.now += action.ms
       break
     case 'hide landed':
       spool.hide(spool.last)
@@ -140,6 +159,20 @@ test('a list shows what get shows, whatever happens before, during and after the
     { numRuns: 300 },
   )
 }, 120_000)
+
+test('a value whose deadline has passed for readers alone is listed again once an entry of before has replaced it', async () => {
+  for (const deadline of [undefined, timeAt(1_000)]) {
+    const parts = await makeParts()
+    await act(parts, { does: 'append', batch: [{ ...put('a'), deadline: timeAt(5) }] })
+    act(parts, { does: 'let time pass', ms: 6 })
+    const lists = [list(parts)]
+    while (parts.planned.length > 0) await parts.step()
+    await act(parts, { does: 'read others', batch: [{ ...put('a'), deadline }] }) // recorded before the deadline
+    lists.push(list(parts))
+    await Promise.all(lists)
+    expect(seen(parts)).toEqual(['a'])
+  }
+})
 
 test('before the first list nothing is kept, and after the build nothing is built again', async () => {
   const parts = await makeParts()
@@ -199,7 +232,7 @@ test('a scan that removals have spoilt is done again, and then the build is wait
   const left = [...keys]
   for (let steps = 0; page === undefined; steps++) {
     await parts.step()
-    if (steps % 2 === 0 && left.length > 600) {
+    if (page === undefined && steps % 2 === 0 && left.length > 600) {
       await parts.mirror.append(
         session(),
         left.splice(0, 1).map((name) => remove(name)),

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import type { Found, Write } from '../../../kvs/core/entry.ts'
 import { maxDeadline } from '../../../kvs/core/limits.ts'
 import { versionAt } from '../../../kvs/core/version.ts'
-import { makeView, OutOfOrder, type View } from '../../../kvs/view/view.ts'
+import { OutOfOrder } from '../../../kvs/view/cursor.ts'
+import { makeView, type View } from '../../../kvs/view/view.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
 import { entryOf, packed, put, remove, timeAt } from '../../support/entries.ts'
 
@@ -201,48 +202,6 @@ test('a hundred thousand keys are told apart, and removed from among each other'
   }
 })
 
-/** Visits the keys by their hashes, a segment's copied at a time, with `between` called before each hash. */
-function visited(view: View, between: () => void = () => undefined): string[] {
-  const keys: string[] = []
-  let count = 0
-  for (let segment = 0; segment < view.segments; segment++) {
-    for (const hash of view.hashesIn(segment)) {
-      between()
-      view.visitKeys(hash, (bytes, start, length) => keys.push(bytes.toString('utf8', start, start + length)))
-      const key = keys.at(-1)
-      if (key !== undefined && keys.length > count && !view.has(key)) expect.fail(`${key} is gone`)
-      count = keys.length
-    }
-  }
-  return keys
-}
-
-test('all keys are visited by their hashes, each once', () => {
-  const view = makeView({ logId, slabBytes })
-  const keys = Array.from({ length: 5_000 }, (_, n) => `${n} ${'é'.repeat(n % 3)}`)
-  keys.forEach((key, index) => {
-    view.apply(entryOf(BigInt(index + 1), put(key)))
-  })
-  expect(visited(view).toSorted()).toEqual(keys.toSorted())
-  expect([view.has(keys[7] as string), view.has('7')]).toEqual([true, false])
-})
-
-test('a key that stays is visited whatever happens to others meanwhile, and one that is gone is not', () => {
-  const { integer } = makeSeededRandom(1, 'visits')
-  const view = makeView({ logId, slabBytes })
-  const apply = (write: Write) => view.apply(entryOf(view.position.sequence + 1n, write))
-  for (let n = 0; n < 3_000; n++) apply(put(`stays ${n}`, 'v'.repeat(n % 50)))
-  for (let n = 0; n < 3_000; n++) apply(put(`goes ${n}`, 'v'.repeat(n % 50)))
-  const keys = visited(view, () => {
-    const n = integer(0, 2_999)
-    apply(put(`stays ${n}`, 'w'.repeat(integer(0, 200)))) // moves its record, and others' by compaction
-    apply(put(`new ${n}`)) // grows segments
-    apply(remove(`goes ${n}`))
-  })
-  const staying = keys.filter((key) => key.startsWith('stays'))
-  expect(staying.toSorted()).toEqual(Array.from({ length: 3_000 }, (_, n) => `stays ${n}`).toSorted())
-})
-
 test('deadlines pass in their order, once and on time, whatever becomes of their records', () => {
   const { integer, chance } = makeSeededRandom(1, 'deadlines')
   const view = makeView({ logId, slabBytes })
@@ -296,4 +255,46 @@ test('a key that has lapsed is listed with its version, and shown as it is until
   expect(view.get('a')?.deadline).toBe(5)
   view.apply(entryOf(3n, put('a')))
   expect([view.lapsed(10), view.deadlines, view.nextDeadline]).toEqual([[], { pending: 1, lapsed: 0 }, 7])
+})
+
+/** Visits the keys by their hashes, a segment's copied at a time, with `between` called before each hash. */
+function visited(view: View, between: () => void = () => undefined): string[] {
+  const keys: string[] = []
+  let count = 0
+  for (let segment = 0; segment < view.segments; segment++) {
+    for (const hash of view.hashesIn(segment)) {
+      between()
+      view.visitKeys(hash, (bytes, start, length) => keys.push(bytes.toString('utf8', start, start + length)))
+      const key = keys.at(-1)
+      if (key !== undefined && keys.length > count && !view.has(key, undefined)) expect.fail(`${key} is gone`)
+      count = keys.length
+    }
+  }
+  return keys
+}
+
+test('all keys are visited by their hashes, each once', () => {
+  const view = makeView({ logId, slabBytes })
+  const keys = Array.from({ length: 5_000 }, (_, n) => `${n} ${'é'.repeat(n % 3)}`)
+  keys.forEach((key, index) => {
+    view.apply(entryOf(BigInt(index + 1), put(key)))
+  })
+  expect(visited(view).toSorted()).toEqual(keys.toSorted())
+  expect([view.has(keys[7] as string, undefined), view.has('7', undefined)]).toEqual([true, false])
+})
+
+test('a key that stays is visited whatever happens to others meanwhile, and one that is gone is not', () => {
+  const { integer } = makeSeededRandom(1, 'visits')
+  const view = makeView({ logId, slabBytes })
+  const apply = (write: Write) => view.apply(entryOf(view.position.sequence + 1n, write))
+  for (let n = 0; n < 3_000; n++) apply(put(`stays ${n}`, 'v'.repeat(n % 50)))
+  for (let n = 0; n < 3_000; n++) apply(put(`goes ${n}`, 'v'.repeat(n % 50)))
+  const keys = visited(view, () => {
+    const n = integer(0, 2_999)
+    apply(put(`stays ${n}`, 'w'.repeat(integer(0, 200)))) // moves its record, and others' by compaction
+    apply(put(`new ${n}`)) // grows segments
+    apply(remove(`goes ${n}`))
+  })
+  const staying = keys.filter((key) => key.startsWith('stays'))
+  expect(staying.toSorted()).toEqual(Array.from({ length: 3_000 }, (_, n) => `stays ${n}`).toSorted())
 })

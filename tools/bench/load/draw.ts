@@ -21,11 +21,12 @@ export function makeDraw({ api, gets, deletes, keys, distribution, bytes, seed }
   const random = makeSeededRandom(seed, 'requests')
   const [least, most] = bytes
   const drawSize = least === most ? () => least : () => Math.round(least * (most / least) ** random.next())
+  // Only the one that is asked for: the sum of the zipfian one goes over all keys.
   const drawKey = {
-    uniform: () => Math.floor(random.next() * keys),
-    zipfian: zipfian(keys, () => random.next()),
-    sequential: sequence(keys),
-  }[distribution]
+    uniform: () => () => Math.floor(random.next() * keys),
+    zipfian: () => zipfian(keys, () => random.next()),
+    sequential: () => sequence(keys),
+  }[distribution]()
   let count = 0
   return () => {
     const index = drawKey()

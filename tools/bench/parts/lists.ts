@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { Bench } from '../bench.ts'
 import { keyFor } from '../load/entries.ts'
 import { runGenerator } from '../load/generate.ts'
@@ -17,6 +18,8 @@ export interface HoldUp {
   readonly round: number
   /** Of the GETs, in milliseconds, from the moment at which each was due. */
   readonly gets: Latency
+  /** By how much the node's event loop was late at most, in milliseconds: so long it holds up everything. */
+  readonly late: number
   /** Of the lists, in milliseconds. */
   readonly lists: readonly number[]
 }
@@ -48,7 +51,10 @@ export async function measureLists(bench: Bench): Promise<ListsResult> {
   const { args, say } = bench
   const keys = args.isQuick ? 100_000 : 1_000_000
   say(`\nmaking two nodes with ${number(keys)} keys`)
-  const [plain, listed] = [await startFilled(bench, 'plain', keys), await startFilled(bench, 'listed', keys)]
+  const late: Late = { most: 0 }
+  const plain = await startFilled(bench, 'plain', keys, { most: 0 })
+  const listed = await startFilled(bench, 'listed', keys, late)
+  for (const node of [plain, listed]) await put(bench, node, { keys, seed: 1_000_000 })
   const runs: Run[] = []
   await measurePuts(bench, { plain, listed }, keys, 'before', runs)
   const agent = makeListAgent()
@@ -57,20 +63,21 @@ export async function measureLists(bench: Bench): Promise<ListsResult> {
 
   say('\nGETs at a fixed rate while lists are asked for')
   const first: { page?: ListSeen; list?: ListSeen } = {}
-  const holdUps = [await watch(bench, listed, 'no list', 1, async () => undefined)]
+  const watched = { node: listed, late }
+  const holdUps = [await watch(bench, watched, 'no list', 1, async () => undefined)]
   const building = async () => {
     if (first.list !== undefined) return undefined
     first.page = await ask(`/v1/:?limit=${page}`)
     first.list = await ask('/v1/:')
     return first.list
   }
-  holdUps.push(await watch(bench, listed, 'the build', 1, building))
+  holdUps.push(await watch(bench, watched, 'the build', 1, building))
   for (let round = 1; round <= args.runs; round++) {
-    if (round > 1) holdUps.push(await watch(bench, listed, 'no list', round, async () => undefined))
+    if (round > 1) holdUps.push(await watch(bench, watched, 'no list', round, async () => undefined))
     const after = () => encodeURIComponent(keyFor(Math.floor(Math.random() * keys)))
     const asked = () => ask(`/v1/:?limit=${page}&after=${after()}`)
-    holdUps.push(await watch(bench, listed, 'pages of 1,000', round, asked))
-    holdUps.push(await watch(bench, listed, 'lists of all keys', round, () => ask('/v1/:')))
+    holdUps.push(await watch(bench, watched, 'pages of 1,000', round, asked))
+    holdUps.push(await watch(bench, watched, 'lists of all keys', round, () => ask('/v1/:')))
   }
 
   await measurePuts(bench, { plain, listed }, keys, 'after', runs)
@@ -80,10 +87,21 @@ export async function measureLists(bench: Bench): Promise<ListsResult> {
   return { keys, firstPage: firstPage.milliseconds, firstList: firstList.milliseconds, holdUps, runs }
 }
 
-async function startFilled(bench: Bench, name: string, keys: number): Promise<Kvs> {
+/** What a node has told since this was last set to 0. */
+interface Late {
+  most: number
+}
+
+async function startFilled(bench: Bench, name: string, keys: number, late: Late): Promise<Kvs> {
   const directory = await bench.makeDirectory(name)
   await makeFilledNode(directory, { entries: keys, keys, bytes }, bench.signal)
-  const kvs = await startKvs({ directory })
+  const kvs = await startKvs({
+    directory,
+    node: ['--import', fileURLToPath(new URL('../servers/report-delays.ts', import.meta.url))],
+    onMessage(message) {
+      late.most = Math.max(late.most, (message as { lateMs: number }).lateMs)
+    },
+  })
   bench.defer(() => kvs.stop())
   return kvs
 }
@@ -91,12 +109,13 @@ async function startFilled(bench: Bench, name: string, keys: number): Promise<Kv
 /** Sends GETs for some seconds, and asks for lists one after the other until they are over, or none is left. */
 async function watch(
   { args, say, signal }: Bench,
-  { port, api }: Kvs,
+  { node: { port, api }, late }: { readonly node: Kvs; readonly late: Late },
   during: HoldUp['during'],
   round: number,
   ask: () => Promise<ListSeen | undefined>,
 ): Promise<HoldUp> {
   const lists: number[] = []
+  late.most = 0
   let isOver = false
   const seconds = during === 'the build' ? 20 : 2 * args.seconds
   const sending = runGenerator(
@@ -115,7 +134,7 @@ async function watch(
   }
   const { whole } = await sending
   if (whole.failures > 0) throw new Error(`${whole.failures} GETs failed while there was ${during}`)
-  const holdUp = { during, round, gets: whole.latency, lists }
+  const holdUp = { during, round, gets: whole.latency, late: late.most, lists }
   say(describeHoldUp(holdUp))
   return holdUp
 }
@@ -126,13 +145,19 @@ interface Pair {
   readonly listed: Kvs
 }
 
+function put({ args, signal }: Bench, { port, api }: Kvs, { keys, seed }: { keys: number; seed: number }) {
+  const load = { port, api, gets: 0, deletes: 0, keys, bytes: [bytes, bytes], distribution: 'uniform' } as const
+  return runGenerator({ ...load, connections: 64, seconds: args.seconds, seed }, { signal })
+}
+
 async function measurePuts(
-  { args, say, signal }: Bench,
+  bench: Bench,
   nodes: Pair,
   keys: number,
   when: 'before' | 'after',
   runs: Run[],
 ): Promise<void> {
+  const { args, say, signal } = bench
   const contenders = [nodes.plain, nodes.listed].flatMap((node) => [
     { node, which: 'new', of: manyKeys } as const,
     { node, which: 'old', of: keys } as const,
@@ -140,14 +165,8 @@ async function measurePuts(
   say(`\nPUTs ${when} the first list: new keys, and keys that are there`)
   await interleave({ rounds: args.runs, signal }, contenders, async ({ node, which, of }, round) => {
     const before = node.cpu()
-    const { whole, generatorShare } = await runGenerator(
-      {
-        ...{ port: node.port, api: node.api, gets: 0, deletes: 0, keys: of, bytes: [bytes, bytes] },
-        ...{ distribution: 'uniform', connections: 64, seconds: args.seconds },
-        seed: 1 + round + (when === 'before' ? 0 : 1_000),
-      },
-      { signal },
-    )
+    const seed = round + (when === 'before' ? 0 : 1_000)
+    const { whole, generatorShare } = await put(bench, node, { keys: of, seed })
     const { count: requests } = whole.latency
     const run: Run = {
       case: `put ${which} ${when}`,

@@ -5,6 +5,7 @@ import { drawSoak } from '../charts/soak-chart.ts'
 import { drawThroughput } from '../charts/throughput-chart.ts'
 import { machineLine } from '../measure/machine.ts'
 import type { Results } from '../results.ts'
+import { expiryColumns, expiryRows, expirySentence } from './expiry-tables.ts'
 import { openLoopColumns, openLoopRows } from './latency-tables.ts'
 import { firstListSentence, holdUpColumns, holdUpRows, listCostColumns, listCostRows } from './lists-tables.ts'
 import { lagSentence, nodesColumns, nodesRows } from './nodes-tables.ts'
@@ -21,7 +22,7 @@ const docs = new URL('../../../docs/', import.meta.url)
  * What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write.
  */
 export function sectionsOf(results: Results): Readonly<Record<string, string>> {
-  const { throughput, latency, start, memory, nodes, lists, transactions, soak } = results
+  const { throughput, latency, start, memory, nodes, lists, transactions, expiry, soak } = results
   const machines = Object.values(results).map(({ machine }) => machineLine(machine))
   const days = Object.values(results)
     .map(({ at }) => at.slice(0, 10))
@@ -43,6 +44,10 @@ export function sectionsOf(results: Results): Readonly<Record<string, string>> {
       lists: markdownTable(holdUpColumns, holdUpRows(lists.result)),
       'list-cost': markdownTable(listCostColumns, listCostRows(lists.result)),
       'first-lists': wrapProse(firstListSentence(lists.result)),
+    }),
+    ...(expiry && {
+      expiry: markdownTable(expiryColumns, expiryRows(expiry.result)),
+      ends: wrapProse(expirySentence(expiry.result)),
     }),
     ...(transactions && { transactions: markdownTable(transactionColumns, transactionRows(transactions.result)) }),
     ...(soak && { soak: wrapProse(judgeSoak(soak.result).sentence) }),

@@ -1,5 +1,6 @@
 import { machineLine } from '../measure/machine.ts'
 import type { Results } from '../results.ts'
+import { expiryColumns, expiryRows, expirySentence } from './expiry-tables.ts'
 import { type Verdict, verdictText } from './judge.ts'
 import { openLoopColumns, openLoopRows, singleMedian } from './latency-tables.ts'
 import { firstListSentence, holdUpColumns, holdUpRows, listCostColumns, listCostRows } from './lists-tables.ts'
@@ -36,7 +37,7 @@ function verdictLines(verdict: Verdict): string {
  * @param latest all that the table of targets is made of
  */
 export function printable(shown: Results, latest: Results): string {
-  const { throughput, latency, start, memory, nodes, lists, transactions, soak } = shown
+  const { throughput, latency, start, memory, nodes, lists, transactions, expiry, soak } = shown
   const sections: string[] = []
   const add = (heading: string, text: string) => text !== '' && sections.push(`${heading}\n\n${text}`)
 
@@ -72,6 +73,10 @@ export function printable(shown: Results, latest: Results): string {
   }
   if (transactions) {
     add('Transactions and counts', textTable(transactionColumns, transactionRows(transactions.result)))
+  }
+  if (expiry) {
+    add('Other requests while keys end', textTable(expiryColumns, expiryRows(expiry.result)))
+    add('Ends', expirySentence(expiry.result))
   }
   if (soak) add('Soak', judgeSoak(soak.result).sentence)
   add('Targets', verdictsOf(latest).map(verdictLines).join('\n'))

@@ -2,6 +2,7 @@ import { type Run, totalOf } from '../measure/measured-run.ts'
 import { byRound } from '../measure/rounds.ts'
 import { ratios, type Spread, spreadOf } from '../measure/stats.ts'
 import type { Results } from '../results.ts'
+import { expiryVerdict } from './expiry-tables.ts'
 import { judge, type Verdict } from './judge.ts'
 import { counting, singleMedian, singleRatio } from './latency-tables.ts'
 import { holdUpVerdict, listCostVerdict } from './lists-tables.ts'
@@ -27,6 +28,7 @@ export function verdictsOf(results: Results): Verdict[] {
     snapshot(results),
     holdUpVerdict(results.lists?.result),
     listCostVerdict(results.lists?.result),
+    expiryVerdict(results.expiry?.result),
     transactionVerdict(results.transactions?.result),
     countVerdict(results.transactions?.result),
   ]

@@ -56,35 +56,17 @@ export function withLapses(entries: readonly LogEntry[]): LogEntry[] {
 
 /**
  * The operations with a delete of unknown outcome for each put whose key ends by itself: it may take effect at any time
- * after the put, or never. A read of nothing is left out where another write of such a key was under way: a condition
- * that held when its node decided may land a moment after the deadline, by which the read has judged.
+ * after the put, or never.
  */
 export function withLapsesAsDeletes<Asked extends Operation>(operations: readonly Asked[]): (Asked | Operation)[] {
-  const writes = Map.groupBy(
-    operations.filter(({ kind }) => kind === 'put'),
-    ({ key }) => key,
-  )
-  const ending = new Set(operations.filter(({ ttl }) => ttl !== undefined).map(({ key }) => key))
-  const isBesideWrite = ({ key, kind, value, invoked, returned }: Operation) =>
-    kind === 'get' &&
-    value === null &&
-    ending.has(key) &&
-    writes.get(key)?.some((put) => overlaps(put, invoked, returned))
-  return operations
-    .filter((operation) => !isBesideWrite(operation))
-    .flatMap((operation) => {
-      const { client, key, kind, invoked, returned, outcome, ttl } = operation
-      if (kind !== 'put' || ttl === undefined || outcome === 'failed') return [operation]
-      return [
-        operation,
-        { client, key, kind: 'delete' as const, invoked, returned, outcome: 'unknown' as const, status: 0 },
-      ]
-    })
-}
-
-function overlaps({ invoked, returned, outcome }: Operation, from: number, until: number): boolean {
-  if (outcome === 'failed') return false
-  return invoked <= until && (outcome === 'unknown' || returned >= from)
+  return operations.flatMap((operation) => {
+    const { client, key, kind, invoked, returned, outcome, ttl } = operation
+    if (kind !== 'put' || ttl === undefined || outcome === 'failed') return [operation]
+    return [
+      operation,
+      { client, key, kind: 'delete' as const, invoked, returned, outcome: 'unknown' as const, status: 0 },
+    ]
+  })
 }
 
 /**

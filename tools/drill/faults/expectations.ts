@@ -12,6 +12,11 @@ export function supersededNothing({ log }: Pick<History, 'log'>): string[] {
   return log.some(({ superseded }) => superseded) ? [] : ['nothing was superseded, so that the drill shows nothing']
 }
 
+export function transferredNothing({ transfers = [], balances = [] }: History): string[] {
+  const [landed, listed] = [transfers.filter(({ outcome }) => outcome === 'ok').length, balances.length]
+  return landed > 0 && listed > 0 ? [] : ['nothing was transferred or listed, so that the drill shows nothing']
+}
+
 export function forwardedNothing({ operations }: Pick<History, 'operations'>): string[] {
   return forwarderNames.flatMap((name) => {
     const isWritten = (one: Operation) => one.node === name && one.kind !== 'get' && one.outcome === 'ok'

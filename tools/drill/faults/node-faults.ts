@@ -1,7 +1,13 @@
 import { statusOf } from '../../lab/readiness.ts'
 import { type Context, type Drill, isServing } from '../drill.ts'
 import type { NodeName, StackNode } from '../stack/stack.ts'
-import { clientsThatSawErrors, forwardedNothing, spooledNothing, supersededNothing } from './expectations.ts'
+import {
+  clientsThatSawErrors,
+  forwardedNothing,
+  spooledNothing,
+  supersededNothing,
+  transferredNothing,
+} from './expectations.ts'
 import { kill } from './processes.ts'
 
 /** Settings with which a request for a position that a node can't reach does not hold up its client. */
@@ -121,6 +127,11 @@ async function killForwarded(context: Context): Promise<void> {
   })
 }
 
+async function killAny(context: Context): Promise<void> {
+  const { name } = oneOf(context)
+  await kill(context, ...context.random.pick([[name], [name], ['postgres'], [name, 'postgres']] as const))
+}
+
 /** Drills of several nodes on one log. */
 export const nodesDrills: readonly Drill[] = [
   {
@@ -164,5 +175,15 @@ export const nodesDrills: readonly Drill[] = [
     stack: { nodes: 2, env },
     fault: split,
     expects: supersededNothing,
+  },
+  {
+    name: 'transfers',
+    sentence:
+      '100 clients transfer between 50 accounts at three nodes while nodes and Postgres are killed: each list of all ' +
+      'accounts comes to the same sum.',
+    stack: { nodes: 3, env },
+    transfers: { clients: 100, accounts: 50 },
+    fault: killAny,
+    expects: transferredNothing,
   },
 ]

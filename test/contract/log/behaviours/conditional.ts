@@ -135,6 +135,28 @@ export function describeConditional(makeServer: MakeLogServer): void {
       await Promise.all([session.close(), other.close()])
     })
 
+    test('are overtaken from the time on at which a value ends that they rest on, by the server’s clock', async () => {
+      const session = await server.makeLog().open()
+      const { recordedAt } = await session.append([{ ...put('a'), deadline: 0 }])
+      const { verdicts, end } = await session.appendConditional(
+        [
+          decidedTogether([put('a')], { reads: ['a'], holdsUntil: recordedAt, idempotency: under('k') }),
+          decidedTogether([], { reads: ['a'], holdsUntil: recordedAt }),
+          decidedTogether([put('b')], { holdsUntil: recordedAt + 3_600_000 }),
+          decidedTogether([put('c')]),
+          decidedTogether([put('d')], { builtOn: [0] }),
+        ],
+        1n,
+      )
+      expect(verdicts.map(({ outcome }) => outcome)).toEqual([
+        ...['overtaken', 'overtaken', 'landed', 'landed', 'overtaken'],
+      ])
+      expect(end.recordedAt).toBeGreaterThanOrEqual(recordedAt)
+      const again = [decidedTogether([put('a')], { reads: ['a'], idempotency: under('k') })]
+      expect((await session.appendConditional(again, 3n)).verdicts).toMatchObject([{ outcome: 'landed' }])
+      await session.close()
+    })
+
     test('wait again where what they build on has not landed, and with them what builds on them', async () => {
       const [session, other] = [await server.makeLog().open(), await server.makeLog().open()]
       await other.append([put('x')])

@@ -52,6 +52,12 @@ test.each([
   ['decides on conditions by its own view', 'rolling-restart', 'decides-alone.ts', / landed as entry \d+ under If-/],
   ['answers ?consistent from its own view', 'rolling-restart', 'reads-its-view.ts', / was known to be at \d+ before/],
   ['has what it spooled overwrite newer writes', 'split', 'overwrites-newer.ts', / overwrites entry \d+: /],
+  [
+    'lands one half of a transaction and then the other',
+    'transfers',
+    'lands-halves.ts',
+    / is a part of no whole transfer/,
+  ],
 ])('of several nodes, one that %s is caught', { timeout: 120_000 }, async (_, drill, program, sentence) => {
   const result = await drillOf(drill, program)
   expect(result.acknowledged).toBeGreaterThan(100)
@@ -60,7 +66,7 @@ test.each([
 })
 
 test('the service itself is not, in the same drills', { timeout: 400_000 }, async () => {
-  for (const name of ['kill-kvs', 'kill-with-spool', 'cut-one', 'rolling-restart', 'split']) {
+  for (const name of ['kill-kvs', 'kill-with-spool', 'cut-one', 'rolling-restart', 'split', 'transfers']) {
     const result = await drillOf(name, '../../../../kvs/main.ts')
     expect(result.violations).toEqual([])
     expect(result.passed).toBe(true)

@@ -15,7 +15,7 @@ const served = Object.entries(fakeRoutes()).flatMap(([path, { methods, rights }]
 test('every method of every route has a right that it asks for, or is open to all', () => {
   for (const { path, method, needed } of served) expect(needed, `${method} ${path}`).toBeDefined()
   expect(served.filter(({ needed }) => needed === 'open').map(({ path }) => path)).toEqual(
-    ['/', '/livez', '/readyz', '/healthz'].flatMap((path) => [path, path]),
+    ['/', '/openapi.json', '/livez', '/readyz', '/healthz'].flatMap((path) => [path, path]),
   )
 })
 

@@ -26,7 +26,16 @@ describe.each([
     expect([html.status, html.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
     const bodies = [await text.text(), await html.text()]
     for (const body of bodies) {
-      for (const place of ['/v1/KEY', '/v1/PREFIX:', '/kvs/KEY', '/readyz', '/livez', '/metrics', 'docs/api.md']) {
+      for (const place of [
+        '/v1/KEY',
+        '/v1/PREFIX:',
+        '/kvs/KEY',
+        '/openapi.json',
+        '/readyz',
+        '/livez',
+        '/metrics',
+        'docs/api.md',
+      ]) {
         expect(body).toContain(place)
       }
     }

@@ -165,7 +165,8 @@ describe('a list of values', () => {
         (await fetch(`${url}/v1/${key}`, { method: 'HEAD' })).headers.get('etag'),
       ),
     )
-    const fixed = { contentType: null, at: expect.stringMatching(/^20.*Z$/), expires: null }
+    const at = new Date(store.time).toISOString()
+    const fixed = { contentType: null, at, expires: null }
     const items = [
       { key: 'a', value: 'text "ü"', etag: etags[0], ...fixed, contentType: 'text/html', size: 9 },
       { key: 'b', base64: '/wA=', etag: etags[1], ...fixed, size: 2 },
@@ -259,6 +260,31 @@ describe('a long list', () => {
     expect(store.lists.open).toBe(1)
     client.socket.destroy()
     await until('the list is closed', () => store.lists.open === 0)
+  })
+
+  test('has a turn of the event loop for each chunk, however fast the client takes it', async () => {
+    const { url, store } = await serveKeys(Array.from({ length: 100_000 }, (_, n) => `${n}-${'x'.repeat(30)}`))
+    let isOver = false
+    let turn = 0
+    const count = () => {
+      turn++
+      if (!isOver) setImmediate(count)
+    }
+    count()
+    const turns: number[] = []
+    const { listKeys } = store
+    store.listKeys = async (query) => {
+      const listing = await listKeys(query)
+      const take = (most: number) => {
+        turns.push(turn)
+        return listing.take(most)
+      }
+      return Object.assign(Object.create(listing), { take, position: listing.position, close: listing.close })
+    }
+    const text = await (await fetch(`${url}/v1/:`)).text()
+    isOver = true
+    const chunks = text.length / (64 * 1024)
+    expect(new Set(turns).size).toBeGreaterThan(chunks - 2) // the first two are made at once
   })
 
   test('that breaks off by a defect is no whole one, and is logged', async () => {

@@ -17,7 +17,17 @@ const forwarder = makeRouteTable({ ...service, forward: () => handle })
 
 test('node and forwarder have the same methods, rights and looks of errors on every path that both know', () => {
   const shared = Object.keys(forwarder).filter((path) => path in node)
-  expect(shared).toEqual(['/', '/livez', '/readyz', '/healthz', '/metrics', '/v1/*', '/kvs/*', '/v1/*:'])
+  expect(shared).toEqual([
+    '/',
+    '/openapi.json',
+    '/livez',
+    '/readyz',
+    '/healthz',
+    '/metrics',
+    '/v1/*',
+    '/kvs/*',
+    '/v1/*:',
+  ])
   for (const path of shared) {
     const [one, other] = [node[path], forwarder[path]]
     expect(Object.keys(other?.methods ?? {})).toEqual(Object.keys(one?.methods ?? {}))
@@ -29,7 +39,14 @@ test('a node has no fallback; a forwarder has one for all that it does not answe
   expect(Object.values(node).filter(({ fallback }) => fallback !== undefined)).toEqual([])
   const rights = Object.entries(forwarder).map(([path, { fallback }]) => [path, fallback?.right])
   expect(Object.fromEntries(rights)).toEqual({
-    ...{ '/': 'admin', '/livez': 'admin', '/readyz': 'admin', '/healthz': 'admin', '/metrics': 'admin' },
+    ...{
+      '/': 'admin',
+      '/openapi.json': 'admin',
+      '/livez': 'admin',
+      '/readyz': 'admin',
+      '/healthz': 'admin',
+      '/metrics': 'admin',
+    },
     ...{ '/v1/*': 'write', '/kvs/*': 'write', '/v1/*:': 'write', '/*': 'admin' },
   })
 })

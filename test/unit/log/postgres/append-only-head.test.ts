@@ -247,7 +247,7 @@ test('later entries are found without reading the whole log, also by a plan made
     const ids = [writer?.id, writer?.session, entries, entries + 1]
     await client.query('BEGIN')
     await client.query(
-      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', NULL, '{1}', '{1}', '{a}', ` +
+      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', NULL, '{1}', '{1}', '{a}', NULL, ` +
         `'{}', '{}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')`,
       ids,
     )

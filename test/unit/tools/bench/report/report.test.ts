@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Run } from '../../../../../tools/bench/measure/measured-run.ts'
+import type { ExpiryRound } from '../../../../../tools/bench/parts/expiry.ts'
 import type { HoldUp } from '../../../../../tools/bench/parts/lists.ts'
 import type { Sample } from '../../../../../tools/bench/parts/soak.ts'
 import { transactionCases } from '../../../../../tools/bench/parts/transactions.ts'
@@ -36,7 +37,7 @@ test('a target of at least, and one of at most', () => {
 
 test('every target has its row, whatever has been measured', () => {
   const rows = verdictsOf({})
-  expect(rows).toHaveLength(17)
+  expect(rows).toHaveLength(18)
   expect(new Set(rows.map(verdictText))).toEqual(new Set(['not measured']))
 })
 
@@ -67,7 +68,7 @@ test('a part that is measured again takes the place of what it was, throughput c
 test('what lists hold up, and what the order of keys costs, is of the rounds', () => {
   const latency = { count: 1_000, p50: 1, p99: 2, p999: 3 }
   const holdUp = (during: HoldUp['during'], round: number, max: number) => {
-    return { during, round, gets: { ...latency, max }, lists: during === 'no list' ? [] : [100] }
+    return { during, round, gets: { ...latency, max: 9 }, late: max, lists: during === 'no list' ? [] : [100] }
   }
   const put = (name: string, contender: string, round: number, user: number) =>
     run(name, contender, round, 10_000, { cpu: { node: { user, system: 0 } } })
@@ -79,18 +80,32 @@ test('what lists hold up, and what the order of keys costs, is of the rounds', (
       ...[put('put old after', 'plain', n, 40 * n), put('put old after', 'listed', n, 44 * n)],
     ]),
   }
-  const [hold, cost] = verdictsOf({ lists: stored(result) }).slice(-4)
+  const [hold, cost] = verdictsOf({ lists: stored(result) }).slice(-5)
   expect(hold).toMatchObject({ measured: '5 ms (4–6); without lists 2 ms (2–2)', isMet: true })
   expect(cost).toMatchObject({
     measured: '5 % (5 % to 5 %) for new keys, 10 % (10 % to 10 %) for others, not measured before the first list',
     isMet: false,
   })
   const text = printable({ lists: stored(result) }, {})
-  expect(text).toMatch(/lists of all keys +100 \(100–100\) +1 \(1–1\) +2 \(2–2\) +5 \(4–6\)/)
+  expect(text).toMatch(/lists of all keys +100 \(100–100\) +1 \(1–1\) +2 \(2–2\) +9 \(9–9\) +5 \(4–6\)/)
   expect(text).toContain('first page came after 70 ms')
   expect(sectionsOf({ lists: stored(result) })['list-cost']).toContain(
     '| put new after | 60 (40–80) | 63 (42–84) | 5 %',
   )
+})
+
+test('what keys that end hold up is held against what was before', () => {
+  const round = (when: ExpiryRound['when'], round: number, p99: number) => {
+    return { when, round, latency: { count: 1_000, p50: 1, p99, p999: 30, max: 40 } }
+  }
+  const result = {
+    ...{ keys: 1_000_000, endWithin: 60, recorded: 990_000 },
+    rounds: [round('before', 1, 4), round('before', 2, 5), round('before', 3, 8), round('while keys end', 1, 9)],
+  }
+  const verdict = verdictsOf({ expiry: stored(result) }).find(({ what }) => what.includes('keys end'))
+  expect(verdict).toMatchObject({ measured: '1.80 × (1.80–1.80)', isMet: true })
+  expect(sectionsOf({ expiry: stored(result) }).expiry).toContain('| while keys end | 1 (1–1) | 9 (9–9) | 40 (40–40) |')
+  expect(printable({ expiry: stored(result) }, {})).toContain('the log had recorded 990,000 of these ends')
 })
 
 test('sections are filled between their marks, and only there', () => {

@@ -1,0 +1,270 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { catalogue, type ErrorCode, KvsError } from '../../../../../kvs/core/errors.ts'
+import { makeOpenApiDocument } from '../../../../../kvs/http/api/openapi/document.ts'
+import { startForwarder } from '../../../forward/serve.ts'
+import { bearer, guardOf, secretOf } from '../../guarded.ts'
+import { fakeRoutes, serve } from '../../serve.ts'
+
+interface Operation {
+  readonly parameters?: readonly { readonly $ref: string }[]
+  readonly security?: readonly unknown[]
+  readonly responses: Readonly<Record<string, Response>>
+}
+
+interface Response {
+  readonly description: string
+  readonly headers?: object
+  readonly content?: Readonly<Record<string, unknown>>
+}
+
+type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>
+
+const document = makeOpenApiDocument()
+const paths = document.paths as Paths
+const parameters = (document.components as { parameters: Record<string, { name: string; in: string }> }).parameters
+
+const operations = Object.entries(paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+)
+
+const routes = fakeRoutes()
+
+/** A route's path as the document writes it. */
+const templateOf = (path: string) => path.replace('*:', '{prefix}:').replace('*', '{key}')
+
+/** A path of the document as a request may have it. */
+const targetOf = (path: string) => path.replace(/\{.*\}/, 'a')
+
+const parametersOf = ({ parameters: refs = [] }: Operation) =>
+  refs.flatMap(({ $ref }) => parameters[$ref.split('/').at(-1) ?? ''] ?? [])
+
+test('the document has every method of every route, and no other', () => {
+  const served = Object.entries(routes).flatMap(([path, { methods }]) =>
+    Object.keys(methods).map((method) => `${method} ${templateOf(path)}`),
+  )
+  // A transaction is posted to this one alone.
+  const collections = served.filter((route) => route.endsWith(' /v1/{prefix}:'))
+  const all = collections.map((route) => route.replace('{prefix}', ''))
+  const expected = [...served.filter((route) => route !== 'POST /v1/{prefix}:'), ...all]
+  expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(expected.toSorted())
+})
+
+test('what is open to all is so in the document, and nothing else', () => {
+  for (const { path, operation } of operations) {
+    const isOpen = routes[path.replace(/\{.*\}|(?<=^\/v1\/)(?=:)/, '*')]?.rights === 'open'
+    expect([path, operation.security]).toEqual([path, isOpen ? [] : undefined])
+  }
+})
+
+test('the document has every error of the catalogue under its status, and no other', () => {
+  const told = new Set(
+    operations.flatMap(({ operation }) =>
+      Object.entries(operation.responses).flatMap(([status, { description }]) =>
+        [...description.matchAll(/`([a-z_]+)`/g)].map(([, code]) => `${status} ${code}`),
+      ),
+    ),
+  )
+  const known = Object.entries(catalogue).map(([code, { status }]) => `${status} ${code}`)
+  // It is the answer to the paths that are not in the document.
+  expect([...told, '404 no_such_page'].toSorted()).toEqual(known.toSorted())
+})
+
+/** The flags that an error names as those that are known. */
+function flagsIn(message: string): string[] {
+  const all = message.split('; it takes ')[1]?.split(', ') ?? message.match(/\?\w+/g) ?? []
+  return all.flatMap((text) => /\w+/.exec(text)?.[0] ?? []).filter((name) => name !== 'nonsense')
+}
+
+test('a path’s query flags are those that the service names where it refuses one', async () => {
+  const { url } = await serve({ allowsClear: true })
+  for (const { path, method, operation } of operations.filter(
+    ({ path }) => path.startsWith('/v1/') || path.startsWith('/kvs/'),
+  )) {
+    const answer = await fetch(`${url}${targetOf(path)}?nonsense=1`, { method: method === 'HEAD' ? 'GET' : method })
+    expect([path, method, answer.status]).toEqual([path, method, 400])
+    const named = flagsIn(await answer.text())
+    const flags = parametersOf(operation).filter((parameter) => parameter.in === 'query')
+    expect([path, method, flags.map(({ name }) => name).toSorted()]).toEqual([path, method, named.toSorted()])
+  }
+})
+
+/** The body that a request is to have, so that nothing but a header can be wrong with it. */
+function bodyOf(method: string, path: string): string | undefined {
+  if (method === 'PUT') return '{"value":1}'
+  return path === '/v1/:' && method === 'POST' ? '{"do":[{"delete":"a"}]}' : undefined
+}
+
+test('every header that the document names is taken', async () => {
+  const { url } = await serve({ allowsClear: true })
+  for (const { path, method, operation } of operations) {
+    const body = bodyOf(method, path)
+    const values: Record<string, string> = {
+      'KVS-Min-Position': 'cafe0123=0',
+      'Content-Digest': `sha-256=:${createHash('sha256')
+        .update(body ?? '')
+        .digest('base64')}:`,
+      'If-Match': '"a"',
+      'If-None-Match': '"a"',
+      'Idempotency-Key': 'a',
+      'If-Modified-Since': 'Sun, 29 Nov 2026 11:12:13 GMT',
+      'If-Unmodified-Since': 'Sun, 29 Nov 2026 11:12:13 GMT',
+      'KVS-TTL': '5m',
+      'KVS-Expires': '2030-01-01T00:00:00Z',
+      'X-TTL': '60',
+    }
+    const target = `${targetOf(path)}${path === '/v1/{key}' && method === 'POST' ? '?add=1' : ''}`
+    for (const { name } of parametersOf(operation).filter((parameter) => parameter.in === 'header')) {
+      const headers = { [name]: values[name] ?? '' }
+      const answer = await fetch(`${url}${target}`, { method, headers, ...(body !== undefined && { body }) })
+      expect([path, method, name, answer.status], await answer.text()).not.toContain(400)
+    }
+  }
+})
+
+describe('answers', () => {
+  /** Requests that are answered in as many ways as a fake store allows. */
+  const requests: [method: string, path: string, headers?: Record<string, string>, body?: string][] = [
+    ['PUT', '/v1/a', {}, 'x'],
+    ['GET', '/v1/a'],
+    ['HEAD', '/v1/a'],
+    ['GET', '/v1/a', { 'If-None-Match': '*' }],
+    ['GET', '/v1/a', { 'If-Match': '"b"' }],
+    ['HEAD', '/v1/b'],
+    ['GET', '/v1/b'],
+    ['GET', '/v1/b?consistent'],
+    ['GET', '/v1/b', { 'KVS-Min-Position': 'cafe0123=99' }],
+    ['GET', '/v1/b', { 'KVS-Min-Position': 'x' }],
+    ['GET', '/v1/%ff'],
+    ['PUT', '/v1/a', { 'If-None-Match': '*' }, 'x'],
+    ['PUT', '/v1/a', { 'Content-Encoding': 'gzip' }, 'x'],
+    ['PUT', '/v1/a', { 'Content-MD5': 'x' }, 'x'],
+    ['PUT', '/v1/a', {}, 'x'.repeat(1_001)],
+    ['PATCH', '/v1/a'],
+    ['PUT', '/v1/l', { 'KVS-TTL': '5m' }, 'x'],
+    ['GET', '/v1/l'],
+    ['GET', '/kvs/l'],
+    ['GET', '/v1/l', { 'If-Modified-Since': 'Sun, 29 Nov 2099 11:12:13 GMT' }],
+    ['GET', '/v1/l', { 'If-Unmodified-Since': 'Sun, 29 Nov 2009 11:12:13 GMT' }],
+    ['PUT', '/v1/l', { 'KVS-TTL': '5m', 'X-TTL': '1' }, 'x'],
+    ['GET', '/v1/:'],
+    ['HEAD', '/v1/a:'],
+    ['GET', '/v1/:', { accept: 'application/x-ndjson' }],
+    ['GET', '/v1/:?values'],
+    ['GET', '/v1/:?count'],
+    ['GET', '/v1/:?limit=1&consistent'],
+    ['GET', '/v1/:?limit=0'],
+    ['GET', '/v1/%ff:'],
+    ['GET', '/v1/:', { 'KVS-Min-Position': 'cafe0123=99' }],
+    ['PUT', '/v1/:'],
+    ['POST', '/v1/:', {}, '{"do":[{"put":"t","value":"1"},{"add":"t","by":1}]}'],
+    ['POST', '/v1/:', {}, '{"if":[{"key":"t","etag":null}],"do":[{"delete":"t"}]}'],
+    ['POST', '/v1/:', {}, '{"do":[]}'],
+    ['POST', '/v1/:', { 'If-Match': '*' }, '{"do":[{"delete":"t"}]}'],
+    ['POST', '/v1/a:', {}, '{"do":[{"delete":"t"}]}'],
+    ['POST', '/v1/n?add=1'],
+    ['POST', '/v1/n?max=99999999999999999999'],
+    ['POST', '/v1/n'],
+    ['POST', '/kvs/n'],
+    ['DELETE', '/v1/z:'],
+    ['DELETE', '/v1/z:', { 'If-Match': '*' }],
+    ['DELETE', '/v1/a'],
+    ['PUT', '/kvs/a', {}, '{"value":1}'],
+    ['PUT', '/kvs/a', {}, '{"value":1}'],
+    ['PUT', '/kvs/a', {}, '{}'],
+    ['GET', '/kvs/a'],
+    ['GET', '/kvs/b'],
+    ['DELETE', '/kvs/a'],
+    ['DELETE', '/kvs/a'],
+    ...['/', '/livez', '/readyz', '/healthz', '/metrics', '/openapi.json'].flatMap((path): [string, string][] =>
+      ['GET', 'HEAD', 'PUT'].map((method) => [method, path]),
+    ),
+  ]
+
+  async function check(url: string, authorization: Record<string, string> = {}): Promise<void> {
+    for (const [method, target, headers = {}, body] of requests) {
+      const path = target
+        .replace(/\?.*/, '')
+        .replace(/^\/v1\/.+:$/, '/v1/{prefix}:')
+        .replace(/^\/(v1|kvs)\/[^{:]+$/, '/$1/{key}')
+      const known = paths[path]?.[method.toLowerCase()] ?? paths[path]?.get
+      const answer = await fetch(`${url}${target}`, {
+        method,
+        headers: { accept: 'application/json', ...headers, ...authorization },
+        ...(body !== undefined && { body }),
+      })
+      const told = known?.responses[answer.status]
+      const what = `${method} ${target} ${answer.status}`
+      expect(told, what).toBeDefined()
+      const type = answer.headers.get('content-type')?.replace(/;.*/, '')
+      const text = await answer.text()
+      if (text !== '') {
+        expect(Object.keys(told?.content ?? {}), `${what} ${type}`).toContain(
+          path === '/v1/{key}' && method === 'GET' && answer.ok ? '*/*' : type,
+        )
+      }
+      const own = [
+        'kvs-position',
+        'kvs-durability',
+        'etag',
+        'retry-after',
+        'www-authenticate',
+        'allow',
+        'link',
+        'kvs-deleted',
+      ]
+      const sent = [...answer.headers.keys()].filter((name) => own.includes(name))
+      const described = Object.keys(told?.headers ?? {}).map((name) => name.toLowerCase())
+      expect(described, what).toEqual(expect.arrayContaining(sent))
+      const { code } = text.startsWith('{') ? JSON.parse(text) : {}
+      if (code !== undefined) expect(told?.description, what).toContain(`\`${code}\``)
+    }
+  }
+
+  test('every answer is described: status, media type, headers and code', async () => {
+    await check((await serve()).url)
+  })
+
+  test('where keys may be cleared', async () => {
+    const { url, store } = await serve({ allowsClear: true })
+    await check(url)
+    store.spools = true
+    await check(url)
+  })
+
+  test('while the log is down as well', async () => {
+    const { url, store } = await serve()
+    store.spools = true
+    await check(url)
+  })
+
+  test.each<ErrorCode>(['not_ready', 'overloaded', 'draining', 'internal'])(
+    'where everything fails with %s',
+    async (code) => {
+      const { url, store } = await serve()
+      store.failure = new KvsError(code)
+      await check(url)
+    },
+  )
+
+  test('to callers without a token, and without the right', async () => {
+    const { url } = await serve({ guard: guardOf(`writer:write:${secretOf('writer')}`) })
+    await check(url)
+    await check(url, bearer('writer'))
+  })
+})
+
+test('a forwarding node answers with the same document by itself', async () => {
+  const { url } = await startForwarder(1)
+  const node = await serve()
+  const [own, other] = await Promise.all([fetch(`${url}/openapi.json`), fetch(`${node.url}/openapi.json`)])
+  expect([own.status, own.headers.get('content-type')]).toEqual([200, 'application/json'])
+  expect(await own.json()).toEqual(await other.json())
+})
+
+test('the document tells nothing of the node', async () => {
+  const { url } = await serve({ guard: guardOf(`admin:read+write+admin:${secretOf('admin')}`) })
+  const answer = await fetch(`${url}/openapi.json`)
+  expect(answer.headers.has('kvs-position')).toBe(false)
+  expect(await answer.json()).toEqual(document)
+})
