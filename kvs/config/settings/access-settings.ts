@@ -24,8 +24,7 @@ export const accessSettings = {
     name: 'KVS_ALLOW_CLEAR',
     default: 'false',
     parse: oneOf('true', 'false'),
-    purpose:
-      'true: without tokens, let everybody delete all keys with a prefix at once; with tokens, the right clear does',
+    purpose: 'true: where there are no tokens, anybody may delete all keys with a prefix at once',
   },
   maxRequestRate: {
     name: 'KVS_MAX_REQUEST_RATE',
