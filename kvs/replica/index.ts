@@ -1,4 +1,4 @@
+export { type LogFollower, makeDrain } from './append/spool-drain.ts'
 export { requireSameLog } from './log-continuity.ts'
 export type { Measures } from './measures.ts'
 export { makeReplica, type Replica, type ReplicaOptions } from './replica.ts'
-export { type LogFollower, makeDrain } from './spool-drain.ts'

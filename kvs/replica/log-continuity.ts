@@ -4,10 +4,10 @@ import { unlessAborted } from '../lib/abort.ts'
 import { Diverged, wentBackAdvice } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
 import { OutOfOrder } from '../view/index.ts'
-import type { ConditionalQueue } from './conditional-queue.ts'
+import type { WriteQueue } from './append/write-queue.ts'
+import type { ConditionalQueue } from './decisions/conditional-queue.ts'
 import type { PositionWaits } from './position-waits.ts'
 import type { StateMachine } from './state/state-machine.ts'
-import type { WriteQueue } from './write-queue.ts'
 
 /** Whether the error says that the log is no continuation of what this node holds. */
 export function isDivergence(error: unknown): error is Error {

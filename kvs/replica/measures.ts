@@ -1,13 +1,13 @@
 import type { SpoolStatus } from '../kv/index.ts'
 import type { Spool } from '../spool/index.ts'
 import type { View } from '../view/index.ts'
-import type { ConditionalQueue } from './conditional-queue.ts'
-import type { Expiry } from './expiry.ts'
+import type { SpoolRefusals } from './append/spool-refusals.ts'
+import type { WriteQueue } from './append/write-queue.ts'
+import type { ConditionalQueue } from './decisions/conditional-queue.ts'
+import type { Expiry } from './expiry/expiry.ts'
 import type { Mirror } from './mirror.ts'
-import type { SpoolRefusals } from './spool-refusals.ts'
 import { isLogUp } from './state/node-state.ts'
 import type { StateMachine } from './state/state-machine.ts'
-import type { WriteQueue } from './write-queue.ts'
 
 /** Numbers for metrics, beside those of `status`. */
 export interface Measures {

@@ -1,9 +1,9 @@
 import { batchLimits } from '../core/limits.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { LogSession } from '../log/index.ts'
-import { type BatchParts, spoolBatch } from './batches.ts'
+import { type BatchParts, spoolBatch } from './append/batches.ts'
+import { makeDrain } from './append/spool-drain.ts'
 import { requireSameLog } from './log-continuity.ts'
-import { makeDrain } from './spool-drain.ts'
 
 export interface OutageOptions extends BatchParts {
   readonly logger: Pick<Logger, 'warn'>

@@ -1,7 +1,7 @@
 import type { LogSession } from '../log/index.ts'
-import { appendBatch, type BatchParts, passRejection } from './batches.ts'
-import type { ConditionalQueue } from './conditional-queue.ts'
+import { appendBatch, type BatchParts, passRejection } from './append/batches.ts'
 import type { Connector } from './connector.ts'
+import type { ConditionalQueue } from './decisions/conditional-queue.ts'
 import type { PositionWaits } from './position-waits.ts'
 
 export interface RoundParts extends BatchParts {

@@ -3,7 +3,7 @@ import { setsValue, type Write } from '../core/operation/operation.ts'
 import { hasPassed, unlessLapsed } from '../core/version.ts'
 import type { Spool } from '../spool/index.ts'
 import type { VisitKey } from '../view/index.ts'
-import type { HeldBatch } from './held-batch.ts'
+import type { HeldBatch } from './append/held-batch.ts'
 import type { Mirror } from './mirror.ts'
 
 export interface ShownParts {

@@ -40,7 +40,7 @@ interface List extends Collection {
 }
 
 /** Keys are taken and made in slices of this many, so that nothing else waits for all of a page. */
-const sliceKeys = 1_000
+const sliceKeys = 250
 
 /** Makes the handlers that list a collection. They have its headers alone for a HEAD, and make no text for it. */
 export function makeListHandlers(options: ListHandlersOptions): Readonly<Record<string, Handle>> {

@@ -27,8 +27,9 @@ const lines: ListForm = {
   end: '',
 }
 
-/** Most bytes of a chunk: making one takes about a millisecond, in which nothing else is done. */
+/** Most bytes and most items of a chunk: making one takes about a millisecond, in which nothing else is done. */
 export const maxChunkBytes = 64 * 1024
+export const maxChunkItems = 1_000
 
 /** One line for each item where the Accept header names NDJSON, and else a JSON array. */
 export function formFor(request: Request): ListForm {
@@ -37,23 +38,28 @@ export function formFor(request: Request): ListForm {
   return wantsLines ? lines : array
 }
 
-/** Makes the text of a list in chunks of at most `maxChunkBytes`, each when it is asked for. None of them is empty. */
+/**
+ * Makes the text of a list in chunks of at most `maxChunkBytes` and `maxChunkItems`, each when it is asked for. None of
+ * them is empty.
+ */
 export function* chunksOf(items: Iterable<string>, form: ListForm): Generator<Buffer, undefined> {
   let text = form.begin
   let bytes = text.length
+  let count = 0
   let isFirst = true
   for (const item of items) {
     const piece = `${isFirst ? '' : form.separator}${item}${form.terminator}`
     const pieceBytes = Buffer.byteLength(piece)
-    if (bytes > 0 && bytes + pieceBytes > maxChunkBytes) {
+    if (bytes > 0 && (bytes + pieceBytes > maxChunkBytes || count === maxChunkItems)) {
       yield Buffer.from(text)
-      ;[text, bytes] = ['', 0]
+      ;[text, bytes, count] = ['', 0, 0]
     }
     if (pieceBytes > maxChunkBytes) {
       yield* slicesOf(Buffer.from(piece))
     } else {
       text += piece
       bytes += pieceBytes
+      count++
     }
     isFirst = false
   }
