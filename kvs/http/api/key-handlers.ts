@@ -9,7 +9,6 @@ import {
   type Reply,
   type Request,
 } from '../exchange/index.ts'
-import { makeCountHandler } from './count-handler.ts'
 import { type Dialect, spooled } from './dialect.ts'
 import { positionHeader } from './error-headers.ts'
 import { awaitFreshness, isConsistent } from './freshness.ts'
@@ -17,6 +16,7 @@ import { deadlineHeadersOf, timeHeadersOf } from './lifetime-headers.ts'
 import { isModified } from './precondition-headers.ts'
 import { refuseUnmet } from './refused-headers.ts'
 import type { Handle } from './route.ts'
+import { makeCountHandler } from './transactions/count-handler.ts'
 import { execute, writeTermsOf } from './write-command.ts'
 
 export interface KeyHandlersOptions {

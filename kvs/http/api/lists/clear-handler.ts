@@ -1,0 +1,124 @@
+import { KvsError } from '../../../core/errors.ts'
+import type { KeyListing, Kv, Stored } from '../../../kv/index.ts'
+import { Broken, type DropBody, noteWait, type Reply, type Request } from '../../exchange/index.ts'
+import { spooled } from '../dialect.ts'
+import { ClearBrokeOff } from '../error-headers.ts'
+import { positionIn } from '../freshness.ts'
+import { collectionFor } from '../key-decoding.ts'
+import type { Handle } from '../route.ts'
+import { writeTermsOf } from '../write-command.ts'
+import { collectionPrefix } from './list-handlers.ts'
+import { rangesOf } from './list-ranges.ts'
+
+export interface ClearHandlerOptions {
+  readonly store: Kv
+  readonly dropBody: DropBody
+  /** Whether a caller who is not known may clear keys: where there are no tokens, everybody is. */
+  readonly allowsClear: boolean
+}
+
+/** Most deletes of one clear that are under way. */
+const maxUnderWay = 1_000
+
+/** How far a clear has come. */
+interface Progress {
+  deleted: number
+  isSpooled: boolean
+}
+
+/**
+ * Makes the handler that deletes the keys of a collection: those that are shown when it begins, each by a delete of its
+ * own. It stops where its client goes away. What it has deleted stays deleted.
+ */
+export function makeClearHandler({ store, dropBody, allowsClear }: ClearHandlerOptions): Handle {
+  return async (request) => {
+    const collection = collectionFor(request, request.path.slice(collectionPrefix.length))
+    if (request.caller === undefined && !allowsClear) throw new KvsError('clear_not_allowed')
+    const minPosition = minPositionOf(request)
+    const body = dropBody(request)
+    if (body !== undefined) {
+      noteWait(request, 'body')
+      await body
+    }
+    if (minPosition !== undefined) {
+      noteWait(request, 'position')
+      await store.waitFor(positionIn(minPosition))
+    }
+    noteWait(request, 'log')
+    const ranges = rangesOf(collection, { after: undefined, delimiter: undefined })
+    const listing = await store.listKeys({ ranges, limit: undefined, delimiter: undefined })
+    try {
+      return replyTo(request, await deleteAll(request, store, listing), store.position())
+    } finally {
+      listing.close()
+    }
+  }
+}
+
+/** @throws KvsError bad_request */
+function minPositionOf(request: Request): string | undefined {
+  const { precondition, idempotencyKey, minPosition } = writeTermsOf(request)
+  if (precondition !== undefined) {
+    throw new KvsError('bad_request', 'a clear takes no condition: its keys have an ETag each; nothing was deleted')
+  }
+  if (idempotencyKey !== undefined) {
+    throw new KvsError(
+      'bad_request',
+      'a clear takes no Idempotency-Key: a repeated one deletes what it then finds; nothing was deleted',
+    )
+  }
+  return minPosition
+}
+
+/** @throws ClearBrokeOff, Broken */
+async function deleteAll(request: Request, store: Kv, listing: KeyListing): Promise<Progress> {
+  const progress: Progress = { deleted: 0, isSpooled: false }
+  let underWay = maxUnderWay
+  let keys = keysIn(listing)
+  while (keys.length > 0) {
+    const results = await Promise.allSettled(keys.slice(0, underWay).map((key) => store.write({ kind: 'delete', key })))
+    const refused = note(results, progress)
+    const landed = results.length - refused.length
+    if (landed === 0) throw new ClearBrokeOff(new KvsError('overloaded'), progress.deleted)
+    if (request.isOver) throw new Broken('the client is gone')
+    // As many as the queue of writes has room for.
+    underWay = refused.length > 0 ? landed : Math.min(2 * underWay, maxUnderWay)
+    const left = [...refused.map((at) => keys[at] as string), ...keys.slice(results.length)]
+    keys = left.length > 0 ? left : keysIn(listing)
+  }
+  return progress
+}
+
+function keysIn(listing: KeyListing): string[] {
+  return listing.take(maxUnderWay).map((key) => key.toString())
+}
+
+/**
+ * Counts what was deleted. Returns the indices of the deletes that the store had no room for.
+ * @throws ClearBrokeOff where others failed
+ */
+function note(results: readonly PromiseSettledResult<Stored>[], progress: Progress): number[] {
+  const refused: number[] = []
+  const failures: KvsError[] = []
+  for (const [at, result] of results.entries()) {
+    if (result.status === 'fulfilled') {
+      if (result.value === 'spooled') progress.isSpooled = true
+      if (result.value === 'spooled' || result.value.replaced) progress.deleted++
+    } else if (!(result.reason instanceof KvsError)) throw result.reason
+    else if (result.reason.code === 'overloaded') refused.push(at)
+    else failures.push(result.reason)
+  }
+  const failure = failures.find(({ code }) => code === 'undecided') ?? failures[0]
+  if (failure !== undefined) throw new ClearBrokeOff(failure, progress.deleted)
+  return refused
+}
+
+function replyTo(request: Request, { deleted, isSpooled }: Progress, position: string): Reply {
+  if (isSpooled) request.telemetry.stored = 'spooled'
+  const headers = ['KVS-Deleted', String(deleted), 'KVS-Position', position]
+  return {
+    status: isSpooled ? 202 : 200,
+    headers: [...headers, ...(isSpooled ? spooled : []), 'Content-Length', '0'],
+    body: undefined,
+  }
+}

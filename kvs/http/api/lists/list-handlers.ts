@@ -1,0 +1,162 @@
+import { KvsError } from '../../../core/errors.ts'
+import type { KeyRange } from '../../../core/key-range.ts'
+import type { KeyListing, Kv, ValuePage } from '../../../kv/index.ts'
+import {
+  Broken,
+  type HeldBytes,
+  type HoldBytes,
+  hasHeader,
+  noteWait,
+  type Reply,
+  type Request,
+  valueHeaders,
+} from '../../exchange/index.ts'
+import { awaitFreshness } from '../freshness.ts'
+import { type Collection, collectionFor } from '../key-decoding.ts'
+import { refuseUnmet } from '../refused-headers.ts'
+import type { Handle } from '../route.ts'
+import { nextPage } from './list-link.ts'
+import { type ListQuery, listQueryOf } from './list-query.ts'
+import { rangesOf } from './list-ranges.ts'
+import { type DefectLog, listReply } from './list-stream.ts'
+import { chunksOf, formFor, type ListForm } from './list-text.ts'
+import { listedValue, maxShownBytes } from './listed-value.ts'
+
+/** Path below which collections are, with the slash at its end. */
+export const collectionPrefix = '/v1/'
+
+export interface ListHandlersOptions {
+  readonly store: Kv
+  readonly holdBytes: HoldBytes
+  readonly log: DefectLog
+}
+
+/** A list that is to be shown. */
+interface List extends Collection {
+  readonly request: Request
+  readonly query: ListQuery
+  readonly ranges: readonly KeyRange[]
+  readonly form: ListForm
+}
+
+/** Keys are taken and made in slices of this many, so that nothing else waits for all of a page. */
+const sliceKeys = 250
+
+/** Makes the handlers that list a collection. They have its headers alone for a HEAD, and make no text for it. */
+export function makeListHandlers(options: ListHandlersOptions): Readonly<Record<string, Handle>> {
+  const { store } = options
+
+  async function list(request: Request): Promise<Reply> {
+    const collection = collectionFor(request, request.path.slice(collectionPrefix.length))
+    refuseUnmet(request)
+    refuseConditions(request)
+    const query = listQueryOf(request.query)
+    const fresh = awaitFreshness(request, store, query.isConsistent)
+    if (fresh !== undefined) {
+      noteWait(request, 'position')
+      await fresh
+      noteWait(request, undefined)
+    }
+    const list = { ...collection, request, query, ranges: rangesOf(collection, query), form: formFor(request) }
+    if (query.shows === 'count') return count(list, options)
+    if (query.shows === 'values') return showValues(list, query.limit ?? 1, options)
+    return query.limit === undefined ? showKeys(list, options) : showPage(list, query.limit, options)
+  }
+
+  return { GET: list, HEAD: list }
+}
+
+async function count({ request, ranges, form }: List, { store, log }: ListHandlersOptions): Promise<Reply> {
+  const { count, position } = await store.countKeys(ranges)
+  const body = Buffer.from(`${JSON.stringify({ count })}\n`)
+  const headers = headersOf(form, position)
+  return listReply(request, { headers, chunks: [body].values(), close: () => undefined, log })
+}
+
+/** Shows all keys as they are at one moment, however long the client takes to read them. */
+async function showKeys(list: List, { store, log }: ListHandlersOptions): Promise<Reply> {
+  const { request, ranges, form } = list
+  const delimiter = delimiterOf(list)
+  if (request.method === 'HEAD') {
+    const listing = await store.listKeys({ ranges, limit: 1, delimiter })
+    listing.close()
+    return headOf(headersOf(form, listing.position))
+  }
+  const listing = await store.listKeys({ ranges, limit: undefined, delimiter })
+  const chunks = chunksOf(keyTexts(listing), form)
+  return listReply(request, { headers: headersOf(form, listing.position), chunks, close: () => listing.close(), log })
+}
+
+function* keyTexts(listing: KeyListing): Generator<string, undefined> {
+  for (;;) {
+    const keys = listing.take(sliceKeys)
+    if (keys.length === 0) return undefined
+    for (const key of keys) yield JSON.stringify(key.toString())
+  }
+}
+
+/** Shows one page of keys. Its link to the next one goes ahead of it, so that all of its keys are taken first. */
+async function showPage(list: List, limit: number, { store, holdBytes, log }: ListHandlersOptions): Promise<Reply> {
+  const { request, ranges, form } = list
+  const listing = await store.listKeys({ ranges, limit, delimiter: delimiterOf(list) })
+  try {
+    const names = await namesIn(listing, request, holdBytes(request))
+    const link = nextPage(list, listing.hasMore ? names.at(-1) : undefined)
+    const headers = [...headersOf(form, listing.position), ...link]
+    if (request.method === 'HEAD') return headOf(headers)
+    const texts = names.values().map((name) => JSON.stringify(name))
+    return listReply(request, { headers, chunks: chunksOf(texts, form), close: () => undefined, log })
+  } finally {
+    listing.close()
+  }
+}
+
+async function namesIn(listing: KeyListing, request: Request, held: HeldBytes): Promise<string[]> {
+  const names: string[] = []
+  for (;;) {
+    const keys = listing.take(sliceKeys)
+    if (keys.length === 0) return names
+    held.add(keys.reduce((sum, { length }) => sum + length, 0))
+    for (const key of keys) names.push(key.toString())
+    if (keys.length < sliceKeys) continue
+    await new Promise<void>((resolve) => request.clock.soon(resolve))
+    if (request.isOver) throw new Broken('the client is gone')
+  }
+}
+
+async function showValues(list: List, limit: number, options: ListHandlersOptions): Promise<Reply> {
+  const { request, ranges, form } = list
+  const { store, holdBytes, log } = options
+  const page = await store.listValues({ ranges, limit, maxBytes: maxShownBytes })
+  const { items, position, hasMore } = page
+  const headers = [...headersOf(form, position), ...nextPage(list, hasMore ? items.at(-1)?.key : undefined)]
+  if (request.method === 'HEAD') return headOf(headers)
+  holdBytes(request).add(bytesOf(page))
+  const texts = items.values().map(({ key, found }) => listedValue(key, found))
+  return listReply(request, { headers, chunks: chunksOf(texts, form), close: () => undefined, log })
+}
+
+/** What the values of a page weigh until their client has taken them. One that is too large is not shown. */
+function bytesOf({ items }: ValuePage): number {
+  return items.reduce((sum, { key, found: { value } }) => {
+    return sum + key.length + (value.length > maxShownBytes ? 0 : value.length)
+  }, 0)
+}
+
+function delimiterOf({ query: { delimiter }, prefix }: List) {
+  return delimiter === undefined ? undefined : { text: Buffer.from(delimiter), after: Buffer.byteLength(prefix) }
+}
+
+function headersOf({ contentType }: ListForm, position: string): string[] {
+  return ['Content-Type', contentType, 'KVS-Position', position, 'Vary', 'Accept', ...valueHeaders]
+}
+
+const headOf = (headers: string[]): Reply => ({ status: 200, headers, body: undefined })
+
+/** A list has no ETag that a condition could be about. */
+function refuseConditions(request: Request): void {
+  for (const name of ['If-Match', 'If-None-Match']) {
+    if (!hasHeader(request, name.toLowerCase())) continue
+    throw new KvsError('bad_request', `${name} is not supported on a list, which has no ETag; nothing was done`)
+  }
+}

@@ -1,0 +1,50 @@
+import { ConditionFailed } from '../../../core/errors.ts'
+import { ConditionsFailed } from '../../../core/transaction.ts'
+import type { AskedTransaction, Kv, TransactedEntry } from '../../../kv/index.ts'
+import { type DropBody, noteWait } from '../../exchange/index.ts'
+import type { Dialect } from '../dialect.ts'
+import { positionIn } from '../freshness.ts'
+import type { Handle } from '../route.ts'
+import { termsOf } from '../write-command.ts'
+import { countIn } from './count-query.ts'
+
+export interface CountHandlerOptions {
+  readonly dialect: Dialect
+  readonly counted: NonNullable<Dialect['counted']>
+  readonly store: Pick<Kv, 'transact' | 'waitFor' | 'position'>
+  readonly dropBody: DropBody
+}
+
+/** Makes the handler that counts on a key's value: a transaction of one operation, which the query names. */
+export function makeCountHandler({ dialect, counted, store, dropBody }: CountHandlerOptions): Handle {
+  return async (request) => {
+    const key = dialect.keyOf(request)
+    // The answer tells the value.
+    request.caller?.require('read')
+    const count = countIn(request.query, key)
+    const { precondition, idempotencyKey, minPosition } = termsOf(request)
+    const body = dropBody(request)
+    if (body !== undefined) {
+      noteWait(request, 'body')
+      await body
+    }
+    if (minPosition !== undefined) {
+      noteWait(request, 'position')
+      await store.waitFor(positionIn(minPosition))
+    }
+    noteWait(request, 'log')
+    const conditions = precondition === undefined ? [] : [{ key, precondition }]
+    const entry = await transactOne(store, { conditions, operations: [count], idempotencyKey })
+    request.telemetry.stored = { ...entry, replaced: false }
+    return counted(entry, store.position())
+  }
+}
+
+async function transactOne(store: Pick<Kv, 'transact'>, transaction: AskedTransaction): Promise<TransactedEntry> {
+  try {
+    const { entries } = await store.transact(transaction)
+    return entries[0] as TransactedEntry
+  } catch (error) {
+    throw error instanceof ConditionsFailed ? new ConditionFailed(error.failed[0]?.tag) : error
+  }
+}

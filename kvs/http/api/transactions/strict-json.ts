@@ -1,0 +1,90 @@
+import { isUtf8 } from 'node:buffer'
+import { KvsError } from '../../../core/errors.ts'
+
+/** An object of a request that was parsed. */
+export type Members = Readonly<Record<string, unknown>>
+
+/** More levels than any request has. */
+const maxLevels = 8
+
+/**
+ * Parses the JSON of a request that is taken at its word: each name of an object once, and no bytes that are not UTF-8.
+ * @throws KvsError bad_request
+ */
+export function parseStrictly(body: Buffer): unknown {
+  if (!isUtf8(body)) throw new KvsError('bad_request', 'the body is not valid UTF-8; nothing was stored')
+  const text = body.toString()
+  const flaw = flawIn(text)
+  try {
+    if (flaw === undefined) return JSON.parse(text)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new KvsError('bad_request', `the body is not JSON: ${error.message}; nothing was stored`)
+  }
+  throw new KvsError('bad_request', `${flaw}; nothing was stored`)
+}
+
+/**
+ * What `JSON.parse` would pass over, or take long for: a name that an object has twice, or levels without end. It takes
+ * any text, and leaves to `JSON.parse` what is no JSON at all.
+ */
+function flawIn(text: string): string | undefined {
+  /** Names so far of each object that is open; undefined for an array. */
+  const open: (Set<string> | undefined)[] = []
+  let isNameNext = false
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]
+    if (character === '"') {
+      const end = endOfString(text, at)
+      const names = open.at(-1)
+      if (isNameNext && names !== undefined) {
+        const name = nameIn(text.slice(at, end))
+        if (names.has(name)) return `the body has the name ${JSON.stringify(name)} twice in one object`
+        names.add(name)
+        isNameNext = false
+      }
+      at = end - 1
+    } else if (character === '{' || character === '[') {
+      isNameNext = character === '{'
+      open.push(isNameNext ? new Set() : undefined)
+      if (open.length > maxLevels) return `the body is nested deeper than ${maxLevels} levels`
+    } else if (character === '}' || character === ']') {
+      isNameNext = false
+      open.pop()
+    } else if (character === ',') {
+      isNameNext = open.at(-1) !== undefined
+    }
+  }
+  return undefined
+}
+
+/** Index behind the string that begins at `start`; the text's end where it has none. */
+function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let backslashes = 0
+    while (text[at - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return at + 1
+  }
+  return text.length
+}
+
+function nameIn(text: string): string {
+  try {
+    return text.includes('\\') ? String(JSON.parse(text)) : text.slice(1, -1)
+  } catch {
+    return text
+  }
+}
+
+/** What a value of JSON is, in words. */
+export function typeName(value: unknown): string {
+  if (value === undefined) return 'missing'
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? 'an object' : typeof value === 'string' ? 'a text' : `a ${typeof value}`
+}
+
+/** @param place where in the body it is, such as `do[3].key` */
+export function bad(place: string, what: string): KvsError {
+  return new KvsError('bad_request', `${place} ${what}; nothing was stored`)
+}

@@ -1,0 +1,99 @@
+import { KvsError } from '../../../core/errors.ts'
+import { ConditionsFailed, OperationFailed, type Transaction } from '../../../core/transaction.ts'
+import type { Kv, Transacted } from '../../../kv/index.ts'
+import { jsonReply, noteWait, type ReceiveBody, type Reply, type Request } from '../../exchange/index.ts'
+import { positionHeader } from '../error-headers.ts'
+import { positionIn } from '../freshness.ts'
+import type { Handle } from '../route.ts'
+import { type WriteTerms, writeTermsOf } from '../write-command.ts'
+import { requireAccess } from './transaction-access.ts'
+import { type AskedBody, transactionIn } from './transaction-body.ts'
+
+/** The only path that transactions are posted to. */
+export const transactionPath = '/v1/:'
+
+export interface TransactionHandlerOptions {
+  readonly store: Pick<Kv, 'transact' | 'waitFor' | 'position' | 'now'>
+  /** Receives bodies of up to `maxTransactionBody`. */
+  readonly receiveBody: ReceiveBody
+  /** Largest size of one value, in bytes. */
+  readonly maxValueBytes: number
+}
+
+/** Makes the handler of `POST /v1/:`, which does all of a transaction, or nothing. */
+export function makeTransactionHandler({ store, receiveBody, maxValueBytes }: TransactionHandlerOptions): Handle {
+  async function transact(request: Request, body: AskedBody, terms: WriteTerms): Promise<Reply> {
+    const { idempotencyKey, minPosition } = terms
+    if (minPosition !== undefined) {
+      noteWait(request, 'position')
+      await store.waitFor(positionIn(minPosition))
+    }
+    noteWait(request, 'log')
+    const transaction = withDeadlines(body, store.now)
+    try {
+      const done = await store.transact({ ...transaction, asked: lifetimesOf(body), idempotencyKey })
+      const { sequence = 0n, tag = '' } = done.entries.at(-1) ?? {}
+      request.telemetry.stored = { sequence, tag, replaced: false }
+      return jsonReply(200, resultOf(transaction, done), positionHeader(store.position()))
+    } catch (error) {
+      if (error instanceof OperationFailed) throw new KvsError(error.code, `do[${error.index}]: ${error.message}`)
+      if (!(error instanceof ConditionsFailed)) throw error
+      request.telemetry.code = error.code
+      return jsonReply(412, failuresOf(error), positionHeader(store.position()))
+    }
+  }
+
+  return (request) => {
+    const terms = transactionTermsOf(request)
+    noteWait(request, 'body')
+    return receiveBody(request, (body) => {
+      request.telemetry.bytes = body.length
+      const transaction = transactionIn(body, maxValueBytes)
+      requireAccess(request.caller, transaction)
+      return transact(request, transaction, terms)
+    })
+  }
+}
+
+/**
+ * How a transaction is to be done, by its request's headers.
+ * @throws KvsError bad_request, unsupported_encoding
+ */
+export function transactionTermsOf(request: Request): WriteTerms {
+  request.telemetry.key = ':'
+  if (request.path !== transactionPath) {
+    throw new KvsError('bad_request', `a transaction is posted to ${transactionPath}; nothing was stored`)
+  }
+  const terms = writeTermsOf(request)
+  if (terms.precondition === undefined) return terms
+  throw new KvsError('bad_request', 'a transaction has its conditions in its body, under "if"; nothing was stored')
+}
+
+/** Lifetimes begin here, when the whole request is there and nothing is waited for any more. */
+function withDeadlines({ conditions, operations, lifetimes }: AskedBody, now: Kv['now']): Transaction {
+  if (lifetimes.every((lifetime) => lifetime === undefined)) return { conditions, operations }
+  const began = now()
+  const ending = operations.map((operation, index) => {
+    const lifetime = lifetimes[index]
+    return lifetime === undefined ? operation : { ...operation, deadline: lifetime.deadlineAt(began) }
+  })
+  return { conditions, operations: ending }
+}
+
+/** As `AskedTransaction.asked`. */
+function lifetimesOf({ lifetimes }: AskedBody): string | undefined {
+  const asked = lifetimes.flatMap((lifetime, index) => (lifetime === undefined ? [] : [`${index}:${lifetime.asked}`]))
+  return asked.length > 0 ? asked.join(' ') : undefined
+}
+
+function resultOf({ operations }: Transaction, { position, entries }: Transacted): object {
+  const results = operations.map(({ kind, key }, index) => {
+    const { tag, value } = entries[index] ?? {}
+    return { key, etag: kind === 'delete' ? null : `"${tag}"`, value }
+  })
+  return { position, results }
+}
+
+function failuresOf({ failed }: ConditionsFailed): object {
+  return { failed: failed.map(({ index, key, tag }) => ({ index, key, etag: tag === undefined ? null : `"${tag}"` })) }
+}
