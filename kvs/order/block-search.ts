@@ -1,5 +1,6 @@
 import type { KeyRange } from '../core/key-range.ts'
-import { type Block, findInBlock, type KeyWindow, sharedBytes } from './block.ts'
+import type { Block } from './block.ts'
+import { findKey, type KeyWindow, sharedBytes } from './packed-keys.ts'
 
 /** A place in an array of blocks: of a key, or after all of them, in the block after the last one. */
 export interface Place {
@@ -38,7 +39,7 @@ export function placeOf(blocks: readonly Block[], bytes: Buffer, from = 0): Plac
   const at = Math.max(from, findBlock(blocks, key, from))
   const block = blocks[at]
   if (block === undefined) return { block: blocks.length, index: 0 }
-  const index = findInBlock(block, key)
+  const index = findKey(block, key)
   return index === block.count ? { block: at + 1, index: 0 } : { block: at, index }
 }
 

@@ -1,21 +1,8 @@
 import type { KeyRange } from '../core/key-range.ts'
-import {
-  appendKeys,
-  type Block,
-  compareKey,
-  copyKeys,
-  endOf,
-  findInBlock,
-  insertKey,
-  type KeyWindow,
-  makeBlock,
-  maxBlockBytes,
-  maxBlockKeys,
-  removeKey,
-  startOf,
-  usedBytes,
-} from './block.ts'
-import { countBetween, findBlock } from './block-search.ts'
+import { appendKeys, type Block, copyKeys, makeBlock, maxBlockBytes, maxBlockKeys } from './block.ts'
+import { countBetween } from './block-search.ts'
+import { type Guide, makeGuide } from './guide.ts'
+import { endOf, findKey, insertKey, isAt, type KeyWindow, removeKey, startOf, usedBytes } from './packed-keys.ts'
 import { type KeyWalk, makeWalk, type WalkQuery } from './walk.ts'
 
 /**
@@ -54,6 +41,7 @@ export interface KeySnapshot {
 interface KeySet {
   /** In order; none is empty. */
   blocks: Block[]
+  guide: Guide
   size: number
   /** Number of snapshots that were taken. A block of an earlier generation may be seen by one that is open. */
   generation: number
@@ -69,21 +57,21 @@ const mergedBytes = maxBlockBytes / 2
  * snapshot copies the array alone. A block that a snapshot may see is copied before it is changed.
  */
 export function makeOrderedKeys(): OrderedKeys {
-  const set: KeySet = { blocks: [], size: 0, generation: 0, openSnapshots: 0 }
+  const set: KeySet = { blocks: [], guide: makeGuide(), size: 0, generation: 0, openSnapshots: 0 }
 
   return {
     get size() {
       return set.size
     },
     get bytes() {
-      return set.blocks.reduce((sum, { bytes, ends }) => sum + bytes.length + ends.byteLength, 0)
+      return set.blocks.reduce((sum, { bytes, ends }) => sum + bytes.length + ends.byteLength, set.guide.bytes)
     },
     add: (bytes, start, length) => add(set, { bytes, start, length }),
     remove: (bytes, start, length) => remove(set, { bytes, start, length }),
     has(bytes, start, length) {
       const key = { bytes, start, length }
-      const block = set.blocks[findBlock(set.blocks, key)]
-      return block !== undefined && isAt(block, findInBlock(block, key), key)
+      const block = set.blocks[set.guide.find(key)]
+      return block !== undefined && isAt(block, findKey(block, key), key)
     },
     keepFirst: (count) => keepFirst(set, count),
     count: (ranges) => countBetween(set.blocks, ranges),
@@ -91,23 +79,31 @@ export function makeOrderedKeys(): OrderedKeys {
   }
 }
 
-function isAt(block: Block, index: number, key: KeyWindow): boolean {
-  return index < block.count && compareKey(key, block, index) === 0
+function addBlock(set: KeySet, at: number, block: Block): void {
+  set.blocks.splice(at, 0, block)
+  set.guide.add(at, block)
+}
+
+function removeBlock(set: KeySet, at: number): void {
+  set.blocks.splice(at, 1)
+  set.guide.remove(at, 1)
+}
+
+function blockOf(key: KeyWindow, generation: number): Block {
+  const block = makeBlock(key.length, generation)
+  insertKey(block, 0, key)
+  return block
 }
 
 function add(set: KeySet, key: KeyWindow): void {
-  const { blocks } = set
-  const first = blocks[0]
-  if (first === undefined) {
-    const block = makeBlock(key.length, set.generation)
-    insertKey(block, 0, key)
-    blocks.push(block)
+  const at = set.guide.find(key)
+  const block = set.blocks[at]
+  if (block === undefined) {
+    addBlock(set, 0, blockOf(key, set.generation))
     set.size = 1
     return
   }
-  const at = Math.max(0, findBlock(blocks, key))
-  const block = blocks[at] ?? first
-  const index = findInBlock(block, key)
+  const index = findKey(block, key)
   if (isAt(block, index, key)) return
   set.size++
   if (hasPlace(block, key)) insertKey(writable(set, at), index, key)
@@ -122,25 +118,27 @@ function hasPlace(block: Block, { length }: KeyWindow): boolean {
 /** Adds a key right after a full block, so that keys that come in order leave full blocks behind. */
 function addAfter(set: KeySet, at: number, key: KeyWindow): void {
   const next = set.blocks[at + 1]
-  if (next !== undefined && hasPlace(next, key)) {
-    insertKey(writable(set, at + 1), 0, key)
+  if (next === undefined || !hasPlace(next, key)) {
+    addBlock(set, at + 1, blockOf(key, set.generation))
     return
   }
-  const block = makeBlock(key.length, set.generation)
+  const block = writable(set, at + 1)
   insertKey(block, 0, key)
-  set.blocks.splice(at + 1, 0, block)
+  set.guide.remove(at + 1, 1)
+  set.guide.add(at + 1, block)
 }
 
 /** Splits a full block, and adds the key to that half which is to have it. */
 function addToHalf(set: KeySet, at: number, key: KeyWindow): void {
   const block = set.blocks[at] as Block
   const middle = middleOf(block)
-  const halves = [copyKeys(block, 0, middle, set.generation), copyKeys(block, middle, block.count, set.generation)]
-  set.blocks.splice(at, 1, ...halves)
-  const [, second] = halves
-  const isInSecond = second !== undefined && compareKey(key, second, 0) > 0
-  const half = set.blocks[isInSecond ? at + 1 : at] as Block
-  if (hasPlace(half, key)) insertKey(half, findInBlock(half, key), key)
+  const first = copyKeys(block, 0, middle, set.generation)
+  const second = copyKeys(block, middle, block.count, set.generation)
+  set.blocks[at] = first
+  addBlock(set, at + 1, second)
+  const isInSecond = findKey(second, key) > 0
+  const half = isInSecond ? second : first
+  if (hasPlace(half, key)) insertKey(half, findKey(half, key), key)
   else addToHalf(set, isInSecond ? at + 1 : at, key)
 }
 
@@ -154,14 +152,14 @@ function middleOf(block: Block): number {
 }
 
 function remove(set: KeySet, key: KeyWindow): void {
-  const at = findBlock(set.blocks, key)
+  const at = set.guide.find(key)
   const block = set.blocks[at]
   if (block === undefined) return
-  const index = findInBlock(block, key)
+  const index = findKey(block, key)
   if (!isAt(block, index, key)) return
   set.size--
   if (block.count === 1) {
-    set.blocks.splice(at, 1)
+    removeBlock(set, at)
     return
   }
   removeKey(writable(set, at), index)
@@ -175,7 +173,7 @@ function merge(set: KeySet, at: number): boolean {
   if (block === undefined || next === undefined || block.count + next.count > mergedKeys) return false
   if (usedBytes(block) + usedBytes(next) > mergedBytes) return false
   appendKeys(writable(set, at), next)
-  set.blocks.splice(at + 1, 1)
+  removeBlock(set, at + 1)
   return true
 }
 
@@ -189,18 +187,18 @@ function writable(set: KeySet, at: number): Block {
 }
 
 function keepFirst(set: KeySet, count: number): Buffer | undefined {
-  if (count <= 0) set.blocks = []
-  let left = count
-  for (const [at, block] of set.blocks.entries()) {
-    if (block.count >= left) {
-      set.blocks.length = at + 1
-      if (block.count > left) set.blocks[at] = copyKeys(block, 0, left, set.generation)
-      break
-    }
-    left -= block.count
+  const { blocks, guide } = set
+  const kept = Math.max(0, count)
+  let [at, left] = [0, kept]
+  for (let block = blocks[at]; left > 0 && block !== undefined; block = blocks[at]) {
+    if (block.count > left) blocks[at] = copyKeys(block, 0, left, set.generation)
+    left -= Math.min(left, block.count)
+    at++
   }
-  set.size = Math.min(set.size, Math.max(0, count))
-  const last = set.blocks.at(-1)
+  guide.remove(at, blocks.length - at)
+  blocks.length = at
+  set.size = Math.min(set.size, kept)
+  const last = blocks.at(-1)
   return last && Buffer.from(last.bytes.subarray(startOf(last, last.count - 1), usedBytes(last)))
 }
 

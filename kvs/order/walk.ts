@@ -1,6 +1,7 @@
 import type { KeyRange } from '../core/key-range.ts'
-import { type Block, endOf, startOf } from './block.ts'
+import type { Block } from './block.ts'
 import { isBefore, type Place, placeAfter, placeOf } from './block-search.ts'
+import { endOf, startOf } from './packed-keys.ts'
 
 /** What a walk visits. */
 export interface WalkQuery {
