@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { serviceProgram } from './paths.ts'
+import { compileCache, serviceProgram } from './paths.ts'
 import { type Process, type ProcessOptions, spawnProcess } from './process.ts'
 
 export interface NodeProcessOptions extends Pick<ProcessOptions, 'outputFile' | 'onMessage' | 'ownGroup'> {
@@ -8,7 +8,7 @@ export interface NodeProcessOptions extends Pick<ProcessOptions, 'outputFile' | 
   readonly directory: string
   /** Absolute path of KVS_DATA_DIR; `data` in the working directory by default. */
   readonly dataDirectory?: string
-  /** Settings of the node, and all else of its environment but PATH and TMPDIR. */
+  /** Settings of the node, and all else of its environment but PATH, TMPDIR and NODE_COMPILE_CACHE. */
   readonly env?: Readonly<Record<string, string>>
   /** Program to run in place of the service. */
   readonly program?: string
@@ -29,7 +29,10 @@ export function spawnNodeProcess(options: NodeProcessOptions): Process {
     command,
     args,
     cwd: directory,
-    env: { PATH: process.env.PATH, TMPDIR: tmpdir(), KVS_DATA_DIR: dataDirectory, ...env },
+    env: {
+      ...{ PATH: process.env.PATH, TMPDIR: tmpdir(), NODE_COMPILE_CACHE: compileCache, KVS_DATA_DIR: dataDirectory },
+      ...env,
+    },
     ownGroup,
     ...(outputFile !== undefined && { outputFile }),
     ...(onMessage && { onMessage }),

@@ -20,6 +20,8 @@ export interface HoldUp {
   readonly gets: Latency
   /** By how much the node's event loop was late at most, in milliseconds: so long it holds up everything. */
   readonly late: number
+  /** The CPU time that the node took at most between two turns of the loop, in milliseconds. */
+  readonly busy: number
   /** Of the lists, in milliseconds. */
   readonly lists: readonly number[]
 }
@@ -51,9 +53,9 @@ export async function measureLists(bench: Bench): Promise<ListsResult> {
   const { args, say } = bench
   const keys = args.isQuick ? 100_000 : 1_000_000
   say(`\nmaking two nodes with ${number(keys)} keys`)
-  const late: Late = { most: 0 }
-  const plain = await startFilled(bench, 'plain', keys, { most: 0 })
-  const listed = await startFilled(bench, 'listed', keys, late)
+  const delays = noDelays()
+  const plain = await startFilled(bench, 'plain', keys, noDelays())
+  const listed = await startFilled(bench, 'listed', keys, delays)
   for (const node of [plain, listed]) await put(bench, node, { keys, seed: 1_000_000 })
   const runs: Run[] = []
   await measurePuts(bench, { plain, listed }, keys, 'before', runs)
@@ -63,7 +65,7 @@ export async function measureLists(bench: Bench): Promise<ListsResult> {
 
   say('\nGETs at a fixed rate while lists are asked for')
   const first: { page?: ListSeen; list?: ListSeen } = {}
-  const watched = { node: listed, late }
+  const watched = { node: listed, delays }
   const holdUps = [await watch(bench, watched, 'no list', 1, async () => undefined)]
   const building = async () => {
     if (first.list !== undefined) return undefined
@@ -87,19 +89,24 @@ export async function measureLists(bench: Bench): Promise<ListsResult> {
   return { keys, firstPage: firstPage.milliseconds, firstList: firstList.milliseconds, holdUps, runs }
 }
 
-/** What a node has told since this was last set to 0. */
-interface Late {
-  most: number
+/** The most that a node has told of, in milliseconds, since both were last set to 0. */
+interface Delays {
+  late: number
+  busy: number
 }
 
-async function startFilled(bench: Bench, name: string, keys: number, late: Late): Promise<Kvs> {
+const noDelays = (): Delays => ({ late: 0, busy: 0 })
+
+async function startFilled(bench: Bench, name: string, keys: number, delays: Delays): Promise<Kvs> {
   const directory = await bench.makeDirectory(name)
   await makeFilledNode(directory, { entries: keys, keys, bytes }, bench.signal)
   const kvs = await startKvs({
     directory,
     node: ['--import', fileURLToPath(new URL('../servers/report-delays.ts', import.meta.url))],
     onMessage(message) {
-      late.most = Math.max(late.most, (message as { lateMs: number }).lateMs)
+      const { lateMs, busyMs } = message as { readonly lateMs: number; readonly busyMs: number }
+      delays.late = Math.max(delays.late, lateMs)
+      delays.busy = Math.max(delays.busy, busyMs)
     },
   })
   bench.defer(() => kvs.stop())
@@ -109,13 +116,13 @@ async function startFilled(bench: Bench, name: string, keys: number, late: Late)
 /** Sends GETs for some seconds, and asks for lists one after the other until they are over, or none is left. */
 async function watch(
   { args, say, signal }: Bench,
-  { node: { port, api }, late }: { readonly node: Kvs; readonly late: Late },
+  { node: { port, api }, delays }: { readonly node: Kvs; readonly delays: Delays },
   during: HoldUp['during'],
   round: number,
   ask: () => Promise<ListSeen | undefined>,
 ): Promise<HoldUp> {
   const lists: number[] = []
-  late.most = 0
+  Object.assign(delays, noDelays())
   let isOver = false
   const seconds = during === 'the build' ? 20 : 2 * args.seconds
   const sending = runGenerator(
@@ -134,7 +141,7 @@ async function watch(
   }
   const { whole } = await sending
   if (whole.failures > 0) throw new Error(`${whole.failures} GETs failed while there was ${during}`)
-  const holdUp = { during, round, gets: whole.latency, late: late.most, lists }
+  const holdUp = { during, round, gets: whole.latency, ...delays, lists }
   say(describeHoldUp(holdUp))
   return holdUp
 }
