@@ -9,7 +9,7 @@ import { type Column, number, percent, spread } from './text.ts'
 export function describeHoldUp({ during, round, gets, late, busy, lists }: HoldUp): string {
   const asked = lists.length > 0 ? `${lists.length} in ${number(spreadOf(lists)?.median ?? 0)} ms each, ` : ''
   const held = `a GET takes ${number(gets.p50)} ms (p50), ${number(gets.p99)} (p99), at most ${number(gets.max)}`
-  return `  ${round} ${during}: ${asked}${held}; the event loop is late by at most ${number(late)} ms, with at most ${number(busy)} ms of CPU in a turn`
+  return `  ${round} ${during}: ${asked}${held}; the event loop is late by at most ${number(late)} ms, by itself ${number(busy)}`
 }
 
 export const holdUpColumns: readonly Column[] = [
@@ -19,7 +19,7 @@ export const holdUpColumns: readonly Column[] = [
   { heading: 'p99 ms', numeric: true },
   { heading: 'longest ms', numeric: true },
   { heading: 'event loop late by ms', numeric: true },
-  { heading: 'CPU ms of a turn', numeric: true },
+  { heading: 'by itself, ms', numeric: true },
 ]
 
 export function holdUpRows({ holdUps }: ListsResult): string[][] {
@@ -66,8 +66,8 @@ export function firstListSentence({ keys, firstPage, firstList }: ListsResult): 
 }
 
 /**
- * The longest that lists of all keys hold up everything else: the CPU time of the longest turn of the node's event loop.
- * What clients see, and by how much the loop is late, has in it what the machine does meanwhile.
+ * The longest that lists of all keys hold up everything else, as the node's event loop tells. What clients see has in it
+ * the time in which other processes had the node's core, as they have here, with and without lists.
  */
 export function holdUpVerdict(lists: ListsResult | undefined): Verdict {
   const longest = (during: HoldUp['during'], value: 'late' | 'busy') =>
@@ -75,10 +75,10 @@ export function holdUpVerdict(lists: ListsResult | undefined): Verdict {
   const busy = longest('lists of all keys', 'busy')
   const late = (during: HoldUp['during']) => spread(longest(during, 'late'), ' ms')
   return {
-    what: 'the longest that lists of 1,000,000 keys hold up other requests: CPU time of a turn of the event loop',
+    what: 'the longest that lists of 1,000,000 keys hold up other requests, while the node has its core',
     target: 'at most 5 ms',
     measured: busy
-      ? `${spread(busy, ' ms')}; the loop is late by ${late('lists of all keys')}, without lists by ${late('no list')}`
+      ? `${spread(busy, ' ms')}; in all the event loop is late by ${late('lists of all keys')}, without lists by ${late('no list')}`
       : 'not measured',
     ...judge(busy?.median, { atMost: 5 }),
   }
