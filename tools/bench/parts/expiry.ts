@@ -1,5 +1,5 @@
 import type { Bench } from '../bench.ts'
-import { runGenerator } from '../load/generate.ts'
+import { preload, runGenerator } from '../load/generate.ts'
 import type { Latency } from '../measure/stats.ts'
 import { describeExpiryRound } from '../report/expiry-tables.ts'
 import { number } from '../report/text.ts'
@@ -29,6 +29,8 @@ const keysAtOnce = 1_000
 /** From the first put on: the keys are all there by then, and the rounds before are over. */
 const leadSeconds = 120
 const roundSeconds = 10
+/** What is asked for: keys that stay. */
+const staying = { keys: 10_000, bytes: 100 }
 
 /** Fills a node with keys that end within a minute, and sends other requests before and while they do. */
 export async function measureExpiry(bench: Bench): Promise<ExpiryResult> {
@@ -38,6 +40,7 @@ export async function measureExpiry(bench: Bench): Promise<ExpiryResult> {
   const seconds = args.isQuick ? 5 : roundSeconds
   const kvs = await startKvs({ directory: await bench.makeDirectory('kvs') })
   bench.defer(() => kvs.stop())
+  await preload(kvs, staying, bench.signal)
   const begins = Date.now() + 1_000 * lead
   say(`\nputting ${number(keys)} keys that end within ${endWithin} s`)
   await putEnding(kvs, keys, (place) => begins + Math.floor((1_000 * endWithin * place) / keys))
@@ -81,7 +84,15 @@ async function watch(
 ): Promise<ExpiryRound> {
   const { whole } = await runGenerator(
     {
-      ...{ port, api, gets: 50, deletes: 0, keys: 10_000, bytes: [100, 100], distribution: 'uniform' },
+      ...{
+        port,
+        api,
+        gets: 50,
+        deletes: 0,
+        keys: staying.keys,
+        bytes: [staying.bytes, staying.bytes],
+        distribution: 'uniform',
+      },
       ...{ connections: 32, rate: 2_000, seconds, seed: round },
     },
     { signal },
