@@ -54,8 +54,8 @@ export function isAt(keys: PackedKeys, index: number, key: KeyWindow): boolean {
 }
 
 /**
- * Index of the first key that is not before this one; `count` where there is none. What the key shares with both ends of
- * the part that is left, all keys in it begin with, and it is not compared again.
+ * Index of the first key that is not before this one; `count` where there is none. What the key shares with both ends
+ * of the part that is left, all keys in it begin with, and it is not compared again.
  */
 export function findKey({ bytes: other, ends, count }: PackedKeys, key: KeyWindow): number {
   const { bytes, start, length } = key

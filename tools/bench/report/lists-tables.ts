@@ -66,8 +66,8 @@ export function firstListSentence({ keys, firstPage, firstList }: ListsResult): 
 }
 
 /**
- * The longest that lists of all keys hold up everything else, as the node's event loop tells. What clients see has in it
- * the time in which other processes had the node's core, as they have here, with and without lists.
+ * The longest that lists of all keys hold up everything else, as the node's event loop tells. What clients see has in
+ * it the time in which other processes had the node's core, as they have here, with and without lists.
  */
 export function holdUpVerdict(lists: ListsResult | undefined): Verdict {
   const longest = (during: HoldUp['during'], value: 'late' | 'busy') =>
