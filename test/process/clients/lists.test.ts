@@ -7,12 +7,6 @@ async function startNode(settings: Record<string, string> = {}) {
   return startReadyNode(makeDirectory(), { ...toEnvironment((await makeDatabase()).target), ...settings })
 }
 
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = []
-  for await (const item of items) list.push(item)
-  return list
-}
-
 async function fill(client: Client, keys: readonly string[]): Promise<void> {
   await Promise.all(keys.map((key) => client.put(key, key)))
 }
@@ -22,10 +16,10 @@ test('keys come in the order of their bytes, whatever the size of the pages', as
   // In UTF-16, the last two are in the other order.
   const keys = ['', '/', 'a b', 'a+b&c=d', 'a/b', 'a/c', 'ab:', 'é', '￮', '😀'].map((rest) => `p${rest}`)
   await fill(client, [...keys, 'q'])
-  for (const pageSize of [1, 3, 1_000]) expect(await all(client.list('p', { pageSize }))).toEqual(keys)
-  expect(await all(client.list('p', { pageSize: 2, after: 'pa+b&c=d' }))).toEqual(keys.slice(4))
+  for (const pageSize of [1, 3, 1_000]) expect(await Array.fromAsync(client.list('p', { pageSize }))).toEqual(keys)
+  expect(await Array.fromAsync(client.list('p', { pageSize: 2, after: 'pa+b&c=d' }))).toEqual(keys.slice(4))
   for (const pageSize of [1, 1_000]) {
-    const names = await all(client.list('p', { pageSize, delimiter: '/' }))
+    const names = await Array.fromAsync(client.list('p', { pageSize, delimiter: '/' }))
     expect(names).toEqual(
       keys.map((key) => key.replace(/^pa\/.*/, 'pa/')).filter((name, at, all) => all[at - 1] !== name),
     )
@@ -41,7 +35,7 @@ test('values come with all that is known of them, over pages', async () => {
   await client.put('v/b', 'ä')
   await client.put('v/c', new Uint8Array())
   await client.put('v/large', 'x'.repeat(1024 * 1024 + 1))
-  const values = await all(client.values('v/', { pageSize: 1 }))
+  const values = await Array.fromAsync(client.values('v/', { pageSize: 1 }))
   expect(values.map(({ key, value, size }) => [key, value?.length, size])).toEqual([
     ['v/a', 256, 256],
     ['v/b', 2, 2],
@@ -61,9 +55,9 @@ test('a list shows what its client wrote, and a clear deletes it', async () => {
   const client = makeClient({ url: (await startNode({ KVS_ALLOW_CLEAR: 'true' })).url })
   const keys = Array.from({ length: 2_500 }, (_, index) => `c/${String(index).padStart(4, '0')}`)
   await fill(client, [...keys, 'd'])
-  expect(await all(client.list('c/'))).toEqual(keys)
+  expect(await Array.fromAsync(client.list('c/'))).toEqual(keys)
   expect(await client.clear('c/')).toEqual({ deleted: 2_500, isSpooled: false })
-  expect(await all(client.list())).toEqual(['d'])
+  expect(await Array.fromAsync(client.list())).toEqual(['d'])
   expect(await client.clear('c/')).toEqual({ deleted: 0, isSpooled: false })
 })
 
@@ -79,8 +73,8 @@ test('a token lists the keys that it reaches', async () => {
   const { url } = await startNode({ KVS_TOKENS: `all:read+write+clear:${all_} some:read:${some}:a/,b/` })
   await fill(makeClient({ url, token: all_ }), ['a/1', 'b/1', 'c/1'])
   const client = makeClient({ url, token: some })
-  expect(await all(client.list('', { pageSize: 1 }))).toEqual(['a/1', 'b/1'])
+  expect(await Array.fromAsync(client.list('', { pageSize: 1 }))).toEqual(['a/1', 'b/1'])
   expect(await client.count()).toBe(2)
-  await expect(all(client.list('c/'))).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(Array.fromAsync(client.list('c/'))).rejects.toMatchObject({ code: 'forbidden' })
   await expect(client.clear('a/')).rejects.toMatchObject({ code: 'forbidden' })
 })

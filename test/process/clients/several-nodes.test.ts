@@ -5,12 +5,6 @@ import { startThree } from '../several-nodes/three.ts'
 
 const environment = { KVS_ALLOW_CLEAR: 'true' }
 
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = []
-  for await (const item of items) list.push(item)
-  return list
-}
-
 /** Clients of three nodes on one log, and one of a forwarder to the first of them. */
 async function startClients() {
   const { nodes } = await startThree(environment)
@@ -25,7 +19,12 @@ test('whatever a client of a forwarder does, those of all nodes see with its pos
   const { forwarded, direct } = await startClients()
   const seenBy = async (reader: Client) => {
     reader.advance(forwarded.position)
-    return Promise.all([all(reader.list('s/')), reader.count('s/'), reader.getText('s/a'), reader.getText('s/n')])
+    return Promise.all([
+      Array.fromAsync(reader.list('s/')),
+      reader.count('s/'),
+      reader.getText('s/a'),
+      reader.getText('s/n'),
+    ])
   }
   await forwarded.put('s/a', '1', { ifNoneMatch: '*' })
   await forwarded.put('s/b/c', '2', { ttl: '1h' })
@@ -42,7 +41,12 @@ test('whatever a client of a forwarder does, those of all nodes see with its pos
     expect(await seenBy(reader)).toEqual([['s/a', 's/b/c', 's/d', 's/n'], 4, '1', '7'])
     expect((await reader.head('s/b/c'))?.expires).toBeInstanceOf(Date)
   }
-  expect(await all(forwarded.list('s/', { delimiter: '/', pageSize: 1 }))).toEqual(['s/a', 's/b/', 's/d', 's/n'])
+  expect(await Array.fromAsync(forwarded.list('s/', { delimiter: '/', pageSize: 1 }))).toEqual([
+    's/a',
+    's/b/',
+    's/d',
+    's/n',
+  ])
   expect((await forwarded.clear('s/')).deleted).toBe(4)
   for (const reader of direct) expect(await seenBy(reader)).toEqual([[], 0, undefined, undefined])
 })

@@ -4,12 +4,6 @@ import { type Answer, problem, startScript } from './scripted.ts'
 const link = (query: string) => ({ Link: `</v1/a/:?${query}>; rel="next"` })
 
 /** All that an iteration gives. */
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = []
-  for await (const item of items) list.push(item)
-  return list
-}
-
 describe('keys', () => {
   test('pages are asked for one after the other, each by the query that the last one named', async () => {
     const { client, seen } = await startScript(
@@ -17,7 +11,7 @@ describe('keys', () => {
       { body: ['a/3'], headers: { 'KVS-Position': 'log=6' } },
     )
     const one = client()
-    expect(await all(one.list('a/', { pageSize: 2 }))).toEqual(['a/1', 'a/2', 'a/3'])
+    expect(await Array.fromAsync(one.list('a/', { pageSize: 2 }))).toEqual(['a/1', 'a/2', 'a/3'])
     expect(seen.map(({ path }) => path)).toEqual(['/v1/a/:?limit=2', '/v1/a/:?limit=2&after=a%2F2%2B'])
     expect(seen.map(({ headers }) => headers['kvs-min-position'])).toEqual([undefined, 'log=5'])
     expect(one.position).toBe('log=6')
@@ -25,7 +19,7 @@ describe('keys', () => {
 
   test('a page comes with the position that it shows', async () => {
     const { client } = await startScript({ body: ['a'], headers: { 'KVS-Position': 'log=5' } })
-    expect(await all(client().list().pages())).toEqual([{ items: ['a'], position: 'log=5' }])
+    expect(await Array.fromAsync(client().list().pages())).toEqual([{ items: ['a'], position: 'log=5' }])
   })
 
   test('what is not taken is not asked for', async () => {
@@ -36,7 +30,7 @@ describe('keys', () => {
 
   test('all that a list can be asked for is in its query', async () => {
     const { client, seen } = await startScript({ body: [] })
-    await all(client().list('ä b', { pageSize: 10_000, after: 'x+y&z', delimiter: '/', consistent: true }))
+    await Array.fromAsync(client().list('ä b', { pageSize: 10_000, after: 'x+y&z', delimiter: '/', consistent: true }))
     expect(seen).toMatchObject([{ path: '/v1/%C3%A4%20b:?limit=10000&after=x%2By%26z&consistent=&delimiter=%2F' }])
   })
 
@@ -77,7 +71,7 @@ describe('keys', () => {
     ['a Link that names no next page', { body: [], headers: { Link: '</v1/:>; rel="prev"' } }, 'next page'],
   ])('a list with %s is an error', async (_, answer, why) => {
     const { client } = await startScript(answer)
-    await expect(all(client().list())).rejects.toMatchObject({
+    await expect(Array.fromAsync(client().list())).rejects.toMatchObject({
       code: 'bad_answer',
       message: expect.stringContaining(why),
     })
@@ -97,7 +91,7 @@ describe('values', () => {
         { ...item, key: 'e', omitted: true, size: 2_000_000 },
       ],
     })
-    const got = await all(client().values('p', { pageSize: 7, after: 'a' }))
+    const got = await Array.fromAsync(client().values('p', { pageSize: 7, after: 'a' }))
     expect(seen).toMatchObject([{ path: '/v1/p:?limit=7&after=a&values=' }])
     expect(got).toEqual([
       {
@@ -124,7 +118,7 @@ describe('values', () => {
 
   test.each([{ ...item }, { ...item, value: 7 }, { key: 'a', value: '' }, 'a', null])('%o is no value', async (bad) => {
     const { client } = await startScript({ body: [bad] })
-    await expect(all(client().values())).rejects.toMatchObject({ code: 'bad_answer' })
+    await expect(Array.fromAsync(client().values())).rejects.toMatchObject({ code: 'bad_answer' })
   })
 })
 
