@@ -3,7 +3,6 @@ import { type Answer, problem, startScript } from './scripted.ts'
 
 const link = (query: string) => ({ Link: `</v1/a/:?${query}>; rel="next"` })
 
-/** All that an iteration gives. */
 describe('keys', () => {
   test('pages are asked for one after the other, each by the query that the last one named', async () => {
     const { client, seen } = await startScript(
