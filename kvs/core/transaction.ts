@@ -29,6 +29,14 @@ export function weightOf(operation: Operation): number {
   return isCount(operation) ? countWeight + 2 * operation.key.length : weight(operation)
 }
 
+/** The weight of a condition in bytes: of its key and its tags. */
+export function weightOfCondition({ key, precondition: { ifMatch, ifNoneMatch } }: Condition): number {
+  const tags = [ifMatch, ifNoneMatch].flatMap((wanted) => wanted ?? [])
+  return tags.reduce((sum, tag) => sum + 2 * tag.length, conditionWeight + 2 * key.length)
+}
+
+const conditionWeight = 64
+
 /** That of a put of a number. */
 const countWeight = 64 + 20
 

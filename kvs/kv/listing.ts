@@ -30,7 +30,8 @@ export interface KeyListing {
 export interface ValuePage {
   /** Position of the state shown, as `Kv.position`. */
   readonly position: string
+  /** Empty where no key has a value any more, and there may be others after `last`. */
   readonly items: readonly { readonly key: string; readonly found: Found }[]
-  /** Whether there are more keys in the ranges. */
-  readonly hasMore: boolean
+  /** Key that the page ends with, shown or not; undefined where none comes after it. */
+  readonly last: string | undefined
 }

@@ -37,7 +37,8 @@ export function makeGuide(): Guide {
       insertKey(keys, at - 1, { bytes: block.bytes, start: 0, length: endOf(block, 0) })
     },
     remove(at, count) {
-      for (let last = at + count; last > at && keys.count > 0; last--) removeKey(keys, Math.max(0, last - 2))
+      // Without the first block, the next one is the first, and needs no key.
+      for (let block = at + count - 1; block >= at && keys.count > 0; block--) removeKey(keys, Math.max(0, block - 1))
       if (keys.count === 0) keys = noKeys()
     },
   }

@@ -18,7 +18,7 @@ export interface WalkQuery {
 
 /** A way through keys in order. It gives names: keys, and subtrees of them. */
 export interface KeyWalk {
-  /** The next names, at most `most`, as windows on the snapshot's memory. Empty at the end. */
+  /** The next names, at most `most`, as windows on the snapshot's memory until it is closed. Empty at the end. */
   take(most: number): Buffer[]
   /** Whether there is a key beyond those that were given. */
   readonly hasMore: boolean

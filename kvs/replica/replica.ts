@@ -100,7 +100,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return shown.get(key)
     },
 
-    ...makeLists({ ...parts, position, requireReadable, lapse: expiry.lapse }),
+    ...makeLists({ ...parts, position, requireReadable }),
 
     // Not async: a write costs one promise, the queue's.
     write(write) {

@@ -46,8 +46,8 @@ export async function askList(kv: Kv, query: ListQuery): Promise<ListAnswer> {
   const ranges = [rangeOf(query)]
   if (kind === 'count') return { names: [], hasMore: false, ...(await kv.countKeys(ranges)) }
   if (kind === 'values') {
-    const { position, items, hasMore } = await kv.listValues({ ranges, limit: limit ?? most, maxBytes: 1_000_000 })
-    return { position, names: items.map(({ key }) => key), hasMore, count: items.length }
+    const { position, items, last } = await kv.listValues({ ranges, limit: limit ?? most, maxBytes: 1_000_000 })
+    return { position, names: items.map(({ key }) => key), hasMore: last !== undefined, count: items.length }
   }
   const text = delimiter === undefined ? undefined : Buffer.from(delimiter)
   const listing = await kv.listKeys({ ranges, limit, delimiter: text && { text, after: 0 } })

@@ -17,15 +17,16 @@ import type { Meta, Value, Written } from './values.ts'
 
 /** What a `clear` did. */
 export interface Cleared {
-  /** How many keys were deleted. */
+  /** How many keys were deleted by the attempt that was answered; those before it may have deleted more. */
   readonly deleted: number
   /** Whether some of the deletes are on the node's disk alone, since the log is down. */
   readonly isSpooled: boolean
 }
 
 /**
- * A client of the service. Each call rejects with a `KvsError`, or with its signal's reason. Reads and transactions are
- * sent again where that can help; see `WriteOptions` for the rest.
+ * A client of the service. Each call rejects with a `KvsError`, with its signal's reason, or with a TypeError where an
+ * option is none that can be. Reads and transactions are sent again where that can help; see `WriteOptions` for the
+ * rest.
  */
 export interface Client {
   /** How far this client has seen the log: its reads show at least that, on any node. Empty before the first answer. */

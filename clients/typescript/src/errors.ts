@@ -64,6 +64,8 @@ export interface ErrorDetails {
   readonly etag?: string | undefined
   readonly failed?: readonly FailedCondition[] | undefined
   readonly deleted?: number | undefined
+  /** By its code and status where it is not given. */
+  readonly isUndecided?: boolean | undefined
   readonly cause?: unknown
 }
 
@@ -79,8 +81,13 @@ export class KvsError extends Error {
   readonly etag: string | undefined
   /** With `condition_failed` of a transaction: the conditions that do not hold. */
   readonly failed: readonly FailedCondition[] | undefined
-  /** Of a `clear` that ended midway: how many keys it had deleted by then. */
+  /** Of a `clear` that ended midway: how many keys its last attempt had deleted by then. */
   readonly deleted: number | undefined
+  /**
+   * Whether a write that ended in this error may have been done all the same, or may be yet, by this attempt or an
+   * earlier one. Where it is false, the write was not done and will not be.
+   */
+  readonly isUndecided: boolean
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -90,17 +97,20 @@ export class KvsError extends Error {
     this.etag = details.etag
     this.failed = details.failed
     this.deleted = details.deleted
+    this.isUndecided = details.isUndecided ?? leavesOpen(code, details.status)
   }
+}
 
-  /**
-   * Whether a write that ended in this error may have been done all the same, or may be yet. Where it is false, the
-   * write was not done and will not be.
-   */
-  get isUndecided(): boolean {
-    if (this.status === undefined) return this.code === 'unreachable' || this.code === 'timeout'
-    if (this.status < 500) return this.code === 'bad_answer'
-    return !nothingDone.has(this.code)
-  }
+/** The same error, of a write that an earlier attempt may have done. */
+export function asUndecided(error: KvsError): KvsError {
+  return new KvsError(error.code, error.message, { ...error, isUndecided: true, cause: error })
+}
+
+/** Whether a write with this answer alone may have been done. */
+function leavesOpen(code: ErrorCode, status: number | undefined): boolean {
+  if (status === undefined) return code === 'unreachable' || code === 'timeout'
+  if (status < 500) return code === 'bad_answer'
+  return !nothingDone.has(code)
 }
 
 /** Errors of 500 and more that say that nothing was done. */

@@ -8,6 +8,9 @@ export interface Call {
   readonly body?: Uint8Array<ArrayBuffer> | undefined
 }
 
+/** Of a timer, which goes off at once where it is set to more: 24 days. */
+const longestTimeoutMs = 2 ** 31 - 1
+
 /** An answer of the service that is no error. */
 export interface Answer {
   readonly status: number
@@ -24,7 +27,7 @@ export async function exchange(
   { method, url, headers, body }: Call,
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined },
 ): Promise<Answer> {
-  const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
+  const timeout = AbortSignal.timeout(Math.min(Math.max(1, Math.ceil(timeoutMs)), longestTimeoutMs))
   const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout])
   try {
     // A redirect's end could answer with a page that would pass for a value.

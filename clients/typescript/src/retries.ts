@@ -1,4 +1,4 @@
-import { KvsError } from './errors.ts'
+import { asUndecided, KvsError } from './errors.ts'
 
 export interface RetryOptions {
   /** Most times that a request is sent. */
@@ -19,6 +19,21 @@ export const defaultPolicy: RetryPolicy = {
   attemptTimeoutMs: 16_000,
   firstDelayMs: 100,
   maxDelayMs: 5_000,
+}
+
+/** @throws TypeError where an option is none that can be */
+export function policyOf(options: RetryOptions = {}): RetryPolicy {
+  const policy = { ...defaultPolicy, ...options }
+  for (const name of ['attempts', 'attemptTimeoutMs'] as const) requirePositive(`retry.${name}`, policy[name])
+  for (const name of ['firstDelayMs', 'maxDelayMs'] as const) {
+    if (policy[name] !== 0) requirePositive(`retry.${name}`, policy[name])
+  }
+  return policy
+}
+
+/** @throws TypeError */
+export function requirePositive(name: string, value: number): void {
+  if (typeof value !== 'number' || !(value > 0)) throw new TypeError(`${name} is ${value}; it has to be more than 0`)
 }
 
 /** Time and chance, as a client takes them from its surroundings. */
@@ -47,7 +62,8 @@ export interface Terms {
 
 /**
  * Has a request sent until it is answered, as often as its terms and the policy allow. Rejects with the last attempt's
- * error: at once where another attempt would not help, or would begin too late.
+ * error, which is undecided where that of any attempt was: at once where another attempt would not help, or would begin
+ * too late.
  * @param attempt sends the request, and waits at most so many milliseconds
  */
 export async function withRetries<T>(
@@ -58,23 +74,26 @@ export async function withRetries<T>(
 ): Promise<T> {
   const end = now() + timeoutMs
   const attempts = isRepeatable ? policy.attempts : 1
+  let mayBeDone = false
   for (let count = 1; ; count++) {
     signal?.throwIfAborted()
     const left = end - now()
     try {
       return await attempt(count < attempts ? Math.min(left, policy.attemptTimeoutMs) : left)
     } catch (error) {
-      if (count >= attempts || !mayPass(error)) throw error
+      if (!(error instanceof KvsError)) throw error
+      const last = mayBeDone ? asUndecided(error) : error
+      if (count >= attempts || !mayPass(error)) throw last
       const pause = pauseAfter(error, count, policy, random())
-      if (now() + pause >= end) throw error
+      if (now() + pause >= end) throw last
+      mayBeDone ||= error.isUndecided
       await sleep(pause, signal)
     }
   }
 }
 
 /** Whether the same request may get another answer a moment later. */
-function mayPass(error: unknown): error is KvsError {
-  if (!(error instanceof KvsError)) return false
+function mayPass(error: KvsError): boolean {
   if (error.status === undefined) return error.code === 'unreachable' || error.code === 'timeout'
   return [429, 502, 503, 504].includes(error.status)
 }

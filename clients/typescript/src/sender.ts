@@ -3,7 +3,7 @@ import { type Answer, type Call, errorIn, exchange } from './exchange.ts'
 import type { CallOptions, ClientOptions } from './options.ts'
 import { baseOf } from './path.ts'
 import { makePositions, type Positions } from './position.ts'
-import { defaultPolicy, withRetries } from './retries.ts'
+import { defaultPolicy, policyOf, requirePositive, withRetries } from './retries.ts'
 
 /** What a call of the client sends. */
 export interface Outgoing {
@@ -33,7 +33,8 @@ export function makeSender(options: ClientOptions): { send: Send; positions: Pos
   const base = baseOf(url)
   const positions = makePositions(position)
   const fetch = options.fetch ?? globalThis.fetch
-  const policy = retry === false ? { ...defaultPolicy, attempts: 1 } : { ...defaultPolicy, ...retry }
+  requirePositive('timeoutMs', timeoutMs)
+  const policy = retry === false ? { ...defaultPolicy, attempts: 1 } : policyOf(retry)
   const always = {
     // JSON first, so that an error comes with its code.
     Accept: 'application/json, */*;q=0.1',
@@ -47,10 +48,11 @@ export function makeSender(options: ClientOptions): { send: Send; positions: Pos
     throw errorIn(answer, call)
   }
 
-  function send({ method, path, headers, body, isRead, isRepeatable, options }: Outgoing): Promise<Answer> {
+  async function send({ method, path, headers, body, isRead, isRepeatable, options }: Outgoing): Promise<Answer> {
     const minPosition = isRead && positions.text !== '' ? { 'KVS-Min-Position': positions.text } : {}
     const call: Call = { method, url: `${base}${path}`, headers: { ...always, ...minPosition, ...headers }, body }
     const { signal } = options
+    if (options.timeoutMs !== undefined) requirePositive('timeoutMs', options.timeoutMs)
     const terms = { timeoutMs: options.timeoutMs ?? timeoutMs, isRepeatable, signal }
     return withRetries((attemptMs) => once(call, attemptMs, signal), terms, policy)
   }

@@ -10,6 +10,7 @@ import {
   OperationFailed,
   type Transaction,
   weightOf,
+  weightOfCondition,
 } from '../../core/transaction.ts'
 import { versionAt } from '../../core/version.ts'
 import type { AskedTransaction, Transacted } from '../../kv/index.ts'
@@ -24,7 +25,7 @@ export function askedTransaction(transaction: AskedTransaction): Asked<Transacte
   let decided: Outcome = { values: [], refusal: undefined }
 
   return {
-    weight: operations.reduce((sum, operation) => sum + weightOf(operation), 64 * conditions.length),
+    weight: sumOf(operations, weightOf) + sumOf(conditions, weightOfCondition),
     size: operations.length,
     versionsOf: conditions.map(({ key }) => key),
     idempotencyKey,
@@ -48,6 +49,9 @@ export function askedTransaction(transaction: AskedTransaction): Asked<Transacte
     },
   }
 }
+
+const sumOf = <Item>(items: readonly Item[], of: (item: Item) => number) =>
+  items.reduce((sum, item) => sum + of(item), 0)
 
 /** Conditions are held against the state before the transaction; each operation sees those before it. */
 function decide(transaction: Transaction, state: RoundState): Outcome & { readonly writes: readonly Write[] } {

@@ -14,8 +14,6 @@ export interface ListsParts {
   readonly position: () => string
   /** Throws `not_ready` where nothing may be read. */
   readonly requireReadable: () => void
-  /** As `Expiry.lapse`: called in the step in which a list sees its keys. */
-  readonly lapse: () => void
 }
 
 /** Most lists that are open, or wait for what they need. Each may keep the memory of keys as they were. */
@@ -23,7 +21,7 @@ export const maxOpenLists = 64
 /** Most values of a page. They are read in one step, so that the page is of one moment: in 1 ms. */
 export const maxPageValues = 1_000
 
-export function makeLists({ shown, shownKeys, position, requireReadable, lapse }: ListsParts): Lists {
+export function makeLists({ shown, shownKeys, position, requireReadable }: ListsParts): Lists {
   let open = 0
 
   /** Returns what ends the list; calls of it after the first do nothing. */
@@ -58,7 +56,6 @@ export function makeLists({ shown, shownKeys, position, requireReadable, lapse }
       const count = limit === undefined || delimiter !== undefined ? undefined : limit + 1
       try {
         return await shownKeys.withKeys({ ranges, count }, (keys) => {
-          lapse()
           const snapshot = keys.snapshot()
           return makeListing(position(), snapshot, snapshot.walk(query), end)
         })
@@ -72,22 +69,23 @@ export function makeLists({ shown, shownKeys, position, requireReadable, lapse }
       const limit = Math.min(asked, maxPageValues)
       return listOnce(() =>
         shownKeys.withKeys({ ranges, count: limit + 1 }, (keys) => {
-          lapse()
           const snapshot = keys.snapshot()
-          const walk = snapshot.walk({ ranges, limit, delimiter: undefined })
-          const page = { position: position(), ...readValues(walk, maxBytes, shown) }
-          snapshot.close()
-          return page
+          try {
+            const walk = snapshot.walk({ ranges, limit, delimiter: undefined })
+            return { position: position(), ...readValues(walk, maxBytes, shown) }
+          } finally {
+            snapshot.close()
+          }
         }),
       )
     },
 
     countKeys: (ranges) =>
       listOnce(() =>
-        shownKeys.withKeys({ ranges, count: undefined }, (keys) => {
-          lapse()
-          return { count: keys.count(ranges), position: position() }
-        }),
+        shownKeys.withKeys({ ranges, count: undefined }, (keys) => ({
+          count: keys.count(ranges),
+          position: position(),
+        })),
       ),
   }
 }
@@ -106,17 +104,19 @@ function makeListing(position: string, snapshot: KeySnapshot, walk: KeyWalk, end
   }
 }
 
-/** Reads values until the next one would be too much; one at least. */
+/** Reads values until the next one would be too much. */
 function readValues(walk: KeyWalk, maxBytes: number, shown: Pick<Shown, 'get'>): Omit<ValuePage, 'position'> {
   const items: ValuePage['items'][number][] = []
   let bytes = 0
+  let last: string | undefined
   for (let [encoded] = walk.take(1); encoded !== undefined; [encoded] = walk.take(1)) {
     const key = encoded.toString()
     const found = shown.get(key)
-    if (found === undefined) continue // what readers see is for `get` to say
-    bytes += found.value.length
-    if (items.length > 0 && bytes > maxBytes) return { items, hasMore: true }
-    items.push({ key, found })
+    bytes += found?.value.length ?? 0
+    if (items.length > 0 && bytes > maxBytes) return { items, last }
+    // What readers see is for `get` to say: a deadline may have passed just now.
+    if (found !== undefined) items.push({ key, found })
+    last = key
   }
-  return { items, hasMore: walk.hasMore }
+  return { items, last: walk.hasMore ? last : undefined }
 }

@@ -241,6 +241,19 @@ describe('time', () => {
     expect(seen).toHaveLength(2)
   })
 
+  test('there may be no bound, and one that is none is refused', async () => {
+    const { client, seen } = await startScript({ body: 'x' }, { body: 'y' })
+    expect(await client({ timeoutMs: Number.POSITIVE_INFINITY }).getText('a')).toBe('x')
+    expect(await client().getText('a', { timeoutMs: 2 ** 40 })).toBe('y')
+    for (const timeoutMs of [0, -1, Number.NaN, '9' as unknown as number]) {
+      expect(() => client({ timeoutMs })).toThrow(/^timeoutMs is .*; it has to be more than 0$/)
+      await expect(client().getText('a', { timeoutMs })).rejects.toThrow(TypeError)
+      expect(() => client({ retry: { attempts: timeoutMs } })).toThrow(/^retry.attempts is /)
+    }
+    expect(() => client({ retry: { maxDelayMs: -1 } })).toThrow(TypeError)
+    expect(seen).toHaveLength(2)
+  })
+
   test('an attempt without an answer is given up for another one', async () => {
     const { client, seen } = await startScript('hang', { body: 'x' })
     expect(await client({ retry: { attemptTimeoutMs: 50, firstDelayMs: 1 } }).getText('a')).toBe('x')

@@ -49,10 +49,24 @@ test('a pause is never shorter than the service asks for', async () => {
 })
 
 test('after the last attempt, its error is the call’s', async () => {
-  const errors = [broken, broken, broken, broken, busy(), broken]
+  const errors = [busy(), busy(), busy(), busy(), busy(3), broken]
   const { result, timeouts } = await run({ errors })
   expect(result).toBe(errors[4])
   expect(timeouts).toHaveLength(5)
+})
+
+test('what an earlier attempt may have done stays undecided, whatever the last one was told', async () => {
+  const refused = new KvsError('condition_failed', '', { status: 412, etag: '"1"' })
+  const lost = [broken, new KvsError('timeout', ''), new KvsError('unexplained', '', { status: 502 })]
+  for (const first of lost) {
+    for (const last of [busy(3), refused]) {
+      const { result } = await run({ errors: [busy(), first, busy(), busy(), last] })
+      expect(result).toMatchObject({ code: last.code, status: last.status, etag: last.etag, isUndecided: true })
+      expect((result as KvsError).retryAfter).toBe(last.retryAfter)
+    }
+    expect((await run({ errors: [first, busy(3)], timeoutMs: 2_000 })).result).toMatchObject({ isUndecided: true })
+  }
+  expect((await run({ errors: [busy(), refused] })).result).toMatchObject({ isUndecided: false })
 })
 
 test('what may not be done twice is sent once, and has all the time', async () => {

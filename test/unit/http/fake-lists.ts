@@ -69,7 +69,7 @@ export function makeFakeLists({ keys, get, position }: FakeListsOptions) {
       bytes += found.value.length
       return index >= limit || (index > 0 && bytes > maxBytes)
     })
-    return { position: position(), items: end < 0 ? all : all.slice(0, end), hasMore: end >= 0 }
+    return { position: position(), items: end < 0 ? all : all.slice(0, end), last: all[end - 1]?.key }
   }
 
   return lists

@@ -76,11 +76,11 @@ async function deleteAll(request: Request, store: Kv, listing: KeyListing): Prom
   let underWay = maxUnderWay
   let keys = keysIn(listing)
   while (keys.length > 0) {
+    if (request.isOver) throw new Broken('the client is gone')
     const results = await Promise.allSettled(keys.slice(0, underWay).map((key) => store.write({ kind: 'delete', key })))
     const refused = note(results, progress)
     const landed = results.length - refused.length
     if (landed === 0) throw new ClearBrokeOff(new KvsError('overloaded'), progress.deleted)
-    if (request.isOver) throw new Broken('the client is gone')
     // As many as the queue of writes has room for.
     underWay = refused.length > 0 ? landed : Math.min(2 * underWay, maxUnderWay)
     const left = [...refused.map((at) => keys[at] as string), ...keys.slice(results.length)]

@@ -128,8 +128,8 @@ async function showValues(list: List, limit: number, options: ListHandlersOption
   const { request, ranges, form } = list
   const { store, holdBytes, log } = options
   const page = await store.listValues({ ranges, limit, maxBytes: maxShownBytes })
-  const { items, position, hasMore } = page
-  const headers = [...headersOf(form, position), ...nextPage(list, hasMore ? items.at(-1)?.key : undefined)]
+  const { items, position, last } = page
+  const headers = [...headersOf(form, position), ...nextPage(list, last)]
   if (request.method === 'HEAD') return headOf(headers)
   holdBytes(request).add(bytesOf(page))
   const texts = items.values().map(({ key, found }) => listedValue(key, found))

@@ -4,7 +4,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { KeyRange } from '../../../../kvs/core/key-range.ts'
 import type { KeyQuery } from '../../../../kvs/kv/index.ts'
 import { type Link, makeMemoryLog, makeMemoryServer, type Network } from '../../../../kvs/log/memory/index.ts'
-import { maxOpenLists, maxPageValues } from '../../../../kvs/replica/lists/lists.ts'
+import { makeOrderedKeys } from '../../../../kvs/order/index.ts'
+import { makeLists, maxOpenLists, maxPageValues } from '../../../../kvs/replica/lists/lists.ts'
 import { makeReplica, type Replica, type ReplicaOptions } from '../../../../kvs/replica/replica.ts'
 import { makeSqliteStorage, openSpool } from '../../../../kvs/spool/index.ts'
 import { put, remove } from '../../../support/entries.ts'
@@ -161,22 +162,37 @@ test('a page of values ends before its bounds, and has one value at least', asyn
   const sizes = [10, 5_000, 10, 10, 10]
   for (const [n, size] of sizes.entries()) await replica.write(put(`key ${n}`, 'v'.repeat(size)))
   const page = async (ranges: readonly KeyRange[], limit: number, maxBytes: number) => {
-    const { items, hasMore, position } = await replica.listValues({ ranges, limit, maxBytes })
+    const { items, last, position } = await replica.listValues({ ranges, limit, maxBytes })
     expect(position).toBe(replica.position())
     for (const { key, found } of items) expect(found).toEqual(replica.get(key))
-    return [items.map(({ key }) => key.slice(-1)).join(''), hasMore]
+    return [items.map(({ key }) => key.slice(-1)).join(''), last]
   }
   for (const _ of ['by a scan', 'by the keys in order']) {
-    expect(await page(everything, 10, 1_000)).toEqual(['0', true])
-    expect(await page(from('key 1'), 10, 1_000)).toEqual(['1', true])
-    expect(await page(from('key 2'), 10, 30)).toEqual(['234', false])
-    expect(await page(from('key 2'), 10, 29)).toEqual(['23', true])
-    expect(await page(from('key 2'), 2, 1_000)).toEqual(['23', true])
+    expect(await page(everything, 10, 1_000)).toEqual(['0', 'key 0'])
+    expect(await page(from('key 1'), 10, 1_000)).toEqual(['1', 'key 1'])
+    expect(await page(from('key 2'), 10, 30)).toEqual(['234', undefined])
+    expect(await page(from('key 2'), 10, 29)).toEqual(['23', 'key 3'])
+    expect(await page(from('key 2'), 2, 1_000)).toEqual(['23', 'key 3'])
     await replica.countKeys(everything)
   }
   await Promise.all(Array.from({ length: maxPageValues }, (_, n) => replica.write(put(`more ${n}`, ''))))
-  const { items, hasMore } = await replica.listValues({ ranges: everything, limit: 10_000, maxBytes: 1e9 })
-  expect([items.length, hasMore]).toEqual([maxPageValues, true])
+  const { items, last } = await replica.listValues({ ranges: everything, limit: 10_000, maxBytes: 1e9 })
+  expect([items.length, last]).toEqual([maxPageValues, items.at(-1)?.key])
+})
+
+test('a page whose values have ended in this very moment goes on after them', async () => {
+  const found = { value: Buffer.from('x'), contentType: undefined, tag: undefined, modifiedAt: 0, deadline: undefined }
+  const keys = makeOrderedKeys()
+  for (const key of ['a', 'b', 'c']) keys.add(Buffer.from(key), 0, 1)
+  const { listValues } = makeLists({
+    shown: { get: (key) => (key === 'c' ? found : undefined) },
+    shownKeys: { withKeys: async (_, use) => use(keys) },
+    position: () => 'log=1',
+    requireReadable: () => undefined,
+  })
+  const page = (ranges: readonly KeyRange[]) => listValues({ ranges, limit: 2, maxBytes: 1_000 })
+  expect(await page(everything)).toEqual({ position: 'log=1', items: [], last: 'b' })
+  expect(await page(from('b!'))).toEqual({ position: 'log=1', items: [{ key: 'c', found }], last: undefined })
 })
 
 test('no more lists are open than the bound says', async () => {

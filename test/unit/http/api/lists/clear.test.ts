@@ -141,6 +141,23 @@ test('it stops where its client goes away', async () => {
   expect([begun, (await left()).length]).toEqual([1_000, 1_500])
 })
 
+test('it deletes nothing for a client that is gone before the keys are found', async () => {
+  const { port, server, store } = await serveKeys(many)
+  const client = startClient(port)
+  const { listKeys } = store
+  const connections = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)))
+  let hasBegun = false
+  store.listKeys = async (query) => {
+    client.socket.destroy()
+    await until('the server has seen it', async () => (await connections()) === 0)
+    hasBegun = true
+    return listKeys(query)
+  }
+  client.send('DELETE /v1/: HTTP/1.1\r\nHost: x\r\n\r\n')
+  await until('the listing is closed', () => hasBegun && store.lists.open === 0)
+  expect(store.writes).toEqual([])
+})
+
 test('it waits for its body, and for a position', async () => {
   const { url, store, request } = await serveKeys(['a'])
   const late = await fetch(`${url}/v1/:`, { ...clear, headers: { 'KVS-Min-Position': 'cafe0123=2' } })
