@@ -7,6 +7,7 @@ import {
   makeDispatcher,
   makeKeyHandlers,
   makeListHandlers,
+  makeListShares,
   makeRouteTable,
   makeTransactionHandler,
   maxTransactionBody,
@@ -55,12 +56,13 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
   )
   const dropBody = makeBodyDropper(maxValueBytes)
   const holdReply = makeReplyHold(budget)
+  const openListing = makeListShares(store)
   return makeRouteTable({
     about: aboutNode,
     keysOf: (dialect) => makeKeyHandlers(dialect, { store, receiveBody, dropBody, holdReply }),
     collections: {
-      ...makeListHandlers({ store, holdBytes: makeBytesHold(budget), log: logger }),
-      DELETE: makeClearHandler({ store, dropBody, allowsClear }),
+      ...makeListHandlers({ store, openListing, holdBytes: makeBytesHold(budget), log: logger }),
+      DELETE: makeClearHandler({ store, openListing, dropBody, allowsClear }),
       POST: makeTransactionHandler({ store, receiveBody: receiveTransaction, maxValueBytes }),
     },
     ready: readinessOf(store, guard),

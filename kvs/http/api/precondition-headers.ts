@@ -1,7 +1,7 @@
 import type { Found } from '../../core/entry.ts'
 import { ConditionFailed, KvsError } from '../../core/errors.ts'
 import { holds, type Precondition } from '../../core/precondition.ts'
-import { headerOf, type Request } from '../exchange/index.ts'
+import { headerOf, onlyHeaderOf, type Request } from '../exchange/index.ts'
 import { parseHttpDate } from './http-date.ts'
 
 const maxIdempotencyKeyLength = 255
@@ -52,8 +52,9 @@ function isSince(request: Request, header: string, found: Found | undefined): bo
  */
 export function idempotencyKeyOf(request: Request): string | undefined {
   const { caller } = request
-  const key = headerOf(request, 'idempotency-key')
-  if (key === undefined) return undefined
+  if (headerOf(request, 'idempotency-key') === undefined) return undefined
+  const key = onlyHeaderOf(request, 'idempotency-key')
+  if (key === undefined) throw new KvsError('bad_request', 'a request has one Idempotency-Key; nothing was stored')
   if (/^[ -~]+$/.test(key) && key.length <= maxIdempotencyKeyLength) return caller ? `${caller.name}\n${key}` : key
   throw new KvsError('bad_request', `an Idempotency-Key has 1 to ${maxIdempotencyKeyLength} printable ASCII characters`)
 }

@@ -3,7 +3,7 @@ export { Broken, type DropBody, makeBodyDropper, makeBodyReceiver, type ReceiveB
 export { authorizationOf, collectionRights, type Guard, keyRights, maySeeDetails } from './caller.ts'
 export { type CrossOriginBounds, makeCrossOriginGuard } from './cross-origin-guard.ts'
 export { errorReply, type RenderError, renderAsAccepted, renderAsErrorJson, renderError } from './error-reply.ts'
-export { firstHeaderOf, hasBody, hasHeader, headerOf, isHostGiven } from './headers.ts'
+export { firstHeaderOf, hasBody, hasHeader, headerOf, isHostGiven, onlyHeaderOf } from './headers.ts'
 export { makeCompletionTracker } from './node-completion.ts'
 export { type ExchangeContext, NodeRequest, originForm } from './node-request.ts'
 export { NodeResponse } from './node-response.ts'

@@ -9,9 +9,11 @@ import type { Handle } from '../route.ts'
 import { writeTermsOf } from '../write-command.ts'
 import { collectionPrefix } from './list-handlers.ts'
 import { rangesOf } from './list-ranges.ts'
+import type { OpenListing } from './list-shares.ts'
 
 export interface ClearHandlerOptions {
   readonly store: Kv
+  readonly openListing: OpenListing
   readonly dropBody: DropBody
   /** Whether a caller who is not known may clear keys: where there are no tokens, everybody is. */
   readonly allowsClear: boolean
@@ -30,7 +32,7 @@ interface Progress {
  * Makes the handler that deletes the keys of a collection: those that are shown when it begins, each by a delete of its
  * own. It stops where its client goes away. What it has deleted stays deleted.
  */
-export function makeClearHandler({ store, dropBody, allowsClear }: ClearHandlerOptions): Handle {
+export function makeClearHandler({ store, openListing, dropBody, allowsClear }: ClearHandlerOptions): Handle {
   return async (request) => {
     const collection = collectionFor(request, request.path.slice(collectionPrefix.length))
     if (request.caller === undefined && !allowsClear) throw new KvsError('clear_not_allowed')
@@ -46,7 +48,7 @@ export function makeClearHandler({ store, dropBody, allowsClear }: ClearHandlerO
     }
     noteWait(request, 'log')
     const ranges = rangesOf(collection, { after: undefined, delimiter: undefined })
-    const listing = await store.listKeys({ ranges, limit: undefined, delimiter: undefined })
+    const listing = await openListing(request, { ranges, limit: undefined, delimiter: undefined })
     try {
       return replyTo(request, await deleteAll(request, store, listing), store.position())
     } finally {

@@ -18,15 +18,17 @@ import type { Handle } from '../route.ts'
 import { nextPage } from './list-link.ts'
 import { type ListQuery, listQueryOf } from './list-query.ts'
 import { rangesOf } from './list-ranges.ts'
+import type { OpenListing } from './list-shares.ts'
 import { type DefectLog, listReply } from './list-stream.ts'
 import { chunksOf, formFor, type ListForm } from './list-text.ts'
-import { listedValue, maxShownBytes } from './listed-value.ts'
+import { listedValue, maxShownBytes, textBytesOf } from './listed-value.ts'
 
 /** Path below which collections are, with the slash at its end. */
 export const collectionPrefix = '/v1/'
 
 export interface ListHandlersOptions {
   readonly store: Kv
+  readonly openListing: OpenListing
   readonly holdBytes: HoldBytes
   readonly log: DefectLog
 }
@@ -74,15 +76,15 @@ async function count({ request, ranges, form }: List, { store, log }: ListHandle
 }
 
 /** Shows all keys as they are at one moment, however long the client takes to read them. */
-async function showKeys(list: List, { store, log }: ListHandlersOptions): Promise<Reply> {
+async function showKeys(list: List, { openListing, log }: ListHandlersOptions): Promise<Reply> {
   const { request, ranges, form } = list
   const delimiter = delimiterOf(list)
   if (request.method === 'HEAD') {
-    const listing = await store.listKeys({ ranges, limit: 1, delimiter })
+    const listing = await openListing(request, { ranges, limit: 1, delimiter })
     listing.close()
     return headOf(headersOf(form, listing.position))
   }
-  const listing = await store.listKeys({ ranges, limit: undefined, delimiter })
+  const listing = await openListing(request, { ranges, limit: undefined, delimiter })
   const chunks = chunksOf(keyTexts(listing), form)
   return listReply(request, { headers: headersOf(form, listing.position), chunks, close: () => listing.close(), log })
 }
@@ -96,9 +98,13 @@ function* keyTexts(listing: KeyListing): Generator<string, undefined> {
 }
 
 /** Shows one page of keys. Its link to the next one goes ahead of it, so that all of its keys are taken first. */
-async function showPage(list: List, limit: number, { store, holdBytes, log }: ListHandlersOptions): Promise<Reply> {
+async function showPage(
+  list: List,
+  limit: number,
+  { openListing, holdBytes, log }: ListHandlersOptions,
+): Promise<Reply> {
   const { request, ranges, form } = list
-  const listing = await store.listKeys({ ranges, limit, delimiter: delimiterOf(list) })
+  const listing = await openListing(request, { ranges, limit, delimiter: delimiterOf(list) })
   try {
     const names = await namesIn(listing, request, holdBytes(request))
     const link = nextPage(list, listing.hasMore ? names.at(-1) : undefined)
@@ -139,7 +145,7 @@ async function showValues(list: List, limit: number, options: ListHandlersOption
 /** What the values of a page weigh until their client has taken them. One that is too large is not shown. */
 function bytesOf({ items }: ValuePage): number {
   return items.reduce((sum, { key, found: { value } }) => {
-    return sum + key.length + (value.length > maxShownBytes ? 0 : value.length)
+    return sum + key.length + (value.length > maxShownBytes ? 0 : value.length + textBytesOf(value))
   }, 0)
 }
 
@@ -153,9 +159,9 @@ function headersOf({ contentType }: ListForm, position: string): string[] {
 
 const headOf = (headers: string[]): Reply => ({ status: 200, headers, body: undefined })
 
-/** A list has no ETag that a condition could be about. */
+/** A list has neither an ETag nor a date that a condition could be about. */
 function refuseConditions(request: Request): void {
-  for (const name of ['If-Match', 'If-None-Match']) {
+  for (const name of ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since']) {
     if (!hasHeader(request, name.toLowerCase())) continue
     throw new KvsError('bad_request', `${name} is not supported on a list, which has no ETag; nothing was done`)
   }

@@ -18,6 +18,18 @@ export function listedValue(key: string, found: Found): string {
   })
 }
 
+/** At least the bytes that a value takes in the text of `listedValue`, in memory and in UTF-8 together. */
+export function textBytesOf(value: Buffer): number {
+  if (value.length > maxShownBytes) return 0
+  let bytes = value.length
+  for (let at = 0; at < value.length; at++) {
+    const byte = value[at] as number
+    if (byte < 0x20) bytes += '\\u0000'.length - 1
+    else if (byte === 0x22 || byte === 0x5c) bytes++
+  }
+  return 2 * bytes
+}
+
 function contentOf(value: Buffer): object {
   if (value.length > maxShownBytes) return { omitted: true }
   return isUtf8(value) ? { value: value.toString() } : { base64: value.toString('base64') }

@@ -4,34 +4,64 @@ import { KvsError } from '../../../core/errors.ts'
 /** An object of a request that was parsed. */
 export type Members = Readonly<Record<string, unknown>>
 
-/** More levels than any request has. */
+/** More levels, more names of one object, and more commas and brackets than any request has. */
 const maxLevels = 8
+const maxNames = 16
+const maxParts = 16_384
+
+/** A number as it stands in the body: parsing would round it. */
+export class JsonNumber {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
 
 /**
  * Parses the JSON of a request that is taken at its word: each name of an object once, and no bytes that are not UTF-8.
- * @throws KvsError bad_request
+ * A number becomes a `JsonNumber`. What would hold everything else up for long is refused before.
+ * @throws KvsError bad_request, transaction_too_large
  */
 export function parseStrictly(body: Buffer): unknown {
   if (!isUtf8(body)) throw new KvsError('bad_request', 'the body is not valid UTF-8; nothing was stored')
   const text = body.toString()
   const flaw = flawIn(text)
   try {
-    if (flaw === undefined) return JSON.parse(text)
+    if (flaw === undefined) return JSON.parse(text, withNumbersAsText)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new KvsError('bad_request', `the body is not JSON: ${error.message}; nothing was stored`)
+    throw new KvsError('bad_request', `the body is not JSON: ${onOneLine(error.message)}; nothing was stored`)
   }
   throw new KvsError('bad_request', `${flaw}; nothing was stored`)
 }
 
+const withNumbersAsText = (_: string, value: unknown, context?: { readonly source?: string }) =>
+  typeof value === 'number' ? new JsonNumber(context?.source ?? String(value)) : value
+
+/** V8 quotes the body as it is. */
+function onOneLine(text: string): string {
+  return JSON.stringify(text)
+    .slice(1, -1)
+    .replaceAll('\\"', '"')
+    .replace(/[\u007f-\u009f\u2028\u2029]/g, '?')
+}
+
+/** A text of the client's, to be shown in an error. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
+}
+
 /**
- * What `JSON.parse` would pass over, or take long for: a name that an object has twice, or levels without end. It takes
+ * What `JSON.parse` would pass over, or take long for: a name that an object has twice, or parts without end. It takes
  * any text, and leaves to `JSON.parse` what is no JSON at all.
+ * @throws KvsError transaction_too_large
  */
 function flawIn(text: string): string | undefined {
   /** Names so far of each object that is open; undefined for an array. */
   const open: (Set<string> | undefined)[] = []
   let isNameNext = false
+  let parts = 0
   for (let at = 0; at < text.length; at++) {
     const character = text[at]
     if (character === '"') {
@@ -39,8 +69,9 @@ function flawIn(text: string): string | undefined {
       const names = open.at(-1)
       if (isNameNext && names !== undefined) {
         const name = nameIn(text.slice(at, end))
-        if (names.has(name)) return `the body has the name ${JSON.stringify(name)} twice in one object`
+        if (names.has(name)) return `the body has the name ${quoted(name)} twice in one object`
         names.add(name)
+        if (names.size > maxNames) return `the body has an object of more than ${maxNames} members`
         isNameNext = false
       }
       at = end - 1
@@ -48,12 +79,16 @@ function flawIn(text: string): string | undefined {
       isNameNext = character === '{'
       open.push(isNameNext ? new Set() : undefined)
       if (open.length > maxLevels) return `the body is nested deeper than ${maxLevels} levels`
+      parts++
     } else if (character === '}' || character === ']') {
       isNameNext = false
       open.pop()
     } else if (character === ',') {
       isNameNext = open.at(-1) !== undefined
+      parts++
     }
+    if (parts > maxParts)
+      throw new KvsError('transaction_too_large', 'the body has more parts than any transaction; nothing was stored')
   }
   return undefined
 }
@@ -81,6 +116,7 @@ export function typeName(value: unknown): string {
   if (value === undefined) return 'missing'
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
+  if (value instanceof JsonNumber) return 'a number'
   return typeof value === 'object' ? 'an object' : typeof value === 'string' ? 'a text' : `a ${typeof value}`
 }
 

@@ -5,7 +5,7 @@ import type { Precondition } from '../../../core/precondition.ts'
 import { type Condition, isCount, type Operation, type Transaction } from '../../../core/transaction.ts'
 import { requireNameable } from '../key-decoding.ts'
 import type { Lifetime } from '../lifetime-headers.ts'
-import { bad, type Members, parseStrictly, typeName } from './strict-json.ts'
+import { bad, JsonNumber, type Members, parseStrictly, quoted, typeName } from './strict-json.ts'
 import { contentTypeIn, lifetimeIn, valueIn } from './transaction-values.ts'
 
 /** Bounds of a transaction's body in bytes. In JSON, a value of arbitrary bytes takes four thirds of its length. */
@@ -52,7 +52,8 @@ function valueBytesOf(operation: Operation): number {
 }
 
 function objectIn(value: unknown, place: string): Members {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Members
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (isObject && !(value instanceof JsonNumber)) return value as Members
   throw bad(place, `is to be an object, and is ${typeName(value)}`)
 }
 
@@ -68,7 +69,7 @@ function requireKnown(members: Members, place: string, known: readonly string[])
   for (const name of Object.keys(members)) {
     if (known.includes(name)) continue
     const others = known.length > 0 ? `known are ${known.join(', ')}` : 'it takes none'
-    throw bad(place, `has the unknown member ${JSON.stringify(name)}: ${others}`)
+    throw bad(place, `has the unknown member ${quoted(name)}: ${others}`)
   }
 }
 
@@ -125,7 +126,7 @@ function keyIn(members: Members, name: string, place: string): string {
 
 /** A number that JSON's readers may round is a text. */
 function numberIn({ by }: Members, place: string): bigint {
-  const number = typeof by === 'string' ? parseInteger(by) : Number.isSafeInteger(by) ? BigInt(Number(by)) : undefined
+  const number = by instanceof JsonNumber ? safeInteger(by.text) : typeof by === 'string' ? parseInteger(by) : undefined
   if (number !== undefined) return number
   throw bad(
     `${place}.by`,
@@ -133,9 +134,15 @@ function numberIn({ by }: Members, place: string): bigint {
   )
 }
 
+/** Some write integers as `5.0`. */
+function safeInteger(text: string): bigint | undefined {
+  const number = parseInteger(text.replace(/\.0+$/, ''))
+  return Number.isSafeInteger(Number(number)) ? number : undefined
+}
+
 function shown(value: unknown): string {
-  const isShort = typeof value === 'number' || (typeof value === 'string' && value.length <= 40)
-  return isShort ? JSON.stringify(value) : typeName(value)
+  if (value instanceof JsonNumber && value.text.length <= 40) return value.text
+  return typeof value === 'string' ? quoted(value) : typeName(value)
 }
 
 function tooLarge(has: string, most: string): KvsError {

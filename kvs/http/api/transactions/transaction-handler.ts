@@ -36,7 +36,7 @@ export function makeTransactionHandler({ store, receiveBody, maxValueBytes }: Tr
       request.telemetry.stored = { sequence, tag, replaced: false }
       return jsonReply(200, resultOf(transaction, done), positionHeader(store.position()))
     } catch (error) {
-      if (error instanceof OperationFailed) throw new KvsError(error.code, `do[${error.index}]: ${error.message}`)
+      if (error instanceof OperationFailed) throw inOperation(error.index, error)
       if (!(error instanceof ConditionsFailed)) throw error
       request.telemetry.code = error.code
       return jsonReply(412, failuresOf(error), positionHeader(store.position()))
@@ -75,10 +75,21 @@ function withDeadlines({ conditions, operations, lifetimes }: AskedBody, now: Kv
   const began = now()
   const ending = operations.map((operation, index) => {
     const lifetime = lifetimes[index]
-    return lifetime === undefined ? operation : { ...operation, deadline: lifetime.deadlineAt(began) }
+    return lifetime === undefined ? operation : { ...operation, deadline: at(index, () => lifetime.deadlineAt(began)) }
   })
   return { conditions, operations: ending }
 }
+
+/** Has an error say which operation it is about. */
+function at<Result>(index: number, decode: () => Result): Result {
+  try {
+    return decode()
+  } catch (error) {
+    throw error instanceof KvsError ? inOperation(index, error) : error
+  }
+}
+
+const inOperation = (index: number, { code, message }: KvsError) => new KvsError(code, `do[${index}]: ${message}`)
 
 /** As `AskedTransaction.asked`. */
 function lifetimesOf({ lifetimes }: AskedBody): string | undefined {

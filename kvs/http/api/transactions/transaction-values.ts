@@ -45,9 +45,9 @@ function ownedBuffer(text: string, encoding: 'utf8' | 'base64'): Buffer {
  * @throws KvsError bad_request
  */
 export function contentTypeIn({ contentType }: Members, place: string): string | undefined {
-  if (contentType === undefined || contentType === '') return undefined
-  if (typeof contentType === 'string' && /^[ -~]+$/.test(contentType) && contentType.length <= maxContentTypeLength) {
-    return contentType
+  if (contentType === undefined) return undefined
+  if (typeof contentType === 'string' && /^[ -~]*$/.test(contentType) && contentType.length <= maxContentTypeLength) {
+    return contentType.trim() || undefined // as of a header
   }
   throw bad(`${place}.contentType`, `is to be a text of at most ${maxContentTypeLength} printable ASCII characters`)
 }

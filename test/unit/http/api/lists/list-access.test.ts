@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { maxListsOfCaller } from '../../../../../kvs/http/api/lists/list-shares.ts'
+import { until } from '../../../../support/until.ts'
 import { bearer, guarded } from '../../guarded.ts'
 
 /** The token called bounded reaches the keys below a/ and those that begin with "b,". */
@@ -99,4 +101,23 @@ test('the right to clear is enough for a clear, and for nothing else', async () 
   expect((await fetch(`${url}/v1/:`, { method: 'DELETE' })).status).toBe(401)
   const done = await ask('a/:', 'DELETE', 'clear')
   expect([done.status, done.answer.headers.get('kvs-deleted')]).toEqual([200, '3'])
+})
+
+test('a token has half of the lists that a node opens, and others have theirs', async () => {
+  const { store, ask } = await serveBounded()
+  const held = Promise.withResolvers<void>()
+  const { listKeys } = store
+  store.listKeys = async (query) => {
+    await held.promise
+    return listKeys(query)
+  }
+  const waiting = Array.from({ length: maxListsOfCaller }, () => ask(':'))
+  await until('they are open', async () => (await ask(':?limit=1')).status === 503)
+  expect((await ask(':?limit=1')).text).toContain(`${maxListsOfCaller} lists of this token are open`)
+  expect((await ask('a/:', 'DELETE')).status).toBe(503)
+  const others = ask(':?limit=1', 'GET', 'read')
+  held.resolve()
+  expect((await others).status).toBe(200)
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 200))
+  expect((await ask(':')).status).toBe(200)
 })

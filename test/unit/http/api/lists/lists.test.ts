@@ -123,6 +123,8 @@ describe('a list of keys', () => {
   test.each([
     ['If-Match', '*', 'If-Match is not supported on a list, which has no ETag'],
     ['If-None-Match', '"x"', 'If-None-Match is not supported on a list, which has no ETag'],
+    ['If-Modified-Since', 'Sun, 01 Nov 2026 00:00:00 GMT', 'If-Modified-Since is not supported on a list'],
+    ['If-Unmodified-Since', 'Sun, 01 Nov 2026 00:00:00 GMT', 'If-Unmodified-Since is not supported on a list'],
     ['KVS-Limit', '1', 'KVS-Limit is none of the headers that this service takes'],
     ['X-HTTP-Method-Override', 'DELETE', 'X-HTTP-Method-Override is not supported'],
   ])('refuses %s: %s', async (name, value, sentence) => {

@@ -52,6 +52,26 @@ test('a body is decoded, with its conditions and operations in their order', () 
   expect(doing({ delete: 'a' }).conditions).toEqual([])
 })
 
+test('a number is taken as it is written, or refused', () => {
+  const count = (by: string) => transactionIn(Buffer.from(`{"do":[{"add":"n","by":${by}}]}`), maxValueBytes)
+  for (const [by, number] of [
+    ['5', 5n],
+    ['-5.00', -5n],
+    ['"9223372036854775807"', 2n ** 63n - 1n],
+    ['9007199254740991', 9_007_199_254_740_991n],
+  ] as const) {
+    expect(count(by).operations).toEqual([{ kind: 'add', key: 'n', by: number }])
+  }
+  for (const by of ['9007199254740990.6', '1.00000000000000001', '1e-400', '1e400', '9007199254740993', '1.5']) {
+    expect(() => count(by)).toThrow(`through 2^63 - 1; it is ${by}; nothing was stored`)
+  }
+})
+
+test('a content type is kept as one of a header is, without blanks around it', () => {
+  const { operations } = doing({ put: 'a', value: '', contentType: ' ' }, { put: 'a', value: '', contentType: ' a/b ' })
+  expect(operations).toEqual([put('a', ''), put('a', '', 'a/b')])
+})
+
 const ok = { delete: 'x' }
 
 test.each<[unknown, RegExp]>([
