@@ -57,6 +57,7 @@ async function untilDone<T>(act: () => Promise<T>): Promise<T> {
 }
 
 async function main([url = '', cart = '', ...items]: string[]): Promise<void> {
+  if (cart === '') throw new Error('usage: node examples/cart.ts URL CART ITEM…')
   const client = makeClient({ url })
   for (const item of items) await addToCart(client, cart, item)
   console.log(`${cart}: ${await order(client, cart)}`)

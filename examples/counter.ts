@@ -5,6 +5,7 @@ import { makeClient } from '../clients/typescript/src/index.ts'
  * lost, and none is counted twice where an answer is lost on the way and the client asks again.
  */
 async function main([url = '', ...pages]: string[]): Promise<void> {
+  if (pages.length === 0) throw new Error('usage: node examples/counter.ts URL PAGE…')
   const client = makeClient({ url })
   for (const page of pages) {
     const visits = await client.add(`visits/${page}`)

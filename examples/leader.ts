@@ -13,9 +13,10 @@ async function lead(token: string, signal: AbortSignal): Promise<void> {
 
 /** Stands for election again and again, until told to stop; then the next one leads at once. */
 async function main([url = '', name = 'service']: string[]): Promise<void> {
+  if (url === '') throw new Error('usage: node examples/leader.ts URL NAME')
   const client = makeClient({ url })
   const stopping = new AbortController()
-  process.once('SIGTERM', () => stopping.abort(new Error('told to stop')))
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopping.abort(new Error('told to stop')))
   console.log(`${process.pid} stands for election`)
   while (!stopping.signal.aborted) {
     const holder = `process ${process.pid}`

@@ -118,6 +118,7 @@ async function countUnderLock(client: Client, lock: Lock, key: string): Promise<
 }
 
 async function main([url = '', name = 'job', rounds = '1']: string[]): Promise<void> {
+  if (url === '') throw new Error('usage: node examples/lock.ts URL NAME ROUNDS')
   const client = makeClient({ url })
   for (let round = 0; round < Number(rounds); round++) {
     const lock = await acquire(client, `locks/${name}`, { holder: `process ${process.pid}`, ttlMs: 3_000 })
