@@ -111,6 +111,7 @@ describe('POST /v1/:', () => {
     expect((await fetch(`${url}/v1/a`)).headers.get('x-ttl')).toBe('10')
     const late = await post(url, { do: [{ put: 'a', value: '', ttl: '100000000h' }] })
     expect([late.status, store.writes.length]).toEqual([400, 3])
+    expect(await late.text()).toMatch(/^do\[0\]: a key’s lifetime ends in the year 9999 at the latest/)
     const header = await post(url, '', { 'KVS-TTL': '1s' }, '/v1/n?add=1')
     expect([header.status, store.writes.length]).toEqual([400, 3])
   })
@@ -129,6 +130,15 @@ describe('POST /v1/:', () => {
     const answer = await post(url, body, headers, path)
     expect(answer.status).toBe(400)
     expect(await answer.text()).toMatch(message)
+    expect(store.writes).toEqual([])
+  })
+
+  test('two Idempotency-Keys are none that anybody could choose between', async () => {
+    const { request, store } = await serve()
+    const keys = 'Idempotency-Key: x\r\nIdempotency-Key: y\r\n'
+    for (const path of ['/v1/n?add=1', '/v1/:']) {
+      expect(await request('POST', path, keys)).toMatch(/^HTTP\/1.1 400 [\s\S]*a request has one Idempotency-Key/)
+    }
     expect(store.writes).toEqual([])
   })
 
