@@ -16,8 +16,6 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 
 /** How long the assignment's script waits between its last `docker run` and its first request. */
 const patienceMs = 5_000
-/** All three may take so many times as long as a container of Postgres beside them, on a machine that is busy. */
-const timesPostgres = 2
 
 const id = `kvs-asg-${randomUUID().slice(0, 8)}`
 const nodes = ['main-instance', 'forwarding-instance1', 'forwarding-instance2'] as const
@@ -86,7 +84,8 @@ describeWithDocker('the assignment’s own commands', () => {
       await until(`${nodes[index]} answers`, answers, 120_000)
     }
     const took = performance.now() - last
-    expect(took).toBeLessThan(Math.max(patienceMs, timesPostgres * (await peer)))
+    // On a machine that is busy, no longer than a Postgres that was started beside them.
+    expect(took).toBeLessThan(Math.max(patienceMs, await peer))
   }
 
   const end = () => docker(['rm', '--force', '--volumes', ...[...nodes, 'postgres'].map(nameOf)]).catch(() => undefined)

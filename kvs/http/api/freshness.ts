@@ -1,7 +1,7 @@
 import { KvsError } from '../../core/errors.ts'
 import { type Position, parsePosition } from '../../core/position.ts'
 import type { Kv } from '../../kv/index.ts'
-import { headerOf, type Request } from '../exchange/index.ts'
+import { type DropBody, headerOf, noteWait, type Request } from '../exchange/index.ts'
 
 /**
  * Waits until the store is as fresh as a read asks for, by `KVS-Min-Position` and `?consistent`. Undefined where it
@@ -17,6 +17,27 @@ export function awaitFreshness(
   const position = text === undefined ? undefined : store.waitFor(positionIn(text))
   if (!needsHead) return position
   return position === undefined ? store.waitForHead() : position.then(() => store.waitForHead())
+}
+
+/**
+ * Waits until a write without a body of its own can begin: its request is there as a whole, and the store as fresh as
+ * it asks for. Rejects as `DropBody` does, and with `bad_position`, `behind` or `not_ready`.
+ */
+export async function awaitBegin(
+  request: Request,
+  { dropBody, store }: { readonly dropBody: DropBody; readonly store: Pick<Kv, 'waitFor'> },
+  minPosition: string | undefined,
+): Promise<void> {
+  const body = dropBody(request)
+  if (body !== undefined) {
+    noteWait(request, 'body')
+    await body
+  }
+  if (minPosition !== undefined) {
+    noteWait(request, 'position')
+    await store.waitFor(positionIn(minPosition))
+  }
+  noteWait(request, 'log')
 }
 
 /**

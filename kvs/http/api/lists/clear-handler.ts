@@ -1,9 +1,9 @@
 import { KvsError } from '../../../core/errors.ts'
 import type { KeyListing, Kv, Stored } from '../../../kv/index.ts'
-import { Broken, type DropBody, noteWait, type Reply, type Request } from '../../exchange/index.ts'
+import { Broken, type DropBody, type Reply, type Request } from '../../exchange/index.ts'
 import { spooled } from '../dialect.ts'
 import { ClearBrokeOff } from '../error-headers.ts'
-import { positionIn } from '../freshness.ts'
+import { awaitBegin } from '../freshness.ts'
 import { collectionFor } from '../key-decoding.ts'
 import type { Handle } from '../route.ts'
 import { writeTermsOf } from '../write-command.ts'
@@ -37,16 +37,7 @@ export function makeClearHandler({ store, openListing, dropBody, allowsClear }: 
     const collection = collectionFor(request, request.path.slice(collectionPrefix.length))
     if (request.caller === undefined && !allowsClear) throw new KvsError('clear_not_allowed')
     const minPosition = minPositionOf(request)
-    const body = dropBody(request)
-    if (body !== undefined) {
-      noteWait(request, 'body')
-      await body
-    }
-    if (minPosition !== undefined) {
-      noteWait(request, 'position')
-      await store.waitFor(positionIn(minPosition))
-    }
-    noteWait(request, 'log')
+    await awaitBegin(request, { dropBody, store }, minPosition)
     const ranges = rangesOf(collection, { after: undefined, delimiter: undefined })
     const listing = await openListing(request, { ranges, limit: undefined, delimiter: undefined })
     try {

@@ -163,6 +163,9 @@ const headOf = (headers: string[]): Reply => ({ status: 200, headers, body: unde
 function refuseConditions(request: Request): void {
   for (const name of ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since']) {
     if (!hasHeader(request, name.toLowerCase())) continue
-    throw new KvsError('bad_request', `${name} is not supported on a list, which has no ETag; nothing was done`)
+    throw new KvsError(
+      'bad_request',
+      `${name} is not supported on a list, which has no ETag and no date; nothing was done`,
+    )
   }
 }

@@ -18,10 +18,10 @@ export function listedValue(key: string, found: Found): string {
   })
 }
 
-/** At least the bytes that a value takes in the text of `listedValue`, in memory and in UTF-8 together. */
+/** Most bytes that a value takes in the text of `listedValue`, in memory and in UTF-8 together. */
 export function textBytesOf(value: Buffer): number {
   if (value.length > maxShownBytes) return 0
-  let bytes = value.length
+  let bytes = 4 * Math.ceil(value.length / 3) // in base64; as text it is less, but for what is escaped
   for (let at = 0; at < value.length; at++) {
     const byte = value[at] as number
     if (byte < 0x20) bytes += '\\u0000'.length - 1

@@ -1,9 +1,9 @@
 import { ConditionFailed } from '../../../core/errors.ts'
 import { ConditionsFailed } from '../../../core/transaction.ts'
 import type { AskedTransaction, Kv, TransactedEntry } from '../../../kv/index.ts'
-import { type DropBody, noteWait } from '../../exchange/index.ts'
+import type { DropBody } from '../../exchange/index.ts'
 import type { Dialect } from '../dialect.ts'
-import { positionIn } from '../freshness.ts'
+import { awaitBegin } from '../freshness.ts'
 import type { Handle } from '../route.ts'
 import { termsOf } from '../write-command.ts'
 import { countIn } from './count-query.ts'
@@ -23,16 +23,7 @@ export function makeCountHandler({ dialect, counted, store, dropBody }: CountHan
     request.caller?.require('read')
     const count = countIn(request.query, key)
     const { precondition, idempotencyKey, minPosition } = termsOf(request)
-    const body = dropBody(request)
-    if (body !== undefined) {
-      noteWait(request, 'body')
-      await body
-    }
-    if (minPosition !== undefined) {
-      noteWait(request, 'position')
-      await store.waitFor(positionIn(minPosition))
-    }
-    noteWait(request, 'log')
+    await awaitBegin(request, { dropBody, store }, minPosition)
     const conditions = precondition === undefined ? [] : [{ key, precondition }]
     const entry = await transactOne(store, { conditions, operations: [count], idempotencyKey })
     request.telemetry.stored = { ...entry, replaced: false }

@@ -5,7 +5,7 @@ import { listedValue, maxShownBytes, textBytesOf } from '../../../../../kvs/http
 function textOf(value: Buffer): number {
   const found = { value, contentType: undefined, tag: undefined, modifiedAt: undefined, deadline: undefined }
   const shown = JSON.parse(listedValue('k', found))
-  return Buffer.byteLength(JSON.stringify(shown.value ?? '')) - 2
+  return Buffer.byteLength(JSON.stringify(shown.value ?? shown.base64)) - 2
 }
 
 test.each([
@@ -13,6 +13,7 @@ test.each([
   ['control characters', Buffer.alloc(1_000, 1)],
   ['quotes and backslashes', Buffer.from('"\\'.repeat(500))],
   ['letters of several bytes', Buffer.from('é😀'.repeat(200))],
+  ['bytes that are no text', Buffer.alloc(1_001, 0xff)],
 ])('the text of %s counts as a string and encoded', (_, value) => {
   expect(textBytesOf(value)).toBeGreaterThanOrEqual(2 * textOf(value))
   expect(textBytesOf(value)).toBeLessThanOrEqual(4 * textOf(value))
