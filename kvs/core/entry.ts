@@ -1,4 +1,5 @@
 import type { Write, WriteKind } from './operation/operation.ts'
+import type { Position } from './position.ts'
 
 export type { Write }
 
@@ -18,7 +19,26 @@ export interface Entry {
    * entry.
    */
   readonly recordedAt: number
+  /**
+   * Hybrid logical time in microseconds since 1970, given by the log that the entry was first written in. Later than
+   * the stamp of everything that its writer had seen, whatever the clocks of servers say. The entries of a batch have
+   * the same one, and an expiry has that of the entry that has lapsed.
+   */
+  readonly stamp: number
+  /** Where the entry was first written; undefined where that is this log. */
+  readonly origin: Origin | undefined
   readonly write: Write
+}
+
+/** An entry's place in the log that it was first written in. */
+export interface Origin {
+  readonly logId: string
+  readonly sequence: bigint
+}
+
+/** An entry of another log, as it is taken over. */
+export interface ForeignEntry extends Pick<Entry, 'stamp' | 'superseded' | 'write'> {
+  readonly origin: Origin
 }
 
 /**
@@ -34,6 +54,13 @@ export interface PackedEntry {
   recordedAt: number
   /** As the write's deadline. */
   deadline: number | undefined
+  /** As `Entry.stamp`. */
+  stamp: number
+  /** Id of the log that it was first written in, and its sequence there; undefined and 0 where that is this log. */
+  origin: string | undefined
+  originSequence: number
+  /** As the write's `after`, as text. */
+  after: string | undefined
   bytes: Buffer
   digestStart: number
   digestLength: number
@@ -77,4 +104,11 @@ export interface LogPoint {
 export interface BatchEnd extends LogPoint {
   /** As `Entry.recordedAt`. */
   readonly recordedAt: number
+  /** As `Entry.stamp`, but for expiries, which have that of the entry that has lapsed. */
+  readonly stamp: number
+}
+
+/** A point in a log, with what the log has of each origin up to there. */
+export interface Reached extends LogPoint {
+  readonly position: Position
 }

@@ -1,25 +1,30 @@
 /**
  * How far a client or a node has seen the logs. It is opaque: nobody outside this file compares sequences of different
- * logs, or builds the text by hand. It names one log today, and several once sites replicate.
+ * logs, or builds the text by hand. It names one log, or all that sites take over from each other.
  */
 export interface Position {
   /** Highest sequence seen, by log id. */
   readonly sequences: ReadonlyMap<string, bigint>
+  /** Highest stamp seen, as `Entry.stamp`; 0 where it does not matter, as with one log. */
+  readonly stamp: number
 }
 
 /** Position of a client that has seen nothing. */
-export const nowhere: Position = { sequences: new Map() }
+export const nowhere: Position = { sequences: new Map(), stamp: 0 }
 
 export function positionAt(logId: string, sequence: bigint): Position {
-  return { sequences: new Map([[logId, sequence]]) }
+  return { sequences: new Map([[logId, sequence]]), stamp: 0 }
 }
 
 const part = /^\s*([^\s=]+)=(\d{1,19})\s*$/
 
+/** What stands for the stamp where logs have their ids, which are hexadecimal. */
+const stampName = 'stamp'
+
 /**
- * Reads `LOGID=SEQUENCE`, or several of them with commas between. A client may join what several nodes gave it, so a
- * log that is there more than once counts with its highest sequence. Returns undefined for any other text, an empty one
- * included.
+ * Reads `LOGID=SEQUENCE`, or several of them with commas between, and `stamp=STAMP`. A client may join what several
+ * nodes gave it, so a log that is there more than once counts with its highest sequence. Returns undefined for any other
+ * text, an empty one included.
  */
 export function parsePosition(text: string): Position | undefined {
   let position = nowhere
@@ -27,17 +32,27 @@ export function parsePosition(text: string): Position | undefined {
   for (const one of parts.length > 0 ? parts : [text]) {
     const [, logId, digits] = part.exec(one) ?? []
     if (logId === undefined || digits === undefined) return undefined
-    position = mergePositions(position, positionAt(logId, BigInt(digits)))
+    const seen = logId === stampName ? stampPosition(Number(digits)) : positionAt(logId, BigInt(digits))
+    if (seen === undefined) return undefined
+    position = mergePositions(position, seen)
   }
   return position
 }
 
-/** Writes `LOGID=SEQUENCE`, for several logs with commas between, in the order of their ids. Empty for `nowhere`. */
-export function formatPosition({ sequences }: Position): string {
-  return [...sequences]
+/** Undefined where no number is that exact, and so no log's. */
+function stampPosition(stamp: number): Position | undefined {
+  return Number.isSafeInteger(stamp) ? { ...nowhere, stamp } : undefined
+}
+
+/**
+ * Writes `LOGID=SEQUENCE`, for several logs with commas between, in the order of their ids; and the stamp, where there
+ * is one. Empty for `nowhere`.
+ */
+export function formatPosition({ sequences, stamp }: Position): string {
+  const logs = [...sequences]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .map(([logId, sequence]) => `${logId}=${sequence}`)
-    .join(',')
+  return [...logs, ...(stamp > 0 ? [`${stampName}=${stamp}`] : [])].join(',')
 }
 
 /** Ids of the logs that a position names. */
@@ -67,5 +82,5 @@ export function mergePositions(one: Position, other: Position): Position {
   for (const [logId, sequence] of other.sequences) {
     if (sequence > (sequences.get(logId) ?? -1n)) sequences.set(logId, sequence)
   }
-  return { sequences }
+  return { sequences, stamp: Math.max(one.stamp, other.stamp) }
 }

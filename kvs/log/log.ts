@@ -1,4 +1,4 @@
-import type { BatchEnd, Entry, LogPoint, PackedEntry, SpooledWrite, Write } from '../core/entry.ts'
+import type { BatchEnd, Entry, LogPoint, PackedEntry, Reached, SpooledWrite, Write } from '../core/entry.ts'
 import type { Version } from '../core/version.ts'
 
 /** The transaction log as the store sees it. A process has one log object, with at most one open session. */
@@ -41,11 +41,12 @@ export interface LogSession {
    */
   holds(position: LogPoint): Promise<boolean>
   /**
-   * Calls `load` with the live keys as of the checkpoint's position, in no order, reusing one object.
+   * Calls `load` with the live keys as of the checkpoint's position, in no order, reusing one object. In a site's log
+   * also with the deletes of those that are gone.
    * @returns that position; undefined where there is no valid checkpoint, and the caller must drop what it loaded
    * @throws what `load` throws; the session has ended then
    */
-  loadCheckpoint(load: (entry: PackedEntry) => void): Promise<LogPoint | undefined>
+  loadCheckpoint(load: (entry: PackedEntry) => void): Promise<Reached | undefined>
   /**
    * Calls `apply` for every entry after the sequence `after`, through `head.sequence`, in order, reusing one object, so
    * memory does not grow with the log. No other method may be called meanwhile. Rejects with `Diverged` at an entry of

@@ -1,4 +1,4 @@
-import type { BatchEnd, LogPoint, SpooledWrite, Write } from '../core/entry.ts'
+import type { BatchEnd, ForeignEntry, LogPoint, SpooledWrite, Write } from '../core/entry.ts'
 import type { Committed, Decided, Verdict } from './log.ts'
 
 /** A batch's place among the writes of its writer. */
@@ -20,9 +20,9 @@ export interface Batch {
  * over before its turn came. `fenced`: not stored, since another session is registered for the writer. `serverSeconds`
  * is the server's clock.
  */
-export type Landing =
+export type Landing<Otherwise = 'late' | 'fenced'> =
   | { readonly outcome: 'landed'; readonly end: BatchEnd; readonly serverSeconds: number }
-  | { readonly outcome: 'late' | 'fenced'; readonly serverSeconds: number }
+  | { readonly outcome: Otherwise; readonly serverSeconds: number }
 
 /** The log's answer to one decision. */
 export interface Judgement extends Pick<Verdict, 'outcome' | 'entry' | 'note'> {
@@ -62,6 +62,11 @@ export interface WriterStatements {
     decided: readonly Decided[],
     seen: bigint,
   ): Promise<{ readonly judgements: readonly Judgement[]; readonly end: BatchEnd } | undefined>
+  /**
+   * Appends entries of other logs. `repeated`: one of them is in the log already, or is its own, and nothing was stored.
+   * @param seen sequence through which the caller has ranked the entries; the log ranks them against what came after
+   */
+  appendForeign(batch: Batch, entries: readonly ForeignEntry[], seen: bigint): Promise<Landing<'repeated' | 'fenced'>>
   /**
    * What a rejection of the appends above means. `unknown`: the batch may or may not be in the log, or land later. In
    * all other cases nothing was stored: `refused`, for what the batch contains; `down`, the log takes no writes at all

@@ -1,4 +1,4 @@
-import type { BatchEnd, SpooledWrite, Write } from '../core/entry.ts'
+import type { BatchEnd, ForeignEntry, SpooledWrite, Write } from '../core/entry.ts'
 import { versionAt } from '../core/version.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
@@ -41,6 +41,8 @@ export interface Writer {
     logId: string,
     ...rest: Parameters<LogSession['appendConditional']>
   ): ReturnType<LogSession['appendConditional']>
+  /** As `LogImport.append`. */
+  appendForeign(statements: WriterStatements, entries: readonly ForeignEntry[], seen: bigint): Promise<BatchEnd>
 }
 
 export interface WriterOptions {
@@ -65,14 +67,15 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
   const numbering: Numbering = { id, session: '', writerNumber: 0, committed: undefined, sent: 0n }
   const serverTime = makeServerTime(clock)
 
-  async function land(last: bigint, sending: Promise<Landing>): Promise<BatchEnd> {
+  async function land(last: bigint, sending: Promise<Landing<string>>): Promise<BatchEnd> {
     const landing = await sending
     serverTime.note(landing.serverSeconds)
-    if (landing.outcome === 'landed') {
+    if ('end' in landing) {
       numbering.committed = { number: last, end: landing.end }
       return landing.end
     }
     if (landing.outcome === 'fenced') throw new Unappendable(copied)
+    if (landing.outcome === 'repeated') throw new Unappendable(repeated)
     throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error(tooLate) })
   }
 
@@ -106,6 +109,13 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       return land(
         last,
         send(numbering, statements, last, (batch) => statements.appendSpooled(batch, writes, seen)),
+      )
+    },
+    appendForeign(statements, entries, seen) {
+      const last = numberAfter(numbering, entries)
+      return land(
+        last,
+        send(numbering, statements, last, (batch) => statements.appendForeign(batch, entries, seen)),
       )
     },
     async appendConditional(
@@ -195,6 +205,8 @@ const writesOf = ({ writes }: Decided) => writes
 const timerSlackMs = 2
 
 const copied = 'another process appends as this node: is its data directory a copy of another one’s?'
+
+const repeated = 'an entry of another log was to be taken over that the log has already'
 
 const tooLate =
   'by its clock a batch came to its turn after the node had given up on it, and was not stored: did that clock jump ' +

@@ -234,12 +234,15 @@ async function appendConditional(progress: Progress, session: LogSession, batch:
 
 /** Applies the log's last entries, just committed, after all that others have committed before them. */
 async function applyOwn(progress: Progress, session: LogSession, writes: readonly Write[], end: BatchEnd) {
-  const { digest, recordedAt } = end
+  const { digest, recordedAt, stamp } = end
   noteHead(progress, end.sequence)
   const before = end.sequence - BigInt(writes.length)
   await readThrough(progress, session, before)
   return writes.map((write, index) => {
     const sequence = before + BigInt(index + 1)
-    return apply(progress, { sequence, digest, superseded: false, isOwn: true, recordedAt, write })
+    return apply(progress, {
+      ...{ sequence, digest, superseded: false, isOwn: true, recordedAt, write },
+      ...{ stamp, origin: undefined },
+    })
   })
 }

@@ -1,5 +1,6 @@
 import type { Entry, LogPoint, PackedEntry, Write } from '../../kvs/core/entry.ts'
 import { setsValue } from '../../kvs/core/operation/operation.ts'
+import { formatPosition } from '../../kvs/core/position.ts'
 
 export const put = (key: string, value: string | Buffer = 'v', contentType?: string): Write => ({
   kind: 'put',
@@ -19,11 +20,13 @@ export const timeAt = (sequence: bigint | number) => 1_700_000_000_000 + Number(
 /** An entry as another node's log would have it. */
 export function entryOf(sequence: bigint, write: Write, rest: Partial<Entry> = {}): Entry {
   const digest = Buffer.of(Number(sequence % 256n))
-  return { sequence, digest, superseded: false, isOwn: false, recordedAt: timeAt(sequence), write, ...rest }
+  const recordedAt = timeAt(sequence)
+  const stamp = (rest.recordedAt ?? recordedAt) * 1_000
+  return { sequence, digest, superseded: false, isOwn: false, recordedAt, stamp, origin: undefined, write, ...rest }
 }
 
 /** The same as it comes in bulk. */
-export function packed({ sequence, digest, superseded, recordedAt, write }: Entry): PackedEntry {
+export function packed({ sequence, digest, superseded, recordedAt, stamp, origin, write }: Entry): PackedEntry {
   const key = Buffer.from(write.key)
   const value = setsValue(write) ? write.value : Buffer.alloc(0)
   return {
@@ -33,6 +36,10 @@ export function packed({ sequence, digest, superseded, recordedAt, write }: Entr
     contentType: setsValue(write) ? write.contentType : undefined,
     recordedAt,
     deadline: write.deadline,
+    stamp,
+    origin: origin?.logId,
+    originSequence: Number(origin?.sequence ?? 0),
+    after: write.after && formatPosition(write.after),
     bytes: Buffer.concat([digest, key, value]),
     digestStart: 0,
     digestLength: digest.length,

@@ -1,3 +1,5 @@
+import type { Position } from '../position.ts'
+
 /** What an entry does to its key in the view: `set` gives it the entry's value, `remove` takes it out. */
 export type Effect = 'set' | 'remove'
 
@@ -23,6 +25,7 @@ export interface Kind<Operation extends { readonly kind: string; readonly key: s
     value: Buffer | undefined,
     contentType: string | undefined,
     deadline: number | undefined,
+    after: Position | undefined,
   ): Operation | undefined
   /**
    * What the operation says beside its kind and key. Requests with equal parts are the same request under an

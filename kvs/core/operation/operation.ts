@@ -1,3 +1,4 @@
+import type { Position } from '../position.ts'
 import { type Delete, deleteKind } from './delete.ts'
 import type { Effect, Kind } from './kind.ts'
 import { type Put, putKind } from './put.ts'
@@ -57,9 +58,10 @@ export function decodeWrite(
   value: Buffer | undefined,
   contentType: string | undefined,
   deadline: number | undefined,
+  after?: Position,
 ): Write | undefined {
   if (kind === undefined || !Object.hasOwn(kinds, kind)) return undefined
-  return kinds[kind as WriteKind].decode(key, value, contentType, deadline)
+  return kinds[kind as WriteKind].decode(key, value, contentType, deadline, after)
 }
 
 /** What the write says beside its kind and key, as `Kind.parts`. */

@@ -1,3 +1,4 @@
+import type { Position } from '../position.ts'
 import type { Kind } from './kind.ts'
 
 /** Gives a key a value. */
@@ -12,12 +13,15 @@ export interface Put {
    * undefined for never.
    */
   readonly deadline?: number | undefined
+  /** What the client had seen and the log that took the write had not; undefined where the log had all of that. */
+  readonly after?: Position | undefined
 }
 
 export const putKind: Kind<Put> = {
   name: 'put',
   code: 2,
   effect: 'set',
-  decode: (key, value, contentType, deadline) => value && { kind: 'put', key, value, contentType, deadline },
+  decode: (key, value, contentType, deadline, after) =>
+    value && { kind: 'put', key, value, contentType, deadline, ...(after && { after }) },
   parts: ({ contentType, value }) => [contentType ?? '', value],
 }

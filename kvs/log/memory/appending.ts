@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { BatchEnd, LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
-import { codeOf, setsValue } from '../../core/operation/operation.ts'
+import type { BatchEnd, ForeignEntry, LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
+import { codeOf, isExpiry as isExpiryWrite, setsValue } from '../../core/operation/operation.ts'
+import { maxStamp, outranks } from '../../core/rank.ts'
 import {
   type Batch,
   type Decided,
@@ -12,9 +13,11 @@ import {
 import { judgeAll, keepAnswers } from './judging.ts'
 import {
   endOf,
+  entryAt,
   isExpiry,
   keysAfter,
   lastOf,
+  positionThrough,
   requireTaken,
   StatementRefused,
   type StoredEntry,
@@ -51,7 +54,7 @@ export function appendSpooled(
   const overtaken = keysAfter(tables, seen, (entry) => !isExpiry(entry))
   const writes = spooled.map(({ write }) => write)
   const superseded = spooled.map(({ write, superseded }) => superseded || overtaken.has(write.key.toWellFormed()))
-  return { outcome: 'landed', end: insert(tables, turn, batch, writes, superseded), serverSeconds }
+  return { outcome: 'landed', end: insert(tables, turn, batch, writes, { superseded }), serverSeconds }
 }
 
 /** Commits what was decided and still holds. Undefined where the session is no longer the writer's. */
@@ -66,7 +69,10 @@ export function appendConditional(
   if (turn === undefined) return undefined
   const judged = judgeAll(tables, decided, seen, turn.recordedAt)
   const landing = decided.map(({ writes }, index) => (judged[index]?.outcome === 'landed' ? writes : []))
-  const end = insert(tables, turn, batch, landing.flat())
+  const lapsed = decided.map(({ writes, current }) => writes.map(() => current?.sequence))
+  const end = insert(tables, turn, batch, landing.flat(), {
+    lapsed: lapsed.filter((_, index) => judged[index]?.outcome === 'landed').flat(),
+  })
   let next = turn.end.sequence + 1n
   const judgements = judged.map((judgement, index): Judgement => {
     if (judgement.outcome !== 'landed') return judgement
@@ -78,11 +84,54 @@ export function appendConditional(
   return { judgements, end }
 }
 
-/** A turn to append: the log's end, the number of the writer that appends there, and the time of what it appends. */
+/**
+ * Takes over entries of other logs as one batch. `repeated`: one of them is there already, or is the log's own.
+ */
+export function appendForeign(
+  tables: Tables,
+  serverSeconds: number,
+  batch: Batch,
+  entries: readonly ForeignEntry[],
+  seen: bigint,
+): Landing<'repeated' | 'fenced'> {
+  const turn = beginAppend(tables, serverSeconds, batch)
+  if (turn === undefined) return { outcome: 'fenced', serverSeconds }
+  const { sequences } = positionThrough(tables)
+  const isRepeated = entries.some(
+    ({ origin }) => origin.logId === tables.logId || origin.sequence <= (sequences.get(origin.logId) ?? 0n),
+  )
+  if (isRepeated) return { outcome: 'repeated', serverSeconds }
+  const later = tables.entries.slice(Number(seen)).filter(({ superseded }) => !superseded)
+  const superseded = entries.map(
+    ({ superseded, write, stamp, origin }) =>
+      superseded ||
+      later.some(
+        (entry) =>
+          entry.key === write.key.toWellFormed() &&
+          outranks(rankOf(tables, entry), { stamp, isExpiry: isExpiryWrite(write), origin: origin.logId }),
+      ),
+  )
+  const writes = entries.map(({ write }) => write)
+  return {
+    outcome: 'landed',
+    end: insert(tables, turn, batch, writes, { superseded, foreign: entries }),
+    serverSeconds,
+  }
+}
+
+function rankOf({ logId }: Tables, entry: StoredEntry) {
+  return { stamp: entry.stamp, isExpiry: isExpiry(entry), origin: entry.origin?.logId ?? logId }
+}
+
+/**
+ * A turn to append: the log's end, the number of the writer that appends there, and the time and the stamp of what it
+ * appends.
+ */
 interface Turn {
   readonly writer: number
   readonly end: LogPoint
   readonly recordedAt: number
+  readonly stamp: number
 }
 
 /** Undefined where the session is no longer the writer's. */
@@ -99,7 +148,8 @@ function beginAppend(
   const newest = lastOf(tables, writer.number)?.writeNumber ?? 0n
   if (newest !== after) throw broken(`the last write of this node in it has the number ${newest}, and not ${after}`)
   const recordedAt = Math.max(tables.entries.at(-1)?.recordedAt ?? 0, wholeMilliseconds(serverSeconds))
-  return { writer: writer.number, end, recordedAt }
+  const stamp = Math.max((tables.entries.at(-1)?.highestStamp ?? 0) + 1, Math.round(serverSeconds * 1e6))
+  return { writer: writer.number, end, recordedAt, stamp }
 }
 
 function broken(flaw: string): StatementRefused {
@@ -124,14 +174,20 @@ export function nextDigest(digest: Buffer, session: string, last: bigint): Buffe
 /** Returns the log's new end; the old one where there is nothing to insert. */
 function insert(
   tables: Tables,
-  { writer, end, recordedAt }: Turn,
+  turn: Turn,
   { session, last }: Batch,
   writes: readonly Write[],
-  superseded: readonly boolean[] = [],
+  { superseded, lapsed, foreign }: Extras = {},
 ): BatchEnd {
+  const { writer, end, recordedAt } = turn
   requireTaken(tables, writes)
-  if (writes.length === 0) return { ...end, recordedAt }
+  if (writes.length === 0) return { ...end, recordedAt, stamp: turn.stamp }
   const digest = nextDigest(end.digest, session, last)
+  const floor = Math.max(...writes.map(({ after }) => after?.stamp ?? 0))
+  const stamp =
+    foreign === undefined
+      ? Math.max(turn.stamp, Math.min(floor, maxStamp) + 1)
+      : Math.max(turn.stamp, ...foreign.map((entry) => entry.stamp))
   const rows = writes.map((write, index): StoredEntry => {
     return {
       ...contentOf(write),
@@ -139,13 +195,31 @@ function insert(
       recordedAt,
       sequence: end.sequence + BigInt(index + 1),
       digest,
-      superseded: superseded[index] === true,
+      superseded: superseded?.[index] === true,
+      stamp: foreign?.[index]?.stamp ?? (isExpiryWrite(write) ? stampOf(tables, lapsed?.[index]) : undefined) ?? stamp,
+      highestStamp: stamp,
+      origin: foreign?.[index]?.origin,
+      after: write.after,
       writer,
       writeNumber: index === writes.length - 1 ? last : undefined,
     }
   })
   tables.entries.push(...rows)
-  return { sequence: end.sequence + BigInt(writes.length), digest, recordedAt }
+  return { sequence: end.sequence + BigInt(writes.length), digest, recordedAt, stamp }
+}
+
+/** What a batch has beside its writes, for each of them in order. */
+interface Extras {
+  /** Which have no effect. */
+  readonly superseded?: readonly boolean[]
+  /** The entry that an expiry removes, whose stamp it takes. */
+  readonly lapsed?: readonly (bigint | undefined)[]
+  /** The entries of other logs that they come from. */
+  readonly foreign?: readonly ForeignEntry[]
+}
+
+function stampOf(tables: Tables, sequence: bigint | undefined): number | undefined {
+  return sequence === undefined ? undefined : entryAt(tables, sequence)?.stamp
 }
 
 /** Texts are stored as they come back from UTF-8, and a copy of the value: whoever appends may free it afterwards. */

@@ -1,20 +1,23 @@
 import { effectOf, kindOfCode } from '../../core/operation/operation.ts'
-import { type Checkpoint, entryAt, type StoredEntry, type Tables } from './tables.ts'
+import { type Checkpoint, entryAt, positionThrough, type StoredEntry, type Tables } from './tables.ts'
 
 /**
  * Folds the log's next entries, `most` of them, into the checkpoint, or into a new one where none is valid. Where these
- * end inside of a batch, all of that is folded.
+ * end inside of a batch, all of that is folded. One that has tombstones keeps them; one without is begun anew for them.
  */
-export function advanceCheckpoint(tables: Tables, most = Infinity): void {
-  const before = readCheckpoint(tables)
+export function advanceCheckpoint(tables: Tables, most = Infinity, tombstones = false): void {
+  const found = readCheckpoint(tables)
+  const before = found?.hasTombstones === true || !tombstones ? found : undefined
+  const hasTombstones = before?.hasTombstones ?? tombstones
   const start = Number(before?.sequence ?? 0n)
   const folded = tables.entries.slice(start, endOfBatch(tables, start + most))
   const last = folded.at(-1)
   if (last === undefined) return
   const live = new Map(before?.live)
-  for (const entry of folded) fold(live, entry)
+  for (const entry of folded) fold(live, entry, hasTombstones)
   const { sequence, digest } = last
-  tables.checkpoint = { logId: tables.logId, sequence, digest, keys: live.size, live }
+  const position = positionThrough(tables, sequence)
+  tables.checkpoint = { logId: tables.logId, sequence, digest, position, keys: live.size, hasTombstones, live }
 }
 
 /** How many entries the log has through the end of the batch that the entry at `index - 1` came with. */
@@ -25,11 +28,11 @@ function endOfBatch({ entries }: Tables, index: number): number {
   return end
 }
 
-function fold(live: Map<string, StoredEntry>, entry: StoredEntry): void {
+function fold(live: Map<string, StoredEntry>, entry: StoredEntry, hasTombstones: boolean): void {
   const kind = kindOfCode(entry.eventType, entry.value !== undefined)
   if (kind === undefined) throw new Error(`entry ${entry.sequence} is of an unknown kind`)
   if (entry.superseded) return
-  if (effectOf(kind) === 'remove') live.delete(entry.key)
+  if (effectOf(kind) === 'remove' && !hasTombstones) live.delete(entry.key)
   else live.set(entry.key, entry)
 }
 

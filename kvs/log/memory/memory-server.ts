@@ -58,8 +58,8 @@ export interface MemoryServer {
   restore(copy: LogCopy): void
   /** Puts an entry at the log's end as another hand would, past all rules; by default a delete without a digest. */
   insertByHand(entry: Partial<StoredEntry>): void
-  /** Brings the checkpoint on by `most` entries, or to the log's end. Throws at an entry of an unknown kind. */
-  advanceCheckpoint(most?: number): void
+  /** Brings the checkpoint on by `most` entries, or to the log's end, with or without tombstones. Throws at an entry of an unknown kind. */
+  advanceCheckpoint(most?: number, tombstones?: boolean): void
   /** Loses a key of the checkpoint, as a damaged disk may. */
   damageCheckpoint(): void
 }
@@ -142,7 +142,7 @@ export function makeMemoryServer({
     insertByHand(entry) {
       tables.entries.push({ ...strayDelete, ...entry, sequence: BigInt(tables.entries.length + 1) })
     },
-    advanceCheckpoint: (most) => advanceCheckpoint(tables, most),
+    advanceCheckpoint: (most, tombstones) => advanceCheckpoint(tables, most, tombstones),
     damageCheckpoint: () => damageCheckpoint(tables),
   }
 }
@@ -155,6 +155,10 @@ const strayDelete: Omit<StoredEntry, 'sequence'> = {
   deadline: undefined,
   recordedAt: 0,
   digest: Buffer.alloc(0),
+  stamp: 0,
+  highestStamp: 0,
+  origin: undefined,
+  after: undefined,
   superseded: false,
   writer: undefined,
   writeNumber: undefined,

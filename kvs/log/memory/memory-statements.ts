@@ -1,5 +1,5 @@
 import type { WriterStatements } from '../index.ts'
-import { appendConditional, appendSpooled, appendWrites } from './appending.ts'
+import { appendConditional, appendForeign, appendSpooled, appendWrites } from './appending.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { registerWriter } from './registering.ts'
 import { StatementRefused } from './tables.ts'
@@ -20,6 +20,8 @@ export function makeMemoryStatements({ query }: MemoryConnection, appendTimeoutM
         (tables, now) => appendConditional(tables, now, batch, decided, seen),
         appendTimeoutMs,
       ),
+    appendForeign: (batch, entries, seen) =>
+      query('append-foreign', (tables, now) => appendForeign(tables, now, batch, entries, seen), appendTimeoutMs),
     failureOf: (error) => (error instanceof StatementRefused ? error.reason : 'unknown'),
   }
 }

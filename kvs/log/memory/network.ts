@@ -11,6 +11,9 @@ export type StatementKind =
   | 'append'
   | 'append-spooled'
   | 'append-conditional'
+  | 'append-foreign'
+  | 'read-position'
+  | 'take-lead'
 
 /** What goes between a node and the log's server in one piece. */
 export interface Message {

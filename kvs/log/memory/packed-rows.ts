@@ -1,5 +1,6 @@
 import type { PackedEntry } from '../../core/entry.ts'
 import { kindOfCode } from '../../core/operation/operation.ts'
+import { formatPosition } from '../../core/position.ts'
 import { UnknownEntry } from '../index.ts'
 import type { StoredEntry } from './tables.ts'
 
@@ -16,6 +17,10 @@ export function makePacker(): (entry: StoredEntry) => PackedEntry {
     contentType: undefined,
     recordedAt: 0,
     deadline: undefined,
+    stamp: 0,
+    origin: undefined,
+    originSequence: 0,
+    after: undefined,
     bytes: scratch,
     digestStart: 0,
     digestLength: 0,
@@ -38,6 +43,10 @@ export function makePacker(): (entry: StoredEntry) => PackedEntry {
     packed.contentType = entry.contentType
     packed.recordedAt = entry.recordedAt
     packed.deadline = entry.deadline
+    packed.stamp = entry.stamp
+    packed.origin = entry.origin?.logId
+    packed.originSequence = Number(entry.origin?.sequence ?? 0)
+    packed.after = entry.after && formatPosition(entry.after)
     packed.digestLength = digest
     packed.keyStart = digest
     packed.keyLength = key

@@ -1,4 +1,4 @@
-import type { Entry, LogPoint, PackedEntry, Write } from '../../core/entry.ts'
+import type { Entry, LogPoint, PackedEntry, Reached, Write } from '../../core/entry.ts'
 import { decodeWrite } from '../../core/operation/operation.ts'
 import { brokenLog, Diverged, type Head, UnknownEntry } from '../index.ts'
 import { isWhole, readCheckpoint } from './checkpointing.ts'
@@ -50,6 +50,8 @@ export async function readPage(
     superseded: entry.superseded,
     isOwn: entry.writer === own,
     recordedAt: entry.recordedAt,
+    stamp: entry.stamp,
+    origin: entry.origin,
     write: toWrite(entry),
   }))
 }
@@ -57,7 +59,7 @@ export async function readPage(
 function toWrite(entry: StoredEntry): Write {
   const { key, value, contentType, deadline, sequence, eventType } = entry
   // A copy: whoever reads may free the buffer afterwards.
-  const write = decodeWrite(kindOf(entry), key, value && Buffer.from(value), contentType, deadline)
+  const write = decodeWrite(kindOf(entry), key, value && Buffer.from(value), contentType, deadline, entry.after)
   if (write === undefined) throw new UnknownEntry(String(sequence), eventType)
   return write
 }
@@ -88,13 +90,13 @@ export async function loadCheckpoint(
   connection: MemoryConnection,
   load: (entry: PackedEntry) => void,
   warn: (message: string) => void,
-): Promise<LogPoint | undefined> {
+): Promise<Reached | undefined> {
   const checkpoint = await connection.query('load-checkpoint', readCheckpoint)
   if (checkpoint === undefined) return undefined
   const pack = makePacker()
   for (const entry of checkpoint.live.values()) handOver(connection, () => load(pack(entry)))
-  const { sequence, digest } = checkpoint
-  if (isWhole(checkpoint)) return { sequence, digest }
+  const { sequence, digest, position } = checkpoint
+  if (isWhole(checkpoint)) return { sequence, digest, position }
   warn(`the checkpoint at ${sequence} is broken; replaying the log from its start, and making it anew`)
   await connection.query('load-checkpoint', (tables) => {
     if (tables.checkpoint === checkpoint) tables.checkpoint = undefined

@@ -1,6 +1,7 @@
-import type { LogPoint, Write } from '../../core/entry.ts'
+import type { LogPoint, Origin, Reached, Write } from '../../core/entry.ts'
 import { maxDeadline } from '../../core/limits.ts'
 import { setsValue } from '../../core/operation/operation.ts'
+import type { Position } from '../../core/position.ts'
 import type { Random } from '../../lib/random.ts'
 
 /** A row of the log. */
@@ -18,6 +19,14 @@ export interface StoredEntry {
   readonly recordedAt: number
   /** Digest of the log up to and including this entry's batch. */
   readonly digest: Buffer
+  /** As `Entry.stamp`. */
+  readonly stamp: number
+  /** The highest stamp of the log up to here. */
+  readonly highestStamp: number
+  /** As `Entry.origin`. */
+  readonly origin: Origin | undefined
+  /** As the write's `after`. */
+  readonly after: Position | undefined
   readonly superseded: boolean
   /** Number of the writer that it came from; undefined where no append has written it. */
   readonly writer: number | undefined
@@ -42,10 +51,13 @@ export interface AnswerRow {
 }
 
 /** The live keys as of a point in the log. It is never changed: each step makes a new one. */
-export interface Checkpoint extends LogPoint {
+export interface Checkpoint extends Reached {
   readonly logId: string
   /** How many keys it was saved with. */
   readonly keys: number
+  /** Whether it has the deletes of keys that are gone. */
+  readonly hasTombstones: boolean
+  /** The last entry of each key that has a value, and of the others in a checkpoint with tombstones. */
   readonly live: ReadonlyMap<string, StoredEntry>
 }
 
@@ -98,6 +110,17 @@ export function endOf({ entries, firstDigest }: Tables): LogPoint {
     throw new StatementRefused(`no append has written its last entry, ${last.sequence}`, 'broken')
   }
   return { sequence: last.sequence, digest: last.digest }
+}
+
+/** What the log has of each origin through a sequence, its end by default. */
+export function positionThrough({ logId, entries }: Tables, through = BigInt(entries.length)): Position {
+  const sequences = new Map([[logId, 0n]])
+  let stamp = 0
+  for (const entry of entries.slice(0, Number(through))) {
+    sequences.set(entry.origin?.logId ?? logId, entry.origin?.sequence ?? entry.sequence)
+    stamp = Math.max(stamp, entry.stamp)
+  }
+  return { sequences, stamp }
 }
 
 export function entryAt({ entries }: Tables, sequence: bigint): StoredEntry | undefined {

@@ -23,6 +23,8 @@ export interface CheckpointerOptions {
   /** How long connecting, or one step, may take before the connection counts as lost, in milliseconds. */
   readonly timeoutMs: number
   readonly warn: (message: string) => void
+  /** Whether the log takes over entries of other logs, so that deletes have to be known to those that come later. */
+  readonly tombstones?: boolean
   readonly pace?: Partial<CheckpointPace>
   /**
    * How far this node has applied the log. As long as that stays the same, a log whose checkpoint had nothing to do is
@@ -118,11 +120,11 @@ async function follow(work: Work, connection: Connection, signal: AbortSignal, o
   }
 }
 
-async function bringForward({ clock, schedule, sizes }: Work, connection: Connection, signal: AbortSignal) {
+async function bringForward({ options, clock, schedule, sizes }: Work, connection: Connection, signal: AbortSignal) {
   sizes.noteChange()
   while (!signal.aborted) {
     const since = clock.now()
-    const { outcome, ...advance } = await advanceCheckpoint(connection, schedule.step)
+    const { outcome, ...advance } = await advanceCheckpoint(connection, schedule.step, options.tombstones === true)
     if (outcome === 'busy') return
     const restMs = schedule.noteStep(advance, clock.now() - since)
     if (restMs === undefined) return

@@ -1,5 +1,7 @@
 import type { Entry } from '../../core/entry.ts'
 import { decodeWrite, kindOfCode, type Write } from '../../core/operation/operation.ts'
+import { parsePosition } from '../../core/position.ts'
+import { stampAt } from '../../core/rank.ts'
 import { makePageSize, pageLimits, UnknownEntry, wholeMilliseconds } from '../index.ts'
 import type { Connection } from './connection.ts'
 import { isRolledBack } from './postgres-errors.ts'
@@ -13,7 +15,7 @@ const readPage = {
   name: 'read',
   text: `
     SELECT sequence, event_type, key, value, content_type, ${secondsOf('deadline')}, ${secondsOf('recorded_at')}, digest,
-           superseded, coalesce(writer = $2, false)
+           superseded, coalesce(writer = $2, false), stamp, origin, origin_sequence, dependency
     FROM (
       SELECT *, sum(size) OVER (ORDER BY sequence) - size AS bytes_before
       FROM (
@@ -36,6 +38,10 @@ type Row = [
   digest: Buffer,
   superseded: boolean,
   isOwn: boolean,
+  stamp: string | null,
+  origin: string | null,
+  originSequence: string | null,
+  dependency: string | null,
 ]
 
 /**
@@ -60,21 +66,25 @@ export function makePageReader(): ReadPage {
 }
 
 function toEntry(row: Row): Entry {
-  const [sequence, , , , , , recordedSeconds, digest, superseded, isOwn] = row
+  const [sequence, , , , , , recordedSeconds, digest, superseded, isOwn, stamp, origin, originSequence] = row
+  const recordedAt = wholeMilliseconds(recordedSeconds)
   return {
     sequence: BigInt(sequence),
     digest,
     superseded,
     isOwn,
-    recordedAt: wholeMilliseconds(recordedSeconds),
+    recordedAt,
+    stamp: stamp === null ? stampAt(recordedAt) : Number(stamp),
+    origin: origin === null ? undefined : { logId: origin, sequence: BigInt(originSequence ?? 0) },
     write: toWrite(row),
   }
 }
 
 /** An entry of an unknown kind stops the node: a view that skips it would be one that no log has. */
-function toWrite([sequence, eventType, key, value, type, deadlineSeconds]: Row): Write {
+function toWrite([sequence, eventType, key, value, type, deadlineSeconds, , , , , , , , dependency]: Row): Write {
   const kind = kindOfCode(eventType, value !== null)
-  const write = decodeWrite(kind, key, value ?? undefined, type ?? undefined, deadlineOf(deadlineSeconds))
+  const after = dependency === null ? undefined : parsePosition(dependency)
+  const write = decodeWrite(kind, key, value ?? undefined, type ?? undefined, deadlineOf(deadlineSeconds), after)
   if (write === undefined) throw new UnknownEntry(sequence, eventType)
   return write
 }

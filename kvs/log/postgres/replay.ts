@@ -1,6 +1,8 @@
-import type { LogPoint, PackedEntry } from '../../core/entry.ts'
+import type { PackedEntry, Reached } from '../../core/entry.ts'
+import { deleteKind } from '../../core/operation/delete.ts'
 import { kindOfCode, type WriteKind } from '../../core/operation/operation.ts'
 import { putKind } from '../../core/operation/put.ts'
+import { stampAt } from '../../core/rank.ts'
 import { UnknownEntry } from '../index.ts'
 import {
   beginReadingCheckpoint,
@@ -15,7 +17,7 @@ import { readTimestamp } from './timestamps.ts'
 
 const columns = [
   ...['sequence', 'event_type', 'superseded', 'digest', 'key', 'value', 'content_type'],
-  ...['recorded_at', 'deadline'],
+  ...['recorded_at', 'deadline', 'stamp', 'origin', 'origin_sequence', 'dependency'],
 ]
 
 /** As `LogSession.replay`, through a sequence. */
@@ -28,6 +30,7 @@ export function replay(
   const range = `sequence > ${after} AND sequence <= ${through}`
   const rows = `SELECT ${columns} FROM transactions WHERE ${range} ORDER BY sequence`
   const entry = makePackedEntry()
+  const originOf = makeTextReader()
   const read = makeRowReader(columns.length, (data, { starts, lengths }) => {
     entry.bytes = data
     entry.sequence = readSequence(data, starts[0] as number)
@@ -42,6 +45,10 @@ export function replay(
     entry.contentType = textOf(data, starts[6] as number, lengths[6] as number)
     entry.recordedAt = readTimestamp(data, starts[7] as number)
     entry.deadline = deadlineOf(data, starts[8] as number, lengths[8] as number)
+    entry.stamp = stampOf(data, starts[9] as number, lengths[9] as number, entry.recordedAt)
+    entry.origin = (lengths[10] as number) < 0 ? undefined : originOf(data, starts[10] as number, lengths[10] as number)
+    entry.originSequence = entry.origin === undefined ? 0 : readSequence(data, starts[11] as number)
+    entry.after = textOf(data, starts[12] as number, lengths[12] as number)
     apply(entry)
   })
   return connection.copy(`COPY (${rows}) TO STDOUT (FORMAT binary)`, read)
@@ -55,7 +62,7 @@ export async function loadCheckpoint(
   connection: Connection,
   load: (entry: PackedEntry) => void,
   warn: (message: string) => void,
-): Promise<LogPoint | undefined> {
+): Promise<Reached | undefined> {
   try {
     return await loadInTransaction(connection, load, warn)
   } catch (error) {
@@ -70,7 +77,7 @@ async function loadInTransaction(
   connection: Connection,
   load: (entry: PackedEntry) => void,
   warn: (message: string) => void,
-): Promise<LogPoint | undefined> {
+): Promise<Reached | undefined> {
   await connection.query({ text: beginReadingCheckpoint })
   const checkpoint = await readCheckpoint(connection)
   const found = checkpoint && (await loadEntries(connection, load))
@@ -84,26 +91,32 @@ async function loadInTransaction(
 
 /** Loads the entries up to the first that lacks its value, and counts and hashes all of them. */
 async function loadEntries(connection: Connection, load: (entry: PackedEntry) => void) {
-  const entry = makePackedEntry() // of the kind put: a checkpoint has only keys that have a value
+  const entry = makePackedEntry()
+  const originOf = makeTextReader()
   const sum = Buffer.alloc(8)
   let keys = 0
   let isWhole = true
-  const read = makeRowReader(8, (data, { starts, lengths }) => {
+  const read = makeRowReader(12, (data, { starts, lengths }) => {
     keys++
-    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[7] as number) + at)
-    if ((lengths[2] as number) < 0) isWhole = false
+    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[11] as number) + at)
+    const lives = data[starts[1] as number] === 1
+    if (lives && (lengths[3] as number) < 0) isWhole = false
     if (!isWhole) return
     entry.bytes = data
     entry.sequence = readSequence(data, starts[0] as number)
-    entry.keyStart = starts[1] as number
-    entry.keyLength = lengths[1] as number
-    entry.valueStart = starts[2] as number
-    entry.valueLength = lengths[2] as number
-    entry.contentType = textOf(data, starts[3] as number, lengths[3] as number)
-    entry.digestStart = starts[4] as number
-    entry.digestLength = lengths[4] as number
-    entry.recordedAt = readTimestamp(data, starts[5] as number)
-    entry.deadline = deadlineOf(data, starts[6] as number, lengths[6] as number)
+    entry.kind = lives ? putKind.name : deleteKind.name
+    entry.keyStart = starts[2] as number
+    entry.keyLength = lengths[2] as number
+    entry.valueStart = starts[3] as number
+    entry.valueLength = lengths[3] as number
+    entry.contentType = textOf(data, starts[4] as number, lengths[4] as number)
+    entry.digestStart = starts[5] as number
+    entry.digestLength = lengths[5] as number
+    entry.recordedAt = readTimestamp(data, starts[6] as number)
+    entry.deadline = deadlineOf(data, starts[7] as number, lengths[7] as number)
+    entry.stamp = stampOf(data, starts[8] as number, lengths[8] as number, entry.recordedAt)
+    entry.origin = (lengths[9] as number) < 0 ? undefined : originOf(data, starts[9] as number, lengths[9] as number)
+    entry.after = textOf(data, starts[10] as number, lengths[10] as number)
     load(entry)
   })
   await connection.copy(`COPY (${checkpointEntries}) TO STDOUT (FORMAT binary)`, read)
@@ -114,11 +127,28 @@ function byte(bytes: Buffer, at: number): number {
   return bytes[at] as number
 }
 
+function stampOf(data: Buffer, start: number, length: number, recordedAt: number): number {
+  return length < 0 ? stampAt(recordedAt) : readSequence(data, start)
+}
+
 /** An entry of an unknown kind stops the node: a view that skips it would be one that no log has. */
 function kindOf(eventType: number, valueLength: number, sequence: number): WriteKind {
   const kind = kindOfCode(eventType, valueLength >= 0)
   if (kind === undefined) throw new UnknownEntry(sequence, eventType)
   return kind
+}
+
+/** Reads a text that most rows have in common, without a new string for each. */
+function makeTextReader(): (data: Buffer, start: number, length: number) => string {
+  let bytes = Buffer.alloc(0)
+  let text = ''
+  return (data, start, length) => {
+    if (bytes.length !== length || bytes.compare(data, start, start + length) !== 0) {
+      bytes = Buffer.from(data.subarray(start, start + length))
+      text = bytes.toString()
+    }
+    return text
+  }
 }
 
 function textOf(data: Buffer, start: number, length: number): string | undefined {
@@ -137,6 +167,10 @@ function makePackedEntry(): PackedEntry {
     contentType: undefined,
     recordedAt: 0,
     deadline: undefined,
+    stamp: 0,
+    origin: undefined,
+    originSequence: 0,
+    after: undefined,
     bytes: Buffer.alloc(0),
     digestStart: 0,
     digestLength: 0,

@@ -10,7 +10,7 @@ import {
   type WriterStatements,
   wholeMilliseconds,
 } from '../index.ts'
-import { batchColumns } from './batch-columns.ts'
+import { batchColumns, foreignColumns } from './batch-columns.ts'
 import { bigintArray, booleanArray, byteaArray, integerArray, textArray, timestampArray } from './binary-arrays.ts'
 import type { Connection } from './connection.ts'
 import { serverSeconds } from './log-end.ts'
@@ -25,20 +25,20 @@ interface Prepared {
 /**
  * One statement and one round trip for a batch. The function locks this writer's row, and goes on only where the
  * session is still the one registered there. Then it locks the log's head until the commit, and reads the log's end
- * under that lock, so sequences are gapless and in commit order. migrations/007_deadlines.sql has it, and
+ * under that lock, so sequences are gapless and in commit order. migrations/009_sites.sql has it, and
  * 005_append_only_head.sql why an append changes no row.
  */
 const appendWrites = (name: string, rest: { until: string; superseded: string; seen: string }): Prepared => ({
   name,
   text: `
-  SELECT outcome, sequence, digest, ${secondsOf('recorded_at')}, ${serverSeconds}
-  FROM append_writes($1, $2, $3, $4, $5, $6, $7, $8, $9, ${rest.until}, ${rest.superseded}, ${rest.seen})`,
+  SELECT outcome, sequence, digest, ${secondsOf('recorded_at')}, stamp, ${serverSeconds}
+  FROM append_writes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, ${rest.until}, ${rest.superseded}, ${rest.seen})`,
 })
 
-const append = appendWrites('append', { until: '$10', superseded: 'NULL', seen: 'NULL' })
+const append = appendWrites('append', { until: '$12', superseded: 'NULL', seen: 'NULL' })
 
 /** It compares with what others committed while it waited for the head's lock, too. */
-const appendSpooled = appendWrites('append_spooled', { until: 'NULL', superseded: '$10', seen: '$11' })
+const appendSpooled = appendWrites('append_spooled', { until: 'NULL', superseded: '$12', seen: '$13' })
 
 /**
  * migrations/008_transactions.sql says what the function does. Digests are looked up only for earlier answers: an entry
@@ -49,8 +49,18 @@ const appendConditional: Prepared = {
   text: `SELECT outcome, sequence, current, note, head, head_digest,
       CASE outcome WHEN 'answered' THEN digest_at(sequence) END,
       CASE outcome WHEN 'answered' THEN digest_at(current) END,
-      ${secondsOf('recorded_at')}
-    FROM append_conditional($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+      ${secondsOf('recorded_at')}, stamp
+    FROM append_conditional(
+      $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
+    )`,
+}
+
+/** migrations/009_sites.sql says what the function does. */
+const appendForeign: Prepared = {
+  name: 'append_foreign',
+  text: `
+  SELECT outcome, sequence, digest, ${secondsOf('recorded_at')}, stamp, ${serverSeconds}
+  FROM append_foreign($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 }
 
 const sessionOf = 'SELECT session FROM writers WHERE id = $1'
@@ -63,9 +73,9 @@ const registration = `
   SELECT last_write, last_sequence, last_digest, number, ${serverSeconds} FROM register_writer($1, $2, $3)
   WHERE number IS NOT NULL`
 
-type LandingRow =
-  | [outcome: 'landed', sequence: string, digest: Buffer, recordedSeconds: number, serverSeconds: number]
-  | [outcome: 'late' | 'fenced', sequence: null, digest: null, recordedSeconds: null, serverSeconds: number]
+type LandingRow<Otherwise> =
+  | [outcome: 'landed', sequence: string, digest: Buffer, recordedSeconds: number, stamp: string, serverSeconds: number]
+  | [outcome: Otherwise, sequence: null, digest: null, recordedSeconds: null, stamp: null, serverSeconds: number]
 
 type RegistrationRow = [
   lastWrite: string,
@@ -85,6 +95,7 @@ type JudgementRow = [
   answeredDigest: Buffer | null,
   answeredCurrentDigest: Buffer | null,
   recordedSeconds: number,
+  stamp: string,
 ]
 
 /** @param timeoutMs how long the answer to an append may take before the connection counts as lost */
@@ -125,7 +136,10 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
     async appendConditional(batch, decided, seen) {
       const rows = await run<JudgementRow>(appendConditional, batch, [seen, ...decidedColumns(decided)])
       const [first] = rows
-      return first && { judgements: rows.map(judgementOf), end: endAt(first[4], first[5], first[8]) }
+      return first && { judgements: rows.map(judgementOf), end: endAt(first[4], first[5], first[8], first[9]) }
+    },
+    async appendForeign(batch, entries, seen) {
+      return landingOf(await run(appendForeign, batch, [seen, ...foreignColumns(entries)]))
     },
     failureOf(error) {
       if (!isRolledBack(error)) return 'unknown'
@@ -168,12 +182,12 @@ function pairsOf<Item>(decided: readonly Decided[], itemsOf: (decided: Decided) 
   return decided.flatMap((one, index) => itemsOf(one).map((item) => ({ place: index + 1, item })))
 }
 
-function landingOf([row]: LandingRow[]): Landing {
-  if (row === undefined) throw new Error('append_writes returned no row')
-  const [outcome, sequence, digest, recordedSeconds, serverSeconds] = row
-  return outcome === 'landed'
-    ? { outcome, end: endAt(sequence, digest, recordedSeconds), serverSeconds }
-    : { outcome, serverSeconds }
+function landingOf<Otherwise>([row]: LandingRow<Otherwise>[]): Landing<Otherwise> {
+  if (row === undefined) throw new Error('an append returned no row')
+  const [outcome, sequence, digest, recordedSeconds, stamp, serverSeconds] = row
+  return outcome === 'landed' && sequence !== null
+    ? { outcome, end: endAt(sequence, digest, recordedSeconds, stamp), serverSeconds }
+    : { outcome: outcome as Otherwise, serverSeconds }
 }
 
 function judgementOf(row: JudgementRow): Judgement {
@@ -187,8 +201,8 @@ function judgementOf(row: JudgementRow): Judgement {
   }
 }
 
-function endAt(sequence: string, digest: Buffer, recordedSeconds: number): BatchEnd {
-  return { ...pointAt(sequence, digest), recordedAt: wholeMilliseconds(recordedSeconds) }
+function endAt(sequence: string, digest: Buffer, recordedSeconds: number, stamp: string): BatchEnd {
+  return { ...pointAt(sequence, digest), recordedAt: wholeMilliseconds(recordedSeconds), stamp: Number(stamp) }
 }
 
 /**

@@ -168,7 +168,8 @@ function appliesUnresolved(session: LogSession, clock: VirtualClock): Partial<Lo
       return session.append(writes, last).catch((error) => {
         if (!(error instanceof Undecided)) throw error
         const sequence = before.sequence + BigInt(writes.length)
-        return { sequence, digest: before.digest, recordedAt: clock.wallTime() }
+        const recordedAt = clock.wallTime()
+        return { sequence, digest: before.digest, recordedAt, stamp: recordedAt * 1_000 }
       })
     },
   }

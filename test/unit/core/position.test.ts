@@ -14,8 +14,11 @@ import {
 
 /** Few ids, so that positions often name the same log. */
 const position = fc
-  .dictionary(fc.constantFrom('a', 'b', 'c', 'log.4-x'), fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }))
-  .map((sequences): Position => ({ sequences: new Map(Object.entries(sequences)) }))
+  .tuple(
+    fc.dictionary(fc.constantFrom('a', 'b', 'c', 'log.4-x'), fc.bigInt({ min: 0n, max: 2n ** 63n - 1n })),
+    fc.constantFrom(0, 1, 1_700_000_000_000_000, Number.MAX_SAFE_INTEGER),
+  )
+  .map(([sequences, stamp]): Position => ({ sequences: new Map(Object.entries(sequences)), stamp }))
 const somewhere = position.filter(({ sequences }) => sequences.size > 0)
 
 const equal = (one: Position, other: Position) => covers(one, other) && covers(other, one)
@@ -31,9 +34,9 @@ describe('the text', () => {
 
   test('is the same for the same position, in whatever order its logs were added', () => {
     fc.assert(
-      fc.property(position, ({ sequences }) => {
-        const reversed = { sequences: new Map([...sequences].toReversed()) }
-        expect(formatPosition(reversed)).toBe(formatPosition({ sequences }))
+      fc.property(position, ({ sequences, stamp }) => {
+        const reversed = { sequences: new Map([...sequences].toReversed()), stamp }
+        expect(formatPosition(reversed)).toBe(formatPosition({ sequences, stamp }))
       }),
     )
   })

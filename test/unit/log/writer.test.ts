@@ -7,7 +7,7 @@ import { put } from '../../support/entries.ts'
 
 const digest = Buffer.from('8 bytes!')
 const pointAt = (sequence: bigint) => ({ sequence, digest })
-const endAt = (sequence: bigint) => ({ sequence, digest, recordedAt: 1_000_000 })
+const endAt = (sequence: bigint) => ({ sequence, digest, recordedAt: 1_000_000, stamp: 1_000_000_000 })
 
 /** A log with one writer, whose answers the test chooses. */
 function makeStatements(answers: Partial<WriterStatements> = {}) {
@@ -31,6 +31,10 @@ function makeStatements(answers: Partial<WriterStatements> = {}) {
       sent.push(batch)
       const refused: Judgement = { outcome: 'refused', entry: undefined, current: undefined }
       return { judgements: writes.map(() => refused), end: endAt(0n) }
+    },
+    async appendForeign(batch) {
+      sent.push(batch)
+      return { outcome: 'landed', end: endAt(batch.last), serverSeconds: 1_000 }
     },
     failureOf: () => 'unknown',
     ...answers,

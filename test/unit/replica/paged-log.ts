@@ -8,7 +8,8 @@ export function makePagedLog(...writes: Write[]) {
   const add = (write: Write) => entries.push(entryOf(BigInt(entries.length + 1), write))
   const end = () => {
     const sequence = BigInt(entries.length)
-    return { sequence, digest: Buffer.of(1), recordedAt: timeAt(sequence) }
+    const recordedAt = timeAt(sequence)
+    return { sequence, digest: Buffer.of(1), recordedAt, stamp: recordedAt * 1_000 }
   }
   writes.forEach(add)
   const log = {

@@ -12,7 +12,7 @@ let sequence = 0n
 const append = async ({ length }: { readonly length: number }) => {
   await new Promise(setImmediate)
   sequence += BigInt(length)
-  return { sequence, digest, recordedAt: Date.now() }
+  return { sequence, digest, recordedAt: Date.now(), stamp: Date.now() * 1_000 }
 }
 const session = {
   head: { logId: '00000000', sequence: 0n, entries: 0n, adoptedThrough: 0n },

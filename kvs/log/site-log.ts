@@ -1,0 +1,51 @@
+import type { BatchEnd, Entry, ForeignEntry, LogPoint } from '../core/entry.ts'
+import type { Position } from '../core/position.ts'
+
+/**
+ * What replication asks of a site's own log, beside the session of a node. Each connection fails as a session does: its
+ * methods reject with `Unavailable`, or with `Diverged`, and it is over then.
+ */
+export interface SiteLog {
+  /** Connects to read the log for another site. Rejects as `Log.open`. */
+  openReader(): Promise<LogReader>
+  /**
+   * Connects as the one node of the site that takes entries over, until the connection ends. Undefined where another
+   * node does so already. Rejects as `Log.open`.
+   */
+  openImport(): Promise<LogImport | undefined>
+}
+
+export interface LogReader {
+  readonly logId: string
+  /** Resolves with the reason when the connection is gone, by close() as well. Never rejects. */
+  readonly lost: Promise<Error>
+  /** The log's end, as `LogSession.askHead`. */
+  askHead(): Promise<LogPoint>
+  /** What the log has of each origin through a sequence, itself included; with the stamp 0. */
+  positionThrough(sequence: bigint): Promise<Position>
+  /** As `LogSession.read`; no entry is `isOwn`. */
+  read(after: bigint, through?: bigint): Promise<Entry[]>
+  /** Never rejects; idempotent. */
+  close(): Promise<void>
+}
+
+export interface LogImport {
+  readonly logId: string
+  /**
+   * What the log has of each other origin; final from the first moment, since nobody else takes entries over. Appends
+   * advance it. Its stamp is 0.
+   */
+  readonly position: Position
+  /** As that of a reader. */
+  readonly lost: Promise<Error>
+  /**
+   * Appends entries of other logs as one batch, in this order, each above what the log has of its origin. On return
+   * they are committed and durable, and the log's clock is no earlier than their stamps. An entry that the log has a
+   * newer one of is stored as superseded, as is one that is marked so. Rejects with `Undecided` where they may or may
+   * not be there: the position of the next import tells.
+   * @param seen sequence through which the caller has ranked the entries; the log ranks them against what came after
+   */
+  append(entries: readonly ForeignEntry[], seen: bigint): Promise<BatchEnd>
+  /** Lets another node take over. Never rejects; idempotent. */
+  close(): Promise<void>
+}
