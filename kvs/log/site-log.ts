@@ -23,6 +23,8 @@ export interface LogReader {
   askHead(): Promise<LogPoint>
   /** What the log has of each origin through a sequence, itself included; with the stamp 0. */
   positionThrough(sequence: bigint): Promise<Position>
+  /** Stamp of an entry that was first written in this log; undefined where there is none at the sequence. */
+  stampAt(sequence: bigint): Promise<number | undefined>
   /** As `LogSession.read`; no entry is `isOwn`. */
   read(after: bigint, through?: bigint): Promise<Entry[]>
   /** Never rejects; idempotent. */
@@ -36,6 +38,8 @@ export interface LogImport {
    * advance it. Its stamp is 0.
    */
   readonly position: Position
+  /** Stamp of the last entry that the log has of another origin; undefined where it has none. */
+  lastStampOf(origin: string): number | undefined
   /** As that of a reader. */
   readonly lost: Promise<Error>
   /**
