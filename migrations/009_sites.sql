@@ -149,6 +149,7 @@ BEGIN
       SELECT entry.key FROM transactions AS entry
       WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key = ANY (keys) AND NOT entry.superseded
         AND (entry.event_type <> 1 OR entry.deadline IS NULL)  -- no client asked for an expiry, and the write may renew its key
+        AND entry.origin IS NULL  -- of entries of other logs, the later stamp is the newer one, which the write gets now
     ) ORDER BY place) INTO flags
     FROM unnest(keys, flags) WITH ORDINALITY AS asked (key, flag, place);
   END IF;

@@ -51,7 +51,7 @@ export function appendSpooled(
 ): Landing {
   const turn = beginAppend(tables, serverSeconds, batch)
   if (turn === undefined) return { outcome: 'fenced', serverSeconds }
-  const overtaken = keysAfter(tables, seen, (entry) => !isExpiry(entry))
+  const overtaken = keysAfter(tables, seen, (entry) => !isExpiry(entry) && entry.origin === undefined)
   const writes = spooled.map(({ write }) => write)
   const superseded = spooled.map(({ write, superseded }) => superseded || overtaken.has(write.key.toWellFormed()))
   return { outcome: 'landed', end: insert(tables, turn, batch, writes, { superseded }), serverSeconds }
