@@ -82,10 +82,13 @@ function quoted(prefixes: readonly string[]): string {
   return prefixes.map((prefix) => JSON.stringify(prefix)).join(' or ')
 }
 
-const verbs = { read: 'read', write: 'write', clear: 'clear', admin: 'administer' } as const satisfies Record<
-  Right,
-  string
->
+const verbs = {
+  read: 'read',
+  write: 'write',
+  clear: 'clear',
+  replicate: 'replicate',
+  admin: 'administer',
+} as const satisfies Record<Right, string>
 
 function forbidden(message: string, scope?: Right): NotAdmitted {
   return new NotAdmitted(

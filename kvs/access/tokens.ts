@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { maxKeyBytes } from '../core/limits.ts'
 
 /** What a token may do. No right implies another. */
-export const rights = ['read', 'write', 'clear', 'admin'] as const
+export const rights = ['read', 'write', 'clear', 'replicate', 'admin'] as const
 
 export type Right = (typeof rights)[number]
 
@@ -80,7 +80,7 @@ function parseRights(text: string, problems: string[]): Set<Right> {
   const granted = rights.filter((right) => words.includes(right))
   if (!words.every((word) => granted.some((right) => right === word))) {
     problems.push(
-      'what follows the name are no rights: write read, write, clear, admin, or several joined by +, such as read+write',
+      'what follows the name are no rights: write read, write, clear, replicate, admin, or several joined by +, such as read+write',
     )
   }
   return new Set(granted)

@@ -8,6 +8,7 @@ import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres-
 import { warnOfServiceLinks, withoutServiceLinks } from './service-links.ts'
 import { forwarderSettings, forwardingSettings } from './settings/forwarding-settings.ts'
 import { type Environment, givenTexts, parseTexts, type Setting, type Values } from './settings-table.ts'
+import { readSites, type Sites, unusedWithoutSites } from './sites-config.ts'
 import { readForwardTls, readServerTls } from './tls-config.ts'
 
 type Service = Values<typeof serviceSettings>
@@ -22,6 +23,8 @@ export interface Config extends Service {
   tls: Tls | undefined
   /** TLS of a forwarder's connections to its target; undefined for plain HTTP. */
   forwardTls: Tls | undefined
+  /** The other sites; undefined for a node whose log is no site. */
+  sites: Sites | undefined
   /** Sentences for the log, such as about settings without effect. */
   warnings: string[]
 }
@@ -90,11 +93,14 @@ export function readConfig(given: Environment): Config {
   const forwardTls = forwardingAddress?.startsWith('https://')
     ? readForwardTls({ cert: forwardCertFile, key: forwardKeyFile, ca: forwardCaFile }, problems, warnings)
     : undefined
+  const sites = readSites(service, used, problems, warnings)
   const access = readAccess(used, service.host, problems, warnings)
   reportUnknown(env, problems, warnings)
   if (problems.length > 0 || postgres === undefined) throw new InvalidConfig(problems)
-  warnings.push(...unusedSettings(env, postgres), ...unusedWithoutHttps(env, forwardingAddress))
-  return { ...service, postgres, access, forwardingAddress, tls, forwardTls, warnings }
+  const unused = [...unusedSettings(env, postgres), ...unusedWithoutHttps(env, forwardingAddress)]
+  warnings.push(...unused, ...unusedWarning(...unusedWithoutSites(used, sites)))
+  const waitTimeoutMs = sites?.waitTimeoutMs ?? service.waitTimeoutMs
+  return { ...service, waitTimeoutMs, postgres, access, forwardingAddress, tls, forwardTls, sites, warnings }
 }
 
 function without(names: readonly string[], env: Environment): Environment {

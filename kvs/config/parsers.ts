@@ -113,6 +113,20 @@ export const address: Parser<string> = (text) => {
   throw new Error(`${quoteOrRedact(text)} is not host:port, such as 10.10.0.2:8080, kvs:8080 or [::1]:8080`)
 }
 
+/**
+ * Parses what `parse` takes, several of them with commas between, each once.
+ * @param what a plural, for errors
+ */
+export function listOf<T>(parse: Parser<T>, what: string, example: string): Parser<readonly T[]> {
+  return (text) => {
+    const parts = text.split(',').map((part) => part.trim())
+    if (parts.includes('')) throw new Error(`${quoteOrRedact(text)} has an empty part: write ${what} as ${example}`)
+    const twice = parts.find((part, index) => parts.indexOf(part) < index)
+    if (twice !== undefined) throw new Error(`${quoteOrRedact(text)} has ${quoteOrRedact(twice)} twice`)
+    return parts.map(parse)
+  }
+}
+
 /** Removes the brackets of an IPv6 address; returns any other text unchanged. */
 function removeBrackets(text: string): string {
   const [, inside = ''] = /^\[(.*)\]$/.exec(text) ?? []

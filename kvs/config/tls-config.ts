@@ -1,6 +1,7 @@
 import { canAllRead, readSettingFile } from '../lib/files.ts'
 import { findTlsProblems, makeTlsTexts, type Part, type Tls, type TlsFiles } from '../tls/index.ts'
 import { forwarderSettings } from './settings/forwarding-settings.ts'
+import { siteSettings } from './settings/site-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
 import type { Setting } from './settings-table.ts'
 
@@ -24,6 +25,12 @@ export function readServerTls(paths: Paths, problems: string[], warnings: string
  */
 export function readForwardTls(paths: Paths, problems: string[], warnings: string[]): Tls {
   const { forwardCertFile: cert, forwardKeyFile: key, forwardCaFile: ca } = forwarderSettings
+  return readTls({ cert, key, ca }, paths, problems, warnings)
+}
+
+/** Reads the TLS files for connections to other sites, in the same way. */
+export function readPeerTls(paths: Paths, problems: string[], warnings: string[]): Tls {
+  const { peerCertFile: cert, peerKeyFile: key, peerCaFile: ca } = siteSettings
   return readTls({ cert, key, ca }, paths, problems, warnings)
 }
 

@@ -68,6 +68,11 @@ export const catalogue = {
     message: 'the result is out of the range of 64 bits; nothing was stored',
     when: 'the result of add is below -2^63 or above 2^63 - 1',
   },
+  went_back: {
+    status: 409,
+    message: 'the log lacks what another site has taken over from it',
+    when: 'another site has entries of this log that the log does not have: it was restored, or is another one',
+  },
   condition_failed: {
     status: 412,
     message: 'the condition does not hold; nothing was stored',

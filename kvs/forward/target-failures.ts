@@ -3,17 +3,21 @@ export class Late extends Error {
   override readonly name = 'Late'
 }
 
-/** Explains in one sentence why there is no answer from the target, and what to look at. */
-export function explain(error: Error, target: string): string {
+/**
+ * Explains in one sentence why there is no answer from the target, and what to look at.
+ * @param caSetting the setting that names the CAs trusted there
+ */
+export function explain(error: Error, target: string, caSetting = 'KVS_FORWARD_CA'): string {
   const code = codeOf(error)
-  return sentences[code]?.(target) ?? `${target}: ${error.message}${code ? ` (${code})` : ''}`
+  return sentences[code]?.(target, caSetting) ?? `${target}: ${error.message}${code ? ` (${code})` : ''}`
 }
 
 const brokeOff = (target: string) => `the connection to ${target} broke off before its answer was there`
-const untrusted = (target: string) => `the certificate of ${target} is of no CA that is trusted here (KVS_FORWARD_CA)`
+const untrusted = (target: string, setting: string) =>
+  `the certificate of ${target} is of no CA that is trusted here (${setting})`
 const unreachable = (target: string) => `${target} can’t be reached`
 
-const sentences: Record<string, (target: string) => string> = {
+const sentences: Record<string, (target: string, caSetting: string) => string> = {
   ECONNREFUSED: (target) => `nothing listens at ${target}: is the node running there?`,
   ENOTFOUND: (target) => `the host name in ${target} is not known: is that node, or its container, running?`,
   EAI_AGAIN: (target) => `the host name in ${target} can’t be looked up now`,

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
-import type { Kv } from '../kv/index.ts'
+import type { Feed, Kv } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
 import {
   aboutNode,
   makeClearHandler,
   makeDispatcher,
+  makeFeedHandler,
   makeKeyHandlers,
   makeListHandlers,
   makeListShares,
@@ -30,6 +31,8 @@ export interface ServerOptions extends HttpOptions, NodeRoutesOptions {}
 /** What a node's routes need. */
 export interface NodeRoutesOptions {
   readonly store: Kv
+  /** The log as other sites follow it; undefined where it is no site. */
+  readonly feed?: Feed | undefined
   readonly readMetrics: ReadMetrics
   readonly maxValueBytes: number
   readonly budget: MemoryBudget
@@ -49,7 +52,7 @@ export function makeServer(options: ServerOptions): HttpServer {
 
 /** The route table of a node. */
 export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
-  const { store, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
+  const { store, feed, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
   const receiveBody = checkingDigests(makeBodyReceiver({ maxBytes: maxValueBytes, budget }))
   const receiveTransaction = checkingDigests(
     makeBodyReceiver({ maxBytes: maxTransactionBody, budget, what: 'transaction' }),
@@ -68,6 +71,7 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
     ready: readinessOf(store, guard),
     position: () => store.position(),
     readMetrics,
+    feed: feed && makeFeedHandler(feed),
     guard,
   })
 }

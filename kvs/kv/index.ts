@@ -1,3 +1,4 @@
+export { type Feed, type FeedQuery, type FeedStream, feedPath, feedType } from './feed.ts'
 export type {
   AskedTransaction,
   ConditionalWrite,

@@ -1,11 +1,17 @@
 import type { BatchEnd, Entry, LogPoint, Write } from '../core/entry.ts'
 import { setsValue } from '../core/operation/operation.ts'
-import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
+import {
+  type Decided,
+  Diverged,
+  type LogSession,
+  makeWholeBatches,
+  type Verdict,
+  type WholeBatches,
+} from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import type { Appended } from './append/write-queue.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
 import { type Replayed, replay, requireWhole, totalToReplay } from './view-replay.ts'
-import { makeWholeBatches, type WholeBatches } from './whole-batches.ts'
 
 /**
  * One view, kept in step with one log over however many sessions. Entries come into the view in the order of the log

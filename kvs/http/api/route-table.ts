@@ -1,4 +1,5 @@
 import type { Right } from '../../access/index.ts'
+import { feedPath } from '../../kv/index.ts'
 import { collectionRights, type Guard, keyRights } from '../exchange/index.ts'
 import { courseworkDialect } from './coursework-dialect.ts'
 import type { Dialect } from './dialect.ts'
@@ -22,6 +23,8 @@ export interface Service {
   /** Position that /livez shows; empty for none. */
   readonly position: () => string
   readonly readMetrics: ReadMetrics
+  /** Handler by which other sites follow the log; undefined where they can't. */
+  readonly feed?: Handle | undefined
   /** Undefined where everybody may do everything. */
   readonly guard: Guard | undefined
   /**
@@ -35,7 +38,7 @@ const dialects = [valueDialect, courseworkDialect]
 
 /** Makes the table of all routes. One table serves nodes and forwarders. */
 export function makeRouteTable(service: Service): RouteTable {
-  const { about, ready, position, readMetrics, guard, forward } = service
+  const { about, ready, position, readMetrics, guard, feed, forward } = service
   const health = healthRoute(ready)
   const pages: RouteTable = {
     '/': frontPage(about),
@@ -44,6 +47,7 @@ export function makeRouteTable(service: Service): RouteTable {
     '/readyz': health,
     '/healthz': health,
     '/metrics': metricsRoute(readMetrics),
+    ...(feed && { [feedPath]: { methods: { GET: feed }, rights: { GET: 'replicate' } } }),
   }
   const keys = [...dialects.flatMap((dialect) => keyRoutes(dialect, service)), collectionRoute(service)]
   if (forward === undefined) return { ...pages, ...Object.fromEntries(keys) }

@@ -25,7 +25,7 @@ export function makeRequestLog({ logger, slowRequestMs = Infinity }: RequestLogO
   const logsAll = logger.isLevelEnabled('debug')
 
   return (request, isSent, ms) => {
-    if (ms >= slowRequestMs) {
+    if (ms >= slowRequestMs && !request.telemetry.isFeed) {
       noteWait(request, undefined)
       const { waitedFor } = request.telemetry
       logger.warn({ ...lineOf(request, isSent, ms), ...(waitedFor && { waitedFor }) }, 'slow request')

@@ -27,6 +27,8 @@ export interface Telemetry {
   reason: string | undefined
   trace: Trace | undefined
   spanId: string | undefined
+  /** Whether the reply goes on as long as its client wants, so that it is never slow. */
+  isFeed: boolean
   /** What the request waits for now. */
   waitsFor: Wait | undefined
   /** Moment of `Clock.now` when that wait began. */
@@ -50,6 +52,7 @@ export function beginTelemetry(now: number): Telemetry {
     reason: undefined,
     trace: undefined,
     spanId: undefined,
+    isFeed: false,
     waitsFor: undefined,
     waitsSince: 0,
     waitedFor: undefined,

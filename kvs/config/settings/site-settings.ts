@@ -1,0 +1,32 @@
+import { address, listOf, path } from '../parsers.ts'
+import type { Table } from '../settings-table.ts'
+
+/** Settings of a site: a log that takes over the entries of others. */
+export const siteSettings = {
+  peers: {
+    name: 'KVS_PEERS',
+    parse: listOf(address, 'addresses', 'site-b:8080,site-c:8080'),
+    purpose: 'host:port or https://host:port of a node of each other site, separated by commas; unset: no sites',
+  },
+  ownAddress: {
+    name: 'KVS_ADDRESS',
+    parse: address,
+    purpose: 'Address of this node as the others know it; left out of KVS_PEERS, which may then be the same for all',
+  },
+  peerTokenFile: {
+    name: 'KVS_PEER_TOKEN_FILE',
+    parse: path,
+    purpose: 'File of the token to show to other sites; it needs the right replicate there',
+  },
+  peerCaFile: {
+    name: 'KVS_PEER_CA',
+    parse: path,
+    purpose: 'PEM file of the CAs to trust at sites with https://; unset: those of the system',
+  },
+  peerCertFile: {
+    name: 'KVS_PEER_CERT',
+    parse: path,
+    purpose: 'PEM file of the certificate to show to other sites, where one is asked for',
+  },
+  peerKeyFile: { name: 'KVS_PEER_KEY', parse: path, purpose: 'PEM file of the key to that certificate' },
+} satisfies Table

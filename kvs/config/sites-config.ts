@@ -1,0 +1,66 @@
+import { readSettingFile } from '../lib/files.ts'
+import type { Tls } from '../tls/index.ts'
+import type { serviceSettings } from './all-settings.ts'
+import { siteSettings } from './settings/site-settings.ts'
+import { storeSettings } from './settings/store-settings.ts'
+import type { Environment, Setting, Values } from './settings-table.ts'
+import { readPeerTls } from './tls-config.ts'
+
+/** What a node knows of the other sites. */
+export interface Sites {
+  /** Addresses of the others, `host:port` or `https://host:port`; never this node's own. */
+  readonly peers: readonly string[]
+  /** The token to show there; undefined for none. */
+  readonly token: string | undefined
+  /** Certificates for the peers with https://; undefined where there are none. */
+  readonly tls: Tls | undefined
+  /**
+   * How long a request waits for a position where no setting says it. A site waits less: the wait may be for a site that
+   * is cut off, and a write goes on after it.
+   */
+  readonly waitTimeoutMs: number | undefined
+}
+
+const siteWaitTimeoutMs = 2_000
+const usualWaitTimeout = storeSettings.waitTimeoutMs
+
+/** Undefined where KVS_PEERS is not set. The result may be used only if `problems` stayed empty. */
+export function readSites(
+  service: Partial<Values<typeof serviceSettings>>,
+  env: Environment,
+  problems: string[],
+  warnings: string[],
+): Sites | undefined {
+  if (service.peers === undefined) return undefined
+  const peers = service.peers.filter((peer) => withoutScheme(peer) !== withoutScheme(service.ownAddress ?? ''))
+  const isSecure = peers.some((peer) => peer.startsWith('https://'))
+  const files = { cert: service.peerCertFile, key: service.peerKeyFile, ca: service.peerCaFile }
+  return {
+    peers,
+    token: readToken(service.peerTokenFile, problems),
+    tls: isSecure ? readPeerTls(files, problems, warnings) : undefined,
+    waitTimeoutMs: env[usualWaitTimeout.name] ? undefined : siteWaitTimeoutMs,
+  }
+}
+
+function withoutScheme(address: string): string {
+  return address.replace(/^https:\/\//, '')
+}
+
+function readToken(path: string | undefined, problems: string[]): string | undefined {
+  if (path === undefined) return undefined
+  const { name } = siteSettings.peerTokenFile
+  const token = readSettingFile(name, path, problems)?.trim()
+  if (token === undefined || /^[A-Za-z0-9\-._~+/]+=*$/.test(token)) return token
+  problems.push(`${name} names a file that is no token: it holds the token alone, on one line`)
+  return undefined
+}
+
+/** Names of the settings in the environment that have no effect, and why: there are no sites, or none with https://. */
+export function unusedWithoutSites(env: Environment, sites: Sites | undefined): [names: string[], why: string] {
+  const { peers, peerTokenFile, ownAddress, peerCaFile, peerCertFile, peerKeyFile } = siteSettings
+  const forHttps = [peerCaFile, peerCertFile, peerKeyFile]
+  const given = (settings: readonly Setting[]) => settings.flatMap(({ name }) => (env[name] ? [name] : []))
+  if (sites === undefined) return [given([ownAddress, peerTokenFile, ...forHttps]), `${peers.name} is not set`]
+  return [sites.tls === undefined ? given(forHttps) : [], `${peers.name} has no address with https://`]
+}
