@@ -243,8 +243,8 @@ BEGIN
       (sequence, event_type, key, value, content_type, deadline, dependency, recorded_at, stamp, highest_stamp, digest,
        superseded, writer, write_number)
     SELECT at.sequence + nth, event_type, key, value, content_type, deadline, dependency, at.recorded_at,
-           CASE WHEN is_expiry THEN stamp_at(lapsed) ELSE at.stamp END, CASE WHEN is_expiry THEN at.stamp END, at.digest,
-           false, at.writer, CASE WHEN nth = landed THEN last_number END
+           CASE WHEN is_expiry THEN coalesce(stamp_at(lapsed), at.stamp) ELSE at.stamp END, CASE WHEN is_expiry THEN at.stamp END,
+           at.digest, false, at.writer, CASE WHEN nth = landed THEN last_number END
     FROM (
       SELECT *, event_type = 1 AND deadline IS NOT NULL AS is_expiry, row_number() OVER (ORDER BY place) AS nth
       FROM unnest(
@@ -284,8 +284,8 @@ END $$;
 -- Takes over entries of other logs as one batch, in this order, which has each after its causes.
 --   seen        what `superseded` was decided by; of a later entry of the same key it is decided here
 --   superseded  which entries are older than the newest of their key
---   outcome     'landed', with the log's end; 'repeated': an entry is there already, or is this log's own, and nothing was
---               stored; 'fenced': another session is registered for the writer
+--   outcome     'landed', with the log's end; 'repeated': an entry is there already, comes after a later one of its
+--               origin, or is this log's own, and nothing was stored; 'fenced': another session is registered
 -- Of two entries of a key, the newer has the later stamp. Where that is equal: an expiry, then the larger origin, then
 -- what came later from there.
 CREATE FUNCTION append_foreign(
@@ -316,6 +316,11 @@ BEGIN
     WHERE asked.origin = own OR asked.first <= (
       SELECT entry.origin_sequence FROM transactions AS entry WHERE entry.origin = asked.origin ORDER BY entry.sequence DESC LIMIT 1
     )
+  ) OR EXISTS (
+    SELECT FROM (
+      SELECT origin_sequence <= lag(origin_sequence) OVER (PARTITION BY origin ORDER BY place) AS goes_back
+      FROM unnest(origins, origin_sequences) WITH ORDINALITY AS asked (origin, origin_sequence, place)
+    ) AS asked WHERE goes_back
   ) THEN
     outcome := 'repeated';
     RETURN;
@@ -354,17 +359,19 @@ BEGIN
   recorded_at := at.recorded_at;
 END $$;
 
--- How far each log was taken over: `sequence` there, and this log's own end as `own_sequence`, through a sequence here.
-CREATE FUNCTION origins_through(up_to bigint) RETURNS TABLE (origin text, reached bigint) LANGUAGE sql STABLE AS $$
+-- How far each other log was taken over, through a sequence here: the sequence there of its last entry, and that entry's
+-- stamp. One look-up for each origin.
+CREATE FUNCTION origins_through(up_to bigint) RETURNS TABLE (origin text, reached bigint, stamp bigint)
+LANGUAGE sql STABLE AS $$
   WITH RECURSIVE known AS (
     (SELECT origin FROM transactions WHERE origin IS NOT NULL ORDER BY origin LIMIT 1)
     UNION ALL
     SELECT (SELECT entry.origin FROM transactions AS entry WHERE entry.origin > known.origin ORDER BY entry.origin LIMIT 1)
     FROM known WHERE known.origin IS NOT NULL
   )
-  SELECT known.origin, last.origin_sequence
+  SELECT known.origin, last.origin_sequence, stamp_of(last.stamp, last.recorded_at)
   FROM known JOIN LATERAL (
-    SELECT origin_sequence FROM transactions AS entry
+    SELECT origin_sequence, stamp, recorded_at FROM transactions AS entry
     WHERE entry.origin = known.origin AND entry.sequence <= up_to ORDER BY entry.sequence DESC LIMIT 1
   ) AS last ON true
 $$;

@@ -10,6 +10,7 @@ import {
   type LogSession,
   NotAppended,
   Unappendable,
+  Unavailable,
   Undecided,
   type Verdict,
 } from './log.ts'
@@ -67,7 +68,7 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
   const numbering: Numbering = { id, session: '', writerNumber: 0, committed: undefined, sent: 0n }
   const serverTime = makeServerTime(clock)
 
-  async function land(last: bigint, sending: Promise<Landing<string>>): Promise<BatchEnd> {
+  async function land(last: bigint, sending: Promise<Landing>): Promise<BatchEnd> {
     const landing = await sending
     serverTime.note(landing.serverSeconds)
     if ('end' in landing) {
@@ -75,7 +76,6 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       return landing.end
     }
     if (landing.outcome === 'fenced') throw new Unappendable(copied)
-    if (landing.outcome === 'repeated') throw new Unappendable(repeated)
     throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error(tooLate) })
   }
 
@@ -113,10 +113,8 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
     },
     appendForeign(statements, entries, seen) {
       const last = numberAfter(numbering, entries)
-      return land(
-        last,
-        send(numbering, statements, last, (batch) => statements.appendForeign(batch, entries, seen)),
-      )
+      const sending = send(numbering, statements, last, (batch) => statements.appendForeign(batch, entries, seen))
+      return land(last, sending.then(requireNotRefused))
     },
     async appendConditional(
       statements,
@@ -136,6 +134,13 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       return { verdicts, end }
     },
   }
+}
+
+/** Of entries of other logs. */
+function requireNotRefused(landing: Landing<'repeated' | 'fenced'>): Landing {
+  if (landing.outcome === 'repeated') throw new Unappendable(repeated)
+  if (landing.outcome === 'fenced') throw new Unavailable(replaced)
+  return landing as Landing
 }
 
 /** Registers a new session, and compares the writer's last write in the log with what this process knows of it. */
@@ -206,7 +211,9 @@ const timerSlackMs = 2
 
 const copied = 'another process appends as this node: is its data directory a copy of another one’s?'
 
-const repeated = 'an entry of another log was to be taken over that the log has already'
+const repeated = 'an entry of another log was to be taken over that the log has already, or that is its own'
+
+const replaced = 'another node takes over the entries of other logs in this one’s place'
 
 const tooLate =
   'by its clock a batch came to its turn after the node had given up on it, and was not stored: did that clock jump ' +

@@ -52,6 +52,7 @@ export interface LoadedEntry {
   readonly recorded_at: Date
   readonly deadline: Date | null
   readonly hash: string
+  readonly lives: boolean
 }
 
 /** As a node's start does it: sums up for itself, and believes the checkpoint only if that comes to the same. */
@@ -68,7 +69,7 @@ export async function loadCheckpoint(database: Database) {
     row?.is_of_log === true &&
     BigInt(row.keys) === BigInt(entries.length) &&
     BigInt(row.rows) === sum &&
-    entries.every(({ value }) => value !== null)
+    entries.every(({ lives, value }) => !lives || value !== null)
   return { sequence: BigInt(row?.sequence ?? 0), isWhole, entries }
 }
 
@@ -77,11 +78,11 @@ export async function loadCheckpoint(database: Database) {
  * sequences.
  */
 export async function foldLog(database: Database, upTo: bigint) {
-  const rows = await database.sql<Omit<LoadedEntry, 'hash'> & { event_type: number; superseded: boolean }>(
+  const rows = await database.sql<Omit<LoadedEntry, 'hash' | 'lives'> & { event_type: number; superseded: boolean }>(
     'SELECT * FROM transactions WHERE sequence <= $1 ORDER BY sequence',
     [upTo],
   )
-  const live = new Map<string, Omit<LoadedEntry, 'hash'>>()
+  const live = new Map<string, Omit<LoadedEntry, 'hash' | 'lives'>>()
   for (const { event_type, superseded, ...entry } of rows) {
     if (superseded) continue
     if (event_type === 1) live.delete(entry.key)
@@ -91,7 +92,7 @@ export async function foldLog(database: Database, upTo: bigint) {
 }
 
 /** Without their hashes, in the order of their sequences. */
-export function inOrder(entries: readonly Omit<LoadedEntry, 'hash'>[]) {
+export function inOrder(entries: readonly Omit<LoadedEntry, 'hash' | 'lives'>[]) {
   return entries
     .map(({ sequence, key, value, content_type, digest, recorded_at, deadline }) => {
       return { sequence, key, value, content_type, digest, recorded_at, deadline }

@@ -85,7 +85,8 @@ export function appendConditional(
 }
 
 /**
- * Takes over entries of other logs as one batch. `repeated`: one of them is there already, or is the log's own.
+ * Takes over entries of other logs as one batch. `repeated`: one of them is there already, comes after a later one of
+ * its origin, or is the log's own.
  */
 export function appendForeign(
   tables: Tables,
@@ -97,9 +98,12 @@ export function appendForeign(
   const turn = beginAppend(tables, serverSeconds, batch)
   if (turn === undefined) return { outcome: 'fenced', serverSeconds }
   const { sequences } = positionThrough(tables)
-  const isRepeated = entries.some(
-    ({ origin }) => origin.logId === tables.logId || origin.sequence <= (sequences.get(origin.logId) ?? 0n),
-  )
+  const reached = new Map(sequences)
+  const isRepeated = entries.some(({ origin }) => {
+    if (origin.logId === tables.logId || origin.sequence <= (reached.get(origin.logId) ?? 0n)) return true
+    reached.set(origin.logId, origin.sequence)
+    return false
+  })
   if (isRepeated) return { outcome: 'repeated', serverSeconds }
   const later = tables.entries.slice(Number(seen)).filter(({ superseded }) => !superseded)
   const superseded = entries.map(

@@ -7,19 +7,16 @@ import {
   type LogSession,
   makeAppendTally,
   makeWriter,
-  NotAppended,
   pageLimits,
-  Refused,
-  Unavailable,
-  Undecided,
   type Writer,
   wentBackAdvice,
 } from '../index.ts'
 import { connect, type MemoryConnection } from './memory-connection.ts'
-import { type MemoryServer, SessionRefused } from './memory-server.ts'
+import type { MemoryServer } from './memory-server.ts'
 import { makeMemoryStatements } from './memory-statements.ts'
 import { calmNetwork, type Network } from './network.ts'
-import { askHead, holds, loadCheckpoint, NotTaken, type PageLimits, readHead, readPage, replay } from './reading.ts'
+import { askHead, holds, loadCheckpoint, type PageLimits, readHead, readPage, replay } from './reading.ts'
+import { explain, explained, explainLoss } from './session-failures.ts'
 
 export interface MemoryLogOptions {
   readonly server: MemoryServer
@@ -106,7 +103,7 @@ async function prepare(connection: MemoryConnection, parts: SessionParts): Promi
   return {
     head,
     description: `the log ${head.logId} in memory`,
-    lost: connection.lost.then((reason) => new Unavailable(sentence(reason), { cause: reason })),
+    lost: explainLoss(connection),
     get committed() {
       return writer.committed
     },
@@ -128,20 +125,4 @@ async function prepare(connection: MemoryConnection, parts: SessionParts): Promi
       ),
     close: async () => connection.close(),
   }
-}
-
-function explained<Result>(answer: Promise<Result>): Promise<Result> {
-  return answer.catch(explain)
-}
-
-/** Throws one of the log's own errors for whatever a statement failed with. */
-function explain(error: unknown): never {
-  if (error instanceof NotTaken) throw error.cause
-  if (error instanceof SessionRefused) throw new Refused(error.message, { cause: error })
-  const isTold = [NotAppended, Undecided, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
-  throw isTold ? error : new Unavailable(sentence(error), { cause: error })
-}
-
-function sentence(error: unknown): string {
-  return `the log in memory: ${error instanceof Error ? error.message : error}`
 }

@@ -15,8 +15,11 @@ export interface Client {
   onEnded(reason: Error): void
 }
 
-/** A statement runs on the server, all of it at one moment: `serverSeconds` since 1970 by the server's clock. */
-export type Statement<Result> = (tables: Tables, serverSeconds: number) => Result
+/**
+ * A statement runs on the server, all of it at one moment: `serverSeconds` since 1970 by the server's clock. `takeLead`
+ * makes its session the leader until that ends; it returns false where another session is.
+ */
+export type Statement<Result> = (tables: Tables, serverSeconds: number, takeLead: () => boolean) => Result
 
 /** The server's end of a connection. */
 export interface ServerSession {
@@ -81,6 +84,7 @@ export function makeMemoryServer({
   let tables = makeTables(random)
   let isUp = true
   let refusal: string | undefined
+  let leader: ServerSession | undefined
   const sessions = new Map<ServerSession, Client>()
 
   function connect(client: Client): ServerSession {
@@ -90,7 +94,7 @@ export function makeMemoryServer({
       run(statement) {
         if (!sessions.has(session)) throw new SessionEnded('the server has ended the session')
         const before = tables.entries.length
-        const result = statement(tables, clock.wallTime() / 1_000)
+        const result = statement(tables, clock.wallTime() / 1_000, () => takeLead(session))
         if (tables.entries.length > before) notifyOthers(session)
         return result
       },
@@ -98,6 +102,11 @@ export function makeMemoryServer({
     }
     sessions.set(session, client)
     return session
+  }
+
+  function takeLead(session: ServerSession): boolean {
+    if (leader === undefined || !sessions.has(leader)) leader = session
+    return leader === session
   }
 
   function notifyOthers(sender: ServerSession): void {

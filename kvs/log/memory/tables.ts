@@ -3,6 +3,7 @@ import { maxDeadline } from '../../core/limits.ts'
 import { setsValue } from '../../core/operation/operation.ts'
 import type { Position } from '../../core/position.ts'
 import type { Random } from '../../lib/random.ts'
+import type { LastOfOrigin } from '../index.ts'
 
 /** A row of the log. */
 export interface StoredEntry {
@@ -121,6 +122,13 @@ export function positionThrough({ logId, entries }: Tables, through = BigInt(ent
     stamp = Math.max(stamp, entry.stamp)
   }
   return { sequences, stamp }
+}
+
+/** Last entry that the log has of each other origin. */
+export function lastOfOrigins({ entries }: Tables): LastOfOrigin[] {
+  const last = new Map<string, LastOfOrigin>()
+  for (const { origin, stamp } of entries) if (origin !== undefined) last.set(origin.logId, { ...origin, stamp })
+  return [...last.values()]
 }
 
 export function entryAt({ entries }: Tables, sequence: bigint): StoredEntry | undefined {

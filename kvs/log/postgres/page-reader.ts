@@ -27,6 +27,9 @@ const readPage = {
     ORDER BY sequence`,
 }
 
+/** The largest bigint in Postgres, to read through the log's end. */
+export const lastSequence = 2n ** 63n - 1n
+
 type Row = [
   sequence: string,
   eventType: number,

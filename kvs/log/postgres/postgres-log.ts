@@ -1,31 +1,26 @@
-import { DatabaseError } from 'pg'
 import type { PostgresTarget } from '../../config/index.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { type Random, systemRandom } from '../../lib/random.ts'
 import {
   type AppendTally,
-  Diverged,
   type Head,
   type Log,
   type LogSession,
   makeAppendTally,
   makeWriter,
-  NotAppended,
-  Refused,
   Unavailable,
-  Undecided,
   type Writer,
 } from '../index.ts'
 import { type Connection, connect } from './connection.ts'
-import { NotTaken } from './copy-query.ts'
-import { explain, type Where, whereOf } from './failure-explanation.ts'
+import { type Where, whereOf } from './failure-explanation.ts'
 import { askHead, holds, readHead } from './log-end.ts'
 import { type Migration, migrate } from './migrations.ts'
-import { makePageReader, type ReadPage } from './page-reader.ts'
+import { lastSequence, makePageReader, type ReadPage } from './page-reader.ts'
 import { loadCheckpoint, replay } from './replay.ts'
 import { requireDailyRights } from './rights.ts'
 import { enterSchema } from './schema-search.ts'
 import { openSession } from './server-session.ts'
+import { explainLoss, openOver, withExplanation } from './session-failures.ts'
 import { makeWriterStatements } from './writer-statements.ts'
 
 export interface PostgresLogOptions {
@@ -89,16 +84,7 @@ export function makePostgresLog(options: PostgresLogOptions): Log {
   return {
     async open() {
       await startServer(state)
-      try {
-        const connection = await connect(target, timeoutMs, clock)
-        return await prepareSession(state, connection).catch(async (error) => {
-          await connection.close()
-          throw error
-        })
-      } catch (error) {
-        const isExplained = [Refused, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
-        throw isExplained ? error : new Unavailable(explain(error, state.where), { cause: error })
-      }
+      return openOver(connect(target, timeoutMs, clock), state.where, (connection) => prepareSession(state, connection))
     },
     now: state.writer.now,
   }
@@ -154,7 +140,7 @@ function makeSession(state: State, connection: Connection, processId: number, he
   return {
     head,
     description: `${target.database} at ${target.host}:${target.port} (${connection.tls})`,
-    lost: connection.lost.then((error) => new Unavailable(explain(error, where), { cause: error })),
+    lost: explainLoss(connection, where),
     get committed() {
       return writer.committed
     },
@@ -174,33 +160,3 @@ function makeSession(state: State, connection: Connection, processId: number, he
     close: () => connection.close(),
   }
 }
-
-/**
- * Replaces the error of a connection that failed by a sentence for a person, and unwraps what a receiver of rows threw.
- */
-async function withExplanation<T>(answer: Promise<T>, where: Where): Promise<T> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof NotTaken) throw error.cause
-    if (error instanceof Undecided) {
-      const { cause, mayLandUntil } = error
-      throw new Undecided(explain(cause, where), { cause, mayLandUntil })
-    }
-    if (isPreparedStatementLost(error)) throw new NotAppended(explain(error.cause, where), true, error.cause)
-    const isExplained = [NotAppended, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
-    throw isExplained ? error : new Unavailable(explain(error, where), { cause: error })
-  }
-}
-
-/**
- * 26000, 42P05: the append's prepared statement is not there, or is another session's. The server's words don't say
- * why.
- */
-function isPreparedStatementLost(error: unknown): error is NotAppended {
-  if (!(error instanceof NotAppended) || !(error.cause instanceof DatabaseError)) return false
-  return /^(26000|42P05)/.test(error.cause.code ?? '')
-}
-
-/** The largest bigint in Postgres. */
-const lastSequence = 2n ** 63n - 1n

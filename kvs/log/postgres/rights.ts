@@ -23,7 +23,7 @@ export const dailyRights: Readonly<Record<string, readonly Right[]>> = {
 export const dailyFunctions: readonly string[] = [
   ...['begin_change', 'begin_append', 'append_writes', 'append_conditional', 'register_writer', 'next_digest'],
   ...['notify_of_append', 'digest_at', 'advance_checkpoint', 'checkpoint_hash', 'checkpoint_is_of_log'],
-  'checkpoint_batch_end',
+  ...['checkpoint_batch_end', 'stamp_of', 'stamp_at', 'append_foreign', 'origins_through'],
 ]
 
 interface Missing {

@@ -21,7 +21,11 @@ const position = fc
   .map(([sequences, stamp]): Position => ({ sequences: new Map(Object.entries(sequences)), stamp }))
 const somewhere = position.filter(({ sequences }) => sequences.size > 0)
 
-const equal = (one: Position, other: Position) => covers(one, other) && covers(other, one)
+const coverEachOther = (one: Position, other: Position) => covers(one, other) && covers(other, one)
+
+const equal = (one: Position, other: Position) => coverEachOther(one, other) && one.stamp === other.stamp
+
+const withoutStamp = (position: Position): Position => ({ ...position, stamp: 0 })
 
 describe('the text', () => {
   test('reads back as what was written', () => {
@@ -63,8 +67,27 @@ describe('the text', () => {
     ],
     [',a=1,,', [['a', 1n]]],
     ['a=9223372036854775807', [['a', 2n ** 63n - 1n]]],
+    ['stamp=1,a=1', [['a', 1n]]],
+    ['stamp=1', []],
   ])('%j is a position', (text, sequences) => {
     expect([...(parsePosition(text)?.sequences ?? [])]).toEqual(sequences)
+  })
+
+  test.each([
+    ['a=1,stamp=5', 5],
+    ['stamp=5,a=1', 5],
+    ['stamp=5, a=1, stamp=7,stamp=6', 7],
+    ['stamp=0,a=1', 0],
+    ['a=1', 0],
+    [`stamp=${Number.MAX_SAFE_INTEGER}`, Number.MAX_SAFE_INTEGER],
+  ])('%j has the highest stamp in it', (text, stamp) => {
+    expect(parsePosition(text)?.stamp).toBe(stamp)
+  })
+
+  test('has the stamp after the logs, and only where there is one', () => {
+    expect(formatPosition({ sequences: new Map([['zebra', 1n]]), stamp: 5 })).toBe('zebra=1,stamp=5')
+    expect(formatPosition({ sequences: new Map(), stamp: 5 })).toBe('stamp=5')
+    expect(formatPosition(positionAt('a', 1n))).toBe('a=1')
   })
 
   test.each([
@@ -81,6 +104,11 @@ describe('the text', () => {
     'a=b=1',
     'a=1,b',
     `a=${'1'.repeat(20)}`,
+    'stamp=',
+    'stamp=-1',
+    'stamp=1.5',
+    'a=1,stamp=9007199254740992',
+    'stamp=9223372036854775807',
   ])('%j is none', (text) => {
     expect(parsePosition(text)).toBeUndefined()
   })
@@ -91,11 +119,22 @@ describe('covers is a partial order', () => {
     fc.assert(fc.property(position, (one) => covers(one, one) && covers(one, nowhere)))
   })
 
-  test('two that cover each other are the same', () => {
+  test('two that cover each other are the same, but for the stamp', () => {
     fc.assert(
       fc.property(position, position, (one, other) => {
-        expect(equal(one, other)).toBe(formatPosition(one) === formatPosition(other))
+        const [text, otherText] = [one, other].map((position) => formatPosition(withoutStamp(position)))
+        expect(coverEachOther(one, other)).toBe(text === otherText)
       }),
+    )
+  })
+
+  test('the stamp does not count', () => {
+    fc.assert(
+      fc.property(
+        position,
+        position,
+        (one, other) => covers(one, other) === covers(withoutStamp(one), withoutStamp(other)),
+      ),
     )
   })
 
@@ -128,6 +167,14 @@ describe('merging gives the least upper bound', () => {
         expect(covers(merged, one) && covers(merged, other)).toBe(true)
         expect(covers(bound, one) && covers(bound, other) && covers(bound, merged)).toBe(true)
         expect(covers(third, one) && covers(third, other)).toBe(covers(third, merged))
+      }),
+    )
+  })
+
+  test('it has the later of both stamps', () => {
+    fc.assert(
+      fc.property(position, position, (one, other) => {
+        expect(mergePositions(one, other).stamp).toBe(Math.max(one.stamp, other.stamp))
       }),
     )
   })

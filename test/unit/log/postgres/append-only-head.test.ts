@@ -136,9 +136,9 @@ test('a batch that comes too late says so', async () => {
   await database.sql(`ALTER FUNCTION append_writes RENAME TO append_in_time`)
   // As a server would whose clock has jumped ahead since its last answer
   await database.sql(`CREATE FUNCTION append_writes(uuid, uuid, bigint, bigint, smallint[], text[], bytea[], text[],
-      timestamptz[], double precision, boolean[], bigint, OUT outcome text, OUT sequence bigint, OUT digest bytea,
-      OUT recorded_at timestamptz) LANGUAGE sql AS
-    $$ SELECT * FROM append_in_time($1, $2, $3, $4, $5, $6, $7, $8, $9, $10 - 3600, $11, $12) $$`)
+      timestamptz[], text[], bigint, double precision, boolean[], bigint, OUT outcome text, OUT sequence bigint,
+      OUT digest bytea, OUT recorded_at timestamptz, OUT stamp bigint) LANGUAGE sql AS
+    $$ SELECT * FROM append_in_time($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 - 3600, $13, $14) $$`)
   const error = await session.append([put('a')]).catch((error) => error)
   expect(error).toBeInstanceOf(Undecided)
   expect(error.message).toMatch(/by its clock a batch came to its turn after the node had given up on it.*jump ahead/)
@@ -247,13 +247,13 @@ test('later entries are found without reading the whole log, also by a plan made
     const ids = [writer?.id, writer?.session, entries, entries + 1]
     await client.query('BEGIN')
     await client.query(
-      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', NULL, '{1}', '{1}', '{a}', NULL, ` +
+      `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', NULL, NULL, NULL, '{1}', '{1}', '{a}', NULL, ` +
         `'{}', '{}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')`,
       ids,
     )
     ids[3] = entries + 2
     await client.query(
-      `SELECT append_writes($1, $2, $3::bigint + 1, $4, '{2}', '{b}', '{x}', '{NULL}', NULL, NULL, '{false}', $3)`,
+      `SELECT append_writes($1, $2, $3::bigint + 1, $4, '{2}', '{b}', '{x}', '{NULL}', NULL, NULL, NULL, NULL, '{false}', $3)`,
       ids,
     )
     const { rows } = await client.query(

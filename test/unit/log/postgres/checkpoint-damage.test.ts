@@ -39,7 +39,7 @@ describe('damage', () => {
     ['a value is another', `UPDATE checkpoint_entries SET value = '3' WHERE key = 'a'`],
     ['a key is another', `UPDATE checkpoint_entries SET key = 'A' WHERE key = 'a'`],
     ['a content type is gone', `UPDATE checkpoint_entries SET content_type = NULL WHERE key = 'b'`],
-    ['a row was added', `INSERT INTO checkpoint_entries VALUES (3, 'x', '', NULL, '', now())`],
+    ['a row was added', `INSERT INTO checkpoint_entries VALUES (3, 'x', '', NULL, '', now(), NULL, true)`],
     ['a row is there twice', `INSERT INTO checkpoint_entries SELECT * FROM checkpoint_entries WHERE key = 'a'`],
     [
       'a row is there in the place of another',
@@ -51,6 +51,10 @@ describe('damage', () => {
     ['a deadline is another', `UPDATE checkpoint_entries SET deadline = deadline + '1 ms' WHERE key = 'e'`],
     ['a deadline is gone', `UPDATE checkpoint_entries SET deadline = NULL WHERE key = 'e'`],
     ['a deadline is there', `UPDATE checkpoint_entries SET deadline = now() WHERE key = 'a'`],
+    ['a key is said to be gone', `UPDATE checkpoint_entries SET lives = false, value = NULL WHERE key = 'a'`],
+    ['a stamp is another', `UPDATE checkpoint_entries SET stamp = stamp_of(stamp, recorded_at) + 1 WHERE key = 'a'`],
+    ['an origin is there', `UPDATE checkpoint_entries SET origin = 'another1' WHERE key = 'a'`],
+    ['a dependency is there', `UPDATE checkpoint_entries SET dependency = 'another1=1' WHERE key = 'a'`],
     ['a row has another sequence', `UPDATE checkpoint_entries SET sequence = 5 WHERE key = 'a'`],
     [
       'values have changed places',
@@ -65,6 +69,10 @@ describe('damage', () => {
     ['the checkpoint’s row is gone', 'DELETE FROM checkpoint'],
     ['its number of keys is another', 'UPDATE checkpoint SET keys = keys - 1'],
     ['its checksum is', 'UPDATE checkpoint SET checksum = checksum # 1'],
+    ['its own end is', 'UPDATE checkpoint SET own_sequence = own_sequence - 1'],
+    ['its stamp is', 'UPDATE checkpoint SET stamp = stamp - 1'],
+    ['it has another origin', `UPDATE checkpoint SET vector = '{"another1": 1}'`],
+    ['it is said to have deleted keys', 'UPDATE checkpoint SET has_tombstones = true'],
     ['it is elsewhere, within one batch', 'UPDATE checkpoint SET sequence = 5'],
     ['it is of another log, with the same digests', byForce(`UPDATE log_head SET log_id = 'another'`)],
     [

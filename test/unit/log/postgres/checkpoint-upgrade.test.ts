@@ -21,6 +21,7 @@ async function start(database: Database) {
 test.each([
   [5, 'digests'],
   [6, 'times and deadlines'],
+  [8, 'stamps'],
 ])('a checkpoint of schema version %i, from before it had %s, is made anew, with them', async (version) => {
   const database = await makeDatabase()
   await makeOlderLog(database, version)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { isRolledBack, takesNoWrites } from '../../../../kvs/log/postgres/postgres-errors.ts'
 import { makeDatabase, makeLog } from '../../../support/database.ts'
 
-/** What a program asks of a log that knows the schema up to version 6: nothing of deadlines. */
+/** What a program asks of a log that knows the schema up to version 6, 7 or 8: nothing of deadlines, or of sites. */
 const statements: readonly (readonly [name: string, text: string, code: string])[] = [
   ['the log’s end', 'SELECT flaw, sequence, digest FROM log_end', '42P01'],
   [
@@ -27,10 +27,31 @@ const statements: readonly (readonly [name: string, text: string, code: string])
     'SELECT checkpoint_hash(sequence, key, value, content_type, digest) FROM checkpoint_entries',
     '42883',
   ],
+  [
+    'an append with deadlines',
+    `SELECT outcome FROM append_writes($1, $1, 0, 1, '{2}', '{a}', '{x}', '{NULL}', NULL, 1e10, NULL, NULL)`,
+    '42883',
+  ],
+  [
+    'an append of spooled writes with deadlines',
+    `SELECT outcome FROM append_writes($1, $1, 0, 1, '{2}', '{a}', '{x}', '{NULL}', NULL, NULL, '{false}', 0)`,
+    '42883',
+  ],
+  [
+    'an append of transactions',
+    `SELECT outcome FROM append_conditional($1, $1, 0, 1, 0, '{2}', '{a}', '{x}', '{NULL}', NULL, '{1}', '{1}', '{a}', NULL,
+      '{}', '{}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')`,
+    '42883',
+  ],
+  [
+    'the live keys of the checkpoint with deadlines',
+    `SELECT checkpoint_hash(sequence, key, value, content_type, digest, recorded_at, deadline) FROM checkpoint_entries`,
+    '42883',
+  ],
 ]
 
 test.each(statements)(
-  'a program that knows nothing of deadlines gets no answer to its question for %s',
+  'a program that knows nothing of deadlines, or of sites, gets no answer to its question for %s',
   async (_, text, code) => {
     const database = await makeDatabase()
     await (await makeLog(database).open()).close()

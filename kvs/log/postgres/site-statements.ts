@@ -1,0 +1,57 @@
+import type { LastOfOrigin } from '../index.ts'
+import type { Connection } from './connection.ts'
+
+/**
+ * Takes the lead of all nodes of a log, for as long as the connection lasts. The first number spells "kvss"; the second
+ * tells the logs of one database apart, since its schemas share their locks.
+ * @returns false where another connection has it
+ */
+export async function takeLead(connection: Connection, logId: string): Promise<boolean> {
+  // A node that vanished without a word would keep the lead until the server misses it, for hours as it is by default.
+  const settings = { tcp_keepalives_idle: '10', tcp_keepalives_interval: '5', tcp_keepalives_count: '3' }
+  await connection.query({
+    text: 'SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS wanted (name, value)',
+    values: [Object.keys(settings), Object.values(settings)],
+  })
+  const { rows } = await connection.query<[boolean]>({
+    text: 'SELECT pg_try_advisory_lock($1, hashtext($2))',
+    values: [0x6b767373, logId],
+  })
+  return rows[0]?.[0] === true
+}
+
+/** What the log has of each other origin, through a sequence here. */
+export async function readOrigins(connection: Connection, through: bigint): Promise<LastOfOrigin[]> {
+  const { rows } = await connection.query<[string, string, string]>({
+    text: 'SELECT origin, reached, stamp FROM origins_through($1)',
+    values: [through],
+  })
+  return rows.map(([logId, sequence, stamp]) => ({ logId, sequence: BigInt(sequence), stamp: Number(stamp) }))
+}
+
+/**
+ * Finds the last entry that was first written in this log, at a sequence or before; 0n where there is none. Entries of
+ * other logs may be many in a row; those that were passed once are not passed again.
+ */
+export function makeOwnEnd(connection: Connection): (through: bigint) => Promise<bigint> {
+  let known = { through: 0n, sequence: 0n }
+  return async (through) => {
+    const before = through >= known.through ? known : { through: 0n, sequence: 0n }
+    const { rows } = await connection.query<[string]>({
+      text: `SELECT sequence FROM transactions WHERE sequence > $1 AND sequence <= $2 AND origin IS NULL
+        ORDER BY sequence DESC LIMIT 1`,
+      values: [before.through, through],
+    })
+    known = { through, sequence: rows[0] === undefined ? before.sequence : BigInt(rows[0][0]) }
+    return known.sequence
+  }
+}
+
+/** As `LogReader.stampAt`. */
+export async function stampOfOwn(connection: Connection, sequence: bigint): Promise<number | undefined> {
+  const { rows } = await connection.query<[string]>({
+    text: 'SELECT stamp_of(stamp, recorded_at) FROM transactions WHERE sequence = $1 AND origin IS NULL',
+    values: [sequence],
+  })
+  return rows[0] && Number(rows[0][0])
+}
