@@ -1,13 +1,14 @@
 import type { Entry, SpooledWrite } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
-import { isExpiry, setsValue, type Write, weight } from '../core/operation/operation.ts'
-import { type Landed, type LandedWrites, nothingLanded, readLanded } from './landed-writes.ts'
-import { makeNewestWrites, type NewestWrites } from './newest-writes.ts'
+import { setsValue, type Write, weight } from '../core/operation/operation.ts'
+import { type Landed, nothingLanded, readLanded } from './landed-writes.ts'
+import { makeNewestWrites } from './newest-writes.ts'
 import { withOwnMemory } from './own-memory.ts'
 import { additionError, openingError } from './spool-errors.ts'
 import type { LogPosition, SpoolStorage } from './spool-storage.ts'
 import { makeSpooledDeadlines, type SpooledDeadlines } from './spooled-deadlines.ts'
+import { type Superseding, supersedeKey } from './superseding.ts'
 
 /**
  * The queue of writes that this node has accepted and that are not in the log yet, in the order of their numbers. Calls
@@ -54,10 +55,13 @@ export interface Spool {
    * `supersede` then knows which entries come before them. Rejects with a `SpoolStorageError`.
    */
   noteLanded(landed: Landed): Promise<void>
+  /** Tells how far the log has this node's writes, whichever way they came there, before entries are read. */
+  noteCommitted(committed: Landed): void
   /**
    * Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. A
    * write that has landed behind the entry is not: `get` goes on returning it. An expiry supersedes nothing: no client
-   * asked for it, and the writes may renew the key.
+   * asked for it, and the writes may renew the key. Nor does an entry of another log: a write that lands after it is the
+   * later one. It only ends `get` for a write that has landed before it.
    */
   supersede(entry: Entry): void
   /**
@@ -84,24 +88,18 @@ const shrinkAboveBytes = 16 * 1024 * 1024
 const maxNumber = 2n ** 63n - 1n
 
 /** State of an open spool. */
-interface SpoolState {
+interface SpoolState extends Superseding {
   readonly storage: SpoolStorage
   readonly maxBytes: number
   readonly keepsValues: boolean
-  readonly newest: NewestWrites
-  /** Number up to which a key's writes are superseded, for each key whose superseding is not stored yet. */
-  readonly superseded: Map<string, bigint>
   /** Of the writes, and of those that have left since the spool was last empty. */
   readonly deadlines: SpooledDeadlines
   writes: number
   bytes: number
   /** Highest value of `bytes` since the storage was last shrunk. */
   peakBytes: number
-  last: bigint
   /** Number of the last write that was removed; 0n before the first one. */
   removed: bigint
-  position: LogPosition | undefined
-  landed: LandedWrites
 }
 
 /**
@@ -113,7 +111,7 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
     ...{ storage, maxBytes, keepsValues, newest: makeNewestWrites(), superseded: new Map() },
     deadlines: makeSpooledDeadlines(),
     ...{ writes: 0, bytes: 0, peakBytes: 0, last: 0n, removed: 0n, position: undefined },
-    landed: nothingLanded,
+    ...{ landed: nothingLanded, committed: nothingLanded },
   }
   await load(state).catch(async (error) => {
     await storage.close().catch(() => undefined)
@@ -143,6 +141,9 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
     async noteLanded(landed) {
       state.landed = { ...landed, newest: new Map() }
       if (state.writes > 0) state.landed = await readLanded(storage, state.removed, landed, keepsValues)
+    },
+    noteCommitted(committed) {
+      state.committed = committed
     },
     supersede: (entry) => supersedeKey(state, entry),
     lapse: (now, most, visit) => state.deadlines.lapse(now, most, visit),
@@ -234,17 +235,4 @@ async function removeOldest(state: SpoolState, oldest: readonly SpooledWrite[], 
     },
     () => undefined,
   )
-}
-
-function supersedeKey(state: SpoolState, { sequence, write }: Entry): void {
-  if (isExpiry(write)) return
-  const { key } = write
-  const newest = state.newest.get(key)
-  if (newest === undefined || sequence <= (state.position?.sequence ?? 0n)) return
-  const { number, sequence: end, newest: landedWrites } = state.landed
-  const landed = sequence < end ? landedWrites.get(key) : undefined
-  if (landed === undefined) state.newest.delete(key)
-  else state.newest.set(key, landed)
-  if (newest.number <= number) return
-  state.superseded.set(key, state.last)
 }

@@ -1,4 +1,4 @@
-import type { Position } from '../position.ts'
+import { logsIn, type Position } from '../position.ts'
 import { type Delete, deleteKind } from './delete.ts'
 import type { Effect, Kind } from './kind.ts'
 import { type Put, putKind } from './put.ts'
@@ -74,6 +74,13 @@ export function partsOf(write: Write): readonly (string | Buffer)[] {
  * The weight of a write in bytes, never 0. It counts against the bounds on waiting writes, on a batch and on the spool.
  */
 export function weight(write: Write): number {
-  const fixed = 64 + 2 * write.key.length
-  return setsValue(write) ? fixed + write.value.length : fixed
+  let bytes = 64 + 2 * write.key.length
+  if (setsValue(write)) bytes += write.value.length
+  return write.after === undefined ? bytes : bytes + weightOf(write.after)
+}
+
+function weightOf(after: Position): number {
+  let bytes = 0
+  for (const logId of logsIn(after)) bytes += 64 + 2 * logId.length
+  return bytes
 }

@@ -102,14 +102,16 @@ export async function spoolBatch(parts: BatchParts): Promise<void> {
 }
 
 /**
- * Tells the spool whether the batch that it took in doubt has landed, before the entries around it are read: what comes
- * before it in the log does not supersede it then. What lands from the spool is another matter: the log itself marks it
+ * Tells the spool what has landed of it, before entries are read; and whether the batch that it took in doubt has: what
+ * comes before that in the log does not supersede it then. What lands from the spool is another matter: the log itself marks it
  * as superseded by any entry that the node had not seen. Rejects with a `SpoolStorageError`.
  */
 export async function settleSpooledDoubt({ numbers, spool }: BatchParts, { committed }: LogSession): Promise<void> {
+  const { number: last, end } = committed
+  spool?.noteCommitted({ number: last, sequence: end.sequence })
   const number = numbers.spooledInDoubt
   if (number === undefined) return
-  if (committed.number >= number) await spool?.noteLanded({ number, sequence: committed.end.sequence })
+  if (last >= number) await spool?.noteLanded({ number, sequence: end.sequence })
   numbers.spooledInDoubt = undefined
 }
 

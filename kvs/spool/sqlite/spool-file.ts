@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { SpooledWrite } from '../../core/entry.ts'
 import { decodeWrite, kindNames, setsValue, type Write, weight } from '../../core/operation/operation.ts'
+import { formatPosition, type Position, parsePosition } from '../../core/position.ts'
 import { freeBuffer } from '../../lib/buffers.ts'
 import { makePrivateFile } from '../../lib/files.ts'
 import type { LogPosition, SpoolChange, SpoolRange } from '../spool-storage.ts'
@@ -19,18 +20,18 @@ export interface SpoolFile {
 }
 
 /**
- * Version of the file as `PRAGMA user_version` has it. A file without deadlines has the version 0, and gets version 1
- * when it is opened. Its column `content_type` gets another name then, so that a program which knows nothing of
- * deadlines can't read the file, instead of losing them.
+ * Version of the file as `PRAGMA user_version` has it; an older file gets it when it is opened. Version 1 brought
+ * deadlines, and another name for the column `content_type`: a program that knows only version 0 looks at no version,
+ * and so can't read the file, instead of losing them. Version 2 brought dependencies.
  */
-const fileVersion = 1n
+const fileVersion = 2n
 
 // `position` has one row. `superseded` has one row for a key, because another node's entry supersedes all waiting
 // writes of its key.
 const schema = `
   CREATE TABLE IF NOT EXISTS spooled
     (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, media_type TEXT,
-    deadline INTEGER);
+    deadline INTEGER, dependency TEXT);
   CREATE TABLE IF NOT EXISTS superseded (key TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS position
     (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -68,11 +69,13 @@ function upgrade(database: DatabaseSync): void {
   if (version === fileVersion) return
   database.exec('BEGIN IMMEDIATE')
   try {
-    const isOlder = database.prepare("SELECT 1 FROM pragma_table_info('spooled') WHERE name = 'content_type'").get()
-    if (isOlder) {
+    const columns = database.prepare("SELECT name FROM pragma_table_info('spooled')").all()
+    const has = (column: string) => columns.some(({ name }) => name === column)
+    if (has('content_type')) {
       database.exec('ALTER TABLE spooled RENAME COLUMN content_type TO media_type')
       database.exec('ALTER TABLE spooled ADD COLUMN deadline INTEGER')
     }
+    if (columns.length > 0 && !has('dependency')) database.exec('ALTER TABLE spooled ADD COLUMN dependency TEXT')
     database.exec(`${schema}; PRAGMA user_version = ${fileVersion}; COMMIT`)
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')
@@ -94,10 +97,12 @@ function prepareStatements(database: DatabaseSync) {
   }
   return {
     select: prepare(`
-      SELECT number, kind, key, value, media_type, deadline, number <= coalesce(superseded.through, 0) AS superseded
+      SELECT number, kind, key, value, media_type, deadline, dependency,
+        number <= coalesce(superseded.through, 0) AS superseded
       FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`),
     selectPosition: prepare('SELECT log_id, sequence, digest FROM position'),
-    insert: prepare('INSERT INTO spooled (number, kind, key, value, media_type, deadline) VALUES (?, ?, ?, ?, ?, ?)'),
+    insert: prepare(`
+      INSERT INTO spooled (number, kind, key, value, media_type, deadline, dependency) VALUES (?, ?, ?, ?, ?, ?, ?)`),
     remove: prepare('DELETE FROM spooled WHERE number <= ? OR number > ?'),
     removeSuperseded: prepare('DELETE FROM superseded WHERE through <= ?'),
     supersede: prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)'),
@@ -113,9 +118,9 @@ function makeSpoolFile(database: DatabaseSync): SpoolFile {
     remove.run(removed, last)
     if (added.length === 0) removeSuperseded.run(removed)
     for (const { number, write } of added) {
-      const { kind, key, deadline = null } = write
+      const { kind, key, deadline = null, after } = write
       const [value, contentType = null] = setsValue(write) ? [write.value, write.contentType] : [null]
-      insert.run(number, kind, key, value, contentType, deadline)
+      insert.run(number, kind, key, value, contentType, deadline, (after && formatPosition(after)) || null)
     }
     for (const [key, through] of superseded) supersede.run(key, through)
     setPosition.run(position.logId, position.sequence, position.digest)
@@ -202,11 +207,20 @@ function toSpooled(row: Record<string, unknown>): SpooledWrite {
   return { number: row.number as bigint, superseded: row.superseded === 1n, write: toWrite(row) }
 }
 
-function toWrite({ kind, key, value, media_type: type, deadline }: Record<string, unknown>): Write {
+function toWrite({ kind, key, value, media_type: type, deadline, dependency }: Record<string, unknown>): Write {
   if (typeof key !== 'string') throw new Error('a spooled write has no key')
   const bytes = value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.length) : undefined
   const contentType = typeof type === 'string' ? type : undefined
-  const write = decodeWrite(String(kind), key, bytes, contentType, deadline === null ? undefined : Number(deadline))
+  const endsAt = deadline === null ? undefined : Number(deadline)
+  const write = decodeWrite(String(kind), key, bytes, contentType, endsAt, toPosition(dependency))
   if (write === undefined) throw new Error(`a spooled write is neither ${kindNames.join(' nor ')}`)
   return write
+}
+
+/** A write that lost its dependency would land with too early a stamp. */
+function toPosition(dependency: unknown): Position | undefined {
+  if (dependency === null) return undefined
+  const position = parsePosition(String(dependency))
+  if (position === undefined) throw new Error('what a spooled write depends on is no position')
+  return position
 }
