@@ -9,5 +9,6 @@ export type {
   TransactedEntry,
 } from './kv.ts'
 export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
+export type { Members } from './members.ts'
 export { sequenceInOwnLog } from './own-log.ts'
-export { type SpoolStatus, type State, type Status, states } from './status.ts'
+export { type PeerStatus, type SitesStatus, type SpoolStatus, type State, type Status, states } from './status.ts'

@@ -27,6 +27,33 @@ export interface Status {
   /** How long ago the view was last known to have all that the log had, in milliseconds; null before the replay. */
   readonly lag: number | null
   readonly spool: SpoolStatus
+  /** Undefined where the log is no site. */
+  readonly sites?: SitesStatus
+}
+
+/** What a node does for its site. */
+export interface SitesStatus {
+  /** Whether this node is the one of its site that takes entries over. */
+  readonly leads: boolean
+  readonly peers: readonly PeerStatus[]
+}
+
+/** How this node follows one of the addresses of other sites. */
+export interface PeerStatus {
+  readonly address: string
+  /**
+   * `idle`: another node of this site follows it. `following`: its entries come in. `standby`: the same log is followed
+   * at another address, or it is this site's own. `unreachable`: it can't be followed now, for the reason.
+   */
+  readonly state: 'idle' | 'following' | 'standby' | 'unreachable'
+  /** Why it is not followed; null where it is. */
+  readonly reason: string | null
+  /** Id of its log; null before the first answer. */
+  readonly log: string | null
+  /** How many entries its log had, as last told, that this site did not; null before the first answer. */
+  readonly behind: number | null
+  /** How long ago this site had all that the other one had, in milliseconds; null before it had. */
+  readonly lag: number | null
 }
 
 export interface SpoolStatus {

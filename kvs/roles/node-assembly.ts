@@ -5,9 +5,11 @@ import { type EmbeddedPostgres, makeEmbeddedPostgres } from '../log/embedded/ind
 import { type AppendTally, type Log, makeAppendTally } from '../log/index.ts'
 import { makeCheckpointer, makePostgresLog, type PostgresLogOptions, readMigrations } from '../log/postgres/index.ts'
 import { type MemoryBudget, makeCollector, makeMemoryBudget, minGarbageBytes } from '../memory/index.ts'
-import { httpMetrics, makeMetricsReader, nodeMetrics } from '../metrics/index.ts'
+import { httpMetrics, makeMetricsReader, nodeMetrics, siteMetrics } from '../metrics/index.ts'
 import { makeReplica, type Replica } from '../replica/index.ts'
+import type { Sites } from '../sites/index.ts'
 import { makeSlotFiles, makeTakeover, type Slot } from '../slots/index.ts'
+import { makeAdvances, makeNodeSites } from './node-sites.ts'
 import type { ServiceProcess } from './service-process.ts'
 
 /** Parts that a tool or a test puts in the place of a node's own. */
@@ -24,6 +26,8 @@ export interface NodeParts {
   /** The node's own Postgres; undefined when the log is in another one. */
   readonly embedded: EmbeddedPostgres | undefined
   readonly store: Replica
+  /** Undefined where the log is no site. */
+  readonly sites: Sites | undefined
   readonly budget: MemoryBudget
   readonly tally: HttpTally
   readonly readMetrics: ReturnType<typeof makeMetricsReader>
@@ -56,12 +60,24 @@ export function assembleNode(
   const checkpointer = makeCheckpointer({
     ...{ target, logId: () => logId, position: () => store.position() },
     ...{ timeoutMs: config.postgresTimeoutMs, warn: (message) => logger.warn(message) },
+    tombstones: config.sites !== undefined,
   })
   const takeover = makeSlotTakeover(config, context, slot, { logOptions, store: () => store })
   const budget = makeBudget(config)
+  const advances = makeAdvances()
+  const sites =
+    config.sites &&
+    makeNodeSites(config, config.sites, context, {
+      target,
+      logId: () => logId,
+      store: () => store,
+      advances,
+      stopping: stopping.signal,
+    })
   const store = makeReplica({
     ...storeOptions(config, context, slot),
     log,
+    onAdvance: advances.tell,
     onDrained: budget.collectGarbage,
     onReplayed(replayed) {
       logId = replayed
@@ -69,11 +85,12 @@ export function assembleNode(
       if (makeLog) return
       void checkpointer.run(stopping.signal)
       void takeover?.run(replayed, stopping.signal)
+      void sites?.run(stopping.signal)
     },
   })
   const { version } = context
-  const metrics = makeMetrics({ version, store, appends, budget, checkpointer })
-  return { embedded, store: wrapStore(store), budget, ...metrics }
+  const metrics = makeMetrics({ version, store, sites, appends, budget, checkpointer })
+  return { embedded, store: wrapStore(store), sites, budget, ...metrics }
 }
 
 type SharedLogOptions = Pick<
@@ -114,6 +131,7 @@ function storeOptions(config: Config, { logger }: AssemblyContext, slot: Slot) {
     tailIntervalMs: config.tailIntervalMs,
     waitTimeoutMs: config.waitTimeoutMs,
     maxLagMs: config.maxLagMs,
+    site: config.sites !== undefined,
     logger,
   }
 }
@@ -162,12 +180,13 @@ function makeSlotTakeover(config: Config, { logger }: AssemblyContext, slot: Slo
 interface MetricsParts {
   readonly version: string
   readonly store: Replica
+  readonly sites: Sites | undefined
   readonly appends: AppendTally
   readonly budget: MemoryBudget
   readonly checkpointer: ReturnType<typeof makeCheckpointer>
 }
 
-function makeMetrics({ version, store, appends, budget, checkpointer }: MetricsParts) {
+function makeMetrics({ version, store, sites, appends, budget, checkpointer }: MetricsParts) {
   const tally = makeHttpTally()
   const readMetrics = makeMetricsReader([
     ...nodeMetrics({
@@ -175,6 +194,7 @@ function makeMetrics({ version, store, appends, budget, checkpointer }: MetricsP
       logSize: () => checkpointer.logSize,
       oldestSnapshot: () => checkpointer.oldestSnapshot,
     }),
+    ...(sites ? siteMetrics({ store, sites }) : []),
     ...httpMetrics(tally),
   ])
   return { tally, readMetrics }

@@ -25,9 +25,21 @@ export async function runNode(
 ): Promise<void> {
   const { logger, guard, crossOrigin, stopRequested, reloads } = service
   const slot = await openSlot(config, service)
-  const { embedded, store, budget, readMetrics, tally } = assembleNode(config, service, slot, replacements)
+  const { embedded, store, sites, budget, readMetrics, tally } = assembleNode(config, service, slot, replacements)
   const { allowsClear } = config.access
-  const shared = { store, budget, tally, readMetrics, logger, guard, crossOrigin, allowsClear, clock, random }
+  const shared = {
+    store,
+    feed: sites?.feed,
+    budget,
+    tally,
+    readMetrics,
+    logger,
+    guard,
+    crossOrigin,
+    allowsClear,
+    clock,
+    random,
+  }
   const server = makeServer({ ...config, ...shared })
   const listening = await listen(server, config, logger)
   monitorDescriptors(server, config, logger, clock)

@@ -1,4 +1,3 @@
 export { makeHttpFeed } from './http-feed.ts'
 export type { OwnSite } from './own-site.ts'
-export type { PeerStatus } from './peer.ts'
-export { makeSites, type Sites, type SitesMeasures, type SitesStatus } from './sites.ts'
+export { makeSites, type Sites, type SitesMeasures } from './sites.ts'

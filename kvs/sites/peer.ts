@@ -1,4 +1,5 @@
 import { nowhere, positionAt } from '../core/position.ts'
+import type { PeerStatus } from '../kv/index.ts'
 import { makeBackoff } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -8,24 +9,6 @@ import type { LogImport } from '../log/index.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import type { Intake } from './intake.ts'
 import { NotToFollow, type OpenFeed, type PullProgress, pull } from './pull.ts'
-
-/** How this node follows one of the addresses of other sites. */
-export interface PeerStatus {
-  readonly address: string
-  /**
-   * `idle`: another node of this site follows it. `following`: its entries come in. `standby`: the same log is followed
-   * at another address, or it is this site's own. `unreachable`: it can't be followed now, for the reason.
-   */
-  readonly state: 'idle' | 'following' | 'standby' | 'unreachable'
-  /** Why it is not followed; null where it is. */
-  readonly reason: string | null
-  /** Id of its log; null before the first answer. */
-  readonly log: string | null
-  /** How many entries its log had, as last told, that this site did not; null before the first answer. */
-  readonly behind: number | null
-  /** How long ago this site had all that the other one had, in milliseconds; null before it had. */
-  readonly lag: number | null
-}
 
 export interface Peer {
   readonly status: PeerStatus

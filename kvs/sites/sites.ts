@@ -1,5 +1,5 @@
 import { maxStamp } from '../core/rank.ts'
-import type { Feed } from '../kv/index.ts'
+import type { Feed, SitesStatus } from '../kv/index.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -9,7 +9,7 @@ import { makeFeed } from './feed.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import { type Intake, makeIntake } from './intake.ts'
 import type { OwnSite } from './own-site.ts'
-import { makePeer, type Peer, type PeerStatus } from './peer.ts'
+import { makePeer, type Peer } from './peer.ts'
 import type { OpenFeed } from './pull.ts'
 
 /** What a node does for its site: it feeds other sites, and takes over their entries where no other node does. */
@@ -22,12 +22,6 @@ export interface Sites {
   run(signal: AbortSignal): Promise<void>
   readonly status: SitesStatus
   readonly measures: SitesMeasures
-}
-
-export interface SitesStatus {
-  /** Whether this node is the one of its site that takes entries over. */
-  readonly leads: boolean
-  readonly peers: readonly PeerStatus[]
 }
 
 export interface SitesMeasures {

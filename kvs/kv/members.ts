@@ -1,0 +1,15 @@
+/** The sites of the group, by the addresses of their nodes, as this site knows them. */
+export interface Members {
+  /** In no order. */
+  list(): readonly string[]
+  /**
+   * Makes a site a member. On return every member that can be reached knows it. Rejects as a conditional write.
+   * @param address `host:port` or `https://host:port`
+   */
+  add(address: string): Promise<'added' | 'there already'>
+  /**
+   * Takes a site out, after the others have what it alone had, as long as it can be reached. On return every member
+   * that can be reached knows it. Rejects as a conditional write.
+   */
+  remove(address: string): Promise<'removed' | 'not there'>
+}

@@ -1,0 +1,72 @@
+import type { Config, PostgresTarget } from '../config/index.ts'
+import { makeTarget } from '../forward/index.ts'
+import type { Logger } from '../lib/logging.ts'
+import { makePostgresSiteLog } from '../log/postgres/index.ts'
+import type { Replica } from '../replica/index.ts'
+import { makeHttpFeed, makeSites, type OwnSite, type Sites } from '../sites/index.ts'
+import type { ServiceProcess } from './service-process.ts'
+
+/** Tells listeners that the view has applied more of the log. */
+export interface Advances {
+  tell(): void
+  onAdvance: OwnSite['onAdvance']
+}
+
+export function makeAdvances(): Advances {
+  const listeners = new Set<() => void>()
+  return {
+    tell() {
+      for (const listener of listeners) listener()
+    },
+    onAdvance(listener) {
+      // One of its own for each call, so that a listener that is given twice is called twice, and forgotten once.
+      const own = () => listener()
+      listeners.add(own)
+      return () => void listeners.delete(own)
+    },
+  }
+}
+
+interface NodeSitesParts {
+  readonly target: PostgresTarget
+  readonly logId: () => string | undefined
+  readonly store: () => Replica
+  readonly advances: Advances
+  readonly stopping: AbortSignal
+}
+
+/** Bounds on what another site sends as one batch: a site's own batches have 5,000 entries at most. */
+const batchLimits = { maxBatchEntries: 20_000, maxBatchBytes: 512 * 1024 * 1024 }
+
+/** Wires what a node does for its site. Starts nothing. */
+export function makeNodeSites(
+  config: Config,
+  { peers, token, tls }: NonNullable<Config['sites']>,
+  { logger }: Pick<ServiceProcess, 'logger'>,
+  { target, logId, store, advances, stopping }: NodeSitesParts,
+): Sites {
+  const timeoutMs = config.postgresTimeoutMs
+  const warn = (message: string) => logger.warn(message)
+  return makeSites({
+    siteLog: makePostgresSiteLog({ target, logId, timeoutMs, appendTimeoutMs: config.appendTimeoutMs, warn }),
+    site: ownSite(store, advances),
+    peers: peers.map((address) => ({
+      address,
+      open: makeHttpFeed(makeTarget({ address, tls, timeoutMs, logger }), token),
+    })),
+    // Other sites may take larger values than this one; what one of them has acknowledged is taken over.
+    limits: { ...batchLimits, maxValueBytes: 128 * 1024 * 1024 },
+    stopping,
+    logger: logger as Logger,
+  })
+}
+
+function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite {
+  return {
+    requireReadable: () => store().requireReadable(),
+    sequence: () => store().sequence(),
+    onAdvance,
+    rankOf: (key) => store().rankOf(key),
+    now: () => store().serverTime() ?? 0,
+  }
+}
