@@ -104,7 +104,7 @@ interface SpoolState extends Superseding {
 
 /**
  * Opens a spool and reads what its storage has.
- * @throws NoSpace, SpoolHeld, or an Error with a sentence that names the storage
+ * @throws NoSpace, Outdated, SpoolHeld, or an Error with a sentence that names the storage
  */
 export async function openSpool({ storage, maxBytes, keepsValues = true }: SpoolOptions): Promise<Spool> {
   const state: SpoolState = {

@@ -1,13 +1,17 @@
+import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { batchLimits } from '../../../../kvs/core/limits.ts'
 import { parsePosition } from '../../../../kvs/core/position.ts'
 import { openSpool } from '../../../../kvs/spool/spool.ts'
+import { Outdated } from '../../../../kvs/spool/spool-errors.ts'
 import { openSpoolFile } from '../../../../kvs/spool/sqlite/spool-file.ts'
 import { makeSqliteStorage } from '../../../../kvs/spool/sqlite/sqlite-storage.ts'
 import { put, remove } from '../../../support/entries.ts'
 import { makeDirectory } from '../../../support/node.ts'
+import { testAsRoot } from '../../../support/skips.ts'
 
 const position = { logId: 'cafe0123', sequence: 7n, digest: Buffer.from('12345678') }
 const nothing = { removed: 0n, superseded: [], position }
@@ -94,6 +98,33 @@ test.each<[string, OlderFile]>([
     { number: 3n, superseded: false, write: newest },
   ])
   file.close()
+})
+
+testAsRoot('an older file with writes on a full disk is no missing spool, and is upgraded once there is space', async () => {
+  const directory = makeDirectory()
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'kvs-full-disk', directory])
+  onTestFinished(() => void execFileSync('umount', ['--lazy', directory]))
+  const path = join(directory, 'spool.db')
+  const older = openDatabase(path)
+  older.exec(`
+    PRAGMA journal_mode = WAL;
+    ${schemaWith('media_type TEXT, deadline INTEGER')}
+    INSERT INTO spooled VALUES (1, 'put', 'a', x'31', NULL, 5);
+    INSERT INTO position VALUES (1, 'cafe0123', 7, x'3132333435363738');
+    PRAGMA user_version = 1`)
+  older.close()
+  execFileSync('sh', ['-c', 'cat /dev/zero >filler 2>/dev/null || true'], { cwd: directory })
+  const open = () => openSpool({ storage: makeSqliteStorage(path), maxBytes: 1e9 })
+  const error = await open().catch((error) => error)
+  expect(error).toBeInstanceOf(Outdated)
+  expect(error.message).toBe(
+    `the spool ${path} can’t be read (its disk is full, and has no space to bring it to version 2); ` +
+      'it may hold writes that are nowhere else',
+  )
+  rmSync(join(directory, 'filler'))
+  const spool = await open()
+  onTestFinished(() => spool.close())
+  expect(spool.get('a')).toEqual({ ...put('a', '1'), deadline: 5 })
 })
 
 test('a program that knows nothing of dependencies refuses a file, since its version is above 1', () => {
