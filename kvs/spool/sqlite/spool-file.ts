@@ -62,9 +62,9 @@ export function openSpoolFile(path: string): SpoolFile {
 }
 
 /**
- * Brings the file to `fileVersion`, all of it or nothing. Throws where a newer program has written it. A full disk under
- * a file with writes is another error than SQLite's: a start that took it for one without a spool would give numbers of
- * its writes to others.
+ * Brings the file to `fileVersion`, all of it or nothing. Throws where a newer program has written it. A full disk
+ * under a file with writes is another error than SQLite's: a start that took the file for a missing one would give the
+ * numbers of its writes to others.
  */
 function upgrade(database: DatabaseSync): void {
   const version = versionOf(database)

@@ -100,7 +100,7 @@ test.each<[string, OlderFile]>([
   file.close()
 })
 
-testAsRoot('an older file with writes on a full disk is no missing spool, and is upgraded once there is space', async () => {
+testAsRoot('an older file with writes is no missing one on a full disk, and is upgraded later', async () => {
   const directory = makeDirectory()
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'kvs-full-disk', directory])
   onTestFinished(() => void execFileSync('umount', ['--lazy', directory]))
