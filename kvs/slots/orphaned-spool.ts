@@ -2,7 +2,7 @@ import { unlessAborted } from '../lib/abort.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type Log, type LogSession } from '../log/index.ts'
 import { makeDrain, requireSameLog } from '../replica/index.ts'
-import { NoSpace, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
+import { NoSpace, Outdated, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
 import { makePositionFollower } from './position-follower.ts'
 import type { SlotLock } from './slot-storage.ts'
 
@@ -52,7 +52,7 @@ export async function drainOrphan({ slot, logId, logOf, logger }: OrphanOptions,
 
 function openOrphan({ spoolStorage: storage }: OrphanOptions['slot']): Promise<Spool> {
   return openSpool({ storage, maxBytes: 0, keepsValues: false }).catch((error) => {
-    if (error instanceof NoSpace || error instanceof SpoolHeld) throw error
+    if ([NoSpace, Outdated, SpoolHeld].some((kind) => error instanceof kind)) throw error
     throw new UnreadableSpool(error.message, { cause: error })
   })
 }

@@ -1,5 +1,5 @@
 export { openSpool, type Spool, type SpoolOptions } from './spool.ts'
-export { NoSpace, SpoolHeld } from './spool-errors.ts'
+export { NoSpace, Outdated, SpoolHeld } from './spool-errors.ts'
 export {
   type LogPosition,
   type SpoolChange,

@@ -11,12 +11,18 @@ export class SpoolHeld extends Error {
   override readonly name = 'SpoolHeld'
 }
 
+/** The spool holds writes, and there is no space to bring it to this version. Its writes can be had once there is. */
+export class Outdated extends Error {
+  override readonly name = 'Outdated'
+}
+
 /** Why a spool could not be opened. */
 export function openingError(name: string, error: Error): Error {
   const reason = error instanceof SpoolStorageError ? error.reason : 'failed'
   if (reason === 'full') return new NoSpace(`there is no space for the spool ${name}`)
   if (reason === 'held') return new SpoolHeld(`another process has the spool ${name} open`)
-  return new Error(unreadable(name, error.message))
+  const sentence = unreadable(name, error.message)
+  return reason === 'outdated' ? new Outdated(sentence) : new Error(sentence)
 }
 
 /** Why the spool has not taken writes, for their clients. */

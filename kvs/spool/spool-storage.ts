@@ -57,9 +57,10 @@ export interface SpoolStorage {
 
 /**
  * Why a storage failed: `full` when no space is left and the change is known not to be stored, `held` when another
- * process has the storage open, `failed` for everything else.
+ * process has the storage open, `outdated` when an earlier version has left writes and no space is left to bring the
+ * storage to this one, `failed` for everything else.
  */
-export type StorageFailure = 'full' | 'held' | 'failed'
+export type StorageFailure = 'full' | 'held' | 'outdated' | 'failed'
 
 export class SpoolStorageError extends Error {
   override readonly name = 'SpoolStorageError'

@@ -60,8 +60,8 @@ export interface Spool {
   /**
    * Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. A
    * write that has landed behind the entry is not: `get` goes on returning it. An expiry supersedes nothing: no client
-   * asked for it, and the writes may renew the key. Nor does an entry of another log: a write that lands after it is the
-   * later one. It only ends `get` for a write that has landed before it.
+   * asked for it, and the writes may renew the key. Nor does an entry of another log: a write that lands after it is
+   * the later one. It only ends `get` for a write that has landed before it.
    */
   supersede(entry: Entry): void
   /**
@@ -104,7 +104,7 @@ interface SpoolState extends Superseding {
 
 /**
  * Opens a spool and reads what its storage has.
- * @throws NoSpace, SpoolHeld, or an Error with a sentence that names the storage
+ * @throws NoSpace, Outdated, SpoolHeld, or an Error with a sentence that names the storage
  */
 export async function openSpool({ storage, maxBytes, keepsValues = true }: SpoolOptions): Promise<Spool> {
   const state: SpoolState = {

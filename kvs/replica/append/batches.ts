@@ -103,8 +103,8 @@ export async function spoolBatch(parts: BatchParts): Promise<void> {
 
 /**
  * Tells the spool what has landed of it, before entries are read; and whether the batch that it took in doubt has: what
- * comes before that in the log does not supersede it then. What lands from the spool is another matter: the log itself marks it
- * as superseded by any entry that the node had not seen. Rejects with a `SpoolStorageError`.
+ * comes before that in the log does not supersede it then. What lands from the spool is another matter: the log itself
+ * marks it as superseded by any entry that the node had not seen. Rejects with a `SpoolStorageError`.
  */
 export async function settleSpooledDoubt({ numbers, spool }: BatchParts, { committed }: LogSession): Promise<void> {
   const { number: last, end } = committed

@@ -6,6 +6,7 @@ import { formatPosition, type Position, parsePosition } from '../../core/positio
 import { freeBuffer } from '../../lib/buffers.ts'
 import { makePrivateFile } from '../../lib/files.ts'
 import type { LogPosition, SpoolChange, SpoolRange } from '../spool-storage.ts'
+import { noSpaceToUpgrade, sqliteFull } from './thread-messages.ts'
 
 /**
  * The methods of `SpoolStorage` on an SQLite database. Every call blocks, and throws SQLite's errors with their
@@ -60,7 +61,11 @@ export function openSpoolFile(path: string): SpoolFile {
   }
 }
 
-/** Brings the file to `fileVersion`, all of it or nothing. Throws where a newer program has written it. */
+/**
+ * Brings the file to `fileVersion`, all of it or nothing. Throws where a newer program has written it. A full disk
+ * under a file with writes is another error than SQLite's: a start that took the file for a missing one would give the
+ * numbers of its writes to others.
+ */
 function upgrade(database: DatabaseSync): void {
   const version = versionOf(database)
   if (version > fileVersion) {
@@ -79,8 +84,15 @@ function upgrade(database: DatabaseSync): void {
     database.exec(`${schema}; PRAGMA user_version = ${fileVersion}; COMMIT`)
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')
+    const isFull = (error as { errcode?: number }).errcode === sqliteFull
+    if (isFull && holdsWrites(database)) throw new Error(`${noSpaceToUpgrade} ${fileVersion}`, { cause: error })
     throw error
   }
+}
+
+function holdsWrites(database: DatabaseSync): boolean {
+  const hasTable = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'spooled'").get() !== undefined
+  return hasTable && database.prepare('SELECT 1 FROM spooled LIMIT 1').get() !== undefined
 }
 
 function versionOf(database: DatabaseSync): bigint {

@@ -8,7 +8,13 @@ import {
   SpoolStorageError,
   type StorageFailure,
 } from '../spool-storage.ts'
-import { minMovedBytes, sqliteFull, type ThreadRequest, type ThreadResponse } from './thread-messages.ts'
+import {
+  minMovedBytes,
+  noSpaceToUpgrade,
+  sqliteFull,
+  type ThreadRequest,
+  type ThreadResponse,
+} from './thread-messages.ts'
 
 interface Pending {
   resolve(value: unknown): void
@@ -89,6 +95,7 @@ function storageError(message: string, code: number | undefined): SpoolStorageEr
   let reason: StorageFailure = 'failed'
   if (code === sqliteFull) reason = 'full'
   else if (/database is locked/.test(message)) reason = 'held'
+  else if (message.startsWith(noSpaceToUpgrade)) reason = 'outdated'
   return new SpoolStorageError(message, reason)
 }
 

@@ -20,3 +20,6 @@ export type ThreadResponse =
 
 /** SQLITE_FULL: https://www.sqlite.org/rescode.html#full */
 export const sqliteFull = 13
+
+/** Start of the message about a file that holds writes and can't be upgraded on its full disk. */
+export const noSpaceToUpgrade = 'its disk is full, and has no space to bring it to version'

@@ -3,6 +3,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { SpooledWrite } from '../../../kvs/core/entry.ts'
 import { maxDeadline } from '../../../kvs/core/limits.ts'
 import { weight } from '../../../kvs/core/operation/operation.ts'
+import { parsePosition } from '../../../kvs/core/position.ts'
+import { maxStamp } from '../../../kvs/core/rank.ts'
 import { makeSqliteStorage, type SpoolChange, type SpoolStorage } from '../../../kvs/spool/index.ts'
 import { put, remove } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
@@ -52,6 +54,9 @@ describe.each(Object.entries(implementations))('a storage in %s', (_, makeMedium
       { ...put('c', 'ends', 'a/b'), deadline: Date.UTC(2030, 0, 1, 0, 0, 0, 1) },
       { ...put('c', bytes), deadline: maxDeadline },
       { ...remove('c'), deadline: 0 },
+      { ...put('d', bytes), after: parsePosition(`beef4567=${2n ** 63n - 1n},cafe0123=0,stamp=${maxStamp}`) },
+      { ...put('d', 'ends', 'a/b'), deadline: 1, after: parsePosition('cafe0123=7') },
+      { ...remove('d'), after: parsePosition('stamp=1') },
     ]
     const storage = open()
     await storage.change({ ...nothing, added: writes.map((write, index) => ({ number: BigInt(index + 5), write })) })

@@ -4,7 +4,7 @@ import { type Fate, type Message, makeMemoryLog, makeMemoryServer } from '../../
 import { makeReplica } from '../../../kvs/replica/replica.ts'
 import { openSpool } from '../../../kvs/spool/index.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
-import { makeDisk } from '../../../tools/simulator/disk.ts'
+import { type Disk, makeDisk } from '../../../tools/simulator/disk.ts'
 import { makeScheduler } from '../../../tools/simulator/scheduler.ts'
 import { makeServiceRandom, makeVirtualClock } from '../../../tools/simulator/virtual-clock.ts'
 
@@ -46,12 +46,19 @@ export function makeWorld(seed = 1) {
     await until(() => isOver, ms + 1)
   }
 
-  async function start() {
+  function newDisk(): Disk {
+    const name = `node ${nodes}`
+    return makeDisk({ name, writerId: `writer ${nodes}`, flushMs: 1, random: random.fork(`${name}'s disk`) })
+  }
+
+  /** @param earlier a node that was killed, whose disk the new one has */
+  async function start(earlier?: { readonly disk: Disk }) {
     const name = `node ${++nodes}`
     const own = scheduler.lane()
-    const disk = makeDisk({ name, writerId: `writer ${nodes}`, flushMs: 1, random: random.fork(`${name}'s disk`) })
+    const disk = earlier?.disk ?? newDisk()
+    const { writerId, spoolStorage } = disk.lock(own)
     const nodeClock = makeVirtualClock(scheduler, own, -nodes * 1_000_000)
-    const spool = await settled(openSpool({ storage: disk.lock(own).spoolStorage, maxBytes: 1e9 }))
+    const spool = await settled(openSpool({ storage: spoolStorage, maxBytes: 1e9 }))
     const node = {
       /** One way, for all but notifications. */
       delay: (_: Message): number => 1,
@@ -64,7 +71,7 @@ export function makeWorld(seed = 1) {
     const serviceRandom = makeServiceRandom(random.fork(name))
     const store = makeReplica({
       log: makeMemoryLog({
-        ...{ server, network, clock: nodeClock, random: serviceRandom, writerId: `writer ${nodes}` },
+        ...{ server, network, clock: nodeClock, random: serviceRandom, writerId },
         ...{ timeoutMs: 2_000, appendTimeoutMs: 3_000 },
       }),
       ...{ spool, limits, logger, clock: nodeClock, random: serviceRandom, connectTimeoutMs: undefined },
@@ -74,7 +81,7 @@ export function makeWorld(seed = 1) {
     void store.run()
     await until(() => store.status().state === 'serving')
     return Object.assign(node, {
-      store,
+      ...{ store, disk },
       kill: () => own.end(),
       shows: (key: string) => store.get(key)?.value.toString(),
       put: (key: string, ttlMs?: number, value = 'v') => settled(store.write(putFor(store.now(), key, ttlMs, value))),

@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parsePosition } from '../../../kvs/core/position.ts'
 import { systemRandom } from '../../../kvs/lib/random.ts'
 import type { LogSession } from '../../../kvs/log/log.ts'
 import { lockSlot } from '../../../kvs/slots/slot-lock.ts'
 import { makeLog } from '../../support/database.ts'
-import { put } from '../../support/entries.ts'
+import { put, remove } from '../../support/entries.ts'
 import { countSpooled } from '../../support/slots.ts'
 import { until } from '../../support/until.ts'
 import { logOf, makeShared, positionOf, run, says } from './orphaned-slots.ts'
@@ -78,6 +79,20 @@ test('what had reached the log before its node was gone is not sent again', asyn
     ['a', '1', false],
     ['a', '2', false],
     ['a', '3', false],
+  ])
+})
+
+test('what a spooled write depends on lands with it', async () => {
+  const shared = await makeShared()
+  const text = 'beef4567=9,stamp=5'
+  const writes = [put('a'), { ...put('b'), after: parsePosition(text) }, { ...remove('c'), after: parsePosition(text) }]
+  await shared.leave(2, writes, positionOf(shared.session))
+  await says(run(shared).lines, /slot 2\): 3 writes/)
+  const rows = await shared.database.sql('SELECT key, dependency FROM transactions ORDER BY sequence')
+  expect(rows).toEqual([
+    { key: 'a', dependency: null },
+    { key: 'b', dependency: text },
+    { key: 'c', dependency: text },
   ])
 })
 

@@ -2,6 +2,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { weight } from '../../../kvs/core/operation/operation.ts'
+import { parsePosition } from '../../../kvs/core/position.ts'
 import { makeSqliteStorage, openSpool, type Spool } from '../../../kvs/spool/index.ts'
 import { entryOf, put, remove } from '../../support/entries.ts'
 import { makeDirectory } from '../../support/node.ts'
@@ -140,6 +141,41 @@ test('a write that has landed is shown again where a newer one of its key is sup
   expect((await spool.oldest()).map(({ superseded }) => superseded)).toEqual([true, true])
   spool.hide(1n)
   expect(spool.get('a')).toBeUndefined()
+})
+
+const origin = { logId: 'beef4567', sequence: 3n }
+
+test('an entry of another log supersedes nothing that waits: what waits lands after it', async () => {
+  const spool = await open()
+  await spool.add(1n, [put('a', 'mine')], seen)
+  spool.supersede(entryOf(8n, put('a', 'theirs'), { origin }))
+  expect(spool.get('a')).toEqual(put('a', 'mine'))
+  expect((await spool.oldest()).map(({ superseded }) => superseded)).toEqual([false])
+})
+
+test('it ends what is shown of a write that has landed before it, and of no other', async () => {
+  const spool = await open()
+  await spool.add(1n, [put('a', 'landed'), put('b', 'landed'), put('c', 'waits')], seen)
+  spool.noteCommitted({ number: 2n, sequence: 20n })
+  spool.supersede(entryOf(18n, put('a', 'theirs'), { origin }))
+  expect(spool.get('a')).toEqual(put('a', 'landed'))
+  for (const key of ['a', 'c']) spool.supersede(entryOf(21n, put(key, 'theirs'), { origin }))
+  expect(['a', 'b', 'c'].map(spool.get)).toEqual([undefined, put('b', 'landed'), put('c', 'waits')])
+  expect((await spool.oldest()).map(({ superseded }) => superseded)).toEqual([false, false, false])
+})
+
+test('what a write depends on is shown, weighed, and there again when it is opened anew', async () => {
+  const after = parsePosition('beef4567=9,cafe0123=7,stamp=5')
+  const writes = [{ ...put('a'), after }, { ...remove('b'), after }, put('c')]
+  const first = await open()
+  await first.add(1n, writes, seen)
+  const { bytes } = first
+  await first.close()
+  const spool = await open(first.path)
+  expect([spool.bytes, spool.get('a'), spool.get('b'), spool.get('c')]).toEqual([bytes, ...writes])
+  expect((await spool.oldest()).map(({ write }) => write)).toEqual(writes)
+  await spool.remove(await spool.oldest(), seen)
+  expect(spool.bytes).toBe(0)
 })
 
 test('a superseding that is not on disk yet counts all the same', async () => {

@@ -12,6 +12,7 @@ import {
   type Write,
   weight,
 } from '../../../../kvs/core/operation/operation.ts'
+import { nowhere, parsePosition } from '../../../../kvs/core/position.ts'
 
 const value = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes))
 const deadline = fc.option(fc.maxSafeNat(), { nil: undefined })
@@ -104,6 +105,12 @@ test('a write weighs its value, twice the length of its key, and 64 bytes', () =
   expect(weight({ kind: 'put', key, value: Buffer.alloc(100), contentType: 'text/plain' })).toBe(172)
   expect(weight({ kind: 'delete', key })).toBe(72)
   expect(weight({ kind: 'delete', key: '' })).toBeGreaterThan(0)
+})
+
+test('what a write depends on weighs something for each log', () => {
+  const after = parsePosition('cafe0123=7,beef4567=9,stamp=5')
+  expect(weight({ kind: 'delete', key: 'four', after })).toBe(72 + 2 * (64 + 16))
+  expect(weight({ kind: 'delete', key: 'four', after: nowhere })).toBe(72)
 })
 
 test('the parts of a request are what the log has hashes of', () => {

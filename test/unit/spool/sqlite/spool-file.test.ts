@@ -1,15 +1,21 @@
+import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { batchLimits } from '../../../../kvs/core/limits.ts'
+import { parsePosition } from '../../../../kvs/core/position.ts'
 import { openSpool } from '../../../../kvs/spool/spool.ts'
+import { Outdated } from '../../../../kvs/spool/spool-errors.ts'
 import { openSpoolFile } from '../../../../kvs/spool/sqlite/spool-file.ts'
 import { makeSqliteStorage } from '../../../../kvs/spool/sqlite/sqlite-storage.ts'
 import { put, remove } from '../../../support/entries.ts'
 import { makeDirectory } from '../../../support/node.ts'
+import { testAsRoot } from '../../../support/skips.ts'
 
 const position = { logId: 'cafe0123', sequence: 7n, digest: Buffer.from('12345678') }
 const nothing = { removed: 0n, superseded: [], position }
+const after = parsePosition('beef4567=9,stamp=5')
 const row = (number: bigint) => ({ number, write: put('k', String(number)) })
 
 test('what a change that failed has left is not read, and leaves the file with the next change', () => {
@@ -25,14 +31,15 @@ test('what a change that failed has left is not read, and leaves the file with t
   file.close()
 })
 
-/** What a program that knows nothing of deadlines does first with a file. */
-const olderSchema = `
+/** What a program that writes an older version does first with a file. */
+const schemaWith = (columns: string) => `
   CREATE TABLE IF NOT EXISTS spooled
-    (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, content_type TEXT);
+    (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, ${columns});
   CREATE TABLE IF NOT EXISTS superseded (key TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS position
     (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL,
-    digest BLOB NOT NULL)`
+    digest BLOB NOT NULL);`
+const olderSchema = schemaWith('content_type TEXT')
 const olderSelect = `
   SELECT number, kind, key, value, content_type, number <= coalesce(superseded.through, 0) AS superseded
   FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`
@@ -45,30 +52,100 @@ function openDatabase(path: string): DatabaseSync {
   return database
 }
 
-describe('a file of the version before', () => {
-  test('is read, and takes deadlines from then on', () => {
-    const path = join(makeDirectory(), 'spool.db')
-    const older = openDatabase(path)
-    older.exec(olderSchema)
-    older.exec(`
-      INSERT INTO spooled VALUES (1, 'put', 'a', x'31', 'text/x'), (2, 'delete', 'b', NULL, NULL);
-      INSERT INTO superseded VALUES ('b', 2);
-      INSERT INTO position VALUES (1, 'cafe0123', 7, x'3132333435363738')`)
-    older.close()
-    for (const added of [[], [{ number: 3n, write: { ...put('c'), deadline: 5 } }]]) {
-      const file = openSpoolFile(path)
-      file.change({ ...nothing, last: 2n, added })
-      expect(file.position()).toEqual(position)
-      file.close()
-    }
+interface OlderFile {
+  readonly columns: string
+  readonly version: number
+  readonly rows: string
+  readonly deadline?: number
+}
+
+test.each<[string, OlderFile]>([
+  [
+    'without deadlines',
+    {
+      ...{ columns: 'content_type TEXT', version: 0 },
+      rows: `(1, 'put', 'a', x'31', 'text/x'), (2, 'delete', 'b', NULL, NULL)`,
+    },
+  ],
+  [
+    'without dependencies',
+    {
+      ...{ columns: 'media_type TEXT, deadline INTEGER', version: 1, deadline: 5 },
+      rows: `(1, 'put', 'a', x'31', 'text/x', 5), (2, 'delete', 'b', NULL, NULL, NULL)`,
+    },
+  ],
+])('a file %s keeps what is in it, and takes both from then on', (_, { columns, version, rows, deadline }) => {
+  const path = join(makeDirectory(), 'spool.db')
+  const older = openDatabase(path)
+  older.exec(`
+    ${schemaWith(columns)}
+    INSERT INTO spooled VALUES ${rows};
+    INSERT INTO superseded VALUES ('b', 2);
+    INSERT INTO position VALUES (1, 'cafe0123', 7, x'3132333435363738');
+    PRAGMA user_version = ${version}`)
+  older.close()
+  const newest = { ...put('c'), deadline: 5, after }
+  for (const added of [[], [{ number: 3n, write: newest }]]) {
     const file = openSpoolFile(path)
-    expect(file.read({ after: 0n, through: 9n, ...batchLimits })).toEqual([
-      { number: 1n, superseded: false, write: put('a', '1', 'text/x') },
-      { number: 2n, superseded: true, write: remove('b') },
-      { number: 3n, superseded: false, write: { ...put('c'), deadline: 5 } },
-    ])
+    file.change({ ...nothing, last: 2n, added })
+    expect(file.position()).toEqual(position)
     file.close()
-  })
+  }
+  const file = openSpoolFile(path)
+  expect(file.read({ after: 0n, through: 9n, ...batchLimits })).toEqual([
+    { number: 1n, superseded: false, write: { ...put('a', '1', 'text/x'), deadline } },
+    { number: 2n, superseded: true, write: remove('b') },
+    { number: 3n, superseded: false, write: newest },
+  ])
+  file.close()
+})
+
+testAsRoot('an older file with writes is no missing one on a full disk, and is upgraded later', async () => {
+  const directory = makeDirectory()
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'kvs-full-disk', directory])
+  onTestFinished(() => void execFileSync('umount', ['--lazy', directory]))
+  const path = join(directory, 'spool.db')
+  const older = openDatabase(path)
+  older.exec(`
+    PRAGMA journal_mode = WAL;
+    ${schemaWith('media_type TEXT, deadline INTEGER')}
+    INSERT INTO spooled VALUES (1, 'put', 'a', x'31', NULL, 5);
+    INSERT INTO position VALUES (1, 'cafe0123', 7, x'3132333435363738');
+    PRAGMA user_version = 1`)
+  older.close()
+  execFileSync('sh', ['-c', 'cat /dev/zero >filler 2>/dev/null || true'], { cwd: directory })
+  const open = () => openSpool({ storage: makeSqliteStorage(path), maxBytes: 1e9 })
+  const error = await open().catch((error) => error)
+  expect(error).toBeInstanceOf(Outdated)
+  expect(error.message).toBe(
+    `the spool ${path} can’t be read (its disk is full, and has no space to bring it to version 2); ` +
+      'it may hold writes that are nowhere else',
+  )
+  rmSync(join(directory, 'filler'))
+  const spool = await open()
+  onTestFinished(() => spool.close())
+  expect(spool.get('a')).toEqual({ ...put('a', '1'), deadline: 5 })
+})
+
+test('a program that knows nothing of dependencies refuses a file, since its version is above 1', () => {
+  const path = join(makeDirectory(), 'spool.db')
+  openSpoolFile(path).close()
+  expect(openDatabase(path).prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 })
+})
+
+test('a file that has something else where a dependency should be is not read as if it had none', () => {
+  const path = join(makeDirectory(), 'spool.db')
+  const file = openSpoolFile(path)
+  file.change({ ...nothing, last: 0n, added: [{ number: 1n, write: { ...put('a'), after } }] })
+  file.close()
+  const damaged = openDatabase(path)
+  damaged.exec(`UPDATE spooled SET dependency = 'damaged'`)
+  damaged.close()
+  const reopened = openSpoolFile(path)
+  onTestFinished(() => reopened.close())
+  expect(() => reopened.read({ after: 0n, through: 9n, ...batchLimits })).toThrow(
+    'what a spooled write depends on is no position',
+  )
 })
 
 test('a program that knows nothing of deadlines can’t read a file', () => {
@@ -83,10 +160,10 @@ test('a file of a newer program is refused by name', async () => {
   const path = join(makeDirectory(), 'spool.db')
   openSpoolFile(path).close()
   const newer = openDatabase(path)
-  newer.exec('PRAGMA user_version = 2')
+  newer.exec('PRAGMA user_version = 3')
   newer.close()
   await expect(openSpool({ storage: makeSqliteStorage(path), maxBytes: 1e9 })).rejects.toThrow(
-    `the spool ${path} can’t be read (it has version 2, and this program knows versions up to 1: run a newer one); ` +
+    `the spool ${path} can’t be read (it has version 3, and this program knows versions up to 2: run a newer one); ` +
       'it may hold writes that are nowhere else',
   )
 })
