@@ -18,6 +18,7 @@ import {
   type ReachedFrame,
 } from './frame.ts'
 import {
+  begins,
   endFields,
   type Fields,
   readByte,
@@ -30,15 +31,18 @@ import {
 } from './frame-fields.ts'
 import { MalformedFrame } from './malformed-frame.ts'
 
-/** Reads the fields of a frame, to its end. What it returns has its memory for itself. Throws MalformedFrame. */
-export function decodeFrame(type: Frame['type'], fields: Fields, limits: FrameLimits): Frame {
-  const frame = decodeFields(type, fields, limits)
+/**
+ * Reads the fields of a frame, to its end. What it returns has its memory for itself. Throws MalformedFrame.
+ * @param lastOrigin that of the last entry, which the next one mostly has as well; empty before the first one
+ */
+export function decodeFrame(type: Frame['type'], fields: Fields, limits: FrameLimits, lastOrigin: string): Frame {
+  const frame = decodeFields(type, fields, limits, lastOrigin)
   endFields(fields)
   return frame
 }
 
-function decodeFields(type: Frame['type'], fields: Fields, limits: FrameLimits): Frame {
-  if (type === 'entry') return decodeEntry(fields, limits)
+function decodeFields(type: Frame['type'], fields: Fields, limits: FrameLimits, lastOrigin: string): Frame {
+  if (type === 'entry') return decodeEntry(fields, limits, lastOrigin)
   if (type === 'hello') return decodeHello(fields)
   if (type === 'reached') return decodeReached(fields)
   return decodeEnd(fields)
@@ -71,7 +75,7 @@ function decodeEnd(fields: Fields): EndFrame {
   return { type: 'end', code, sentence: readText(fields, length, 'sentence') }
 }
 
-function decodeEntry(fields: Fields, { maxValueBytes }: FrameLimits): EntryFrame {
+function decodeEntry(fields: Fields, { maxValueBytes }: FrameLimits, lastOrigin: string): EntryFrame {
   const { bytes } = fields
   const head = skip(fields, 19, 'head')
   const code = bytes.readUInt8(head)
@@ -90,7 +94,7 @@ function decodeEntry(fields: Fields, { maxValueBytes }: FrameLimits): EntryFrame
   const sequence = readSequence(fields, 'sequence', 1n)
   const originSequence = readSequence(fields, 'sequence of the origin', 1n)
   const stamp = readNumber(fields, 'stamp', 1, maxEntryStamp)
-  const logId = readLogId(fields, bytes.readUInt8(head + 2), 'origin')
+  const logId = readOrigin(fields, bytes.readUInt8(head + 2), lastOrigin)
   const lengths = { keyLength, typeLength, afterLength, valueLength }
   const write = decodeContent(fields, code, flags, lengths)
   const superseded = (flags & entryFlags.superseded) !== 0
@@ -120,6 +124,15 @@ function decodeContent(fields: Fields, code: number, flags: number, lengths: Con
   const write = decodeWrite(kind, key, value, contentType, deadline, after)
   if (write === undefined) throw new MalformedFrame(`the ${kind} lacks what it needs`)
   return write
+}
+
+/** Entries of one origin share its id as one string. */
+function readOrigin(fields: Fields, length: number, lastOrigin: string): string {
+  if (length !== lastOrigin.length || length === 0 || !begins(fields, lastOrigin)) {
+    return readLogId(fields, length, 'origin')
+  }
+  skip(fields, length, 'origin')
+  return lastOrigin
 }
 
 function readLogId(fields: Fields, length: number, name: string): string {

@@ -58,6 +58,14 @@ export function readText(fields: Fields, length: number, name: string): string {
   return bytes.toString('utf8', start, end)
 }
 
+/** Whether the next bytes are those of an ASCII text; they are left where they are. */
+export function begins({ bytes, at, end }: Fields, text: string): boolean {
+  const { length } = text
+  if (length > end - at) return false
+  for (let index = 0; index < length; index++) if (bytes[at + index] !== text.charCodeAt(index)) return false
+  return true
+}
+
 /** Parts are counted before they are parsed, since parsing takes longer than their number grows. */
 export function readPosition(fields: Fields, length: number, name: string): Position {
   const text = readText(fields, length, name)

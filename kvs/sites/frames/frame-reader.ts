@@ -27,6 +27,7 @@ export function makeFrameReader(limits: FrameLimits): FrameReader {
   const order = makeStreamOrder(limits)
   const longest = longestFrames(limits)
   const held = makeHeldBytes()
+  let lastOrigin = ''
   let frames = 0
   /** Bytes that the held frame has in all; `headBytes` as long as its length is not known. */
   let wanted = headBytes
@@ -43,7 +44,8 @@ export function makeFrameReader(limits: FrameLimits): FrameReader {
   }
 
   function decode(bytes: Buffer, at: number, end: number): Frame {
-    const frame = decodeFrame(typeAt(bytes, at), { bytes, at: at + headBytes, end }, limits)
+    const frame = decodeFrame(typeAt(bytes, at), { bytes, at: at + headBytes, end }, limits, lastOrigin)
+    if (frame.type === 'entry') lastOrigin = frame.origin.logId
     order.follow(frame, end - at)
     return frame
   }

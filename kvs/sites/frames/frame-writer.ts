@@ -18,7 +18,7 @@ import {
 export interface FrameWriter {
   /**
    * Adds a frame and returns its size in bytes. A value above 16 KiB is not copied: nobody may change it until it is
-   * sent. Throws a RangeError on what has no place in its field, as a sequence below 0.
+   * sent. Throws a RangeError on an id of more than 255 bytes.
    */
   write(frame: Frame): number
   /** Bytes that have been written and not taken. */
@@ -38,6 +38,8 @@ interface Output {
   /** Bytes of the chunks. */
   chunkBytes: number
   block: Buffer
+  /** The block's memory. Its methods are compiled into the caller, those of buffers are not. */
+  view: DataView
   /** Where in the block the next chunk begins. */
   start: number
   /** Where in the block the next byte goes. */
@@ -45,7 +47,8 @@ interface Output {
 }
 
 export function makeFrameWriter(): FrameWriter {
-  const output: Output = { chunks: [], chunkBytes: 0, block: Buffer.alloc(0), start: 0, at: 0 }
+  const block = Buffer.allocUnsafeSlow(0)
+  const output: Output = { chunks: [], chunkBytes: 0, block, view: new DataView(block.buffer), start: 0, at: 0 }
   return {
     write(frame) {
       const before = bytesIn(output)
@@ -88,7 +91,7 @@ function writeHello(output: Output, { logId, after }: HelloFrame): void {
   const block = roomFor(output, headBytes + 1 + 8 + 1 + 3 * logId.length)
   let at = output.at + headBytes
   at = block.writeUInt8(formatVersion, at)
-  at = block.writeBigUInt64LE(after, at)
+  at = block.writeBigInt64LE(after, at)
   const end = writeText(block, at + 1, logId)
   block.writeUInt8(end - at - 1, at)
   endFrame(output, frameTypes.hello, end, 0)
@@ -98,8 +101,8 @@ function writeReached(output: Output, { sequence, head, position, time }: Reache
   const text = formatPosition(position)
   const block = roomFor(output, headBytes + 3 * 8 + 4 + 3 * text.length)
   let at = output.at + headBytes
-  at = block.writeBigUInt64LE(sequence, at)
-  at = block.writeBigUInt64LE(head, at)
+  at = block.writeBigInt64LE(sequence, at)
+  at = block.writeBigInt64LE(head, at)
   at = block.writeDoubleLE(time, at)
   const end = writeText(block, at + 4, text)
   block.writeUInt32LE(end - at - 4, at)
@@ -139,13 +142,14 @@ function writeEntry(output: Output, { sequence, origin, stamp, superseded, write
     (deadline === undefined ? 0 : entryFlags.deadline) |
     (after === '' ? 0 : entryFlags.after)
   block.writeUInt8(originEnd - head - entryHeadBytes, head + 2)
-  block.writeUInt32LE(keyEnd - originEnd, head + 3)
-  block.writeUInt32LE(typeEnd - keyEnd, head + 7)
-  block.writeUInt32LE(afterEnd - deadlineEnd, head + 11)
-  block.writeUInt32LE(valueBytes, head + 15)
-  block.writeBigUInt64LE(sequence, head + 19)
-  block.writeBigUInt64LE(origin.sequence, head + 27)
-  block.writeDoubleLE(stamp, head + 35)
+  const { view } = output
+  view.setUint32(head + 3, keyEnd - originEnd, true)
+  view.setUint32(head + 7, typeEnd - keyEnd, true)
+  view.setUint32(head + 11, afterEnd - deadlineEnd, true)
+  view.setUint32(head + 15, valueBytes, true)
+  view.setBigInt64(head + 19, sequence, true)
+  view.setBigInt64(head + 27, origin.sequence, true)
+  view.setFloat64(head + 35, stamp, true)
   if (value === undefined || copiedBytes === 0) {
     endFrame(output, frameTypes.entry, afterEnd, valueBytes)
     if (value !== undefined && valueBytes > 0) addChunk(output, value)
@@ -157,8 +161,8 @@ function writeEntry(output: Output, { sequence, origin, stamp, superseded, write
 
 /** @param bytesBehind what of the frame comes behind the block, as a chunk of its own */
 function endFrame(output: Output, type: number, end: number, bytesBehind: number): void {
-  const { block, at } = output
-  block.writeUInt32LE(end - at - 4 + bytesBehind, at)
+  const { block, view, at } = output
+  view.setUint32(at, end - at - 4 + bytesBehind, true)
   block[at + 4] = type
   output.at = end
 }
@@ -168,6 +172,7 @@ function roomFor(output: Output, bytes: number): Buffer {
   if (output.at + bytes > output.block.length) {
     endChunk(output)
     output.block = Buffer.allocUnsafeSlow(Math.max(blockBytes, bytes))
+    output.view = new DataView(output.block.buffer)
     output.start = 0
     output.at = 0
   }
