@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { makePostgresSiteLog } from '../../../kvs/log/postgres/site-log.ts'
+import { makePostgresSiteLog } from '../../../kvs/log/postgres/postgres-site-log.ts'
 import { startProxy } from '../../../tools/lab/network/proxy.ts'
 import { byForce, type Database, makeDatabase, makeLog } from '../../support/database.ts'
 import type { FaultyNetwork, LogServer } from './log-server.ts'

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { Diverged, type SiteLog, Unavailable } from '../../../../kvs/log/index.ts'
-import { makePostgresSiteLog, type PostgresSiteLogOptions } from '../../../../kvs/log/postgres/site-log.ts'
+import { makePostgresSiteLog, type PostgresSiteLogOptions } from '../../../../kvs/log/postgres/postgres-site-log.ts'
 import { foreign, higherLog, openImport } from '../../../contract/log/batches.ts'
 import { type Database, makeDatabase, makeLog } from '../../../support/database.ts'
 import { put } from '../../../support/entries.ts'
@@ -46,8 +46,8 @@ test('a log that is gone is Diverged, and where there is none yet, nothing is ma
 })
 
 test('connections say what they are for, and none is left', async () => {
-  await makeLogIn('one')
-  const siteLog = makeSiteLog()
+  const logId = await makeLogIn('one')
+  const siteLog = makeSiteLog({ logId: () => logId })
   const [reader, takeover] = [await siteLog.openReader(), await openImport(siteLog)]
   expect(await siteLog.openImport()).toBeUndefined()
   const names = async () => {
