@@ -1,6 +1,6 @@
 -- Sites: logs that take over each other's entries. An entry knows where and when it was first written, and a log takes
--- over entries of other logs at places of its own. An entry that lands is the newest of its key in this log; one that is
--- taken over is not where a newer one is there already, and has no effect then.
+-- over entries of other logs at places of its own. An entry that lands is the newest of its key in this log; one that
+-- is taken over is not where a newer one is there already, and has no effect then.
 
 -- No step of a checkpoint runs from here to the commit. A start that reads the checkpoint locks its entries first, and
 -- an append locks its writer first; whoever asks for the log's end locks the view first.
@@ -66,8 +66,8 @@ CREATE OR REPLACE FUNCTION checkpoint_hash(checkpoint) RETURNS bigint LANGUAGE s
   )
 $$;
 
--- 005_append_only_head.sql says what it does. `stamp` is that of what is appended now: later than all stamps of the log,
--- later than `floor`, and no earlier than the time.
+-- 005_append_only_head.sql says what it does. `stamp` is that of what is appended now: later than all stamps of the
+-- log, later than `floor`, and no earlier than the time.
 DROP FUNCTION begin_append(uuid, uuid, bigint, bigint);
 CREATE FUNCTION begin_append(
   of_writer uuid, of_session uuid, after_number bigint, last_number bigint, floor bigint,
@@ -115,8 +115,8 @@ BEGIN
   stamp := greatest(stamp + 1, floor + 1, (extract(epoch FROM recorded_at) * 1000000)::bigint);
 END $$;
 
--- 005_append_only_head.sql says what it does; stamps are new, `dependencies` with the highest stamp among them, `floor`.
--- A null for all dependencies is none for each write.
+-- 005_append_only_head.sql says what it does; stamps are new, `dependencies` with the highest stamp among them,
+-- `floor`. A null for all dependencies is none for each write.
 DROP FUNCTION append_writes(
   uuid, uuid, bigint, bigint, smallint[], text[], bytea[], text[], timestamptz[], double precision, boolean[], bigint
 );
@@ -359,8 +359,8 @@ BEGIN
   recorded_at := at.recorded_at;
 END $$;
 
--- How far each other log was taken over, through a sequence here: the sequence there of its last entry, and that entry's
--- stamp. One look-up for each origin.
+-- How far each other log was taken over, through a sequence here: the sequence there of its last entry, and that
+-- entry's stamp. One look-up for each origin.
 CREATE FUNCTION origins_through(up_to bigint) RETURNS TABLE (origin text, reached bigint, stamp bigint)
 LANGUAGE sql STABLE AS $$
   WITH RECURSIVE known AS (
@@ -376,8 +376,8 @@ LANGUAGE sql STABLE AS $$
   ) AS last ON true
 $$;
 
--- 008_transactions.sql says what it does. With `tombstones`, a key that was deleted keeps a row, so that an older PUT of
--- another log does not bring it back; a checkpoint without them is begun anew then. One that has them keeps them.
+-- 008_transactions.sql says what it does. With `tombstones`, a key that was deleted keeps a row, so that an older PUT
+-- of another log does not bring it back; a checkpoint without them is begun anew then. One that has them keeps them.
 DROP FUNCTION advance_checkpoint(integer);
 CREATE FUNCTION advance_checkpoint(
   most integer, tombstones boolean DEFAULT false, OUT outcome text, OUT before bigint, OUT reached bigint, OUT behind bigint

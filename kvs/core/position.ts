@@ -23,8 +23,8 @@ const stampName = 'stamp'
 
 /**
  * Reads `LOGID=SEQUENCE`, or several of them with commas between, and `stamp=STAMP`. A client may join what several
- * nodes gave it, so a log that is there more than once counts with its highest sequence. Returns undefined for any other
- * text, an empty one included.
+ * nodes gave it, so a log that is there more than once counts with its highest sequence. Returns undefined for any
+ * other text, an empty one included.
  */
 export function parsePosition(text: string): Position | undefined {
   let position = nowhere

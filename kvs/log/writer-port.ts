@@ -63,7 +63,8 @@ export interface WriterStatements {
     seen: bigint,
   ): Promise<{ readonly judgements: readonly Judgement[]; readonly end: BatchEnd } | undefined>
   /**
-   * Appends entries of other logs. `repeated`: one of them is in the log already, or is its own, and nothing was stored.
+   * Appends entries of other logs. `repeated`: one of them is in the log already, comes after a later one of its
+   * origin, or is the log's own, and nothing was stored.
    * @param seen sequence through which the caller has ranked the entries; the log ranks them against what came after
    */
   appendForeign(batch: Batch, entries: readonly ForeignEntry[], seen: bigint): Promise<Landing<'repeated' | 'fenced'>>

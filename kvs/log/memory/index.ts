@@ -1,7 +1,7 @@
 export { nextDigest } from './appending.ts'
 export { type MemoryLogOptions, makeMemoryLog } from './memory-log.ts'
 export { type LogCopy, type MemoryServer, type MemoryServerOptions, makeMemoryServer } from './memory-server.ts'
+export { type MemorySiteLogOptions, makeMemorySiteLog } from './memory-site-log.ts'
 export { calmNetwork, type Fate, type Link, type Message, type Network, type StatementKind } from './network.ts'
 export type { PageLimits } from './reading.ts'
-export { type MemorySiteLogOptions, makeMemorySiteLog } from './site-log.ts'
 export type { StoredEntry, WriteRule } from './tables.ts'

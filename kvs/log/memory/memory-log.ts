@@ -12,11 +12,11 @@ import {
   wentBackAdvice,
 } from '../index.ts'
 import { connect, type MemoryConnection } from './memory-connection.ts'
+import { explain, explained, explainLoss } from './memory-failures.ts'
 import type { MemoryServer } from './memory-server.ts'
 import { makeMemoryStatements } from './memory-statements.ts'
 import { calmNetwork, type Network } from './network.ts'
 import { askHead, holds, loadCheckpoint, type PageLimits, readHead, readPage, replay } from './reading.ts'
-import { explain, explained, explainLoss } from './session-failures.ts'
 
 export interface MemoryLogOptions {
   readonly server: MemoryServer

@@ -61,7 +61,10 @@ export interface MemoryServer {
   restore(copy: LogCopy): void
   /** Puts an entry at the log's end as another hand would, past all rules; by default a delete without a digest. */
   insertByHand(entry: Partial<StoredEntry>): void
-  /** Brings the checkpoint on by `most` entries, or to the log's end, with or without tombstones. Throws at an entry of an unknown kind. */
+  /**
+   * Brings the checkpoint on by `most` entries, or to the log's end, with or without tombstones. Throws at an entry of
+   * an unknown kind.
+   */
   advanceCheckpoint(most?: number, tombstones?: boolean): void
   /** Loses a key of the checkpoint, as a damaged disk may. */
   damageCheckpoint(): void

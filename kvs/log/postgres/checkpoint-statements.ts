@@ -2,7 +2,10 @@ import type { LogPoint, Reached } from '../../core/entry.ts'
 import type { Advance, Lag } from '../index.ts'
 import type { Connection } from './connection.ts'
 
-/** The live keys as of a position in the log, and the deleted ones in a site's, as Postgres keeps them in `checkpoint` and `checkpoint_entries`. */
+/**
+ * The live keys as of a position in the log, and the deleted ones in a site's, as Postgres keeps them in `checkpoint`
+ * and `checkpoint_entries`.
+ */
 export interface Checkpoint extends Reached {
   readonly keys: number
   /** The XOR of the hashes of its rows, 8 bytes. */
@@ -19,11 +22,11 @@ export const beginReadingCheckpoint = `
   SET LOCAL jit = off`
 
 /**
- * What the checkpoint has of each key, and its hash, in no order. A deleted key does not live, and has no value. A value
- * that is too large to be kept twice comes from `transactions`. The result is valid only if it has as many rows as the
- * checkpoint has `keys`, none that lives with a null for its value, and their hashes XORed are its `checksum`: so nothing that was
- * added, lost, changed or moved by hand passes. The hash costs 0.3 µs a row of 100 bytes, beside 0.35 µs for the row
- * itself (Postgres 18).
+ * What the checkpoint has of each key, and its hash, in no order. A deleted key does not live, and has no value. A
+ * value that is too large to be kept twice comes from `transactions`. The result is valid only if it has as many rows
+ * as the checkpoint has `keys`, none that lives with a null for its value, and their hashes XORed are its `checksum`:
+ * so nothing that was added, lost, changed or moved by hand passes. The hash costs 0.3 µs a row of 100 bytes, beside
+ * 0.35 µs for the row itself (Postgres 18).
  */
 export const checkpointEntries = `
   SELECT sequence, lives, key,

@@ -1,6 +1,6 @@
-import type { LogPoint, SpooledWrite, Write } from '../../../kvs/core/entry.ts'
+import type { ForeignEntry, LogPoint, SpooledWrite, Write } from '../../../kvs/core/entry.ts'
 import type { Version } from '../../../kvs/core/version.ts'
-import type { Decided, LogSession, Verdict } from '../../../kvs/log/index.ts'
+import type { Decided, LogImport, LogSession, SiteLog, Verdict } from '../../../kvs/log/index.ts'
 import { put } from '../../support/entries.ts'
 
 export function spooled(number: bigint, key: string, superseded = false): SpooledWrite {
@@ -42,4 +42,26 @@ export async function pointIn(session: LogSession, sequence: bigint): Promise<Lo
 export async function versionIn(session: LogSession, sequence: bigint): Promise<Version> {
   const { digest } = await pointIn(session, sequence)
   return { sequence, tag: `${session.head.logId}-${sequence}-${digest.toString('hex', 0, 4)}` }
+}
+
+/** Ids of other logs: below and above those that logs have, which are hexadecimal. */
+export const [lowerLog, higherLog] = ['--------', 'zzzzzzzz']
+
+/** Stamp of an entry of another log: a while ago. */
+export const oldStamp = Date.UTC(2020, 0, 1) * 1_000
+
+/** An entry of another log, by default as of a while ago. */
+export function foreign(
+  sequence: bigint,
+  write: Write,
+  { logId = higherLog, stamp = oldStamp + Number(sequence), superseded = false } = {},
+): ForeignEntry {
+  return { origin: { logId, sequence }, stamp, superseded, write }
+}
+
+/** Throws where another node takes entries over. */
+export async function openImport(siteLog: SiteLog): Promise<LogImport> {
+  const opened = await siteLog.openImport()
+  if (opened === undefined) throw new Error('another node takes entries over')
+  return opened
 }

@@ -1,9 +1,11 @@
-import type { Log } from '../../../kvs/log/index.ts'
+import type { Log, SiteLog } from '../../../kvs/log/index.ts'
 
 /** A log's server as the contract suite sees it, whatever the implementation. */
 export interface LogServer {
   /** A log object for a new writer, unless one is given. */
   makeLog(options?: LogOptions): Log
+  /** What replication asks of this log. */
+  makeSiteLog(options?: Pick<LogOptions, 'network' | 'timeoutMs'>): SiteLog
   /** A network for logs of this server; nothing is wrong with it until a test says so. */
   makeNetwork(): Promise<FaultyNetwork>
   /** Makes a backup of the log as it is now. Returns what puts it back in the log's place. */
@@ -18,8 +20,10 @@ export interface LogServer {
   refuseWrites(): Promise<() => Promise<void>>
   /** Has every session refused for good. */
   refuseSessions(): Promise<void>
-  /** Brings the checkpoint to the log's end. */
-  advanceCheckpoint(): Promise<void>
+  /** Brings the checkpoint to the log's end; with deleted keys where it is said so. */
+  advanceCheckpoint(tombstones?: 'with tombstones'): Promise<void>
+  /** Has the log's entries be an hour ahead of the server's clock, as after that was set back. */
+  setClockBack(): Promise<void>
   /** Loses a key of the checkpoint, as a damaged disk may. */
   damageCheckpoint(): Promise<void>
 }

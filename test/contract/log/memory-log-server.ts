@@ -1,16 +1,20 @@
 import { randomUUID } from 'node:crypto'
+import { systemClock } from '../../../kvs/lib/clock.ts'
 import {
   type Fate,
   type Link,
   type Message,
   makeMemoryLog,
   makeMemoryServer,
+  makeMemorySiteLog,
   type Network,
 } from '../../../kvs/log/memory/index.ts'
 import type { FaultyNetwork, LogServer } from './log-server.ts'
 
 export async function makeMemoryLogServer(): Promise<LogServer> {
-  const server = makeMemoryServer()
+  let clockIsBackMs = 0
+  const clock = { ...systemClock, wallTime: () => systemClock.wallTime() - clockIsBackMs }
+  const server = makeMemoryServer({ clock })
   return {
     makeLog({ network, ...options } = {}) {
       return makeMemoryLog({
@@ -19,6 +23,10 @@ export async function makeMemoryLogServer(): Promise<LogServer> {
         ...(network && { network: networkOf(network) }),
         ...options,
       })
+    },
+    makeSiteLog({ network, ...options } = {}) {
+      const name = randomUUID()
+      return makeMemorySiteLog({ server, name, ...(network && { network: networkOf(network) }), ...options })
     },
     makeNetwork: async () => makeFaultyNetwork(),
     async copy() {
@@ -38,7 +46,10 @@ export async function makeMemoryLogServer(): Promise<LogServer> {
       return async () => server.refuseWrites()
     },
     refuseSessions: async () => server.refuseSessions('the log has the schema version 99'),
-    advanceCheckpoint: async () => server.advanceCheckpoint(),
+    advanceCheckpoint: async (tombstones) => server.advanceCheckpoint(Infinity, tombstones !== undefined),
+    async setClockBack() {
+      clockIsBackMs = 3_600_000
+    },
     damageCheckpoint: async () => server.damageCheckpoint(),
   }
 }

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import { makePostgresSiteLog } from '../../../kvs/log/postgres/postgres-site-log.ts'
 import { startProxy } from '../../../tools/lab/network/proxy.ts'
 import { byForce, type Database, makeDatabase, makeLog } from '../../support/database.ts'
 import type { FaultyNetwork, LogServer } from './log-server.ts'
@@ -7,11 +8,12 @@ import type { FaultyNetwork, LogServer } from './log-server.ts'
 export async function makePostgresLogServer(): Promise<LogServer> {
   const database = await makeDatabase()
   const { sql } = database
+  const targetOver = (network: FaultyNetwork | undefined) =>
+    network ? { ...database.target, host: '127.0.0.1', port: portOf(network) } : database.target
   return {
-    makeLog({ network, ...options } = {}) {
-      const target = network ? { ...database.target, host: '127.0.0.1', port: portOf(network) } : database.target
-      return makeLog({ target }, options)
-    },
+    makeLog: ({ network, ...options } = {}) => makeLog({ target: targetOver(network) }, options),
+    makeSiteLog: ({ network, ...options } = {}) =>
+      makePostgresSiteLog({ target: targetOver(network), timeoutMs: 10_000, ...options }),
     makeNetwork: () => makeFaultyNetwork(database),
     async copy() {
       await sql('DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup')
@@ -44,7 +46,13 @@ export async function makePostgresLogServer(): Promise<LogServer> {
     async refuseSessions() {
       await sql(`INSERT INTO kvs_migrations (version, name) VALUES (99, '099_future.sql')`)
     },
-    advanceCheckpoint: async () => void (await sql('SELECT advance_checkpoint(1000000)')),
+    advanceCheckpoint: async (tombstones) =>
+      void (await sql('SELECT advance_checkpoint(1000000, $1)', [tombstones !== undefined])),
+    setClockBack: async () =>
+      void (await sql(
+        byForce(`UPDATE transactions SET recorded_at = recorded_at + interval '1 hour', stamp = stamp + 3600000000,
+          highest_stamp = highest_stamp + 3600000000`),
+      )),
     damageCheckpoint: async () =>
       void (await sql(
         'DELETE FROM checkpoint_entries WHERE sequence = (SELECT min(sequence) FROM checkpoint_entries)',

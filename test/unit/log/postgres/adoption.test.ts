@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Entry } from '../../../../kvs/core/entry.ts'
 import { Refused } from '../../../../kvs/log/log.ts'
+import { makePostgresSiteLog } from '../../../../kvs/log/postgres/postgres-site-log.ts'
 import { makeView } from '../../../../kvs/view/view.ts'
 import { type Database, makeDatabase, makeLog } from '../../../support/database.ts'
-import { entryOf, remove } from '../../../support/entries.ts'
+import { entryOf, put, remove } from '../../../support/entries.ts'
 
 /** Go's url.QueryEscape: every byte but the unreserved ones as %XX in capitals, and a space as a plus sign. */
 function queryEscape(value: Buffer): string {
@@ -155,4 +156,26 @@ test.each([
   expect(error).toBeInstanceOf(Refused)
   expect(error.message).toMatch(message)
   expect(await database.sql('SELECT * FROM transactions')).toEqual(before)
+})
+
+test('an adopted log has its own end, and stamps, as one that the service wrote', async () => {
+  const database = await makeDatabase()
+  const textbook = await asTheTextbookDoes(database)
+  await textbook.put('a', '1')
+  await textbook.gap()
+  await textbook.put('b', '2')
+  const { session, entries } = await adopt(database)
+  const { logId } = session.head
+  const siteLog = makePostgresSiteLog({ target: database.target, timeoutMs: 10_000 })
+  const reader = await siteLog.openReader()
+  const own = async (through: bigint) => Object.fromEntries((await reader.positionThrough(through)).sequences)
+  expect([await own(3n), await own(2n), await own(1n)]).toEqual([{ [logId]: 3n }, { [logId]: 1n }, { [logId]: 1n }])
+  const [first, last] = entries
+  expect(first?.stamp).toBe((first?.recordedAt ?? 0) * 1_000)
+  expect(await reader.stampAt(3n)).toBe(last?.stamp)
+  expect(await reader.stampAt(2n)).toBeUndefined()
+  const { stamp } = await session.append([put('a')])
+  expect(stamp).toBeGreaterThan(last?.stamp ?? Infinity)
+  expect(await own(4n)).toEqual({ [logId]: 4n })
+  await Promise.all([session.close(), reader.close()])
 })

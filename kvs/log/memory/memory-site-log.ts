@@ -11,11 +11,11 @@ import {
   type SiteLog,
 } from '../index.ts'
 import { connect, type MemoryConnection } from './memory-connection.ts'
+import { explain, explained, explainLoss } from './memory-failures.ts'
 import type { MemoryServer } from './memory-server.ts'
 import { makeMemoryStatements } from './memory-statements.ts'
 import { calmNetwork, type Network } from './network.ts'
 import { askHead, type PageLimits, readHead, readPage } from './reading.ts'
-import { explain, explained, explainLoss } from './session-failures.ts'
 import { entryAt, lastOfOrigins, positionThrough } from './tables.ts'
 
 export interface MemorySiteLogOptions {
