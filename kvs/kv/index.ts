@@ -10,5 +10,5 @@ export type {
 } from './kv.ts'
 export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 export type { Members } from './members.ts'
-export { sequenceInOwnLog } from './own-log.ts'
+export { requireKnownLogs } from './own-log.ts'
 export { type PeerStatus, type SitesStatus, type SpoolStatus, type State, type Status, states } from './status.ts'
