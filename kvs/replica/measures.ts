@@ -25,6 +25,9 @@ export interface Measures {
     readonly allocatedBytes: number
     readonly deadlines: View['deadlines']
   }
+  /** Keys whose newest entry depends on what the view lacks, and deleted keys that are remembered. */
+  readonly unmet: number
+  readonly tombstones: number
   /** Expiries that this node has appended. */
   readonly expiries: number
 }
@@ -38,13 +41,14 @@ interface MeasuredParts {
 }
 
 export function measuresOf({ machine, mirror, queue, conditional, expiry }: MeasuredParts): Measures {
-  const { position, size: keys, memory, deadlines } = mirror.view
+  const { position, size: keys, memory, deadlines, unmet, tombstones } = mirror.view
   return {
     isLogUp: isLogUp(machine.state),
     sequence: position.sequence,
     head: mirror.head,
     queue: { writes: queue.length + conditional.length, bytes: queue.bytes + conditional.bytes },
     view: { keys, bytes: memory.liveBytes, allocatedBytes: memory.bytes, deadlines },
+    ...{ unmet, tombstones },
     expiries: expiry.appended,
   }
 }

@@ -32,6 +32,8 @@ export interface PositionWaitsOptions {
   readonly hasSeen: (position: Position) => boolean
   /** Called for each request that begins to wait: the log should be read at once. */
   readonly onWait: () => void
+  /** Called whenever the view has applied more of the log. */
+  readonly onAdvance?: (() => void) | undefined
   /** Why the log is down; undefined where it is not. */
   readonly whyDown: () => string | undefined
   readonly clock?: Clock
@@ -47,7 +49,7 @@ interface Wait {
 }
 
 export function makePositionWaits(options: PositionWaitsOptions): PositionWaits {
-  const { timeoutMs, hasSeen, onWait, whyDown, clock = systemClock } = options
+  const { timeoutMs, hasSeen, onWait, onAdvance, whyDown, clock = systemClock } = options
   const waiting = new Set<Wait>()
 
   function wait(position: Position | undefined, late: () => KvsError): Promise<void> {
@@ -90,6 +92,7 @@ export function makePositionWaits(options: PositionWaitsOptions): PositionWaits 
         const { position, head } = one
         if (position === undefined ? head !== undefined && head <= to : hasSeen(position)) one.resolve()
       }
+      onAdvance?.()
     },
 
     rejectHeadWaits(reason) {

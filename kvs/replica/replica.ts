@@ -1,6 +1,7 @@
 import type { Found, Write } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import type { InLog, Kv, SpoolStatus } from '../kv/index.ts'
+import type { Rank } from '../core/rank.ts'
+import type { InLog, Kv, SitesStatus, SpoolStatus } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
@@ -56,6 +57,10 @@ export interface ReplicaOptions {
   readonly hashSecret?: Buffer
   /** How the keys are put in order beside everything else. */
   readonly slices?: Omit<SliceOptions, 'clock'>
+  /** What `status` says of other sites. */
+  readonly sitesStatus?: () => SitesStatus
+  /** Called whenever more of the log has been applied, after the replay. */
+  readonly onAdvance?: () => void
   readonly logger: Logger
   readonly clock?: Clock
   readonly random?: Random
@@ -76,6 +81,20 @@ export interface Replica extends Kv {
   /** Undefined as long as it is not known. */
   logId(): string | undefined
   measures(): Measures
+  /** What the streams between sites ask of it. */
+  readonly followed: FollowedLog
+}
+
+/** How far a node has applied its own log. */
+export interface FollowedLog {
+  /** @throws KvsError not_ready before the log is replayed, or where it diverged before */
+  requireReadable(): void
+  /** Sequence of the last entry applied, where a batch ends. */
+  sequence(): bigint
+  /** Rank of the newest entry of a key, a delete as well; undefined where there is none, or where the log is no site. */
+  rankOf(key: string): Rank | undefined
+  /** The log server's clock, in milliseconds since 1970; 0 before it is known. */
+  now(): number
 }
 
 export function makeReplica(options: ReplicaOptions): Replica {
@@ -151,12 +170,19 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return now
     },
 
+    followed: {
+      requireReadable,
+      sequence: () => mirror.view.position.sequence,
+      rankOf: (key) => mirror.view.rankOf(key),
+      now: () => options.log.now() ?? 0,
+    },
     logId: () => mirror.logId,
     measures: () => measuresOf(parts),
     status: () => ({
       ...readyStateOf(machine.state, momentOf(clock), maxLagMs),
       ...{ replayed: mirror.replayed, total: mirror.total, position: mirror.position ?? null },
       spool: spoolStatusOf(options, parts.refusals),
+      ...(options.sitesStatus && { sites: options.sitesStatus() }),
     }),
   }
 }
@@ -208,6 +234,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     timeoutMs: options.waitTimeoutMs,
     hasSeen: (position) => hasSeen(mirror.view.seen, position),
     onWait: () => rounds.requestTail(),
+    onAdvance: options.onAdvance,
     whyDown: () => whyLogIsDown(machine.state),
     clock,
   })

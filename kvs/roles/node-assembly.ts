@@ -78,6 +78,7 @@ export function assembleNode(
     ...storeOptions(config, context, slot),
     log,
     onAdvance: advances.tell,
+    ...(sites && { sitesStatus: () => sites.status }),
     onDrained: budget.collectGarbage,
     onReplayed(replayed) {
       logId = replayed

@@ -63,10 +63,10 @@ export function makeNodeSites(
 
 function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite {
   return {
-    requireReadable: () => store().requireReadable(),
-    sequence: () => store().sequence(),
+    requireReadable: () => store().followed.requireReadable(),
+    sequence: () => store().followed.sequence(),
     onAdvance,
-    rankOf: (key) => store().rankOf(key),
-    now: () => store().serverTime() ?? 0,
+    rankOf: (key) => store().followed.rankOf(key),
+    now: () => store().followed.now(),
   }
 }

@@ -68,7 +68,7 @@ describe('the writer', () => {
   test('does not copy a large value', () => {
     const value = Buffer.alloc(100_000, 'x')
     const writer = makeFrameWriter()
-    const bytes = writer.write(entryAt(1n, { ...put, value }))
+    const bytes = writer.write(entryAt(1n, { ...put, value } as Write))
     expect(writer.waitingBytes).toBe(bytes)
     expect(writer.take()).toContain(value)
   })
