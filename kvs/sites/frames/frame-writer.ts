@@ -193,7 +193,7 @@ function addChunk(output: Output, chunk: Buffer): void {
   output.chunkBytes += chunk.length
 }
 
-/** Returns the offset behind the text. Most texts are short and ASCII, where a call into V8 costs more than the loop. */
+/** Returns the offset behind the text. A loop is faster than a call into V8 for most: they are short, and ASCII. */
 function writeText(to: Buffer, start: number, text: string): number {
   const { length } = text
   if (length > 64) return start + to.write(text, start)

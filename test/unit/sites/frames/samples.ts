@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { Write } from '../../../../kvs/core/operation/operation.ts'
+import type { Put } from '../../../../kvs/core/operation/put.ts'
 import type { Position } from '../../../../kvs/core/position.ts'
 import type { EntryFrame, Frame, FrameLimits, HelloFrame } from '../../../../kvs/sites/frames/frame.ts'
 import { makeFrameReader } from '../../../../kvs/sites/frames/frame-reader.ts'
@@ -9,7 +10,7 @@ export const limits: FrameLimits = { maxValueBytes: 200_000, maxBatchEntries: 10
 
 export const hello: HelloFrame = { type: 'hello', logId: 'a1', after: 0n }
 
-export const put: Write = { kind: 'put', key: 'k', value: Buffer.from('v'), contentType: undefined }
+export const put: Put = { kind: 'put', key: 'k', value: Buffer.from('v'), contentType: undefined }
 
 /** An entry that was first written in the log of `hello`, at its sequence there. */
 export function entryAt(sequence: bigint, write: Write = put): EntryFrame {
