@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { type Proxy, startProxy } from '../../../tools/lab/network/proxy.ts'
+import { startProxy, type Proxy as Way } from '../../../tools/lab/network/proxy.ts'
 import { freePort } from '../../../tools/lab/ports.ts'
 import { type Answer, type Call, type Client, makeClient } from '../../support/client.ts'
 import { type Database, makeDatabase } from '../../support/database.ts'
@@ -37,7 +37,7 @@ export async function startSites(count: number, { nodesEach = 1, env = {} }: Sit
     Array.from({ length: count }, async () => Promise.all(Array.from({ length: nodesEach }, () => freePort()))),
   )
   // From each site to each node of each other one
-  const ways: Proxy[][][] = []
+  const ways: Way[][][] = []
   for (const [from] of ports.entries()) {
     ways[from] = []
     for (const [to, upstream] of ports.entries()) {
@@ -60,13 +60,13 @@ export async function startSites(count: number, { nodesEach = 1, env = {} }: Sit
   }
 }
 
-async function startWay(port: number): Promise<Proxy> {
+async function startWay(port: number): Promise<Way> {
   const way = await startProxy({ host: '127.0.0.1', port: 0 }, { host: '127.0.0.1', port })
   onTestFinished(() => way.close())
   return way
 }
 
-function peersOf(ways: readonly (readonly Proxy[])[]): string {
+function peersOf(ways: readonly (readonly Way[])[]): string {
   return ways
     .flat()
     .map(({ port }) => `127.0.0.1:${port}`)
@@ -104,7 +104,7 @@ async function haveTheSame(sites: readonly Site[]): Promise<boolean> {
 /** The newest entry of each key in a site's log, and how far it has each origin. */
 export async function foldOf({ database }: Site): Promise<string> {
   const rows = await database.sql(`
-    SELECT DISTINCT ON (key) key, event_type, encode(value, 'hex') AS value, stamp,
+    SELECT DISTINCT ON (key COLLATE "C") key, event_type, encode(value, 'hex') AS value, stamp,
            coalesce(origin, (SELECT log_id FROM log_head)) AS origin, coalesce(origin_sequence, sequence) AS origin_sequence
     FROM transactions WHERE NOT superseded ORDER BY key COLLATE "C", sequence DESC`)
   const vector = await database.sql(`
