@@ -95,7 +95,7 @@ BEGIN
   END IF;
 
   -- In a snapshot from after the locks were granted: it has all that was committed before. The view says the same, at twice the cost.
-  SELECT sequence, recorded_at, digest, writer, write_number, coalesce(highest_stamp, stamp)
+  SELECT sequence, recorded_at, digest, writer, write_number, coalesce(highest_stamp, stamp_of(stamp, recorded_at))
   INTO sequence, recorded_at, digest, writer_of_last, newest, stamp
   FROM transactions ORDER BY sequence DESC LIMIT 1;
   IF newest IS NULL THEN
