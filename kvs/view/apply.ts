@@ -1,7 +1,7 @@
 import type { Entry, PackedEntry } from '../core/entry.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
-import { effectOf, setsValue } from '../core/operation/operation.ts'
+import { effectOf, isExpiry, setsValue } from '../core/operation/operation.ts'
 import { markOf } from '../core/version.ts'
 import type { PackedMap } from './packed-map.ts'
 import type { Ranks } from './ranks.ts'
@@ -24,9 +24,8 @@ export function applyEntry(newest: Newest, entry: Entry, sequence: number, encod
   const { digest, write, recordedAt, stamp, origin } = entry
   const keyLength = encodeKey(write.key, encoded)
   if (keyLength < 0) return false
-  const isRemoval = !setsValue(write)
-  const rank = newest.ranks?.pack(stamp, isRemoval && write.deadline !== undefined, origin?.logId)
-  if (isRemoval) return removeValue(newest, encoded, 0, keyLength, recordedAt, rank)
+  const rank = newest.ranks?.pack(stamp, isExpiry(write), origin?.logId)
+  if (!setsValue(write)) return removeValue(newest, encoded, 0, keyLength, recordedAt, rank)
   const { value, contentType, deadline } = write
   return setValue(newest, {
     key: encoded,

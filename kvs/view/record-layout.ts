@@ -4,13 +4,14 @@ import { byteAt } from './bytes.ts'
  * The layout of a record in a slab, which packs one key with its value:
  *
  *     0  length of the value, 16 bits; 0 when the value is not packed
- *     2  length of the key, 12 bits; whether there is a rank, a deadline, a content type; whether the value is not packed
+ *     2  length of the key, 12 bits; whether there is a rank, a deadline, a content type; whether the value is not
+ *        packed
  *     4  sequence, 48 bits: enough for 400 years at 20,000 a second
  *    10  mark of the entry's digest, 32 bits
  *    14  time of the entry in milliseconds since 1970, 48 bits: enough up to the year 10889
  *    20  deadline in the same way, 48 bits, and its slot, 32 bits, where there is one; what follows, or else is here:
- *        rank where there is one: lower 48 bits of the stamp, its upper 5 bits in 7, whether the entry is an expiry, and
- *        the number of its origin, 16 bits
+ *        rank where there is one: lower 48 bits of the stamp; its upper 5 in 7 bits; whether the entry is an expiry;
+ *        number of its origin, 16 bits
  *        key, value, content type (after its length, 8 bits); or key and the number of a large value, 32 bits
  */
 const headerBytes = 20

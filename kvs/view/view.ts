@@ -22,8 +22,8 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
   readonly position: LogPoint
   /**
    * What the view has of each origin. The component of this log is the sequence of the last entry that was first
-   * written in it, 0n before one; that of another log, the sequence there of the last one that was taken over, superseded
-   * or not. The stamp is the highest of all entries. The same object until it changes.
+   * written in it, 0n before one; that of another log, the sequence there of the last one that was taken over,
+   * superseded or not. The stamp is the highest of all entries. The same object until it changes.
    */
   readonly seen: Position
   /** Number of keys that have a value. */
@@ -56,7 +56,8 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
   /** Number of keys without a value whose delete is kept with its rank; 0 in a view without ranks. */
   readonly tombstones: number
   /**
-   * The `after` of the key's newest entry, a put or a delete, until `seen` covers it. Undefined in a view without ranks.
+   * The `after` of the key's newest entry, a put or a delete, until `seen` covers it. Undefined in a view without
+   * ranks.
    */
   dependencyOf(key: string): Position | undefined
   /** The dependencies of all keys, merged; undefined where there is none. */
@@ -77,7 +78,7 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
    * @throws ViewFull
    */
   load(entry: PackedEntry): void
-  /** Sets `position` and `seen` after everything that a checkpoint has was loaded; drops the dependencies they cover. */
+  /** Sets `position` and `seen` after everything that a checkpoint has was loaded. Drops covered dependencies. */
   loaded(reached: Reached): void
 }
 
