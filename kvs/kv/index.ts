@@ -8,5 +8,5 @@ export type {
   TransactedEntry,
 } from './kv.ts'
 export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
-export { sequenceInOwnLog } from './own-log.ts'
+export { requireKnownLogs } from './own-log.ts'
 export { type SpoolStatus, type State, type Status, states } from './status.ts'

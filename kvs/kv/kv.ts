@@ -18,7 +18,8 @@ export interface Kv {
   /**
    * Resolves once the write is visible to `get`, and committed in the log or, while that is down, flushed to the spool.
    * Rejects with `not_ready`, `draining`, `overloaded`, `spool_full`, `not_stored`, or with `undecided` where the write
-   * may still land.
+   * may still land. A write with an `after` is never spooled, and rejects with `behind` or `log_down` while the log is
+   * down; nothing is stored then.
    */
   write(write: Write): Promise<Stored>
   /**
@@ -34,9 +35,18 @@ export interface Kv {
   transact(transaction: AskedTransaction): Promise<Transacted>
   /**
    * Resolves once `get` shows at least this position. Rejects with `bad_position` where it is another log's, with
-   * `not_ready`, or with `behind` after the wait timeout.
+   * `not_ready`, or with `behind` after the wait timeout. In a site no log is another's: what is not there yet may come.
+   * @param key the one key that is to be read. In a site the wait then ends after the timeout at the latest where the
+   * position is covered by what the site has with what the key's newest entry depends on, so that `get` shows nothing
+   * older than that entry
    */
-  waitFor(position: Position): Promise<void>
+  waitFor(position: Position, key?: string): Promise<void>
+  /**
+   * What a write has to carry as its `after` so that it follows this position: undefined once `get` shows that. In a
+   * site the position itself after the wait timeout. Rejects as `waitFor`, and in a site with `behind` where its own log
+   * is down then: the spool would not keep what the write depends on.
+   */
+  dependencyOn(position: Position): Promise<Position | undefined>
   /**
    * Resolves once `get` shows everything that was acknowledged anywhere before this call. Rejects with `not_ready`, or
    * with `log_down` where the log cannot be asked or gives no answer within the wait timeout.
@@ -60,8 +70,11 @@ export interface Kv {
   listValues(query: { ranges: readonly KeyRange[]; limit: number; maxBytes: number }): Promise<ValuePage>
   /** Number of keys in the ranges, which are sorted and disjoint. Rejects as `listKeys` does. */
   countKeys(ranges: readonly KeyRange[]): Promise<{ readonly count: number; readonly position: string }>
-  /** Position that `get` shows now, as text for a header; empty before the log is known. */
-  position(): string
+  /**
+   * Position that `get` shows now, as text for a header; empty before the log is known.
+   * @param key the key that a client has read, or written: with what its newest entry depends on and the site has not
+   */
+  position(key?: string): string
   /** State of the node. Never throws. */
   status(): Status
 }
@@ -85,11 +98,13 @@ export interface AskedTransaction extends Transaction {
   readonly asked?: string | undefined
   /** As in a `ConditionalWrite`. */
   readonly idempotencyKey: string | undefined
+  /** As that of a put, for all that it writes. */
+  readonly after?: Position | undefined
 }
 
 /** What a transaction has done. */
 export interface Transacted {
-  /** That of its last entry, as text for a header. */
+  /** That of its last entry, with what the transaction depends on, as text for a header. */
   readonly position: string
   /** The entry of each operation, in order. */
   readonly entries: readonly TransactedEntry[]

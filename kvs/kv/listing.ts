@@ -15,7 +15,7 @@ export interface KeyQuery {
 
 /** Keys as they were at one moment. Nothing that is written later changes them. Close it, or it keeps memory. */
 export interface KeyListing {
-  /** Position of the state shown, as `Kv.position`. */
+  /** Position of the state shown, as `Kv.position` for all of its keys. */
   readonly position: string
   /**
    * The next at most `most` keys, encoded in UTF-8; each is a window that is valid until the next call. Empty at the
@@ -28,7 +28,7 @@ export interface KeyListing {
 }
 
 export interface ValuePage {
-  /** Position of the state shown, as `Kv.position`. */
+  /** Position of the state shown, as `Kv.position` for all of its keys. */
   readonly position: string
   /** Empty where no key has a value any more, and there may be others after `last`. */
   readonly items: readonly { readonly key: string; readonly found: Found }[]

@@ -1,15 +1,15 @@
 import { KvsError } from '../core/errors.ts'
-import { logsIn, type Position, sequenceIn } from '../core/position.ts'
+import { logsIn, type Position } from '../core/position.ts'
 
 /**
- * The sequence that a position has in a node's own log. Where the log is not known yet, every position is taken: 0n.
- * @throws KvsError bad_position where the position names another log
+ * @param logId the node's own log; undefined where it is not known yet, and every position is taken
+ * @param seen what the node has of each log
+ * @throws KvsError bad_position where the position names a log of which the node has nothing
  */
-export function sequenceInOwnLog(position: Position, logId: string | undefined): bigint {
-  if (logId === undefined) return 0n
+export function requireKnownLogs(position: Position, logId: string | undefined, seen: Position): void {
+  if (logId === undefined) return
   for (const other of logsIn(position)) {
-    if (other === logId) continue
+    if (other === logId || seen.sequences.has(other)) continue
     throw new KvsError('bad_position', `KVS-Min-Position names the log ${other}; this node’s log is ${logId}`)
   }
-  return sequenceIn(position, logId)
 }

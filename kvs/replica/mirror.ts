@@ -1,9 +1,10 @@
-import type { BatchEnd, Entry, LogPoint, Write } from '../core/entry.ts'
-import { setsValue } from '../core/operation/operation.ts'
+import type { BatchEnd, Entry, Write } from '../core/entry.ts'
+import { isExpiry, setsValue } from '../core/operation/operation.ts'
 import { type Decided, Diverged, type LogSession, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import type { Appended } from './append/write-queue.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
+import { placeText, positionText } from './view-position.ts'
 import { type Replayed, replay, requireWhole, totalToReplay } from './view-replay.ts'
 import { makeWholeBatches, type WholeBatches } from './whole-batches.ts'
 
@@ -16,7 +17,7 @@ export interface Mirror {
   /** Undefined before the first session. */
   readonly logId: string | undefined
   /**
-   * LOGID=SEQUENCE of the last entry applied; undefined before the first session. Always the end of a batch: during the
+   * What the view has, as `positionText`; undefined before the first session. Always the end of a batch: during the
    * replay it stays where that began.
    */
   readonly position: string | undefined
@@ -72,11 +73,12 @@ export interface Progress {
   own: boolean[]
   /** What was read in pages, and is not applied before its batch is whole. */
   readonly batches: WholeBatches
-  /** Where the replay began; undefined where none is under way, or has broken off. */
-  replayedFrom: LogPoint | undefined
+  /** The position where the replay began; undefined where none is under way, or has broken off. */
+  replayedFrom: string | undefined
   readonly onOthers: (entry: Entry) => void
   readonly onKey: (key: string) => void
   readonly hashSecret: Buffer | undefined
+  readonly site: boolean
 }
 
 /**
@@ -84,11 +86,13 @@ export interface Progress {
  * @param onKey called after the replay for each key that an entry has brought into the view or taken out of it, in the
  * same step
  * @param hashSecret as in `ViewOptions`
+ * @param site whether the log takes over entries of other logs
  */
 export function makeMirror(
   onOthers: (entry: Entry) => void = () => undefined,
   onKey: (key: string) => void = () => undefined,
   hashSecret?: Buffer,
+  site = false,
 ): Mirror {
   const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
   const progress: Progress = {
@@ -97,9 +101,7 @@ export function makeMirror(
     own: [],
     batches: makeWholeBatches(),
     replayedFrom: undefined,
-    onOthers,
-    onKey,
-    hashSecret,
+    ...{ onOthers, onKey, hashSecret, site },
   }
   let position = { of: progress.view.position, text: '' }
 
@@ -112,9 +114,10 @@ export function makeMirror(
     },
     get position() {
       if (progress.logId === undefined) return undefined
+      if (progress.replayedFrom !== undefined) return progress.replayedFrom
       // Each answer has it, and all answers of a batch have the same.
-      const of = progress.replayedFrom ?? progress.view.position
-      if (position.of !== of) position = { of, text: positionText(progress, of) }
+      const of = progress.view.position
+      if (position.of !== of) position = { of, text: positionText(progress) }
       return position.text
     },
     get replayed() {
@@ -136,10 +139,6 @@ export function makeMirror(
   }
 }
 
-function positionText({ logId, view }: Progress, { sequence } = view.position): string {
-  return `${logId}=${sequence}`
-}
-
 function noteHead(progress: Progress, sequence: bigint): void {
   if (sequence > progress.head) progress.head = sequence
 }
@@ -150,11 +149,11 @@ async function requireSamePast(progress: Progress, session: LogSession): Promise
   if (progress.logId === undefined) {
     progress.logId = logId
     progress.gapsUpTo = adoptedThrough
-    progress.view = makeView({ logId, gapsUpTo: adoptedThrough, hashSecret: progress.hashSecret })
+    progress.view = makeView({ logId, gapsUpTo: adoptedThrough, hashSecret: progress.hashSecret, ranks: progress.site })
   }
-  if (logId !== progress.logId) throw anotherLog(positionText(progress), logId)
+  if (logId !== progress.logId) throw anotherLog(placeText(progress), logId)
   noteHead(progress, sequence)
-  if (!(await session.holds(progress.view.position))) throw wentBack(positionText(progress), sequence)
+  if (!(await session.holds(progress.view.position))) throw wentBack(placeText(progress), sequence)
 }
 
 async function catchUp(progress: Progress, session: LogSession, afterPage?: () => Promise<void>) {
@@ -210,7 +209,7 @@ async function tail(progress: Progress, session: LogSession): Promise<bigint> {
   noteHead(progress, end.sequence)
   await readThrough(progress, session, end.sequence)
   if (!isContinued(progress.view.position, end, progress.gapsUpTo)) {
-    throw wentBack(positionText(progress), end.sequence)
+    throw wentBack(placeText(progress), end.sequence)
   }
   return end.sequence
 }
@@ -234,12 +233,14 @@ async function appendConditional(progress: Progress, session: LogSession, batch:
 
 /** Applies the log's last entries, just committed, after all that others have committed before them. */
 async function applyOwn(progress: Progress, session: LogSession, writes: readonly Write[], end: BatchEnd) {
-  const { digest, recordedAt, stamp } = end
+  const { digest, recordedAt } = end
   noteHead(progress, end.sequence)
   const before = end.sequence - BigInt(writes.length)
   await readThrough(progress, session, before)
   return writes.map((write, index) => {
     const sequence = before + BigInt(index + 1)
+    // An expiry has the stamp of what it removes. Without ranks nobody asks for it.
+    const stamp = (isExpiry(write) ? progress.view.rankOf(write.key)?.stamp : undefined) ?? end.stamp
     return apply(progress, {
       ...{ sequence, digest, superseded: false, isOwn: true, recordedAt, write },
       ...{ stamp, origin: undefined },

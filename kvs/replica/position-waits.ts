@@ -1,10 +1,11 @@
 import { KvsError } from '../core/errors.ts'
+import type { Position } from '../core/position.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 
-/** Requests that wait until the view has applied the log up to some sequence. */
+/** Requests that wait until the view has a position, or has applied the log up to its head. */
 export interface PositionWaits {
-  /** Resolves once the view has applied this sequence. Rejects with `behind` after the timeout. */
-  untilApplied(sequence: bigint): Promise<void>
+  /** Resolves once the view has this position. Rejects with `behind` after the timeout. */
+  untilSeen(position: Position): Promise<void>
   /**
    * Resolves once the view has applied all that was committed anywhere before this call. Rejects with `log_down` where
    * the log can't be asked, or gives no answer within the timeout.
@@ -27,6 +28,8 @@ export interface PositionWaits {
 export interface PositionWaitsOptions {
   /** How long a request may wait, in milliseconds. */
   readonly timeoutMs: number
+  /** Whether the view has a position by now. */
+  readonly hasSeen: (position: Position) => boolean
   /** Called for each request that begins to wait: the log should be read at once. */
   readonly onWait: () => void
   /** Why the log is down; undefined where it is not. */
@@ -35,20 +38,21 @@ export interface PositionWaitsOptions {
 }
 
 interface Wait {
-  /** Undefined as long as the log was not asked. */
-  sequence: bigint | undefined
-  readonly isForHead: boolean
+  /** Undefined for who waits for the head. */
+  readonly position: Position | undefined
+  /** The head; undefined as long as the log was not asked. */
+  head: bigint | undefined
   readonly resolve: () => void
   readonly reject: (error: KvsError) => void
 }
 
 export function makePositionWaits(options: PositionWaitsOptions): PositionWaits {
-  const { timeoutMs, onWait, whyDown, clock = systemClock } = options
+  const { timeoutMs, hasSeen, onWait, whyDown, clock = systemClock } = options
   const waiting = new Set<Wait>()
 
-  function wait(sequence: bigint | undefined, late: () => KvsError): Promise<void> {
+  function wait(position: Position | undefined, late: () => KvsError): Promise<void> {
     return new Promise<void>((resolve, reject) => {
-      const one: Wait = { sequence, isForHead: sequence === undefined, resolve: end(resolve), reject: end(reject) }
+      const one: Wait = { position, head: undefined, resolve: end(resolve), reject: end(reject) }
       const timer = clock.after(timeoutMs, () => one.reject(late()))
       waiting.add(one)
       onWait()
@@ -64,30 +68,33 @@ export function makePositionWaits(options: PositionWaitsOptions): PositionWaits 
   }
 
   return {
-    untilApplied: (sequence) => wait(sequence, () => new KvsError('behind', behindMessage(whyDown()))),
+    untilSeen: (position) => wait(position, () => behindError(whyDown())),
     untilHeadApplied: () =>
       wait(undefined, () => new KvsError('log_down', 'the log does not answer; nothing was done')),
 
     get needsHead() {
-      for (const { sequence } of waiting) if (sequence === undefined) return true
+      for (const one of waiting) if (isUnasked(one)) return true
       return false
     },
 
     beginQuestion() {
       if (waiting.size === 0) return () => undefined
-      const asking = [...waiting].filter(({ sequence }) => sequence === undefined)
+      const asking = [...waiting].filter(isUnasked)
       return (head) => {
-        for (const one of asking) one.sequence = head
+        for (const one of asking) one.head = head
       }
     },
 
     advance(to) {
-      for (const one of waiting) if (one.sequence !== undefined && one.sequence <= to) one.resolve()
+      for (const one of waiting) {
+        const { position, head } = one
+        if (position === undefined ? head !== undefined && head <= to : hasSeen(position)) one.resolve()
+      }
     },
 
     rejectHeadWaits(reason) {
       for (const one of waiting) {
-        if (one.isForHead) one.reject(new KvsError('log_down', `the log can’t be asked: ${reason}`))
+        if (one.position === undefined) one.reject(new KvsError('log_down', `the log can’t be asked: ${reason}`))
       }
     },
 
@@ -97,8 +104,13 @@ export function makePositionWaits(options: PositionWaitsOptions): PositionWaits 
   }
 }
 
-/** Undefined for the catalogue's own sentence. */
-function behindMessage(whyDown: string | undefined): string | undefined {
-  if (whyDown === undefined) return undefined
-  return `this node has not applied KVS-Min-Position, and the log is down; nothing was done: ${whyDown}`
+function isUnasked({ position, head }: Wait): boolean {
+  return position === undefined && head === undefined
+}
+
+/** @param whyDown why the log is down; undefined where it is not */
+export function behindError(whyDown: string | undefined): KvsError {
+  if (whyDown === undefined) return new KvsError('behind')
+  const message = `this node has not applied KVS-Min-Position, and the log is down; nothing was done: ${whyDown}`
+  return new KvsError('behind', message)
 }

@@ -1,6 +1,6 @@
-import type { Found } from '../core/entry.ts'
+import type { Found, Write } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import { type Kv, type SpoolStatus, sequenceInOwnLog } from '../kv/index.ts'
+import type { InLog, Kv, SpoolStatus } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
@@ -20,7 +20,7 @@ import { makeSlices, type SliceOptions, type Slices } from './lists/slices.ts'
 import { type Measures, measuresOf, spoolStatusOf } from './measures.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
 import { makeOutage } from './outage.ts'
-import { makePositionWaits, type PositionWaits } from './position-waits.ts'
+import { behindError, makePositionWaits, type PositionWaits } from './position-waits.ts'
 import { makeRounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
@@ -28,9 +28,13 @@ import { readyStateOf } from './state/health.ts'
 import { whyLogIsDown } from './state/node-state.ts'
 import { may, refusalOf } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
+import { makeTokens } from './tokens.ts'
+import { hasSeen } from './view-position.ts'
 
 export interface ReplicaOptions {
   readonly log: Log
+  /** Whether the log takes over entries of other logs. The default is false. */
+  readonly site?: boolean
   /** Called with the log's id after the first replay. */
   readonly onReplayed: (logId: string) => void
   /** Undefined where the node has no disk to keep one on. */
@@ -75,7 +79,7 @@ export interface Replica extends Kv {
 }
 
 export function makeReplica(options: ReplicaOptions): Replica {
-  const { maxLagMs, clock = systemClock } = options
+  const { site = false, maxLagMs, clock = systemClock } = options
   const stopping = new AbortController()
   const parts = assemble(options, stopping.signal)
   const { machine, mirror, queue, conditional, waits, held, shown, expiry } = parts
@@ -86,7 +90,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
     if (refusal) throw refusal
   }
 
-  const position = () => mirror.position ?? ''
+  const { positionOfAll, ...tokens } = makeTokens({ ...parts, site, requireReadable })
 
   return {
     run() {
@@ -100,12 +104,14 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return shown.get(key)
     },
 
-    ...makeLists({ ...parts, position, requireReadable }),
+    ...makeLists({ ...parts, position: positionOfAll, requireReadable }),
+    ...tokens,
 
     // Not async: a write costs one promise, the queue's.
     write(write) {
       const refusal = refusalOf(machine.state, 'plainWrites')
-      return refusal ? Promise.reject(refusal) : queue.add(write)
+      if (refusal) return Promise.reject(refusal)
+      return write.after === undefined ? queue.add(write) : addDependent(parts, write)
     },
 
     writeIf(write) {
@@ -116,12 +122,6 @@ export function makeReplica(options: ReplicaOptions): Replica {
     transact(transaction) {
       const refusal = refusalOf(machine.state, 'conditionalWrites')
       return refusal ? Promise.reject(refusal) : conditional.transact(transaction)
-    },
-
-    async waitFor(position) {
-      const sequence = sequenceInOwnLog(position, mirror.logId)
-      requireReadable()
-      if (mirror.view.position.sequence < sequence) await waits.untilApplied(sequence)
     },
 
     async waitForHead() {
@@ -151,7 +151,6 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return now
     },
 
-    position,
     logId: () => mirror.logId,
     measures: () => measuresOf(parts),
     status: () => ({
@@ -160,6 +159,13 @@ export function makeReplica(options: ReplicaOptions): Replica {
       spool: spoolStatusOf(options, parts.refusals),
     }),
   }
+}
+
+/** Goes to the log in the queue that nothing is ever spooled from: the spool would not keep what the write depends on. */
+function addDependent({ machine, conditional }: ReplicaParts, write: Write): Promise<InLog> {
+  const refusal = refusalOf(machine.state, 'conditionalWrites')
+  if (refusal !== undefined) return Promise.reject(behindError(whyLogIsDown(machine.state)))
+  return conditional.add({ write, precondition: {}, idempotencyKey: undefined })
 }
 
 interface ReplicaParts {
@@ -189,6 +195,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     },
     note,
     options.hashSecret,
+    options.site,
   )
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)
@@ -199,6 +206,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   })
   const waits = makePositionWaits({
     timeoutMs: options.waitTimeoutMs,
+    hasSeen: (position) => hasSeen(mirror.view.seen, position),
     onWait: () => rounds.requestTail(),
     whyDown: () => whyLogIsDown(machine.state),
     clock,

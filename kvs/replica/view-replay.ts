@@ -1,6 +1,7 @@
 import { Diverged, type LogSession } from '../log/index.ts'
 import { makeView } from '../view/index.ts'
 import type { Progress } from './mirror.ts'
+import { positionText } from './view-position.ts'
 
 /** What the view was built from. */
 export interface Replayed {
@@ -14,7 +15,7 @@ export async function replay(progress: Progress, session: LogSession): Promise<R
   if (progress.view.position.sequence === 0n) await loadCheckpoint(progress, session)
   progress.total = totalToReplay(progress, session)
   const { view } = progress
-  progress.replayedFrom ??= view.position
+  progress.replayedFrom ??= positionText(progress)
   await session.replay(view.position.sequence, (entry) => {
     view.applyPacked(entry)
     progress.replayed++
@@ -28,7 +29,8 @@ export async function replay(progress: Progress, session: LogSession): Promise<R
 
 /** Into a view of its own, which is thrown away where the checkpoint turns out to be broken. */
 async function loadCheckpoint(progress: Progress, session: LogSession): Promise<void> {
-  const view = makeView({ logId: session.head.logId, gapsUpTo: progress.gapsUpTo, hashSecret: progress.hashSecret })
+  const { gapsUpTo, hashSecret, site } = progress
+  const view = makeView({ logId: session.head.logId, gapsUpTo, hashSecret, ranks: site })
   progress.total = Number(session.head.entries)
   progress.replayed = 0
   const at = await session.loadCheckpoint((entry) => {

@@ -57,7 +57,7 @@ export interface Spool {
   /**
    * Marks the writes of the entry's key as superseded: another node appended the entry, and they had not seen it. A
    * write that has landed behind the entry is not: `get` goes on returning it. An expiry supersedes nothing: no client
-   * asked for it, and the writes may renew the key.
+   * asked for it, and the writes may renew the key. Nor does an entry of another log: the writes land after it.
    */
   supersede(entry: Entry): void
   /**
@@ -236,8 +236,8 @@ async function removeOldest(state: SpoolState, oldest: readonly SpooledWrite[], 
   )
 }
 
-function supersedeKey(state: SpoolState, { sequence, write }: Entry): void {
-  if (isExpiry(write)) return
+function supersedeKey(state: SpoolState, { sequence, origin, write }: Entry): void {
+  if (isExpiry(write) || origin !== undefined) return
   const { key } = write
   const newest = state.newest.get(key)
   if (newest === undefined || sequence <= (state.position?.sequence ?? 0n)) return

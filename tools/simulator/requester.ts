@@ -1,6 +1,6 @@
 import type { Write } from '../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../kvs/core/errors.ts'
-import { parsePosition } from '../../kvs/core/position.ts'
+import { type Position, parsePosition } from '../../kvs/core/position.ts'
 import type { Precondition } from '../../kvs/core/precondition.ts'
 import type { Kv } from '../../kvs/kv/index.ts'
 import { type Answer, type Demands, type Requester, toldOf, writeOutcome } from '../drill/workload/request.ts'
@@ -75,11 +75,11 @@ export function send<Result>(
 
 async function read(kv: Kv, key: string, { minPosition, isConsistent }: Demands): Promise<Answer> {
   try {
-    await waitFor(kv, minPosition)
+    await waitFor(kv, key, minPosition)
     if (isConsistent) await kv.waitForHead()
     const got = kv.get(key)
     const found = got instanceof Promise ? await got : got
-    const told = toldOf(found?.tag, kv.position(), found !== undefined && found.tag === undefined)
+    const told = toldOf(found?.tag, kv.position(key), found !== undefined && found.tag === undefined)
     if (found === undefined) return { outcome: 'ok', status: 404, value: null, ...told }
     const value = readValue(found.value)
     return value === undefined
@@ -93,8 +93,8 @@ async function read(kv: Kv, key: string, { minPosition, isConsistent }: Demands)
 
 async function write(kv: Kv, asked: Write, { minPosition, condition, tag, ttl }: Demands): Promise<Answer> {
   try {
-    await waitFor(kv, minPosition)
-    const write = ttl === undefined ? asked : { ...asked, deadline: kv.now() + ttl }
+    const after = await dependencyOn(kv, minPosition)
+    const write = { ...asked, ...(ttl !== undefined && { deadline: kv.now() + ttl }), ...(after && { after }) }
     const precondition = preconditionOf(condition, tag)
     const stored = precondition
       ? await kv.writeIf({ write, precondition, idempotencyKey: undefined })
@@ -102,16 +102,21 @@ async function write(kv: Kv, asked: Write, { minPosition, condition, tag, ttl }:
     const isSpooled = stored === 'spooled'
     const status = isSpooled ? 202 : write.kind === 'put' ? 201 : 200
     const named = isSpooled || write.kind === 'delete' ? undefined : stored.tag
-    return { outcome: 'ok', status, ...toldOf(named, kv.position(), isSpooled) }
+    return { outcome: 'ok', status, ...toldOf(named, kv.position(write.key), isSpooled) }
   } catch (error) {
     const { status, code, told } = refusal(kv, error)
     return { outcome: writeOutcome(status, code), status, ...told, error: code }
   }
 }
 
-async function waitFor(kv: Kv, text: string | undefined): Promise<void> {
+async function dependencyOn(kv: Kv, text: string | undefined): Promise<Position | undefined> {
   const position = text === undefined ? undefined : parsePosition(text)
-  if (position !== undefined) await kv.waitFor(position)
+  return position && kv.dependencyOn(position)
+}
+
+async function waitFor(kv: Kv, key: string, text: string | undefined): Promise<void> {
+  const position = text === undefined ? undefined : parsePosition(text)
+  if (position !== undefined) await kv.waitFor(position, key)
 }
 
 /** An error that is no `KvsError` is a defect, which a node answers with 500. */

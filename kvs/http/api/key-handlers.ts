@@ -4,6 +4,7 @@ import {
   type DropBody,
   errorReply,
   type HoldReply,
+  headerOf,
   noteWait,
   type ReceiveBody,
   type Reply,
@@ -11,7 +12,7 @@ import {
 } from '../exchange/index.ts'
 import { type Dialect, spooled } from './dialect.ts'
 import { positionHeader } from './error-headers.ts'
-import { awaitFreshness, isConsistent } from './freshness.ts'
+import { awaitFreshness, isConsistent, positionAfter } from './freshness.ts'
 import { deadlineHeadersOf, timeHeadersOf } from './lifetime-headers.ts'
 import { isModified } from './precondition-headers.ts'
 import { refuseUnmet } from './refused-headers.ts'
@@ -34,7 +35,7 @@ export function makeKeyHandlers(
   function read(request: Request): Reply | Promise<Reply> {
     const key = dialect.keyOf(request)
     refuseUnmet(request)
-    const fresh = awaitFreshness(request, store, isConsistent(request.query))
+    const fresh = awaitFreshness(request, store, isConsistent(request.query), key)
     return fresh === undefined ? readNow(request, key) : readFresh(request, key, fresh)
   }
 
@@ -42,13 +43,13 @@ export function makeKeyHandlers(
     noteWait(request, 'position')
     await fresh
     noteWait(request, undefined)
-    return readNow(request, key)
+    return readNow(request, key, headerOf(request, 'kvs-min-position'))
   }
 
   /** Most stores answer at once, and then so does this: a promise would cost more than the rest of the read. */
-  function readNow(request: Request, key: string): Reply | Promise<Reply> {
+  function readNow(request: Request, key: string, minPosition?: string): Reply | Promise<Reply> {
     // The position is asked for first: what `get` shows later may be newer, but never older.
-    const position = store.position()
+    const position = positionAfter(store, key, minPosition)
     const found = store.get(key)
     if (found instanceof Promise) return found.then((value) => encodeRead(request, value, position))
     return encodeRead(request, found, position)
@@ -80,7 +81,7 @@ export function makeKeyHandlers(
       noteWait(request, 'log')
       const stored = await execute(store, { kind: 'put', key, value, contentType }, terms)
       request.telemetry.stored = stored
-      return dialect.stored(stored, store.position())
+      return dialect.stored(stored, positionAfter(store, key, terms.minPosition))
     })
   }
 
@@ -95,7 +96,7 @@ export function makeKeyHandlers(
     noteWait(request, 'log')
     const stored = await execute(store, { kind: 'delete', key }, terms)
     request.telemetry.stored = stored
-    return dialect.deleted(stored, store.position())
+    return dialect.deleted(stored, positionAfter(store, key, terms.minPosition))
   }
 
   const { counted } = dialect

@@ -1,7 +1,7 @@
 import { type Count, countedFrom } from '../../core/counter.ts'
 import { KvsError } from '../../core/errors.ts'
 import type { Write } from '../../core/operation/operation.ts'
-import { formatPosition, positionAt } from '../../core/position.ts'
+import { formatPosition, mergePositions, nowhere, positionAt } from '../../core/position.ts'
 import { holds } from '../../core/precondition.ts'
 import {
   ConditionsFailed,
@@ -20,7 +20,7 @@ import { noteOf, type Outcome, outcomeIn } from './transaction-note.ts'
 
 /** All of a transaction, or nothing of it. */
 export function askedTransaction(transaction: AskedTransaction): Asked<Transacted> {
-  const { conditions, operations, idempotencyKey } = transaction
+  const { conditions, operations, idempotencyKey, after } = transaction
   /** As last decided. */
   let decided: Outcome = { values: [], refusal: undefined }
 
@@ -31,8 +31,9 @@ export function askedTransaction(transaction: AskedTransaction): Asked<Transacte
     idempotencyKey,
     hash: () => hashOfTransaction(transaction),
     decide(state) {
-      const { writes, ...outcome } = decide(transaction, state)
+      const { writes: asDecided, ...outcome } = decide(transaction, state)
       decided = outcome
+      const writes = after === undefined ? asDecided : asDecided.map((write) => ({ ...write, after }))
       return { writes, current: undefined, note: idempotencyKey === undefined ? undefined : noteOf(outcome) }
     },
     answer({ outcome, entry, note }, logId) {
@@ -45,7 +46,7 @@ export function askedTransaction(transaction: AskedTransaction): Asked<Transacte
         return { ...version, value: values[index] }
       })
       const last = entry.sequence + BigInt(operations.length - 1)
-      return { position: formatPosition(positionAt(logId, last)), entries }
+      return { position: formatPosition(mergePositions(positionAt(logId, last), after ?? nowhere)), entries }
     },
   }
 }

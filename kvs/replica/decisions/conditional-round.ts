@@ -1,5 +1,6 @@
 import { batchLimits } from '../../core/limits.ts'
 import { setsValue, type Write } from '../../core/operation/operation.ts'
+import { mergePositions, type Position } from '../../core/position.ts'
 import { type CurrentVersion, unlessLapsed } from '../../core/version.ts'
 import type { Decided } from '../../log/index.ts'
 import type { View } from '../../view/index.ts'
@@ -19,9 +20,12 @@ export interface Round<Item> {
   readonly decided: Decided[]
 }
 
+/** What a round asks of the view. */
+export type DecidingView = Pick<View, 'get' | 'versionOf' | 'unmet' | 'dependencyOf'>
+
 /** What a round has come to so far. */
 interface Progress {
-  readonly view: Pick<View, 'get' | 'versionOf'>
+  readonly view: DecidingView
   readonly now: number | undefined
   /** Of each key that it will write the last write, and the place of the request that it is of. */
   readonly written: Map<string, { readonly write: Write; readonly place: number }>
@@ -39,7 +43,7 @@ interface Progress {
  */
 export function takeRound<Item extends RoundItem>(
   waiting: readonly Item[],
-  view: Pick<View, 'get' | 'versionOf'>,
+  view: DecidingView,
   now: number | undefined,
 ): Round<Item> & { readonly left: Item[] } {
   const progress: Progress = { view, now, written: new Map(), idempotencyKeys: new Set(), writes: 0, bytes: 0 }
@@ -70,33 +74,50 @@ function hasToWait({ written, idempotencyKeys }: Progress, { versionsOf, idempot
 function decide(progress: Progress, { asked, request }: RoundItem, place: number): Decided {
   const reads = new Set<string>()
   const builtOn = new Set<number>()
-  const times = { holdsUntil: Number.POSITIVE_INFINITY }
-  const { writes, current, note } = asked.decide(stateOf(progress, reads, builtOn, times))
+  const rests: Rests = { holdsUntil: Number.POSITIVE_INFINITY, after: undefined }
+  const { writes: asDecided, current, note } = asked.decide(stateOf(progress, reads, builtOn, rests))
+  const writes = rests.after === undefined ? asDecided : asDecided.map((write) => dependentOn(rests.after, write))
   for (const write of writes) progress.written.set(write.key, { write, place })
   progress.writes += asked.size
   progress.bytes += asked.weight
   const { idempotencyKey: key } = asked
   if (key !== undefined) progress.idempotencyKeys.add(key)
   const idempotency = key !== undefined && request ? { key, request, note } : undefined
-  const holdsUntil = times.holdsUntil === Number.POSITIVE_INFINITY ? undefined : times.holdsUntil
+  const holdsUntil = rests.holdsUntil === Number.POSITIVE_INFINITY ? undefined : rests.holdsUntil
   return { writes, reads: [...reads], builtOn: [...builtOn], holdsUntil, current, idempotency }
 }
 
-function stateOf(
-  { view, now, written }: Progress,
-  reads: Set<string>,
-  builtOn: Set<number>,
-  times: { holdsUntil: number },
-): RoundState {
+/** What a decision rests on beside keys. */
+interface Rests {
+  holdsUntil: number
+  /** What the keys that it rests on depend on, and the site has not yet. */
+  after: Position | undefined
+}
+
+function dependentOn(after: Position | undefined, write: Write): Write {
+  const all = merged(after, write.after)
+  return all === undefined ? write : { ...write, after: all }
+}
+
+function merged(one: Position | undefined, other: Position | undefined): Position | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : mergePositions(one, other)
+}
+
+function stateOf({ view, now, written }: Progress, reads: Set<string>, builtOn: Set<number>, rests: Rests): RoundState {
   /** What is there by the node's clock, as long as it is by the log's. */
   function unlessOver<Current extends { readonly deadline: number | undefined }>(current: Current | undefined) {
     const there = unlessLapsed(current, now)
-    if (there?.deadline !== undefined) times.holdsUntil = Math.min(times.holdsUntil, there.deadline)
+    if (there?.deadline !== undefined) rests.holdsUntil = Math.min(rests.holdsUntil, there.deadline)
     return there
   }
 
-  function versionInLog(key: string): CurrentVersion | undefined {
+  function noteRead(key: string): void {
     reads.add(key)
+    if (view.unmet > 0) rests.after = merged(rests.after, view.dependencyOf(key))
+  }
+
+  function versionInLog(key: string): CurrentVersion | undefined {
+    noteRead(key)
     return view.versionOf(key)
   }
 
@@ -110,10 +131,11 @@ function stateOf(
     valueOf(key) {
       const before = written.get(key)
       if (before === undefined) {
-        reads.add(key)
+        noteRead(key)
         return unlessOver(view.get(key))
       }
       builtOn.add(before.place)
+      rests.after = merged(rests.after, before.write.after)
       return valueAfter(before.write)
     },
   }

@@ -10,7 +10,7 @@ export type Lists = Pick<Kv, 'listKeys' | 'listValues' | 'countKeys'>
 export interface ListsParts {
   readonly shown: Pick<Shown, 'get'>
   readonly shownKeys: Pick<ShownKeys, 'withKeys'>
-  /** As `Kv.position`. */
+  /** As `Kv.position`, for a client that has read all keys. */
   readonly position: () => string
   /** Throws `not_ready` where nothing may be read. */
   readonly requireReadable: () => void

@@ -5,13 +5,13 @@ import { onTestFinished } from 'vitest'
 import type { Write } from '../../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../../kvs/core/errors.ts'
 import { setsValue } from '../../../kvs/core/operation/operation.ts'
-import type { Position } from '../../../kvs/core/position.ts'
+import { formatPosition, mergePositions, type Position, positionAt, sequenceIn } from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
 import { unlessLapsed, versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { makeServer, nodeRoutes, type ServerOptions } from '../../../kvs/http/server.ts'
 import type { AskedTransaction, ConditionalWrite } from '../../../kvs/kv/kv.ts'
-import { sequenceInOwnLog } from '../../../kvs/kv/own-log.ts'
+import { requireKnownLogs } from '../../../kvs/kv/own-log.ts'
 import type { State } from '../../../kvs/kv/status.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'
 import { makeMemoryBudget } from '../../../kvs/memory/memory-budget.ts'
@@ -45,6 +45,10 @@ export function makeFakeStore() {
     time: 1_800_000_000_000,
     now: () => fake.time,
     waits: [] as (bigint | 'head')[],
+    /** Keys of reads that waited for a position. */
+    waitedKeys: [] as (string | undefined)[],
+    /** What is not there in a site's log, and so goes with each write that asks for it; undefined in a log of its own. */
+    missing: undefined as Position | undefined,
     failure: undefined as Error | undefined,
     state: 'serving' as State,
     /** As with the log down. */
@@ -97,15 +101,25 @@ export function makeFakeStore() {
       const entry = { sequence: first, digest }
       return asked.answer({ outcome, entry, current: undefined, note: undefined }, logId)
     },
-    async waitFor(position: Position) {
-      const sequence = sequenceInOwnLog(position, logId)
+    async waitFor(position: Position, key?: string) {
+      if (fake.missing === undefined) requireKnownLogs(position, logId, positionAt(logId, 0n))
+      const sequence = sequenceIn(position, logId)
       fake.waits.push(sequence)
+      fake.waitedKeys.push(key)
       if (sequence > view.position.sequence) throw new KvsError('behind')
+    },
+    async dependencyOn(position: Position) {
+      await fake.waitFor(position)
+      return fake.missing
     },
     async waitForHead() {
       fake.waits.push('head')
     },
-    position: () => `${logId}=${view.position.sequence}`,
+    position(key?: string) {
+      const after = writes.findLast((write) => write.key === key)?.after
+      const seen = positionAt(logId, view.position.sequence)
+      return formatPosition(after === undefined ? seen : mergePositions(seen, after))
+    },
     status: () => ({
       state: fake.state,
       reason: null,

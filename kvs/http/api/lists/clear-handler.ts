@@ -1,9 +1,10 @@
 import { KvsError } from '../../../core/errors.ts'
+import type { Position } from '../../../core/position.ts'
 import type { KeyListing, Kv, Stored } from '../../../kv/index.ts'
 import { Broken, type DropBody, type Reply, type Request } from '../../exchange/index.ts'
 import { spooled } from '../dialect.ts'
 import { ClearBrokeOff } from '../error-headers.ts'
-import { awaitBegin } from '../freshness.ts'
+import { awaitBegin, joinPositions } from '../freshness.ts'
 import { collectionFor } from '../key-decoding.ts'
 import type { Handle } from '../route.ts'
 import { writeTermsOf } from '../write-command.ts'
@@ -37,11 +38,13 @@ export function makeClearHandler({ store, openListing, dropBody, allowsClear }: 
     const collection = collectionFor(request, request.path.slice(collectionPrefix.length))
     if (request.caller === undefined && !allowsClear) throw new KvsError('clear_not_allowed')
     const minPosition = minPositionOf(request)
-    await awaitBegin(request, { dropBody, store }, minPosition)
+    const after = await awaitBegin(request, { dropBody, store }, minPosition)
     const ranges = rangesOf(collection, { after: undefined, delimiter: undefined })
     const listing = await openListing(request, { ranges, limit: undefined, delimiter: undefined })
     try {
-      return replyTo(request, await deleteAll(request, store, listing), store.position())
+      const progress = await deleteAll(request, store, listing, after)
+      const position = joinPositions([store.position(), listing.position, minPosition ?? ''])
+      return replyTo(request, progress, position)
     } finally {
       listing.close()
     }
@@ -64,13 +67,19 @@ function minPositionOf(request: Request): string | undefined {
 }
 
 /** @throws ClearBrokeOff, Broken */
-async function deleteAll(request: Request, store: Kv, listing: KeyListing): Promise<Progress> {
+async function deleteAll(
+  request: Request,
+  store: Kv,
+  listing: KeyListing,
+  after: Position | undefined,
+): Promise<Progress> {
   const progress: Progress = { deleted: 0, isSpooled: false }
+  const write = { kind: 'delete' as const, ...(after && { after }) }
   let underWay = maxUnderWay
   let keys = keysIn(listing)
   while (keys.length > 0) {
     if (request.isOver) throw new Broken('the client is gone')
-    const results = await Promise.allSettled(keys.slice(0, underWay).map((key) => store.write({ kind: 'delete', key })))
+    const results = await Promise.allSettled(keys.slice(0, underWay).map((key) => store.write({ ...write, key })))
     const refused = note(results, progress)
     const landed = results.length - refused.length
     if (landed === 0) throw new ClearBrokeOff(new KvsError('overloaded'), progress.deleted)

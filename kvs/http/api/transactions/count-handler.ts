@@ -3,7 +3,7 @@ import { ConditionsFailed } from '../../../core/transaction.ts'
 import type { AskedTransaction, Kv, TransactedEntry } from '../../../kv/index.ts'
 import type { DropBody } from '../../exchange/index.ts'
 import type { Dialect } from '../dialect.ts'
-import { awaitBegin } from '../freshness.ts'
+import { awaitBegin, positionAfter } from '../freshness.ts'
 import type { Handle } from '../route.ts'
 import { termsOf } from '../write-command.ts'
 import { countIn } from './count-query.ts'
@@ -11,7 +11,7 @@ import { countIn } from './count-query.ts'
 export interface CountHandlerOptions {
   readonly dialect: Dialect
   readonly counted: NonNullable<Dialect['counted']>
-  readonly store: Pick<Kv, 'transact' | 'waitFor' | 'position'>
+  readonly store: Pick<Kv, 'transact' | 'dependencyOn' | 'position'>
   readonly dropBody: DropBody
 }
 
@@ -23,11 +23,11 @@ export function makeCountHandler({ dialect, counted, store, dropBody }: CountHan
     request.caller?.require('read')
     const count = countIn(request.query, key)
     const { precondition, idempotencyKey, minPosition } = termsOf(request)
-    await awaitBegin(request, { dropBody, store }, minPosition)
+    const after = await awaitBegin(request, { dropBody, store }, minPosition)
     const conditions = precondition === undefined ? [] : [{ key, precondition }]
-    const entry = await transactOne(store, { conditions, operations: [count], idempotencyKey })
+    const entry = await transactOne(store, { conditions, operations: [count], idempotencyKey, after })
     request.telemetry.stored = { ...entry, replaced: false }
-    return counted(entry, store.position())
+    return counted(entry, positionAfter(store, key, minPosition))
   }
 }
 

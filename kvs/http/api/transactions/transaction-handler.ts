@@ -1,9 +1,10 @@
 import { KvsError } from '../../../core/errors.ts'
+import type { Position } from '../../../core/position.ts'
 import { ConditionsFailed, OperationFailed, type Transaction } from '../../../core/transaction.ts'
 import type { Kv, Transacted } from '../../../kv/index.ts'
 import { jsonReply, noteWait, type ReceiveBody, type Reply, type Request } from '../../exchange/index.ts'
 import { positionHeader } from '../error-headers.ts'
-import { positionIn } from '../freshness.ts'
+import { joinPositions, positionIn } from '../freshness.ts'
 import type { Handle } from '../route.ts'
 import { type WriteTerms, writeTermsOf } from '../write-command.ts'
 import { requireAccess } from './transaction-access.ts'
@@ -13,7 +14,7 @@ import { type AskedBody, transactionIn } from './transaction-body.ts'
 export const transactionPath = '/v1/:'
 
 export interface TransactionHandlerOptions {
-  readonly store: Pick<Kv, 'transact' | 'waitFor' | 'position' | 'now'>
+  readonly store: Pick<Kv, 'transact' | 'dependencyOn' | 'position' | 'now'>
   /** Receives bodies of up to `maxTransactionBody`. */
   readonly receiveBody: ReceiveBody
   /** Largest size of one value, in bytes. */
@@ -24,22 +25,27 @@ export interface TransactionHandlerOptions {
 export function makeTransactionHandler({ store, receiveBody, maxValueBytes }: TransactionHandlerOptions): Handle {
   async function transact(request: Request, body: AskedBody, terms: WriteTerms): Promise<Reply> {
     const { idempotencyKey, minPosition } = terms
+    let after: Position | undefined
     if (minPosition !== undefined) {
       noteWait(request, 'position')
-      await store.waitFor(positionIn(minPosition))
+      after = await store.dependencyOn(positionIn(minPosition))
     }
     noteWait(request, 'log')
     const transaction = withDeadlines(body, store.now)
     try {
-      const done = await store.transact({ ...transaction, asked: lifetimesOf(body), idempotencyKey })
+      const done = await store.transact({ ...transaction, asked: lifetimesOf(body), idempotencyKey, after })
       const { sequence = 0n, tag = '' } = done.entries.at(-1) ?? {}
       request.telemetry.stored = { sequence, tag, replaced: false }
-      return jsonReply(200, resultOf(transaction, done), positionHeader(store.position()))
+      return jsonReply(
+        200,
+        resultOf(transaction, done),
+        positionHeader(positionAfterAll(store, transaction.operations, minPosition)),
+      )
     } catch (error) {
       if (error instanceof OperationFailed) throw inOperation(error.index, error)
       if (!(error instanceof ConditionsFailed)) throw error
       request.telemetry.code = error.code
-      return jsonReply(412, failuresOf(error), positionHeader(store.position()))
+      return jsonReply(412, failuresOf(error), positionHeader(positionAfterAll(store, error.failed, minPosition)))
     }
   }
 
@@ -67,6 +73,19 @@ export function transactionTermsOf(request: Request): WriteTerms {
   const terms = writeTermsOf(request)
   if (terms.precondition === undefined) return terms
   throw new KvsError('bad_request', 'a transaction has its conditions in its body, under "if"; nothing was stored')
+}
+
+/** As `positionAfter`, for several keys, most of which have the same. */
+function positionAfterAll(
+  store: Pick<Kv, 'position'>,
+  keys: readonly { readonly key: string }[],
+  minPosition: string | undefined,
+): string {
+  const texts = new Set([
+    ...keys.map(({ key }) => store.position(key)),
+    ...(minPosition === undefined ? [] : [minPosition]),
+  ])
+  return joinPositions([...texts])
 }
 
 /** Lifetimes begin here, when the whole request is there and nothing is waited for any more. */

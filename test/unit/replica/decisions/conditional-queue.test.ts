@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { ConditionFailed, KvsError } from '../../../../kvs/core/errors.ts'
+import { type Position, positionAt } from '../../../../kvs/core/position.ts'
 import { ConditionsFailed, type Operation } from '../../../../kvs/core/transaction.ts'
 import { versionAt } from '../../../../kvs/core/version.ts'
 import type { AskedTransaction, ConditionalWrite } from '../../../../kvs/kv/kv.ts'
@@ -28,6 +29,8 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
     texts: {} as Record<string, string>,
     /** Deadlines of the values. */
     deadlines: {} as Record<string, number>,
+    /** What keys depend on that is not there yet. */
+    dependencies: new Map<string, Position>(),
     now: 1_000,
     /** What the log says of a decision; by default that it holds. */
     judge: ({ writes, current }: Decided, place: number): Verdict | Error => {
@@ -42,6 +45,10 @@ function makeQueue(values: Record<string, bigint> = {}, options = limits) {
   const mirror = {
     logId,
     view: {
+      get unmet() {
+        return queueOf.dependencies.size
+      },
+      dependencyOf: (key: string) => queueOf.dependencies.get(key),
       versionOf: (key: string) => {
         const sequence = queueOf.values[key]
         return sequence === undefined ? undefined : { ...versionOf(sequence), deadline: queueOf.deadlines[key] }
@@ -252,6 +259,37 @@ test('a transaction comes to its writes together, and rests on what it has looke
     entries: [versionOf(100n), { ...versionOf(101n), value: '42' }, versionOf(102n)],
   })
   expect(queue.bytes).toBe(0)
+})
+
+test('what is decided depends on what the keys that it rests on depend on', async () => {
+  const { queue, queueOf, rounds, round, texts } = makeQueue({ a: 1n, b: 2n })
+  Object.assign(texts, { n: '1', m: '1' })
+  queueOf.dependencies.set('a', positionAt('there', 3n))
+  queueOf.dependencies.set('n', positionAt('there', 5n))
+  const after = positionAt('other', 1n)
+  const conditions = [{ key: 'a', precondition: { ifMatch: '*' as const } }]
+  const asked = [
+    transaction([put('c'), add('m')], { conditions }),
+    transaction([add('n')], { after }),
+    transaction([add('n')]),
+    transaction([put('a')]),
+    transaction([put('d'), put('e')], { after }),
+  ]
+  const answers = asked.map((one) => queue.transact(one))
+  void queue.add(write('b'))
+  await round()
+  const both = { sequences: new Map([...positionAt('there', 5n).sequences, ...after.sequences]), stamp: 0 }
+  expect(rounds[0]?.map(({ writes }) => writes.map((one) => one.after))).toEqual([
+    [positionAt('there', 3n), positionAt('there', 3n)],
+    [both],
+    [both],
+    [undefined],
+    [after, after],
+    [undefined],
+  ])
+  expect((await Promise.all(answers)).map(({ position }) => position)).toEqual([
+    ...['cafe0123=101', 'cafe0123=101,other=1', 'cafe0123=102', 'cafe0123=103', 'cafe0123=105,other=1'],
+  ])
 })
 
 test('each operation sees what those before it have done', async () => {

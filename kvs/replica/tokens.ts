@@ -1,0 +1,80 @@
+import { KvsError } from '../core/errors.ts'
+import { formatPosition, mergePositions, type Position } from '../core/position.ts'
+import { type Kv, requireKnownLogs } from '../kv/index.ts'
+import type { Mirror } from './mirror.ts'
+import type { PositionWaits } from './position-waits.ts'
+import { may } from './state/permissions.ts'
+import type { StateMachine } from './state/state-machine.ts'
+import { hasSeen } from './view-position.ts'
+
+/** The part of the store on the positions that clients pass on. */
+export interface Tokens extends Pick<Kv, 'position' | 'waitFor' | 'dependencyOn'> {
+  /** As `position`, for a client that has read all keys. */
+  positionOfAll(): string
+}
+
+export interface TokensParts {
+  /** Whether the log takes over entries of other logs. */
+  readonly site: boolean
+  readonly mirror: Pick<Mirror, 'view' | 'logId' | 'position'>
+  readonly waits: Pick<PositionWaits, 'untilSeen'>
+  readonly machine: Pick<StateMachine, 'state'>
+  /** Throws `not_ready` where nothing may be read. */
+  readonly requireReadable: () => void
+}
+
+export function makeTokens(parts: TokensParts): Tokens {
+  const { site, mirror, machine } = parts
+  /** The last text that names more than the view has: lists give the same one until something changes. */
+  let extended: { readonly seen: Position; readonly dependency: Position; readonly text: string } | undefined
+
+  function textWith(dependency: Position | undefined): string {
+    if (dependency === undefined) return mirror.position ?? ''
+    const { seen } = mirror.view
+    if (extended?.seen !== seen || extended.dependency !== dependency) {
+      extended = { seen, dependency, text: formatPosition(mergePositions(seen, dependency)) }
+    }
+    return extended.text
+  }
+
+  return {
+    position: (key) => textWith(key === undefined ? undefined : dependencyOf(mirror, key)),
+    positionOfAll: () => textWith(mirror.view.unmet === 0 ? undefined : mirror.view.dependencies),
+
+    async waitFor(position, key) {
+      const late = await waitUntilSeen(parts, position)
+      if (late === undefined) return
+      const dependency = site && key !== undefined ? dependencyOf(mirror, key) : undefined
+      if (dependency === undefined || !hasSeen(mergePositions(mirror.view.seen, dependency), position)) throw late
+    },
+
+    async dependencyOn(position) {
+      const late = await waitUntilSeen(parts, position)
+      if (late === undefined) return undefined
+      if (!site || !may(machine.state, 'conditionalWrites')) throw late
+      return position
+    },
+  }
+}
+
+/** What the view lacks of what the key's newest entry depends on. */
+function dependencyOf({ view }: Pick<Mirror, 'view'>, key: string): Position | undefined {
+  return view.unmet === 0 ? undefined : view.dependencyOf(key)
+}
+
+/** Resolves to undefined once the view has the position, and to the `behind` after the wait timeout. */
+async function waitUntilSeen(
+  { site, mirror, waits, requireReadable }: TokensParts,
+  position: Position,
+): Promise<KvsError | undefined> {
+  if (!site) requireKnownLogs(position, mirror.logId, mirror.view.seen)
+  requireReadable()
+  if (hasSeen(mirror.view.seen, position)) return undefined
+  try {
+    await waits.untilSeen(position)
+    return undefined
+  } catch (error) {
+    if (error instanceof KvsError && error.code === 'behind') return error
+    throw error
+  }
+}
