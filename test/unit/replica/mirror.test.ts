@@ -53,7 +53,7 @@ test('an own batch is applied after what others had committed before it', async 
   log.add(put('d', 'theirs'))
   expect(await mirror.append(log.session(), [put('b', 'mine'), put('c', 'mine')])).toEqual({
     logId: 'cafe0123',
-    end: { sequence: 8n, digest: Buffer.of(1), recordedAt: timeAt(8) },
+    end: { sequence: 8n, digest: Buffer.of(1), recordedAt: timeAt(8), stamp: timeAt(8) * 1_000 },
     replaced: [true, false],
   })
   const values = ['a', 'b', 'c'].map((key) => mirror.view.get(key)?.value.toString())
