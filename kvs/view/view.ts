@@ -1,9 +1,7 @@
-import type { Entry, Found, LogPoint, PackedEntry, Reached } from '../core/entry.ts'
+import type { Entry, Found, LogPoint, PackedEntry } from '../core/entry.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { effectOf, setsValue } from '../core/operation/operation.ts'
-import { covers, mergePositions, type Position, parsePosition, positionAt } from '../core/position.ts'
-import type { Rank } from '../core/rank.ts'
 import { type CurrentVersion, hasPassed, markOf, tagOf, type Version } from '../core/version.ts'
 import { makeCursor } from './cursor.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
@@ -16,11 +14,6 @@ import { makePackedMap, type PackedMap } from './packed-map.ts'
 export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn' | 'visitKeys'> {
   /** Position of the last applied entry; sequence 0n before the first one. */
   readonly position: LogPoint
-  readonly seen: Position
-  rankOf(key: string): Rank | undefined
-  dependencyOf(key: string): Position | undefined
-  readonly dependencies: Position | undefined
-  readonly unmet: number
   /** Number of keys that have a value. */
   readonly size: number
   get(key: string): Found | undefined
@@ -57,7 +50,7 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
    */
   load(entry: PackedEntry): void
   /** Sets the position after everything that a checkpoint has was loaded. */
-  loaded(reached: Reached): void
+  loaded(position: LogPoint): void
 }
 
 /** A key whose deadline has passed, with the version of its value. */
@@ -75,25 +68,9 @@ export interface ViewOptions {
   readonly slabBytes?: number
   /** Keys the hashes of keys, which have an order by them. The default is one of this process. */
   readonly hashSecret?: Buffer | undefined
-  readonly ranks?: boolean
 }
 
-export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret, ranks = false }: ViewOptions = {}): View {
-  let seen: Position = positionAt(logId, 0n)
-  const newest = new Map<string, { rank: Rank; after: Position | undefined }>()
-  function note(
-    key: string,
-    rank: Rank,
-    sequence: bigint,
-    superseded: boolean,
-    after: Position | undefined,
-    at: Pick<Position, 'stamp'>,
-  ) {
-    if (sequence > 0n) seen = mergePositions(seen, { ...positionAt(rank.origin, sequence), stamp: at.stamp })
-    if (ranks && !superseded) newest.set(key, { rank, after })
-  }
-  const unmetOf = () => [...newest.values()].flatMap(({ after }) => (after && !covers(seen, after) ? [after] : []))
-
+export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret }: ViewOptions = {}): View {
   const map = makePackedMap(slabBytes, hashSecret)
   const cursor = makeCursor(Number(gapsUpTo))
   /** Holds a key in UTF-8 for the duration of one call. */
@@ -104,31 +81,9 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret, ran
     return length < 0 ? 0 : map.find(encoded, 0, length)
   }
 
-  function notePacked(entry: PackedEntry, sequence: bigint) {
-    const isExpiry = entry.kind === 'delete' && entry.deadline !== undefined
-    const rank = { stamp: entry.stamp, isExpiry, origin: entry.origin ?? logId }
-    const key = entry.bytes.toString('utf8', entry.keyStart, entry.keyStart + entry.keyLength)
-    note(key, rank, sequence, entry.superseded, parsePosition(entry.after ?? ''), entry)
-  }
-
   return {
     get position() {
       return cursor.point
-    },
-    get seen() {
-      return seen
-    },
-    rankOf: (key) => newest.get(key)?.rank,
-    dependencyOf(key) {
-      const after = newest.get(key)?.after
-      return after && !covers(seen, after) ? after : undefined
-    },
-    get dependencies() {
-      const all = unmetOf()
-      return all.length > 0 ? all.reduce(mergePositions) : undefined
-    },
-    get unmet() {
-      return unmetOf().length
     },
     get size() {
       return map.size
@@ -175,10 +130,6 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret, ran
       cursor.requireNext(sequence)
       const replaced = !entry.superseded && applyEntry(map, entry, sequence, encoded)
       cursor.advance(sequence, digest, 0, digest.length)
-      const { stamp, origin, write, superseded } = entry
-      const isExpiry = write.kind === 'delete' && write.deadline !== undefined
-      const rank = { stamp, isExpiry, origin: origin?.logId ?? logId }
-      note(write.key, rank, origin?.sequence ?? entry.sequence, superseded, write.after, entry)
       return replaced
     },
 
@@ -186,17 +137,10 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret, ran
       cursor.requireNext(entry.sequence)
       if (!entry.superseded) applyPackedEntry(map, entry)
       cursor.advance(entry.sequence, entry.bytes, entry.digestStart, entry.digestLength)
-      notePacked(entry, BigInt(entry.origin === undefined ? entry.sequence : entry.originSequence))
     },
 
-    load(entry) {
-      if (effectOf(entry.kind) === 'set') setPackedValue(map, entry)
-      notePacked(entry, 0n)
-    },
-    loaded({ sequence, digest, position }) {
-      cursor.advance(Number(sequence), digest, 0, digest.length)
-      seen = mergePositions(seen, position)
-    },
+    load: (entry) => setPackedValue(map, entry),
+    loaded: ({ sequence, digest }) => cursor.advance(Number(sequence), digest, 0, digest.length),
   }
 }
 
