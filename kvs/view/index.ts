@@ -1,3 +1,4 @@
 export { OutOfOrder } from './cursor.ts'
+export type { LapsedKey } from './lapsed-keys.ts'
 export type { VisitKey } from './packed-map.ts'
-export { type LapsedKey, makeView, type View } from './view.ts'
+export { makeView, type View } from './view.ts'

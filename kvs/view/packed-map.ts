@@ -8,7 +8,7 @@ import { makeSlabs } from './slabs.ts'
 
 /** A map from keys, as bytes, to values. Both are packed in slabs and found by a hash index. */
 export interface PackedMap
-  extends Pick<Records, 'read' | 'keyAt' | 'sequenceAt' | 'markAt' | 'deadlineAt' | 'deadlines'>,
+  extends Pick<Records, 'read' | 'keyAt' | 'sequenceAt' | 'markAt' | 'deadlineAt' | 'rankAt' | 'deadlines'>,
     Pick<KeyIndex, 'segments' | 'hashesIn'> {
   /** Number of keys. */
   readonly size: number
@@ -61,6 +61,7 @@ export function makePackedMap(slabBytes?: number, secret?: Buffer): PackedMap {
     sequenceAt: records.sequenceAt,
     markAt: records.markAt,
     deadlineAt: records.deadlineAt,
+    rankAt: records.rankAt,
     find: (key, start, length) => index.find(hash(key, start, length), key, start, length),
 
     set(content) {

@@ -4,23 +4,41 @@ import { byteAt } from './bytes.ts'
  * The layout of a record in a slab, which packs one key with its value:
  *
  *     0  length of the value, 16 bits; 0 when the value is not packed
- *     2  length of the key, 13 bits; whether there is a deadline, a content type; whether the value is not packed
+ *     2  length of the key, 12 bits; whether there is a rank, a deadline, a content type; whether the value is not packed
  *     4  sequence, 48 bits: enough for 400 years at 20,000 a second
  *    10  mark of the entry's digest, 32 bits
  *    14  time of the entry in milliseconds since 1970, 48 bits: enough up to the year 10889
- *    20  deadline in the same way, 48 bits, and its slot, 32 bits, where there is one; the key follows, or else is here
+ *    20  deadline in the same way, 48 bits, and its slot, 32 bits, where there is one; what follows, or else is here:
+ *        rank where there is one: lower 48 bits of the stamp, its upper 5 bits in 7, whether the entry is an expiry, and
+ *        the number of its origin, 16 bits
  *        key, value, content type (after its length, 8 bits); or key and the number of a large value, 32 bits
  */
 const headerBytes = 20
 const deadlineBytes = 6
 const slotBytes = 4
+const rankBytes = 9
+const rankFlag = 1 << 12
 const deadlineFlag = 1 << 13
 const typeFlag = 1 << 14
 const unpackedFlag = 1 << 15
+/** In the byte that has the upper bits of a stamp. */
+const expiryFlag = 1 << 7
 
 /** Larger values are buffers of their own: they are few enough that the overhead of an object is small. */
 export const maxPackedBytes = 32 * 1024
 const maxPackedTypeBytes = 255
+
+/** Number of different origins that ranks can have. */
+export const maxOrigins = 2 ** 16
+
+/** A rank as a record keeps it. */
+export interface PackedRank {
+  /** As `Rank.stamp`. */
+  readonly stamp: number
+  readonly isExpiry: boolean
+  /** Number that stands for the origin, below `maxOrigins`. */
+  readonly origin: number
+}
 
 /** The content of a record. Key and value are windows on buffers, which a record copies. */
 export interface Content {
@@ -38,6 +56,8 @@ export interface Content {
   readonly recordedAt: number
   /** As `Put.deadline`. */
   readonly deadline: number | undefined
+  /** Rank of the entry; undefined where the view keeps none. */
+  readonly rank: PackedRank | undefined
 }
 
 export function isPacked({ valueLength, contentType }: Content): boolean {
@@ -48,8 +68,9 @@ export function isPacked({ valueLength, contentType }: Content): boolean {
 
 /** Size of a new record in bytes, before rounding. */
 export function contentSize(content: Content): number {
-  const { keyLength, valueLength, contentType, deadline } = content
-  const keyEnd = headerBytes + (deadline === undefined ? 0 : deadlineBytes + slotBytes) + keyLength
+  const { keyLength, valueLength, contentType, deadline, rank } = content
+  const deadlinePart = deadline === undefined ? 0 : deadlineBytes + slotBytes
+  const keyEnd = headerBytes + deadlinePart + (rank === undefined ? 0 : rankBytes) + keyLength
   if (!isPacked(content)) return keyEnd + 4
   const typeLength = contentType === undefined ? 0 : 1 + Buffer.byteLength(contentType)
   return keyEnd + valueLength + typeLength
@@ -65,19 +86,41 @@ export function recordSize(buffer: Buffer, at: number): number {
 
 /** Writes all but the deadline's slot. */
 export function writeHeader(buffer: Buffer, at: number, content: Content, packed: boolean): void {
-  const { keyLength, valueLength, contentType, sequence, mark, recordedAt, deadline } = content
+  const { keyLength, valueLength, contentType, sequence, mark, recordedAt, deadline, rank } = content
   const typeFlags = packed ? (contentType === undefined ? 0 : typeFlag) : unpackedFlag
-  const flags = typeFlags | (deadline === undefined ? 0 : deadlineFlag)
+  const flags = typeFlags | (deadline === undefined ? 0 : deadlineFlag) | (rank === undefined ? 0 : rankFlag)
   buffer.writeUInt16LE(packed ? valueLength : 0, at)
   buffer.writeUInt16LE(keyLength | flags, at + 2)
   buffer.writeUIntLE(sequence, at + 4, 6)
   buffer.writeInt32LE(mark, at + 10)
   buffer.writeUIntLE(recordedAt, at + 14, 6)
   if (deadline !== undefined) buffer.writeUIntLE(deadline, at + headerBytes, deadlineBytes)
+  if (rank !== undefined) writeRank(buffer, at + rankOffset(buffer, at), rank)
+}
+
+function writeRank(buffer: Buffer, at: number, { stamp, isExpiry, origin }: PackedRank): void {
+  buffer.writeUIntLE(stamp % 2 ** 48, at, 6)
+  buffer[at + 6] = Math.floor(stamp / 2 ** 48) | (isExpiry ? expiryFlag : 0)
+  buffer.writeUInt16LE(origin, at + 7)
+}
+
+/** Undefined where the record has none. */
+export function readRank(buffer: Buffer, at: number): PackedRank | undefined {
+  if (!hasFlag(buffer, at, rankFlag)) return undefined
+  const start = at + rankOffset(buffer, at)
+  const top = byteAt(buffer, start + 6)
+  const stamp = (top & (expiryFlag - 1)) * 2 ** 48 + buffer.readUIntLE(start, 6)
+  return { stamp, isExpiry: (top & expiryFlag) !== 0, origin: buffer.readUInt16LE(start + 7) }
 }
 
 /** Offset of the key from the record's start. */
 export function keyOffset(buffer: Buffer, at: number): number {
+  const offset = rankOffset(buffer, at)
+  return hasFlag(buffer, at, rankFlag) ? offset + rankBytes : offset
+}
+
+/** Offset of the rank, or of the key where there is none. */
+function rankOffset(buffer: Buffer, at: number): number {
   return hasFlag(buffer, at, deadlineFlag) ? headerBytes + deadlineBytes + slotBytes : headerBytes
 }
 
@@ -91,7 +134,7 @@ export function writeSlot(buffer: Buffer, at: number, slot: number): void {
 }
 
 export function readKeyLength(buffer: Buffer, at: number): number {
-  return (byteAt(buffer, at + 2) | (byteAt(buffer, at + 3) << 8)) & (deadlineFlag - 1)
+  return (byteAt(buffer, at + 2) | (byteAt(buffer, at + 3) << 8)) & (rankFlag - 1)
 }
 
 export function readValueLength(buffer: Buffer, at: number): number {

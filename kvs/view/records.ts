@@ -9,10 +9,12 @@ import {
   hasDeadline,
   isPacked,
   keyOffset,
+  type PackedRank,
   readDeadline,
   readKeyLength,
   readLargeValueNumber,
   readMark,
+  readRank,
   readRecordedAt,
   readSequence,
   readSlot,
@@ -24,7 +26,7 @@ import {
 import type { Slabs } from './slabs.ts'
 
 /** What a record has of the entry that it was made from. */
-type Origin = Pick<Content, 'sequence' | 'mark' | 'recordedAt' | 'deadline'>
+type Source = Pick<Content, 'sequence' | 'mark' | 'recordedAt' | 'deadline'>
 
 /** Keys with their values, packed into slabs. */
 export interface Records {
@@ -40,8 +42,10 @@ export interface Records {
   markAt(address: number): number
   /** Deadline of the key; undefined where it has none. */
   deadlineAt(address: number): number | undefined
+  /** Rank of the entry; undefined where it was added without one. */
+  rankAt(address: number): PackedRank | undefined
   /** Copies the record, so that the result shares no memory with later changes. */
-  read(address: number): Value & Origin
+  read(address: number): Value & Source
   /**
    * Adds a record. Returns its address.
    * @throws ViewFull
@@ -98,6 +102,7 @@ export function makeRecords(slabs: Slabs): Records {
     sequenceAt: (address) => readSequence(slabs.buffer(address), slabs.offset(address)),
     markAt: (address) => readMark(slabs.buffer(address), slabs.offset(address)),
     deadlineAt: (address) => readDeadline(slabs.buffer(address), slabs.offset(address)),
+    rankAt: (address) => readRank(slabs.buffer(address), slabs.offset(address)),
     read: (address) => readRecord(slabs.buffer(address), slabs.offset(address), largeValues),
     add,
 

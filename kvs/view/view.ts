@@ -1,10 +1,16 @@
-import type { Entry, Found, LogPoint, PackedEntry } from '../core/entry.ts'
+import type { Entry, Found, LogPoint, PackedEntry, Reached } from '../core/entry.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
-import { effectOf, setsValue } from '../core/operation/operation.ts'
-import { type CurrentVersion, hasPassed, markOf, tagOf, type Version } from '../core/version.ts'
+import { logsIn, type Position, parsePosition } from '../core/position.ts'
+import type { Rank } from '../core/rank.ts'
+import { type CurrentVersion, hasPassed, tagOf } from '../core/version.ts'
+import { applyEntry, applyPackedEntry } from './apply.ts'
 import { makeCursor } from './cursor.ts'
+import { type Dependencies, makeDependencies } from './dependencies.ts'
+import { type LapsedKey, lapse, listLapsed, versionAt } from './lapsed-keys.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
+import { makeRanks } from './ranks.ts'
+import { makeVector } from './vector.ts'
 
 /**
  * The latest value of each key: the result of all entries up to the position, applied in order. It does no I/O. Keys
@@ -14,6 +20,12 @@ import { makePackedMap, type PackedMap } from './packed-map.ts'
 export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn' | 'visitKeys'> {
   /** Position of the last applied entry; sequence 0n before the first one. */
   readonly position: LogPoint
+  /**
+   * What the view has of each origin. The component of this log is the sequence of the last entry that was first
+   * written in it, 0n before one; that of another log, the sequence there of the last one that was taken over, superseded
+   * or not. The stamp is the highest of all entries. The same object until it changes.
+   */
+  readonly seen: Position
   /** Number of keys that have a value. */
   readonly size: number
   get(key: string): Found | undefined
@@ -37,6 +49,21 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
   /** Version of the key's value; undefined when it has none. */
   versionOf(key: string): CurrentVersion | undefined
   /**
+   * Rank of the key's newest entry, a put or a delete. Undefined where the key has none, where a checkpoint without
+   * tombstones has left the delete out, and in a view without ranks.
+   */
+  rankOf(key: string): Rank | undefined
+  /** Number of keys without a value whose delete is kept with its rank; 0 in a view without ranks. */
+  readonly tombstones: number
+  /**
+   * The `after` of the key's newest entry, a put or a delete, until `seen` covers it. Undefined in a view without ranks.
+   */
+  dependencyOf(key: string): Position | undefined
+  /** The dependencies of all keys, merged; undefined where there is none. */
+  readonly dependencies: Position | undefined
+  /** Number of keys that have a dependency. */
+  readonly unmet: number
+  /**
    * Applies the next entry of the log. Returns whether it replaced a value that had not lapsed when the entry was
    * committed.
    * @throws OutOfOrder when another entry is next, without changing anything; ViewFull
@@ -45,18 +72,13 @@ export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn'
   /** Applies an entry that was read in bulk. Otherwise the same as `apply`. */
   applyPacked(entry: PackedEntry): void
   /**
-   * Sets the value of a key as a checkpoint has it. Allowed only before the first entry is applied.
+   * Takes over the newest entry of a key as a checkpoint has it. A delete makes a tombstone, and nothing in a view
+   * without ranks. Allowed only before the first entry is applied.
    * @throws ViewFull
    */
   load(entry: PackedEntry): void
-  /** Sets the position after everything that a checkpoint has was loaded. */
-  loaded(position: LogPoint): void
-}
-
-/** A key whose deadline has passed, with the version of its value. */
-export interface LapsedKey extends Version {
-  readonly key: string
-  readonly deadline: number
+  /** Sets `position` and `seen` after everything that a checkpoint has was loaded; drops the dependencies they cover. */
+  loaded(reached: Reached): void
 }
 
 export interface ViewOptions {
@@ -68,11 +90,21 @@ export interface ViewOptions {
   readonly slabBytes?: number
   /** Keys the hashes of keys, which have an order by them. The default is one of this process. */
   readonly hashSecret?: Buffer | undefined
+  /**
+   * Whether to keep what decides between entries of one key from different logs: ranks, tombstones and dependencies, as
+   * a site needs them. It takes 9 bytes more for a key, and a record for a deleted one. The default is false.
+   */
+  readonly ranks?: boolean
 }
 
-export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret }: ViewOptions = {}): View {
+export function makeView(options: ViewOptions = {}): View {
+  const { logId = '', gapsUpTo = 0n, slabBytes, hashSecret } = options
   const map = makePackedMap(slabBytes, hashSecret)
+  const ranks = options.ranks ? makeRanks(logId, slabBytes, hashSecret) : undefined
+  const newest = { values: map, ranks }
   const cursor = makeCursor(Number(gapsUpTo))
+  const vector = makeVector(logId)
+  const dependencies = ranks && makeDependencies(vector.reached)
   /** Holds a key in UTF-8 for the duration of one call. */
   const encoded = Buffer.alloc(maxKeyBytes)
 
@@ -85,11 +117,14 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret }: V
     get position() {
       return cursor.point
     },
+    get seen() {
+      return vector.position
+    },
     get size() {
       return map.size
     },
     get memory() {
-      return map.memory
+      return ranks === undefined ? map.memory : sumOf(map.memory, ranks.tombstones.memory)
     },
 
     get(key) {
@@ -112,6 +147,24 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret }: V
       return address === 0 ? undefined : versionAt(map, address, logId)
     },
 
+    rankOf(key) {
+      const length = encodeKey(key, encoded)
+      if (ranks === undefined || length < 0) return undefined
+      const address = map.find(encoded, 0, length)
+      const rank = address === 0 ? ranks.tombstones.rankOf(encoded, 0, length) : map.rankAt(address)
+      return rank && ranks.unpack(rank)
+    },
+    get tombstones() {
+      return ranks?.tombstones.size ?? 0
+    },
+    dependencyOf: (key) => dependencies?.of(key),
+    get dependencies() {
+      return dependencies?.merged
+    },
+    get unmet() {
+      return dependencies?.size ?? 0
+    },
+
     get deadlines() {
       return { pending: map.deadlines.pending, lapsed: map.deadlines.lapsed }
     },
@@ -125,90 +178,49 @@ export function makeView({ logId = '', gapsUpTo = 0n, slabBytes, hashSecret }: V
     lapsed: (most) => listLapsed(map, most, logId),
 
     apply(entry) {
-      const { digest } = entry
+      const { digest, origin, write } = entry
       const sequence = Number(entry.sequence)
       cursor.requireNext(sequence)
-      const replaced = !entry.superseded && applyEntry(map, entry, sequence, encoded)
+      const replaced = !entry.superseded && applyEntry(newest, entry, sequence, encoded)
       cursor.advance(sequence, digest, 0, digest.length)
+      vector.advance(origin === undefined ? sequence : Number(origin.sequence), entry.stamp, origin?.logId)
+      if (dependencies === undefined) return replaced
+      if (dependencies.size > 0) dependencies.advance(origin?.logId ?? logId)
+      if (!entry.superseded) dependencies.set(write.key, write.after)
       return replaced
     },
 
     applyPacked(entry) {
-      cursor.requireNext(entry.sequence)
-      if (!entry.superseded) applyPackedEntry(map, entry)
-      cursor.advance(entry.sequence, entry.bytes, entry.digestStart, entry.digestLength)
+      const { sequence, origin } = entry
+      cursor.requireNext(sequence)
+      if (!entry.superseded) applyPackedEntry(newest, entry)
+      cursor.advance(sequence, entry.bytes, entry.digestStart, entry.digestLength)
+      vector.advance(origin === undefined ? sequence : entry.originSequence, entry.stamp, origin)
+      if (dependencies === undefined) return
+      if (dependencies.size > 0) dependencies.advance(origin ?? logId)
+      if (!entry.superseded) setDependency(dependencies, entry)
     },
 
-    load: (entry) => setPackedValue(map, entry),
-    loaded: ({ sequence, digest }) => cursor.advance(Number(sequence), digest, 0, digest.length),
+    load(entry) {
+      applyPackedEntry(newest, entry)
+      if (dependencies !== undefined) setDependency(dependencies, entry)
+    },
+    loaded({ sequence, digest, position }) {
+      cursor.advance(Number(sequence), digest, 0, digest.length)
+      vector.load(position)
+      for (const id of logsIn(position)) dependencies?.advance(id)
+    },
   }
 }
 
-function versionAt(map: PackedMap, address: number, logId: string): CurrentVersion {
-  const sequence = BigInt(map.sequenceAt(address))
-  return { sequence, tag: tagOf(logId, sequence, map.markAt(address)), deadline: map.deadlineAt(address) }
+/** Sets what the key depends on by its newest entry. */
+function setDependency(dependencies: Dependencies, entry: PackedEntry): void {
+  const { after, bytes, keyStart, keyLength } = entry
+  if (after === undefined && dependencies.size === 0) return
+  const key = bytes.toString('utf8', keyStart, keyStart + keyLength)
+  dependencies.set(key, after === undefined ? undefined : parsePosition(after))
 }
 
-function lapse(map: PackedMap, now: number, most: number, visit: Parameters<View['lapse']>[2]): number {
-  for (let lapsed = 0; lapsed < most; lapsed++) {
-    const address = map.deadlines.lapse(now)
-    if (address === 0) return lapsed
-    const { buffer, start, length } = map.keyAt(address)
-    visit(buffer, start, length)
-  }
-  return most
-}
-
-function listLapsed(map: PackedMap, most: number, logId: string): LapsedKey[] {
-  return Array.from({ length: Math.min(most, map.deadlines.lapsed) }, (_, index) => {
-    const address = map.deadlines.lapsedAt(index)
-    const { buffer, start, length } = map.keyAt(address)
-    const { sequence, tag, deadline = 0 } = versionAt(map, address, logId)
-    return { key: buffer.toString('utf8', start, start + length), sequence, tag, deadline }
-  })
-}
-
-function applyEntry(map: PackedMap, entry: Entry, sequence: number, encoded: Buffer): boolean {
-  const { digest, write, recordedAt } = entry
-  const keyLength = encodeKey(write.key, encoded)
-  if (keyLength < 0) return false
-  if (!setsValue(write)) return map.remove(encoded, 0, keyLength, recordedAt)
-  const { value, contentType, deadline } = write
-  return map.set({
-    key: encoded,
-    keyStart: 0,
-    keyLength,
-    value,
-    valueStart: 0,
-    valueLength: value.length,
-    contentType,
-    sequence,
-    mark: markOf(digest, 0, digest.length),
-    recordedAt,
-    deadline,
-  })
-}
-
-function applyPackedEntry(map: PackedMap, entry: PackedEntry): void {
-  if (effectOf(entry.kind) === 'set') setPackedValue(map, entry)
-  else if (entry.keyLength <= maxKeyBytes) map.remove(entry.bytes, entry.keyStart, entry.keyLength, entry.recordedAt)
-}
-
-function setPackedValue(map: PackedMap, entry: PackedEntry): void {
-  const { keyLength, keyStart, bytes, valueStart, valueLength, contentType, sequence, recordedAt, deadline } = entry
-  if (keyLength > maxKeyBytes) return
-  const mark = markOf(bytes, entry.digestStart, entry.digestLength)
-  map.set({
-    key: bytes,
-    keyStart,
-    keyLength,
-    value: bytes,
-    valueStart,
-    valueLength,
-    contentType,
-    sequence,
-    mark,
-    recordedAt,
-    deadline,
-  })
+function sumOf(one: PackedMap['memory'], other: PackedMap['memory']): PackedMap['memory'] {
+  return { bytes: one.bytes + other.bytes, liveBytes: one.liveBytes + other.liveBytes }
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Found, Write } from '../../../kvs/core/entry.ts'
 import { maxDeadline } from '../../../kvs/core/limits.ts'
+import { positionAt } from '../../../kvs/core/position.ts'
 import { versionAt } from '../../../kvs/core/version.ts'
 import { OutOfOrder } from '../../../kvs/view/cursor.ts'
 import { makeView, type View } from '../../../kvs/view/view.ts'
@@ -154,7 +155,7 @@ test('a key has the deadline of its last entry, and keeps its value past it unti
 test('a checkpoint brings times and deadlines', () => {
   const view = makeView({ logId })
   view.load(packed(entryOf(3n, { ...put('a', Buffer.alloc(100_000)), deadline: maxDeadline })))
-  view.loaded({ sequence: 3n, digest: Buffer.alloc(8) })
+  view.loaded({ sequence: 3n, digest: Buffer.alloc(8), position: positionAt(logId, 3n) })
   expect(view.get('a')).toMatchObject({ modifiedAt: timeAt(3), deadline: maxDeadline })
 })
 

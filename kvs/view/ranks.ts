@@ -1,0 +1,90 @@
+import type { Rank } from '../core/rank.ts'
+import { makePackedMap, type PackedMap } from './packed-map.ts'
+import { maxOrigins, type PackedRank } from './record-layout.ts'
+import { ViewFull } from './slabs.ts'
+
+/** The ranks of keys' newest entries as records keep them, and tombstones: those of deletes, which have no value. */
+export interface Ranks {
+  readonly tombstones: Tombstones
+  /**
+   * Packs the rank of an entry.
+   * @param origin id of the log that it was first written in; undefined where it is this one
+   * @throws ViewFull at more than `maxOrigins` of them
+   */
+  pack(stamp: number, isExpiry: boolean, origin: string | undefined): PackedRank
+  unpack(rank: PackedRank): Rank
+}
+
+/** The ranks of deletes by key, for keys without a value. */
+export interface Tombstones extends Pick<PackedMap, 'size' | 'memory'> {
+  /** Rank of the key's delete; undefined where it has no tombstone. */
+  rankOf(key: Buffer, start: number, length: number): PackedRank | undefined
+  /**
+   * Makes a tombstone, or sets its rank.
+   * @throws ViewFull
+   */
+  set(key: Buffer, start: number, length: number, rank: PackedRank): void
+  remove(key: Buffer, start: number, length: number): void
+}
+
+/**
+ * @param logId id of the log that is applied
+ * @param slabBytes as for a map, as is `hashSecret`
+ */
+export function makeRanks(logId: string, slabBytes?: number, hashSecret?: Buffer): Ranks {
+  /** Ids of origins by their numbers; this log has 0. */
+  const origins = [logId]
+  /** The origin of the last entry of another log, with its number: entries of one come in runs. */
+  let lastOrigin = logId
+  let lastNumber = 0
+
+  function numberOf(origin: string): number {
+    if (origin !== lastOrigin) {
+      lastNumber = indexOf(origins, origin)
+      lastOrigin = origin
+    }
+    return lastNumber
+  }
+
+  return {
+    tombstones: makeTombstones(slabBytes, hashSecret),
+    pack: (stamp, isExpiry, origin) => ({ stamp, isExpiry, origin: origin === undefined ? 0 : numberOf(origin) }),
+    unpack: ({ stamp, isExpiry, origin }) => ({ stamp, isExpiry, origin: origins[origin] as string }),
+  }
+}
+
+/** Index of an origin, which is added where it is new. */
+function indexOf(origins: string[], origin: string): number {
+  const index = origins.indexOf(origin)
+  if (index >= 0) return index
+  if (origins.length >= maxOrigins) throw new ViewFull(`this log has entries of more than ${maxOrigins} logs`)
+  return origins.push(origin) - 1
+}
+
+const noValue = Buffer.alloc(0)
+/** What a record has and a tombstone does not. */
+const nothing = { value: noValue, valueStart: 0, valueLength: 0, contentType: undefined, deadline: undefined }
+
+function makeTombstones(slabBytes?: number, hashSecret?: Buffer): Tombstones {
+  const map = makePackedMap(slabBytes, hashSecret)
+
+  return {
+    get size() {
+      return map.size
+    },
+    get memory() {
+      return map.memory
+    },
+
+    rankOf(key, start, length) {
+      const address = map.size === 0 ? 0 : map.find(key, start, length)
+      return address === 0 ? undefined : map.rankAt(address)
+    },
+    set(key, keyStart, keyLength, rank) {
+      map.set({ key, keyStart, keyLength, ...nothing, sequence: 0, mark: 0, recordedAt: 0, rank })
+    },
+    remove(key, start, length) {
+      if (map.size > 0) map.remove(key, start, length, 0)
+    },
+  }
+}
