@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { makePositions } from '../../../clients/typescript/src/position.ts'
+import { parsePosition } from '../../../kvs/core/position.ts'
 
 test('a position never goes back', () => {
   const positions = makePositions()
@@ -14,6 +15,13 @@ test('positions of several logs are kept beside each other', () => {
   const positions = makePositions('a=1, b=9007199254740993')
   positions.advance('b=9007199254740992,,a=3')
   expect(positions.text).toBe('a=3,b=9007199254740993')
+})
+
+test('a site’s stamp is kept beside the logs, and does not go back either', () => {
+  const positions = makePositions('a=1,b=2,stamp=1800000000000003')
+  positions.advance('a=2,stamp=1800000000000001')
+  positions.advance('b=1,c=5,stamp=1800000000000002')
+  expect(parsePosition(positions.text)).toEqual(parsePosition('a=2,b=2,c=5,stamp=1800000000000003'))
 })
 
 test('a position that is forgotten is gone', () => {

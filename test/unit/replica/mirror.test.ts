@@ -163,6 +163,38 @@ test('entries without a digest, which a log may have adopted, make no batch', as
   expect(await seenBetweenPages(log, mirror)).toEqual(['2: 2+undefined', '4: 4+undefined', '6: 5+v'])
 })
 
+test('an own expiry has the stamp of what it removes, and any other own write that of its batch', async () => {
+  const log = makePagedLog(put('a', '1'), put('b', '2'))
+  const mirror = makeMirror(undefined, undefined, undefined, true)
+  await mirror.requireSamePast(log.session())
+  await mirror.replay(log.session())
+  const stamps = ['a', 'b'].map((key) => mirror.view.rankOf(key)?.stamp)
+  await mirror.append(log.session(), [{ kind: 'delete', key: 'a', deadline: 1 }, remove('b'), remove('c')])
+  const end = timeAt(5) * 1_000
+  expect(['a', 'b', 'c'].map((key) => mirror.view.rankOf(key)?.stamp)).toEqual([stamps[0], end, end])
+  expect(mirror.view.rankOf('a')?.isExpiry).toBe(true)
+})
+
+test('a site shows all that it has, and during the replay what it had before', async () => {
+  const log = makePagedLog(put('a', '1'))
+  const taken = entryOf(2n, put('b'), { origin: { logId: 'b', sequence: 9n } })
+  const mirror = makeMirror(undefined, undefined, undefined, true)
+  await mirror.requireSamePast(log.session())
+  await mirror.replay(log.session())
+  expect(mirror.position).toBe(`cafe0123=1,stamp=${timeAt(1) * 1_000}`)
+  log.entries.push(taken)
+  const told: (string | undefined)[] = []
+  const session = log.session()
+  const replay: LogSession['replay'] = (after, apply) =>
+    session.replay(after, (entry) => {
+      apply(entry)
+      told.push(mirror.position)
+    })
+  await mirror.replay({ ...session, replay })
+  expect(told).toEqual([`cafe0123=1,stamp=${timeAt(1) * 1_000}`])
+  expect(mirror.position).toBe(`b=9,cafe0123=1,stamp=${timeAt(2) * 1_000}`)
+})
+
 test('the position is that of no half of a batch during the replay either', async () => {
   const log = makePagedLog()
   log.addBatch(put('a', '1'), put('b', '2'), put('c', '3'))

@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from 'vitest'
 import type { Write } from '../../../kvs/core/entry.ts'
 import { type Fate, type Message, makeMemoryLog, makeMemoryServer } from '../../../kvs/log/memory/index.ts'
-import { makeReplica } from '../../../kvs/replica/replica.ts'
+import { makeReplica, type ReplicaOptions } from '../../../kvs/replica/replica.ts'
 import { openSpool } from '../../../kvs/spool/index.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
 import { type Disk, makeDisk } from '../../../tools/simulator/disk.ts'
@@ -52,7 +52,7 @@ export function makeWorld(seed = 1) {
   }
 
   /** @param earlier a node that was killed, whose disk the new one has */
-  async function start(earlier?: { readonly disk: Disk }) {
+  async function start(options: Partial<ReplicaOptions> = {}, earlier?: { readonly disk: Disk }) {
     const name = `node ${++nodes}`
     const own = scheduler.lane()
     const disk = earlier?.disk ?? newDisk()
@@ -77,6 +77,7 @@ export function makeWorld(seed = 1) {
       ...{ spool, limits, logger, clock: nodeClock, random: serviceRandom, connectTimeoutMs: undefined },
       spooling: { on: true, reason: null, maxBytes: 1e9 },
       ...{ onReplayed: quiet, tailIntervalMs: 500, waitTimeoutMs: 5_000, maxLagMs: 5_000 },
+      ...options,
     })
     void store.run()
     await until(() => store.status().state === 'serving')

@@ -82,7 +82,7 @@ test('nor at a start, of what an earlier run has spooled', async () => {
   expect(await settled(node.store.write({ ...put('a', 'mine'), after }))).toBe('spooled')
   node.kill()
   await settled(takeOver('a'))
-  const next = await start(node)
+  const next = await start({}, node)
   await until(() => next.store.status().spool.writes === 0)
   expect(landed().slice(1)).toEqual([
     ['a', 'theirs', false],
