@@ -35,16 +35,15 @@ export interface Kv {
   transact(transaction: AskedTransaction): Promise<Transacted>
   /**
    * Resolves once `get` shows at least this position. Rejects with `bad_position` where it is another log's, with
-   * `not_ready`, or with `behind` after the wait timeout. In a site no log is another's: what is not there yet may come.
-   * @param key the one key that is to be read. In a site the wait then ends after the timeout at the latest where the
-   * position is covered by what the site has with what the key's newest entry depends on, so that `get` shows nothing
-   * older than that entry
+   * `not_ready`, or with `behind` after the wait timeout. A site takes positions of all logs: their entries may come.
+   * @param key the one key that is to be read. In a site the wait then also resolves, after the timeout, where the
+   * position is covered by what the site has and what the key's newest entry depends on: no older value is shown
    */
   waitFor(position: Position, key?: string): Promise<void>
   /**
    * What a write has to carry as its `after` so that it follows this position: undefined once `get` shows that. In a
-   * site the position itself after the wait timeout. Rejects as `waitFor`, and in a site with `behind` where its own log
-   * is down then: the spool would not keep what the write depends on.
+   * site the position itself after the wait timeout. Rejects as `waitFor`, in a site with `behind` where its own log is
+   * down by then: the spool would not keep what the write depends on, so nothing is to be stored.
    */
   dependencyOn(position: Position): Promise<Position | undefined>
   /**

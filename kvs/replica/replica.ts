@@ -21,6 +21,7 @@ import { makeSlices, type SliceOptions, type Slices } from './lists/slices.ts'
 import { type Measures, measuresOf, spoolStatusOf } from './measures.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
 import { makeOutage } from './outage.ts'
+import { makeTokens } from './position-tokens.ts'
 import { behindError, makePositionWaits, type PositionWaits } from './position-waits.ts'
 import { makeRounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
@@ -29,7 +30,6 @@ import { readyStateOf } from './state/health.ts'
 import { whyLogIsDown } from './state/node-state.ts'
 import { may, refusalOf } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
-import { makeTokens } from './tokens.ts'
 import { hasSeen } from './view-position.ts'
 
 export interface ReplicaOptions {
@@ -187,7 +187,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
   }
 }
 
-/** Goes to the log in the queue that nothing is ever spooled from: the spool would not keep what the write depends on. */
+/** Waits in the queue that nothing is spooled from: the spool would not keep what the write depends on. */
 function addDependent({ machine, conditional }: ReplicaParts, write: Write): Promise<InLog> {
   const refusal = refusalOf(machine.state, 'conditionalWrites')
   if (refusal !== undefined) return Promise.reject(behindError(whyLogIsDown(machine.state)))

@@ -36,7 +36,7 @@ export function termsOf(request: Request): WriteTerms {
 }
 
 /**
- * Writes on these terms: at once, under a precondition, after a position, or depending on it. Rejects as the store does, and with
+ * Writes on these terms: at once, under a precondition, after a position. Rejects as the store does, and with
  * bad_position.
  */
 export function execute(store: Kv, write: Write, terms: WriteTerms): Promise<Stored> {

@@ -47,7 +47,7 @@ export function makeFakeStore() {
     waits: [] as (bigint | 'head')[],
     /** Keys of reads that waited for a position. */
     waitedKeys: [] as (string | undefined)[],
-    /** What is not there in a site's log, and so goes with each write that asks for it; undefined in a log of its own. */
+    /** What a site has not, and so goes with each write that asks for a position; undefined where it is no site. */
     missing: undefined as Position | undefined,
     failure: undefined as Error | undefined,
     state: 'serving' as State,
