@@ -1,17 +1,7 @@
 import { expect, test } from 'vitest'
 import { until } from '../../support/until.ts'
+import { get, put, remove, tokenOf } from './requests.ts'
 import { type Site, startSites } from './sites.ts'
-
-const put = ({ ask }: Site, key: string, body: string, position?: string, number?: number) =>
-  ask({ method: 'PUT', path: `/v1/${key}`, body, headers: after(position) }, number)
-const get = ({ ask }: Site, key: string, position?: string, number?: number) =>
-  ask({ path: `/v1/${key}`, headers: after(position) }, number)
-const remove = ({ ask }: Site, key: string, position?: string) =>
-  ask({ method: 'DELETE', path: `/v1/${key}`, headers: after(position) })
-const after = (position?: string): Record<string, string> =>
-  position === undefined ? {} : { 'KVS-Min-Position': position }
-const tokenOf = (answer: { headers: Readonly<Record<string, string | undefined>> }) =>
-  answer.headers['kvs-position'] ?? ''
 
 test('what is written at one site is read at the others, also a delete, by whoever passes its position at once', async () => {
   const { sites, converged } = await startSites(3)

@@ -4,6 +4,7 @@ import { freePort } from '../../../tools/lab/ports.ts'
 import { type Answer, type Call, type Client, makeClient } from '../../support/client.ts'
 import { type Database, makeDatabase } from '../../support/database.ts'
 import { makeDirectory, type Node, startReadyNode, toEnvironment } from '../../support/node.ts'
+import { startProxy as startPostgresProxy } from '../../support/proxy.ts'
 import { until } from '../../support/until.ts'
 
 export interface Site {
@@ -11,6 +12,9 @@ export interface Site {
   readonly nodes: readonly Node[]
   /** Settings and directory of each node, to start it again. */
   start(number: number): Promise<Node>
+  /** Cuts its nodes off from their log. */
+  logDown(): void
+  logUp(): void
   /** Asks one of its nodes, the first by default. */
   ask(call: Call, number?: number): Promise<Answer>
 }
@@ -80,11 +84,13 @@ async function startSite(
   env: Record<string, string>,
 ): Promise<Site> {
   const database = await makeDatabase()
+  const { host, port } = database.target
+  const toLog = await startPostgresProxy(`${host}/.s.PGSQL.${port}`)
   const directories = ports.map(() => makeDirectory())
   const nodes: Node[] = []
   async function start(number: number): Promise<Node> {
     const node = await startReadyNode(directories[number] ?? '', {
-      ...toEnvironment(database.target),
+      ...toEnvironment({ ...database.target, host: '127.0.0.1', port: toLog.port }),
       ...{ PORT: String(ports[number]), KVS_PEERS: peers },
       ...env,
     })
@@ -92,7 +98,14 @@ async function startSite(
     return node
   }
   for (const number of ports.keys()) await start(number)
-  return { database, nodes, start, ask: (asked, number = 0) => call(nodes[number]?.url ?? '', asked) }
+  return {
+    database,
+    nodes,
+    start,
+    logDown: toLog.cut,
+    logUp: toLog.heal,
+    ask: (asked, number = 0) => call(nodes[number]?.url ?? '', asked),
+  }
 }
 
 /** Whether the fold of each log is the same: the newest entry of each key, by its origin. */
