@@ -15,14 +15,13 @@ export interface Sites {
   /** Certificates for the peers with https://; undefined where there are none. */
   readonly tls: Tls | undefined
   /**
-   * How long a request waits for a position where no setting says it. A site waits less: the wait may be for a site that
-   * is cut off, and a write goes on after it.
+   * How long a request waits for a position, in milliseconds; undefined where KVS_WAIT_TIMEOUT is set. A site waits less
+   * than other logs: what it waits for may be at a site that is cut off, and a write goes on after the wait.
    */
   readonly waitTimeoutMs: number | undefined
 }
 
 const siteWaitTimeoutMs = 2_000
-const usualWaitTimeout = storeSettings.waitTimeoutMs
 
 /** Undefined where KVS_PEERS is not set. The result may be used only if `problems` stayed empty. */
 export function readSites(
@@ -39,7 +38,7 @@ export function readSites(
     peers,
     token: readToken(service.peerTokenFile, problems),
     tls: isSecure ? readPeerTls(files, problems, warnings) : undefined,
-    waitTimeoutMs: env[usualWaitTimeout.name] ? undefined : siteWaitTimeoutMs,
+    waitTimeoutMs: env[storeSettings.waitTimeoutMs.name] ? undefined : siteWaitTimeoutMs,
   }
 }
 

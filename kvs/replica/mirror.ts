@@ -1,16 +1,10 @@
 import type { BatchEnd, Entry, Write } from '../core/entry.ts'
 import { isExpiry, setsValue } from '../core/operation/operation.ts'
-import {
-  type Decided,
-  Diverged,
-  type LogSession,
-  makeWholeBatches,
-  type Verdict,
-  type WholeBatches,
-} from '../log/index.ts'
+import { type Decided, Diverged, type LogSession, makeWholeBatches, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import type { Appended } from './append/write-queue.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
+import type { Progress } from './mirror-progress.ts'
 import { placeText, positionText } from './view-position.ts'
 import { type Replayed, replay, requireWhole, totalToReplay } from './view-replay.ts'
 
@@ -62,29 +56,6 @@ export interface Mirror {
    * @returns a verdict for each decision
    */
   appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Verdict[]>
-}
-
-/** What the functions below change, and those of view-replay.ts. */
-export interface Progress {
-  view: View
-  logId: string | undefined
-  /** Sequences up to here may have gaps. */
-  gapsUpTo: bigint
-  /** Keys that came from the checkpoint. */
-  loaded: number
-  replayed: number
-  total: number
-  head: bigint
-  /** For each own entry applied since `catchUp` last returned, whether it took the place of a value. */
-  own: boolean[]
-  /** What was read in pages, and is not applied before its batch is whole. */
-  readonly batches: WholeBatches
-  /** The position where the replay began; undefined where none is under way, or has broken off. */
-  replayedFrom: string | undefined
-  readonly onOthers: (entry: Entry) => void
-  readonly onKey: (key: string) => void
-  readonly hashSecret: Buffer | undefined
-  readonly site: boolean
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { Found, Write } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import type { Rank } from '../core/rank.ts'
 import type { InLog, Kv, SitesStatus, SpoolStatus } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -15,6 +14,7 @@ import { makeWriteQueue, type WriteQueue } from './append/write-queue.ts'
 import { makeConnector } from './connector.ts'
 import { type ConditionalQueue, makeConditionalQueue } from './decisions/conditional-queue.ts'
 import { type Expiry, makeExpiry } from './expiry/expiry.ts'
+import { type FollowedLog, makeFollowedLog } from './followed-log.ts'
 import { makeLists } from './lists/lists.ts'
 import { makeShownKeys, type ShownKeys } from './lists/shown-keys.ts'
 import { makeSlices, type SliceOptions, type Slices } from './lists/slices.ts'
@@ -83,18 +83,6 @@ export interface Replica extends Kv {
   measures(): Measures
   /** What the streams between sites ask of it. */
   readonly followed: FollowedLog
-}
-
-/** How far a node has applied its own log. */
-export interface FollowedLog {
-  /** @throws KvsError not_ready before the log is replayed, or where it diverged before */
-  requireReadable(): void
-  /** Sequence of the last entry applied, where a batch ends. */
-  sequence(): bigint
-  /** Rank of the newest entry of a key, a delete as well; undefined where there is none, or where the log is no site. */
-  rankOf(key: string): Rank | undefined
-  /** The log server's clock, in milliseconds since 1970; 0 before it is known. */
-  now(): number
 }
 
 export function makeReplica(options: ReplicaOptions): Replica {
@@ -170,12 +158,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return now
     },
 
-    followed: {
-      requireReadable,
-      sequence: () => mirror.view.position.sequence,
-      rankOf: (key) => mirror.view.rankOf(key),
-      now: () => options.log.now() ?? 0,
-    },
+    followed: makeFollowedLog(mirror, options.log, requireReadable),
     logId: () => mirror.logId,
     measures: () => measuresOf(parts),
     status: () => ({

@@ -1,6 +1,6 @@
 import { Diverged, type LogSession } from '../log/index.ts'
 import { makeView } from '../view/index.ts'
-import type { Progress } from './mirror.ts'
+import type { Progress } from './mirror-progress.ts'
 import { positionText } from './view-position.ts'
 
 /** What the view was built from. */

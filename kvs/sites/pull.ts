@@ -21,7 +21,8 @@ export interface PullOptions {
 
 export interface PullProgress {
   /**
-   * The stream begins: the log at the other end has this id. Returns why it must not be followed; undefined where it may.
+   * The stream begins, and this is the id of the log at its other end. Returns why it must not be followed; undefined
+   * where it may.
    */
   met(logId: string): string | undefined
   /** All of the other log through `sequence` is in this site's log; `head` is its end as the other site knows it. */

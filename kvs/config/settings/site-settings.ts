@@ -6,12 +6,12 @@ export const siteSettings = {
   peers: {
     name: 'KVS_PEERS',
     parse: listOf(address, 'addresses', 'site-b:8080,site-c:8080'),
-    purpose: 'host:port or https://host:port of a node of each other site, separated by commas; unset: no sites',
+    purpose: 'host:port or https://host:port of nodes of the other sites, with commas; unset: no sites',
   },
   ownAddress: {
     name: 'KVS_ADDRESS',
     parse: address,
-    purpose: 'Address of this node as the others know it; left out of KVS_PEERS, which may then be the same for all',
+    purpose: 'This node’s address in KVS_PEERS, which it leaves out: one list then does for all nodes',
   },
   peerTokenFile: {
     name: 'KVS_PEER_TOKEN_FILE',

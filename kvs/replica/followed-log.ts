@@ -1,0 +1,31 @@
+import type { Rank } from '../core/rank.ts'
+import type { Log } from '../log/index.ts'
+import type { Mirror } from './mirror.ts'
+
+/** How far a node has applied its own log. */
+export interface FollowedLog {
+  /** @throws KvsError not_ready before the log is replayed, or where it diverged before */
+  requireReadable(): void
+  /** Sequence of the last entry applied, where a batch ends. */
+  sequence(): bigint
+  /**
+   * Rank of the newest entry of a key, a delete as well. Undefined where there is none, or where the log is no site.
+   */
+  rankOf(key: string): Rank | undefined
+  /** The log server's clock, in milliseconds since 1970; 0 before it is known. */
+  now(): number
+}
+
+export function makeFollowedLog(
+  mirror: Mirror,
+  log: Pick<Log, 'now'>,
+  requireReadable: FollowedLog['requireReadable'],
+): FollowedLog {
+  return {
+    requireReadable,
+    sequence: () => mirror.view.position.sequence,
+    // The mirror makes another view once it knows the log.
+    rankOf: (key) => mirror.view.rankOf(key),
+    now: () => log.now() ?? 0,
+  }
+}
