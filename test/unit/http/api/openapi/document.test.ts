@@ -200,9 +200,7 @@ describe('answers', () => {
       const text = await answer.text()
       if (text !== '') {
         const types = Object.keys(told?.content ?? {}).map((name) => name.replace(/;.*/, ''))
-        expect(types, `${what} ${type}`).toContain(
-          path === '/v1/{key}' && method === 'GET' && answer.ok ? '*/*' : type,
-        )
+        expect(types, `${what} ${type}`).toContain(path === '/v1/{key}' && method === 'GET' && answer.ok ? '*/*' : type)
       }
       const own = [
         'kvs-position',
