@@ -15,8 +15,8 @@ export interface Sites {
   /** Certificates for the peers with https://; undefined where there are none. */
   readonly tls: Tls | undefined
   /**
-   * How long a request waits for a position, in milliseconds; undefined where KVS_WAIT_TIMEOUT is set. A site waits less
-   * than other logs: what it waits for may be at a site that is cut off, and a write goes on after the wait.
+   * How long a request waits for a position, in milliseconds; undefined where KVS_WAIT_TIMEOUT is set. That is less
+   * than for other logs: what is waited for may be at a site that is cut off, and a write goes on after the wait.
    */
   readonly waitTimeoutMs: number | undefined
 }
@@ -51,7 +51,8 @@ function readToken(path: string | undefined, problems: string[]): string | undef
   const { name } = siteSettings.peerTokenFile
   const token = readSettingFile(name, path, problems)?.trim()
   if (token === undefined || /^[A-Za-z0-9\-._~+/]+=*$/.test(token)) return token
-  problems.push(`${name} names a file that is no token: it holds the token alone, on one line`)
+  const what = token === '' ? 'an empty file' : 'a file that is no token'
+  problems.push(`${name} names ${what}: it holds the token alone, on one line`)
   return undefined
 }
 

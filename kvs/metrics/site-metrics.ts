@@ -1,11 +1,13 @@
-import type { PeerStatus } from '../kv/index.ts'
+import type { PeerStatus, SitesStatus } from '../kv/index.ts'
 import type { Replica } from '../replica/index.ts'
-import type { Sites } from '../sites/index.ts'
 import type { Metric } from './metric.ts'
 
 export interface SiteSources {
   readonly store: Pick<Replica, 'measures'>
-  readonly sites: Pick<Sites, 'status' | 'measures'>
+  readonly sites: {
+    readonly status: SitesStatus
+    readonly measures: { readonly entries: number; readonly superseded: number; readonly farStamps: number }
+  }
 }
 
 /** Metrics of a node whose log takes over entries of others. */

@@ -1,3 +1,3 @@
 export { makeHttpFeed } from './http-feed.ts'
 export type { OwnSite } from './own-site.ts'
-export { makeSites, type Sites, type SitesMeasures } from './sites.ts'
+export { makeSites, type Sites } from './sites.ts'

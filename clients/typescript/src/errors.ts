@@ -15,6 +15,7 @@ export const serviceCodes = [
   'too_slow',
   'not_a_number',
   'out_of_range',
+  'went_back',
   'condition_failed',
   'value_too_large',
   'transaction_too_large',

@@ -76,7 +76,8 @@ export function makeHttpTally(): HttpTally {
     },
     end(request, isSent, seconds) {
       inFlight--
-      countsOf(request, isSent).seconds.observe(seconds)
+      // How long another site stays connected is no latency.
+      if (!request.telemetry.isFeed) countsOf(request, isSent).seconds.observe(seconds)
     },
     countUnparsed(code) {
       unparsed.set(code, (unparsed.get(code) ?? 0) + 1)

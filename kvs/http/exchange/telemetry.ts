@@ -27,7 +27,7 @@ export interface Telemetry {
   reason: string | undefined
   trace: Trace | undefined
   spanId: string | undefined
-  /** Whether the reply goes on as long as its client wants, so that it is never slow. */
+  /** Whether the reply goes on as long as its client wants, so that it is neither slow nor counted. */
   isFeed: boolean
   /** What the request waits for now. */
   waitsFor: Wait | undefined

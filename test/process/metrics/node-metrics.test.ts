@@ -13,7 +13,7 @@ const own = (families: Map<string, Family>) => [...families.values()].filter(({ 
 /** The rows of the tables in docs/metrics.md: name, type and labels. */
 function documented(): { name: string; type: string; labels: string[]; of: string }[] {
   const text = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')
-  const rows = text.matchAll(/^\| `(kvs_\w+)` \| (\w+) \| ([^|]*) \| (both|node|forwarder) \|/gm)
+  const rows = text.matchAll(/^\| `(kvs_\w+)` \| (\w+) \| ([^|]*) \| (both|node|site|forwarder) \|/gm)
   return [...rows].map(([, name = '', type = '', labels = '', of = '']) => ({
     ...{ name, type, of },
     labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label = '']) => label),
@@ -44,6 +44,22 @@ test('by the conventions of Prometheus, and as docs/metrics.md has them, on a no
   }
 })
 
+test('a node of a site has further ones, as docs/metrics.md has them', async () => {
+  const node = await startReadyNode(makeDirectory(), {
+    ...toEnvironment((await makeDatabase()).target),
+    KVS_PEERS: '127.0.0.1:1',
+  })
+  await until('it leads, and cannot follow', async () => (await scrape(node)).value('kvs_site_peer_followed') === 0)
+  const { families } = await scrape(node)
+  const sites = own(families).filter(({ name }) => name.startsWith('kvs_site_'))
+  expect(sites.map(({ name, type }) => [name, type])).toEqual(
+    documented()
+      .filter(({ of }) => of === 'site')
+      .map(({ name, type }) => [name, type]),
+  )
+  for (const family of sites) followsConventions(family)
+})
+
 /** https://prometheus.io/docs/practices/naming/, and what `promtool check metrics` looks for. */
 function followsConventions({ name, type, help, samples }: Family): void {
   expect(help, name).toMatch(/^[A-Z1].{10,}[^.]$/)
@@ -51,7 +67,8 @@ function followsConventions({ name, type, help, samples }: Family): void {
   expect(name, name).not.toMatch(
     /_(ms|milliseconds|minutes|kb|mb|percent|gauge|counter|histogram)(_|$)|_(count|sum|bucket)$/,
   )
-  if (/duration|lag/.test(name)) expect(name).toMatch(/_seconds$/)
+  // A lag is in entries as well.
+  if (/duration|lag(?!_entries)/.test(name)) expect(name).toMatch(/_seconds$/)
   if (/size|bytes/.test(name)) expect(name).toMatch(/_bytes$/)
   const labels = documented().find((row) => row.name === name)?.labels ?? []
   for (const sample of samples) {

@@ -25,7 +25,7 @@ async function metricsOf(url: string): Promise<Map<string, Told>> {
 }
 
 async function metricsOfAllKinds(): Promise<Map<string, Told>> {
-  const node = await startReadyNode(makeDirectory())
+  const node = await startReadyNode(makeDirectory(), { KVS_PEERS: '127.0.0.1:1' })
   await fetch(`${node.url}/v1/key`, { method: 'PUT', body: 'value' })
   const forwarder = await startNode(makeDirectory(), { FORWARDING_ADDRESS: new URL(node.url).host })
   await fetch(`${forwarder.url}/v1/key`)

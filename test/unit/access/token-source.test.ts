@@ -41,7 +41,7 @@ test('a line that is not ended may lack its prefixes, and is a problem', () => {
 test('what is wrong in a file is said with the number of its line, and none of its tokens', () => {
   const content = `# who\n\na:read:${secret}\nb:reed:${secret}b\n\nc:read:S3CRET\n`
   expect(readTokenFile(setting, fileOf(content)).problems).toEqual([
-    'KVS_TOKENS_FILE: line 4 (b): what follows the name are no rights: write read, write, clear, admin, or several joined by +, such as read+write',
+    'KVS_TOKENS_FILE: line 4 (b): what follows the name are no rights: write read, write, clear, replicate, admin, or several joined by +, such as read+write',
     'KVS_TOKENS_FILE: line 6 (c): the token has 6 characters: make one of 16 or more (openssl rand -hex 32)',
   ])
 })

@@ -47,7 +47,10 @@ describe('what is wrong is said with its line, and its name where that can’t b
     [`c"i:read:${secret}`, /^line 1: the name has to be/],
     [`${'x'.repeat(65)}:read:${secret}`, /^line 1: the name has to be/],
     [`ci::${secret}`, /^line 1 \(ci\): what follows the name are no rights/],
-    [`ci:reed:${secret}`, /^line 1 \(ci\): what follows the name are no rights: write read, write, clear, admin/],
+    [
+      `ci:reed:${secret}`,
+      /^line 1 \(ci\): what follows the name are no rights: write read, write, clear, replicate, admin/,
+    ],
     [`ci:read,write:${secret}`, /^line 1 \(ci\): what follows the name are no rights/],
     [`ci:${secret}:${secret}`, /^line 1 \(ci\): what follows the name are no rights/],
     ['hunter2hunter2', /^line 1: is no token/],

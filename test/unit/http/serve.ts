@@ -10,6 +10,7 @@ import { holds } from '../../../kvs/core/precondition.ts'
 import { unlessLapsed, versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { makeServer, nodeRoutes, type ServerOptions } from '../../../kvs/http/server.ts'
+import type { Feed, FeedQuery } from '../../../kvs/kv/feed.ts'
 import type { AskedTransaction, ConditionalWrite } from '../../../kvs/kv/kv.ts'
 import { requireKnownLogs } from '../../../kvs/kv/own-log.ts'
 import type { State } from '../../../kvs/kv/status.ts'
@@ -140,7 +141,24 @@ const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false }
 /** The routes of a node over a fake store. */
 export function fakeRoutes() {
   const [store, readMetrics, budget] = [makeFakeStore(), makeMetricsReader([]), makeMemoryBudget(1_000)]
-  return nodeRoutes({ store, readMetrics, maxValueBytes: 1_000, budget, allowsClear: false, logger })
+  const feed = makeFakeFeed()
+  return nodeRoutes({ store, feed, readMetrics, maxValueBytes: 1_000, budget, allowsClear: false, logger })
+}
+
+/** The feed of a log that has sent all it had, and whose node stops. */
+export function makeFakeFeed() {
+  const feed = {
+    queries: [] as FeedQuery[],
+    failure: undefined as Error | undefined,
+    frames: ['frames'],
+    async open(query: FeedQuery) {
+      if (feed.failure) throw feed.failure
+      feed.queries.push(query)
+      const frames = feed.frames.map((text) => Buffer.from(text))
+      return { next: async () => frames.shift(), close: () => undefined }
+    },
+  }
+  return feed satisfies Feed
 }
 
 interface Waiting {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { KvsError } from '../../../kvs/core/errors.ts'
 import { scrape } from '../../support/scrape.ts'
 import { until } from '../../support/until.ts'
-import { serve } from '../http/serve.ts'
+import { makeFakeFeed, serve } from '../http/serve.ts'
 
 const count = 'kvs_http_request_duration_seconds_count'
 
@@ -30,6 +30,24 @@ test('requests are counted by route, method and status, with what they took', as
   const puts = { route: '/v1/*', method: 'PUT', status: '201' }
   expect(value('kvs_http_request_duration_seconds_bucket', { ...puts, le: '+Inf' })).toBe(7)
   expect(value('kvs_http_request_duration_seconds_sum', puts)).toBeGreaterThan(0)
+})
+
+test('a feed is in flight as long as it goes on, and no request that took so long; one that is refused is a request', async () => {
+  const feed = makeFakeFeed()
+  const ending = Promise.withResolvers<undefined>()
+  feed.open = async () => ({ next: () => ending.promise, close: () => undefined })
+  const server = await serve({ feed })
+  const answer = await fetch(`${server.url}/sites/log?site=b`)
+  expect((await scrape(server)).value('kvs_http_requests_in_flight')).toBe(2)
+  ending.resolve(undefined)
+  await answer.text()
+  feed.open = () => Promise.reject(new KvsError('went_back'))
+  await fetch(`${server.url}/sites/log?site=b`)
+  await until('it is over', async () => (await scrape(server)).value('kvs_http_requests_in_flight') === 1)
+  const { families } = await scrape(server)
+  const samples = families.get('kvs_http_request_duration_seconds')?.samples ?? []
+  const counted = samples.filter(({ labels }) => labels.route === '/sites/log').map(({ labels }) => labels.status)
+  expect([...new Set(counted)]).toEqual(['409'])
 })
 
 test('a thousand odd requests make no more series than a few, and none with their keys', async () => {

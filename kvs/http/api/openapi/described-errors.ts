@@ -33,6 +33,7 @@ export const errors = {
     ...(['bad_digest', 'not_stored', 'undecided', 'not_a_number', 'out_of_range'] as const),
   ],
   ofCollections: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'],
+  ofFeeds: ['not_ready', 'log_down', 'overloaded', 'draining', 'went_back'],
   ofClears: [
     ...(['clear_not_allowed', 'unsupported_encoding', 'value_too_large'] as const),
     ...(['not_stored', 'undecided', 'spool_full'] as const),

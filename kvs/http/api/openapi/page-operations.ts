@@ -1,3 +1,5 @@
+import { feedPath } from '../../../kv/index.ts'
+import { feedOperation } from './feed-operation.ts'
 import type { Answer, Description } from './operation-description.ts'
 import type { Part } from './part.ts'
 
@@ -36,4 +38,5 @@ export const pageOperations: Readonly<Record<string, Readonly<Record<string, Des
     { 200: { description: 'The metrics.', content: text } },
     false,
   ),
+  [feedPath]: { GET: feedOperation },
 }

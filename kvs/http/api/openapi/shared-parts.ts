@@ -1,6 +1,7 @@
 import { catalogue } from '../../../core/errors.ts'
 import { maxKeyBytes } from '../../../core/limits.ts'
 import { states } from '../../../kv/index.ts'
+import { feedFlags } from './feed-operation.ts'
 import type { Part } from './part.ts'
 import { transactionSchemas } from './transaction-parts.ts'
 
@@ -163,6 +164,7 @@ const schemas = {
       position: { type: ['string', 'null'] },
       lag: { type: ['integer', 'null'], description: 'Milliseconds.' },
       spool: { type: 'object', description: 'What waits on the node’s disk for the log.' },
+      sites: { type: 'object', description: 'Where the log is a site: how the node follows the others.' },
       target: { ...text, description: 'Of a forwarding node: where it sends requests.' },
       answer: { description: 'Of a forwarding node: what its target’s `/readyz` says.' },
     },
@@ -207,6 +209,7 @@ export const components: Part = {
       schema: text,
     },
     ...queryFlags,
+    ...feedFlags,
     Add: counting('add', 'Adds to the number, which begins at 0.'),
     Min: counting('min', 'Lowers the number to this where it is higher.'),
     Max: counting('max', 'Raises the number to this where it is lower.'),

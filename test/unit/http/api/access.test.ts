@@ -2,9 +2,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Right } from '../../../../kvs/access/tokens.ts'
+import { feedPath } from '../../../../kvs/kv/feed.ts'
 import { until } from '../../../support/until.ts'
 import { bearer, combinations, guarded, nameOf, secretOf } from '../guarded.ts'
-import { fakeRoutes } from '../serve.ts'
+import { fakeRoutes, makeFakeFeed } from '../serve.ts'
 
 const served = Object.entries(fakeRoutes()).flatMap(([path, { methods, rights }]) =>
   Object.keys(methods).map((method) => {
@@ -21,6 +22,7 @@ test('every method of every route has a right that it asks for, or is open to al
 
 /** A request that is answered where nothing is wrong. */
 function askedOf(method: string, path: string): [url: string, body: string] {
+  if (path === feedPath) return [`${path}?site=b`, '']
   if (method !== 'POST') return [path.replace('*', 'a/key'), method === 'PUT' ? '{"value":1}' : '']
   return path.endsWith(':') ? [path.replace('*', ''), '{"do":[{"delete":"a/key"}]}'] : ['/v1/a/key?add=1', '']
 }
@@ -32,7 +34,7 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`
 
   test('without a token', async () => {
-    const { request, store } = await guarded()
+    const { request, store } = await guarded({ feed: makeFakeFeed() })
     const answer = await request(method, url, length, body)
     if (needed === 'open') return expect(answer).toMatch(/^HTTP\/1.1 200 /)
     expect(answer).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n/)
@@ -42,7 +44,7 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   })
 
   test.each(['Bearer wrong-0123456789abcdef', 'Basic eDp5'])('with %s', async (authorization) => {
-    const { request } = await guarded()
+    const { request } = await guarded({ feed: makeFakeFeed() })
     const answer = await request(method, url, `${length}Authorization: ${authorization}\r\n`, body)
     const challenge = authorization.startsWith('Bearer') ? ', error="invalid_token"' : ''
     if (needed === 'open') return expect(answer).toMatch(/^HTTP\/1.1 200 /)
@@ -52,7 +54,7 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   })
 
   test.each(combinations)('with a token for %s %s %s', async (...granted: Right[]) => {
-    const { request, store } = await guarded()
+    const { request, store } = await guarded({ feed: makeFakeFeed() })
     const authorization = `Authorization: Bearer ${secretOf(nameOf(granted.filter(Boolean)))}\r\n`
     const answer = await request(method, url, `${length}${authorization}`, body)
     const missing = rights.find((right) => right !== 'open' && right !== undefined && !granted.includes(right))
