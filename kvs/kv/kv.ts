@@ -34,9 +34,15 @@ export interface Kv {
   transact(transaction: AskedTransaction): Promise<Transacted>
   /**
    * Resolves once `get` shows at least this position. Rejects with `bad_position` where it is another log's, with
-   * `not_ready`, or with `behind` after the wait timeout.
+   * `not_ready`, or with `behind` after the wait timeout. In a site it also resolves, after that timeout, where what it
+   * shows covers the position together with the unmet dependency of the key.
    */
-  waitFor(position: Position): Promise<void>
+  waitFor(position: Position, key?: string): Promise<void>
+  /**
+   * What a write after this position is to have as its `after`: undefined once `get` shows the position; in a site, after
+   * the wait timeout, the position itself. Elsewhere rejects as `waitFor`.
+   */
+  dependencyOn(position: Position): Promise<Position | undefined>
   /**
    * Resolves once `get` shows everything that was acknowledged anywhere before this call. Rejects with `not_ready`, or
    * with `log_down` where the log cannot be asked or gives no answer within the wait timeout.
@@ -60,8 +66,11 @@ export interface Kv {
   listValues(query: { ranges: readonly KeyRange[]; limit: number; maxBytes: number }): Promise<ValuePage>
   /** Number of keys in the ranges, which are sorted and disjoint. Rejects as `listKeys` does. */
   countKeys(ranges: readonly KeyRange[]): Promise<{ readonly count: number; readonly position: string }>
-  /** Position that `get` shows now, as text for a header; empty before the log is known. */
-  position(): string
+  /**
+   * Position that `get` shows now, as text for a header; empty before the log is known. With a key, what a client depends
+   * on that has read it: in a site also its unmet dependency.
+   */
+  position(key?: string): string
   /** State of the node. Never throws. */
   status(): Status
 }
