@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Feed, Kv } from '../kv/index.ts'
+import type { Feed, Kv, Members } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
 import {
   aboutNode,
@@ -9,12 +9,17 @@ import {
   makeKeyHandlers,
   makeListHandlers,
   makeListShares,
+  makeMembersHandlers,
+  makePayloadHandlers,
   makeRouteTable,
   makeTransactionHandler,
+  maxFormBytes,
   maxTransactionBody,
+  maxValueFormBytes,
   type ReadMetrics,
   type RouteTable,
   readinessOf,
+  receivingForms,
 } from './api/index.ts'
 import {
   checkingDigests,
@@ -33,6 +38,8 @@ export interface NodeRoutesOptions {
   readonly store: Kv
   /** The log as other sites follow it; undefined where it is no site. */
   readonly feed?: Feed | undefined
+  /** The sites of the group; undefined where there are none. */
+  readonly members?: Members | undefined
   readonly readMetrics: ReadMetrics
   readonly maxValueBytes: number
   readonly budget: MemoryBudget
@@ -52,11 +59,15 @@ export function makeServer(options: ServerOptions): HttpServer {
 
 /** The route table of a node. */
 export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
-  const { store, feed, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
+  const { store, feed, members, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
   const receiveBody = checkingDigests(makeBodyReceiver({ maxBytes: maxValueBytes, budget }))
   const receiveTransaction = checkingDigests(
     makeBodyReceiver({ maxBytes: maxTransactionBody, budget, what: 'transaction' }),
   )
+  const formsOf = (maxBytes: number) =>
+    receivingForms(checkingDigests(makeBodyReceiver({ maxBytes, budget, what: 'form' })))
+  const receiveForm = formsOf(maxFormBytes)
+  const receiveValueForm = formsOf(maxValueFormBytes(maxValueBytes))
   const dropBody = makeBodyDropper(maxValueBytes)
   const holdReply = makeReplyHold(budget)
   const openListing = makeListShares(store)
@@ -68,6 +79,8 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
       DELETE: makeClearHandler({ store, openListing, dropBody, allowsClear }),
       POST: makeTransactionHandler({ store, receiveBody: receiveTransaction, maxValueBytes }),
     },
+    payloads: makePayloadHandlers({ store, receiveForm, receiveValueForm, holdReply, maxValueBytes }),
+    members: makeMembersHandlers(members, receiveForm),
     ready: readinessOf(store, guard),
     position: () => store.position(),
     readMetrics,

@@ -5,7 +5,15 @@ import { onTestFinished } from 'vitest'
 import type { Write } from '../../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../../kvs/core/errors.ts'
 import { setsValue } from '../../../kvs/core/operation/operation.ts'
-import type { Position } from '../../../kvs/core/position.ts'
+import {
+  covers,
+  formatPosition,
+  mergePositions,
+  nowhere,
+  type Position,
+  parsePosition,
+  positionAt,
+} from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
 import { unlessLapsed, versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
@@ -102,10 +110,22 @@ export function makeFakeStore() {
       fake.waits.push(sequence)
       if (sequence > view.position.sequence) throw new KvsError('behind')
     },
+    /** As in a site: writes go on without the positions that they come after. */
+    isSite: false,
+    async dependencyOn(position: Position) {
+      if (fake.isSite) return covers(fake.seen(), position) ? undefined : position
+      await fake.waitFor(position)
+      return undefined
+    },
+    /** Unmet dependencies of keys, as text. */
+    unmet: new Map<string, string>(),
+    seen: () => positionAt(logId, view.position.sequence),
     async waitForHead() {
       fake.waits.push('head')
     },
-    position: () => `${logId}=${view.position.sequence}`,
+    position(key = '') {
+      return formatPosition(mergePositions(fake.seen(), parsePosition(fake.unmet.get(key) ?? '') ?? nowhere))
+    },
     status: () => ({
       state: fake.state,
       reason: null,
