@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { until } from '../../support/until.ts'
-import { type Site, startSites } from './sites.ts'
+import { startSites, type Site } from './sites.ts'
 
 const put = ({ ask }: Site, key: string, body: string, position?: string, number?: number) =>
   ask({ method: 'PUT', path: `/v1/${key}`, body, headers: after(position) }, number)

@@ -44,7 +44,9 @@ export async function startSites(count: number, { nodesEach = 1, env = {} }: Sit
       ways[from][to] = to === from ? [] : await Promise.all(upstream.map((port) => startWay(port)))
     }
   }
-  const sites = await Promise.all(ports.map((own, from) => startSite(call, own, peersOf(ways[from] ?? []), env)))
+  const sites = await Promise.all(
+    ports.map((own, from) => startSite(call, own, peersOf(ways[from] ?? []), env)),
+  )
   const all = ways.flat(2)
 
   return {

@@ -24,7 +24,6 @@ export const payloadSchemas = {
     required: ['result', 'msg'],
     properties: { result: { const: 'Error' }, msg, payload },
   },
-  PayloadForm: { type: 'object', properties: { payload } },
   ValueForm: {
     type: 'object',
     required: ['val'],

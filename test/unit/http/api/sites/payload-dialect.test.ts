@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { KvsError } from '../../../../../kvs/core/errors.ts'
 import { formatPosition } from '../../../../../kvs/core/position.ts'
+import { makeMemoryBudget } from '../../../../../kvs/memory/memory-budget.ts'
 import { notReady, serve } from '../../serve.ts'
 import { parse, refused, serveForms } from './ask.ts'
 
@@ -156,10 +157,24 @@ test('a value has up to the setting’s bytes, however it is encoded', async () 
   }
 })
 
-test('forms that are being received count in the budget of memory', async () => {
-  const { put } = await serveForms({ maxWaitingBytes: 1_000 })
-  expect((await put('x', `val=1&payload=${'%20'.repeat(1_000)}`))[0]).toBe(503)
-  expect(await put('x', 'val=1')).toEqual(added('cafe0123:1'))
+test('a form counts in the budget of memory until its value is stored', async () => {
+  const budget = makeMemoryBudget(100_000)
+  const { put, store } = await serveForms({ budget })
+  const held: number[] = []
+  store.refuses = () => {
+    held.push(budget.held('writes'))
+    return undefined
+  }
+  await put('x', 'val=%41%41&payload=')
+  expect(held).toEqual([19])
+  expect(budget.held('writes')).toBe(0)
+})
+
+test('an answer counts in it until the client has it', async () => {
+  const budget = makeMemoryBudget(100_000)
+  const { put, get } = await serveForms({ budget, maxValueBytes: 50_000 })
+  await put('x', `val=${'a'.repeat(40_000)}`)
+  expect(await get('x')).toEqual(refused(503, expect.stringContaining('too many answers')))
 })
 
 test('a read whose payload the node does not get to is told so, with the newer payload', async () => {
