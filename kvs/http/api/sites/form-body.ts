@@ -12,6 +12,9 @@ export function maxValueFormBytes(maxValueBytes: number): number {
   return 3 * maxValueBytes + maxFormBytes
 }
 
+/** Most parameters of a request. Reading many thousands of them would keep all other requests waiting. */
+const maxParts = 100
+
 /** Parameters by name, each decoded and in memory of its own. */
 export type Form = ReadonlyMap<string, Buffer>
 
@@ -45,7 +48,9 @@ export function receivingForms(receiveBody: ReceiveBody): ReceiveForm {
  */
 export function formIn(texts: readonly Buffer[], takes: readonly string[]): Form {
   const form = new Map<string, Buffer>()
-  for (const part of texts.flatMap((text) => [...partsOf(text)])) {
+  let parts = 0
+  for (const part of partsOf(texts)) {
+    if (++parts > maxParts) throw bad(`there are more than ${maxParts} parameters`)
     const at = part.indexOf('=')
     const name = decode(at < 0 ? part : part.subarray(0, at)).toString()
     if (!takes.includes(name)) throw bad(`there is no parameter ${quoted(name)} here: ${sentenceOn(takes)}`)
@@ -69,13 +74,15 @@ export function textIn(form: Form, name: string): string | undefined {
 
 const [ampersand, percent, plus, blank] = [...Buffer.from('&%+ ')] as [number, number, number, number]
 
-function* partsOf(text: Buffer): Iterable<Buffer> {
-  let start = 0
-  while (start < text.length) {
-    const found = text.indexOf(ampersand, start)
-    const end = found < 0 ? text.length : found
-    if (end > start) yield text.subarray(start, end)
-    start = end + 1
+function* partsOf(texts: readonly Buffer[]): Iterable<Buffer> {
+  for (const text of texts) {
+    for (let at = 0; at < text.length; at++) {
+      if (text[at] === ampersand) continue
+      const found = text.indexOf(ampersand, at)
+      const end = found < 0 ? text.length : found
+      yield text.subarray(at, end)
+      at = end
+    }
   }
 }
 

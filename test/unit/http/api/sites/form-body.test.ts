@@ -53,6 +53,12 @@ test.each([
   expect(() => read(text)).toThrow(expect.objectContaining({ code: 'bad_request' }))
 })
 
+test('a form may have a hundred parameters, and any number of empty ones', () => {
+  const many = (count: number) => 'val=1&&&&&'.repeat(count)
+  expect(read(many(60), many(40))).toEqual({ val: '1' })
+  expect(() => read(many(60), many(41))).toThrow('there are more than 100 parameters; nothing was done')
+})
+
 test('a name of any length makes a short sentence', () => {
   expect(() => read('x'.repeat(10_000))).toThrow(/^.{1,120}$/)
 })
