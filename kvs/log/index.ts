@@ -26,7 +26,7 @@ export {
 export { makePageSize, pageLimits } from './page-size.ts'
 export { wholeMilliseconds } from './server-time.ts'
 export type { LogImport, LogReader, SiteLog } from './site-log.ts'
-export { importWriterId, type LastOfOrigin, makeTakenOver, type TakenOver } from './taken-over.ts'
+export { type LastOfOrigin, makeTakenOver, siteWriterId, type TakenOver } from './taken-over.ts'
 export { makeWholeBatches, type WholeBatches } from './whole-batches.ts'
 export { makeWriter, type Writer, type WriterOptions } from './writer.ts'
 export type { Batch, Judgement, Landing, Registration, WriterStatements } from './writer-port.ts'

@@ -1,4 +1,5 @@
 import type { BatchEnd, Entry, ForeignEntry, LogPoint } from '../core/entry.ts'
+import type { Membership } from '../core/operation/membership.ts'
 import type { Position } from '../core/position.ts'
 
 /**
@@ -13,6 +14,16 @@ export interface SiteLog {
    * node does so already. Rejects as `Log.open`.
    */
   openImport(): Promise<LogImport | undefined>
+  /**
+   * Whether each site that was ever added or taken out is a member, by its address, as of a moment after the call.
+   * Rejects as `Log.open`.
+   */
+  readMembers(): Promise<ReadonlyMap<string, boolean>>
+  /**
+   * Appends that a site is a member from now on, or is none. On return that is committed and durable. Rejects as
+   * `Log.open`, and as `LogSession.append`.
+   */
+  appendMember(change: Membership): Promise<BatchEnd>
 }
 
 export interface LogReader {

@@ -1,6 +1,6 @@
 import type { LogPoint, Origin, Reached, Write } from '../../core/entry.ts'
 import { maxDeadline } from '../../core/limits.ts'
-import { setsValue } from '../../core/operation/operation.ts'
+import { codeOf, setsValue } from '../../core/operation/operation.ts'
 import type { Position } from '../../core/position.ts'
 import type { Random } from '../../lib/random.ts'
 import type { LastOfOrigin } from '../index.ts'
@@ -140,14 +140,22 @@ export function lastOf({ entries }: Tables, writer: number): StoredEntry | undef
   return entries.findLast((entry) => entry.writer === writer && entry.writeNumber !== undefined)
 }
 
-/** Keys that have an entry of any effect after a sequence, one that `counts`. */
+/** Keys of the store that have an entry of any effect after a sequence, one that `counts`. */
 export function keysAfter(
   { entries }: Tables,
   sequence: bigint,
   counts: (entry: StoredEntry) => boolean = () => true,
 ): Set<string> {
-  const later = entries.slice(Number(sequence)).filter((entry) => !entry.superseded && counts(entry))
+  const later = entries
+    .slice(Number(sequence))
+    .filter((entry) => !entry.superseded && entry.eventType <= 2 && counts(entry))
   return new Set(later.map(({ key }) => key))
+}
+
+/** Whether each site that was added or taken out is a member, by its address. */
+export function membersOf({ entries }: Tables): Map<string, boolean> {
+  const changes = entries.filter(({ eventType, superseded }) => eventType > 2 && !superseded)
+  return new Map(changes.map(({ key, eventType }) => [key, eventType === codeOf('join')]))
 }
 
 /** Whether the entry records that a key has ended by itself. */

@@ -47,6 +47,15 @@ export function makeOwnEnd(connection: Connection): (through: bigint) => Promise
   }
 }
 
+/** As `SiteLog.readMembers`. */
+export async function readMembers(connection: Connection): Promise<ReadonlyMap<string, boolean>> {
+  const { rows } = await connection.query<[string, boolean]>({
+    text: `SELECT DISTINCT ON (key) key, event_type = 3 FROM transactions WHERE event_type > 2 AND NOT superseded
+      ORDER BY key, sequence DESC`,
+  })
+  return new Map(rows)
+}
+
 /** As `LogReader.stampAt`. */
 export async function stampOfOwn(connection: Connection, sequence: bigint): Promise<number | undefined> {
   const { rows } = await connection.query<[string]>({

@@ -5,7 +5,16 @@ import { onTestFinished } from 'vitest'
 import type { Write } from '../../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../../kvs/core/errors.ts'
 import { setsValue } from '../../../kvs/core/operation/operation.ts'
-import { formatPosition, mergePositions, type Position, positionAt, sequenceIn } from '../../../kvs/core/position.ts'
+import {
+  covers,
+  formatPosition,
+  mergePositions,
+  nowhere,
+  type Position,
+  parsePosition,
+  positionAt,
+  sequenceIn,
+} from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
 import { unlessLapsed, versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
@@ -108,17 +117,23 @@ export function makeFakeStore() {
       fake.waitedKeys.push(key)
       if (sequence > view.position.sequence) throw new KvsError('behind')
     },
+    /** As in a site: writes go on without the positions that they come after. */
+    isSite: false,
     async dependencyOn(position: Position) {
+      if (fake.isSite) return covers(fake.seen(), position) ? undefined : position
       await fake.waitFor(position)
       return fake.missing
     },
+    /** Unmet dependencies of keys, as text. */
+    unmet: new Map<string, string>(),
+    seen: () => positionAt(logId, view.position.sequence),
     async waitForHead() {
       fake.waits.push('head')
     },
     position(key?: string) {
-      const after = writes.findLast((write) => write.key === key)?.after
-      const seen = positionAt(logId, view.position.sequence)
-      return formatPosition(after === undefined ? seen : mergePositions(seen, after))
+      const after = writes.findLast((write) => write.key === key)?.after ?? nowhere
+      const unmet = parsePosition(fake.unmet.get(key ?? '') ?? '') ?? nowhere
+      return formatPosition(mergePositions(mergePositions(fake.seen(), after), unmet))
     },
     status: () => ({
       state: fake.state,

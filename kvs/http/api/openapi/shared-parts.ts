@@ -2,6 +2,7 @@ import { catalogue } from '../../../core/errors.ts'
 import { maxKeyBytes } from '../../../core/limits.ts'
 import { states } from '../../../kv/index.ts'
 import type { Part } from './part.ts'
+import { payloadParameters, payloadSchemas } from './payload-parts.ts'
 import { transactionSchemas } from './transaction-parts.ts'
 
 const text = { type: 'string' }
@@ -183,6 +184,7 @@ const schemas = {
     },
   },
   ...transactionSchemas,
+  ...payloadSchemas,
   Live: { type: 'object', required: ['live'], properties: { live: { const: true } } },
 } as const
 
@@ -207,6 +209,7 @@ export const components: Part = {
       schema: text,
     },
     ...queryFlags,
+    ...payloadParameters,
     Add: counting('add', 'Adds to the number, which begins at 0.'),
     Min: counting('min', 'Lowers the number to this where it is higher.'),
     Max: counting('max', 'Raises the number to this where it is lower.'),

@@ -21,6 +21,7 @@ test('every method of every route has a right that it asks for, or is open to al
 
 /** A request that is answered where nothing is wrong. */
 function askedOf(method: string, path: string): [url: string, body: string] {
+  if (path.startsWith('/keyValue-store/')) return [path.replace('*', 'a%2Fkey'), method === 'PUT' ? 'val=1' : '']
   if (method !== 'POST') return [path.replace('*', 'a/key'), method === 'PUT' ? '{"value":1}' : '']
   return path.endsWith(':') ? [path.replace('*', ''), '{"do":[{"delete":"a/key"}]}'] : ['/v1/a/key?add=1', '']
 }
@@ -66,11 +67,14 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   })
 })
 
-test.each(['/v1', '/v1/', '/kvs', '/kvs/'])('%s has no key, which only who has a token is told', async (path) => {
-  const { url } = await guarded()
-  expect((await fetch(url + path)).status).toBe(401)
-  expect((await fetch(url + path, { headers: bearer('read') })).status).toBe(405)
-})
+test.each(['/v1', '/v1/', '/kvs', '/kvs/', '/keyValue-store/', '/keyValue-store/search/'])(
+  '%s has no key, which only who has a token is told',
+  async (path) => {
+    const { url } = await guarded()
+    expect((await fetch(url + path)).status).toBe(401)
+    expect((await fetch(url + path, { headers: bearer('read') })).status).toBe(405)
+  },
+)
 
 test('a method that keys do not know is asked for a token first', async () => {
   const { url } = await guarded()

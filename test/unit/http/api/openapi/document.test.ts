@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { catalogue, type ErrorCode, KvsError } from '../../../../../kvs/core/errors.ts'
 import { makeOpenApiDocument } from '../../../../../kvs/http/api/openapi/document.ts'
 import { startForwarder } from '../../../forward/serve.ts'
+import { makeFakeMembers, makeFakeSite } from '../../fake-members.ts'
 import { bearer, guardOf, secretOf } from '../../guarded.ts'
 import { fakeRoutes, serve } from '../../serve.ts'
 
@@ -66,8 +67,7 @@ test('the document has every error of the catalogue under its status, and no oth
     ),
   )
   const known = Object.entries(catalogue).map(([code, { status }]) => `${status} ${code}`)
-  // It is the answer to the paths that are not in the document.
-  expect([...told, '404 no_such_page'].toSorted()).toEqual(known.toSorted())
+  expect([...told].toSorted()).toEqual(known.toSorted())
 })
 
 /** The flags that an error names as those that are known. */
@@ -91,6 +91,8 @@ test('a path’s query flags are those that the service names where it refuses o
 
 /** The body that a request is to have, so that nothing but a header can be wrong with it. */
 function bodyOf(method: string, path: string): string | undefined {
+  if (path.startsWith('/keyValue-store/')) return method === 'PUT' ? 'val=1' : undefined
+  if (path === '/view') return undefined
   if (method === 'PUT') return '{"value":1}'
   return path === '/v1/:' && method === 'POST' ? '{"do":[{"delete":"a"}]}' : undefined
 }
@@ -176,6 +178,31 @@ describe('answers', () => {
     ['GET', '/kvs/b'],
     ['DELETE', '/kvs/a'],
     ['DELETE', '/kvs/a'],
+    ['PUT', '/keyValue-store/a', {}, 'val=1'],
+    ['PUT', '/keyValue-store/a', {}, 'val=1'],
+    ['PUT', '/keyValue-store/a', {}, 'payload='],
+    ['PUT', '/keyValue-store/a', { 'If-None-Match': '*' }, 'val=1'],
+    ['PUT', '/keyValue-store/a', {}, `val=${'x'.repeat(1_001)}`],
+    ['GET', '/keyValue-store/a'],
+    ['HEAD', '/keyValue-store/a'],
+    ['GET', '/keyValue-store/a', { 'If-None-Match': '*' }],
+    ['GET', '/keyValue-store/a?payload=cafe0123:99'],
+    ['GET', '/keyValue-store/a', { 'KVS-Min-Position': 'cafe0123=99' }],
+    ['GET', '/keyValue-store/b'],
+    ['GET', '/keyValue-store/search/a'],
+    ['HEAD', '/keyValue-store/search/a'],
+    ['PUT', '/keyValue-store/search/a'],
+    ['DELETE', '/keyValue-store/a'],
+    ['DELETE', '/keyValue-store/a'],
+    ['GET', '/view'],
+    ['HEAD', '/view'],
+    ['POST', '/view'],
+    ['PUT', '/view', {}, 'ip_port=a:1'],
+    ['PUT', '/view', {}, 'ip_port=a:1'],
+    ['PUT', '/view', {}, 'ip_port=a'],
+    ['PUT', '/view', { 'If-Match': '*' }, 'ip_port=a:1'],
+    ['DELETE', '/view?ip_port=a:1'],
+    ['DELETE', '/view?ip_port=a:1'],
     ...['/', '/livez', '/readyz', '/healthz', '/metrics', '/openapi.json'].flatMap((path): [string, string][] =>
       ['GET', 'HEAD', 'PUT'].map((method) => [method, path]),
     ),
@@ -186,7 +213,7 @@ describe('answers', () => {
       const path = target
         .replace(/\?.*/, '')
         .replace(/^\/v1\/.+:$/, '/v1/{prefix}:')
-        .replace(/^\/(v1|kvs)\/[^{:]+$/, '/$1/{key}')
+        .replace(/^\/(v1|kvs|keyValue-store\/search|keyValue-store(?!\/search))\/[^{:]+$/, '/$1/{key}')
       const known = paths[path]?.[method.toLowerCase()] ?? paths[path]?.get
       const answer = await fetch(`${url}${target}`, {
         method,
@@ -223,6 +250,13 @@ describe('answers', () => {
 
   test('every answer is described: status, media type, headers and code', async () => {
     await check((await serve()).url)
+  })
+
+  test('where there are other sites', async () => {
+    const { url, store } = await serve({ site: makeFakeSite(makeFakeMembers()) })
+    await check(url)
+    store.isSite = true
+    await check(url)
   })
 
   test('where keys may be cleared', async () => {

@@ -1,0 +1,35 @@
+import { parsePosition } from '../../../core/position.ts'
+import type { Kv } from '../../../kv/index.ts'
+import { noteWait, type Reply } from '../../exchange/index.ts'
+import { badQuery, readFlags } from '../query-flags.ts'
+import type { Handle } from '../route.ts'
+
+/** What the path takes. */
+const known = { seen: 'seen' }
+
+/**
+ * Makes the handler by which another site asks for this node's position, once that has `seen`, if the query says so.
+ * @param refreshMembers has the node know of the members what its log has
+ */
+export function makePositionHandler(
+  store: Pick<Kv, 'waitFor' | 'position'>,
+  refreshMembers: () => Promise<void>,
+): Handle {
+  return async (request) => {
+    const text = readFlags(request.query, known).get('seen')
+    if (text !== undefined) {
+      const seen = parsePosition(text)
+      if (seen === undefined) throw badQuery('seen has to be a position', known)
+      noteWait(request, 'position')
+      await store.waitFor(seen)
+      noteWait(request, undefined)
+      await refreshMembers()
+    }
+    return textReply(store.position())
+  }
+}
+
+function textReply(text: string): Reply {
+  const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(text.length)]
+  return { status: 200, headers: [...headers, 'Cache-Control', 'no-store'], body: text }
+}
