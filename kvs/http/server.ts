@@ -12,6 +12,7 @@ import {
   makeMembersHandlers,
   makePayloadHandlers,
   makePositionHandler,
+  makeRejoinHandler,
   makeRouteTable,
   makeTransactionHandler,
   maxFormBytes,
@@ -86,6 +87,7 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
     ...(site && {
       feed: makeFeedHandler(site.feed),
       sitePosition: makePositionHandler(store, site.refreshMembers),
+      rejoin: makeRejoinHandler(site.rejoin, dropBody),
     }),
     guard,
   })

@@ -1,4 +1,4 @@
-export { type Feed, type FeedQuery, type FeedStream, feedPath, feedType, positionPath } from './feed.ts'
+export { type Feed, type FeedQuery, type FeedStream, feedPath, feedType, positionPath, rejoinPath } from './feed.ts'
 export type {
   AskedTransaction,
   ConditionalWrite,

@@ -1,3 +1,4 @@
+import type { Rank } from '../core/rank.ts'
 import type { Feed } from './feed.ts'
 
 /** The sites of the group, by the addresses of their nodes, as this site knows them. */
@@ -22,4 +23,9 @@ export interface SiteService {
   readonly members: Members
   /** Has this node know of the members what its log has. Rejects where the log can't be read. */
   refreshMembers(): Promise<void>
+  /**
+   * Has a site that was taken out be a member again, where an entry of this rank has added it since. Rejects as
+   * `Members.add`.
+   */
+  rejoin(rank: Rank): Promise<void>
 }

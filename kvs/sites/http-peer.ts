@@ -1,8 +1,9 @@
 import type { Dispatcher } from 'undici'
+import { catalogue } from '../core/errors.ts'
 import { formatPosition, nowhere, type Position, parsePosition } from '../core/position.ts'
 import { explain, type Target } from '../forward/index.ts'
-import { type FeedQuery, feedPath, feedType, positionPath } from '../kv/index.ts'
-import type { PeerClient } from './peer-client.ts'
+import { type FeedQuery, feedPath, feedType, positionPath, rejoinPath } from '../kv/index.ts'
+import { type PeerClient, PeerRemoved } from './peer-client.ts'
 
 /** A feed gives a sign of life every second. */
 const silenceMs = 5_000
@@ -17,14 +18,17 @@ const mostTextBytes = 16_000
 export function makeHttpPeer({ dispatcher, name, servername }: Target, token: string | undefined): PeerClient {
   const common = { host: name, ...(token !== undefined && { authorization: `Bearer ${token}` }) }
 
-  async function ask(path: string, accept: string, signal: AbortSignal, bodyTimeout: number) {
+  async function ask(path: string, accept: string, signal: AbortSignal, bodyTimeout: number, method: Method = 'GET') {
     const request = {
-      ...{ method: 'GET' as const, path, headers: { ...common, accept }, signal, servername },
+      ...{ method, path, headers: { ...common, accept }, signal, servername },
       ...{ headersTimeout: answerMs, bodyTimeout },
     }
     const { statusCode, body } = await dispatcher.request(request)
     if (statusCode === 200) return body
-    throw new Error(`${name} answers ${statusCode}: ${(await textOf(body)).slice(0, 300)}`)
+    const sentence = (await textOf(body)).slice(0, 300)
+    if (statusCode === 409 && sentence.includes(catalogue.removed.message))
+      throw new PeerRemoved(`${name}: ${sentence}`)
+    throw new Error(`${name} answers ${statusCode}: ${sentence}`)
   }
 
   return {
@@ -46,8 +50,18 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
         throw explainedError(error, name)
       }
     },
+    async rejoin({ stamp, origin }, signal) {
+      try {
+        const query = new URLSearchParams({ stamp: String(stamp), origin })
+        await textOf(await ask(`${rejoinPath}?${query}`, 'text/plain', signal, answerMs, 'POST'))
+      } catch (error) {
+        throw explainedError(error, name)
+      }
+    },
   }
 }
+
+type Method = 'GET' | 'POST'
 
 function pathOf({ site, have, stamps, after }: FeedQuery): string {
   const texts = new URLSearchParams({ site, have: formatPosition(have), stamps: formatStamps(stamps) })
@@ -71,6 +85,7 @@ async function* explained(body: AsyncIterable<Buffer>, name: string): AsyncItera
 
 function explainedError(error: unknown, name: string): Error {
   if (!(error instanceof Error)) return new Error(String(error))
+  if (error instanceof PeerRemoved) return error
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT') {
     return new Error(`${name} gives no sign of life`, { cause: error })

@@ -19,7 +19,7 @@ export interface FeedOptions {
 }
 
 /** A feed holds a connection to Postgres each. */
-const mostFeeds = 64
+const mostFeeds = 16
 const signOfLifeMs = 1_000
 /** What is put together before it is sent, in bytes. */
 const chunkBytes = 256 * 1024

@@ -1,4 +1,5 @@
-import type { SiteLog } from '../log/index.ts'
+import { outranks, type Rank } from '../core/rank.ts'
+import type { MemberEntry, SiteLog } from '../log/index.ts'
 
 /**
  * The members of the group, by the addresses of their nodes: those that this node was configured with, and what this
@@ -10,6 +11,10 @@ export interface MemberSet {
   others(): readonly string[]
   /** Whether this site was taken out. */
   readonly isRemoved: boolean
+  /** Rank of the newest entry about an address; undefined where there is none. */
+  rankOf(address: string): Rank | undefined
+  /** Whether this site was taken out, and an entry of this rank, which it has not heard of, has added it again since. */
+  isOutdated(rank: Rank): boolean
   /** Reads the log anew. On return the set has all that was in the log at the call. Rejects as `SiteLog.readMembers`. */
   refresh(): Promise<void>
   /** Calls `listener` whenever the set has changed, until the returned function is called. */
@@ -26,20 +31,23 @@ export interface MemberSetOptions {
 
 export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): MemberSet {
   const listeners = new Set<() => void>()
-  let changes: ReadonlyMap<string, boolean> = new Map()
+  let changes: ReadonlyMap<string, MemberEntry> = new Map()
   let members: readonly string[] = membersBy(configured, own, changes)
   /** The reading that is to begin next, for all who asked since the last one began. */
   let next: Promise<void> | undefined
   let underWay: Promise<void> = Promise.resolve()
 
+  const isRemoved = () => own !== undefined && changes.get(own)?.isMember === false
+
   async function read(): Promise<void> {
     await underWay.catch(() => undefined)
     next = undefined
     underWay = siteLog.readMembers().then((found) => {
+      const [before, wasRemoved] = [members, isRemoved()]
       changes = found
-      const before = members
       members = membersBy(configured, own, changes)
-      if (before.join() !== members.join()) for (const listener of [...listeners]) listener()
+      if (before.join() === members.join() && wasRemoved === isRemoved()) return
+      for (const listener of [...listeners]) listener()
     })
     return underWay
   }
@@ -48,7 +56,12 @@ export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): M
     list: () => members,
     others: () => members.filter((address) => address !== own),
     get isRemoved() {
-      return own !== undefined && changes.get(own) === false
+      return isRemoved()
+    },
+    rankOf: (address) => changes.get(address),
+    isOutdated(rank) {
+      const known = own === undefined ? undefined : changes.get(own)
+      return isRemoved() && known !== undefined && outranks(rank, known)
     },
     refresh() {
       next ??= read()
@@ -65,8 +78,8 @@ export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): M
 function membersBy(
   configured: readonly string[],
   own: string | undefined,
-  changes: ReadonlyMap<string, boolean>,
+  changes: ReadonlyMap<string, MemberEntry>,
 ): readonly string[] {
   const all = new Set([...configured, ...(own === undefined ? [] : [own]), ...changes.keys()])
-  return [...all].filter((address) => changes.get(address) !== false)
+  return [...all].filter((address) => changes.get(address)?.isMember !== false)
 }

@@ -1,8 +1,9 @@
+import { KvsError } from '../core/errors.ts'
 import { type Position, positionAt } from '../core/position.ts'
 import type { Members } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
-import type { SiteLog } from '../log/index.ts'
+import { Diverged, NotAppended, type SiteLog, Unavailable, Undecided } from '../log/index.ts'
 import type { MemberSet } from './member-set.ts'
 import type { OwnSite } from './own-site.ts'
 import type { PeerClient } from './peer-client.ts'
@@ -26,13 +27,15 @@ export function makeMembership(options: MembershipOptions): Members {
   return {
     list: set.list,
     async add(address) {
-      await set.refresh()
+      await asked(set.refresh())
       if (set.list().includes(address)) return 'there already'
-      await tell(options, await append(options, 'join', address), set.others())
+      const position = await append(options, 'join', address)
+      await rejoin(options, address)
+      await tell(options, position, set.others())
       return 'added'
     },
     async remove(address) {
-      await set.refresh()
+      await asked(set.refresh())
       if (!set.list().includes(address)) return 'not there'
       const told = set.others()
       if (address !== own) await drain(options, address)
@@ -43,17 +46,38 @@ export function makeMembership(options: MembershipOptions): Members {
   }
 }
 
+/** Rejects with what a client is told where the log fails. */
+export async function asked<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof KvsError) throw error
+    if (error instanceof Undecided) throw new KvsError('undecided', undefined, { cause: error })
+    const isLogs = [Unavailable, NotAppended, Diverged].some((kind) => error instanceof kind)
+    throw isLogs ? new KvsError('log_down', `the log can’t be asked: ${error.message}`, { cause: error }) : error
+  }
+}
+
 /** Resolves once this node knows the change. Returns the position that has it. */
 async function append(
   { siteLog, site, set }: MembershipOptions,
   kind: 'join' | 'leave',
   address: string,
 ): Promise<Position> {
-  const { sequence } = await siteLog.appendMember({ kind, key: address })
+  const { sequence } = await asked(siteLog.appendMember({ kind, key: address }))
   const position = positionAt(site.logId(), sequence)
   await site.waitFor(position)
-  await set.refresh()
+  await asked(set.refresh())
   return position
+}
+
+/** Tells a site that it is a member again, as long as it can be reached; who follows it later tells it then. */
+async function rejoin({ set, connect, own, clock }: MembershipOptions, address: string): Promise<void> {
+  const rank = set.rankOf(address)
+  if (rank === undefined || address === own) return
+  await connect(address)
+    .rejoin(rank, timeout(clock))
+    .catch(() => undefined)
 }
 
 /** Waits until this site has all that the other one had when it was asked, as long as that can be reached. */

@@ -9,7 +9,7 @@ import type { FrameLimits } from './frames/frame.ts'
 import { type Intake, makeIntake } from './intake.ts'
 import { makeFeed } from './log-feed.ts'
 import { type MemberSet, makeMemberSet } from './member-set.ts'
-import { makeMembership } from './membership.ts'
+import { asked, makeMembership } from './membership.ts'
 import type { OwnSite } from './own-site.ts'
 import { makePeer, type Peer } from './peer.ts'
 import type { PeerClient } from './peer-client.ts'
@@ -61,8 +61,17 @@ export function makeSites(options: SitesOptions): Sites {
   const set = makeMemberSet({ siteLog, configured: options.peers, own: options.ownAddress })
   const clients = memoized(options.connect)
   const peerAt = memoized((address) => {
-    const { open } = clients(address)
-    return makePeer({ address, open, limits: options.limits, onStamp: farStamps.note, logger, clock, random })
+    const rank = () => set.rankOf(address)
+    return makePeer({
+      address,
+      rank,
+      client: clients(address),
+      limits: options.limits,
+      onStamp: farStamps.note,
+      logger,
+      clock,
+      random,
+    })
   })
   let lead: { readonly intake: Intake } | undefined
   const past = { entries: 0, superseded: 0 }
@@ -89,7 +98,14 @@ export function makeSites(options: SitesOptions): Sites {
     get isRemoved() {
       return set.isRemoved
     },
-    refreshMembers: set.refresh,
+    refreshMembers: () => asked(set.refresh()),
+    async rejoin(rank) {
+      await asked(set.refresh())
+      const { ownAddress } = options
+      if (ownAddress === undefined || !set.isOutdated(rank)) return
+      await asked(siteLog.appendMember({ kind: 'join', key: ownAddress }))
+      await asked(set.refresh())
+    },
     async run(signal) {
       let failed = ''
       while (!signal.aborted) {

@@ -3,7 +3,7 @@ import { maxDeadline } from '../../core/limits.ts'
 import { codeOf, setsValue } from '../../core/operation/operation.ts'
 import type { Position } from '../../core/position.ts'
 import type { Random } from '../../lib/random.ts'
-import type { LastOfOrigin } from '../index.ts'
+import type { LastOfOrigin, MemberEntry } from '../index.ts'
 
 /** A row of the log. */
 export interface StoredEntry {
@@ -152,10 +152,15 @@ export function keysAfter(
   return new Set(later.map(({ key }) => key))
 }
 
-/** Whether each site that was added or taken out is a member, by its address. */
-export function membersOf({ entries }: Tables): Map<string, boolean> {
+/** The newest entry about each site that was added or taken out, by its address. */
+export function membersOf({ logId, entries }: Tables): Map<string, MemberEntry> {
   const changes = entries.filter(({ eventType, superseded }) => eventType > 2 && !superseded)
-  return new Map(changes.map(({ key, eventType }) => [key, eventType === codeOf('join')]))
+  return new Map(
+    changes.map(({ key, eventType, stamp, origin }) => [
+      key,
+      { isMember: eventType === codeOf('join'), stamp, isExpiry: false, origin: origin?.logId ?? logId },
+    ]),
+  )
 }
 
 /** Whether the entry records that a key has ended by itself. */

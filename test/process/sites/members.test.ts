@@ -5,6 +5,11 @@ import { makeDatabase } from '../../support/database.ts'
 import { makeDirectory, type Node, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
 
+interface Answer {
+  readonly view?: string
+  readonly payload?: string
+}
+
 const form = { 'Content-Type': 'application/x-www-form-urlencoded' }
 
 /** Nodes with a log each, told of each other as the assignment does. */
@@ -20,10 +25,12 @@ async function startGroup(count: number) {
     nodes[number] = await startReadyNode(makeDirectory(), { ...toEnvironment(target), ...names })
   }
   const ask = async (number: number, method: string, path: string, body = '') => {
-    const { status, body: text } = await call(nodes[number]?.url ?? '', { method, path, body, headers: form })
-    return { status, ...(JSON.parse(text) as Record<string, string>) }
+    const headers = { ...form, 'Content-Length': String(body.length) }
+    const { status, body: text } = await call(nodes[number]?.url ?? '', { method, path, body, headers })
+    if (status === 500) console.log(nodes[number]?.output().slice(-3000))
+    return { ...(JSON.parse(text) as Answer), status }
   }
-  const viewOf = async (number: number) => (await ask(number, 'GET', '/view'))['view']
+  const viewOf = async (number: number) => (await ask(number, 'GET', '/view')).view
   return { addresses, nodes, start, ask, viewOf }
 }
 
@@ -55,8 +62,8 @@ test('a site that is added has the keys there were, and all know it at once; one
   })
 
   // The removed one answers from what it has, and waits for nobody.
-  const later = await ask(0, 'PUT', '/keyValue-store/later', `val=3&payload=${written['payload']}`)
-  const search = await ask(2, 'GET', '/keyValue-store/search/later', `payload=${later['payload']}`)
+  const later = await ask(0, 'PUT', '/keyValue-store/later', `val=3&payload=${written.payload}`)
+  const search = await ask(2, 'GET', '/keyValue-store/search/later', `payload=${later.payload}`)
   expect(search).toMatchObject({ status: 200, isExists: false })
 
   // Added again, it has what it missed.

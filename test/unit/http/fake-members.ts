@@ -27,5 +27,6 @@ export function makeFakeSite(members: Members): SiteService {
     members,
     feed: { open: () => Promise.reject(new KvsError('not_ready')) },
     refreshMembers: async () => undefined,
+    rejoin: async () => undefined,
   }
 }

@@ -1,6 +1,6 @@
 import { parsePosition } from '../../../core/position.ts'
-import type { Kv } from '../../../kv/index.ts'
-import { noteWait, type Reply } from '../../exchange/index.ts'
+import type { Kv, SiteService } from '../../../kv/index.ts'
+import { type DropBody, noteWait, type Reply } from '../../exchange/index.ts'
 import { badQuery, readFlags } from '../query-flags.ts'
 import type { Handle } from '../route.ts'
 
@@ -28,6 +28,21 @@ export function makePositionHandler(
     return textReply(store.position())
   }
 }
+
+/** Makes the handler by which a site that was taken out hears that it is a member again. */
+export function makeRejoinHandler(rejoin: SiteService['rejoin'], dropBody: DropBody): Handle {
+  return async (request) => {
+    await dropBody(request)
+    const flags = readFlags(request.query, rejoinFlags)
+    const [stamp, origin = ''] = [Number(flags.get('stamp')), flags.get('origin')]
+    if (!Number.isSafeInteger(stamp) || stamp <= 0 || origin === '')
+      throw badQuery('stamp and origin are needed', rejoinFlags)
+    await rejoin({ stamp, origin, isExpiry: false })
+    return textReply('')
+  }
+}
+
+const rejoinFlags = { stamp: 'stamp', origin: 'origin' }
 
 function textReply(text: string): Reply {
   const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(text.length)]
