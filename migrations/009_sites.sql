@@ -22,6 +22,14 @@ COMMENT ON COLUMN transactions.dependency IS 'the position that its client had s
 COMMENT ON COLUMN transactions.superseded IS
   'has no effect: accepted while the log was down, and overtaken by another node''s write; or taken over, and older than its key''s';
 
+-- A group's members are entries as well, so that they reach every site as all else does: event_type 3 makes the site at
+-- the address in `key` a member, 4 takes it out. They are few, and no keys of the store.
+ALTER TABLE transactions DROP CONSTRAINT known_event_type;
+-- Not checked for the rows there are, all of which are of the first two.
+ALTER TABLE transactions ADD CONSTRAINT known_event_type CHECK (event_type IN (1, 2, 3, 4)) NOT VALID;
+COMMENT ON COLUMN transactions.event_type IS '1 = DELETE, 2 = PUT, 3 = a site joins the group, 4 = a site leaves it';
+CREATE INDEX transactions_of_members ON transactions (sequence) WHERE event_type > 2;
+
 -- How far each other log was taken over: the last entry of an origin has the highest of its sequences.
 CREATE INDEX transactions_by_origin ON transactions (origin, sequence) WHERE origin IS NOT NULL;
 
@@ -149,6 +157,7 @@ BEGIN
       SELECT entry.key FROM transactions AS entry
       WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key = ANY (keys) AND NOT entry.superseded
         AND (entry.event_type <> 1 OR entry.deadline IS NULL)  -- no client asked for an expiry, and the write may renew its key
+        AND entry.event_type <= 2  -- nor is a member a key
         AND entry.origin IS NULL  -- of entries of other logs, the later stamp is the newer one, which the write gets now
     ) ORDER BY place) INTO flags
     FROM unnest(keys, flags) WITH ORDINALITY AS asked (key, flag, place);
@@ -205,6 +214,7 @@ BEGIN
     WHERE asked.key IN (
       SELECT entry.key FROM transactions AS entry
       WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key = ANY (read_keys) AND NOT superseded
+        AND entry.event_type <= 2
     )
   )
   SELECT array_agg(CASE
@@ -327,14 +337,19 @@ BEGIN
   END IF;
 
   WITH later AS MATERIALIZED (
-    SELECT entry.key, stamp_of(entry.stamp, entry.recorded_at) AS stamp, coalesce(entry.origin, own) AS origin,
-           entry.event_type = 1 AND entry.deadline IS NOT NULL AS is_expiry
+    SELECT false AS is_member, entry.key, stamp_of(entry.stamp, entry.recorded_at) AS stamp,
+           coalesce(entry.origin, own) AS origin, entry.event_type = 1 AND entry.deadline IS NOT NULL AS is_expiry
     FROM transactions AS entry
     WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key = ANY (keys) AND NOT entry.superseded
+      AND entry.event_type <= 2
+    UNION ALL  -- No view has members, so that these are ranked against all there are.
+    SELECT true, entry.key, entry.stamp, coalesce(entry.origin, own), false
+    FROM transactions AS entry
+    WHERE 2 < ANY (event_types) AND entry.event_type > 2 AND entry.key = ANY (keys) AND NOT entry.superseded
   )
   SELECT array_agg(asked.flag OR EXISTS (
     SELECT FROM later
-    WHERE later.key = asked.key AND (later.stamp, later.is_expiry, later.origin) >
+    WHERE later.key = asked.key AND later.is_member = (asked.event_type > 2) AND (later.stamp, later.is_expiry, later.origin) >
       (asked.stamp, asked.event_type = 1 AND asked.deadline IS NOT NULL, asked.origin)
   ) ORDER BY place) INTO flags
   FROM unnest(event_types, keys, deadlines, stamps, origins, superseded)
@@ -429,7 +444,7 @@ BEGIN
   last := checkpoint_batch_end(last, head.sequence);
   -- Sequences are gapless in commit order: what is not above the head's is all there, and final.
   SELECT max(sequence) AS sequence, count(*) FILTER (WHERE sequence > head.adopted_through) AS gapless,
-         count(*) FILTER (WHERE event_type NOT IN (1, 2) OR (event_type = 2) <> (value IS NOT NULL)) AS unknown,
+         count(*) FILTER (WHERE event_type NOT IN (1, 2, 3, 4) OR (event_type = 2) <> (value IS NOT NULL)) AS unknown,
          max(sequence) FILTER (WHERE origin IS NULL) AS own_sequence, max(stamp_of(stamp, recorded_at)) AS stamp
   INTO next FROM transactions WHERE sequence > at.sequence AND sequence <= last;
   IF next.sequence IS NULL OR next.gapless <>
@@ -444,7 +459,7 @@ BEGIN
            key, CASE WHEN octet_length(value) <= 2000 THEN value END AS value, content_type, digest, recorded_at, deadline,
            stamp, origin, dependency
     FROM transactions
-    WHERE sequence > at.sequence AND sequence <= next.sequence AND NOT superseded
+    WHERE sequence > at.sequence AND sequence <= next.sequence AND NOT superseded AND event_type <= 2
     ORDER BY key COLLATE "C", sequence DESC
   ), change AS MATERIALIZED (
     SELECT latest.*, old.ctid AS place,

@@ -8,7 +8,7 @@ import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres-
 import { warnOfServiceLinks, withoutServiceLinks } from './service-links.ts'
 import { forwarderSettings, forwardingSettings } from './settings/forwarding-settings.ts'
 import { type Environment, givenTexts, parseTexts, type Setting, type Values } from './settings-table.ts'
-import { readSites, type Sites, unusedWithoutSites } from './sites-config.ts'
+import { readSites, type Sites, unusedWithoutSites, withAssignedNames } from './sites-config.ts'
 import { readForwardTls, readServerTls } from './tls-config.ts'
 
 type Service = Values<typeof serviceSettings>
@@ -79,7 +79,7 @@ const storeRules = [
  * @throws {InvalidConfig}
  */
 export function readConfig(given: Environment): Config {
-  const { env, links } = withoutServiceLinks(given)
+  const { env, links } = withoutServiceLinks(withAssignedNames(given))
   const problems: string[] = []
   const names = settings.map(({ name }) => name)
   const warnings = [...warnOfServiceLinks(links, names), ...warnOfLibpqVariables(env)]

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
+import { isAddress } from '../lib/addresses.ts'
 import { parseDuration } from '../lib/durations.ts'
 import { isSafeToQuote, quoteOrRedact } from './redaction.ts'
 
@@ -104,12 +105,7 @@ export const path: Parser<string> = (text) => {
 
 /** Parses a server's `host:port` or `https://host:port`. An IPv6 address is in brackets. */
 export const address: Parser<string> = (text) => {
-  const bare = text.replace(/^https:\/\//, '')
-  const hostname = URL.parse(`http://${bare}`)?.hostname
-  const [, host, port = ''] = /^(\[[^\]]*\]|[^:/?#@\\]+):(\d+)$/.exec(bare) ?? []
-  // A URL accepts other texts as addresses too, such as 10.2 for 10.0.0.2.
-  const isHost = hostname === host?.toLowerCase() || isIPv6(host?.slice(1, -1) ?? '')
-  if (host && isHost && Number(port) >= 1 && Number(port) <= 65_535) return text
+  if (isAddress(text)) return text
   throw new Error(`${quoteOrRedact(text)} is not host:port, such as 10.10.0.2:8080, kvs:8080 or [::1]:8080`)
 }
 

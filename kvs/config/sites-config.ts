@@ -23,6 +23,17 @@ export interface Sites {
 
 const siteWaitTimeoutMs = 2_000
 
+/**
+ * Takes the names by which an assignment gives a node its sites, VIEW and IP_PORT, for those of this service. Each counts
+ * only beside the other: alone, it may be anything.
+ */
+export function withAssignedNames(env: Environment): Environment {
+  const { VIEW: view, IP_PORT: address } = env
+  if (!view || !address) return env
+  const { peers, ownAddress } = siteSettings
+  return { ...env, [peers.name]: env[peers.name] || view, [ownAddress.name]: env[ownAddress.name] || address }
+}
+
 /** Undefined where KVS_PEERS is not set. The result may be used only if `problems` stayed empty. */
 export function readSites(
   service: Partial<Values<typeof serviceSettings>>,

@@ -73,6 +73,11 @@ export const catalogue = {
     message: 'the log lacks what another site has taken over from it',
     when: 'another site has entries of this log that the log does not have: it was restored, or is another one',
   },
+  removed: {
+    status: 409,
+    message: 'this site was taken out of its group',
+    when: 'another site asks for the log of a site that was taken out of the group',
+  },
   condition_failed: {
     status: 412,
     message: 'the condition does not hold; nothing was stored',

@@ -4,11 +4,13 @@ import {
   aboutForwarder,
   collectionFor,
   collectionPrefix,
-  type Dialect,
   type Handle,
+  type KeyPlace,
   keyFor,
   makeDispatcher,
   makeRouteTable,
+  payloadKeys,
+  payloadSearch,
 } from '../http/api/index.ts'
 import {
   collectionRights,
@@ -74,18 +76,23 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
   const target = makeTarget({ address: options.address, tls, timeoutMs, logger })
   const health = makeTargetHealth(target.name, logger, clock)
   const forward = makeRequestForwarder({ target, timeoutMs, pseudonym, health })
-  const forwardKeys = (dialect: Dialect) => makeKeyForwarder(dialect, forward)
+  const forwardKeys = (place: KeyPlace) => makeKeyForwarder(place, forward)
+  const forwardAny: Handle = (request) => forward(request)
   const forwardCollections = makeCollectionForwarder(forward)
   const routes = makeRouteTable({
     about: aboutForwarder,
     keysOf(dialect) {
-      const handle = forwardKeys(dialect)
-      return { GET: handle, HEAD: handle, PUT: handle, DELETE: handle, ...(dialect.counted && { POST: handle }) }
+      return asMethods(forwardKeys(dialect), 'GET', 'HEAD', 'PUT', 'DELETE', ...(dialect.counted ? ['POST'] : []))
     },
     collections: {
       ...{ GET: forwardCollections, HEAD: forwardCollections, DELETE: forwardCollections },
       POST: makeTransactionForwarder(forward, options.receiveTransaction),
     },
+    payloads: {
+      keys: asMethods(forwardKeys(payloadKeys), 'GET', 'HEAD', 'PUT', 'DELETE'),
+      search: asMethods(forwardKeys(payloadSearch), 'GET', 'HEAD'),
+    },
+    members: asMethods(forwardAny, 'GET', 'HEAD', 'PUT', 'DELETE'),
     ready: makeReadiness({ target, pseudonym, health, isStopping: () => isStopping, guard }),
     position: () => '',
     readMetrics: makeMetricsReader([
@@ -94,7 +101,7 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
     ]),
     guard,
     forward(place) {
-      if (place === undefined) return (request) => forward(request)
+      if (place === undefined) return forwardAny
       return place === 'collections' ? forwardCollections : forwardKeys(place)
     },
   })
@@ -113,8 +120,12 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
   }
 }
 
+function asMethods(handle: Handle, ...methods: string[]): Readonly<Record<string, Handle>> {
+  return Object.fromEntries(methods.map((method) => [method, handle]))
+}
+
 /** With tokens, a forwarder asks of a caller what a node would: its target may know no tokens. */
-function makeKeyForwarder({ prefix }: Dialect, forward: ForwardRequest): Handle {
+function makeKeyForwarder({ prefix }: KeyPlace, forward: ForwardRequest): Handle {
   return (request) => {
     const { caller, path, method } = request
     if (caller !== undefined) keyFor(request, path.slice(prefix.length))

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Feed, Kv } from '../kv/index.ts'
+import type { Kv, SiteService } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
 import {
   aboutNode,
@@ -9,12 +9,19 @@ import {
   makeKeyHandlers,
   makeListHandlers,
   makeListShares,
+  makeMembersHandlers,
+  makePayloadHandlers,
+  makePositionHandler,
+  makeRejoinHandler,
   makeRouteTable,
   makeTransactionHandler,
+  maxFormBytes,
   maxTransactionBody,
+  maxValueFormBytes,
   type ReadMetrics,
   type RouteTable,
   readinessOf,
+  receivingForms,
 } from './api/index.ts'
 import {
   checkingDigests,
@@ -31,8 +38,8 @@ export interface ServerOptions extends HttpOptions, NodeRoutesOptions {}
 /** What a node's routes need. */
 export interface NodeRoutesOptions {
   readonly store: Kv
-  /** The log as other sites follow it; undefined where it is no site. */
-  readonly feed?: Feed | undefined
+  /** What there is for other sites; undefined where the log is no site. */
+  readonly site?: SiteService | undefined
   readonly readMetrics: ReadMetrics
   readonly maxValueBytes: number
   readonly budget: MemoryBudget
@@ -52,11 +59,15 @@ export function makeServer(options: ServerOptions): HttpServer {
 
 /** The route table of a node. */
 export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
-  const { store, feed, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
+  const { store, site, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
   const receiveBody = checkingDigests(makeBodyReceiver({ maxBytes: maxValueBytes, budget }))
   const receiveTransaction = checkingDigests(
     makeBodyReceiver({ maxBytes: maxTransactionBody, budget, what: 'transaction' }),
   )
+  const formsOf = (maxBytes: number) =>
+    receivingForms(checkingDigests(makeBodyReceiver({ maxBytes, budget, what: 'form' })))
+  const receiveForm = formsOf(maxFormBytes)
+  const receiveValueForm = formsOf(maxValueFormBytes(maxValueBytes))
   const dropBody = makeBodyDropper(maxValueBytes)
   const holdReply = makeReplyHold(budget)
   const openListing = makeListShares(store)
@@ -68,10 +79,16 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
       DELETE: makeClearHandler({ store, openListing, dropBody, allowsClear }),
       POST: makeTransactionHandler({ store, receiveBody: receiveTransaction, maxValueBytes }),
     },
+    payloads: makePayloadHandlers({ store, receiveForm, receiveValueForm, holdReply, maxValueBytes }),
+    members: makeMembersHandlers(site?.members, receiveForm),
     ready: readinessOf(store, guard),
     position: () => store.position(),
     readMetrics,
-    feed: feed && makeFeedHandler(feed),
+    ...(site && {
+      feed: makeFeedHandler(site.feed),
+      sitePosition: makePositionHandler(store, site.refreshMembers),
+      rejoin: makeRejoinHandler(site.rejoin, dropBody),
+    }),
     guard,
   })
 }

@@ -3,6 +3,12 @@ import type { Position } from '../core/position.ts'
 /** Path of a node's feed. */
 export const feedPath = '/sites/log'
 
+/** Path of a node's position, as other sites ask for it. */
+export const positionPath = '/sites/position'
+
+/** Path at which a site hears that it is a member again. */
+export const rejoinPath = '/sites/rejoin'
+
 /** Type of a feed's body, with the version of its format. */
 export const feedType = 'application/vnd.kvs.log; version=1'
 

@@ -1,4 +1,4 @@
-export { type Feed, type FeedQuery, type FeedStream, feedPath, feedType } from './feed.ts'
+export { type Feed, type FeedQuery, type FeedStream, feedPath, feedType, positionPath, rejoinPath } from './feed.ts'
 export type {
   AskedTransaction,
   ConditionalWrite,
@@ -9,6 +9,6 @@ export type {
   TransactedEntry,
 } from './kv.ts'
 export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
-export type { Members } from './members.ts'
+export type { Members, SiteService } from './members.ts'
 export { requireKnownLogs } from './own-log.ts'
 export { type PeerStatus, type SitesStatus, type SpoolStatus, type State, type Status, states } from './status.ts'

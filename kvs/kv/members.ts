@@ -1,3 +1,6 @@
+import type { Rank } from '../core/rank.ts'
+import type { Feed } from './feed.ts'
+
 /** The sites of the group, by the addresses of their nodes, as this site knows them. */
 export interface Members {
   /** In no order. */
@@ -12,4 +15,17 @@ export interface Members {
    * that can be reached knows it. Rejects as a conditional write.
    */
   remove(address: string): Promise<'removed' | 'not there'>
+}
+
+/** What a node does for other sites, and with its group. */
+export interface SiteService {
+  readonly feed: Feed
+  readonly members: Members
+  /** Has this node know of the members what its log has. Rejects where the log can't be read. */
+  refreshMembers(): Promise<void>
+  /**
+   * Has a site that was taken out be a member again, where an entry of this rank has added it since. Rejects as
+   * `Members.add`.
+   */
+  rejoin(rank: Rank): Promise<void>
 }

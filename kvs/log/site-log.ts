@@ -1,5 +1,7 @@
 import type { BatchEnd, Entry, ForeignEntry, LogPoint } from '../core/entry.ts'
+import type { Membership } from '../core/operation/membership.ts'
 import type { Position } from '../core/position.ts'
+import type { Rank } from '../core/rank.ts'
 
 /**
  * What replication asks of a site's own log, beside the session of a node. Each connection fails as a session does: its
@@ -13,6 +15,21 @@ export interface SiteLog {
    * node does so already. Rejects as `Log.open`.
    */
   openImport(): Promise<LogImport | undefined>
+  /**
+   * The newest entry about each site that was ever added or taken out, by its address, as of a moment after the call.
+   * Rejects as `Log.open`.
+   */
+  readMembers(): Promise<ReadonlyMap<string, MemberEntry>>
+  /**
+   * Appends that a site is a member from now on, or is none. On return that is committed and durable. Rejects as
+   * `Log.open`, and as `LogSession.append`.
+   */
+  appendMember(change: Membership): Promise<BatchEnd>
+}
+
+/** What a log says of a site. */
+export interface MemberEntry extends Rank {
+  readonly isMember: boolean
 }
 
 export interface LogReader {

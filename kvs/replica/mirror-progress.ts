@@ -21,6 +21,7 @@ export interface Progress {
   replayedFrom: string | undefined
   readonly onOthers: (entry: Entry) => void
   readonly onKey: (key: string) => void
+  readonly onMembership: () => void
   readonly hashSecret: Buffer | undefined
   readonly site: boolean
 }

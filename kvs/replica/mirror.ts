@@ -1,5 +1,5 @@
 import type { BatchEnd, Entry, Write } from '../core/entry.ts'
-import { isExpiry, setsValue } from '../core/operation/operation.ts'
+import { isExpiry, isMembership, setsValue } from '../core/operation/operation.ts'
 import { type Decided, Diverged, type LogSession, makeWholeBatches, type Verdict } from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import type { Appended } from './append/write-queue.ts'
@@ -64,12 +64,14 @@ export interface Mirror {
  * same step
  * @param hashSecret as in `ViewOptions`
  * @param site whether the log takes over entries of other logs
+ * @param onMembership called after the replay for each entry that is about the members of the group
  */
 export function makeMirror(
   onOthers: (entry: Entry) => void = () => undefined,
   onKey: (key: string) => void = () => undefined,
   hashSecret?: Buffer,
   site = false,
+  onMembership: () => void = () => undefined,
 ): Mirror {
   const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
   const progress: Progress = {
@@ -78,7 +80,7 @@ export function makeMirror(
     own: [],
     batches: makeWholeBatches(),
     replayedFrom: undefined,
-    ...{ onOthers, onKey, hashSecret, site },
+    ...{ onOthers, onKey, onMembership, hashSecret, site },
   }
   let position = { of: progress.view.position, text: '' }
 
@@ -157,7 +159,7 @@ async function applyPage(progress: Progress, session: LogSession, through: bigin
   for (const entry of whole) {
     const replaced = apply(progress, entry)
     if (entry.isOwn) own?.push(replaced)
-    else if (!entry.superseded) progress.onOthers(entry)
+    else if (!entry.superseded && !isMembership(entry.write)) progress.onOthers(entry)
   }
   progress.replayed += whole.length
   progress.total = Math.max(progress.total, progress.replayed)
@@ -165,13 +167,14 @@ async function applyPage(progress: Progress, session: LogSession, through: bigin
 }
 
 /** Returns whether the entry took the place of a value. */
-function apply({ view, onKey }: Progress, entry: Entry): boolean {
+function apply({ view, onKey, onMembership }: Progress, entry: Entry): boolean {
   const { superseded, write } = entry
   const { ending } = view
   const replaced = view.apply(entry)
   // A value with a deadline may have lapsed for readers, by their clock, though not for the entry, which is of before.
   const hasKeysAsBefore = replaced && setsValue(write) && write.deadline === undefined && view.ending === ending
-  if (!superseded && !hasKeysAsBefore) onKey(write.key)
+  if (isMembership(write)) onMembership()
+  else if (!superseded && !hasKeysAsBefore) onKey(write.key)
   return replaced
 }
 

@@ -16,6 +16,8 @@ export interface Tokens extends Pick<Kv, 'position' | 'waitFor' | 'dependencyOn'
 export interface TokensParts {
   /** Whether the log takes over entries of other logs. */
   readonly site: boolean
+  /** Whether the site was taken out of its group. Then it answers from what it has, and waits for nobody. */
+  readonly isRemoved: () => boolean
   readonly mirror: Pick<Mirror, 'view' | 'logId' | 'position'>
   readonly waits: Pick<PositionWaits, 'untilSeen'>
   readonly machine: Pick<StateMachine, 'state'>
@@ -24,7 +26,7 @@ export interface TokensParts {
 }
 
 export function makeTokens(parts: TokensParts): Tokens {
-  const { site, mirror, machine } = parts
+  const { site, isRemoved, mirror, machine } = parts
   /** The last text that names more than the view has: lists give the same one until something changes. */
   let extended: { readonly seen: Position; readonly dependency: Position; readonly text: string } | undefined
 
@@ -42,19 +44,32 @@ export function makeTokens(parts: TokensParts): Tokens {
     positionOfAll: () => textWith(mirror.view.unmet === 0 ? undefined : mirror.view.dependencies),
 
     async waitFor(position, key) {
+      if (isInPast(parts, position, key)) return
       const late = await waitUntilSeen(parts, position)
-      if (late === undefined) return
-      const dependency = site && key !== undefined ? dependencyOf(mirror, key) : undefined
-      if (dependency === undefined || !hasSeen(mergePositions(mirror.view.seen, dependency), position)) throw late
+      if (late !== undefined && !isInPast(parts, position, key)) throw late
     },
 
     async dependencyOn(position) {
+      if (isRemoved() && !hasSeen(mirror.view.seen, position)) return position
       const late = await waitUntilSeen(parts, position)
       if (late === undefined) return undefined
       if (!site || !may(machine.state, 'conditionalWrites')) throw late
       return position
     },
   }
+}
+
+/** Whether the key's newest entry was written with the position in its past; so nothing that is missing is newer. */
+function isInPast(
+  { site, isRemoved, mirror, requireReadable }: TokensParts,
+  position: Position,
+  key?: string,
+): boolean {
+  if (!site) return false
+  requireReadable()
+  if (isRemoved()) return true
+  const dependency = key === undefined ? undefined : dependencyOf(mirror, key)
+  return dependency !== undefined && hasSeen(mergePositions(mirror.view.seen, dependency), position)
 }
 
 /** What the view lacks of what the key's newest entry depends on. */

@@ -57,6 +57,10 @@ export interface ReplicaOptions {
   readonly hashSecret?: Buffer
   /** How the keys are put in order beside everything else. */
   readonly slices?: Omit<SliceOptions, 'clock'>
+  /** Whether the site was taken out of its group: it waits for nobody then. */
+  readonly isRemoved?: () => boolean
+  /** Called for each entry applied that is about the members of the group, after the replay. */
+  readonly onMembership?: () => void
   /** What `status` says of other sites. */
   readonly sitesStatus?: () => SitesStatus
   /** Called whenever more of the log has been applied, after the replay. */
@@ -97,7 +101,10 @@ export function makeReplica(options: ReplicaOptions): Replica {
     if (refusal) throw refusal
   }
 
-  const { positionOfAll, ...tokens } = makeTokens({ ...parts, site, requireReadable })
+  const { positionOfAll, ...tokens } = makeTokens({
+    ...{ ...parts, site, requireReadable },
+    isRemoved: options.isRemoved ?? (() => false),
+  })
 
   return {
     run() {
@@ -205,6 +212,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     note,
     options.hashSecret,
     options.site,
+    options.onMembership,
   )
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)

@@ -78,7 +78,7 @@ export function assembleNode(
     ...storeOptions(config, context, slot),
     log,
     onAdvance: advances.tell,
-    ...(sites && { sitesStatus: () => sites.status }),
+    ...(sites && hooksOf(sites, context)),
     onDrained: budget.collectGarbage,
     onReplayed(replayed) {
       logId = replayed
@@ -92,6 +92,16 @@ export function assembleNode(
   const { version } = context
   const metrics = makeMetrics({ version, store, sites, appends, budget, checkpointer })
   return { embedded, store: wrapStore(store), sites, budget, ...metrics }
+}
+
+/** How the store and what the node does for its site know of each other. */
+function hooksOf(sites: Sites, { logger }: AssemblyContext) {
+  return {
+    sitesStatus: () => sites.status,
+    isRemoved: () => sites.isRemoved,
+    onMembership: () =>
+      void sites.refreshMembers().catch((error) => logger.warn(`cannot read the members: ${error.message}`)),
+  }
 }
 
 type SharedLogOptions = Pick<

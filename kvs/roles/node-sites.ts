@@ -3,7 +3,7 @@ import { makeTarget } from '../forward/index.ts'
 import type { Logger } from '../lib/logging.ts'
 import { makePostgresSiteLog } from '../log/postgres/index.ts'
 import type { Replica } from '../replica/index.ts'
-import { makeHttpFeed, makeSites, type OwnSite, type Sites } from '../sites/index.ts'
+import { makeHttpPeer, makeSites, type OwnSite, type Sites } from '../sites/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
 /** Tells listeners that the view has applied more of the log. */
@@ -50,10 +50,9 @@ export function makeNodeSites(
   return makeSites({
     siteLog: makePostgresSiteLog({ target, logId, timeoutMs, appendTimeoutMs: config.appendTimeoutMs, warn }),
     site: ownSite(store, advances),
-    peers: peers.map((address) => ({
-      address,
-      open: makeHttpFeed(makeTarget({ address, tls, timeoutMs, logger }), token),
-    })),
+    peers,
+    ownAddress: config.ownAddress,
+    connect: (address) => makeHttpPeer(makeTarget({ address, tls, timeoutMs, logger }), token),
     // Other sites may take larger values than this one; what one of them has acknowledged is taken over.
     limits: { ...batchLimits, maxValueBytes: 128 * 1024 * 1024 },
     stopping,
@@ -64,6 +63,8 @@ export function makeNodeSites(
 function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite {
   return {
     requireReadable: () => store().followed.requireReadable(),
+    logId: () => store().logId() ?? '',
+    waitFor: (position) => store().waitFor(position),
     sequence: () => store().followed.sequence(),
     onAdvance,
     rankOf: (key) => store().followed.rankOf(key),

@@ -29,7 +29,7 @@ export async function runNode(
   const { allowsClear } = config.access
   const shared = {
     store,
-    feed: sites?.feed,
+    site: sites,
     budget,
     tally,
     readMetrics,

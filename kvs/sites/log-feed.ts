@@ -11,13 +11,15 @@ import type { OwnSite } from './own-site.ts'
 export interface FeedOptions {
   readonly openReader: () => Promise<LogReader>
   readonly site: OwnSite
+  /** Whether this site was taken out of its group. */
+  readonly isRemoved: () => boolean
   /** Aborts when the node is told to stop: feeds would go on for ever. */
   readonly stopping: AbortSignal
   readonly clock: Clock
 }
 
 /** A feed holds a connection to Postgres each. */
-const mostFeeds = 64
+const mostFeeds = 16
 const signOfLifeMs = 1_000
 /** What is put together before it is sent, in bytes. */
 const chunkBytes = 256 * 1024
@@ -29,6 +31,7 @@ export function makeFeed(options: FeedOptions): Feed {
     async open(query) {
       if (options.stopping.aborted) throw new KvsError('draining')
       options.site.requireReadable()
+      if (options.isRemoved()) throw new KvsError('removed')
       if (feeds >= mostFeeds) throw new KvsError('overloaded', `${mostFeeds} sites follow this node already`)
       feeds++
       const close = once(() => feeds--)
@@ -150,6 +153,7 @@ class Stream implements FeedStream {
   private async fill(): Promise<void> {
     const { site, stopping } = this.options
     if (site.sequence() <= this.sent) await this.waitForMore()
+    if (this.options.isRemoved()) return this.end('stopping', 'this site was taken out of its group')
     if (stopping.aborted) return this.end('stopping', 'the node stops')
     if (this.lost) throw this.lost
     do {

@@ -1,9 +1,14 @@
+import type { Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 
 /** What the streams between sites ask of this node: how far it has applied its own site's log. */
 export interface OwnSite {
   /** @throws KvsError not_ready before the log is replayed, or where it diverged */
   requireReadable(): void
+  /** Id of the site's log; empty before it is known. */
+  logId(): string
+  /** As `Kv.waitFor`. */
+  waitFor(position: Position): Promise<void>
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
   /** Calls `listener` whenever that has risen, until the returned function is called. */

@@ -1,4 +1,5 @@
 import { nowhere, positionAt } from '../core/position.ts'
+import type { Rank } from '../core/rank.ts'
 import type { PeerStatus } from '../kv/index.ts'
 import { makeBackoff } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -8,7 +9,8 @@ import { seconds } from '../lib/seconds.ts'
 import type { LogImport } from '../log/index.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import type { Intake } from './intake.ts'
-import { NotToFollow, type OpenFeed, type PullProgress, pull } from './pull.ts'
+import { type PeerClient, PeerRemoved } from './peer-client.ts'
+import { NotToFollow, type PullProgress, pull } from './pull.ts'
 
 export interface Peer {
   readonly status: PeerStatus
@@ -26,7 +28,9 @@ export interface Lead {
 
 export interface PeerOptions {
   readonly address: string
-  readonly open: OpenFeed
+  readonly client: PeerClient
+  /** Rank of the entry that made it a member; undefined where it was only configured. */
+  readonly rank: () => Rank | undefined
   readonly limits: FrameLimits
   /** Told of each stamp that comes in, before it is stored. */
   readonly onStamp: (stamp: number, address: string) => void
@@ -86,15 +90,17 @@ async function pullOnce(
   signal: AbortSignal,
   onFollowing: () => void,
 ): Promise<void> {
-  const { address, open, limits } = options
+  const { address, client, limits } = options
   const { target, intake, followed } = lead
   const progress = progressOf(options, following, lead, onFollowing)
   try {
     const { log, sequence } = following
     const after = log === null || sequence === 0n ? nowhere : positionAt(log, sequence)
-    await pull({ open, target, intake, limits, progress }, after, signal)
+    await pull({ open: client.open, target, intake, limits, progress }, after, signal)
   } catch (error) {
     if (!signal.aborted) noteFailure(options, following, error)
+    const rank = options.rank()
+    if (error instanceof PeerRemoved && rank !== undefined) await client.rejoin(rank, signal).catch(() => undefined)
   } finally {
     if (following.log !== null && followed.get(following.log) === address) followed.delete(following.log)
   }

@@ -1,5 +1,5 @@
 import type { ForeignEntry } from '../core/entry.ts'
-import { isExpiry } from '../core/operation/operation.ts'
+import { isExpiry, isMembership } from '../core/operation/operation.ts'
 import { outranks, type Rank } from '../core/rank.ts'
 
 /**
@@ -15,9 +15,12 @@ export function rankEntries(
     if (entry.superseded) return entry
     const { key } = entry.write
     const rank = { stamp: entry.stamp, isExpiry: isExpiry(entry.write), origin: entry.origin.logId }
-    const before = newest.get(key) ?? rankOf(key)
+    const isMember = isMembership(entry.write)
+    const name = isMember ? `member ${key}` : `key ${key}`
+    // The log ranks members against all that it has of them.
+    const before = newest.get(name) ?? (isMember ? undefined : rankOf(key))
     if (before !== undefined && outranks(before, rank)) return { ...entry, superseded: true }
-    newest.set(key, rank)
+    newest.set(name, rank)
     return entry
   })
 }

@@ -1,5 +1,5 @@
 import { maxStamp } from '../core/rank.ts'
-import type { Feed, SitesStatus } from '../kv/index.ts'
+import type { SiteService, SitesStatus } from '../kv/index.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -8,13 +8,16 @@ import type { LogImport, SiteLog } from '../log/index.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import { type Intake, makeIntake } from './intake.ts'
 import { makeFeed } from './log-feed.ts'
+import { type MemberSet, makeMemberSet } from './member-set.ts'
+import { asked, makeMembership } from './membership.ts'
 import type { OwnSite } from './own-site.ts'
 import { makePeer, type Peer } from './peer.ts'
-import type { OpenFeed } from './pull.ts'
+import type { PeerClient } from './peer-client.ts'
 
 /** What a node does for its site: it feeds other sites, and takes over their entries where no other node does. */
-export interface Sites {
-  readonly feed: Feed
+export interface Sites extends SiteService {
+  /** Whether this site was taken out of its group: it neither sends nor takes over, and waits for nobody. */
+  readonly isRemoved: boolean
   /**
    * Takes over the entries of the other sites, as long as it is the one node that does, until the signal aborts. Begins
    * once the node has replayed its log. Never rejects.
@@ -35,7 +38,10 @@ export interface SitesMeasures {
 export interface SitesOptions {
   readonly siteLog: SiteLog
   readonly site: OwnSite
-  readonly peers: readonly { readonly address: string; readonly open: OpenFeed }[]
+  /** Addresses of other sites that the node was configured with, and its own, where it knows that. */
+  readonly peers: readonly string[]
+  readonly ownAddress: string | undefined
+  readonly connect: (address: string) => PeerClient
   readonly limits: FrameLimits
   /** Aborts when the node is told to stop. */
   readonly stopping: AbortSignal
@@ -52,19 +58,32 @@ const farMs = 60 * 60 * 1_000
 export function makeSites(options: SitesOptions): Sites {
   const { siteLog, site, stopping, logger, clock = systemClock, random = systemRandom } = options
   const farStamps = makeFarStamps(site, logger)
-  const peers = options.peers.map((peer) =>
-    makePeer({ ...peer, limits: options.limits, onStamp: farStamps.note, logger, clock, random }),
-  )
+  const set = makeMemberSet({ siteLog, configured: options.peers, own: options.ownAddress })
+  const clients = memoized(options.connect)
+  const peerAt = memoized((address) => {
+    const rank = () => set.rankOf(address)
+    return makePeer({
+      address,
+      rank,
+      client: clients(address),
+      limits: options.limits,
+      onStamp: farStamps.note,
+      logger,
+      clock,
+      random,
+    })
+  })
   let lead: { readonly intake: Intake } | undefined
   const past = { entries: 0, superseded: 0 }
 
   async function leadOnce(signal: AbortSignal): Promise<void> {
+    await set.refresh()
     const target = await siteLog.openImport()
     if (target === undefined) return
     const intake = makeIntake(target, site)
     lead = { intake }
     try {
-      await follow(peers, target, intake, signal)
+      await followMembers({ set, peerAt }, target, intake, signal)
     } finally {
       lead = undefined
       past.entries += intake.counts.entries
@@ -74,7 +93,19 @@ export function makeSites(options: SitesOptions): Sites {
   }
 
   return {
-    feed: makeFeed({ openReader: siteLog.openReader, site, stopping, clock }),
+    feed: makeFeed({ openReader: siteLog.openReader, site, isRemoved: () => set.isRemoved, stopping, clock }),
+    members: makeMembership({ ...{ set, siteLog, site, logger, clock }, own: options.ownAddress, connect: clients }),
+    get isRemoved() {
+      return set.isRemoved
+    },
+    refreshMembers: () => asked(set.refresh()),
+    async rejoin(rank) {
+      await asked(set.refresh())
+      const { ownAddress } = options
+      if (ownAddress === undefined || !set.isOutdated(rank)) return
+      await asked(siteLog.appendMember({ kind: 'join', key: ownAddress }))
+      await asked(set.refresh())
+    },
     async run(signal) {
       let failed = ''
       while (!signal.aborted) {
@@ -88,7 +119,7 @@ export function makeSites(options: SitesOptions): Sites {
       }
     },
     get status() {
-      return { leads: lead !== undefined, peers: peers.map(({ status }) => status) }
+      return { leads: lead !== undefined, peers: set.others().map((address) => peerAt(address).status) }
     },
     get measures() {
       const { entries, superseded } = lead?.intake.counts ?? { entries: 0, superseded: 0 }
@@ -100,18 +131,51 @@ export function makeSites(options: SitesOptions): Sites {
   }
 }
 
-/** Follows all peers until the connection to this site's log is lost, or the signal aborts. */
-async function follow(peers: readonly Peer[], target: LogImport, intake: Intake, signal: AbortSignal): Promise<void> {
-  const ending = new AbortController()
-  const end = () => ending.abort()
+/** Follows all members, as they come and go, until the connection to this site's log is lost, or the signal aborts. */
+async function followMembers(
+  { set, peerAt }: { readonly set: MemberSet; readonly peerAt: (address: string) => Peer },
+  target: LogImport,
+  intake: Intake,
+  signal: AbortSignal,
+): Promise<void> {
+  const lead = { target, intake, followed: new Map<string, string>() }
+  const following = new Map<string, { readonly ending: AbortController; readonly done: Promise<void> }>()
+  const ended = Promise.withResolvers<void>()
+
+  function adjust(): void {
+    const wanted = set.isRemoved ? [] : set.others()
+    for (const [address, { ending }] of following) {
+      if (wanted.includes(address)) continue
+      ending.abort()
+      following.delete(address)
+    }
+    for (const address of wanted) {
+      if (following.has(address)) continue
+      const ending = new AbortController()
+      following.set(address, { ending, done: peerAt(address).follow(lead, ending.signal) })
+    }
+  }
+
+  const forget = set.onChange(adjust)
+  const end = () => ended.resolve()
   signal.addEventListener('abort', end)
   if (signal.aborted) end()
   void target.lost.then(end)
-  try {
-    const lead = { target, intake, followed: new Map<string, string>() }
-    await Promise.all(peers.map((peer) => peer.follow(lead, ending.signal)))
-  } finally {
-    signal.removeEventListener('abort', end)
+  adjust()
+  await ended.promise
+  signal.removeEventListener('abort', end)
+  forget()
+  for (const { ending } of following.values()) ending.abort()
+  await Promise.all([...following.values()].map(({ done }) => done))
+}
+
+/** Calls `make` once for each text. */
+function memoized<T>(make: (text: string) => T): (text: string) => T {
+  const made = new Map<string, T>()
+  return (text) => {
+    const found = made.get(text) ?? make(text)
+    made.set(text, found)
+    return found
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Entry, PackedEntry } from '../core/entry.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
-import { effectOf, isExpiry, setsValue } from '../core/operation/operation.ts'
+import { effectOf, isExpiry, isMembership, setsValue } from '../core/operation/operation.ts'
 import { markOf } from '../core/version.ts'
 import type { PackedMap } from './packed-map.ts'
 import type { Ranks } from './ranks.ts'
@@ -22,6 +22,7 @@ export interface Newest {
  */
 export function applyEntry(newest: Newest, entry: Entry, sequence: number, encoded: Buffer): boolean {
   const { digest, write, recordedAt, stamp, origin } = entry
+  if (isMembership(write)) return false
   const keyLength = encodeKey(write.key, encoded)
   if (keyLength < 0) return false
   const rank = newest.ranks?.pack(stamp, isExpiry(write), origin?.logId)
@@ -46,8 +47,9 @@ export function applyEntry(newest: Newest, entry: Entry, sequence: number, encod
 /** The same for an entry that was read in bulk. */
 export function applyPackedEntry(newest: Newest, entry: PackedEntry): void {
   const { keyLength, keyStart, bytes, valueStart, valueLength, contentType, sequence, recordedAt, deadline } = entry
-  if (keyLength > maxKeyBytes) return
-  const isRemoval = effectOf(entry.kind) === 'remove'
+  const effect = effectOf(entry.kind)
+  if (effect === 'none' || keyLength > maxKeyBytes) return
+  const isRemoval = effect === 'remove'
   const rank = newest.ranks?.pack(entry.stamp, isRemoval && deadline !== undefined, entry.origin)
   if (isRemoval) {
     removeValue(newest, bytes, keyStart, keyLength, recordedAt, rank)

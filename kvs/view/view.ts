@@ -1,6 +1,7 @@
 import type { Entry, Found, LogPoint, PackedEntry, Reached } from '../core/entry.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
+import { effectOf, isMembership } from '../core/operation/operation.ts'
 import { logsIn, type Position, parsePosition } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 import { type CurrentVersion, hasPassed, tagOf } from '../core/version.ts'
@@ -187,7 +188,7 @@ export function makeView(options: ViewOptions = {}): View {
       vector.advance(origin === undefined ? sequence : Number(origin.sequence), entry.stamp, origin?.logId)
       if (dependencies === undefined) return replaced
       if (dependencies.size > 0) dependencies.advance(origin?.logId ?? logId)
-      if (!entry.superseded) dependencies.set(write.key, write.after)
+      if (!entry.superseded && !isMembership(write)) dependencies.set(write.key, write.after)
       return replaced
     },
 
@@ -216,8 +217,8 @@ export function makeView(options: ViewOptions = {}): View {
 
 /** Sets what the key depends on by its newest entry. */
 function setDependency(dependencies: Dependencies, entry: PackedEntry): void {
-  const { after, bytes, keyStart, keyLength } = entry
-  if (after === undefined && dependencies.size === 0) return
+  const { after, bytes, keyStart, keyLength, kind } = entry
+  if ((after === undefined && dependencies.size === 0) || effectOf(kind) === 'none') return
   const key = bytes.toString('utf8', keyStart, keyStart + keyLength)
   dependencies.set(key, after === undefined ? undefined : parsePosition(after))
 }

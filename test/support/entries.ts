@@ -1,15 +1,17 @@
 import type { Entry, LogPoint, PackedEntry, Write } from '../../kvs/core/entry.ts'
+import type { Delete } from '../../kvs/core/operation/delete.ts'
 import { setsValue } from '../../kvs/core/operation/operation.ts'
+import type { Put } from '../../kvs/core/operation/put.ts'
 import { formatPosition } from '../../kvs/core/position.ts'
 
-export const put = (key: string, value: string | Buffer = 'v', contentType?: string): Write => ({
+export const put = (key: string, value: string | Buffer = 'v', contentType?: string): Put => ({
   kind: 'put',
   key,
   value: Buffer.from(value),
   contentType,
 })
 
-export const remove = (key: string): Write => ({ kind: 'delete', key })
+export const remove = (key: string): Delete => ({ kind: 'delete', key })
 
 /** The point in the log at which a batch ends. */
 export const pointOf = ({ sequence, digest }: LogPoint): LogPoint => ({ sequence, digest })

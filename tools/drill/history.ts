@@ -137,6 +137,8 @@ export interface History {
  */
 export function kindOfEntry(eventType: number): LogEntry['kind'] {
   const kind = kindOfCode(eventType, true)
-  if (kind === undefined) throw new Error(`the log has an entry with the unknown event_type ${eventType}`)
+  if (kind !== 'put' && kind !== 'delete') {
+    throw new Error(`the log has an entry with the event_type ${eventType}, which no drill makes`)
+  }
   return kind
 }

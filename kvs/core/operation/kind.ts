@@ -1,7 +1,10 @@
 import type { Position } from '../position.ts'
 
-/** What an entry does to its key in the view: `set` gives it the entry's value, `remove` takes it out. */
-export type Effect = 'set' | 'remove'
+/**
+ * What an entry does to its key in the view: `set` gives it the entry's value, `remove` takes it out, `none` is of another
+ * kind of key, which the view does not have.
+ */
+export type Effect = 'set' | 'remove' | 'none'
 
 /**
  * One kind of operation, as the log, the spool and the view have to know it. A new kind is a file like put.ts, named in

@@ -1,10 +1,11 @@
 import { logsIn, type Position } from '../position.ts'
 import { type Delete, deleteKind } from './delete.ts'
 import type { Effect, Kind } from './kind.ts'
+import { joinKind, leaveKind, type Membership } from './membership.ts'
 import { type Put, putKind } from './put.ts'
 
 /** What a client asked for: the operation of an entry before the log gave it a place. */
-export type Write = Put | Delete
+export type Write = Put | Delete | Membership
 
 export type WriteKind = Write['kind']
 
@@ -14,6 +15,8 @@ export type ValueWrite = Extract<Write, { readonly value: Buffer }>
 const kinds: { readonly [Name in WriteKind]: Kind<Extract<Write, { readonly kind: Name }>> } = {
   put: putKind,
   delete: deleteKind,
+  join: joinKind,
+  leave: leaveKind,
 }
 
 export const kindNames = Object.keys(kinds) as readonly WriteKind[]
@@ -41,6 +44,11 @@ export function effectOf(kind: WriteKind): Effect {
 
 export function setsValue(write: Write): write is ValueWrite {
   return kinds[write.kind].effect === 'set'
+}
+
+/** Whether a write is about the members of a group of sites, and not about a key of the store. */
+export function isMembership(write: Write): write is Membership {
+  return kinds[write.kind].effect === 'none'
 }
 
 /** Whether a write records that its key has ended by itself, rather than what a client asked for. */

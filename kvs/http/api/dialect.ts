@@ -3,14 +3,18 @@ import type { KvsError } from '../../core/errors.ts'
 import type { Stored, TransactedEntry } from '../../kv/index.ts'
 import type { RenderError, Reply, Request } from '../exchange/index.ts'
 
+/** A path that keys are below. */
+export interface KeyPlace {
+  /** With the slash at its end. */
+  readonly prefix: string
+  readonly renderError: RenderError
+}
+
 /**
  * An HTTP API over the keys below a path. It decodes requests into commands and encodes results; key-handlers.ts runs
  * them.
  */
-export interface Dialect {
-  /** Path that the keys are below, with the slash at its end. */
-  readonly prefix: string
-  readonly renderError: RenderError
+export interface Dialect extends KeyPlace {
   /**
    * Decodes the key that a request is for, and checks that the caller may reach it.
    * @throws KvsError bad_key, forbidden

@@ -2,6 +2,9 @@ import { KvsError } from '../../core/errors.ts'
 import { maxKeyBytes } from '../../core/limits.ts'
 import type { Request } from '../exchange/index.ts'
 
+/** A character takes up to four bytes, each of them up to three when it is percent-encoded. */
+const encodedCharacter = 12
+
 /**
  * Decodes the key that the rest of a path names, and checks that the caller may reach it.
  * @throws KvsError bad_key, forbidden
@@ -10,6 +13,18 @@ export function keyFor({ telemetry, caller }: Request, raw: string): string {
   const key = decodeKey(raw)
   telemetry.key = key
   caller?.requireKey(key)
+  return key
+}
+
+/**
+ * The same in a dialect of short keys. Only a PUT bounds a key's characters: other keys may have come by /v1.
+ * @throws KvsError bad_key, forbidden
+ */
+export function shortKeyFor(request: Request, raw: string, maxCharacters: number): string {
+  const isPut = request.method === 'PUT'
+  if (isPut && raw.length > maxCharacters * encodedCharacter) throw tooLong()
+  const key = keyFor(request, raw)
+  if (isPut && [...key].length > maxCharacters) throw tooLong()
   return key
 }
 
@@ -88,6 +103,7 @@ function hasDotSegment(raw: string): boolean {
   return raw.includes('.') || raw.includes('%2') ? /(^|\/)(\.|%2[Ee]){1,2}(\/|$)/.test(raw) : false
 }
 
+const tooLong = () => bad('Key is too long')
 const dotSegment = () => bad('"." and ".." can’t be keys or parts of a path, since clients collapse them')
 
 function bad(message: string): KvsError {

@@ -105,7 +105,7 @@ export function makeKeyHandlers(
 }
 
 /** Has no Last-Modified, which is for a 304 without an ETag (RFC 9110, 15.4.5). */
-function notModified(found: Found | undefined, position: string, now: Kv['now']): Reply {
+export function notModified(found: Found | undefined, position: string, now: Kv['now']): Reply {
   const tag = found?.tag === undefined ? spooled : ['ETag', `"${found.tag}"`]
   const deadline = found === undefined ? [] : deadlineHeadersOf(found, now)
   const headers = ['KVS-Position', position, ...tag, ...deadline, 'Cache-Control', 'no-cache']

@@ -11,7 +11,7 @@ export interface BodyLimits {
   /** Bounds all bodies together, each from its first byte until it is stored or refused. */
   readonly budget: MemoryBudget
   /** What a body is, for the error that says that it is too large: a value by default. */
-  readonly what?: 'value' | 'transaction'
+  readonly what?: 'value' | 'transaction' | 'form'
 }
 
 /**
@@ -164,7 +164,7 @@ export class Broken extends Error {
 const noBody = Buffer.alloc(0)
 const broken = () => new Broken('the upload broke off')
 
-function tooLarge(what: 'value' | 'transaction' | 'body', maxBytes: number, declared?: string): KvsError {
+function tooLarge(what: 'value' | 'transaction' | 'form' | 'body', maxBytes: number, declared?: string): KvsError {
   const has = declared === undefined ? `the ${what} is larger than` : `the ${what} has ${declared} bytes;`
   return new KvsError(
     what === 'transaction' ? 'transaction_too_large' : 'value_too_large',

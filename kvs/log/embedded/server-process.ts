@@ -93,7 +93,7 @@ function settings(socketDirectory: string): string[] {
     fsync: 'on',
     synchronous_commit: 'on',
     full_page_writes: 'on',
-    max_connections: '20',
+    max_connections: '50',
     shared_buffers: '128MB',
     // Containers have a small /dev/shm or none. Only parallel queries use much of it, and a log needs none.
     dynamic_shared_memory_type: 'mmap',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { BatchEnd, ForeignEntry, LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
-import { codeOf, isExpiry as isExpiryWrite, setsValue } from '../../core/operation/operation.ts'
+import { codeOf, isExpiry as isExpiryWrite, isMembership, setsValue } from '../../core/operation/operation.ts'
 import { maxStamp, outranks } from '../../core/rank.ts'
 import {
   type Batch,
@@ -105,13 +105,17 @@ export function appendForeign(
     return false
   })
   if (isRepeated) return { outcome: 'repeated', serverSeconds }
-  const later = tables.entries.slice(Number(seen)).filter(({ superseded }) => !superseded)
+  // No view has members, so that these are ranked against all there are.
+  const later = tables.entries.filter(
+    ({ sequence, eventType, superseded }) => !superseded && (sequence > seen || eventType > 2),
+  )
   const superseded = entries.map(
     ({ superseded, write, stamp, origin }) =>
       superseded ||
       later.some(
         (entry) =>
           entry.key === write.key.toWellFormed() &&
+          entry.eventType > 2 === isMembership(write) &&
           outranks(rankOf(tables, entry), { stamp, isExpiry: isExpiryWrite(write), origin: origin.logId }),
       ),
   )

@@ -31,7 +31,7 @@ function endOfBatch({ entries }: Tables, index: number): number {
 function fold(live: Map<string, StoredEntry>, entry: StoredEntry, hasTombstones: boolean): void {
   const kind = kindOfCode(entry.eventType, entry.value !== undefined)
   if (kind === undefined) throw new Error(`entry ${entry.sequence} is of an unknown kind`)
-  if (entry.superseded) return
+  if (entry.superseded || effectOf(kind) === 'none') return
   if (effectOf(kind) === 'remove' && !hasTombstones) live.delete(entry.key)
   else live.set(entry.key, entry)
 }

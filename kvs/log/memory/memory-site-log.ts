@@ -1,7 +1,6 @@
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { type Random, systemRandom } from '../../lib/random.ts'
 import {
-  importWriterId,
   type LastOfOrigin,
   type LogImport,
   type LogReader,
@@ -9,6 +8,7 @@ import {
   makeWriter,
   pageLimits,
   type SiteLog,
+  siteWriterId,
 } from '../index.ts'
 import { connect, type MemoryConnection } from './memory-connection.ts'
 import { explain, explained, explainLoss } from './memory-failures.ts'
@@ -16,7 +16,7 @@ import type { MemoryServer } from './memory-server.ts'
 import { makeMemoryStatements } from './memory-statements.ts'
 import { calmNetwork, type Network } from './network.ts'
 import { askHead, type PageLimits, readHead, readPage } from './reading.ts'
-import { entryAt, lastOfOrigins, positionThrough } from './tables.ts'
+import { entryAt, lastOfOrigins, membersOf, positionThrough } from './tables.ts'
 
 export interface MemorySiteLogOptions {
   readonly server: MemoryServer
@@ -61,6 +61,23 @@ export function makeMemorySiteLog(options: MemorySiteLogOptions): SiteLog {
   return {
     openReader: () => open(async (connection, logId) => makeReader(connection, logId, timeoutMs, limits)),
     openImport: () => open((connection, logId) => makeImport(connection, logId, { timeoutMs, clock, random })),
+    readMembers: () => open((connection) => once(connection, connection.query('read-members', membersOf))),
+    appendMember: (change) =>
+      open(async (connection, logId) => {
+        const statements = makeMemoryStatements(connection, timeoutMs)
+        const writer = makeWriter({ id: siteWriterId('members', logId), timeoutMs, clock, random })
+        await writer.register(statements)
+        return once(connection, writer.append(statements, [change]))
+      }),
+  }
+}
+
+/** Closes the connection after its one answer. */
+async function once<T>(connection: MemoryConnection, answer: Promise<T>): Promise<T> {
+  try {
+    return await explained(answer)
+  } finally {
+    connection.close()
   }
 }
 
@@ -95,7 +112,7 @@ async function makeImport(
     return undefined
   }
   const statements = makeMemoryStatements(connection, timeoutMs)
-  const writer = makeWriter({ id: importWriterId(logId), timeoutMs, clock, random })
+  const writer = makeWriter({ id: siteWriterId('import', logId), timeoutMs, clock, random })
   await writer.register(statements)
   const takenOver = makeTakenOver(
     await connection.query('read-position', (tables): LastOfOrigin[] => lastOfOrigins(tables)),

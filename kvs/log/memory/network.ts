@@ -14,6 +14,7 @@ export type StatementKind =
   | 'append-foreign'
   | 'read-position'
   | 'take-lead'
+  | 'read-members'
 
 /** What goes between a node and the log's server in one piece. */
 export interface Message {

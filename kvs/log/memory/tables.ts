@@ -1,9 +1,9 @@
 import type { LogPoint, Origin, Reached, Write } from '../../core/entry.ts'
 import { maxDeadline } from '../../core/limits.ts'
-import { setsValue } from '../../core/operation/operation.ts'
+import { codeOf, setsValue } from '../../core/operation/operation.ts'
 import type { Position } from '../../core/position.ts'
 import type { Random } from '../../lib/random.ts'
-import type { LastOfOrigin } from '../index.ts'
+import type { LastOfOrigin, MemberEntry } from '../index.ts'
 
 /** A row of the log. */
 export interface StoredEntry {
@@ -140,14 +140,27 @@ export function lastOf({ entries }: Tables, writer: number): StoredEntry | undef
   return entries.findLast((entry) => entry.writer === writer && entry.writeNumber !== undefined)
 }
 
-/** Keys that have an entry of any effect after a sequence, one that `counts`. */
+/** Keys of the store that have an entry of any effect after a sequence, one that `counts`. */
 export function keysAfter(
   { entries }: Tables,
   sequence: bigint,
   counts: (entry: StoredEntry) => boolean = () => true,
 ): Set<string> {
-  const later = entries.slice(Number(sequence)).filter((entry) => !entry.superseded && counts(entry))
+  const later = entries
+    .slice(Number(sequence))
+    .filter((entry) => !entry.superseded && entry.eventType <= 2 && counts(entry))
   return new Set(later.map(({ key }) => key))
+}
+
+/** The newest entry about each site that was added or taken out, by its address. */
+export function membersOf({ logId, entries }: Tables): Map<string, MemberEntry> {
+  const changes = entries.filter(({ eventType, superseded }) => eventType > 2 && !superseded)
+  return new Map(
+    changes.map(({ key, eventType, stamp, origin }) => [
+      key,
+      { isMember: eventType === codeOf('join'), stamp, isExpiry: false, origin: origin?.logId ?? logId },
+    ]),
+  )
 }
 
 /** Whether the entry records that a key has ended by itself. */

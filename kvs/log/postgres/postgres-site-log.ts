@@ -1,14 +1,15 @@
 import { forPurpose, type PostgresTarget } from '../../config/index.ts'
+import type { Membership } from '../../core/operation/membership.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { type Random, systemRandom } from '../../lib/random.ts'
 import {
-  importWriterId,
   type LastOfOrigin,
   type LogImport,
   type LogReader,
   makeTakenOver,
   makeWriter,
   type SiteLog,
+  siteWriterId,
 } from '../index.ts'
 import { type Connection, connect } from './connection.ts'
 import { type Where, whereOf } from './failure-explanation.ts'
@@ -17,7 +18,7 @@ import { lastSequence, makePageReader, type ReadPage } from './page-reader.ts'
 import { enterSchema } from './schema-search.ts'
 import { openSession } from './server-session.ts'
 import { explainLoss, openOver, withExplanation } from './session-failures.ts'
-import { makeOwnEnd, readOrigins, stampOfOwn, takeLead } from './site-statements.ts'
+import { makeOwnEnd, readMembers, readOrigins, stampOfOwn, takeLead } from './site-statements.ts'
 import { makeWriterStatements } from './writer-statements.ts'
 
 export interface PostgresSiteLogOptions {
@@ -67,6 +68,8 @@ export function makePostgresSiteLog(options: PostgresSiteLogOptions): SiteLog {
   return {
     openReader: () => open('reader', async (over) => makeReader(state, over)),
     openImport: () => open('import', (over) => makeImport(state, over)),
+    readMembers: () => open('members', (over) => once(over, readMembers(over.connection))),
+    appendMember: (change) => open('members', (over) => once(over, appendMember(state, over, change))),
   }
 }
 
@@ -88,6 +91,26 @@ async function enterLog({ options, warned }: State, connection: Connection, targ
     warned.add(warning)
   }
   return processId
+}
+
+/** Closes the connection after its one answer. */
+async function once<T>({ connection, where }: Over, answer: Promise<T>): Promise<T> {
+  try {
+    return await withExplanation(answer, where)
+  } finally {
+    await connection.close()
+  }
+}
+
+async function appendMember(
+  { random, clock, appendTimeoutMs }: State,
+  { connection, logId }: Over,
+  change: Membership,
+) {
+  const statements = makeWriterStatements(connection, appendTimeoutMs)
+  const writer = makeWriter({ id: siteWriterId('members', logId), timeoutMs: appendTimeoutMs, clock, random })
+  await writer.register(statements)
+  return writer.append(statements, [change])
 }
 
 function makeReader({ options, readPage }: State, over: Over): LogReader {
@@ -122,7 +145,7 @@ async function makeImport(
     return undefined
   }
   const statements = makeWriterStatements(connection, appendTimeoutMs)
-  const writer = makeWriter({ id: importWriterId(logId), timeoutMs: appendTimeoutMs, clock, random })
+  const writer = makeWriter({ id: siteWriterId('import', logId), timeoutMs: appendTimeoutMs, clock, random })
   await writer.register(statements)
   const takenOver = makeTakenOver(await readOrigins(connection, lastSequence))
   return {

@@ -1,4 +1,4 @@
-import type { LastOfOrigin } from '../index.ts'
+import type { LastOfOrigin, MemberEntry } from '../index.ts'
 import type { Connection } from './connection.ts'
 
 /**
@@ -45,6 +45,21 @@ export function makeOwnEnd(connection: Connection): (through: bigint) => Promise
     known = { through, sequence: rows[0] === undefined ? before.sequence : BigInt(rows[0][0]) }
     return known.sequence
   }
+}
+
+/** As `SiteLog.readMembers`. */
+export async function readMembers(connection: Connection): Promise<ReadonlyMap<string, MemberEntry>> {
+  const { rows } = await connection.query<[string, boolean, string, string]>({
+    text: `SELECT DISTINCT ON (key) key, event_type = 3, stamp, coalesce(origin, log_id)
+      FROM transactions, log_head WHERE event_type > 2 AND NOT superseded
+      ORDER BY key, transactions.sequence DESC`,
+  })
+  return new Map(
+    rows.map(([address, isMember, stamp, origin]) => [
+      address,
+      { isMember, stamp: Number(stamp), isExpiry: false, origin },
+    ]),
+  )
 }
 
 /** As `LogReader.stampAt`. */

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { until } from '../../support/until.ts'
+import { makeFakeMembers, makeFakeSite } from '../http/fake-site.ts'
 import { serve } from '../http/serve.ts'
-import { cannotForward, startClient, startForwarder, startRawTarget } from './serve.ts'
+import { cannotForward, request, startClient, startForwarder, startRawTarget } from './serve.ts'
 
 const json = async (url: string) => {
   const answer = await fetch(url)
@@ -22,6 +23,20 @@ test('each dialect works through a forwarder, and through one more', async () =>
     expect((await fetch(`${url}/v1/${key}`, { method: 'DELETE' })).status).toBe(200)
     expect(await (await fetch(`${url}/v1/${key}`)).text()).toBe('no such key\n')
   }
+})
+
+test('forms work through a forwarder, with any method, and so does the view', async () => {
+  const node = await serve({ site: makeFakeSite(makeFakeMembers()) })
+  const { url, port } = await startForwarder(node.port)
+  const form = (method: string, path: string, body: string) =>
+    request(port, method, path, `Content-Length: ${body.length}\r\n`, body)
+  expect(await form('PUT', '/keyValue-store/x', 'val=1')).toContain('"msg":"Added successfully"')
+  expect(await form('GET', '/keyValue-store/x', 'payload=cafe0123:1')).toContain('"value":"1"')
+  expect(await form('GET', '/keyValue-store/x', 'payload=cafe0123:9')).toContain('Payload out of date')
+  expect(await form('GET', '/keyValue-store/search/x', 'payload=cafe0123:1')).toContain('"isExists":true')
+  expect(await form('DELETE', '/keyValue-store/x', 'payload=cafe0123:1')).toContain('Key deleted')
+  expect(await form('PUT', '/view', 'ip_port=a:1')).toContain('Successfully added a:1 to view')
+  expect(await json(`${url}/view`)).toEqual([200, { view: 'a:1' }])
 })
 
 test('/livez is the forwarder’s own, /readyz tells of its target', async () => {

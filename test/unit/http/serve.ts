@@ -5,12 +5,20 @@ import { onTestFinished } from 'vitest'
 import type { Write } from '../../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../../kvs/core/errors.ts'
 import { setsValue } from '../../../kvs/core/operation/operation.ts'
-import { formatPosition, mergePositions, type Position, positionAt, sequenceIn } from '../../../kvs/core/position.ts'
+import {
+  covers,
+  formatPosition,
+  mergePositions,
+  nowhere,
+  type Position,
+  parsePosition,
+  positionAt,
+  sequenceIn,
+} from '../../../kvs/core/position.ts'
 import { holds } from '../../../kvs/core/precondition.ts'
 import { unlessLapsed, versionAt } from '../../../kvs/core/version.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { makeServer, nodeRoutes, type ServerOptions } from '../../../kvs/http/server.ts'
-import type { Feed, FeedQuery } from '../../../kvs/kv/feed.ts'
 import type { AskedTransaction, ConditionalWrite } from '../../../kvs/kv/kv.ts'
 import { requireKnownLogs } from '../../../kvs/kv/own-log.ts'
 import type { State } from '../../../kvs/kv/status.ts'
@@ -22,6 +30,7 @@ import { askedTransaction } from '../../../kvs/replica/decisions/asked-transacti
 import { makeView } from '../../../kvs/view/view.ts'
 import { entryOf } from '../../support/entries.ts'
 import { makeFakeLists } from './fake-lists.ts'
+import { makeFakeSite } from './fake-site.ts'
 
 const logId = 'cafe0123'
 
@@ -109,17 +118,23 @@ export function makeFakeStore() {
       fake.waitedKeys.push(key)
       if (sequence > view.position.sequence) throw new KvsError('behind')
     },
+    /** As in a site: writes go on without the positions that they come after. */
+    isSite: false,
     async dependencyOn(position: Position) {
+      if (fake.isSite) return covers(fake.seen(), position) ? undefined : position
       await fake.waitFor(position)
       return fake.missing
     },
+    /** Unmet dependencies of keys, as text. */
+    unmet: new Map<string, string>(),
+    seen: () => positionAt(logId, view.position.sequence),
     async waitForHead() {
       fake.waits.push('head')
     },
     position(key?: string) {
-      const after = writes.findLast((write) => write.key === key)?.after
-      const seen = positionAt(logId, view.position.sequence)
-      return formatPosition(after === undefined ? seen : mergePositions(seen, after))
+      const after = writes.findLast((write) => write.key === key)?.after ?? nowhere
+      const unmet = parsePosition(fake.unmet.get(key ?? '') ?? '') ?? nowhere
+      return formatPosition(mergePositions(mergePositions(fake.seen(), after), unmet))
     },
     status: () => ({
       state: fake.state,
@@ -141,24 +156,15 @@ const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false }
 /** The routes of a node over a fake store. */
 export function fakeRoutes() {
   const [store, readMetrics, budget] = [makeFakeStore(), makeMetricsReader([]), makeMemoryBudget(1_000)]
-  const feed = makeFakeFeed()
-  return nodeRoutes({ store, feed, readMetrics, maxValueBytes: 1_000, budget, allowsClear: false, logger })
-}
-
-/** The feed of a log that has sent all it had, and whose node stops. */
-export function makeFakeFeed() {
-  const feed = {
-    queries: [] as FeedQuery[],
-    failure: undefined as Error | undefined,
-    frames: ['frames'],
-    async open(query: FeedQuery) {
-      if (feed.failure) throw feed.failure
-      feed.queries.push(query)
-      const frames = feed.frames.map((text) => Buffer.from(text))
-      return { next: async () => frames.shift(), close: () => undefined }
-    },
-  }
-  return feed satisfies Feed
+  return nodeRoutes({
+    store,
+    site: makeFakeSite(),
+    readMetrics,
+    maxValueBytes: 1_000,
+    budget,
+    allowsClear: false,
+    logger,
+  })
 }
 
 interface Waiting {

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { KvsError } from '../../../kvs/core/errors.ts'
 import { scrape } from '../../support/scrape.ts'
 import { until } from '../../support/until.ts'
-import { makeFakeFeed, serve } from '../http/serve.ts'
+import { makeFakeFeed, makeFakeSite } from '../http/fake-site.ts'
+import { serve } from '../http/serve.ts'
 
 const count = 'kvs_http_request_duration_seconds_count'
 
@@ -36,7 +37,7 @@ test('a feed is in flight as long as it goes on, and no request that took so lon
   const feed = makeFakeFeed()
   const ending = Promise.withResolvers<undefined>()
   feed.open = async () => ({ next: () => ending.promise, close: () => undefined })
-  const server = await serve({ feed })
+  const server = await serve({ site: makeFakeSite(undefined, feed) })
   const answer = await fetch(`${server.url}/sites/log?site=b`)
   expect((await scrape(server)).value('kvs_http_requests_in_flight')).toBe(2)
   ending.resolve(undefined)

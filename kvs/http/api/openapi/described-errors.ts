@@ -3,8 +3,8 @@ import { reasonPhrases } from '../../exchange/index.ts'
 import type { Part, Response } from './part.ts'
 
 /**
- * Errors that a request can have, by what it asks for. Together they are the catalogue but for `no_such_page`, which is
- * the answer to paths that are not described.
+ * Errors that a request can have, by what it asks for. Together they are the catalogue. Paths that are not described
+ * have `no_such_page`.
  */
 export const errors = {
   ofAll: [
@@ -32,6 +32,7 @@ export const errors = {
     ...(['idempotency_key_reused', 'unsupported_encoding', 'value_too_large'] as const),
     ...(['bad_digest', 'not_stored', 'undecided', 'not_a_number', 'out_of_range'] as const),
   ],
+  ofMembers: ['no_such_page', 'not_ready', 'overloaded', 'draining', 'condition_failed', 'log_down'],
   ofCollections: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'],
   ofFeeds: ['not_ready', 'log_down', 'overloaded', 'draining', 'went_back'],
   ofClears: [
@@ -41,7 +42,7 @@ export const errors = {
 } as const satisfies Record<string, readonly ErrorCode[]>
 
 /** How a path shows its errors. */
-export type ErrorForm = 'problem' | 'json'
+export type ErrorForm = 'problem' | 'json' | 'result'
 
 const contents: Record<ErrorForm, (codes: readonly ErrorCode[]) => Part> = {
   problem: (codes) => ({
@@ -53,6 +54,7 @@ const contents: Record<ErrorForm, (codes: readonly ErrorCode[]) => Part> = {
     },
   }),
   json: () => ({ 'application/json': { schema: { $ref: '#/components/schemas/Error' } } }),
+  result: () => ({ 'application/json': { schema: { $ref: '#/components/schemas/ErrorResult' } } }),
 }
 
 export type ErrorResponses = Readonly<Record<string, Response>>

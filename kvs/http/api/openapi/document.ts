@@ -3,6 +3,7 @@ import { courseworkOperations, valueOperations } from './key-operations.ts'
 import { type Description, operationOf } from './operation-description.ts'
 import { pageOperations } from './page-operations.ts'
 import type { Part } from './part.ts'
+import { membersOperations, payloadOperations, searchOperations } from './payload-operations.ts'
 import { components } from './shared-parts.ts'
 import { count, transaction } from './transaction-operations.ts'
 
@@ -13,6 +14,9 @@ const paths: Readonly<Record<string, Readonly<Record<string, Description>>>> = {
   // The prefix is empty, which a parameter in a path may not be.
   '/v1/:': { ...allOperations, POST: transaction },
   '/kvs/{key}': courseworkOperations,
+  '/keyValue-store/{key}': payloadOperations,
+  '/keyValue-store/search/{key}': searchOperations,
+  '/view': membersOperations,
   ...pageOperations,
 }
 

@@ -3,6 +3,7 @@ import { maxKeyBytes } from '../../../core/limits.ts'
 import { states } from '../../../kv/index.ts'
 import { feedFlags } from './feed-operation.ts'
 import type { Part } from './part.ts'
+import { payloadParameters, payloadSchemas } from './payload-parts.ts'
 import { transactionSchemas } from './transaction-parts.ts'
 
 const text = { type: 'string' }
@@ -185,6 +186,7 @@ const schemas = {
     },
   },
   ...transactionSchemas,
+  ...payloadSchemas,
   Live: { type: 'object', required: ['live'], properties: { live: { const: true } } },
 } as const
 
@@ -210,6 +212,7 @@ export const components: Part = {
     },
     ...queryFlags,
     ...feedFlags,
+    ...payloadParameters,
     Add: counting('add', 'Adds to the number, which begins at 0.'),
     Min: counting('min', 'Lowers the number to this where it is higher.'),
     Max: counting('max', 'Raises the number to this where it is lower.'),

@@ -9,6 +9,8 @@ const paths: readonly (readonly [path: string, what: string])[] = [
     'the keys that begin so: GET and HEAD list them, DELETE deletes them all; POST /v1/: does a transaction',
   ],
   ['/kvs/KEY', 'the same in JSON: PUT, GET, DELETE'],
+  ['/keyValue-store/KEY', 'the same in forms, with payloads: PUT, GET, DELETE; GET /keyValue-store/search/KEY'],
+  ['/view', 'the sites of the group: GET, PUT, DELETE'],
   ['/openapi.json', 'all of it for programs, in OpenAPI'],
   ['/readyz', 'whether it serves, and why not'],
   ['/livez', 'whether it runs'],

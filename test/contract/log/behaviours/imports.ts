@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { importWriterId, type LogImport, Unappendable, Unavailable, Undecided } from '../../../../kvs/log/index.ts'
+import { type LogImport, siteWriterId, Unappendable, Unavailable, Undecided } from '../../../../kvs/log/index.ts'
 import { put } from '../../../support/entries.ts'
 import { readAll } from '../../../support/read-all.ts'
 import { until } from '../../../support/until.ts'
@@ -54,7 +54,7 @@ export function describeImports(makeServer: MakeLogServer): void {
     test('that another has replaced appends nothing', async () => {
       const first = await openImport(server.makeSiteLog())
       await first.append([foreign(1n, put('a'))], 0n)
-      const other = await server.makeLog({ writerId: importWriterId(first.logId) }).open()
+      const other = await server.makeLog({ writerId: siteWriterId('import', first.logId) }).open()
       expect(other.committed.number).toBe(1n)
       await expect(first.append([foreign(2n, put('b'))], 1n)).rejects.toThrow(Unavailable)
       expect((await readAll(other)).map(({ write }) => write.key)).toEqual(['a'])
@@ -98,7 +98,7 @@ export function describeImports(makeServer: MakeLogServer): void {
       network.holdRequests()
       const late = first.append([foreign(1n, put('late'))], 0n).catch((error) => error)
       // As an import that has the lead, since the server takes the first one for gone
-      const next = await server.makeLog({ writerId: importWriterId(first.logId) }).open()
+      const next = await server.makeLog({ writerId: siteWriterId('import', first.logId) }).open()
       network.heal()
       expect(await late).toBeInstanceOf(Unavailable)
       expect(await readAll(next)).toEqual([])

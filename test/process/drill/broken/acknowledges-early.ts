@@ -10,7 +10,7 @@ await runBroken({
       const found = store.get(key)
       const write = early.get(key)
       if (write === undefined) return found
-      if (write.kind === 'delete') return undefined
+      if (write.kind !== 'put') return undefined
       return { ...write, tag: undefined, modifiedAt: undefined, deadline: write.deadline }
     },
     async write(write) {

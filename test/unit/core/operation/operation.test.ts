@@ -24,14 +24,18 @@ const put = fc.record({
   deadline,
 })
 const remove = fc.record({ kind: fc.constant('delete' as const), key: fc.string(), deadline })
+const join = fc.record({ kind: fc.constant('join' as const), key: fc.string() })
+const leave = fc.record({ kind: fc.constant('leave' as const), key: fc.string() })
 /** A new kind needs its arbitrary here. */
-const byKind: { readonly [Name in Write['kind']]: fc.Arbitrary<Write> } = { put, delete: remove }
+const byKind: { readonly [Name in Write['kind']]: fc.Arbitrary<Write> } = { put, delete: remove, join, leave }
 const write = fc.oneof(...Object.values(byKind))
 
 test('the codes are those of the log, and each has one kind', () => {
   expect(kindNames.map((kind) => [kind, codeOf(kind)])).toEqual([
     ['put', 2],
     ['delete', 1],
+    ['join', 3],
+    ['leave', 4],
   ])
   expect(kindNames.map((kind) => kindOfCode(codeOf(kind), true))).toEqual(kindNames)
 })
@@ -54,7 +58,7 @@ test('a row in the log is of the kind that its code says', () => {
 test.each([
   ['a put without a value', 2, false],
   ['code 0', 0, true],
-  ['code 3', 3, true],
+  ['code 5', 5, true],
   ['a code below 0', -1, true],
   ['the largest code', 32_767, true],
   ['the smallest code', -32_768, false],

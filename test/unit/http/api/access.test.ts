@@ -4,8 +4,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Right } from '../../../../kvs/access/tokens.ts'
 import { feedPath } from '../../../../kvs/kv/feed.ts'
 import { until } from '../../../support/until.ts'
+import { makeFakeSite } from '../fake-site.ts'
 import { bearer, combinations, guarded, nameOf, secretOf } from '../guarded.ts'
-import { fakeRoutes, makeFakeFeed } from '../serve.ts'
+import { fakeRoutes } from '../serve.ts'
 
 const served = Object.entries(fakeRoutes()).flatMap(([path, { methods, rights }]) =>
   Object.keys(methods).map((method) => {
@@ -23,6 +24,7 @@ test('every method of every route has a right that it asks for, or is open to al
 /** A request that is answered where nothing is wrong. */
 function askedOf(method: string, path: string): [url: string, body: string] {
   if (path === feedPath) return [`${path}?site=b`, '']
+  if (path.startsWith('/keyValue-store/')) return [path.replace('*', 'a%2Fkey'), method === 'PUT' ? 'val=1' : '']
   if (method !== 'POST') return [path.replace('*', 'a/key'), method === 'PUT' ? '{"value":1}' : '']
   return path.endsWith(':') ? [path.replace('*', ''), '{"do":[{"delete":"a/key"}]}'] : ['/v1/a/key?add=1', '']
 }
@@ -34,7 +36,7 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`
 
   test('without a token', async () => {
-    const { request, store } = await guarded({ feed: makeFakeFeed() })
+    const { request, store } = await guarded({ site: makeFakeSite() })
     const answer = await request(method, url, length, body)
     if (needed === 'open') return expect(answer).toMatch(/^HTTP\/1.1 200 /)
     expect(answer).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n/)
@@ -44,7 +46,7 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   })
 
   test.each(['Bearer wrong-0123456789abcdef', 'Basic eDp5'])('with %s', async (authorization) => {
-    const { request } = await guarded({ feed: makeFakeFeed() })
+    const { request } = await guarded({ site: makeFakeSite() })
     const answer = await request(method, url, `${length}Authorization: ${authorization}\r\n`, body)
     const challenge = authorization.startsWith('Bearer') ? ', error="invalid_token"' : ''
     if (needed === 'open') return expect(answer).toMatch(/^HTTP\/1.1 200 /)
@@ -54,7 +56,7 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   })
 
   test.each(combinations)('with a token for %s %s %s', async (...granted: Right[]) => {
-    const { request, store } = await guarded({ feed: makeFakeFeed() })
+    const { request, store } = await guarded({ site: makeFakeSite() })
     const authorization = `Authorization: Bearer ${secretOf(nameOf(granted.filter(Boolean)))}\r\n`
     const answer = await request(method, url, `${length}${authorization}`, body)
     const missing = rights.find((right) => right !== 'open' && right !== undefined && !granted.includes(right))
@@ -68,11 +70,14 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   })
 })
 
-test.each(['/v1', '/v1/', '/kvs', '/kvs/'])('%s has no key, which only who has a token is told', async (path) => {
-  const { url } = await guarded()
-  expect((await fetch(url + path)).status).toBe(401)
-  expect((await fetch(url + path, { headers: bearer('read') })).status).toBe(405)
-})
+test.each(['/v1', '/v1/', '/kvs', '/kvs/', '/keyValue-store/', '/keyValue-store/search/'])(
+  '%s has no key, which only who has a token is told',
+  async (path) => {
+    const { url } = await guarded()
+    expect((await fetch(url + path)).status).toBe(401)
+    expect((await fetch(url + path, { headers: bearer('read') })).status).toBe(405)
+  },
+)
 
 test('a method that keys do not know is asked for a token first', async () => {
   const { url } = await guarded()

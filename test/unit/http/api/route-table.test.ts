@@ -7,6 +7,8 @@ const service: Service = {
   about: 'a test',
   keysOf: () => ({ GET: handle, HEAD: handle, PUT: handle, DELETE: handle }),
   collections: { GET: handle, HEAD: handle, DELETE: handle },
+  payloads: { keys: { GET: handle }, search: { GET: handle } },
+  members: { GET: handle },
   ready: handle,
   position: () => '',
   readMetrics: async () => ({ type: '', text: '' }),
@@ -24,8 +26,11 @@ test('node and forwarder have the same methods, rights and looks of errors on ev
     '/readyz',
     '/healthz',
     '/metrics',
+    '/view',
     '/v1/*',
     '/kvs/*',
+    '/keyValue-store/*',
+    '/keyValue-store/search/*',
     '/v1/*:',
   ])
   for (const path of shared) {
@@ -46,7 +51,15 @@ test('a node has no fallback; a forwarder has one for all that it does not answe
       '/readyz': 'admin',
       '/healthz': 'admin',
       '/metrics': 'admin',
+      '/view': 'admin',
     },
-    ...{ '/v1/*': 'write', '/kvs/*': 'write', '/v1/*:': 'write', '/*': 'admin' },
+    ...{
+      '/v1/*': 'write',
+      '/kvs/*': 'write',
+      '/keyValue-store/*': 'write',
+      '/keyValue-store/search/*': 'write',
+      '/v1/*:': 'write',
+      '/*': 'admin',
+    },
   })
 })

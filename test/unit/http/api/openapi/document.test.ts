@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { catalogue, type ErrorCode, KvsError } from '../../../../../kvs/core/errors.ts'
 import { makeOpenApiDocument } from '../../../../../kvs/http/api/openapi/document.ts'
 import { startForwarder } from '../../../forward/serve.ts'
+import { makeFakeFeed, makeFakeMembers, makeFakeSite } from '../../fake-site.ts'
 import { bearer, guardOf, secretOf } from '../../guarded.ts'
-import { fakeRoutes, makeFakeFeed, serve } from '../../serve.ts'
+import { fakeRoutes, serve } from '../../serve.ts'
 
 interface Operation {
   readonly parameters?: readonly { readonly $ref: string }[]
@@ -66,8 +67,7 @@ test('the document has every error of the catalogue under its status, and no oth
     ),
   )
   const known = Object.entries(catalogue).map(([code, { status }]) => `${status} ${code}`)
-  // It is the answer to the paths that are not in the document.
-  expect([...told, '404 no_such_page'].toSorted()).toEqual(known.toSorted())
+  expect([...told].toSorted()).toEqual(known.toSorted())
 })
 
 /** The flags that an error names as those that are known. */
@@ -77,7 +77,7 @@ function flagsIn(message: string): string[] {
 }
 
 test('a path’s query flags are those that the service names where it refuses one', async () => {
-  const { url } = await serve({ allowsClear: true, feed: makeFakeFeed() })
+  const { url } = await serve({ allowsClear: true, site: makeFakeSite() })
   for (const { path, method, operation } of operations.filter(({ path }) => /^\/(v1|kvs|sites)\//.test(path))) {
     const answer = await fetch(`${url}${targetOf(path)}?nonsense=1`, { method: method === 'HEAD' ? 'GET' : method })
     expect([path, method, answer.status]).toEqual([path, method, 400])
@@ -89,6 +89,8 @@ test('a path’s query flags are those that the service names where it refuses o
 
 /** The body that a request is to have, so that nothing but a header can be wrong with it. */
 function bodyOf(method: string, path: string): string | undefined {
+  if (path.startsWith('/keyValue-store/')) return method === 'PUT' ? 'val=1' : undefined
+  if (path === '/view') return undefined
   if (method === 'PUT') return '{"value":1}'
   return path === '/v1/:' && method === 'POST' ? '{"do":[{"delete":"a"}]}' : undefined
 }
@@ -176,6 +178,31 @@ describe('answers', () => {
     ['DELETE', '/kvs/a'],
     ['GET', '/sites/log?site=b'],
     ['GET', '/sites/log'],
+    ['PUT', '/keyValue-store/a', {}, 'val=1'],
+    ['PUT', '/keyValue-store/a', {}, 'val=1'],
+    ['PUT', '/keyValue-store/a', {}, 'payload='],
+    ['PUT', '/keyValue-store/a', { 'If-None-Match': '*' }, 'val=1'],
+    ['PUT', '/keyValue-store/a', {}, `val=${'x'.repeat(1_001)}`],
+    ['GET', '/keyValue-store/a'],
+    ['HEAD', '/keyValue-store/a'],
+    ['GET', '/keyValue-store/a', { 'If-None-Match': '*' }],
+    ['GET', '/keyValue-store/a?payload=cafe0123:99'],
+    ['GET', '/keyValue-store/a', { 'KVS-Min-Position': 'cafe0123=99' }],
+    ['GET', '/keyValue-store/b'],
+    ['GET', '/keyValue-store/search/a'],
+    ['HEAD', '/keyValue-store/search/a'],
+    ['PUT', '/keyValue-store/search/a'],
+    ['DELETE', '/keyValue-store/a'],
+    ['DELETE', '/keyValue-store/a'],
+    ['GET', '/view'],
+    ['HEAD', '/view'],
+    ['POST', '/view'],
+    ['PUT', '/view', {}, 'ip_port=a:1'],
+    ['PUT', '/view', {}, 'ip_port=a:1'],
+    ['PUT', '/view', {}, 'ip_port=a'],
+    ['PUT', '/view', { 'If-Match': '*' }, 'ip_port=a:1'],
+    ['DELETE', '/view?ip_port=a:1'],
+    ['DELETE', '/view?ip_port=a:1'],
     ...['/', '/livez', '/readyz', '/healthz', '/metrics', '/openapi.json'].flatMap((path): [string, string][] =>
       ['GET', 'HEAD', 'PUT'].map((method) => [method, path]),
     ),
@@ -186,7 +213,7 @@ describe('answers', () => {
       const path = target
         .replace(/\?.*/, '')
         .replace(/^\/v1\/.+:$/, '/v1/{prefix}:')
-        .replace(/^\/(v1|kvs)\/[^{:]+$/, '/$1/{key}')
+        .replace(/^\/(v1|kvs|keyValue-store\/search|keyValue-store(?!\/search))\/[^{:]+$/, '/$1/{key}')
       const known = paths[path]?.[method.toLowerCase()] ?? paths[path]?.get
       const answer = await fetch(`${url}${target}`, {
         method,
@@ -221,18 +248,25 @@ describe('answers', () => {
   }
 
   test('every answer is described: status, media type, headers and code', async () => {
-    await check((await serve({ feed: makeFakeFeed() })).url)
+    await check((await serve({ site: makeFakeSite() })).url)
+  })
+
+  test('where there are other sites', async () => {
+    const { url, store } = await serve({ site: makeFakeSite(makeFakeMembers()) })
+    await check(url)
+    store.isSite = true
+    await check(url)
   })
 
   test('where keys may be cleared', async () => {
-    const { url, store } = await serve({ allowsClear: true, feed: makeFakeFeed() })
+    const { url, store } = await serve({ allowsClear: true, site: makeFakeSite() })
     await check(url)
     store.spools = true
     await check(url)
   })
 
   test('while the log is down as well', async () => {
-    const { url, store } = await serve({ feed: makeFakeFeed() })
+    const { url, store } = await serve({ site: makeFakeSite() })
     store.spools = true
     await check(url)
   })
@@ -242,14 +276,14 @@ describe('answers', () => {
     async (code) => {
       const feed = makeFakeFeed()
       feed.failure = new KvsError(code)
-      const { url, store } = await serve({ feed })
+      const { url, store } = await serve({ site: makeFakeSite(undefined, feed) })
       store.failure = new KvsError(code)
       await check(url)
     },
   )
 
   test('to callers without a token, and without the right', async () => {
-    const { url } = await serve({ feed: makeFakeFeed(), guard: guardOf(`writer:write:${secretOf('writer')}`) })
+    const { url } = await serve({ site: makeFakeSite(), guard: guardOf(`writer:write:${secretOf('writer')}`) })
     await check(url)
     await check(url, bearer('writer'))
   })

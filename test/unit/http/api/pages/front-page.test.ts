@@ -30,6 +30,8 @@ describe.each([
         '/v1/KEY',
         '/v1/PREFIX:',
         '/kvs/KEY',
+        '/keyValue-store/KEY',
+        '/view',
         '/openapi.json',
         '/readyz',
         '/livez',

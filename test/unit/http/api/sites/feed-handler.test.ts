@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { KvsError } from '../../../../../kvs/core/errors.ts'
 import { nowhere } from '../../../../../kvs/core/position.ts'
+import { makeFakeFeed, makeFakeSite } from '../../fake-site.ts'
 import { bearer, guardOf, secretOf } from '../../guarded.ts'
-import { makeFakeFeed, serve } from '../../serve.ts'
+import { serve } from '../../serve.ts'
 
 test('a feed is answered frame by frame until its end, from what the query says', async () => {
   const feed = makeFakeFeed()
   feed.frames = ['hello, ', 'entry']
-  const { url } = await serve({ feed })
+  const { url } = await serve({ site: makeFakeSite(undefined, feed) })
   const answer = await fetch(`${url}/sites/log?site=b&have=a=3,b=4&stamps=a=1796000000000000&after=a=7`)
   expect([answer.status, answer.headers.get('content-type'), await answer.text()]).toEqual([
     ...[200, 'application/vnd.kvs.log; version=1', 'hello, entry'],
@@ -28,7 +29,7 @@ test.each(['', '?site=', '?site=b/c', '?site=b&have=x', '?site=b&after=a=x', '?s
   'a query %j is refused',
   async (query) => {
     const feed = makeFakeFeed()
-    const { url } = await serve({ feed })
+    const { url } = await serve({ site: makeFakeSite(undefined, feed) })
     const answer = await fetch(`${url}/sites/log${query}`, { headers: { accept: 'application/json' } })
     expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'bad_request' }])
     expect(feed.queries).toEqual([])
@@ -38,7 +39,7 @@ test.each(['', '?site=', '?site=b/c', '?site=b&have=x', '?site=b&after=a=x', '?s
 test('what the feed refuses is answered with its code', async () => {
   const feed = makeFakeFeed()
   feed.failure = new KvsError('went_back')
-  const { url } = await serve({ feed })
+  const { url } = await serve({ site: makeFakeSite(undefined, feed) })
   const answer = await fetch(`${url}/sites/log?site=b`, { headers: { accept: 'application/json' } })
   expect([answer.status, await answer.json()]).toMatchObject([409, { code: 'went_back' }])
 })
@@ -61,14 +62,14 @@ describe('a token', () => {
     ['reader', 403],
   ])('of %s gets %i', async (name, status) => {
     const feed = makeFakeFeed()
-    const { url } = await serve({ feed, guard: guardOf(tokens) })
+    const { url } = await serve({ site: makeFakeSite(undefined, feed), guard: guardOf(tokens) })
     const answer = await fetch(`${url}/sites/log?site=b`, { headers: bearer(name) })
     expect([answer.status, feed.queries.length]).toEqual([status, status === 200 ? 1 : 0])
     if (name === 'bounded') expect(await answer.text()).toContain('the token has prefixes')
   })
 
   test('is needed', async () => {
-    const { url } = await serve({ feed: makeFakeFeed(), guard: guardOf(tokens) })
+    const { url } = await serve({ site: makeFakeSite(), guard: guardOf(tokens) })
     expect((await fetch(`${url}/sites/log?site=b`)).status).toBe(401)
   })
 })

@@ -1,0 +1,106 @@
+import type { Dispatcher } from 'undici'
+import { catalogue } from '../core/errors.ts'
+import { formatPosition, nowhere, type Position, parsePosition } from '../core/position.ts'
+import { explain, type Target } from '../forward/index.ts'
+import { type FeedQuery, feedPath, feedType, positionPath, rejoinPath } from '../kv/index.ts'
+import { type PeerClient, PeerRemoved } from './peer-client.ts'
+
+/** A feed gives a sign of life every second. */
+const silenceMs = 5_000
+const answerMs = 10_000
+/** What is read of an answer other than a feed, in bytes. */
+const mostTextBytes = 16_000
+
+/**
+ * Asks one node over HTTP.
+ * @param token to show there; undefined for none
+ */
+export function makeHttpPeer({ dispatcher, name, servername }: Target, token: string | undefined): PeerClient {
+  const common = { host: name, ...(token !== undefined && { authorization: `Bearer ${token}` }) }
+
+  async function ask(path: string, accept: string, signal: AbortSignal, bodyTimeout: number, method: Method = 'GET') {
+    const request = {
+      ...{ method, path, headers: { ...common, accept }, signal, servername },
+      ...{ headersTimeout: answerMs, bodyTimeout },
+    }
+    const { statusCode, body } = await dispatcher.request(request)
+    if (statusCode === 200) return body
+    const sentence = (await textOf(body)).slice(0, 300)
+    if (statusCode === 409 && sentence.includes(catalogue.removed.message))
+      throw new PeerRemoved(`${name}: ${sentence}`)
+    throw new Error(`${name} answers ${statusCode}: ${sentence}`)
+  }
+
+  return {
+    async open(query, signal) {
+      try {
+        return explained(await ask(pathOf(query), feedType, signal, silenceMs), name)
+      } catch (error) {
+        throw explainedError(error, name)
+      }
+    },
+    async askPosition(seen, signal) {
+      try {
+        const query = seen === undefined ? '' : `?${new URLSearchParams({ seen: formatPosition(seen) })}`
+        const text = await textOf(await ask(`${positionPath}${query}`, 'text/plain', signal, answerMs))
+        const position = parsePosition(text)
+        if (position === undefined) throw new Error(`${name} answers with no position`)
+        return position
+      } catch (error) {
+        throw explainedError(error, name)
+      }
+    },
+    async rejoin({ stamp, origin }, signal) {
+      try {
+        const query = new URLSearchParams({ stamp: String(stamp), origin })
+        await textOf(await ask(`${rejoinPath}?${query}`, 'text/plain', signal, answerMs, 'POST'))
+      } catch (error) {
+        throw explainedError(error, name)
+      }
+    },
+  }
+}
+
+type Method = 'GET' | 'POST'
+
+function pathOf({ site, have, stamps, after }: FeedQuery): string {
+  const texts = new URLSearchParams({ site, have: formatPosition(have), stamps: formatStamps(stamps) })
+  if (after !== nowhere) texts.set('after', formatPosition(after))
+  return `${feedPath}?${texts}`
+}
+
+/** In the form of a position, which a feed's query is read in. */
+function formatStamps(stamps: ReadonlyMap<string, number>): string {
+  const sequences = new Map([...stamps].map(([logId, stamp]) => [logId, BigInt(stamp)]))
+  return formatPosition({ sequences, stamp: 0 } satisfies Position)
+}
+
+async function* explained(body: AsyncIterable<Buffer>, name: string): AsyncIterable<Buffer> {
+  try {
+    yield* body
+  } catch (error) {
+    throw explainedError(error, name)
+  }
+}
+
+function explainedError(error: unknown, name: string): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  if (error instanceof PeerRemoved) return error
+  const code = 'code' in error ? String(error.code) : ''
+  if (code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT') {
+    return new Error(`${name} gives no sign of life`, { cause: error })
+  }
+  return new Error(explain(error, name, 'KVS_PEER_CA'), { cause: error })
+}
+
+/** A short text. What is beyond the bound is not read. */
+async function textOf(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > mostTextBytes) break
+  }
+  return Buffer.concat(chunks).toString().trim()
+}

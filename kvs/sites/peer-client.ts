@@ -1,0 +1,23 @@
+import type { Position } from '../core/position.ts'
+import type { Rank } from '../core/rank.ts'
+import type { OpenFeed } from './pull.ts'
+
+/** What a site asks a node of another one for. */
+export interface PeerClient {
+  readonly open: OpenFeed
+  /**
+   * Asks for the node's position, once that has `seen` where it is given. Rejects where the signal aborts, or with an
+   * error whose message is a sentence for the operator.
+   */
+  askPosition(seen: Position | undefined, signal: AbortSignal): Promise<Position>
+  /**
+   * Tells the node's site that it is a member again, by an entry of this rank: a site that was taken out follows nobody,
+   * and would not hear of it. It does nothing where the site knows of a newer one. Rejects as `askPosition`.
+   */
+  rejoin(rank: Rank, signal: AbortSignal): Promise<void>
+}
+
+/** The other site was taken out of the group, as it knows it. */
+export class PeerRemoved extends Error {
+  override readonly name = 'PeerRemoved'
+}
