@@ -18,7 +18,7 @@ export interface SitesStack {
   node(name: NodeName): Client
   /** A line of the documentation, run by bash in the repository's root, for this stack. Returns what it prints. */
   shell(line: string, variables?: NodeJS.ProcessEnv): Promise<string>
-  /** Resolves once all of these nodes have this value of the key. */
+  /** Resolves once all of these nodes answer a read of the key with this text. */
   converged(names: readonly NodeName[], key: string, value: string): Promise<void>
   down(): Promise<void>
 }
@@ -81,7 +81,7 @@ export async function startSites(...overlays: string[]): Promise<SitesStack> {
       for (const name of names) {
         await until(
           `${name} has ${value} as ${key}`,
-          async () => (await (await node(name).request(`/v1/${key}`)).text()) === value,
+          async () => (await (await node(name).request(`/v1/${key}`)).text()).trim() === value,
         )
       }
     },
