@@ -28,7 +28,7 @@ import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
 import { readyStateOf } from './state/health.ts'
 import { whyLogIsDown } from './state/node-state.ts'
-import { may, refusalOf } from './state/permissions.ts'
+import { may, refusalOf, refusalToSites } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
 import { hasSeen } from './view-position.ts'
 
@@ -87,7 +87,7 @@ export interface Replica extends Kv {
 
 /** How far a node has applied its own log. */
 export interface FollowedLog {
-  /** @throws KvsError not_ready before the log is replayed, or where it diverged before */
+  /** @throws KvsError not_ready before the log is replayed, and once it has diverged */
   requireReadable(): void
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
@@ -171,7 +171,10 @@ export function makeReplica(options: ReplicaOptions): Replica {
     },
 
     followed: {
-      requireReadable,
+      requireReadable() {
+        const refusal = refusalToSites(machine.state)
+        if (refusal) throw refusal
+      },
       sequence: () => mirror.view.position.sequence,
       rankOf: (key) => mirror.view.rankOf(key),
       now: () => options.log.now() ?? 0,

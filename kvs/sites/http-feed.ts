@@ -22,8 +22,12 @@ export function makeHttpFeed({ dispatcher, name, servername }: Target, token: st
       ...{ headersTimeout: answerMs, bodyTimeout: silenceMs },
     }
     try {
-      const { statusCode, body } = await dispatcher.request(request)
-      if (statusCode === 200) return explained(body, name)
+      const { statusCode, headers, body } = await dispatcher.request(request)
+      if (statusCode === 200 && headers['content-type'] === feedType) return explained(body, name)
+      if (statusCode === 200) {
+        body.destroy()
+        throw new Error(`${name} answers with ${headers['content-type'] ?? 'no type'}, not with a log: it is no node`)
+      }
       throw new Error(`${name} answers ${statusCode}: ${await textOf(body)}`)
     } catch (error) {
       throw explainedError(error, name)

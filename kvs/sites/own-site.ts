@@ -2,7 +2,7 @@ import type { Rank } from '../core/rank.ts'
 
 /** What the streams between sites ask of this node: how far it has applied its own site's log. */
 export interface OwnSite {
-  /** @throws KvsError not_ready before the log is replayed, or where it diverged */
+  /** @throws KvsError not_ready before the log is replayed, or once it has diverged */
   requireReadable(): void
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint

@@ -9,7 +9,7 @@ import { makeFeed } from './feed.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import { type Intake, makeIntake } from './intake.ts'
 import type { OwnSite } from './own-site.ts'
-import { makePeer, type Peer } from './peer.ts'
+import { type Lead, makePeer, type Peer } from './peer.ts'
 import type { OpenFeed } from './pull.ts'
 
 /** What a node does for its site: it feeds other sites, and takes over their entries where no other node does. */
@@ -59,12 +59,15 @@ export function makeSites(options: SitesOptions): Sites {
   const past = { entries: 0, superseded: 0 }
 
   async function leadOnce(signal: AbortSignal): Promise<void> {
+    // A node whose view is not that of the log leaves the lead to the others.
+    site.requireReadable()
     const target = await siteLog.openImport()
     if (target === undefined) return
-    const intake = makeIntake(target, site)
+    const ending = new AbortController()
+    const intake = makeIntake(target, site, ending.signal)
     lead = { intake }
     try {
-      await follow(peers, target, intake, signal)
+      await follow({ peers, site, clock, signal, ending }, { target, intake, followed: new Map() })
     } finally {
       lead = undefined
       past.entries += intake.counts.entries
@@ -100,19 +103,45 @@ export function makeSites(options: SitesOptions): Sites {
   }
 }
 
-/** Follows all peers until the connection to this site's log is lost, or the signal aborts. */
-async function follow(peers: readonly Peer[], target: LogImport, intake: Intake, signal: AbortSignal): Promise<void> {
-  const ending = new AbortController()
+interface Following {
+  readonly peers: readonly Peer[]
+  readonly site: OwnSite
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Is aborted here. */
+  readonly ending: AbortController
+}
+
+/**
+ * Follows all peers until the connection to this site's log is lost, or the signal aborts. Rejects where an append
+ * failed, or this node's view is not that of the log any more.
+ */
+async function follow({ peers, site, clock, signal, ending }: Following, lead: Lead): Promise<void> {
+  const { target, intake } = lead
+  let failure: { readonly error: unknown } | undefined
   const end = () => ending.abort()
+  const fail = (error: unknown) => {
+    failure ??= { error }
+    end()
+  }
   signal.addEventListener('abort', end)
   if (signal.aborted) end()
   void target.lost.then(end)
+  void intake.failed.then(fail)
+  const check = clock.every(leadEveryMs, () => {
+    try {
+      site.requireReadable()
+    } catch (error) {
+      fail(error)
+    }
+  })
   try {
-    const lead = { target, intake, followed: new Map<string, string>() }
     await Promise.all(peers.map((peer) => peer.follow(lead, ending.signal)))
   } finally {
+    check.cancel()
     signal.removeEventListener('abort', end)
   }
+  if (failure !== undefined && !signal.aborted) throw failure.error
 }
 
 /** Counts stamps that are far in the future, and warns of the first from each address. */

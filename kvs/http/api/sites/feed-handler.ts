@@ -1,5 +1,5 @@
 import { KvsError } from '../../../core/errors.ts'
-import { nowhere, type Position, parsePosition } from '../../../core/position.ts'
+import { nowhere, type Position, parsePosition, positionBounds } from '../../../core/position.ts'
 import { type Feed, type FeedQuery, type FeedStream, feedType } from '../../../kv/index.ts'
 import {
   type BodySink,
@@ -16,9 +16,6 @@ import type { Handle } from '../route.ts'
 const known = { site: 'site', have: 'have', stamps: 'stamps', after: 'after' }
 
 const logIdPattern = /^[0-9a-z._-]{1,64}$/i
-/** A position has one part for each site that ever was. */
-const mostParts = 1_000
-
 /** Makes the handler by which another site follows this one's log. */
 export function makeFeedHandler(feed: Feed): Handle {
   return async (request) => {
@@ -63,8 +60,11 @@ function positionFlag(flags: QueryFlags, name: keyof typeof known): Position {
   const text = flags.get(name) ?? ''
   if (text === '') return nowhere
   const position = parsePosition(text)
-  if (position !== undefined && position.sequences.size <= mostParts) return position
-  throw badQuery(`${name} has to be a position, LOGID=NUMBER with commas between`, known)
+  if (position !== undefined) return position
+  throw badQuery(
+    `${name} has to be a position, LOGID=NUMBER with commas between, of at most ${positionBounds.parts} parts`,
+    known,
+  )
 }
 
 /** Sends a feed's frames as fast as the other site takes them. */
