@@ -3,7 +3,7 @@ import { KvsError } from '../core/errors.ts'
 import { type Position, sequenceIn } from '../core/position.ts'
 import type { Feed, FeedQuery, FeedStream } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
-import { type LogReader, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
+import { Diverged, type LogReader, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
 import { groupBatches } from './batch-groups.ts'
 import type { EndCode } from './frames/frame.ts'
 import { type FrameWriter, makeFrameWriter } from './frames/frame-writer.ts'
@@ -64,6 +64,7 @@ async function openStream(options: FeedOptions, query: FeedQuery, onClose: () =>
 }
 
 function asLogDown(error: unknown): never {
+  if (error instanceof Diverged) throw new KvsError('not_ready', `the log can’t be followed: ${error.message}`)
   if (!(error instanceof Unavailable)) throw error
   throw new KvsError('log_down', `the log can’t be read: ${error.message}`)
 }
