@@ -21,17 +21,15 @@ export function makeHttpFeed({ dispatcher, name, servername }: Target, token: st
       ...{ method: 'GET' as const, path: pathOf(query), headers, signal, servername },
       ...{ headersTimeout: answerMs, bodyTimeout: silenceMs },
     }
-    try {
-      const { statusCode, headers, body } = await dispatcher.request(request)
-      if (statusCode === 200 && headers['content-type'] === feedType) return explained(body, name)
-      if (statusCode === 200) {
-        body.destroy()
-        throw new Error(`${name} answers with ${headers['content-type'] ?? 'no type'}, not with a log: it is no node`)
-      }
-      throw new Error(`${name} answers ${statusCode}: ${await textOf(body)}`)
-    } catch (error) {
-      throw explainedError(error, name)
-    }
+    const reject = (error: unknown) => Promise.reject(explainedError(error, name))
+    const { statusCode, headers: answered, body } = await dispatcher.request(request).catch(reject)
+    // An error of a body that nobody reads any more would end the process.
+    body.on('error', () => undefined)
+    const type = answered['content-type']
+    if (statusCode === 200 && type === feedType) return explained(body, name)
+    if (statusCode !== 200) throw new Error(`${name} answers ${statusCode}: ${await textOf(body).catch(reject)}`)
+    body.destroy()
+    throw new Error(`${name} answers with ${type ?? 'no type'}, not with a log: it is no node`)
   }
 }
 
