@@ -17,8 +17,8 @@ export interface FeedOptions {
   readonly clock: Clock
 }
 
-/** A feed holds a connection to Postgres each. */
-const mostFeeds = 64
+/** Each feed holds one of the connections that Postgres has for all nodes of the site, 100 by default. */
+const mostFeeds = 16
 const signOfLifeMs = 1_000
 /** What is put together before it is sent, in bytes. */
 const chunkBytes = 256 * 1024
@@ -109,6 +109,7 @@ function hasAll({ site, have }: FeedQuery, { sequences }: Position): boolean {
 
 /** The frames of one feed, made as the other site takes them. */
 class Stream implements FeedStream {
+  readonly stopping: AbortSignal
   private readonly options: FeedOptions
   private readonly reader: LogReader
   private readonly query: FeedQuery
@@ -131,6 +132,7 @@ class Stream implements FeedStream {
     onClose: () => void,
   ) {
     this.options = options
+    this.stopping = options.stopping
     this.reader = reader
     this.query = query
     this.sent = after

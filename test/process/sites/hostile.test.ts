@@ -34,7 +34,11 @@ const html = '<!DOCTYPE html><title>Welcome to nginx!</title>'
 /** What a peer does, and what the node says of it. */
 const misdeeds: readonly [what: string, answer: Answer, reason: RegExp][] = [
   ['resets each connection', (response) => response.destroy(), /./],
-  ['answers with a page', answers(200, html, { 'Content-Type': 'text/html' }), /answers with text\/html, not with a log/],
+  [
+    'answers with a page',
+    answers(200, html, { 'Content-Type': 'text/html' }),
+    /answers with text\/html, not with a log/,
+  ],
   ['redirects', answers(302, '', { Location: 'http://127.0.0.1:1/' }), /answers 302/],
   ['refuses the token', answers(401, 'no token'), /answers 401: no token/],
   ['refuses the right', answers(403, 'no right'), /answers 403: no right/],
@@ -42,18 +46,36 @@ const misdeeds: readonly [what: string, answer: Answer, reason: RegExp][] = [
   ['says that it went back', answers(409, 'went back'), /answers 409: went back/],
   ['is overloaded', answers(503, 'too many'), /answers 503: too many/],
   ['sends garbage', feedOf(Buffer.from(html)), /frame 1: the frame is of an unknown type: 67/],
-  ['sends a frame of a huge length', feedOf(bytesOf(hello), head(2 ** 32 - 1, 2)), /the entry has 4294967295 bytes; at most/],
+  [
+    'sends a frame of a huge length',
+    feedOf(bytesOf(hello), head(2 ** 32 - 1, 2)),
+    /the entry has 4294967295 bytes; at most/,
+  ],
   ['sends a frame of another version', feedOf(Buffer.from([3, 0, 0, 0, 1, 9, 9])), /frame 1: .*version/],
   ['sends a frame that does not end', endless, /./],
   ['begins with an entry', feedOf(bytesOf(entryAt(1, 'k'))), /the first frame is no hello: entry/],
-  ['sends entries out of order', feedOf(bytesOf(hello, entryAt(2, 'a'), entryAt(1, 'b'))), /the sequence 1 comes after 2/],
+  [
+    'sends entries out of order',
+    feedOf(bytesOf(hello, entryAt(2, 'a'), entryAt(1, 'b'))),
+    /the sequence 1 comes after 2/,
+  ],
   ['sends 20,001 entries at once', feedOf(bytesOf(hello, ...many(20_001))), /the batch has more than 20000 entries/],
-  ['skips entries', feedOf(bytesOf({ ...hello, after: 5n } as typeof hello, reachedAt(5))), /the other site skips entries/],
-  ['breaks off', (response) => feedOf(bytesOf(hello).subarray(0, 9))(response, response.req) ?? response.end(), /inside of a frame/],
+  [
+    'skips entries',
+    feedOf(bytesOf({ ...hello, after: 5n } as typeof hello, reachedAt(5))),
+    /the other site skips entries/,
+  ],
+  [
+    'breaks off',
+    (response) => feedOf(bytesOf(hello).subarray(0, 9))(response, response.req) ?? response.end(),
+    /inside of a frame/,
+  ],
 ]
 
 const peerOf = async ({ url }: Pick<Node, 'url'>) => {
-  const { sites } = (await (await fetch(`${url}/readyz`)).json()) as { sites: { peers: { state: string; reason: string }[] } }
+  const { sites } = (await (await fetch(`${url}/readyz`)).json()) as {
+    sites: { peers: { state: string; reason: string }[] }
+  }
   return sites.peers[0]
 }
 const memoryOf = ({ process }: Pick<Node, 'process'>) =>
@@ -75,7 +97,10 @@ test('whatever a peer does, the node serves, says what is wrong once, and follow
     })
     expect((await fetch(`${node.url}/v1/k`, { method: 'PUT', body: what })).status).toBeLessThan(300)
     const { pattern, most } = reason.source === '.' ? { pattern: /^$/, most: 0 } : { pattern: reason, most: 1 }
-    const messages = node.output().split('\n').filter((line) => line.includes('cannot follow'))
+    const messages = node
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('cannot follow'))
     const said = messages.filter((line) => pattern.test((JSON.parse(line) as { msg: string }).msg))
     expect(said, `${what}: said once`).toHaveLength(most)
   }

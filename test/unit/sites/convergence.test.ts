@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { KvsError } from '../../../kvs/core/errors.ts'
 import { nowhere, parsePosition } from '../../../kvs/core/position.ts'
-import type { MemoryServer } from '../../../kvs/log/memory/index.ts'
 import { joinPositions } from '../../../kvs/http/api/freshness.ts'
+import type { MemoryServer } from '../../../kvs/log/memory/index.ts'
 import { makeSitesWorld, type WorldNode } from './sites-world.ts'
 
 /** A write of the history: what its client had seen, and what it did to its key. Its index is its value. */
@@ -62,7 +62,9 @@ async function runHistory(seed: number, { sites = 2, nodesEach = 2, steps = 120 
       const after = client.token === '' ? undefined : await node.store.dependencyOn(positionOf(client))
       const value = Buffer.from(`${number}`)
       await node.store.write({
-        ...(isDelete ? { kind: 'delete', key } : { kind: 'put', key, value, contentType: undefined, deadline: undefined }),
+        ...(isDelete
+          ? { kind: 'delete', key }
+          : { kind: 'put', key, value, contentType: undefined, deadline: undefined }),
         ...(after && { after }),
       } as Parameters<typeof node.store.write>[0])
       noteToken(client, node, key)
@@ -113,8 +115,12 @@ async function runHistory(seed: number, { sites = 2, nodesEach = 2, steps = 120 
   }
   for (const one of paused) nodes[one]?.resume()
   world.heal()
-  const countOf = (server: MemoryServer) => new Set(entriesOf(server).map(({ origin, sequence }) => `${origin}@${sequence}`)).size
-  await world.until('all logs have the same', () => new Set(servers.map((server) => countOf(server))).size === 1 && new Set(servers.map(foldOf)).size === 1)
+  const countOf = (server: MemoryServer) =>
+    new Set(entriesOf(server).map(({ origin, sequence }) => `${origin}@${sequence}`)).size
+  await world.until(
+    'all logs have the same',
+    () => new Set(servers.map((server) => countOf(server))).size === 1 && new Set(servers.map(foldOf)).size === 1,
+  )
   await world.until('all views have the same', () => nodes.every((node) => shownBy(node) === foldedValues(servers[0])))
   for (const server of servers) {
     expect(foldOf(server)).toBe(newestOf(servers))
@@ -128,15 +134,25 @@ function expectCausal(history: readonly Done[], known: ReadonlySet<number>, key:
   const knownOfKey = [...known].filter((one) => history[one]?.key === key)
   const isOverwritten = (one: number) => knownOfKey.some((later) => later !== one && history[later]?.past.has(one))
   if (found !== undefined) {
-    expect(isOverwritten(found), `${key} is ${found}, which was overwritten; the client knows ${knownOfKey}`).toBe(false)
+    expect(isOverwritten(found), `${key} is ${found}, which was overwritten; the client knows ${knownOfKey}`).toBe(
+      false,
+    )
     return
   }
   const deletes = history.flatMap((done, index) => (done.key === key && done.isDelete ? [index] : []))
-  if (knownOfKey.length > 0) expect(deletes.some((one) => !isOverwritten(one)), `${key} is gone`).toBe(true)
+  if (knownOfKey.length > 0)
+    expect(
+      deletes.some((one) => !isOverwritten(one)),
+      `${key} is gone`,
+    ).toBe(true)
 }
 
 const isNewer = (one: Newest, other: Newest) =>
-  one.stamp !== other.stamp ? one.stamp > other.stamp : one.origin !== other.origin ? one.origin > other.origin : one.sequence > other.sequence
+  one.stamp !== other.stamp
+    ? one.stamp > other.stamp
+    : one.origin !== other.origin
+      ? one.origin > other.origin
+      : one.sequence > other.sequence
 
 interface Newest {
   readonly stamp: number
@@ -184,7 +200,9 @@ function expectPrefixes(server: MemoryServer, servers: readonly MemoryServer[]):
 }
 
 function shownBy({ store }: WorldNode): string {
-  return JSON.stringify(keys.map((key) => (store.status().state === 'serving' ? store.get(key)?.value.toString() : '?')))
+  return JSON.stringify(
+    keys.map((key) => (store.status().state === 'serving' ? store.get(key)?.value.toString() : '?')),
+  )
 }
 
 function foldedValues(server: MemoryServer | undefined): string {
@@ -193,12 +211,18 @@ function foldedValues(server: MemoryServer | undefined): string {
   return JSON.stringify(keys.map((key) => newest.get(key)))
 }
 
-const seeds = Array.from({ length: Number(process.env['SEEDS'] ?? 20) }, (_, index) => index + Number(process.env['FIRST_SEED'] ?? 1))
+const seeds = Array.from(
+  { length: Number(process.env.SEEDS ?? 20) },
+  (_, index) => index + Number(process.env.FIRST_SEED ?? 1),
+)
 
-test.each(seeds)('two sites come to the same, and no client reads what it knows to be overwritten: seed %i', async (seed) => {
-  const { history } = await runHistory(seed)
-  expect(history.length).toBeGreaterThan(10)
-})
+test.each(seeds)(
+  'two sites come to the same, and no client reads what it knows to be overwritten: seed %i',
+  async (seed) => {
+    const { history } = await runHistory(seed)
+    expect(history.length).toBeGreaterThan(10)
+  },
+)
 
 test.each(seeds.slice(0, Math.ceil(seeds.length / 2)))('three sites do as well: seed %i', async (seed) => {
   await runHistory(seed, { sites: 3, nodesEach: 1 })

@@ -79,7 +79,8 @@ async function framesThrough(stream: FeedStream, sequence: number): Promise<Fram
   }
 }
 
-const keysOf = (frames: readonly Frame[]) => frames.flatMap((frame) => (frame.type === 'entry' ? [frame.write.key] : []))
+const keysOf = (frames: readonly Frame[]) =>
+  frames.flatMap((frame) => (frame.type === 'entry' ? [frame.write.key] : []))
 const reachedOf = (frames: readonly Frame[]) =>
   frames.flatMap((frame) => (frame.type === 'reached' ? [Number(frame.sequence)] : []))
 
@@ -190,16 +191,16 @@ test('a log that lacks what was taken over from it has gone back', async () => {
   expect(await log.outcome({ have: at({ [logId]: 1, other: 9 }), stamps: { [logId]: 1 } })).toBe('opened')
 })
 
-test('64 feeds are open at once; one that could not be opened, or is closed, makes room', async () => {
+test('16 feeds are open at once; one that could not be opened, or is closed, makes room', async () => {
   const log = makeLog()
-  const streams = await Promise.all(Array.from({ length: 64 }, () => log.open()))
-  expect(await log.outcome()).toBe('overloaded: 64 sites follow this node already')
+  const streams = await Promise.all(Array.from({ length: 16 }, () => log.open()))
+  expect(await log.outcome()).toBe('overloaded: 16 sites follow this node already')
   streams[0]?.close()
   streams[0]?.close()
   expect(await log.outcome({ have: at({ [log.server.logId]: 3 }) })).toMatch(/^went_back/)
   expect(await log.outcome()).toBe('opened')
   expect(await log.outcome()).toMatch(/^overloaded/)
-  expect([log.openReaders, log.view.listeners]).toEqual([64, log.view.listeners])
+  expect(log.openReaders).toBe(16)
 })
 
 test('a closed stream keeps no connection, no timer and no listener, and is at its end', async () => {
@@ -248,7 +249,9 @@ test('a feed ends when its connection to the log is lost, and when the log diver
   diverged.refuse(new KvsError('not_ready', 'the node is diverged'))
   const end = other.next()
   await diverged.time.pass(1_000)
-  const [frame] = framesIn([await new Promise<Buffer>((resolve) => void end.then((chunk) => resolve(withHello(chunk))))]).slice(-1)
+  const [frame] = framesIn([
+    await new Promise<Buffer>((resolve) => void end.then((chunk) => resolve(withHello(chunk)))),
+  ]).slice(-1)
   expect(frame).toEqual({ type: 'end', code: 'diverged', sentence: 'the node is diverged' })
   expect(await diverged.outcome()).toBe('not_ready: the node is diverged')
 })

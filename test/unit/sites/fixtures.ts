@@ -2,9 +2,9 @@ import type { ForeignEntry, Write } from '../../../kvs/core/entry.ts'
 import type { Position } from '../../../kvs/core/position.ts'
 import type { Rank } from '../../../kvs/core/rank.ts'
 import type { LogImport } from '../../../kvs/log/index.ts'
-import type { OwnSite } from '../../../kvs/sites/index.ts'
 import type { Frame } from '../../../kvs/sites/frames/frame.ts'
 import { makeFrameReader } from '../../../kvs/sites/frames/frame-reader.ts'
+import type { OwnSite } from '../../../kvs/sites/index.ts'
 
 export const limits = { maxBatchEntries: 20_000, maxBatchBytes: 1e8, maxValueBytes: 1e7 }
 

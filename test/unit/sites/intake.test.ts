@@ -67,7 +67,7 @@ test('entries are ranked by the view as it is when they are appended, and its se
   void intake.add([foreign('a', 2, { write: put('taken') }), foreign('a', 9, { write: put('later') })])
   await settle()
   view.advance(7)
-  view.ranks['later'] = { stamp: 8_000, isExpiry: false, origin: 'z' }
+  view.ranks.later = { stamp: 8_000, isExpiry: false, origin: 'z' }
   log.land()
   await settle()
   expect(log.appended.map(({ seen }) => seen)).toEqual([0n, 7n])

@@ -31,7 +31,9 @@ test('one node of a site leads; where its connection is lost, it or another one 
   await put(world, other, 'k')
   await world.until('it is taken over', () => follower.store.get('k') !== undefined)
   expect(follower.sites.measures).toEqual({ entries: 1, superseded: 0, farStamps: 0 })
-  expect(follower.sites.status.peers).toMatchObject([{ address: '1.0', state: 'following', log: world.servers[1]?.logId }])
+  expect(follower.sites.status.peers).toMatchObject([
+    { address: '1.0', state: 'following', log: world.servers[1]?.logId },
+  ])
 })
 
 test('what a node has taken over counts over its leads', async () => {

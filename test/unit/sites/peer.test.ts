@@ -101,11 +101,14 @@ test('entries land in batches as they were sent, and what is reached is told onc
 
 test('a connection that breaks goes on where it was, and what came without a reached is given up', async () => {
   const one = makeFollowed({
-    p: [[hello('a'), entry('a', 1), reached(4), entry('a', 5)], [hello('a', 4), reached(4), 'open']],
+    p: [
+      [hello('a'), entry('a', 1), reached(4), entry('a', 5)],
+      [hello('a', 4), reached(4), 'open'],
+    ],
   })
   await one.time.pass(300)
   expect(one.log.names).toEqual(['a@1'])
-  const [first, second] = one.queries['p'] ?? []
+  const [first, second] = one.queries.p ?? []
   expect(first).toMatchObject({ site: 'here', have: at({}), after: at({}) })
   expect(second).toMatchObject({ have: at({ a: 1 }), stamps: new Map([['a', 5]]), after: at({ a: 4 }) })
 })
@@ -114,7 +117,7 @@ test('what fails is said once, and tried again with pauses that grow to a second
   const bad = [hello('a'), reached(0), Buffer.from('<!DOCTYPE html>')]
   const one = makeFollowed({ p: [bad] })
   await one.time.pass(60_000)
-  const tries = one.queries['p']?.length ?? 0
+  const tries = one.queries.p?.length ?? 0
   expect(tries).toBeGreaterThan(55)
   expect(tries).toBeLessThan(100)
   expect(one.told).toEqual([
@@ -141,7 +144,12 @@ test('a stream that lasts is told of, with how long it was away, and the next fa
 })
 
 test('an end that is announced is no different', async () => {
-  const one = makeFollowed({ p: [[hello('a'), reached(0), ended], [hello('a'), 'open']] })
+  const one = makeFollowed({
+    p: [
+      [hello('a'), reached(0), ended],
+      [hello('a'), 'open'],
+    ],
+  })
   await one.time.pass(300)
   expect(one.told).toEqual(['following the log a at p', 'cannot follow p: the node stops'])
   expect(one.status()).toMatchObject({ state: 'following' })
@@ -152,7 +160,7 @@ test('a node of the own site is left alone, and asked again every five seconds',
   await one.time.pass(20_000)
   expect(one.told).toEqual(['not following p: it is a node of this very site'])
   expect(one.status()).toMatchObject({ state: 'standby', reason: 'it is a node of this very site' })
-  expect(one.queries['p']?.length).toBe(4)
+  expect(one.queries.p?.length).toBe(4)
 })
 
 test('a log is followed at one address, and at another one when that fails', async () => {
@@ -175,7 +183,7 @@ test('an address with another log starts over, also one that was met while that 
     q: [[hello('a'), entry('a', 1), reached(100)], [hello('b')], [hello('b')], [hello('b'), 'open']],
   })
   await one.time.pass(12_000)
-  const asked = one.queries['q'] ?? []
+  const asked = one.queries.q ?? []
   expect(asked.length).toBeGreaterThan(2)
   expect(asked[1]?.after).toEqual(at({ a: 100 }))
   expect(asked.slice(2).map(({ after }) => after)).toEqual(asked.slice(2).map(() => at({})))

@@ -71,6 +71,8 @@ function positionFlag(flags: QueryFlags, name: keyof typeof known): Position {
 class FeedBody implements StreamedBody, Resource {
   private readonly request: Request
   private readonly stream: FeedStream
+  /** Keeps the connection from being cut when the node stops. */
+  private keep: () => void = () => undefined
 
   constructor(request: Request, stream: FeedStream) {
     this.request = request
@@ -85,6 +87,7 @@ class FeedBody implements StreamedBody, Resource {
 
   /** The other site is gone, or the feed is at its end. */
   release(): void {
+    this.keep()
     this.stream.close()
   }
 
@@ -95,8 +98,20 @@ class FeedBody implements StreamedBody, Resource {
       return
     }
     this.request.telemetry.bytes = (this.request.telemetry.bytes ?? 0) + chunk.length
-    const next = () => this.open(sink)
-    if (sink.write(chunk)) next()
-    else sink.onDrain(next)
+    if (sink.write(chunk)) this.open(sink)
+    else this.waitForDrain(sink)
+  }
+
+  /** A site that takes nothing is cut off when the node stops; it reads on from another node. */
+  private waitForDrain(sink: BodySink): void {
+    const { stopping } = this.stream
+    if (stopping.aborted) return sink.abort()
+    const cut = () => sink.abort()
+    stopping.addEventListener('abort', cut)
+    this.keep = () => stopping.removeEventListener('abort', cut)
+    sink.onDrain(() => {
+      this.keep()
+      this.open(sink)
+    })
   }
 }

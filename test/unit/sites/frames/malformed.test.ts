@@ -130,11 +130,7 @@ test.each<[string, Buffer, RegExp]>([
     /the position is not a position$/,
   ],
   ['a position with NUL', changed({ ...reached, position: logs(1) }, { 33: 0 }), /the position has a NUL in it$/],
-  [
-    'a position of 101 logs',
-    after({ ...reached, position: logs(101) }),
-    /the position is not a position$/,
-  ],
+  ['a position of 101 logs', after({ ...reached, position: logs(101) }), /the position is not a position$/],
   [
     'a dependency that is none',
     changed(put1({ after: logs(1) }), { [keyAt + 1]: 0x3d }),
