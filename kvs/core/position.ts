@@ -21,27 +21,39 @@ const part = /^\s*([^\s=]+)=(\d{1,19})\s*$/
 /** What stands for the stamp where logs have their ids, which are hexadecimal. */
 const stampName = 'stamp'
 
+/** What a text may have at most: its length, and its parts, blank ones included. */
+export const positionBounds = { length: 4_096, parts: 100 }
+
 /**
  * Reads `LOGID=SEQUENCE`, or several of them with commas between, and `stamp=STAMP`. A client may join what several
  * nodes gave it, so a log that is there more than once counts with its highest sequence. Returns undefined for any
- * other text, an empty one included.
+ * other text, an empty one included, and for one beyond `positionBounds`.
  */
 export function parsePosition(text: string): Position | undefined {
-  let position = nowhere
+  if (isBeyondBounds(text)) return undefined
+  const sequences = new Map<string, bigint>()
+  let stamp = 0
   const parts = text.split(',').filter((one) => one.trim() !== '') // RFC 9110, 5.6.1.2
   for (const one of parts.length > 0 ? parts : [text]) {
     const [, logId, digits] = part.exec(one) ?? []
     if (logId === undefined || digits === undefined) return undefined
-    const seen = logId === stampName ? stampPosition(Number(digits)) : positionAt(logId, BigInt(digits))
-    if (seen === undefined) return undefined
-    position = mergePositions(position, seen)
+    if (logId === stampName) {
+      stamp = Math.max(stamp, Number(digits))
+    } else {
+      const sequence = BigInt(digits)
+      if (sequence > (sequences.get(logId) ?? -1n)) sequences.set(logId, sequence)
+    }
   }
-  return position
+  // No number that is less exact is a log's.
+  return Number.isSafeInteger(stamp) ? { sequences, stamp } : undefined
 }
 
-/** Undefined where no number is that exact, and so no log's. */
-function stampPosition(stamp: number): Position | undefined {
-  return Number.isSafeInteger(stamp) ? { ...nowhere, stamp } : undefined
+/** Whether a text has more than a position may, whatever it says. */
+export function isBeyondBounds(text: string): boolean {
+  if (text.length > positionBounds.length) return true
+  let parts = 1
+  for (let at = text.indexOf(','); at !== -1; at = text.indexOf(',', at + 1)) parts++
+  return parts > positionBounds.parts
 }
 
 /**

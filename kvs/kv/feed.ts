@@ -35,6 +35,8 @@ export interface Feed {
 }
 
 export interface FeedStream {
+  /** Aborts when the node is told to stop: what the other site does not take by then holds up the stop. */
+  readonly stopping: AbortSignal
   /**
    * Resolves with the next frames (kvs/sites/frames has their format), as soon as there are some; in time for a sign of
    * life where there are none. Undefined at the end. Never rejects. One call at a time.

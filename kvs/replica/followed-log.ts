@@ -1,11 +1,16 @@
+import type { Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 import type { Log } from '../log/index.ts'
 import type { Mirror } from './mirror.ts'
 
 /** How far a node has applied its own log. */
 export interface FollowedLog {
-  /** @throws KvsError not_ready before the log is replayed, or where it diverged before */
+  /** @throws KvsError not_ready before the log is replayed, and once it has diverged */
   requireReadable(): void
+  /** Id of the log; empty before it is known. */
+  logId(): string
+  /** As `Kv.waitFor`. */
+  waitFor(position: Position): Promise<void>
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
   /**
@@ -19,10 +24,12 @@ export interface FollowedLog {
 export function makeFollowedLog(
   mirror: Mirror,
   log: Pick<Log, 'now'>,
-  requireReadable: FollowedLog['requireReadable'],
+  { requireReadable, waitFor }: Pick<FollowedLog, 'requireReadable' | 'waitFor'>,
 ): FollowedLog {
   return {
     requireReadable,
+    waitFor,
+    logId: () => mirror.logId ?? '',
     sequence: () => mirror.view.position.sequence,
     // The mirror makes another view once it knows the log.
     rankOf: (key) => mirror.view.rankOf(key),

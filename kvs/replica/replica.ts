@@ -28,7 +28,7 @@ import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
 import { readyStateOf } from './state/health.ts'
 import { whyLogIsDown } from './state/node-state.ts'
-import { may, refusalOf } from './state/permissions.ts'
+import { may, refusalOf, refusalToSites } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
 import { hasSeen } from './view-position.ts'
 
@@ -165,7 +165,13 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return now
     },
 
-    followed: makeFollowedLog(mirror, options.log, requireReadable),
+    followed: makeFollowedLog(mirror, options.log, {
+      requireReadable() {
+        const refusal = refusalToSites(machine.state)
+        if (refusal) throw refusal
+      },
+      waitFor: tokens.waitFor,
+    }),
     logId: () => mirror.logId,
     measures: () => measuresOf(parts),
     status: () => ({

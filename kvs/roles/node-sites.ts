@@ -63,8 +63,8 @@ export function makeNodeSites(
 function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite {
   return {
     requireReadable: () => store().followed.requireReadable(),
-    logId: () => store().logId() ?? '',
-    waitFor: (position) => store().waitFor(position),
+    logId: () => store().followed.logId(),
+    waitFor: (position) => store().followed.waitFor(position),
     sequence: () => store().followed.sequence(),
     onAdvance,
     rankOf: (key) => store().followed.rankOf(key),

@@ -5,6 +5,7 @@ import { explain, type Target } from '../forward/index.ts'
 import { type FeedQuery, feedPath, feedType, positionPath, rejoinPath } from '../kv/index.ts'
 import { type PeerClient, PeerRemoved } from './peer-client.ts'
 
+const textType = 'text/plain; charset=utf-8'
 /** A feed gives a sign of life every second. */
 const silenceMs = 5_000
 const answerMs = 10_000
@@ -23,8 +24,15 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
       ...{ method, path, headers: { ...common, accept }, signal, servername },
       ...{ headersTimeout: answerMs, bodyTimeout },
     }
-    const { statusCode, body } = await dispatcher.request(request)
-    if (statusCode === 200) return body
+    const { statusCode, headers, body } = await dispatcher.request(request)
+    // An error of a body that nobody reads any more would end the process.
+    body.on('error', () => undefined)
+    const type = headers['content-type']
+    if (statusCode === 200 && type === accept) return body
+    if (statusCode === 200) {
+      body.destroy()
+      throw new Error(`${name} answers with ${type ?? 'no type'}, not with ${accept}: it is no node`)
+    }
     const sentence = (await textOf(body)).slice(0, 300)
     if (statusCode === 409 && sentence.includes(catalogue.removed.message))
       throw new PeerRemoved(`${name}: ${sentence}`)
@@ -42,7 +50,7 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
     async askPosition(seen, signal) {
       try {
         const query = seen === undefined ? '' : `?${new URLSearchParams({ seen: formatPosition(seen) })}`
-        const text = await textOf(await ask(`${positionPath}${query}`, 'text/plain', signal, answerMs))
+        const text = await textOf(await ask(`${positionPath}${query}`, textType, signal, answerMs))
         const position = parsePosition(text)
         if (position === undefined) throw new Error(`${name} answers with no position`)
         return position
@@ -53,7 +61,7 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
     async rejoin({ stamp, origin }, signal) {
       try {
         const query = new URLSearchParams({ stamp: String(stamp), origin })
-        await textOf(await ask(`${rejoinPath}?${query}`, 'text/plain', signal, answerMs, 'POST'))
+        await textOf(await ask(`${rejoinPath}?${query}`, textType, signal, answerMs, 'POST'))
       } catch (error) {
         throw explainedError(error, name)
       }

@@ -9,9 +9,12 @@ import { rankEntries } from './ranking.ts'
 export interface Intake {
   /**
    * Resolves once the log has the entries: all of them land together, but for those that it had already. Batches are
-   * appended in the order of the calls. Rejects as `LogImport.append`; every later call does, too.
+   * appended in the order of the calls. Rejects as `LogImport.append`, with `not_ready` where the view can’t
+   * rank them, and once the intake ends; every later call does, too.
    */
   add(entries: readonly ForeignEntry[]): Promise<void>
+  /** Resolves with the error of the append that failed, after which nothing is taken over any more. Never rejects. */
+  readonly failed: Promise<unknown>
   /** Entries that were appended, and those among them that had no effect. */
   readonly counts: { readonly entries: number; readonly superseded: number }
 }
@@ -29,21 +32,26 @@ const most = { entries: 5_000, bytes: 4 * 1024 * 1024 }
 /** How far the log may be ahead of the view, in entries: the log ranks entries against all that the view lacks. */
 const mostAhead = 50_000n
 
-export function makeIntake(target: LogImport, site: OwnSite): Intake {
+/** @param ending ends the intake: nothing is appended any more, and nothing waits for the view */
+export function makeIntake(target: LogImport, site: OwnSite, ending: AbortSignal): Intake {
   const waiting: WaitingBatch[] = []
   const counts = { entries: 0, superseded: 0 }
   let failure: { readonly error: unknown } | undefined
   let isAppending = false
+  const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>()
 
   async function appendAll(): Promise<void> {
     isAppending = true
     while (waiting.length > 0) {
       const batches = takeSome(waiting)
       try {
-        await append(target, site, missing(batches, target), counts)
+        ending.throwIfAborted()
+        const end = await append(target, site, missing(batches, target), counts)
         for (const { resolve } of batches) resolve()
+        if (end - site.sequence() > mostAhead) await untilApplied(site, end - mostAhead, ending)
       } catch (error) {
         failure = { error }
+        fail(error)
         for (const { reject } of [...batches, ...waiting.splice(0)]) reject(error)
       }
     }
@@ -59,6 +67,7 @@ export function makeIntake(target: LogImport, site: OwnSite): Intake {
         if (!isAppending) void appendAll()
       })
     },
+    failed,
     counts,
   }
 }
@@ -91,23 +100,31 @@ async function append(
   site: OwnSite,
   entries: readonly ForeignEntry[],
   counts: { entries: number; superseded: number },
-): Promise<void> {
-  if (entries.length === 0) return
-  // In one step with the sequence: what the log has after it, the log ranks itself.
+): Promise<bigint> {
   const seen = site.sequence()
+  if (entries.length === 0) return seen
+  // In one step with the sequence: what the log has after it, the log ranks itself. A log that diverged lacks some of
+  // what the view has, and nothing in it may lose to that.
+  site.requireReadable()
   const ranked = rankEntries(entries, site.rankOf)
   const { sequence } = await target.append(ranked, seen)
   counts.entries += ranked.length
   counts.superseded += ranked.filter(({ superseded }) => superseded).length
-  if (sequence - site.sequence() > mostAhead) await reached(site, sequence - mostAhead)
+  return sequence
 }
 
-function reached(site: OwnSite, sequence: bigint): Promise<void> {
+/** Resolves once the view has applied the log through a sequence, or the signal aborts. */
+function untilApplied(site: OwnSite, sequence: bigint, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const forget = site.onAdvance(() => {
-      if (site.sequence() < sequence) return
-      forget()
-      resolve()
+      if (site.sequence() >= sequence) end()
     })
+    function end(): void {
+      forget()
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    signal.addEventListener('abort', end)
+    if (signal.aborted) end()
   })
 }

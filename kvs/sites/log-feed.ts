@@ -3,7 +3,8 @@ import { KvsError } from '../core/errors.ts'
 import { type Position, sequenceIn } from '../core/position.ts'
 import type { Feed, FeedQuery, FeedStream } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
-import { type LogReader, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
+import { Diverged, type LogReader, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
+import { groupBatches } from './batch-groups.ts'
 import type { EndCode } from './frames/frame.ts'
 import { type FrameWriter, makeFrameWriter } from './frames/frame-writer.ts'
 import type { OwnSite } from './own-site.ts'
@@ -18,11 +19,12 @@ export interface FeedOptions {
   readonly clock: Clock
 }
 
-/** A feed holds a connection to Postgres each. */
+/** Each feed holds one of the connections that Postgres has for all nodes of the site, 100 by default. */
 const mostFeeds = 16
 const signOfLifeMs = 1_000
 /** What is put together before it is sent, in bytes. */
 const chunkBytes = 256 * 1024
+const mostOfGroup = { entries: 5_000, bytes: 4 * 1024 * 1024 }
 
 /** Makes the feed of this node's log, for other sites. */
 export function makeFeed(options: FeedOptions): Feed {
@@ -57,11 +59,7 @@ async function openStream(options: FeedOptions, query: FeedQuery, onClose: () =>
   const reader = await options.openReader().catch(asLogDown)
   try {
     await requireSamePast(reader, query)
-    const known = sequenceIn(query.have, reader.logId)
-    const before = sequenceIn(query.after, reader.logId)
-    const after = before > known ? before : known
-    const reached = await reader.positionThrough(after).catch(asLogDown)
-    return new Stream(options, reader, query, { after, reached }, onClose)
+    return new Stream(options, reader, query, await startOf(options.site, reader, query).catch(asLogDown), onClose)
   } catch (error) {
     void reader.close()
     throw error
@@ -69,6 +67,7 @@ async function openStream(options: FeedOptions, query: FeedQuery, onClose: () =>
 }
 
 function asLogDown(error: unknown): never {
+  if (error instanceof Diverged) throw new KvsError('not_ready', `the log can’t be followed: ${error.message}`)
   if (!(error instanceof Unavailable)) throw error
   throw new KvsError('log_down', `the log can’t be read: ${error.message}`)
 }
@@ -86,8 +85,34 @@ async function requireSamePast(reader: LogReader, { have, stamps }: FeedQuery): 
   )
 }
 
+interface Start {
+  readonly after: bigint
+  /** What the log has of each origin through there. */
+  readonly reached: Position
+}
+
+/**
+ * The other site skips what it was sent before only where it has all of it: since then the log may have been replaced
+ * by an earlier state of itself, and gone on from there.
+ */
+async function startOf(site: OwnSite, reader: LogReader, query: FeedQuery): Promise<Start> {
+  const known = sequenceIn(query.have, reader.logId)
+  const [before, head] = [sequenceIn(query.after, reader.logId), site.sequence()]
+  const after = before < head ? before : head
+  if (after > known) {
+    const reached = await reader.positionThrough(after)
+    if (hasAll(query, reached)) return { after, reached }
+  }
+  return { after: known, reached: await reader.positionThrough(known) }
+}
+
+function hasAll({ site, have }: FeedQuery, { sequences }: Position): boolean {
+  return [...sequences].every(([logId, sequence]) => logId === site || sequence <= sequenceIn(have, logId))
+}
+
 /** The frames of one feed, made as the other site takes them. */
 class Stream implements FeedStream {
+  readonly stopping: AbortSignal
   private readonly options: FeedOptions
   private readonly reader: LogReader
   private readonly query: FeedQuery
@@ -106,10 +131,11 @@ class Stream implements FeedStream {
     options: FeedOptions,
     reader: LogReader,
     query: FeedQuery,
-    { after, reached }: { readonly after: bigint; readonly reached: Position },
+    { after, reached }: Start,
     onClose: () => void,
   ) {
     this.options = options
+    this.stopping = options.stopping
     this.reader = reader
     this.query = query
     this.sent = after
@@ -136,7 +162,8 @@ class Stream implements FeedStream {
     try {
       if (this.frames.waitingBytes === 0) await this.fill()
     } catch (error) {
-      this.end('unavailable', error instanceof Error ? error.message : String(error))
+      const code = error instanceof KvsError ? 'diverged' : 'unavailable'
+      this.end(code, error instanceof Error ? error.message : String(error))
     }
     return Buffer.concat(this.frames.take())
   }
@@ -149,19 +176,27 @@ class Stream implements FeedStream {
     this.forget()
   }
 
-  /** Puts frames together until they are enough, or there is no more for now. */
+  /**
+   * Puts frames together until they are enough, there is no more for now, or a sign of life is due: entries that are
+   * left out, and large batches, may take long to read.
+   */
   private async fill(): Promise<void> {
-    const { site, stopping } = this.options
-    if (site.sequence() <= this.sent) await this.waitForMore()
+    const { site, stopping, clock } = this.options
+    if (site.sequence() <= this.sent && !stopping.aborted && !this.lost) await this.waitForMore()
     if (this.options.isRemoved()) return this.end('stopping', 'this site was taken out of its group')
     if (stopping.aborted) return this.end('stopping', 'the node stops')
     if (this.lost) throw this.lost
+    site.requireReadable()
+    const begunAt = clock.now()
     do {
       const through = site.sequence()
       if (through <= this.sent) break
-      for (const entry of await this.readBatches(through)) this.add(entry)
-    } while (this.frames.waitingBytes < chunkBytes)
-    this.noteReached()
+      for (const group of groupBatches(await this.readBatches(through), mostOfGroup)) {
+        for (const entry of group) this.add(entry)
+        this.noteReached()
+      }
+    } while (this.frames.waitingBytes < chunkBytes && clock.now() - begunAt < signOfLifeMs)
+    if (this.frames.waitingBytes === 0) this.noteReached()
   }
 
   /** The next page's whole batches; what is left of one waits for the next page. */

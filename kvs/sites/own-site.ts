@@ -3,7 +3,7 @@ import type { Rank } from '../core/rank.ts'
 
 /** What the streams between sites ask of this node: how far it has applied its own site's log. */
 export interface OwnSite {
-  /** @throws KvsError not_ready before the log is replayed, or where it diverged */
+  /** @throws KvsError not_ready before the log is replayed, or once it has diverged */
   requireReadable(): void
   /** Id of the site's log; empty before it is known. */
   logId(): string

@@ -41,6 +41,10 @@ export interface PeerOptions {
 
 /** How long a log that is followed at another address is left alone, in milliseconds. */
 const standbyMs = 5_000
+/** A stream that has lasted so long, in milliseconds, is a good one: what failed before is over. */
+const lastingMs = 1_000
+/** What is remembered to have been said: a peer may make up something else each time. */
+const mostTold = 100
 
 interface Following {
   state: PeerStatus['state']
@@ -51,15 +55,19 @@ interface Following {
   head: bigint
   /** Moment at which this site last had all of it. */
   inStepAt: number | undefined
-  /** Moment of the first failure since it was followed. */
+  /** Moment at which the stream began; undefined once it has lasted, and where there is none. */
+  begunAt: number | undefined
+  /** Moment of the first failure since a stream lasted. */
   lostAt: number | undefined
+  /** What was said of failures since then: each thing is said once. */
+  readonly told: Set<string>
 }
 
 export function makePeer(options: PeerOptions): Peer {
   const { address, clock } = options
   const following: Following = {
     ...{ state: 'idle', reason: null, log: null, sequence: 0n, head: 0n },
-    ...{ inStepAt: undefined, lostAt: undefined },
+    ...{ inStepAt: undefined, begunAt: undefined, lostAt: undefined, told: new Set() },
   }
 
   return {
@@ -88,11 +96,11 @@ async function pullOnce(
   following: Following,
   lead: Lead,
   signal: AbortSignal,
-  onFollowing: () => void,
+  onLasting: () => void,
 ): Promise<void> {
-  const { address, client, limits } = options
-  const { target, intake, followed } = lead
-  const progress = progressOf(options, following, lead, onFollowing)
+  const { client, limits } = options
+  const { target, intake } = lead
+  const { progress, release } = progressOf(options, following, lead, onLasting)
   try {
     const { log, sequence } = following
     const after = log === null || sequence === 0n ? nowhere : positionAt(log, sequence)
@@ -102,52 +110,71 @@ async function pullOnce(
     const rank = options.rank()
     if (error instanceof PeerRemoved && rank !== undefined) await client.rejoin(rank, signal).catch(() => undefined)
   } finally {
-    if (following.log !== null && followed.get(following.log) === address) followed.delete(following.log)
+    release()
   }
 }
 
-function progressOf(
-  { address, onStamp, logger, clock }: PeerOptions,
-  following: Following,
-  { target, followed }: Lead,
-  onFollowing: () => void,
-): PullProgress {
-  return {
-    met(logId) {
-      const elsewhere = logId === target.logId ? 'this site' : followed.get(logId)
-      if (elsewhere !== undefined) {
-        following.log = logId
-        return elsewhere === 'this site' ? 'it is a node of this very site' : `its log is followed at ${elsewhere}`
-      }
-      if (following.log !== null && following.log !== logId) {
-        logger.warn(`${address} had the log ${following.log}, and has the log ${logId} now: it is another site`)
-        Object.assign(following, { sequence: 0n, head: 0n, inStepAt: undefined })
-      }
-      followed.set(logId, address)
-      const since = following.lostAt === undefined ? '' : ` again after ${seconds(clock.now() - following.lostAt)}`
-      logger.info(`following the log ${logId} at ${address}${since}`)
-      Object.assign(following, { state: 'following', reason: null, log: logId, lostAt: undefined })
-      onFollowing()
-      return undefined
-    },
+interface Progress {
+  readonly progress: PullProgress
+  /** Lets the log be followed at another address. */
+  release(): void
+}
+
+function progressOf(options: PeerOptions, following: Following, lead: Lead, onLasting: () => void): Progress {
+  const { address, onStamp, logger, clock } = options
+  const { target, followed } = lead
+  let own: string | undefined
+
+  function met(logId: string): string | undefined {
+    if (following.log !== logId) {
+      const { log } = following
+      if (log !== null) logger.warn(`${address} had the log ${log}, and has the log ${logId} now: it is another site`)
+      Object.assign(following, { log: logId, sequence: 0n, head: 0n, inStepAt: undefined })
+    }
+    if (logId === target.logId) return 'it is a node of this very site'
+    const elsewhere = followed.get(logId)
+    if (elsewhere !== undefined) return `its log is followed at ${elsewhere}`
+    own = logId
+    followed.set(logId, address)
+    if (following.lostAt === undefined) logger.info(`following the log ${logId} at ${address}`)
+    Object.assign(following, { state: 'following', reason: null, begunAt: clock.now() })
+    return undefined
+  }
+
+  function noteLasting(): void {
+    if (following.begunAt === undefined || clock.now() - following.begunAt < lastingMs) return
+    if (following.lostAt !== undefined) {
+      const since = seconds(clock.now() - following.lostAt)
+      logger.info(`following the log ${following.log} at ${address} again after ${since}`)
+    }
+    Object.assign(following, { begunAt: undefined, lostAt: undefined })
+    following.told.clear()
+    onLasting()
+  }
+
+  const progress: PullProgress = {
+    met,
     reached({ sequence, head }) {
       following.sequence = sequence
       following.head = head
       if (sequence >= head) following.inStepAt = clock.now()
+      noteLasting()
     },
     stamped: (stamp) => onStamp(stamp, address),
   }
+  return { progress, release: () => own !== undefined && followed.delete(own) }
 }
 
 function noteFailure({ address, logger, clock }: PeerOptions, following: Following, error: unknown): void {
   const reason = error instanceof Error ? error.message : String(error)
-  if (error instanceof NotToFollow) {
-    if (following.reason !== reason) logger.info(`not following ${address}: ${reason}`)
-    following.state = 'standby'
-  } else {
-    if (following.reason !== reason) logger.warn(`cannot follow ${address}: ${reason}`)
-    following.state = 'unreachable'
+  const isToFollow = !(error instanceof NotToFollow)
+  const isNew = !following.told.has(reason) && following.told.size < mostTold
+  following.told.add(reason)
+  if (isToFollow) {
+    if (isNew) logger.warn(`cannot follow ${address}: ${reason}`)
     following.lostAt ??= clock.now()
+  } else if (isNew) {
+    logger.info(`not following ${address}: ${reason}`)
   }
-  following.reason = reason
+  Object.assign(following, { state: isToFollow ? 'unreachable' : 'standby', reason, begunAt: undefined })
 }

@@ -1,6 +1,6 @@
 import type { ForeignEntry } from '../core/entry.ts'
 import { weight } from '../core/operation/operation.ts'
-import { logsIn, type Position } from '../core/position.ts'
+import { logsIn, type Position, sequenceIn } from '../core/position.ts'
 import type { FeedQuery } from '../kv/index.ts'
 import type { LogImport } from '../log/index.ts'
 import type { Frame, FrameLimits } from './frames/frame.ts'
@@ -59,7 +59,7 @@ export async function pull(options: PullOptions, after: Position, signal: AbortS
   }
   const chunks = await open(query, signal)
   const reader = makeFrameReader(limits)
-  const stream = makeStream(options)
+  const stream = makeStream(options, query)
   try {
     for await (const chunk of chunks) {
       reader.push(chunk, stream.take)
@@ -80,7 +80,7 @@ interface PullStream {
   settled(): Promise<void>
 }
 
-function makeStream({ intake, progress, target }: PullOptions): PullStream {
+function makeStream({ intake, progress, target }: PullOptions, { have, after }: FeedQuery): PullStream {
   let batch: ForeignEntry[] = []
   let bytes = 0
   let pending = 0
@@ -109,6 +109,8 @@ function makeStream({ intake, progress, target }: PullOptions): PullStream {
         case 'hello': {
           const obstacle = progress.met(frame.logId)
           if (obstacle !== undefined) throw new NotToFollow(obstacle)
+          const known = [have, after].map((position) => sequenceIn(position, frame.logId))
+          if (known.every((sequence) => frame.after > sequence)) throw new PullEnded('the other site skips entries')
           return
         }
         case 'entry':

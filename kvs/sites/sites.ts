@@ -4,14 +4,15 @@ import { unlessAborted } from '../lib/abort.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
-import type { LogImport, SiteLog } from '../log/index.ts'
+import type { SiteLog } from '../log/index.ts'
+import { followMembers, InVain } from './following.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import { type Intake, makeIntake } from './intake.ts'
 import { makeFeed } from './log-feed.ts'
-import { type MemberSet, makeMemberSet } from './member-set.ts'
+import { makeMemberSet } from './member-set.ts'
 import { asked, makeMembership } from './membership.ts'
 import type { OwnSite } from './own-site.ts'
-import { makePeer, type Peer } from './peer.ts'
+import { makePeer } from './peer.ts'
 import type { PeerClient } from './peer-client.ts'
 
 /** What a node does for its site: it feeds other sites, and takes over their entries where no other node does. */
@@ -77,13 +78,19 @@ export function makeSites(options: SitesOptions): Sites {
   const past = { entries: 0, superseded: 0 }
 
   async function leadOnce(signal: AbortSignal): Promise<void> {
+    // A node whose view is not that of the log leaves the lead to the others.
+    site.requireReadable()
     await set.refresh()
     const target = await siteLog.openImport()
     if (target === undefined) return
-    const intake = makeIntake(target, site)
+    const ending = new AbortController()
+    const intake = makeIntake(target, site, ending.signal)
     lead = { intake }
     try {
-      await followMembers({ set, peerAt }, target, intake, signal)
+      await followMembers({
+        ...{ set, peerAt, site, clock, signal, ending },
+        lead: { target, intake, followed: new Map() },
+      })
     } finally {
       lead = undefined
       past.entries += intake.counts.entries
@@ -109,13 +116,14 @@ export function makeSites(options: SitesOptions): Sites {
     async run(signal) {
       let failed = ''
       while (!signal.aborted) {
-        const failure = await unlessAborted(leadOnce(signal), signal).then(
-          () => '',
-          (error) => (error instanceof Error ? error.message : String(error)),
+        const error = await unlessAborted(leadOnce(signal), signal).then(
+          () => undefined,
+          (error: unknown) => error,
         )
+        const failure = error === undefined ? '' : error instanceof Error ? error.message : String(error)
         if (failure !== '' && failure !== failed) logger.warn(`cannot take over entries of other sites: ${failure}`)
         failed = failure
-        await clock.sleep(leadEveryMs, signal)
+        await clock.sleep(error instanceof InVain ? 3 * leadEveryMs : leadEveryMs, signal)
       }
     },
     get status() {
@@ -129,44 +137,6 @@ export function makeSites(options: SitesOptions): Sites {
       }
     },
   }
-}
-
-/** Follows all members, as they come and go, until the connection to this site's log is lost, or the signal aborts. */
-async function followMembers(
-  { set, peerAt }: { readonly set: MemberSet; readonly peerAt: (address: string) => Peer },
-  target: LogImport,
-  intake: Intake,
-  signal: AbortSignal,
-): Promise<void> {
-  const lead = { target, intake, followed: new Map<string, string>() }
-  const following = new Map<string, { readonly ending: AbortController; readonly done: Promise<void> }>()
-  const ended = Promise.withResolvers<void>()
-
-  function adjust(): void {
-    const wanted = set.isRemoved ? [] : set.others()
-    for (const [address, { ending }] of following) {
-      if (wanted.includes(address)) continue
-      ending.abort()
-      following.delete(address)
-    }
-    for (const address of wanted) {
-      if (following.has(address)) continue
-      const ending = new AbortController()
-      following.set(address, { ending, done: peerAt(address).follow(lead, ending.signal) })
-    }
-  }
-
-  const forget = set.onChange(adjust)
-  const end = () => ended.resolve()
-  signal.addEventListener('abort', end)
-  if (signal.aborted) end()
-  void target.lost.then(end)
-  adjust()
-  await ended.promise
-  signal.removeEventListener('abort', end)
-  forget()
-  for (const { ending } of following.values()) ending.abort()
-  await Promise.all([...following.values()].map(({ done }) => done))
 }
 
 /** Calls `make` once for each text. */

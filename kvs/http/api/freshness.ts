@@ -1,5 +1,13 @@
 import { KvsError } from '../../core/errors.ts'
-import { covers, formatPosition, mergePositions, type Position, parsePosition } from '../../core/position.ts'
+import {
+  covers,
+  formatPosition,
+  isBeyondBounds,
+  mergePositions,
+  type Position,
+  parsePosition,
+  positionBounds,
+} from '../../core/position.ts'
 import type { Kv } from '../../kv/index.ts'
 import { type DropBody, headerOf, noteWait, type Request } from '../exchange/index.ts'
 
@@ -88,6 +96,10 @@ export function isConsistent(query: string): boolean {
 export function positionIn(text: string): Position {
   const position = parsePosition(text)
   if (position !== undefined) return position
+  if (isBeyondBounds(text)) {
+    const { length, parts } = positionBounds
+    throw new KvsError('bad_position', `KVS-Min-Position has at most ${parts} parts and ${length} bytes`)
+  }
   throw new KvsError(
     'bad_position',
     'KVS-Min-Position takes what KVS-Position had, LOGID=SEQUENCE, or several, separated by commas',

@@ -79,6 +79,14 @@ export function refusalOf(state: NodeState, deed: Exclude<keyof Permissions, 'sp
   }
 }
 
+/**
+ * Error for a site that would follow the log or be followed into it; undefined where it may. What a node shows of a log
+ * that diverged is not in that log any more.
+ */
+export function refusalToSites(state: NodeState): KvsError | undefined {
+  return state.kind === 'diverged' ? notReady(state) : refusalOf(state, 'reads')
+}
+
 function notReady(state: NodeState): KvsError {
   const health = healthBehind(state)
   return new KvsError('not_ready', `the node is ${health.state}: ${health.reason}`)

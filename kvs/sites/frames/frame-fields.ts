@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { type Position, parsePosition } from '../../core/position.ts'
-import { maxOrigins, maxSequence } from './frame.ts'
+import { maxSequence } from './frame.ts'
 import { MalformedFrame } from './malformed-frame.ts'
 
 /** The fields of a frame that are not read yet. */
@@ -66,13 +66,8 @@ export function begins({ bytes, at, end }: Fields, text: string): boolean {
   return true
 }
 
-/** Parts are counted before they are parsed, since parsing takes longer than their number grows. */
 export function readPosition(fields: Fields, length: number, name: string): Position {
-  const text = readText(fields, length, name)
-  let parts = 1
-  for (let at = text.indexOf(','); at !== -1; at = text.indexOf(',', at + 1)) parts += 1
-  if (parts > maxOrigins) throw new MalformedFrame(`the ${name} has ${parts} parts; at most ${maxOrigins} are allowed`)
-  const position = parsePosition(text)
+  const position = parsePosition(readText(fields, length, name))
   if (position === undefined) throw new MalformedFrame(`the ${name} is not a position`)
   return position
 }

@@ -1,6 +1,6 @@
 import type { ForeignEntry } from '../../core/entry.ts'
 import { maxKeyBytes } from '../../core/limits.ts'
-import type { Position } from '../../core/position.ts'
+import { type Position, positionBounds } from '../../core/position.ts'
 import { maxStamp } from '../../core/rank.ts'
 
 /**
@@ -81,11 +81,11 @@ const maxLogIdBytes = 64
 export const maxContentTypeLength = 255
 export const maxSentenceBytes = 1_000
 
-/** Most parts of a position, and most origins of a stream. */
-export const maxOrigins = 1_000
+/** Most origins of a stream. */
+export const maxOrigins = positionBounds.parts
 
-/** An origin's id, `=`, a sequence, and a comma. */
-const maxPositionBytes = maxOrigins * (maxLogIdBytes + 1 + 19 + 1)
+/** Positions are ASCII. */
+const maxPositionBytes = positionBounds.length
 
 export const maxSequence = 2n ** 63n - 1n
 

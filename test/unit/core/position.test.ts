@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   covers,
   formatPosition,
+  isBeyondBounds,
   logsIn,
   mergePositions,
   nowhere,
@@ -82,6 +83,17 @@ describe('the text', () => {
     [`stamp=${Number.MAX_SAFE_INTEGER}`, Number.MAX_SAFE_INTEGER],
   ])('%j has the highest stamp in it', (text, stamp) => {
     expect(parsePosition(text)?.stamp).toBe(stamp)
+  })
+
+  test('has 100 parts and 4,096 characters at most, however they are written', () => {
+    const parts = (count: number) => Array.from({ length: count }, (_, index) => `l${index}=1`).join(',')
+    expect(parsePosition(parts(100))?.sequences.size).toBe(100)
+    expect(parsePosition(parts(101))).toBeUndefined()
+    expect(parsePosition(`a=1${','.repeat(99)}`)).toEqual(positionAt('a', 1n))
+    expect(parsePosition(`a=1${','.repeat(100)}`)).toBeUndefined()
+    expect(parsePosition(`${'a'.repeat(4_094)}=1`)?.sequences.size).toBe(1)
+    expect(parsePosition(`${'a'.repeat(4_095)}=1`)).toBeUndefined()
+    expect([parts(100), parts(101), `${'a'.repeat(4_095)}=1`].map(isBeyondBounds)).toEqual([false, true, true])
   })
 
   test('has the stamp after the logs, and only where there is one', () => {

@@ -32,7 +32,7 @@ export function makeFakeFeed() {
       if (feed.failure) throw feed.failure
       feed.queries.push(query)
       const frames = feed.frames.map((text) => Buffer.from(text))
-      return { next: async () => frames.shift(), close: () => undefined }
+      return { stopping: new AbortController().signal, next: async () => frames.shift(), close: () => undefined }
     },
   }
   return feed satisfies Feed

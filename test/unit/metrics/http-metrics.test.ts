@@ -36,7 +36,11 @@ test('requests are counted by route, method and status, with what they took', as
 test('a feed is in flight as long as it goes on, and no request that took so long; one that is refused is a request', async () => {
   const feed = makeFakeFeed()
   const ending = Promise.withResolvers<undefined>()
-  feed.open = async () => ({ next: () => ending.promise, close: () => undefined })
+  feed.open = async () => ({
+    stopping: new AbortController().signal,
+    next: () => ending.promise,
+    close: () => undefined,
+  })
   const server = await serve({ site: makeFakeSite(undefined, feed) })
   const answer = await fetch(`${server.url}/sites/log?site=b`)
   expect((await scrape(server)).value('kvs_http_requests_in_flight')).toBe(2)

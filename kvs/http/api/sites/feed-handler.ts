@@ -1,5 +1,5 @@
 import { KvsError } from '../../../core/errors.ts'
-import { nowhere, type Position, parsePosition } from '../../../core/position.ts'
+import { nowhere, type Position, parsePosition, positionBounds } from '../../../core/position.ts'
 import { type Feed, type FeedQuery, type FeedStream, feedType } from '../../../kv/index.ts'
 import {
   type BodySink,
@@ -16,9 +16,6 @@ import type { Handle } from '../route.ts'
 const known = { site: 'site', have: 'have', stamps: 'stamps', after: 'after' }
 
 const logIdPattern = /^[0-9a-z._-]{1,64}$/i
-/** A position has one part for each site that ever was. */
-const mostParts = 1_000
-
 /** Makes the handler by which another site follows this one's log. */
 export function makeFeedHandler(feed: Feed): Handle {
   return async (request) => {
@@ -63,14 +60,19 @@ function positionFlag(flags: QueryFlags, name: keyof typeof known): Position {
   const text = flags.get(name) ?? ''
   if (text === '') return nowhere
   const position = parsePosition(text)
-  if (position !== undefined && position.sequences.size <= mostParts) return position
-  throw badQuery(`${name} has to be a position, LOGID=NUMBER with commas between`, known)
+  if (position !== undefined) return position
+  throw badQuery(
+    `${name} has to be a position, LOGID=NUMBER with commas between, of at most ${positionBounds.parts} parts`,
+    known,
+  )
 }
 
 /** Sends a feed's frames as fast as the other site takes them. */
 class FeedBody implements StreamedBody, Resource {
   private readonly request: Request
   private readonly stream: FeedStream
+  /** Keeps the connection from being cut when the node stops. */
+  private keep: () => void = () => undefined
 
   constructor(request: Request, stream: FeedStream) {
     this.request = request
@@ -85,6 +87,7 @@ class FeedBody implements StreamedBody, Resource {
 
   /** The other site is gone, or the feed is at its end. */
   release(): void {
+    this.keep()
     this.stream.close()
   }
 
@@ -95,8 +98,23 @@ class FeedBody implements StreamedBody, Resource {
       return
     }
     this.request.telemetry.bytes = (this.request.telemetry.bytes ?? 0) + chunk.length
-    const next = () => this.open(sink)
-    if (sink.write(chunk)) next()
-    else sink.onDrain(next)
+    if (sink.write(chunk)) this.open(sink)
+    else this.waitForDrain(sink)
+  }
+
+  /** A site that takes nothing is cut off when the node stops; it reads on from another node. */
+  private waitForDrain(sink: BodySink): void {
+    const { stopping } = this.stream
+    if (stopping.aborted) {
+      sink.abort()
+      return
+    }
+    const cut = () => sink.abort()
+    stopping.addEventListener('abort', cut)
+    this.keep = () => stopping.removeEventListener('abort', cut)
+    sink.onDrain(() => {
+      this.keep()
+      this.open(sink)
+    })
   }
 }

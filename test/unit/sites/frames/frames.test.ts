@@ -31,7 +31,7 @@ describe('a stream', () => {
   })
 
   test('its longest frames are taken', () => {
-    const ids = Array.from({ length: 1_000 }, (_, index) => `${index}`.padStart(64, 'x'))
+    const ids = Array.from({ length: 48 }, (_, index) => `${index}`.padStart(64, 'x'))
     const after = { sequences: new Map(ids.map((id) => [id, 2n ** 63n - 1n])), stamp: 0 }
     const value = Buffer.alloc(limits.maxValueBytes, 1)
     const write: Write = {
