@@ -12,6 +12,8 @@ export interface Intake {
    * appended in the order of the calls. Rejects as `LogImport.append`; every later call does, too.
    */
   add(entries: readonly ForeignEntry[]): Promise<void>
+  /** Resolves with the error of the first batch that failed. Never rejects. */
+  readonly failed: Promise<unknown>
   /** Entries that were appended, and those among them that had no effect. */
   readonly counts: { readonly entries: number; readonly superseded: number }
 }
@@ -32,6 +34,7 @@ const mostAhead = 50_000n
 export function makeIntake(target: LogImport, site: OwnSite): Intake {
   const waiting: WaitingBatch[] = []
   const counts = { entries: 0, superseded: 0 }
+  const failed = Promise.withResolvers<unknown>()
   let failure: { readonly error: unknown } | undefined
   let isAppending = false
 
@@ -44,6 +47,7 @@ export function makeIntake(target: LogImport, site: OwnSite): Intake {
         for (const { resolve } of batches) resolve()
       } catch (error) {
         failure = { error }
+        failed.resolve(error)
         for (const { reject } of [...batches, ...waiting.splice(0)]) reject(error)
       }
     }
@@ -59,6 +63,7 @@ export function makeIntake(target: LogImport, site: OwnSite): Intake {
         if (!isAppending) void appendAll()
       })
     },
+    failed: failed.promise,
     counts,
   }
 }

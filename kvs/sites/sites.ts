@@ -100,16 +100,25 @@ export function makeSites(options: SitesOptions): Sites {
   }
 }
 
-/** Follows all peers until the connection to this site's log is lost, or the signal aborts. */
+/**
+ * Follows all peers until the connection to this site's log is lost, or the signal aborts. Rejects where the log does
+ * not take what they send: the next import begins with what it has.
+ */
 async function follow(peers: readonly Peer[], target: LogImport, intake: Intake, signal: AbortSignal): Promise<void> {
   const ending = new AbortController()
   const end = () => ending.abort()
   signal.addEventListener('abort', end)
   if (signal.aborted) end()
   void target.lost.then(end)
+  let failure: { readonly error: unknown } | undefined
+  void intake.failed.then((error) => {
+    failure = { error }
+    end()
+  })
   try {
     const lead = { target, intake, followed: new Map<string, string>() }
     await Promise.all(peers.map((peer) => peer.follow(lead, ending.signal)))
+    if (failure) throw failure.error
   } finally {
     signal.removeEventListener('abort', end)
   }

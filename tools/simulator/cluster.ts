@@ -46,6 +46,8 @@ export interface SiteOptions {
 
 /** How often the checkpoint is brought forward; in a real cluster each node does so. */
 const checkpointEveryMs = 3_000
+/** The same in a site: nodes are to be started again on a checkpoint while something older is still to come. */
+const checkpointOfSiteEveryMs = 1_000
 
 export function makeCluster(options: ClusterOptions): Cluster {
   const { schedule, scheduler, world, plants, site } = options
@@ -61,7 +63,8 @@ export function makeCluster(options: ClusterOptions): Cluster {
     nodes.push(assembleNode(options, cluster, name, random.fork(name)))
   }
   const checkpoints = random.fork('checkpoints')
-  logClock.every(checkpointEveryMs, () => logServer.advanceCheckpoint(checkpoints.integer(1, 40), site !== undefined))
+  const everyMs = site === undefined ? checkpointEveryMs : checkpointOfSiteEveryMs
+  logClock.every(everyMs, () => logServer.advanceCheckpoint(checkpoints.integer(1, 40), site !== undefined))
   return cluster
 }
 

@@ -79,7 +79,7 @@ interface Process {
 }
 
 /** As the drills set them. */
-const timeouts = { log: 2_000, append: 3_000, wait: 5_000, waitOfSite: 2_000, tail: 1_000, lag: 5_000, shutdown: 10_000 }
+const timeouts = { log: 2_000, append: 3_000, wait: 5_000, waitOfSite: 500, tail: 1_000, lag: 5_000, shutdown: 10_000 }
 /** Small, so that a page ends in the midst of things. */
 const pageLimits = { entries: 7, bytes: 64 * 1024 }
 const restartMs = 1_000
@@ -193,7 +193,11 @@ async function runProcess(options: NodeOptions, process: Process, random: Seeded
       ...{ maxWrites: 10_000, maxBytes: 256 * 1024 * 1024, timeoutMs: timeouts.append },
       graceMs: spools ? 2 * timeouts.append : 0,
     },
-    ...{ tailIntervalMs: timeouts.tail, waitTimeoutMs: site ? timeouts.waitOfSite : timeouts.wait, maxLagMs: timeouts.lag },
+    ...{
+      tailIntervalMs: timeouts.tail,
+      waitTimeoutMs: site ? timeouts.waitOfSite : timeouts.wait,
+      maxLagMs: timeouts.lag,
+    },
     hashSecret: Buffer.from('secret 1'),
     slices: { sliceSteps: 1, pause: (next) => void lane.after(pauses.between(0.1, longestPauseMs), next) },
     onReplayed(logId) {

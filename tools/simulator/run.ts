@@ -13,8 +13,8 @@ import { makeKvRequester } from './requester.ts'
 import { restoreOlder } from './restore.ts'
 import { endOf, type Schedule } from './schedule.ts'
 import { makeScheduler } from './scheduler.ts'
-import { longestMs, type Stage, serves } from './stage.ts'
 import { simulateSites } from './sites/run-sites.ts'
+import { longestMs, type Stage, serves } from './stage.ts'
 import { makeTellers } from './tellers.ts'
 import { makeTrace, type Trace } from './trace.ts'
 
@@ -38,7 +38,9 @@ const maxTries = 20_000
 
 /** Runs a schedule. The same schedule runs the same way each time. */
 export function simulate(schedule: Schedule, plants: Plants = {}): Promise<Run> {
-  return schedule.sites === undefined ? simulateOneLog(schedule, plants) : simulateSites(schedule, schedule.sites, plants)
+  return schedule.sites === undefined
+    ? simulateOneLog(schedule, plants)
+    : simulateSites(schedule, schedule.sites, plants)
 }
 
 async function simulateOneLog(schedule: Schedule, plants: Plants): Promise<Run> {

@@ -51,7 +51,9 @@ function sizeOf({ nodes, operations, lists = [], transfers = [], faults }: Sched
 /** Without the last site, where that has but one node. */
 function withoutLastNode(schedule: Schedule): Schedule {
   const nodes = schedule.nodes - 1
-  const sites = schedule.sites?.map((site, index, all) => (index < all.length - 1 ? site : { ...site, nodes: site.nodes - 1 }))
+  const sites = schedule.sites?.map((site, index, all) =>
+    index < all.length - 1 ? site : { ...site, nodes: site.nodes - 1 },
+  )
   const left = sites?.filter((site) => site.nodes > 0)
   const isLeft = (fault: Fault) => {
     if (isOfNode(fault)) return fault.node < nodes

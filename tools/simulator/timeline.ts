@@ -15,7 +15,9 @@ export function renderSchedule(schedule: Schedule): string {
   const clients = new Set(operations.map(({ client }) => client)).size
   const latencies = Object.entries(latency).map(([name, ms]) => `${name} ${ms} ms`)
   return [
-    ...(sites ? [`${count(sites.length, 'site')}, of ${sites.map((site) => count(site.nodes, 'node')).join(', ')}; `] : []),
+    ...(sites
+      ? [`${count(sites.length, 'site')}, of ${sites.map((site) => count(site.nodes, 'node')).join(', ')}; `]
+      : []),
     `${count(nodes, 'node')}, ${spools ? 'spooling' : 'refusing'} while the log is down; ${latencies.join(', ')}`,
     `${count(operations.length, 'operation')} of ${count(clients, 'client')}, ${count(lists.length, 'list')}, ` +
       `${count(transfers.length, 'transfer')}, ${count(faults.length, 'fault')}:`,

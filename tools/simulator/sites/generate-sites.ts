@@ -31,7 +31,9 @@ function drawOperations(random: SeededRandom, span: number): Ask[] {
   const keys = random.pick([1, 2, 3, 5])
   const bursts = Array.from({ length: random.integer(1, 6) }, () => random.between(0, span))
   const operations = Array.from({ length: random.integer(40, 220) }, () => ({
-    at: round(random.chance(0.5) ? random.between(0, span) : Math.min(span, random.pick(bursts) + random.between(0, 500))),
+    at: round(
+      random.chance(0.5) ? random.between(0, span) : Math.min(span, random.pick(bursts) + random.between(0, 500)),
+    ),
     client: random.integer(0, clients - 1),
     key: random.integer(0, keys - 1),
     draw: random.integer(0, 999_999),
@@ -62,7 +64,25 @@ function drawFaults(random: SeededRandom, extent: Extent): Fault[] {
   const all: readonly Kind[] = isOfPathsAlone ? pathKinds : [...pathKinds, ...pathKinds, ...nodeKinds, ...logKinds]
   const kinds = Array.from({ length: random.integer(1, 6) }, () => random.pick(all))
   const faults = Array.from({ length: random.integer(0, 16) }, () => drawFault(random, random.pick(kinds), extent))
+  if (random.chance(0.4)) faults.push(...drawReturn(random, extent, isOfPathsAlone))
   return byTime(faults)
+}
+
+/**
+ * A site is alone for long. Meanwhile the leads of others are started again, on checkpoints, and meet its older entries
+ * afterwards.
+ */
+function drawReturn(random: SeededRandom, { sites, span }: Extent, isOfPathsAlone: boolean): Fault[] {
+  const alone = random.integer(0, sites - 1)
+  const at = round(random.between(0, span / 4))
+  const forMs = round(span * random.between(0.5, 0.9))
+  const others = Array.from({ length: sites }, (_, site) => site).filter((site) => site !== alone)
+  return others.flatMap((site): Fault[] => {
+    const partition: Fault = { kind: 'partition', at, from: alone, to: site, forMs }
+    if (isOfPathsAlone || random.chance(0.3)) return [partition]
+    const kill: Fault = { kind: 'lead killed', at: round(at + forMs * random.between(0.6, 0.95)), site, forMs: 100 }
+    return [partition, kill]
+  })
 }
 
 function drawFault(random: SeededRandom, kind: Kind, { sites, nodes, span }: Extent): Fault {
@@ -71,7 +91,9 @@ function drawFault(random: SeededRandom, kind: Kind, { sites, nodes, span }: Ext
   const forMs = drawDuration(random)
   if (isOf(pathKinds, kind)) {
     const to = (site + random.integer(1, sites - 1)) % sites
-    return kind === 'broken streams' ? { kind, at, from: site, to } : { kind, at, from: site, to, forMs }
+    if (kind === 'broken streams') return { kind, at, from: site, to }
+    // Mostly longer than a node waits for what a token names.
+    return { kind, at, from: site, to, forMs: random.chance(0.3) ? forMs : round(random.between(2_000, 9_000)) }
   }
   if (isOf(logKinds, kind)) {
     if (kind !== 'log clock') return { kind, at, site, forMs }

@@ -1,5 +1,5 @@
-import { makeSeededRandom } from '../../lab/seeded-random.ts'
 import { readValue } from '../../drill/workload/value.ts'
+import { makeSeededRandom } from '../../lab/seeded-random.ts'
 import { type Cluster, makeCluster } from '../cluster.ts'
 import { wait } from '../disk.ts'
 import { makeFaults, remaining } from '../faults.ts'

@@ -100,7 +100,7 @@ export function makeSessions(options: SessionsOptions): Sessions {
     const habits = makeSeededRandom(schedule.seed, `session ${client}`)
     const home = habits.pick(places)
     const passes = habits.chance(0.8)
-    const hops = habits.pick([0.1, 0.5, 0.9])
+    const hops = habits.pick([0.2, 0.5, 0.9])
     const reads = habits.pick([0.2, 0.5, 0.7])
     let token: Position | undefined = passes ? nowhere : undefined
     for (const { at, key, draw } of asks) {

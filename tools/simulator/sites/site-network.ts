@@ -4,7 +4,7 @@ import type { Node } from '../node.ts'
 import type { PathFault } from '../schedule.ts'
 import type { Lane } from '../scheduler.ts'
 import type { Trace } from '../trace.ts'
-import { type Ends, makeFeedConnection, type FeedConnection } from './feed-connection.ts'
+import { type Ends, type FeedConnection, makeFeedConnection } from './feed-connection.ts'
 import { makePaths } from './paths.ts'
 
 /** The network between sites, which carries feeds. */

@@ -66,7 +66,9 @@ function factOf({ kind, value, site, sequence }: SiteOperation, facts: Facts): F
 function checkStamp(operation: SiteOperation, fact: Fact, seen: Past, facts: Facts): string[] {
   const later = [...seen.values()].find(({ stamp }) => stamp >= fact.stamp)
   if (later === undefined) return []
-  return [`${words(operation)} has no later stamp than what its session had seen: ${facts.words(fact)}, after ${facts.words(later)}`]
+  return [
+    `${words(operation)} has no later stamp than what its session had seen: ${facts.words(fact)}, after ${facts.words(later)}`,
+  ]
 }
 
 /** The entry that a get has shown, and whether that was the last one of the key in the log as far as its node had it. */
@@ -96,19 +98,25 @@ function checkRead(operation: SiteOperation, shown: Fact | undefined, known: Fac
   if (known === undefined || shown === known) return []
   if (shown !== undefined) {
     if (isNewer(shown, known)) return []
-    return [`${words(operation)} shows ${facts.words(shown)}, older than ${facts.words(known)}, which its session had seen`]
+    return [
+      `${words(operation)} shows ${facts.words(shown)}, older than ${facts.words(known)}, which its session had seen`,
+    ]
   }
   // What is in a spool, or under way to the log, is newer than all that its node has, where it lands.
   const landed = operation.value === null ? undefined : facts.byValue(operation.value ?? '')
-  const isHidden = landed !== undefined ? isNewer(known, landed) : operation.value === null && !mayBeDeleted(operation, known, facts)
+  const isHidden =
+    landed !== undefined ? isNewer(known, landed) : operation.value === null && !mayBeDeleted(operation, known, facts)
   return isHidden ? [`${words(operation)} does not show ${facts.words(known)}, which its session had seen`] : []
 }
 
 /** Whether a delete of the node's own site can be what a get has shown that found nothing. */
 function mayBeDeleted({ site, key }: SiteOperation, known: Fact, facts: Facts): boolean {
   const logId = facts.sites[site]?.logId
-  return known.kind === 'delete' || facts.all.some(
-    (fact) => fact.origin === logId && fact.key === key && fact.kind === 'delete' && isNewer(fact, known),
+  return (
+    known.kind === 'delete' ||
+    facts.all.some(
+      (fact) => fact.origin === logId && fact.key === key && fact.kind === 'delete' && isNewer(fact, known),
+    )
   )
 }
 

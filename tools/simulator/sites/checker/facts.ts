@@ -40,7 +40,9 @@ export interface Facts {
   words(fact: Fact | undefined): string
 }
 
-export function makeFacts(logs: readonly { readonly logId: string; readonly entries: readonly StoredEntry[] }[]): Facts {
+export function makeFacts(
+  logs: readonly { readonly logId: string; readonly entries: readonly StoredEntry[] }[],
+): Facts {
   const sites = logs.map(({ logId, entries }, site) => ({ logId, entries, name: siteName(site) }))
   const all = sites.flatMap(({ logId, entries }) =>
     entries.filter(({ origin }) => origin === undefined).map((entry) => factOf(logId, entry)),
