@@ -60,7 +60,8 @@ export function makeNodeSites(
   })
 }
 
-function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite {
+/** What the streams between sites ask of a node, by its store. */
+export function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite {
   return {
     requireReadable: () => store().followed.requireReadable(),
     logId: () => store().followed.logId(),

@@ -10,6 +10,8 @@ export interface Arguments {
   readonly seconds: number
   /** A file with a schedule, which is run instead of a seed's. */
   readonly schedule: string | undefined
+  /** Whether a seed is one of several sites, and not of one log. */
+  readonly sites: boolean
   /** Where the shrunk schedule of a failure is written. */
   readonly keep: string | undefined
 }
@@ -23,6 +25,7 @@ const options = {
   from: { type: 'string' },
   seconds: { type: 'string' },
   schedule: { type: 'string' },
+  sites: { type: 'boolean', default: false },
   keep: { type: 'string' },
 } as const
 
@@ -30,18 +33,20 @@ const defaultSeconds = 10
 
 /** @param fresh the first seed where none is named */
 export function parseArguments(args: readonly string[], fresh: () => number): Arguments {
-  const { seed, from, seconds, help, schedule, keep } = parse(args)
+  const { seed, from, seconds, help, schedule, sites, keep } = parse(args)
   const ways = Object.entries({ seed, from, schedule }).filter(([, value]) => value !== undefined)
   if (ways.length > 1) throw new WrongUse(`${ways.map(([name]) => `--${name}`).join(' and ')} exclude each other`)
   if (seconds !== undefined && (seed ?? schedule) !== undefined) {
     throw new WrongUse('--seconds is for seeds that are run one after another')
   }
+  if (sites && schedule !== undefined) throw new WrongUse('--sites is for seeds: a schedule says itself what it has')
   return {
     help,
     seed: seed === undefined ? undefined : wholeNumber('--seed', seed, 0),
     from: from === undefined ? fresh() : wholeNumber('--from', from, 0),
     seconds: seconds === undefined ? defaultSeconds : wholeNumber('--seconds', seconds, 1),
     schedule,
+    sites,
     keep,
   }
 }
@@ -65,6 +70,7 @@ npm run simulate -- --seconds S        for S seconds
 npm run simulate -- --from N           from seed N on
 npm run simulate -- --seed N           runs one seed, exactly as it ran before
 npm run simulate -- --schedule FILE    runs the schedule in a file
+  --sites                              seeds are of several sites, each with a log of its own
   --keep FILE                          writes the shrunk schedule of a failure there
 
 A failure prints its seed, the shrunk schedule and what happened; the exit code is 1 then, and 2 for wrong use.

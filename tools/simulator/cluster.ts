@@ -6,6 +6,7 @@ import { makeNode, type Node } from './node.ts'
 import type { Plants } from './plants.ts'
 import { nodeName, type Schedule } from './schedule.ts'
 import type { Lane, Scheduler } from './scheduler.ts'
+import type { SiteNetwork } from './sites/site-network.ts'
 import type { Trace } from './trace.ts'
 import { makeServiceRandom, makeVirtualClock, type VirtualClock } from './virtual-clock.ts'
 
@@ -28,29 +29,47 @@ export interface ClusterOptions {
   readonly trace: Trace
   readonly plants: Plants
   readonly violation: (sentence: string) => void
+  /** Undefined where the log is no site's. */
+  readonly site?: SiteOptions
+}
+
+export interface SiteOptions {
+  /** The first one is 0. */
+  readonly number: number
+  /** The first of its nodes, as all sites' are counted. */
+  readonly firstNode: number
+  readonly nodes: number
+  /** As in a `SitePlan`. */
+  readonly clock: number
+  readonly network: SiteNetwork
 }
 
 /** How often the checkpoint is brought forward; in a real cluster each node does so. */
 const checkpointEveryMs = 3_000
+/** The same in a site: nodes are to be started again on a checkpoint while something older is still to come. */
+const checkpointOfSiteEveryMs = 1_000
 
 export function makeCluster(options: ClusterOptions): Cluster {
-  const { schedule, scheduler, world } = options
-  const random = makeSeededRandom(schedule.seed, 'cluster')
-  const logClock = makeVirtualClock(scheduler, world, 123)
-  const logServer = makeMemoryServer({ clock: logClock, random: makeServiceRandom(random.fork('log')) })
+  const { schedule, scheduler, world, plants, site } = options
+  const { firstNode, nodes: count } = site ?? { firstNode: 0, nodes: schedule.nodes }
+  const random = makeSeededRandom(schedule.seed, site === undefined ? 'cluster' : `site ${site.number}`)
+  const logClock = makeVirtualClock(scheduler, world, 123 + (site?.clock ?? 0))
+  const memoryServer = makeMemoryServer({ clock: logClock, random: makeServiceRandom(random.fork('log')) })
+  const logServer = plants.logServer?.(memoryServer) ?? memoryServer
   const nodes: Node[] = []
   const cluster: Cluster = { nodes, logServer, logClock, orphans: [], isLogSlow: false }
-  for (let index = 0; index < schedule.nodes; index++) {
+  for (let index = firstNode; index < firstNode + count; index++) {
     const name = nodeName(index)
     nodes.push(assembleNode(options, cluster, name, random.fork(name)))
   }
   const checkpoints = random.fork('checkpoints')
-  logClock.every(checkpointEveryMs, () => logServer.advanceCheckpoint(checkpoints.integer(1, 40)))
+  const everyMs = site === undefined ? checkpointEveryMs : checkpointOfSiteEveryMs
+  logClock.every(everyMs, () => logServer.advanceCheckpoint(checkpoints.integer(1, 40), site !== undefined))
   return cluster
 }
 
 function assembleNode(options: ClusterOptions, cluster: Cluster, name: string, random: SeededRandom): Node {
-  const { schedule, scheduler, world, trace, plants, violation } = options
+  const { schedule, scheduler, world, trace, plants, violation, site } = options
   const { latency, spools } = schedule
   const disk = makeDisk({
     ...{ name, writerId: makeServiceRandom(random.fork('writer')).uuid(), flushMs: latency.flush },
@@ -58,8 +77,11 @@ function assembleNode(options: ClusterOptions, cluster: Cluster, name: string, r
   })
   const link = makeLink({
     ...{ name, lane: world, latency, isLogSlow: () => cluster.isLogSlow },
-    ...{ random: random.fork('link'), trace },
+    ...{ random: random.fork('link'), trace, noticesLoss: site !== undefined },
   })
   const { logServer, orphans } = cluster
-  return makeNode({ name, scheduler, world, logServer, disk, link, orphans, spools, random, trace, plants, violation })
+  return makeNode({
+    ...{ name, scheduler, world, logServer, disk, link, orphans, spools, random, trace, plants, violation },
+    site: site && { number: site.number, network: site.network },
+  })
 }

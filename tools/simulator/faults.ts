@@ -1,8 +1,9 @@
 import type { Fault as ToldFault } from '../drill/history.ts'
 import type { Cluster } from './cluster.ts'
 import type { Node } from './node.ts'
-import { describeFault, type Fault, isOfNode, type LogFault, type NodeFault } from './schedule.ts'
+import { describeFault, type Fault, isOfNode, isOfPath, type LogFault, type NodeFault } from './schedule.ts'
 import type { Lane } from './scheduler.ts'
+import type { SiteNetwork } from './sites/site-network.ts'
 import type { Trace } from './trace.ts'
 
 /** Puts the faults of a schedule on a cluster. */
@@ -16,14 +17,18 @@ export interface Faults {
 }
 
 export interface FaultsOptions {
-  readonly cluster: Cluster
+  /** One of each site; else the only one. */
+  readonly clusters: readonly Cluster[]
+  /** Between sites; undefined where there is one log that is none. */
+  readonly network?: SiteNetwork
   readonly lane: Lane
   /** The clients' time. */
   readonly now: () => number
   readonly trace: Trace
 }
 
-export function makeFaults({ cluster, lane, now, trace }: FaultsOptions): Faults {
+export function makeFaults(options: FaultsOptions): Faults {
+  const { clusters, lane, now, trace } = options
   const told: ToldFault[] = []
   const active = new Set<() => void>()
   let isHealed = false
@@ -31,7 +36,7 @@ export function makeFaults({ cluster, lane, now, trace }: FaultsOptions): Faults
   function putOn(fault: Fault): void {
     if (isHealed) return
     trace.add('fault', describeFault(fault))
-    const takeBack = isOfNode(fault) ? putOnNode(cluster, fault) : putOnLog(cluster, fault)
+    const takeBack = putOnAny(options, fault)
     const from = now()
     if (!('forMs' in fault)) {
       told.push({ name: describeFault(fault), from })
@@ -55,7 +60,7 @@ export function makeFaults({ cluster, lane, now, trace }: FaultsOptions): Faults
     heal() {
       isHealed = true
       for (const end of [...active]) end()
-      for (const node of remaining(cluster)) node.start()
+      for (const node of clusters.flatMap(remaining)) node.start()
     },
   }
 }
@@ -66,9 +71,20 @@ export function remaining({ nodes, orphans }: Cluster): readonly Node[] {
 }
 
 /** Returns what takes the fault back. */
-function putOnNode(cluster: Cluster, fault: NodeFault): () => void {
-  const node = cluster.nodes[fault.node]
-  if (node === undefined || cluster.orphans.includes(node.disk)) return () => undefined
+function putOnAny({ clusters, network }: FaultsOptions, fault: Fault): () => void {
+  const nothing = () => undefined
+  if (isOfPath(fault)) return network?.putOn(fault) ?? nothing
+  if (!isOfNode(fault)) {
+    const cluster = clusters[fault.site ?? 0]
+    return cluster === undefined ? nothing : putOnLog(cluster, fault)
+  }
+  const node = clusters.flatMap(({ nodes }) => nodes)[fault.node]
+  const cluster = clusters.find(({ nodes }) => node !== undefined && nodes.includes(node))
+  return node === undefined || cluster === undefined ? nothing : putOnNode(cluster, node, fault)
+}
+
+function putOnNode(cluster: Cluster, node: Node, fault: NodeFault): () => void {
+  if (cluster.orphans.includes(node.disk)) return () => undefined
   const restart = () => {
     if (!cluster.orphans.includes(node.disk)) node.start()
   }
@@ -118,6 +134,14 @@ function putOnLog(cluster: Cluster, fault: LogFault): () => void {
     case 'log killed':
       logServer.stop()
       return () => logServer.start()
+    case 'lead killed': {
+      const nodes = remaining(cluster)
+      const lead = nodes.find((node) => node.status()?.sites?.leads) ?? nodes[0]
+      lead?.kill()
+      return () => {
+        if (lead && remaining(cluster).includes(lead)) lead.start()
+      }
+    }
     case 'log full':
       logServer.refuseWrites(() => 'down')
       return () => logServer.refuseWrites()

@@ -19,7 +19,7 @@ export function generateSchedule(seed: number): Schedule {
   }
 }
 
-function drawLatency(random: SeededRandom): Latency {
+export function drawLatency(random: SeededRandom): Latency {
   const network = random.pick([0.2, 1, 5, 20, 60])
   return { network, commit: random.pick([0.5, 2, 20, 60]), flush: random.pick([0.5, 5, 50]) }
 }
@@ -114,19 +114,19 @@ function isLogFault(kind: DrawnKind): kind is (typeof logFaults)[number] {
 }
 
 /** Mostly short, some longer than every timeout. */
-function drawDuration(random: SeededRandom): number {
+export function drawDuration(random: SeededRandom): number {
   return round(random.chance(0.6) ? random.between(10, 1_500) : random.between(1_500, 9_000))
 }
 
-function drawJump(random: SeededRandom): number {
+export function drawJump(random: SeededRandom): number {
   return random.pick([-3_600_000, -5_000, -500, 500, 5_000, 3_600_000])
 }
 
 /** To a microsecond, so that a schedule reads well. */
-function round(ms: number): number {
+export function round(ms: number): number {
   return Math.round(ms * 1000) / 1000
 }
 
-function byTime<T extends { readonly at: number }>(items: readonly T[]): T[] {
+export function byTime<T extends { readonly at: number }>(items: readonly T[]): T[] {
   return items.toSorted((one, other) => one.at - other.at)
 }

@@ -10,6 +10,8 @@ export interface Link {
   readonly faults: Set<LinkFault>
   /** Breaks every connection. The server sees that too, or goes on with what is under way to it. */
   breakOff(): void
+  /** The server is told that a process is gone. */
+  leave(process: Lane): void
   /** The network as one process of the node has it: nothing arrives at that once its lane has ended. */
   networkFor(process: Lane): Network
 }
@@ -23,11 +25,15 @@ export interface LinkOptions {
   readonly latency: Latency
   /** Whether the log takes fifty times as long for a commit. */
   readonly isLogSlow: () => boolean
+  /** Whether the server ends sessions of its own accord whose node is gone: else they stay. */
+  readonly noticesLoss?: boolean
   readonly random: SeededRandom
   readonly trace: Trace
 }
 
 const slowness = 50
+/** When a server that was not told of it takes a connection for lost, at the latest. */
+const keepaliveMs = 10_000
 /**
  * A new one each time: what waits for it is garbage then, and a promise that all share would keep every run for ever.
  */
@@ -41,7 +47,7 @@ interface Delivery {
 }
 
 export function makeLink(options: LinkOptions): Link {
-  const { name, lane, random, trace } = options
+  const { name, lane, random, trace, noticesLoss = false } = options
   const faults = new Set<LinkFault>()
   const connections = new Map<Connection, Lane>()
   const underWay = new Set<Delivery>()
@@ -86,8 +92,17 @@ export function makeLink(options: LinkOptions): Link {
         const seenBy = random.pick(['both ends', 'the node'] as const)
         if (seenBy === 'the node' && random.chance(0.7)) postpone(connection)
         process.after(0, () => connection.reset(seenBy))
+        if (noticesLoss) lane.after(random.between(0, keepaliveMs), () => connection.reset('both ends'))
       }
       connections.clear()
+    },
+    leave(process) {
+      for (const [connection, owner] of connections) {
+        if (owner !== process) continue
+        connections.delete(connection)
+        const ms = faults.has('cut') ? keepaliveMs : options.latency.network
+        lane.after(random.between(0, 2) * ms, () => connection.reset('both ends'))
+      }
     },
     networkFor: (process) => ({
       opened: (connection) => void connections.set(connection, process),

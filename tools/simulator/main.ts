@@ -5,7 +5,10 @@ import { explain } from './failure.ts'
 import { generateSchedule } from './generator.ts'
 import { type Run, simulate } from './run.ts'
 import type { Schedule } from './schedule.ts'
+import { generateSitesSchedule } from './sites/generate-sites.ts'
 
+const generatorOf = ({ sites }: Arguments) => (sites ? generateSitesSchedule : generateSchedule)
+const flagsOf = ({ sites }: Arguments) => (sites ? '--sites ' : '')
 const say = (text: string) => process.stdout.write(`${text}\n`)
 
 try {
@@ -23,7 +26,7 @@ async function main(args: Arguments): Promise<number> {
     return 0
   }
   if (args.schedule !== undefined) return runOne(readSchedule(args.schedule), `--schedule ${args.schedule}`, args)
-  if (args.seed !== undefined) return runOne(generateSchedule(args.seed), `--seed ${args.seed}`, args)
+  if (args.seed !== undefined) return runOne(generatorOf(args)(args.seed), `${flagsOf(args)}--seed ${args.seed}`, args)
   return runMany(args)
 }
 
@@ -50,7 +53,9 @@ async function runMany(args: Arguments): Promise<number> {
   const { from, seconds } = args
   say(`seeds from ${from} on, for ${seconds} s`)
   const deadline = performance.now() + 1000 * seconds
-  const campaign = await runCampaign({ from, goesOn: () => performance.now() < deadline })
+  const campaign = await runCampaign({
+    ...{ from, goesOn: () => performance.now() < deadline, generate: generatorOf(args) },
+  })
   const { failure, undecidedKeys } = campaign
   const count = (number: number) => number.toLocaleString('en-US')
   say(
@@ -58,7 +63,7 @@ async function runMany(args: Arguments): Promise<number> {
       `${count(campaign.faults)} faults, ${(campaign.simulatedMs / 3_600_000).toFixed(2)} simulated hours`,
   )
   if (undecidedKeys > 0) say(`keys that were held against the log alone, as the search took too long: ${undecidedKeys}`)
-  return failure === undefined ? 0 : tell(failure, `--seed ${failure.schedule.seed}`, args)
+  return failure === undefined ? 0 : tell(failure, `${flagsOf(args)}--seed ${failure.schedule.seed}`, args)
 }
 
 async function tell(run: Run, how: string, { keep }: Arguments): Promise<number> {

@@ -2,6 +2,7 @@ import type { Kv, Status } from '../../kvs/kv/index.ts'
 import type { Log } from '../../kvs/log/index.ts'
 import { type MemoryLogOptions, type MemoryServer, makeMemoryLog } from '../../kvs/log/memory/index.ts'
 import { makeReplica, type Replica } from '../../kvs/replica/index.ts'
+import type { Sites } from '../../kvs/sites/index.ts'
 import { makeTakeover } from '../../kvs/slots/index.ts'
 import { openSpool } from '../../kvs/spool/index.ts'
 import type { SeededRandom } from '../lab/seeded-random.ts'
@@ -10,6 +11,7 @@ import type { Link } from './link.ts'
 import type { Plants } from './plants.ts'
 import type { Server } from './requester.ts'
 import type { Lane, Scheduler } from './scheduler.ts'
+import { makeNodeSite, type NodeSite } from './sites/node-site.ts'
 import { makeSlots } from './slots.ts'
 import type { Trace } from './trace.ts'
 import { makeServiceRandom, makeVirtualClock, type VirtualClock } from './virtual-clock.ts'
@@ -23,6 +25,8 @@ export interface Node {
   server(): Server | undefined
   /** Undefined while no process listens. */
   status(): Status | undefined
+  /** Sequence of the last entry applied; undefined while no process listens. */
+  applied(): bigint | undefined
   /** Does nothing where a process runs. */
   start(): void
   /** SIGKILL. */
@@ -49,6 +53,8 @@ export interface NodeOptions {
   readonly random: SeededRandom
   readonly trace: Trace
   readonly plants: Plants
+  /** Undefined where the log is no site's. */
+  readonly site?: NodeSite | undefined
   /** Told what must not be. */
   readonly violation: (sentence: string) => void
 }
@@ -63,12 +69,17 @@ interface Process {
   readonly gone: PromiseWithResolvers<void>
   /** Undefined before it listens. */
   store: Replica | undefined
+  sites: Sites | undefined
+  /** Aborts when the process is told to stop. */
+  readonly stopping: AbortController
+  /** Who follows its feed. */
+  readonly followers: Set<() => void>
   kv: Kv | undefined
   isListening: boolean
 }
 
 /** As the drills set them. */
-const timeouts = { log: 2_000, append: 3_000, wait: 5_000, tail: 1_000, lag: 5_000, shutdown: 10_000 }
+const timeouts = { log: 2_000, append: 3_000, wait: 5_000, waitOfSite: 500, tail: 1_000, lag: 5_000, shutdown: 10_000 }
 /** Small, so that a page ends in the midst of things. */
 const pageLimits = { entries: 7, bytes: 64 * 1024 }
 const restartMs = 1_000
@@ -88,8 +99,9 @@ export function makeNode(options: NodeOptions): Node {
     const lane = scheduler.lane()
     const clock = makeVirtualClock(scheduler, lane, clockAhead)
     const gone = Promise.withResolvers<void>()
-    const notYet = { store: undefined, kv: undefined, isListening: false }
-    const started: Process = { lane, clock, waiting: new Set(), gone, ...notYet }
+    const notYet = { store: undefined, sites: undefined, kv: undefined, isListening: false }
+    const parts = { waiting: new Set<() => void>(), followers: new Set<() => void>(), stopping: new AbortController() }
+    const started: Process = { lane, clock, gone, ...parts, ...notYet }
     process = started
     runProcess(options, started, random.fork(`process ${++starts}`)).catch((error) => fail(started, error))
   }
@@ -107,7 +119,11 @@ export function makeNode(options: NodeOptions): Node {
   function end(ended: Process): void {
     ended.lane.end()
     if (process === ended) process = undefined
-    for (const tell of [...ended.waiting]) tell()
+    if (options.site) {
+      options.link.leave(ended.lane)
+      options.site.network.leave(ended.lane)
+    }
+    for (const tell of [...ended.waiting, ...ended.followers]) tell()
     ended.gone.resolve()
   }
 
@@ -117,6 +133,7 @@ export function makeNode(options: NodeOptions): Node {
     link: options.link,
     server: () => (process?.isListening && process.kv ? serverOf(process, process.kv) : undefined),
     status: () => process?.store?.status(),
+    applied: () => process?.store?.followed.sequence(),
     start,
     kill() {
       if (!process) return
@@ -139,15 +156,17 @@ export function makeNode(options: NodeOptions): Node {
   }
 }
 
-function serverOf({ lane, waiting }: Process, kv: Kv): Server {
+function serverOf({ lane, waiting, followers, sites }: Process, kv: Kv): Server {
   return {
-    kv,
-    lane,
-    onceGone(tell) {
-      waiting.add(tell)
-      return () => waiting.delete(tell)
-    },
+    ...{ kv, lane, feed: sites?.feed },
+    onceGone: (tell) => noted(waiting, tell),
+    onceEnded: (tell) => noted(followers, tell),
   }
+}
+
+function noted(listeners: Set<() => void>, tell: () => void): () => void {
+  listeners.add(tell)
+  return () => listeners.delete(tell)
 }
 
 /** As roles/node.ts does it: a slot, a store on it, the takeover of what others have left behind. */
@@ -161,7 +180,12 @@ async function runProcess(options: NodeOptions, process: Process, random: Seeded
   const pauses = random.fork('slices')
   const tell = (message: string) => trace.add(name, message)
   const logger = { info: tell, warn: tell, error: tell }
+  const site =
+    options.site &&
+    makeNodeSite({ ...options, site: options.site }, { lane, clock, random, timeouts, pageLimits, logger, process })
+  process.sites = site?.sites
   const store = makeReplica({
+    ...site?.replicaOptions,
     ...{ log: logFor(options, process, random, { writerId: lock.writerId }), spool, clock, logger },
     ...{ random: serviceRandom, connectTimeoutMs: undefined },
     spooling: { on: spools, reason: spools ? null : 'KVS_WHEN_LOG_IS_DOWN=refuse', maxBytes: maxSpoolBytes },
@@ -169,7 +193,11 @@ async function runProcess(options: NodeOptions, process: Process, random: Seeded
       ...{ maxWrites: 10_000, maxBytes: 256 * 1024 * 1024, timeoutMs: timeouts.append },
       graceMs: spools ? 2 * timeouts.append : 0,
     },
-    ...{ tailIntervalMs: timeouts.tail, waitTimeoutMs: timeouts.wait, maxLagMs: timeouts.lag },
+    ...{
+      tailIntervalMs: timeouts.tail,
+      waitTimeoutMs: site ? timeouts.waitOfSite : timeouts.wait,
+      maxLagMs: timeouts.lag,
+    },
     hashSecret: Buffer.from('secret 1'),
     slices: { sliceSteps: 1, pause: (next) => void lane.after(pauses.between(0.1, longestPauseMs), next) },
     onReplayed(logId) {
@@ -180,6 +208,7 @@ async function runProcess(options: NodeOptions, process: Process, random: Seeded
         isServing: () => store.status().state === 'serving',
       })
       void takeover.run(logId, new AbortController().signal)
+      void site?.sites.run(process.stopping.signal)
     },
   })
   process.store = store
@@ -205,6 +234,7 @@ function logFor(
 async function stopProcess(process: Process): Promise<void> {
   process.isListening = false
   process.store?.announceStop()
+  process.stopping.abort()
   while (process.waiting.size > 0) await wait(process.lane, 5)
   await process.store?.stop()
 }

@@ -1,5 +1,6 @@
 import type { Kv } from '../../kvs/kv/index.ts'
-import type { Log } from '../../kvs/log/index.ts'
+import type { Log, SiteLog } from '../../kvs/log/index.ts'
+import type { MemoryServer } from '../../kvs/log/memory/index.ts'
 import type { Spool, SpoolStorage } from '../../kvs/spool/index.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -11,4 +12,7 @@ export interface Plants {
   readonly storage?: (storage: SpoolStorage) => SpoolStorage
   readonly spool?: (spool: Spool) => Spool
   readonly kv?: (kv: Kv, clock: VirtualClock) => Kv
+  readonly siteLog?: (siteLog: SiteLog) => SiteLog
+  /** A server of a log, as its nodes and the checker have it. */
+  readonly logServer?: (server: MemoryServer) => MemoryServer
 }

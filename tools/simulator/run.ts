@@ -13,7 +13,8 @@ import { makeKvRequester } from './requester.ts'
 import { restoreOlder } from './restore.ts'
 import { endOf, type Schedule } from './schedule.ts'
 import { makeScheduler } from './scheduler.ts'
-import { type Stage, serves } from './stage.ts'
+import { simulateSites } from './sites/run-sites.ts'
+import { longestMs, type Stage, serves } from './stage.ts'
 import { makeTellers } from './tellers.ts'
 import { makeTrace, type Trace } from './trace.ts'
 
@@ -32,12 +33,17 @@ export interface Run {
   readonly undecidedKeys: number
 }
 
-const longestMs = 3_600_000
 /** The search for a linearization gives up sooner than in a drill. */
 const maxTries = 20_000
 
 /** Runs a schedule. The same schedule runs the same way each time. */
-export async function simulate(schedule: Schedule, plants: Plants = {}): Promise<Run> {
+export function simulate(schedule: Schedule, plants: Plants = {}): Promise<Run> {
+  return schedule.sites === undefined
+    ? simulateOneLog(schedule, plants)
+    : simulateSites(schedule, schedule.sites, plants)
+}
+
+async function simulateOneLog(schedule: Schedule, plants: Plants): Promise<Run> {
   const scheduler = makeScheduler()
   const world = scheduler.lane()
   const violations: string[] = []
@@ -46,13 +52,13 @@ export async function simulate(schedule: Schedule, plants: Plants = {}): Promise
   const cluster = makeCluster({ schedule, scheduler, world, trace, plants, violation })
   let began = 0
   const now = () => scheduler.now - began
-  const faults = makeFaults({ cluster, lane: world, now, trace })
+  const faults = makeFaults({ clusters: [cluster], lane: world, now, trace })
   const clients = makeClients({ schedule, nodes: cluster.nodes, lane: world, now, trace })
   const { nodes } = cluster
   const tellers = makeTellers({ schedule, nodes, lane: world, now, trace })
   const keys = [...clients.keys, ...tellers.keys]
   const listers = makeListers({ schedule, nodes, keys, lane: world, now, trace, violation })
-  const stage: Stage = { schedule, cluster, clients, listers, tellers, world, violation }
+  const stage: Stage = { schedule, cluster, clusters: [cluster], clients, listers, tellers, world, violation }
   let views: History['views'] = []
   let isOver = false
 

@@ -5,8 +5,10 @@
 export interface Schedule {
   /** Of the latencies and of the nodes' own chance. */
   readonly seed: number
-  /** From 1 to 3. */
+  /** From 1 to 3; of all sites together up to 6. */
   readonly nodes: number
+  /** Absent where all nodes share one log that is no site's. Nodes are counted through all sites. */
+  readonly sites?: readonly SitePlan[]
   /** Whether nodes spool while the log is down; else they refuse (KVS_WHEN_LOG_IS_DOWN). */
   readonly spools: boolean
   /** Share of the puts whose keys end by themselves; absent for none. */
@@ -22,10 +24,20 @@ export interface Schedule {
   readonly faults: readonly Fault[]
 }
 
+/** A log with its nodes, which takes over the entries of the other sites. */
+export interface SitePlan {
+  /** 1 or 2. */
+  readonly nodes: number
+  /** How far the wall clock of the log's server is ahead when all begins, in milliseconds. */
+  readonly clock: number
+}
+
 /** The mean of each delay, in milliseconds. */
 export interface Latency {
   /** One way between a node and the log. */
   readonly network: number
+  /** One way between two sites; absent where there is one log. */
+  readonly between?: number
   /** What the log takes for a commit. */
   readonly commit: number
   /** What a node's disk takes for a flush. */
@@ -57,7 +69,7 @@ export interface TransferAsk {
   readonly draw: number
 }
 
-export type Fault = NodeFault | LogFault
+export type Fault = NodeFault | LogFault | PathFault
 
 /** Of one node; the first is 0. */
 export type NodeFault = { readonly node: number; readonly at: number } & (
@@ -96,10 +108,13 @@ export type NodeFault = { readonly node: number; readonly at: number } & (
     }
 )
 
-export type LogFault = { readonly at: number } & (
+/** Of one log; the site is absent where there is one log. */
+export type LogFault = { readonly at: number; readonly site?: number } & (
   | {
       readonly kind: /** The server ends at once, with all that was not committed. */
         | 'log killed'
+        /** SIGKILL to the node that takes entries over for its site, and a start after `forMs`. */
+        | 'lead killed'
         /** The server refuses all that is appended. */
         | 'log full'
         /** A commit takes fifty times as long. */
@@ -118,15 +133,54 @@ export type LogFault = { readonly at: number } & (
     }
 )
 
+/** Between the nodes of two sites; the first site is 0. */
+export type PathFault = { readonly at: number; readonly from: number; readonly to: number } & (
+  | {
+      readonly kind: /** Nothing arrives, either way. */
+        | 'partition'
+        /** Nothing arrives of what `from` sends to `to`. */
+        | 'one way'
+        /** Whoever is connected stays so, and gets nothing; new connections work. */
+        | 'stalled streams'
+        /** The way takes fifty times as long, both ways. */
+        | 'slow path'
+      readonly forMs: number
+    }
+  | {
+      /** Every connection is reset, in the middle of what it carries. */
+      readonly kind: 'broken streams'
+    }
+)
+
 export function isOfNode(fault: Fault): fault is NodeFault {
   return 'node' in fault
 }
+
+export function isOfPath(fault: Fault): fault is PathFault {
+  return 'to' in fault
+}
+
+/** Undefined where there is one log that is no site's. */
+export function siteOfNode({ sites }: Pick<Schedule, 'sites'>, node: number): number | undefined {
+  let nodes = 0
+  return sites?.findIndex((site) => {
+    nodes += site.nodes
+    return node < nodes
+  })
+}
+
+/** When a fault is over: at once, where it has no duration. */
+export function endOfFault(fault: Fault): number {
+  return fault.at + ('forMs' in fault ? fault.forMs : 0)
+}
+
+export const siteName = (site: number) => `site ${site + 1}`
 
 export const nodeName = (node: number) => (node === 0 ? 'kvs' : `kvs-${node + 1}`)
 
 /** The fault in a few words, without its time. */
 export function describeFault(fault: Fault): string {
-  const subject = isOfNode(fault) ? `${nodeName(fault.node)}: ` : ''
+  const subject = subjectOf(fault)
   const extent =
     'byMs' in fault
       ? `by ${seconds(fault.byMs)} s`
@@ -138,9 +192,15 @@ export function describeFault(fault: Fault): string {
   return `${subject}${fault.kind} ${extent}`.trim()
 }
 
+function subjectOf(fault: Fault): string {
+  if (isOfNode(fault)) return `${nodeName(fault.node)}: `
+  if (isOfPath(fault)) return `${siteName(fault.from)} to ${siteName(fault.to)}: `
+  return fault.site === undefined ? '' : `${siteName(fault.site)}: `
+}
+
 /** When the last operation and the last fault have begun and the last fault is over. */
 export function endOf({ operations, lists = [], faults }: Schedule): number {
-  const ends = faults.map((fault) => fault.at + ('forMs' in fault ? fault.forMs : 0))
+  const ends = faults.map(endOfFault)
   return Math.max(0, ...ends, ...[...operations, ...lists].map(({ at }) => at))
 }
 

@@ -1,4 +1,4 @@
-import { isOfNode, type Schedule } from './schedule.ts'
+import { type Fault, isOfNode, isOfPath, type Schedule } from './schedule.ts'
 
 export interface Shrunk {
   readonly schedule: Schedule
@@ -48,10 +48,21 @@ function sizeOf({ nodes, operations, lists = [], transfers = [], faults }: Sched
   return nodes + operations.length + lists.length + transfers.length + faults.length
 }
 
+/** Without the last site, where that has but one node. */
 function withoutLastNode(schedule: Schedule): Schedule {
   const nodes = schedule.nodes - 1
-  const faults = schedule.faults.filter((fault) => !isOfNode(fault) || fault.node < nodes)
-  return { ...schedule, nodes, faults, lists: (schedule.lists ?? []).filter(({ node }) => node < nodes) }
+  const sites = schedule.sites?.map((site, index, all) =>
+    index < all.length - 1 ? site : { ...site, nodes: site.nodes - 1 },
+  )
+  const left = sites?.filter((site) => site.nodes > 0)
+  const isLeft = (fault: Fault) => {
+    if (isOfNode(fault)) return fault.node < nodes
+    const count = left?.length ?? 1
+    return isOfPath(fault) ? Math.max(fault.from, fault.to) < count : (fault.site ?? 0) < count
+  }
+  const faults = schedule.faults.filter(isLeft)
+  const lists = (schedule.lists ?? []).filter(({ node }) => node < nodes)
+  return { ...schedule, nodes, ...(left && { sites: left }), faults, lists }
 }
 
 /**

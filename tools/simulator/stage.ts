@@ -8,17 +8,26 @@ import type { Schedule } from './schedule.ts'
 import type { Lane } from './scheduler.ts'
 import type { Tellers } from './tellers.ts'
 
+/** What is waited for. */
+export interface ServingStage {
+  /** One of each site; else the only one. */
+  readonly clusters: readonly Cluster[]
+  readonly clients: Pick<Clients, 'isQuiet' | 'probe'>
+  readonly world: Lane
+  readonly violation: (sentence: string) => void
+}
+
 /** What the phases of a run share. */
-export interface Stage {
+export interface Stage extends ServingStage {
   readonly schedule: Schedule
   readonly cluster: Cluster
   readonly clients: Clients
   readonly listers: Listers
   readonly tellers: Tellers
-  readonly world: Lane
-  readonly violation: (sentence: string) => void
 }
 
+/** No run takes longer in virtual time, in milliseconds. */
+export const longestMs = 3_600_000
 /** A node that is not well again after this, with all faults taken back, is stuck. */
 const patienceMs = 180_000
 /** A start is over by then. */
@@ -27,13 +36,14 @@ const quietSeconds = 10
  * Whether every node comes to serve with nothing in any spool; that one does not is a violation. Where that takes long,
  * the nodes are given something to write: one that the log has refused learns only so that this is over.
  */
-export async function serves({ cluster, clients, world, violation }: Stage): Promise<boolean> {
-  const left = remaining(cluster)
+export async function serves({ clusters, clients, world, violation }: ServingStage): Promise<boolean> {
+  const left = clusters.flatMap(remaining)
+  const orphans = clusters.flatMap((cluster) => cluster.orphans)
   const isWell = (node: Node) => {
     const status = node.status()
     return status?.state === 'serving' && status.spool.writes === 0
   }
-  const isDone = () => clients.isQuiet && left.every(isWell) && cluster.orphans.every(({ writes }) => writes === 0)
+  const isDone = () => clients.isQuiet && left.every(isWell) && orphans.every(({ writes }) => writes === 0)
   for (let seconds = 0; seconds < patienceMs / 1000; seconds++) {
     if (await becomes(world, isDone, 1000)) return true
     if (seconds >= quietSeconds) clients.probe()
@@ -43,7 +53,7 @@ export async function serves({ cluster, clients, world, violation }: Stage): Pro
     const { state = 'not running', reason = null, spool } = node.status() ?? {}
     violation(`${after} ${node.name} is ${state} (${reason}), and its spool has ${spool?.writes ?? 'unknown'} writes`)
   }
-  const orphaned = cluster.orphans.reduce((sum, { writes }) => sum + writes, 0)
+  const orphaned = orphans.reduce((sum, { writes }) => sum + writes, 0)
   if (orphaned > 0) violation(`${after} nobody has taken over ${orphaned} writes of nodes that are gone`)
   return false
 }

@@ -11,10 +11,13 @@ export function renderTimeline({ lines }: Pick<Trace, 'lines'>, began = 0): stri
 
 /** A schedule in a few lines: what the cluster is like, and what is done to it when. */
 export function renderSchedule(schedule: Schedule): string {
-  const { nodes, spools, latency, operations, lists = [], transfers = [], faults } = schedule
+  const { nodes, sites, spools, latency, operations, lists = [], transfers = [], faults } = schedule
   const clients = new Set(operations.map(({ client }) => client)).size
   const latencies = Object.entries(latency).map(([name, ms]) => `${name} ${ms} ms`)
   return [
+    ...(sites
+      ? [`${count(sites.length, 'site')}, of ${sites.map((site) => count(site.nodes, 'node')).join(', ')}; `]
+      : []),
     `${count(nodes, 'node')}, ${spools ? 'spooling' : 'refusing'} while the log is down; ${latencies.join(', ')}`,
     `${count(operations.length, 'operation')} of ${count(clients, 'client')}, ${count(lists.length, 'list')}, ` +
       `${count(transfers.length, 'transfer')}, ${count(faults.length, 'fault')}:`,

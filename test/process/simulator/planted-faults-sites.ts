@@ -1,0 +1,155 @@
+import type { ForeignEntry } from '../../../kvs/core/entry.ts'
+import type { Kv } from '../../../kvs/kv/index.ts'
+import type { Log, SiteLog } from '../../../kvs/log/index.ts'
+import type { MemoryServer, StoredEntry } from '../../../kvs/log/memory/index.ts'
+import type { ServerSession } from '../../../kvs/log/memory/memory-server.ts'
+import type { Tables } from '../../../kvs/log/memory/tables.ts'
+import type { PlantedFault } from './planted-faults.ts'
+
+/** What a node of a site does wrong. */
+export const plantedFaultsOfSites: readonly PlantedFault[] = [
+  {
+    name: 'takes entries over out of their order',
+    plants: { siteLog: reordersOrigins },
+    sentence: /lands at site \d before .*, which was in its own log before it/,
+  },
+  {
+    name: 'stamps entries with the wall clock alone',
+    plants: { logServer: stampsByWallClock },
+    sentence: /has no later stamp than/,
+  },
+  {
+    name: 'forgets deletes at a checkpoint',
+    plants: { log: forgetsTombstones },
+    sentence: /undoes the delete of/,
+  },
+  {
+    name: 'drops the explicit dependency of a write',
+    plants: { kv: dropsDependencies },
+    sentence: /which its session had seen|no later stamp than what its session had seen/,
+  },
+  {
+    name: 'notes what it has taken over apart from the entries',
+    plants: { logServer: notesVectorsApart },
+    sentence: /is in the log of site \d twice/,
+  },
+  {
+    name: 'shows what depends on something that is missing as if it did not',
+    plants: { kv: hidesDependencies },
+    sentence: /shows .*, older than .*, which its session had seen|does not show/,
+  },
+]
+
+function delegate<T extends object>(whole: T, broken: Partial<T>): T {
+  return new Proxy(whole, { get: (_, name) => Reflect.get(Object.hasOwn(broken, name) ? broken : whole, name) })
+}
+
+/** Entries of one origin stay in their order: only what one has to do with another is lost. */
+function reordersOrigins(siteLog: SiteLog): SiteLog {
+  const byOrigin = (one: ForeignEntry, other: ForeignEntry) => (one.origin.logId < other.origin.logId ? -1 : 1)
+  return {
+    ...siteLog,
+    async openImport() {
+      const target = await siteLog.openImport()
+      return (
+        target &&
+        delegate(target, {
+          append: (entries, seen) => {
+            const byLog = Map.groupBy(entries, ({ origin }) => origin.logId)
+            const last = [...byLog.values()].map(([first]) => first as ForeignEntry).toSorted(byOrigin)
+            return target.append(
+              last.flatMap(({ origin }) => byLog.get(origin.logId) ?? []),
+              seen,
+            )
+          },
+        })
+      )
+    },
+  }
+}
+
+type Run = ServerSession['run']
+
+/** Puts something between the server and what its sessions ask it. */
+function withStatements(server: MemoryServer, makeRun: (session: ServerSession) => Run): MemoryServer {
+  return delegate(server, {
+    connect(client) {
+      const session = server.connect(client)
+      const run = makeRun(session)
+      return { run, end: () => session.end() }
+    },
+  })
+}
+
+/** What a local write has seen of the logs does not raise the stamp. */
+function stampsByWallClock(server: MemoryServer): MemoryServer {
+  return withStatements(
+    server,
+    (session) => (statement) =>
+      session.run((tables, seconds, takeLead) => {
+        const before = tables.entries.length
+        const result = statement(tables, seconds, takeLead)
+        for (let index = before; index < tables.entries.length; index++) {
+          const entry = tables.entries[index]
+          if (entry && entry.origin === undefined)
+            tables.entries[index] = { ...entry, stamp: Math.round(seconds * 1e6) }
+        }
+        return result
+      }),
+  )
+}
+
+/** What has been taken over is noted with the import's next statement, and never where that does not come. */
+function notesVectorsApart(server: MemoryServer): MemoryServer {
+  let noted = 0
+  return withStatements(server, (session) => {
+    let isImport = false
+    let appended: number | undefined
+    return (statement) =>
+      session.run((tables, seconds, takeLead) => {
+        const lead = () => {
+          isImport = true
+          return takeLead()
+        }
+        if (!isImport) return statement(tables, seconds, lead)
+        noted = appended ?? noted
+        const masked: Tables = {
+          ...tables,
+          entries: tables.entries.map((entry, at) => (at < noted ? entry : hidden(entry))),
+        }
+        const before = masked.entries.length
+        const result = statement(masked, seconds, lead)
+        tables.entries.push(...masked.entries.slice(before))
+        if (masked.entries.length > before) appended = tables.entries.length
+        return result
+      })
+  })
+}
+
+function hidden(entry: StoredEntry): StoredEntry {
+  return entry.origin === undefined ? entry : { ...entry, origin: { ...entry.origin, logId: 'hidden' } }
+}
+
+function forgetsTombstones(log: Log): Log {
+  return {
+    ...log,
+    async open() {
+      const session = await log.open()
+      return delegate(session, {
+        loadCheckpoint: (load) =>
+          session.loadCheckpoint((entry) => {
+            if (entry.kind !== 'delete') load(entry)
+          }),
+      })
+    },
+  }
+}
+
+function dropsDependencies(kv: Kv): Kv {
+  return delegate(kv, { write: (write) => kv.write({ ...write, after: undefined }) })
+}
+
+/** Whoever reads a key is not told what its newest entry depends on. */
+function hidesDependencies(kv: Kv): Kv {
+  return delegate(kv, { position: () => kv.position() })
+}

@@ -1,0 +1,92 @@
+import { formatPosition, type Position } from '../../../../kvs/core/position.ts'
+import { outranks } from '../../../../kvs/core/rank.ts'
+import type { StoredEntry } from '../../../../kvs/log/memory/index.ts'
+import { readValue } from '../../../drill/workload/value.ts'
+import { siteName } from '../../schedule.ts'
+
+/** A write as the log has it that it was first written in. All logs are held against these. */
+export interface Fact {
+  readonly origin: string
+  /** Its sequence in that log. */
+  readonly sequence: number
+  readonly key: string
+  readonly kind: 'put' | 'delete'
+  /** Id of a put's value. */
+  readonly value: string | undefined
+  readonly stamp: number
+  readonly isExpiry: boolean
+  readonly after: Position | undefined
+  /** Whether another node of its own site overtook it while it was in a spool. */
+  readonly isOvertaken: boolean
+}
+
+/** One site's log, as it is in the end. */
+export interface LoggedSite {
+  readonly logId: string
+  readonly name: string
+  readonly entries: readonly StoredEntry[]
+}
+
+export interface Facts {
+  readonly sites: readonly LoggedSite[]
+  readonly all: readonly Fact[]
+  /** What was first written in a log, at its sequence there. */
+  at(logId: string, sequence: number): Fact | undefined
+  /** What an entry of a log tells of: the entry itself, or the one that it was taken over from. */
+  of(site: LoggedSite, entry: StoredEntry): Fact | undefined
+  /** The put of a value; values are unique. */
+  byValue(value: string): Fact | undefined
+  /** A fact in words. */
+  words(fact: Fact | undefined): string
+}
+
+export function makeFacts(
+  logs: readonly { readonly logId: string; readonly entries: readonly StoredEntry[] }[],
+): Facts {
+  const sites = logs.map(({ logId, entries }, site) => ({ logId, entries, name: siteName(site) }))
+  const all = sites.flatMap(({ logId, entries }) =>
+    entries.filter(({ origin }) => origin === undefined).map((entry) => factOf(logId, entry)),
+  )
+  const byPlace = new Map(all.map((fact) => [`${fact.origin} ${fact.sequence}`, fact]))
+  const byValue = new Map(all.map((fact) => [fact.value, fact]))
+  const at = (logId: string, sequence: number) => byPlace.get(`${logId} ${sequence}`)
+  return {
+    ...{ sites, all, at },
+    of: ({ logId }, { origin, sequence }) => at(origin?.logId ?? logId, Number(origin?.sequence ?? sequence)),
+    byValue: (value) => byValue.get(value),
+    words: (fact) => (fact ? describeFact(fact, nameOf(sites, fact.origin)) : 'nothing'),
+  }
+}
+
+function factOf(origin: string, entry: StoredEntry): Fact {
+  const { sequence, eventType, key, value, stamp, deadline, after, superseded } = entry
+  return {
+    ...{ origin, sequence: Number(sequence), key, kind: eventType === 1 ? 'delete' : 'put', stamp, after },
+    value: value && readValue(value),
+    isExpiry: value === undefined && deadline !== undefined,
+    isOvertaken: superseded,
+  }
+}
+
+export function nameOf(sites: readonly LoggedSite[], logId: string): string {
+  return sites.find((site) => site.logId === logId)?.name ?? `the log ${logId}`
+}
+
+function describeFact({ kind, key, value, sequence, stamp, after }: Fact, site: string): string {
+  const what = kind === 'put' ? `${key} = ${value}` : `the delete of ${key}`
+  const dependency = after === undefined ? '' : `, after ${formatPosition(after)}`
+  return `${what} (entry ${sequence} of ${site}, stamp ${stamp}${dependency})`
+}
+
+/** Whether `one` is the newer of two entries of a key, by the rule that all sites decide by. */
+export function isNewer(one: Fact, other: Fact): boolean {
+  if (one.origin === other.origin && one.stamp === other.stamp && one.isExpiry === other.isExpiry) {
+    return one.sequence > other.sequence
+  }
+  return outranks(one, other)
+}
+
+/** The newest of a key's entries; undefined where there is none. */
+export function newestOf(facts: readonly Fact[]): Fact | undefined {
+  return facts.reduce<Fact | undefined>((newest, fact) => (newest && isNewer(newest, fact) ? newest : fact), undefined)
+}

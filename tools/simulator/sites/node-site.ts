@@ -1,0 +1,72 @@
+import type { Logger } from '../../../kvs/lib/logging.ts'
+import { type MemoryServer, makeMemorySiteLog, type PageLimits } from '../../../kvs/log/memory/index.ts'
+import type { Replica, ReplicaOptions } from '../../../kvs/replica/index.ts'
+import { makeAdvances, ownSite } from '../../../kvs/roles/node-sites.ts'
+import { makeSites, type Sites } from '../../../kvs/sites/index.ts'
+import type { PeerClient } from '../../../kvs/sites/peer-client.ts'
+import type { OpenFeed } from '../../../kvs/sites/pull.ts'
+import type { SeededRandom } from '../../lab/seeded-random.ts'
+import type { Link } from '../link.ts'
+import type { Plants } from '../plants.ts'
+import type { Lane } from '../scheduler.ts'
+import { makeServiceRandom, type VirtualClock } from '../virtual-clock.ts'
+import type { SiteNetwork } from './site-network.ts'
+
+/** The site that a node belongs to. */
+export interface NodeSite {
+  /** The first one is 0. */
+  readonly number: number
+  readonly network: SiteNetwork
+}
+
+export interface NodeSiteOptions {
+  readonly name: string
+  readonly site: NodeSite
+  readonly logServer: MemoryServer
+  readonly link: Link
+  readonly plants: Plants
+}
+
+/** What it takes of the process that it runs in. */
+export interface ProcessParts {
+  readonly lane: Lane
+  readonly clock: VirtualClock
+  readonly random: SeededRandom
+  readonly timeouts: { readonly log: number }
+  readonly pageLimits: PageLimits
+  readonly logger: Logger
+  readonly process: { readonly store: Replica | undefined; readonly stopping: AbortController }
+}
+
+/** As roles/node-sites.ts does it, over the simulated network between sites. */
+export function makeNodeSite(
+  { name, site, logServer, link, plants }: NodeSiteOptions,
+  { lane, clock, random, timeouts, pageLimits, logger, process }: ProcessParts,
+): { readonly sites: Sites; readonly replicaOptions: Pick<ReplicaOptions, 'site' | 'sitesStatus' | 'onAdvance'> } {
+  const advances = makeAdvances()
+  const siteLog = makeMemorySiteLog({
+    ...{ server: logServer, name: `${name} for sites`, network: link.networkFor(lane), clock, pageLimits },
+    ...{ random: makeServiceRandom(random.fork('site log')), timeoutMs: timeouts.log },
+  })
+  const store = () => {
+    if (process.store === undefined) throw new Error('the store is not there yet')
+    return process.store
+  }
+  const peers = site.network.peersOf(site.number, lane)
+  const sites = makeSites({
+    siteLog: plants.siteLog?.(siteLog) ?? siteLog,
+    site: ownSite(store, advances),
+    peers: peers.map(({ address }) => address),
+    ownAddress: undefined,
+    connect: (address) => clientOf(peers.find((peer) => peer.address === address)?.open),
+    limits: { maxBatchEntries: 20_000, maxBatchBytes: 512 * 1024 * 1024, maxValueBytes: 128 * 1024 * 1024 },
+    ...{ stopping: process.stopping.signal, logger, clock, random: makeServiceRandom(random.fork('sites')) },
+  })
+  return { sites, replicaOptions: { site: true, sitesStatus: () => sites.status, onAdvance: advances.tell } }
+}
+
+/** The members of a run stay the same, so that nodes ask each other for feeds alone. */
+function clientOf(open: OpenFeed | undefined): PeerClient {
+  const never = () => Promise.reject(new Error('the members of a run stay the same'))
+  return { open: open ?? never, askPosition: never, rejoin: never }
+}

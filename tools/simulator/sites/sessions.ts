@@ -1,0 +1,205 @@
+import type { Write } from '../../../kvs/core/entry.ts'
+import { KvsError } from '../../../kvs/core/errors.ts'
+import { formatPosition, mergePositions, nowhere, type Position, parsePosition } from '../../../kvs/core/position.ts'
+import type { Kv } from '../../../kvs/kv/index.ts'
+import type { Operation } from '../../drill/history.ts'
+import { writeOutcome } from '../../drill/workload/request.ts'
+import { makeValue, randomSize, readValue } from '../../drill/workload/value.ts'
+import { makeSeededRandom, type SeededRandom } from '../../lab/seeded-random.ts'
+import { wait } from '../disk.ts'
+import type { Node } from '../node.ts'
+import { type Lost, send } from '../requester.ts'
+import { type Ask, type Schedule, seconds } from '../schedule.ts'
+import type { Lane } from '../scheduler.ts'
+import type { Trace } from '../trace.ts'
+
+/** A request at some site, and its answer. */
+export interface SiteOperation extends Operation {
+  readonly site: number
+  /** KVS-Min-Position; undefined where the session passes no token. */
+  readonly token: string | undefined
+  /** KVS-Position of the answer. */
+  readonly given?: string
+  /** What the node had of its log when it answered a get; no other write of the key was applied since. */
+  readonly seen?: string
+}
+
+/** Clients that hop between sites. Most of them pass along what they have seen. */
+export interface Sessions {
+  readonly operations: readonly SiteOperation[]
+  readonly keys: readonly string[]
+  /** Resolves when every client has had its last answer. */
+  run(): Promise<void>
+  /** Puts something at each site, so that what has to come has something to follow. */
+  probe(): void
+  /** Whether no probe is under way. */
+  readonly isQuiet: boolean
+}
+
+export interface SessionsOptions {
+  readonly schedule: Schedule
+  /** Nodes of each site. */
+  readonly sites: readonly (readonly Node[])[]
+  readonly lane: Lane
+  /** Milliseconds since the clients began. */
+  readonly now: () => number
+  readonly trace: Trace
+}
+
+const timeoutMs = 15_000
+const probeKey = 'probe'
+const firstProber = 100
+const keyName = (key: number) => `key-${key}`
+
+/** One place of a session: what it is to ask there. */
+interface Asked {
+  readonly client: number
+  readonly site: number
+  readonly node: Node
+  readonly kind: 'get' | 'put' | 'delete'
+  readonly key: string
+  readonly value: string | undefined
+  readonly token: Position | undefined
+}
+
+type SiteAnswer = Pick<SiteOperation, 'outcome' | 'status' | 'error' | 'value' | 'sequence' | 'isSpooled'> & {
+  readonly given?: Position
+  readonly seen?: string
+}
+
+export function makeSessions(options: SessionsOptions): Sessions {
+  const { schedule, sites, lane, now, trace } = options
+  const operations: SiteOperation[] = []
+  const places = sites.flatMap((nodes, site) => nodes.map((node) => ({ site, node })))
+  const probing = new Set<Node>()
+  let ids = 0
+
+  async function ask(asked: Asked, random: SeededRandom): Promise<Position | undefined> {
+    const { client, site, node, kind, key, value, token } = asked
+    const invoked = now()
+    const requester = { server: () => node.server(), lane, delay: () => random.between(0.05, 0.5), timeoutMs }
+    const bytes = value === undefined ? undefined : makeValue(value, randomSize(random))
+    const { given, ...answer } = await send(
+      requester,
+      (kv) => (kind === 'get' ? read(kv, key, token) : write(kv, writeOf(key, bytes), token)),
+      (error) => lostAnswer(kind, error),
+    )
+    const operation: SiteOperation = {
+      ...{ client, site, node: node.name, kind, key, invoked, returned: now() },
+      ...(value !== undefined && { value }),
+      token: token && formatPosition(token),
+      ...answer,
+      ...(given && { given: formatPosition(given) }),
+    }
+    operations.push(operation)
+    trace.add(`client ${client}`, describe(operation))
+    return given
+  }
+
+  async function runClient(client: number, asks: readonly Ask[]): Promise<void> {
+    const habits = makeSeededRandom(schedule.seed, `session ${client}`)
+    const home = habits.pick(places)
+    const passes = habits.chance(0.8)
+    const hops = habits.pick([0.2, 0.5, 0.9])
+    const reads = habits.pick([0.2, 0.5, 0.7])
+    let token: Position | undefined = passes ? nowhere : undefined
+    for (const { at, key, draw } of asks) {
+      if (at > now()) await wait(lane, at - now())
+      const random = makeSeededRandom(draw, 'ask')
+      const place = random.chance(hops) ? random.pick(places) : home
+      const kind = random.chance(reads) ? 'get' : random.pick(['put', 'put', 'delete'] as const)
+      const value = kind === 'put' ? `${client}-${ids++}` : undefined
+      const given = await ask({ ...place, client, kind, key: keyName(key), value, token }, random)
+      if (token && given) token = mergePositions(token, given)
+    }
+  }
+
+  return {
+    operations,
+    keys: [...new Set([...schedule.operations.map(({ key }) => keyName(key)), probeKey])],
+    get isQuiet() {
+      return probing.size === 0
+    },
+    probe() {
+      places.forEach(({ site, node }, index) => {
+        if (probing.has(node) || node.server() === undefined) return
+        probing.add(node)
+        const client = firstProber + index
+        const random = makeSeededRandom(schedule.seed, `probe ${ids}`)
+        const value = `${client}-${ids++}`
+        const asked: Asked = { site, node, client, kind: 'put', key: probeKey, value, token: undefined }
+        void ask(asked, random).then(() => probing.delete(node))
+      })
+    },
+    async run() {
+      const byClient = Map.groupBy(schedule.operations, ({ client }) => client)
+      await Promise.all([...byClient].map(([client, asks]) => runClient(client, asks)))
+    },
+  }
+}
+
+function writeOf(key: string, value: Buffer | undefined): Write {
+  return value === undefined ? { kind: 'delete', key } : { kind: 'put', key, value, contentType: undefined }
+}
+
+function lostAnswer(kind: Asked['kind'], error: Lost): SiteAnswer {
+  return { outcome: kind === 'get' || error === 'refused' ? 'failed' : 'unknown', status: 0, error }
+}
+
+/** What a client is told, as kvs/http/api/freshness.ts joins it. */
+function givenBy(kv: Kv, key: string, token: Position | undefined): Position {
+  const told = parsePosition(kv.position(key)) ?? nowhere
+  return token === undefined ? told : mergePositions(told, token)
+}
+
+async function read(kv: Kv, key: string, token: Position | undefined): Promise<SiteAnswer> {
+  try {
+    if (token && token.sequences.size > 0) await kv.waitFor(token, key)
+    const got = kv.get(key)
+    const found = got instanceof Promise ? await got : got
+    const told = { given: givenBy(kv, key, token), seen: kv.position() }
+    if (found === undefined) return { outcome: 'ok', status: 404, value: null, ...told }
+    const value = readValue(found.value)
+    const sequence = found.tag?.split('-').at(1)
+    return {
+      ...(value === undefined ? { outcome: 'torn', status: 200 } : { outcome: 'ok', status: 200, value }),
+      ...told,
+      ...(sequence === undefined ? { isSpooled: true as const } : { sequence: Number(sequence) }),
+    }
+  } catch (error) {
+    const { status, code } = known(error)
+    return { outcome: 'failed', status, error: code }
+  }
+}
+
+async function write(kv: Kv, asked: Write, token: Position | undefined): Promise<SiteAnswer> {
+  try {
+    const after = token && token.sequences.size > 0 ? await kv.dependencyOn(token) : undefined
+    const stored = await kv.write(after === undefined ? asked : { ...asked, after })
+    const given = givenBy(kv, asked.key, token)
+    if (stored === 'spooled') return { outcome: 'ok', status: 202, given, isSpooled: true }
+    return { outcome: 'ok', status: asked.kind === 'put' ? 201 : 200, given, sequence: Number(stored.sequence) }
+  } catch (error) {
+    const { status, code } = known(error)
+    return { outcome: writeOutcome(status, code), status, error: code }
+  }
+}
+
+/** An error that is no `KvsError` is a defect, which a node answers with 500. */
+function known(error: unknown): KvsError {
+  return error instanceof KvsError ? error : new KvsError('internal', String(error))
+}
+
+function describe(operation: SiteOperation): string {
+  const { kind, key, value, node, site, outcome, status, sequence, error, invoked, token, given, isSpooled } = operation
+  const answered = [
+    `${outcome} ${status}`,
+    ...(error === undefined ? [] : [error]),
+    ...(kind === 'get' && outcome === 'ok' ? [value ?? 'nothing'] : []),
+    ...(isSpooled ? ['spooled'] : []),
+    ...(sequence === undefined ? [] : [`entry ${sequence}`]),
+    ...(given === undefined ? [] : [`at ${given}`]),
+  ]
+  const asked = [`${kind} ${key}`, ...(kind === 'put' ? [`= ${value}`] : []), ...(token ? [`from ${token}`] : [])]
+  return `${asked.join(' ')} at ${node} of site ${site + 1}, asked at ${seconds(invoked)}: ${answered.join(', ')}`
+}
