@@ -24,8 +24,8 @@ export interface Sites {
 const siteWaitTimeoutMs = 2_000
 
 /**
- * Takes the names by which an assignment gives a node its sites, VIEW and IP_PORT, for those of this service. Each counts
- * only beside the other: alone, it may be anything.
+ * Takes the names by which an assignment gives a node its sites, VIEW and IP_PORT, for those of this service. Each
+ * counts only beside the other: alone, it may be anything.
  */
 export function withAssignedNames(env: Environment): Environment {
   const { VIEW: view, IP_PORT: address } = env

@@ -37,8 +37,8 @@ function positionOf(last: ReadonlyMap<string, LastOfOrigin>): Position {
 }
 
 /**
- * Id of the one writer that has a log's entries of a purpose, whichever node appends them: those that it takes over, and
- * those about members. So the registration of the next one fences the one before, and no late batch of that lands.
+ * Id of the one writer that has a log's entries of a purpose, whichever node appends them: those that it takes over,
+ * and those about members. So the registration of the next one fences the one before, and no late batch of that lands.
  */
 export function siteWriterId(purpose: 'import' | 'members', logId: string): string {
   const hash = createHash('sha256').update(`${purpose} ${logId}`).digest('hex')

@@ -1,6 +1,6 @@
 import type { Found, Write } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import type { InLog, Kv, SitesStatus, SpoolStatus } from '../kv/index.ts'
+import type { InLog, Kv, SpoolStatus } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
@@ -26,16 +26,15 @@ import { behindError, makePositionWaits, type PositionWaits } from './position-w
 import { makeRounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
+import type { SiteHooks } from './site-hooks.ts'
 import { readyStateOf } from './state/health.ts'
 import { whyLogIsDown } from './state/node-state.ts'
 import { may, refusalOf, refusalToSites } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
 import { hasSeen } from './view-position.ts'
 
-export interface ReplicaOptions {
+export interface ReplicaOptions extends SiteHooks {
   readonly log: Log
-  /** Whether the log takes over entries of other logs. The default is false. */
-  readonly site?: boolean
   /** Called with the log's id after the first replay. */
   readonly onReplayed: (logId: string) => void
   /** Undefined where the node has no disk to keep one on. */
@@ -57,14 +56,6 @@ export interface ReplicaOptions {
   readonly hashSecret?: Buffer
   /** How the keys are put in order beside everything else. */
   readonly slices?: Omit<SliceOptions, 'clock'>
-  /** Whether the site was taken out of its group: it waits for nobody then. */
-  readonly isRemoved?: () => boolean
-  /** Called for each entry applied that is about the members of the group, after the replay. */
-  readonly onMembership?: () => void
-  /** What `status` says of other sites. */
-  readonly sitesStatus?: () => SitesStatus
-  /** Called whenever more of the log has been applied, after the replay. */
-  readonly onAdvance?: () => void
   readonly logger: Logger
   readonly clock?: Clock
   readonly random?: Random

@@ -13,9 +13,9 @@ export interface MemberSet {
   readonly isRemoved: boolean
   /** Rank of the newest entry about an address; undefined where there is none. */
   rankOf(address: string): Rank | undefined
-  /** Whether this site was taken out, and an entry of this rank, which it has not heard of, has added it again since. */
+  /** Whether this site was taken out, and was added again since by an entry of this rank, which it has not heard of. */
   isOutdated(rank: Rank): boolean
-  /** Reads the log anew. On return the set has all that was in the log at the call. Rejects as `SiteLog.readMembers`. */
+  /** Reads the log anew: on return the set has all that was there at the call. Rejects as `SiteLog.readMembers`. */
   refresh(): Promise<void>
   /** Calls `listener` whenever the set has changed, until the returned function is called. */
   onChange(listener: () => void): () => void

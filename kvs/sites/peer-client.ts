@@ -11,8 +11,8 @@ export interface PeerClient {
    */
   askPosition(seen: Position | undefined, signal: AbortSignal): Promise<Position>
   /**
-   * Tells the node's site that it is a member again, by an entry of this rank: a site that was taken out follows nobody,
-   * and would not hear of it. It does nothing where the site knows of a newer one. Rejects as `askPosition`.
+   * Tells the node's site that it is a member again, by an entry of this rank: a site that was taken out follows
+   * nobody, and would not hear of it. It does nothing where the site knows of a newer one. Rejects as `askPosition`.
    */
   rejoin(rank: Rank, signal: AbortSignal): Promise<void>
 }

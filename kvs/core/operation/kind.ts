@@ -1,8 +1,8 @@
 import type { Position } from '../position.ts'
 
 /**
- * What an entry does to its key in the view: `set` gives it the entry's value, `remove` takes it out, `none` is of another
- * kind of key, which the view does not have.
+ * What an entry does to its key in the view: `set` gives it the entry's value, `remove` takes it out, `none` is of
+ * another kind of key, which the view does not have.
  */
 export type Effect = 'set' | 'remove' | 'none'
 

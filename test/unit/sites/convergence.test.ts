@@ -20,8 +20,8 @@ interface Client {
 const keys = ['k0', 'k1', 'k2', 'k3']
 
 /**
- * Clients that go from site to site with their positions, while ways are cut, logs lose their connections, and nodes are
- * killed, stand still, and come back.
+ * Clients that go from site to site with their positions, while ways are cut, logs lose their connections, and nodes
+ * are killed, stand still, and come back.
  */
 async function runHistory(seed: number, { sites = 2, nodesEach = 2, steps = 120 } = {}) {
   const world = makeSitesWorld(sites, seed)

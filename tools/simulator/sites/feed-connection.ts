@@ -7,7 +7,7 @@ import type { Lane } from '../scheduler.ts'
 import type { Trace } from '../trace.ts'
 import type { Paths } from './paths.ts'
 
-/** One request for a feed, with its answer that goes on, as `kvs/sites/http-feed.ts` and its server have it. */
+/** One request for a feed, with its answer that goes on, as `kvs/sites/http-peer.ts` and its server have it. */
 export interface FeedConnection {
   /** As `OpenFeed` answers. */
   readonly opened: Promise<AsyncIterable<Buffer>>
@@ -42,7 +42,7 @@ export interface FeedConnectionOptions {
   readonly onOver: () => void
 }
 
-/** As `kvs/sites/http-feed.ts` has them. */
+/** As `kvs/sites/http-peer.ts` has them. */
 const silenceMs = 5_000
 const answerMs = 10_000
 /** When a machine takes a connection for lost from which nothing comes, at the latest. */

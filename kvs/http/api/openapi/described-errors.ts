@@ -34,7 +34,9 @@ export const errors = {
   ],
   ofMembers: ['no_such_page', 'not_ready', 'overloaded', 'draining', 'condition_failed', 'log_down'],
   ofCollections: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'],
-  ofFeeds: ['not_ready', 'log_down', 'overloaded', 'draining', 'went_back'],
+  ofFeeds: ['not_ready', 'log_down', 'overloaded', 'draining', 'went_back', 'removed'],
+  ofSitePositions: ['not_ready', 'behind', 'log_down'],
+  ofRejoining: ['value_too_large', 'log_down', 'undecided'],
   ofClears: [
     ...(['clear_not_allowed', 'unsupported_encoding', 'value_too_large'] as const),
     ...(['not_stored', 'undecided', 'spool_full'] as const),

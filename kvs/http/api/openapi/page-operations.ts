@@ -1,7 +1,6 @@
-import { feedPath } from '../../../kv/index.ts'
-import { feedOperation } from './feed-operation.ts'
 import type { Answer, Description } from './operation-description.ts'
 import type { Part } from './part.ts'
+import { siteOperations } from './site-operations.ts'
 
 const json = (schema: string): Part => ({ 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } })
 const text: Part = { 'text/plain': { schema: { type: 'string' } } }
@@ -38,5 +37,5 @@ export const pageOperations: Readonly<Record<string, Readonly<Record<string, Des
     { 200: { description: 'The metrics.', content: text } },
     false,
   ),
-  [feedPath]: { GET: feedOperation },
+  ...siteOperations,
 }

@@ -1,9 +1,9 @@
 import { catalogue } from '../../../core/errors.ts'
 import { maxKeyBytes } from '../../../core/limits.ts'
 import { states } from '../../../kv/index.ts'
-import { feedFlags } from './feed-operation.ts'
 import type { Part } from './part.ts'
 import { payloadParameters, payloadSchemas } from './payload-parts.ts'
+import { siteFlags } from './site-operations.ts'
 import { transactionSchemas } from './transaction-parts.ts'
 
 const text = { type: 'string' }
@@ -211,7 +211,7 @@ export const components: Part = {
       schema: text,
     },
     ...queryFlags,
-    ...feedFlags,
+    ...siteFlags,
     ...payloadParameters,
     Add: counting('add', 'Adds to the number, which begins at 0.'),
     Min: counting('min', 'Lowers the number to this where it is higher.'),

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Right } from '../../../../kvs/access/tokens.ts'
-import { feedPath } from '../../../../kvs/kv/feed.ts'
+import { membersPath } from '../../../../kvs/http/api/sites/members-handlers.ts'
+import { feedPath, rejoinPath } from '../../../../kvs/kv/feed.ts'
 import { until } from '../../../support/until.ts'
 import { makeFakeSite } from '../fake-site.ts'
 import { bearer, combinations, guarded, nameOf, secretOf } from '../guarded.ts'
@@ -24,6 +25,8 @@ test('every method of every route has a right that it asks for, or is open to al
 /** A request that is answered where nothing is wrong. */
 function askedOf(method: string, path: string): [url: string, body: string] {
   if (path === feedPath) return [`${path}?site=b`, '']
+  if (path === rejoinPath) return [`${path}?stamp=1&origin=b`, '']
+  if (path === membersPath) return [path, method === 'GET' || method === 'HEAD' ? '' : 'ip_port=a:1']
   if (path.startsWith('/keyValue-store/')) return [path.replace('*', 'a%2Fkey'), method === 'PUT' ? 'val=1' : '']
   if (method !== 'POST') return [path.replace('*', 'a/key'), method === 'PUT' ? '{"value":1}' : '']
   return path.endsWith(':') ? [path.replace('*', ''), '{"do":[{"delete":"a/key"}]}'] : ['/v1/a/key?add=1', '']

@@ -71,7 +71,7 @@ function checkStamp(operation: SiteOperation, fact: Fact, seen: Past, facts: Fac
   ]
 }
 
-/** The entry that a get has shown, and whether that was the last one of the key in the log as far as its node had it. */
+/** The entry that a get has shown, and whether it was the last of its key in the log as far as its node had that. */
 function checkView(operation: SiteOperation, facts: Facts): { fact: Fact | undefined; sentence?: string } {
   const { site, key, value, sequence, seen } = operation
   const logged = facts.sites[site]

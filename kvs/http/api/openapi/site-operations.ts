@@ -1,0 +1,63 @@
+import { feedPath, feedType, positionPath, rejoinPath } from '../../../kv/index.ts'
+import { errors } from './described-errors.ts'
+import type { Description } from './operation-description.ts'
+
+function flag(name: string, description: string, example: string, required = false) {
+  return {
+    name,
+    in: 'query',
+    ...(required && { required }),
+    description,
+    schema: { type: 'string', examples: [example] },
+  }
+}
+
+/** What the pages for other sites take, by the names that references to them have. */
+export const siteFlags = {
+  FeedSite: flag('site', 'The log that asks. Entries that were first written there are left out.', 'c18e0369', true),
+  FeedHave: flag('have', 'What that log has of each log. Entries that it has are left out.', '7d1f22a0=12'),
+  FeedStamps: flag('stamps', 'Stamp of the last entry that it has of each log.', '7d1f22a0=1796000000000000'),
+  FeedAfter: flag('after', 'Where an earlier answer of this log had got to.', '7d1f22a0=15'),
+  SiteSeen: flag('seen', 'A position that the node is to have before it answers.', '7d1f22a0=12'),
+  SiteStamp: flag('stamp', 'Stamp of the entry that made the site a member.', '1796000000000000', true),
+  SiteOrigin: flag('origin', 'The log that this entry was first written in.', 'c18e0369', true),
+} as const
+
+const followLog: Description = {
+  id: 'followLog',
+  summary: 'The entries of the log for another site, on and on; 404 where the log is no site',
+  parameters: ['FeedSite', 'FeedHave', 'FeedStamps', 'FeedAfter'],
+  answers: {
+    200: {
+      description: 'Entries in the order of the log, in a format that is for nodes of this service alone.',
+      headers: ['KVS-Position'],
+      content: { [feedType]: { schema: { type: 'string', format: 'binary' } } },
+    },
+  },
+  errors: errors.ofFeeds,
+}
+
+const text = { 'text/plain': { schema: { type: 'string' } } }
+
+const askPosition: Description = {
+  id: 'sitePosition',
+  summary: 'The position of the node for another site; 404 where the log is no site',
+  parameters: ['SiteSeen'],
+  answers: { 200: { description: 'The position, as in KVS-Position.', headers: ['KVS-Position'], content: text } },
+  errors: errors.ofSitePositions,
+}
+
+const rejoin: Description = {
+  id: 'rejoinGroup',
+  summary: 'Tells a site that was taken out of its group that it is a member again; 404 where the log is no site',
+  parameters: ['SiteStamp', 'SiteOrigin'],
+  answers: { 200: { description: 'It knows.', headers: ['KVS-Position'], content: text } },
+  errors: errors.ofRejoining,
+}
+
+/** Of the pages for other sites, by path and method. */
+export const siteOperations: Readonly<Record<string, Readonly<Record<string, Description>>>> = {
+  [feedPath]: { GET: followLog },
+  [positionPath]: { GET: askPosition },
+  [rejoinPath]: { POST: rejoin },
+}
