@@ -1,4 +1,4 @@
-import type { OpenFeed } from '../../../kvs/sites/pull.ts'
+import type { OpenFeed } from '../../../kvs/sites/index.ts'
 import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Node } from '../node.ts'
 import type { PathFault } from '../schedule.ts'

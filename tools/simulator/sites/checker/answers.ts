@@ -30,8 +30,8 @@ export function checkAcknowledged(operations: readonly SiteOperation[], facts: F
 }
 
 /**
- * A site whose own nodes and log are well takes every write, and answers every read without a token, whatever is between
- * the sites. A read whose token it lacks waits for nothing as long as no site has a fault, and the ways are short.
+ * A site whose own nodes and log are well takes every write, and answers every read without a token, whatever is
+ * between the sites. A read with a token is refused only where a site has a fault, or the ways are long.
  */
 export function checkAvailability(operations: readonly SiteOperation[], { faults, ...schedule }: Schedule): string[] {
   const isSlow = mayBeBehind(schedule.latency)

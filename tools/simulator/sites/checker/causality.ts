@@ -71,7 +71,7 @@ function checkStamp(operation: SiteOperation, fact: Fact, seen: Past, facts: Fac
   ]
 }
 
-/** The entry that a get has shown, and whether that was the last one of the key in the log as far as its node had it. */
+/** The entry that a get has shown; a sentence where that was not the key's last one in what its node had of the log. */
 function checkView(operation: SiteOperation, facts: Facts): { fact: Fact | undefined; sentence?: string } {
   const { site, key, value, sequence, seen } = operation
   const logged = facts.sites[site]
