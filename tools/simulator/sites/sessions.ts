@@ -62,6 +62,8 @@ interface Asked {
   readonly token: Position | undefined
   /** Lifetime of a put, in milliseconds; undefined for ever. */
   readonly ttl?: number | undefined
+  /** Set for a put under If-None-Match: *. */
+  readonly condition?: 'absent' | undefined
 }
 
 type SiteAnswer = Pick<SiteOperation, 'outcome' | 'status' | 'error' | 'value' | 'sequence' | 'isSpooled'> & {
@@ -77,19 +79,20 @@ export function makeSessions(options: SessionsOptions): Sessions {
   let ids = 0
 
   async function ask(asked: Asked, random: SeededRandom): Promise<Position | undefined> {
-    const { client, site, node, kind, key, value, token, ttl } = asked
+    const { client, site, node, kind, key, value, token, ttl, condition } = asked
     const invoked = now()
     const requester = { server: () => node.server(), lane, delay: () => random.between(0.05, 0.5), timeoutMs }
     const bytes = value === undefined ? undefined : makeValue(value, randomSize(random))
     const { given, ...answer } = await send(
       requester,
-      (kv) => (kind === 'get' ? read(kv, key, token) : write(kv, writeOf(key, bytes), token, ttl)),
+      (kv) => (kind === 'get' ? read(kv, key, token) : write(kv, writeOf(key, bytes), asked)),
       (error) => lostAnswer(kind, error),
     )
     const operation: SiteOperation = {
       ...{ client, site, node: node.name, kind, key, invoked, returned: now() },
       ...(value !== undefined && { value }),
       ...(ttl !== undefined && { ttl }),
+      ...(condition && { condition }),
       token: token && formatPosition(token),
       ...answer,
       ...(given && { given: formatPosition(given) }),
@@ -114,7 +117,8 @@ export function makeSessions(options: SessionsOptions): Sessions {
       const value = kind === 'put' ? `${client}-${ids++}` : undefined
       const isMortal = kind === 'put' && schedule.lifetimes !== undefined && random.chance(schedule.lifetimes)
       const ttl = isMortal ? random.integer(1, 3_000) : undefined
-      const given = await ask({ ...place, client, kind, key: keyName(key), value, token, ttl }, random)
+      const condition = kind === 'put' && random.chance(0.15) ? ('absent' as const) : undefined
+      const given = await ask({ ...place, client, kind, key: keyName(key), value, token, ttl, condition }, random)
       if (token && given) token = mergePositions(token, given)
     }
   }
@@ -177,11 +181,14 @@ async function read(kv: Kv, key: string, token: Position | undefined): Promise<S
   }
 }
 
-async function write(kv: Kv, asked: Write, token: Position | undefined, ttl?: number): Promise<SiteAnswer> {
+async function write(kv: Kv, asked: Write, { token, ttl, condition }: Asked): Promise<SiteAnswer> {
   try {
     const after = token && token.sequences.size > 0 ? await kv.dependencyOn(token) : undefined
     const mortal = ttl === undefined ? asked : { ...asked, deadline: kv.now() + ttl }
-    const stored = await kv.write(after === undefined ? mortal : { ...mortal, after })
+    const all = after === undefined ? mortal : { ...mortal, after }
+    const stored = condition
+      ? await kv.writeIf({ write: all, precondition: { ifNoneMatch: '*' }, idempotencyKey: undefined })
+      : await kv.write(all)
     const given = givenBy(kv, asked.key, token)
     if (stored === 'spooled') return { outcome: 'ok', status: 202, given, isSpooled: true }
     return { outcome: 'ok', status: asked.kind === 'put' ? 201 : 200, given, sequence: Number(stored.sequence) }
