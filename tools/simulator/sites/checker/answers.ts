@@ -6,6 +6,12 @@ import type { Fact, Facts } from './facts.ts'
 /** After a fault is over, a site needs this long to be as if nothing had been, in milliseconds. */
 const recoveryMs = 15_000
 
+/**
+ * How long a write is tried that is decided by the view, in milliseconds: where its key is written all the while
+ * elsewhere, it is given up then. So is one without a condition that carries a dependency.
+ */
+const contendedMs = 3_000
+
 /** Holds what was acknowledged against the logs: it is there, with an effect, and what has failed is not. */
 export function checkAcknowledged(operations: readonly SiteOperation[], facts: Facts): string[] {
   return operations.flatMap((operation) => {
@@ -47,8 +53,9 @@ function lastBefore({ sites, of }: Facts, logId: string, { sequence, key }: Fact
 export function checkAvailability(operations: readonly SiteOperation[], { faults, ...schedule }: Schedule): string[] {
   const isSlow = mayBeBehind(schedule.latency)
   return operations.flatMap((operation) => {
-    const { kind, site, outcome, token, invoked, returned, error } = operation
+    const { kind, site, outcome, token, condition, invoked, returned, error } = operation
     if (outcome === 'ok' || outcome === 'torn' || error === 'condition_failed') return []
+    if (error === 'not_stored' && (token ?? condition) && returned - invoked >= contendedMs) return []
     const during = faults.filter((fault) => fault.at <= returned && invoked <= endOfFault(fault) + recoveryMs)
     const isExcused = during.some((fault) => isTrouble(fault) && siteOf(fault, schedule) === site)
     if (isExcused) return []
