@@ -10,6 +10,8 @@ import { readPeerTls } from './tls-config.ts'
 export interface Sites {
   /** Addresses of the others, `host:port` or `https://host:port`; never this node's own. */
   readonly peers: readonly string[]
+  /** This node's own, as KVS_PEERS has it where it does; undefined where it is not known. */
+  readonly ownAddress: string | undefined
   /** The token to show there; undefined for none. */
   readonly token: string | undefined
   /** Certificates for the peers with https://; undefined where there are none. */
@@ -42,11 +44,13 @@ export function readSites(
   warnings: string[],
 ): Sites | undefined {
   if (service.peers === undefined) return undefined
-  const peers = service.peers.filter((peer) => withoutScheme(peer) !== withoutScheme(service.ownAddress ?? ''))
+  const isOwn = (peer: string) => withoutScheme(peer) === withoutScheme(service.ownAddress ?? '')
+  const peers = service.peers.filter((peer) => !isOwn(peer))
   const isSecure = peers.some((peer) => peer.startsWith('https://'))
   const files = { cert: service.peerCertFile, key: service.peerKeyFile, ca: service.peerCaFile }
   return {
     peers,
+    ownAddress: service.peers.find(isOwn) ?? service.ownAddress,
     token: readToken(service.peerTokenFile, problems),
     tls: isSecure ? readPeerTls(files, problems, warnings) : undefined,
     waitTimeoutMs: env[storeSettings.waitTimeoutMs.name] ? undefined : siteWaitTimeoutMs,

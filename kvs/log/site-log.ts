@@ -30,6 +30,8 @@ export interface SiteLog {
 /** What a log says of a site. */
 export interface MemberEntry extends Rank {
   readonly isMember: boolean
+  /** Its place in this log. */
+  readonly sequence: bigint
 }
 
 export interface LogReader {

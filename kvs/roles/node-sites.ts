@@ -41,7 +41,7 @@ const batchLimits = { maxBatchEntries: 20_000, maxBatchBytes: 512 * 1024 * 1024 
 /** Wires what a node does for its site. Starts nothing. */
 export function makeNodeSites(
   config: Config,
-  { peers, token, tls }: NonNullable<Config['sites']>,
+  { peers, ownAddress, token, tls }: NonNullable<Config['sites']>,
   { logger }: Pick<ServiceProcess, 'logger'>,
   { target, logId, store, advances, stopping }: NodeSitesParts,
 ): Sites {
@@ -51,7 +51,7 @@ export function makeNodeSites(
     siteLog: makePostgresSiteLog({ target, logId, timeoutMs, appendTimeoutMs: config.appendTimeoutMs, warn }),
     site: ownSite(store, advances),
     peers,
-    ownAddress: config.ownAddress,
+    ownAddress,
     connect: (address) => makeHttpPeer(makeTarget({ address, tls, timeoutMs, logger }), token),
     // Other sites may take larger values than this one; what one of them has acknowledged is taken over.
     limits: { ...batchLimits, maxValueBytes: 128 * 1024 * 1024 },

@@ -66,11 +66,11 @@ function makeFollowed({ set, peerAt, lead }: FollowingOptions) {
   const ended: Promise<void>[] = []
 
   return {
-    /** Also where there is nobody to reach. */
+    /** Also where there is nobody to reach: nodes of this very site are not. */
     get reachesSome() {
-      return (
-        followed.size === 0 || [...followed.keys()].some((address) => peerAt(address).status.state !== 'unreachable')
-      )
+      const all = [...followed.keys()].map((address) => peerAt(address).status)
+      const others = all.filter(({ log }) => log !== lead.target.logId)
+      return others.length === 0 || others.some(({ state }) => state !== 'unreachable')
     },
     adjust(): void {
       const wanted = set.isRemoved ? [] : set.others()

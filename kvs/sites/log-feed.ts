@@ -12,8 +12,8 @@ import type { OwnSite } from './own-site.ts'
 export interface FeedOptions {
   readonly openReader: () => Promise<LogReader>
   readonly site: OwnSite
-  /** Whether this site was taken out of its group. */
-  readonly isRemoved: () => boolean
+  /** Place in the log of the entry that took this site out of its group; undefined where it is a member. */
+  readonly removedAt: () => bigint | undefined
   /** Aborts when the node is told to stop: feeds would go on for ever. */
   readonly stopping: AbortSignal
   readonly clock: Clock
@@ -33,7 +33,7 @@ export function makeFeed(options: FeedOptions): Feed {
     async open(query) {
       if (options.stopping.aborted) throw new KvsError('draining')
       options.site.requireReadable()
-      if (options.isRemoved()) throw new KvsError('removed')
+      if (options.removedAt() !== undefined) throw new KvsError('removed')
       if (feeds >= mostFeeds) throw new KvsError('overloaded', `${mostFeeds} sites follow this node already`)
       feeds++
       const close = once(() => feeds--)
@@ -183,7 +183,9 @@ class Stream implements FeedStream {
   private async fill(): Promise<void> {
     const { site, stopping, clock } = this.options
     if (site.sequence() <= this.sent && !stopping.aborted && !this.lost) await this.waitForMore()
-    if (this.options.isRemoved()) return this.end('stopping', 'this site was taken out of its group')
+    // The others hear of it from here, where it took itself out.
+    if (this.sent >= (this.options.removedAt() ?? Infinity))
+      return this.end('stopping', 'this site was taken out of its group')
     if (stopping.aborted) return this.end('stopping', 'the node stops')
     if (this.lost) throw this.lost
     site.requireReadable()

@@ -11,6 +11,8 @@ export interface MemberSet {
   others(): readonly string[]
   /** Whether this site was taken out. */
   readonly isRemoved: boolean
+  /** Place in this log of the entry that took this site out; undefined where it is a member. */
+  readonly removedAt: bigint | undefined
   /** Rank of the newest entry about an address; undefined where there is none. */
   rankOf(address: string): Rank | undefined
   /** Whether this site was taken out, and was added again since by an entry of this rank, which it has not heard of. */
@@ -57,6 +59,9 @@ export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): M
     others: () => members.filter((address) => address !== own),
     get isRemoved() {
       return isRemoved()
+    },
+    get removedAt() {
+      return isRemoved() && own !== undefined ? changes.get(own)?.sequence : undefined
     },
     rankOf: (address) => changes.get(address),
     isOutdated(rank) {

@@ -100,7 +100,7 @@ export function makeSites(options: SitesOptions): Sites {
   }
 
   return {
-    feed: makeFeed({ openReader: siteLog.openReader, site, isRemoved: () => set.isRemoved, stopping, clock }),
+    feed: makeFeed({ openReader: siteLog.openReader, site, removedAt: () => set.removedAt, stopping, clock }),
     members: makeMembership({ ...{ set, siteLog, site, logger, clock }, own: options.ownAddress, connect: clients }),
     get isRemoved() {
       return set.isRemoved

@@ -156,9 +156,9 @@ export function keysAfter(
 export function membersOf({ logId, entries }: Tables): Map<string, MemberEntry> {
   const changes = entries.filter(({ eventType, superseded }) => eventType > 2 && !superseded)
   return new Map(
-    changes.map(({ key, eventType, stamp, origin }) => [
+    changes.map(({ key, eventType, stamp, origin, sequence }) => [
       key,
-      { isMember: eventType === codeOf('join'), stamp, isExpiry: false, origin: origin?.logId ?? logId },
+      { isMember: eventType === codeOf('join'), stamp, isExpiry: false, origin: origin?.logId ?? logId, sequence },
     ]),
   )
 }

@@ -34,8 +34,8 @@ export const plantedFaultsOfSites: readonly PlantedFault[] = [
     sentence: /is in the log of site \d twice/,
   },
   {
-    name: 'shows what depends on something that is missing as if it did not',
-    plants: { kv: hidesDependencies },
+    name: 'answers a read before it has what the token names',
+    plants: { kv: readsAtOnce },
     sentence: /shows .*, older than .*, which its session had seen|does not show/,
   },
 ]
@@ -149,7 +149,6 @@ function dropsDependencies(kv: Kv): Kv {
   return delegate(kv, { write: (write) => kv.write({ ...write, after: undefined }) })
 }
 
-/** Whoever reads a key is not told what its newest entry depends on. */
-function hidesDependencies(kv: Kv): Kv {
-  return delegate(kv, { position: () => kv.position() })
+function readsAtOnce(kv: Kv): Kv {
+  return delegate(kv, { waitFor: async () => undefined })
 }

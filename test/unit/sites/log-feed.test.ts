@@ -32,7 +32,7 @@ function makeLog({ page = 5_000 } = {}) {
         },
       }
     },
-    ...{ site, isRemoved: () => false, stopping: stopping.signal, clock: time.clock },
+    ...{ site, removedAt: () => undefined, stopping: stopping.signal, clock: time.clock },
   })
 
   /** A batch at the log's end, of entries of this log, or of others': `a5` is the entry 5 of the log a. */

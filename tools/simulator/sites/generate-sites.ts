@@ -11,6 +11,7 @@ export function generateSitesSchedule(seed: number): Schedule {
   return {
     ...{ seed, nodes, sites },
     spools: random.chance(0.7),
+    ...(random.fork('lifetimes').chance(0.3) && { lifetimes: 0.4 }),
     latency: { ...drawLatency(random.fork('latency')), between: random.pick([1, 10, 40, 150]) },
     operations: drawOperations(random.fork('operations'), span),
     faults: drawFaults(random.fork('faults'), { sites: sites.length, nodes, span }),

@@ -59,6 +59,7 @@ export async function simulateSites(schedule: Schedule, plans: readonly SitePlan
       if (!(await serves(stage))) return
     }
     await readBack(stage)
+    await converge(stage) // expiries may have landed since
   }
 
   const playing = play()
@@ -157,7 +158,7 @@ async function readBack({ clusters, clients, world, violation }: SitesStage): Pr
       for (const key of clients.keys) {
         const newest = newestOf(byKey.get(key) ?? [])
         const value = await valueAt(node, key)
-        if (value === (newest?.value ?? null)) continue
+        if (value === (newest?.value ?? null) || (value === null && newest?.deadline !== undefined)) continue
         violation(`${node.name} of site ${site + 1} has ${value} at ${key}, and the newest is ${facts.words(newest)}`)
       }
     }

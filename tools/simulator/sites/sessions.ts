@@ -60,6 +60,10 @@ interface Asked {
   readonly key: string
   readonly value: string | undefined
   readonly token: Position | undefined
+  /** Lifetime of a put, in milliseconds; undefined for ever. */
+  readonly ttl?: number | undefined
+  /** Set for a put under If-None-Match: *. */
+  readonly condition?: 'absent' | undefined
 }
 
 type SiteAnswer = Pick<SiteOperation, 'outcome' | 'status' | 'error' | 'value' | 'sequence' | 'isSpooled'> & {
@@ -75,18 +79,20 @@ export function makeSessions(options: SessionsOptions): Sessions {
   let ids = 0
 
   async function ask(asked: Asked, random: SeededRandom): Promise<Position | undefined> {
-    const { client, site, node, kind, key, value, token } = asked
+    const { client, site, node, kind, key, value, token, ttl, condition } = asked
     const invoked = now()
     const requester = { server: () => node.server(), lane, delay: () => random.between(0.05, 0.5), timeoutMs }
     const bytes = value === undefined ? undefined : makeValue(value, randomSize(random))
     const { given, ...answer } = await send(
       requester,
-      (kv) => (kind === 'get' ? read(kv, key, token) : write(kv, writeOf(key, bytes), token)),
+      (kv) => (kind === 'get' ? read(kv, key, token) : write(kv, writeOf(key, bytes), asked)),
       (error) => lostAnswer(kind, error),
     )
     const operation: SiteOperation = {
       ...{ client, site, node: node.name, kind, key, invoked, returned: now() },
       ...(value !== undefined && { value }),
+      ...(ttl !== undefined && { ttl }),
+      ...(condition && { condition }),
       token: token && formatPosition(token),
       ...answer,
       ...(given && { given: formatPosition(given) }),
@@ -109,7 +115,10 @@ export function makeSessions(options: SessionsOptions): Sessions {
       const place = random.chance(hops) ? random.pick(places) : home
       const kind = random.chance(reads) ? 'get' : random.pick(['put', 'put', 'delete'] as const)
       const value = kind === 'put' ? `${client}-${ids++}` : undefined
-      const given = await ask({ ...place, client, kind, key: keyName(key), value, token }, random)
+      const isMortal = kind === 'put' && schedule.lifetimes !== undefined && random.chance(schedule.lifetimes)
+      const ttl = isMortal ? random.integer(1, 3_000) : undefined
+      const condition = kind === 'put' && random.chance(0.15) ? ('absent' as const) : undefined
+      const given = await ask({ ...place, client, kind, key: keyName(key), value, token, ttl, condition }, random)
       if (token && given) token = mergePositions(token, given)
     }
   }
@@ -172,10 +181,14 @@ async function read(kv: Kv, key: string, token: Position | undefined): Promise<S
   }
 }
 
-async function write(kv: Kv, asked: Write, token: Position | undefined): Promise<SiteAnswer> {
+async function write(kv: Kv, asked: Write, { token, ttl, condition }: Asked): Promise<SiteAnswer> {
   try {
     const after = token && token.sequences.size > 0 ? await kv.dependencyOn(token) : undefined
-    const stored = await kv.write(after === undefined ? asked : { ...asked, after })
+    const mortal = ttl === undefined ? asked : { ...asked, deadline: kv.now() + ttl }
+    const all = after === undefined ? mortal : { ...mortal, after }
+    const stored = condition
+      ? await kv.writeIf({ write: all, precondition: { ifNoneMatch: '*' }, idempotencyKey: undefined })
+      : await kv.write(all)
     const given = givenBy(kv, asked.key, token)
     if (stored === 'spooled') return { outcome: 'ok', status: 202, given, isSpooled: true }
     return { outcome: 'ok', status: asked.kind === 'put' ? 201 : 200, given, sequence: Number(stored.sequence) }
@@ -191,7 +204,8 @@ function known(error: unknown): KvsError {
 }
 
 function describe(operation: SiteOperation): string {
-  const { kind, key, value, node, site, outcome, status, sequence, error, invoked, token, given, isSpooled } = operation
+  const { kind, key, value, node, site, outcome, status, sequence, error, invoked, token, given, isSpooled, ttl } =
+    operation
   const answered = [
     `${outcome} ${status}`,
     ...(error === undefined ? [] : [error]),
@@ -200,6 +214,11 @@ function describe(operation: SiteOperation): string {
     ...(sequence === undefined ? [] : [`entry ${sequence}`]),
     ...(given === undefined ? [] : [`at ${given}`]),
   ]
-  const asked = [`${kind} ${key}`, ...(kind === 'put' ? [`= ${value}`] : []), ...(token ? [`from ${token}`] : [])]
+  const asked = [
+    `${kind} ${key}`,
+    ...(kind === 'put' ? [`= ${value}`] : []),
+    ...(ttl ? [`for ${ttl} ms`] : []),
+    ...(token ? [`from ${token}`] : []),
+  ]
   return `${asked.join(' ')} at ${node} of site ${site + 1}, asked at ${seconds(invoked)}: ${answered.join(', ')}`
 }

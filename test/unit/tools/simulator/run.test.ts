@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { generateSchedule } from '../../../../tools/simulator/generator.ts'
 import { simulate } from '../../../../tools/simulator/run.ts'
+import { generateSitesSchedule } from '../../../../tools/simulator/sites/generate-sites.ts'
 
 /** One with several nodes, and one with one. */
 const seeds = [2, 7]
@@ -22,6 +23,16 @@ test.each(seeds)('seed %i goes the same way each time', async (seed) => {
   expect(second.trace.lines).toEqual(first.trace.lines)
   expect(second.trace.hash()).toBe(first.trace.hash())
   expect(second.history).toEqual(first.history)
+  expect(first.violations).toEqual([])
+})
+
+test.each([2, 3])('seed %i of sites goes the same way each time', async (seed) => {
+  const schedule = generateSitesSchedule(seed)
+  expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
+  const first = await simulate(schedule)
+  const second = await simulate(schedule)
+  expect(second.trace.lines).toEqual(first.trace.lines)
+  expect(first.history.operations.length).toBeGreaterThan(20)
   expect(first.violations).toEqual([])
 })
 

@@ -71,13 +71,14 @@ function checkStamp(operation: SiteOperation, fact: Fact, seen: Past, facts: Fac
   ]
 }
 
-/** The entry that a get has shown, and whether it was the last of its key in the log as far as its node had that. */
+/** The entry that a get has shown; a sentence where it was not the key's last in what its node had of the log. */
 function checkView(operation: SiteOperation, facts: Facts): { fact: Fact | undefined; sentence?: string } {
   const { site, key, value, sequence, seen } = operation
   const logged = facts.sites[site]
   if (logged === undefined || seen === undefined) return { fact: undefined }
   const last = lastAsOf(logged, key, seen)
   const fact = last && facts.of(logged, last)
+  if (value === null && fact?.deadline !== undefined) return { fact }
   if (operation.isSpooled || (value === null && fact?.kind === 'put')) return { fact: undefined }
   if (value === null ? sequence === undefined : sequence === Number(last?.sequence ?? -1)) return { fact }
   const shown = facts.words(sequence === undefined ? undefined : facts.byValue(value ?? ''))
@@ -114,6 +115,7 @@ function mayBeDeleted({ site, key }: SiteOperation, known: Fact, facts: Facts): 
   const logId = facts.sites[site]?.logId
   return (
     known.kind === 'delete' ||
+    known.deadline !== undefined ||
     facts.all.some(
       (fact) => fact.origin === logId && fact.key === key && fact.kind === 'delete' && isNewer(fact, known),
     )

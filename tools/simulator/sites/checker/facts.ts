@@ -15,6 +15,8 @@ export interface Fact {
   readonly value: string | undefined
   readonly stamp: number
   readonly isExpiry: boolean
+  /** When a put's key ends by itself, by the clock of whichever site looks. */
+  readonly deadline: number | undefined
   readonly after: Position | undefined
   /** Whether another node of its own site overtook it while it was in a spool. */
   readonly isOvertaken: boolean
@@ -61,7 +63,7 @@ export function makeFacts(
 function factOf(origin: string, entry: StoredEntry): Fact {
   const { sequence, eventType, key, value, stamp, deadline, after, superseded } = entry
   return {
-    ...{ origin, sequence: Number(sequence), key, kind: eventType === 1 ? 'delete' : 'put', stamp, after },
+    ...{ origin, sequence: Number(sequence), key, kind: eventType === 1 ? 'delete' : 'put', stamp, after, deadline },
     value: value && readValue(value),
     isExpiry: value === undefined && deadline !== undefined,
     isOvertaken: superseded,

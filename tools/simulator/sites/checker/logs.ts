@@ -8,6 +8,7 @@ export function checkLogs(facts: Facts): string[] {
     ...checkOrigins(facts, site),
     ...checkOrder(facts, site, pasts),
     ...checkStamps(facts, site),
+    ...checkExpiries(facts, site),
     ...checkEffects(facts, site),
     ...checkFold(facts, site),
   ])
@@ -106,6 +107,19 @@ function checkStamps(facts: Facts, site: LoggedSite): string[] {
     }
   }
   return found
+}
+
+/** An expiry has the stamp of what it removes, so that it takes away nothing else anywhere. */
+function checkExpiries(facts: Facts, site: LoggedSite): string[] {
+  const last = new Map<string, Fact | undefined>()
+  return site.entries.flatMap((entry) => {
+    const fact = facts.of(site, entry)
+    const before = last.get(entry.key)
+    if (!entry.superseded) last.set(entry.key, fact)
+    if (!fact?.isExpiry || entry.origin !== undefined) return []
+    const isRight = before?.kind === 'put' && before.stamp === fact.stamp && before.deadline === fact.deadline
+    return isRight ? [] : [`${facts.words(fact)} is an expiry, and what it takes away is ${facts.words(before)}`]
+  })
 }
 
 /** What has no effect in a log had a newer entry of its key before it there, and only that has none. */
