@@ -18,8 +18,7 @@ export interface Kv {
   /**
    * Resolves once the write is visible to `get`, and committed in the log or, while that is down, flushed to the spool.
    * Rejects with `not_ready`, `draining`, `overloaded`, `spool_full`, `not_stored`, or with `undecided` where the write
-   * may still land. A write with an `after` is never spooled, and rejects with `behind` or `log_down` while the log is
-   * down; nothing is stored then.
+   * may still land.
    */
   write(write: Write): Promise<Stored>
   /**

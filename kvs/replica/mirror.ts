@@ -55,13 +55,7 @@ export interface Mirror {
    * The same for what was decided on by the view as it is. Of this, the writes that landed are applied.
    * @returns a verdict for each decision
    */
-  appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Judged[]>
-}
-
-/** A verdict on what was decided, with what became of the key. */
-export interface Judged extends Verdict {
-  /** Whether the first write took the place of a value, in the order of the log; undefined where nothing landed. */
-  readonly replaced: boolean | undefined
+  appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Verdict[]>
 }
 
 /**
@@ -208,15 +202,13 @@ async function append(progress: Progress, session: LogSession, batch: readonly W
 async function appendConditional(progress: Progress, session: LogSession, batch: readonly Decided[], last?: bigint) {
   const { verdicts, end } = await session.appendConditional(batch, progress.view.position.sequence, last)
   const landed = batch.filter((_, index) => verdicts[index]?.outcome === 'landed')
-  const writes = landed.flatMap(({ writes }) => writes)
-  const replaced = await applyOwn(progress, session, writes, end)
-  const first = new Map<Decided, boolean | undefined>()
-  let at = 0
-  for (const decided of landed) {
-    first.set(decided, replaced[at])
-    at += decided.writes.length
-  }
-  return verdicts.map((verdict, index) => ({ ...verdict, replaced: first.get(batch[index] as Decided) }))
+  await applyOwn(
+    progress,
+    session,
+    landed.flatMap(({ writes }) => writes),
+    end,
+  )
+  return verdicts
 }
 
 /** Applies the log's last entries, just committed, after all that others have committed before them. */

@@ -112,7 +112,7 @@ function isUnasked({ position, head }: Wait): boolean {
 }
 
 /** @param whyDown why the log is down; undefined where it is not */
-export function behindError(whyDown: string | undefined): KvsError {
+function behindError(whyDown: string | undefined): KvsError {
   if (whyDown === undefined) return new KvsError('behind')
   const message = `this node has not applied KVS-Min-Position, and the log is down; nothing was done: ${whyDown}`
   return new KvsError('behind', message)

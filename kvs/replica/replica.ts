@@ -1,6 +1,6 @@
-import type { Found, Write } from '../core/entry.ts'
+import type { Found } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import type { InLog, Kv, SpoolStatus } from '../kv/index.ts'
+import type { Kv, SpoolStatus } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
@@ -22,7 +22,7 @@ import { type Measures, measuresOf, spoolStatusOf } from './measures.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
 import { makeOutage } from './outage.ts'
 import { makeTokens } from './position-tokens.ts'
-import { behindError, makePositionWaits, type PositionWaits } from './position-waits.ts'
+import { makePositionWaits, type PositionWaits } from './position-waits.ts'
 import { makeRounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
@@ -115,8 +115,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
     // Not async: a write costs one promise, the queue's.
     write(write) {
       const refusal = refusalOf(machine.state, 'plainWrites')
-      if (refusal) return Promise.reject(refusal)
-      return write.after === undefined ? queue.add(write) : addDependent(parts, write)
+      return refusal ? Promise.reject(refusal) : queue.add(write)
     },
 
     writeIf(write) {
@@ -172,13 +171,6 @@ export function makeReplica(options: ReplicaOptions): Replica {
       ...(options.sitesStatus && { sites: options.sitesStatus() }),
     }),
   }
-}
-
-/** Waits in the queue that nothing is spooled from: the spool would not keep what the write depends on. */
-function addDependent({ machine, conditional }: ReplicaParts, write: Write): Promise<InLog> {
-  const refusal = refusalOf(machine.state, 'conditionalWrites')
-  if (refusal !== undefined) return Promise.reject(behindError(whyLogIsDown(machine.state)))
-  return conditional.add({ write, precondition: {}, idempotencyKey: undefined })
 }
 
 interface ReplicaParts {

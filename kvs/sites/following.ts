@@ -15,7 +15,7 @@ export interface FollowingOptions {
 }
 
 /** Another node of the site may reach others where this one does not: so long it keeps the lead in vain. */
-const inVainMs = 10_000
+const inVainMs = 30_000
 const checkEveryMs = 1_000
 
 /** None of the other sites can be reached from here. */

@@ -123,7 +123,7 @@ export function makeSites(options: SitesOptions): Sites {
         const failure = error === undefined ? '' : error instanceof Error ? error.message : String(error)
         if (failure !== '' && failure !== failed) logger.warn(`cannot take over entries of other sites: ${failure}`)
         failed = failure
-        await clock.sleep(error instanceof InVain ? 3 * leadEveryMs : leadEveryMs, signal)
+        await clock.sleep(error instanceof InVain ? 2 * leadEveryMs : leadEveryMs, signal)
       }
     },
     get status() {

@@ -6,30 +6,24 @@ import type { ConditionalWrite, InLog } from '../../kv/index.ts'
 import type { Asked } from './asked.ts'
 import { hashOfWrite } from './request-hash.ts'
 
-/**
- * One write, under a condition or an idempotency key. Its answer tells whether the key had a value. One that only waits
- * for nothing to be spooled rests on no key, so that nothing overtakes it.
- */
+/** One write, under a condition or an idempotency key. Its answer tells whether the key had a value. */
 export function askedWrite(conditional: ConditionalWrite): Asked<InLog> {
   const { write, precondition, idempotencyKey } = conditional
-  const isPlain =
-    precondition.ifMatch === undefined && precondition.ifNoneMatch === undefined && idempotencyKey === undefined
   return {
     weight: weight(write),
     size: 1,
-    versionsOf: isPlain ? [] : [write.key],
+    versionsOf: [write.key],
     idempotencyKey,
     hash: () => hashOfWrite(conditional),
     decide(state) {
-      if (isPlain) return { writes: [write], current: undefined, note: undefined }
       // What ends a key is decided by the very entry that lapsed, whatever is shown of it.
       const current = isExpiry(write) ? state.versionInLog(write.key) : state.versionOf(write.key)
       return { writes: holds(precondition, current) ? [write] : [], current, note: undefined }
     },
-    answer({ outcome, entry, current, replaced }, logId) {
+    answer({ outcome, entry, current }, logId) {
       if (outcome === 'reused') throw new KvsError('idempotency_key_reused')
       if (entry === undefined) throw new ConditionFailed(current?.tag)
-      return { ...versionAt(logId, entry), replaced: (isPlain ? replaced : undefined) ?? current !== undefined }
+      return { ...versionAt(logId, entry), replaced: current !== undefined }
     },
   }
 }

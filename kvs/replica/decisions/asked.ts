@@ -1,7 +1,7 @@
 import type { Write } from '../../core/operation/operation.ts'
 import type { Put } from '../../core/operation/put.ts'
 import type { Version } from '../../core/version.ts'
-import type { Judged } from '../mirror.ts'
+import type { Verdict } from '../../log/index.ts'
 
 /**
  * Something that has to be decided on in the order of the log: a write under a condition, or a transaction. The queue
@@ -22,7 +22,7 @@ export interface Asked<Result = unknown> {
    * The answer to its client, as the log judged what was decided last.
    * @throws KvsError where it was refused
    */
-  answer(verdict: Judged, logId: string): Result
+  answer(verdict: Verdict, logId: string): Result
 }
 
 /** The state that something is decided by. What is asked for here is what the decision rests on. */

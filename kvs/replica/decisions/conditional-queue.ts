@@ -1,10 +1,10 @@
 import { KvsError } from '../../core/errors.ts'
 import type { AskedTransaction, ConditionalWrite, InLog, Transacted } from '../../kv/index.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
-import { type LogSession, NotAppended, Unappendable } from '../../log/index.ts'
+import { type LogSession, NotAppended, Unappendable, type Verdict } from '../../log/index.ts'
 import { bisect } from '../append/bisection.ts'
 import type { QueueLimits } from '../append/waiting-writes.ts'
-import type { Judged, Mirror } from '../mirror.ts'
+import type { Mirror } from '../mirror.ts'
 import type { Asked } from './asked.ts'
 import { askedTransaction } from './asked-transaction.ts'
 import { askedWrite } from './asked-write.ts'
@@ -44,7 +44,7 @@ interface Waiting extends RoundItem {
   /** Monotonic moment, in milliseconds. */
   readonly deadline: number
   /** Answers its client, as the log has judged it. */
-  readonly settle: (verdict: Judged) => void
+  readonly settle: (verdict: Verdict) => void
   readonly reject: (error: KvsError) => void
 }
 
@@ -75,7 +75,7 @@ export function makeConditionalQueue(
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     const request = asked.idempotencyKey === undefined ? undefined : asked.hash()
     const deadline = clock.now() + limits.timeoutMs
-    const settle = (verdict: Judged) => {
+    const settle = (verdict: Verdict) => {
       try {
         resolve(asked.answer(verdict, mirror.logId ?? ''))
       } catch (error) {
@@ -130,7 +130,7 @@ function settleFailure(queue: Contents, items: readonly Waiting[], error: unknow
 }
 
 /** What was overtaken waits again, before what came later. */
-function settleVerdicts(queue: Contents, items: readonly Waiting[], verdicts: readonly Judged[]): void {
+function settleVerdicts(queue: Contents, items: readonly Waiting[], verdicts: readonly Verdict[]): void {
   const overtaken = items.filter((_, index) => verdicts[index]?.outcome === 'overtaken')
   queue.waiting = [...overtaken, ...queue.waiting]
   items.forEach((item, index) => {

@@ -109,7 +109,7 @@ export function makeFakeStore() {
       }
       const outcome = decided.writes.length > 0 ? 'landed' : 'refused'
       const entry = { sequence: first, digest }
-      return asked.answer({ outcome, entry, current: undefined, note: undefined, replaced: undefined }, logId)
+      return asked.answer({ outcome, entry, current: undefined, note: undefined }, logId)
     },
     async waitFor(position: Position, key?: string) {
       if (fake.missing === undefined) requireKnownLogs(position, logId, positionAt(logId, 0n))

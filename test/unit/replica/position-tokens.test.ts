@@ -125,23 +125,9 @@ test('with the own log down a write that depends on something is behind, and not
   server.stop()
   await until(() => store.status().state === 'log down')
   expect(await settled(outcome(store.dependencyOn(at('b=2'))))).toBe('behind')
-  expect(await outcome(store.write({ ...put('a', '2'), after: at('b=2') }))).toBe('behind')
   expect(store.status().spool.writes).toBe(0)
   expect(await settled(store.write(put('a', '3')))).toBe('spooled')
   expect(node.shows('a')).toBe('3')
-})
-
-test('a write that depends on something and is under way as the log goes down is not spooled', async () => {
-  const { store, server, settled, until, node } = await makeSite()
-  node.delay = ({ kind }) => (kind === 'append-conditional' ? 300 : 1)
-  const under = outcome(store.write({ ...put('a', '2'), after: at('b=2') }))
-  const waits = outcome(store.write({ ...put('b', '2'), after: at('b=2') }))
-  await until(() => store.measures().queue.bytes > 0)
-  server.stop()
-  await until(() => store.status().state === 'log down')
-  expect(['undecided', 'log_down']).toContain(await settled(under))
-  expect(['undecided', 'log_down']).toContain(await settled(waits))
-  expect(store.status().spool.writes).toBe(0)
 })
 
 test('entries of other logs overtake no spooled write', async () => {

@@ -36,6 +36,19 @@ test('one node of a site leads; where its connection is lost, it or another one 
   ])
 })
 
+test('a node that reaches no other site for long gives the lead to one that may', async () => {
+  const world = makeSitesWorld(2)
+  const [one, two, other] = await startAll(world)
+  await world.until('somebody leads', () => leads(one) || leads(two))
+  const [leader, follower] = leads(one) ? [one, two] : [two, one]
+  world.cut(0, 1)
+  await world.until('the other one leads', () => leads(follower), 120_000)
+  expect(leads(leader)).toBe(false)
+  world.heal()
+  await put(world, other, 'k')
+  await world.until('it is taken over', () => leader.store.get('k') !== undefined)
+})
+
 test('what a node has taken over counts over its leads', async () => {
   const world = makeSitesWorld(2)
   const node = await world.start(0, 0, ['1.0'])
