@@ -112,13 +112,13 @@ export async function prepareAssignment(): Promise<Assignment> {
     },
     async dropPackets(one, { address }) {
       const [host = ''] = address.split(':')
-      const iptables = (action: string) =>
-        docker([
-          ...['run', '--rm', `--net=container:${one.name}`, '--cap-add=NET_ADMIN', tools],
-          ...['iptables', action, 'INPUT', '--source', host, '--jump', 'DROP'],
-        ])
-      await iptables('--append')
-      return async () => void (await iptables('--delete'))
+      const rules = (action: string) =>
+        [`INPUT --source ${host}`, `OUTPUT --destination ${host}`]
+          .map((rule) => `iptables --wait ${action} ${rule} --jump DROP`)
+          .join(' && ')
+      const shell = ['run', '--rm', `--net=container:${one.name}`, '--cap-add=NET_ADMIN', tools, 'sh', '-c']
+      await docker([...shell, rules('--append')])
+      return async () => void (await docker([...shell, rules('--delete')]))
     },
     async end() {
       await removeStarted()
