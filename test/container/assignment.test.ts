@@ -103,7 +103,7 @@ describeWithDocker('the assignment’s replicas, by the image alone', () => {
       expect(await a.ask('PUT', '/keyValue-store/k', 'payload=')).toMatchObject({ status: 400, result: 'Error' })
       const large = 'v'.repeat(1024 * 1024)
       expect(await a.put('large', large)).toEqual(added)
-      await soon(() => b.get('large'), found(large))
+      await until('the other node has it', async () => (await b.get('large')).value === large)
     })
 
     test('without a pause, a client that hands its payload on sees its writes at each node', async () => {
