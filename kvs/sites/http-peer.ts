@@ -3,6 +3,7 @@ import { catalogue } from '../core/errors.ts'
 import { formatPosition, nowhere, type Position, parsePosition } from '../core/position.ts'
 import { explain, type Target } from '../forward/index.ts'
 import { type FeedQuery, feedPath, feedType, positionPath, rejoinPath } from '../kv/index.ts'
+import { unlessAborted } from '../lib/abort.ts'
 import { type PeerClient, PeerRemoved } from './peer-client.ts'
 
 const textType = 'text/plain; charset=utf-8'
@@ -24,7 +25,10 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
       ...{ method, path, headers: { ...common, accept }, signal, servername },
       ...{ headersTimeout: answerMs, bodyTimeout },
     }
-    const { statusCode, headers, body } = await dispatcher.request(request)
+    // A request that waits for a connection would heed the signal only once that is made, or has failed.
+    const answer = await unlessAborted(dispatcher.request(request), signal)
+    if (answer === undefined) throw signal.reason
+    const { statusCode, headers, body } = answer
     // An error of a body that nobody reads any more would end the process.
     body.on('error', () => undefined)
     const type = headers['content-type']

@@ -37,10 +37,11 @@ export function makeMembership(options: MembershipOptions): Members {
     async remove(address) {
       await asked(set.refresh())
       if (!set.list().includes(address)) return 'not there'
-      const told = set.others()
-      if (address !== own) await drain(options, address)
+      const others = set.others()
+      const isReached = address === own || (await drain(options, address))
       const position = await append(options, 'leave', address)
-      await tell(options, position, told)
+      // To wait for it twice would keep the client waiting for as long again.
+      await tell(options, position, isReached ? others : others.filter((other) => other !== address))
       return 'removed'
     },
   }
@@ -80,13 +81,18 @@ async function rejoin({ set, connect, own, clock }: MembershipOptions, address: 
     .catch(() => undefined)
 }
 
-/** Waits until this site has all that the other one had when it was asked, as long as that can be reached. */
-async function drain({ connect, site, logger, clock }: MembershipOptions, address: string): Promise<void> {
+/**
+ * Waits until this site has all that the other one had when it was asked. Resolves with false where that is out of
+ * reach, or this site does not catch up in time.
+ */
+async function drain({ connect, site, logger, clock }: MembershipOptions, address: string): Promise<boolean> {
   try {
     await site.waitFor(await connect(address).askPosition(undefined, timeout(clock)))
+    return true
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     logger.warn(`${address} is taken out, and may have writes that no other site has: ${reason}`)
+    return false
   }
 }
 

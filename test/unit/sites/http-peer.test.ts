@@ -1,0 +1,25 @@
+import { Pool } from 'undici'
+import { expect, onTestFinished, test } from 'vitest'
+import { nowhere } from '../../../kvs/core/position.ts'
+import { makeHttpPeer } from '../../../kvs/sites/http-peer.ts'
+
+test('a signal ends what waits for a connection that is neither made nor refused', async () => {
+  const url = 'http://10.0.0.2:8080'
+  const dispatcher = new Pool(url, { connect: () => undefined })
+  onTestFinished(() => dispatcher.destroy())
+  const peer = makeHttpPeer({ url, name: '10.0.0.2:8080', dispatcher, servername: '', reloads: [] }, undefined)
+  const aborting = new AbortController()
+  const asks = [
+    peer.askPosition(undefined, aborting.signal),
+    peer.rejoin({ stamp: 1, origin: 'here', isExpiry: false }, aborting.signal),
+    peer.open({ site: 'here', have: nowhere, stamps: new Map(), after: nowhere }, aborting.signal),
+  ]
+  const outcomes = Promise.allSettled(asks)
+  aborting.abort(new Error('no answer within 2000 ms'))
+  for (const outcome of await outcomes) {
+    expect(outcome).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringContaining('no answer within') },
+    })
+  }
+})

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import type { MemberEntry } from '../../../kvs/log/index.ts'
+import { makeMembership } from '../../../kvs/sites/member-changes.ts'
+import { makeMemberSet } from '../../../kvs/sites/member-set.ts'
+import type { PeerClient } from '../../../kvs/sites/peer-client.ts'
+import { at, makeLogger, makeOwnSite } from './fixtures.ts'
+import { makeManualClock } from './manual-clock.ts'
+
+const [own, near, dead] = ['here:1', 'near:1', 'dead:1']
+
+/** A group of three, one of which answers nothing. */
+function makeGroup() {
+  const time = makeManualClock()
+  const changes = new Map<string, MemberEntry>()
+  const asked: [address: string, isTold: boolean][] = []
+  const siteLog = {
+    readMembers: async () => new Map(changes),
+    async appendMember({ kind, key }: { kind: 'join' | 'leave'; key: string }) {
+      const stamp = changes.size + 1
+      changes.set(key, { isMember: kind === 'join', stamp, origin: 'here', isExpiry: false, sequence: BigInt(stamp) })
+      return { sequence: BigInt(stamp), digest: Buffer.alloc(0), recordedAt: 0, stamp }
+    },
+  }
+  const connect = (address: string): PeerClient => ({
+    open: () => Promise.reject(new Error('nothing is followed here')),
+    askPosition(seen, signal) {
+      asked.push([address, seen !== undefined])
+      return address === dead ? untilAborted(signal) : Promise.resolve(at({ near: 1 }))
+    },
+    rejoin: (_, signal) => (address === dead ? untilAborted(signal) : Promise.resolve()),
+  })
+  const set = makeMemberSet({ siteLog, configured: [own, near, dead], own })
+  const { site } = makeOwnSite()
+  const { logger } = makeLogger()
+  return { time, asked, membership: makeMembership({ set, siteLog, site, own, connect, logger, clock: time.clock }) }
+}
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+}
+
+test('a member is asked for its writes before it is taken out, and then hears of it with the others', async () => {
+  const { time, asked, membership } = makeGroup()
+  const removal = membership.remove(near)
+  await time.pass(2_100)
+  expect(await removal).toBe('removed')
+  expect(membership.list()).toEqual([own, dead])
+  expect(asked.slice(0, 1)).toEqual([[near, false]])
+  expect(asked.slice(1).toSorted()).toEqual([
+    [dead, true],
+    [near, true],
+  ])
+})
+
+test('a client waits 2 s for a dead member that it takes out, and no longer', async () => {
+  const { time, asked, membership } = makeGroup()
+  const removal = membership.remove(dead)
+  await time.pass(2_100)
+  expect(await removal).toBe('removed')
+  expect(asked).toEqual([
+    [dead, false],
+    [near, true],
+  ])
+})
