@@ -27,15 +27,12 @@ export function makeMembership(options: MembershipOptions): Members {
   return {
     list: set.list,
     async add(address) {
-      await asked(set.refresh())
       if (set.list().includes(address)) return 'there already'
       const position = await append(options, 'join', address)
-      await rejoin(options, address)
-      await tell(options, position, set.others())
+      await Promise.all([rejoin(options, address), tell(options, position, set.others())])
       return 'added'
     },
     async remove(address) {
-      await asked(set.refresh())
       if (!set.list().includes(address)) return 'not there'
       const others = set.others()
       const isReached = address === own || (await drain(options, address))
