@@ -43,10 +43,12 @@ export interface LogSession {
   /**
    * Calls `load` with the live keys as of the checkpoint's position, in no order, reusing one object. In a site's log
    * also with the deletes of those that are gone.
+   * @param needsTombstones whether one that lacks those deletes counts as none: without them, an older put of another
+   * log would bring a key back
    * @returns that position; undefined where there is no valid checkpoint, and the caller must drop what it loaded
    * @throws what `load` throws; the session has ended then
    */
-  loadCheckpoint(load: (entry: PackedEntry) => void): Promise<Reached | undefined>
+  loadCheckpoint(load: (entry: PackedEntry) => void, needsTombstones?: boolean): Promise<Reached | undefined>
   /**
    * Calls `apply` for every entry after the sequence `after`, through `head.sequence`, in order, reusing one object, so
    * memory does not grow with the log. No other method may be called meanwhile. Rejects with `Diverged` at an entry of

@@ -36,7 +36,7 @@ async function loadCheckpoint(progress: Progress, session: LogSession): Promise<
   const at = await session.loadCheckpoint((entry) => {
     view.load(entry)
     progress.replayed++
-  })
+  }, site)
   if (at === undefined) {
     progress.replayed = 0
   } else {

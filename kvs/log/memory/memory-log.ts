@@ -108,7 +108,8 @@ async function prepare(connection: MemoryConnection, parts: SessionParts): Promi
       return writer.committed
     },
     holds: (position) => explained(holds(connection, position)),
-    loadCheckpoint: (load) => explained(loadCheckpoint(connection, load, parts.warn)),
+    loadCheckpoint: (load, needsTombstones = false) =>
+      explained(loadCheckpoint(connection, load, parts.warn, needsTombstones)),
     replay: (after, apply) => explained(replay(connection, after, head.sequence, apply, pageLimits)),
     read: (after, through) => explained(readPage(connection, after, through, writer.writerNumber, pageLimits)),
     askHead: () => explained(askForHead()),

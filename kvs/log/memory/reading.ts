@@ -90,9 +90,10 @@ export async function loadCheckpoint(
   connection: MemoryConnection,
   load: (entry: PackedEntry) => void,
   warn: (message: string) => void,
+  needsTombstones: boolean,
 ): Promise<Reached | undefined> {
   const checkpoint = await connection.query('load-checkpoint', readCheckpoint)
-  if (checkpoint === undefined) return undefined
+  if (checkpoint === undefined || (needsTombstones && !checkpoint.hasTombstones)) return undefined
   const pack = makePacker()
   for (const entry of checkpoint.live.values()) handOver(connection, () => load(pack(entry)))
   const { sequence, digest, position } = checkpoint

@@ -38,11 +38,12 @@ export const checkpointEntries = `
   FROM checkpoint_entries AS entry`
 
 /** Undefined where there is no checkpoint, or none that was made from this log's history. */
-export async function readCheckpoint(connection: Connection): Promise<Checkpoint | undefined> {
+export async function readCheckpoint(connection: Connection, needsTombstones = false): Promise<Checkpoint | undefined> {
   const { rows } = await connection.query<[string, Buffer, string, Buffer, string, string, string, string]>({
     text: `SELECT sequence, digest, keys, int8send(checksum # checkpoint_hash(checkpoint)),
         log_id, own_sequence, stamp, vector::text
-      FROM checkpoint WHERE sequence > 0 AND checkpoint_is_of_log(checkpoint)`,
+      FROM checkpoint WHERE sequence > 0 AND (has_tombstones OR NOT $1) AND checkpoint_is_of_log(checkpoint)`,
+    values: [needsTombstones],
   })
   const [row] = rows
   if (row === undefined) return undefined

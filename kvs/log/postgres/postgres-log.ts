@@ -145,7 +145,8 @@ function makeSession(state: State, connection: Connection, processId: number, he
       return writer.committed
     },
     holds: (position) => explained(holds(connection, position)),
-    loadCheckpoint: (load) => explained(loadCheckpoint(connection, load, warn)),
+    loadCheckpoint: (load, needsTombstones = false) =>
+      explained(loadCheckpoint(connection, load, warn, needsTombstones)),
     replay: (after, apply) => explained(replay(connection, after, head.sequence, apply)),
     read: (after, through = lastSequence) => explained(state.readPage(connection, after, through, writer.writerNumber)),
     askHead: () => explained(askHead(connection, timeoutMs / 2, processId, writer.noteServerTime)),

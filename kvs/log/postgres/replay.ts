@@ -62,9 +62,10 @@ export async function loadCheckpoint(
   connection: Connection,
   load: (entry: PackedEntry) => void,
   warn: (message: string) => void,
+  needsTombstones: boolean,
 ): Promise<Reached | undefined> {
   try {
-    return await loadInTransaction(connection, load, warn)
+    return await loadInTransaction(connection, load, warn, needsTombstones)
   } catch (error) {
     if (!isRolledBack(error)) throw error
     warn(`the checkpoint can’t be read (${error.message}); replaying the log from its start`)
@@ -77,9 +78,10 @@ async function loadInTransaction(
   connection: Connection,
   load: (entry: PackedEntry) => void,
   warn: (message: string) => void,
+  needsTombstones: boolean,
 ): Promise<Reached | undefined> {
   await connection.query({ text: beginReadingCheckpoint })
-  const checkpoint = await readCheckpoint(connection)
+  const checkpoint = await readCheckpoint(connection, needsTombstones)
   const found = checkpoint && (await loadEntries(connection, load))
   await connection.query({ text: 'COMMIT' })
   if (!checkpoint || !found) return undefined

@@ -136,10 +136,10 @@ function forgetsTombstones(log: Log): Log {
     async open() {
       const session = await log.open()
       return delegate(session, {
-        loadCheckpoint: (load) =>
+        loadCheckpoint: (load, needsTombstones) =>
           session.loadCheckpoint((entry) => {
             if (entry.kind !== 'delete') load(entry)
-          }),
+          }, needsTombstones),
       })
     },
   }

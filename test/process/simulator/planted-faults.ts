@@ -266,7 +266,8 @@ function doesInPieces(kv: Kv): Kv {
 function forgetsDeadlines(session: LogSession): Partial<LogSession> {
   return {
     replay: (after, apply) => session.replay(after, (entry) => apply(Object.assign(entry, { deadline: undefined }))),
-    loadCheckpoint: (load) => session.loadCheckpoint((entry) => load(Object.assign(entry, { deadline: undefined }))),
+    loadCheckpoint: (load, needsTombstones) =>
+      session.loadCheckpoint((entry) => load(Object.assign(entry, { deadline: undefined })), needsTombstones),
   }
 }
 

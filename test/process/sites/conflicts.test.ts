@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { makeClient } from '../../support/client.ts'
+import { makeDirectory, startReadyNode, toEnvironment } from '../../support/node.ts'
 import { until } from '../../support/until.ts'
 import { after, get, put, tokenOf } from './requests.ts'
 import { type Site, startSites } from './sites.ts'
@@ -60,4 +62,35 @@ test('what was spooled while a site’s log was down lands later, and is the lat
     const values = await Promise.all(sites.map(async (site) => (await get(site, 'k')).body))
     return values.every((value) => value === 'spooled')
   })
+})
+
+test('logs with a past become sites: a delete from before counts against an older write, also out of a checkpoint', async () => {
+  const call = makeClient()
+  const written = Promise.withResolvers<void>()
+  const { sites, converged } = await startSites(2, {
+    async past(database, number) {
+      const node = await startReadyNode(makeDirectory(), toEnvironment(database.target))
+      const ask = (method: string) =>
+        call(node.url, { method, path: '/v1/k', body: method === 'PUT' ? `${number}` : '' })
+      if (number === 1) {
+        await ask('PUT')
+        written.resolve()
+      } else {
+        await written.promise
+        await ask('PUT')
+        await ask('DELETE')
+        await call(node.url, { method: 'PUT', path: '/v1/other', body: 'x' })
+      }
+      node.kill('SIGKILL')
+      await node.ended
+      await database.sql('SELECT advance_checkpoint(1000)')
+    },
+  })
+  await converged()
+  const [a] = sites as [Site, Site]
+  const token = tokenOf(await put(a, 'now', 'x'))
+  for (const site of sites) {
+    expect((await get(site, 'other', token)).body).toBe('x')
+    expect((await get(site, 'k', token)).status).toBe(404)
+  }
 })

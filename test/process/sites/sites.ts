@@ -22,6 +22,8 @@ export interface Site {
 export interface SitesOptions {
   readonly nodesEach?: number
   readonly env?: Record<string, string>
+  /** What was in the logs before they became sites'. */
+  readonly past?: (database: Database, number: number) => Promise<void>
 }
 
 /** Sites with a log each, whose nodes reach each other through proxies that a test can cut, each way on its own. */
@@ -35,7 +37,10 @@ export interface TestSites {
   converged(): Promise<void>
 }
 
-export async function startSites(count: number, { nodesEach = 1, env = {} }: SitesOptions = {}): Promise<TestSites> {
+export async function startSites(
+  count: number,
+  { nodesEach = 1, env = {}, past }: SitesOptions = {},
+): Promise<TestSites> {
   const call = makeClient()
   const ports = await Promise.all(
     Array.from({ length: count }, async () => Promise.all(Array.from({ length: nodesEach }, () => freePort()))),
@@ -48,7 +53,11 @@ export async function startSites(count: number, { nodesEach = 1, env = {} }: Sit
       ways[from][to] = to === from ? [] : await Promise.all(upstream.map((port) => startWay(port)))
     }
   }
-  const sites = await Promise.all(ports.map((own, from) => startSite(call, own, peersOf(ways[from] ?? []), env)))
+  const sites = await Promise.all(
+    ports.map((own, from) =>
+      startSite(call, own, peersOf(ways[from] ?? []), env, (database) => past?.(database, from)),
+    ),
+  )
   const all = ways.flat(2)
 
   return {
@@ -82,8 +91,10 @@ async function startSite(
   ports: readonly number[],
   peers: string,
   env: Record<string, string>,
+  past: (database: Database) => Promise<void> | undefined,
 ): Promise<Site> {
   const database = await makeDatabase()
+  await past(database)
   const { host, port } = database.target
   const toLog = await startPostgresProxy(`${host}/.s.PGSQL.${port}`)
   const directories = ports.map(() => makeDirectory())
