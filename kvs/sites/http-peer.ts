@@ -4,7 +4,7 @@ import { formatPosition, nowhere, type Position, parsePosition } from '../core/p
 import { explain, type Target } from '../forward/index.ts'
 import { type FeedQuery, feedPath, feedType, positionPath, rejoinPath } from '../kv/index.ts'
 import { unlessAborted } from '../lib/abort.ts'
-import { type PeerClient, PeerRemoved } from './peer-client.ts'
+import { type PeerClient, PeerRefused, PeerRemoved } from './peer-client.ts'
 
 const textType = 'text/plain; charset=utf-8'
 /** A feed gives a sign of life every second. */
@@ -26,21 +26,23 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
       ...{ headersTimeout: answerMs, bodyTimeout },
     }
     // A request that waits for a connection would heed the signal only once that is made, or has failed.
-    const answer = await unlessAborted(dispatcher.request(request), signal)
+    const asked = dispatcher.request(request)
+    // An error of a body that nobody reads any more would end the process.
+    asked.then(({ body }) => body.on('error', () => undefined)).catch(() => undefined)
+    const answer = await unlessAborted(asked, signal)
     if (answer === undefined) throw signal.reason
     const { statusCode, headers, body } = answer
-    // An error of a body that nobody reads any more would end the process.
-    body.on('error', () => undefined)
     const type = headers['content-type']
     if (statusCode === 200 && type === accept) return body
     if (statusCode === 200) {
       body.destroy()
-      throw new Error(`${name} answers with ${type ?? 'no type'}, not with ${accept}: it is no node`)
+      const wanted = accept === feedType ? 'a log' : 'a position'
+      throw new PeerRefused(`${name} answers with ${type ?? 'no type'}, not with ${wanted}: it is no node`)
     }
     const sentence = (await textOf(body)).slice(0, 300)
     if (statusCode === 409 && sentence.includes(catalogue.removed.message))
       throw new PeerRemoved(`${name}: ${sentence}`)
-    throw new Error(`${name} answers ${statusCode}: ${sentence}`)
+    throw new PeerRefused(`${name} answers ${statusCode}: ${sentence}`)
   }
 
   return {
@@ -56,7 +58,7 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
         const query = seen === undefined ? '' : `?${new URLSearchParams({ seen: formatPosition(seen) })}`
         const text = await textOf(await ask(`${positionPath}${query}`, textType, signal, answerMs))
         const position = parsePosition(text)
-        if (position === undefined) throw new Error(`${name} answers with no position`)
+        if (position === undefined) throw new PeerRefused(`${name} answers with no position`)
         return position
       } catch (error) {
         throw explainedError(error, name)
@@ -97,7 +99,7 @@ async function* explained(body: AsyncIterable<Buffer>, name: string): AsyncItera
 
 function explainedError(error: unknown, name: string): Error {
   if (!(error instanceof Error)) return new Error(String(error))
-  if (error instanceof PeerRemoved) return error
+  if (error instanceof PeerRefused) return error
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT') {
     return new Error(`${name} gives no sign of life`, { cause: error })

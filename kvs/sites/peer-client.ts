@@ -17,7 +17,12 @@ export interface PeerClient {
   rejoin(rank: Rank, signal: AbortSignal): Promise<void>
 }
 
+/** The node has answered, and not with what it was asked for. The message is a sentence for the operator. */
+export class PeerRefused extends Error {
+  override readonly name: string = 'PeerRefused'
+}
+
 /** The other site was taken out of the group, as it knows it. */
-export class PeerRemoved extends Error {
+export class PeerRemoved extends PeerRefused {
   override readonly name = 'PeerRemoved'
 }
