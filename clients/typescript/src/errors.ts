@@ -16,6 +16,7 @@ export const serviceCodes = [
   'not_a_number',
   'out_of_range',
   'went_back',
+  'removed',
   'condition_failed',
   'value_too_large',
   'transaction_too_large',
