@@ -1,4 +1,4 @@
 /** A node that answers from its view as it is, whatever position its client has seen. */
 import { runBroken } from './run-broken.ts'
 
-await runBroken({ store: () => ({ waitFor: async () => undefined }) })
+await runBroken({ store: () => ({ waitFor: async () => undefined, dependencyOn: async () => undefined }) })
