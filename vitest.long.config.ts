@@ -16,7 +16,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/** The campaigns: drills in containers, many kills, long fuzzing, images built twice. */
+/** The campaigns: drills in containers, hundreds of kills, long fuzzing, images built twice. */
 export default defineConfig({
   test: { ...shared, include: ['test/**/*.long.test.ts'], sequence: { sequencer: LongestFirst } },
 })
