@@ -42,7 +42,8 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
     const sentence = (await textOf(body)).slice(0, 300)
     if (statusCode === 409 && sentence.includes(catalogue.removed.message))
       throw new PeerRemoved(`${name}: ${sentence}`)
-    throw new PeerRefused(`${name} answers ${statusCode}: ${sentence}`)
+    const hint = statusCode === 404 ? '; is KVS_PEERS set there?' : ''
+    throw new PeerRefused(`${name} answers ${statusCode}: ${sentence}${hint}`)
   }
 
   return {

@@ -78,7 +78,7 @@ export function makePeer(options: PeerOptions): Peer {
       return { address, state, reason, log, behind, lag }
     },
     async follow(lead, signal) {
-      const backoff = makeBackoff({ firstMs: 50, maxMs: 1_000, clock, random: options.random })
+      const backoff = makeBackoff({ firstMs: 50, maxMs: 500, clock, random: options.random })
       while (!signal.aborted) {
         await backoff.pause(signal)
         if (signal.aborted) break

@@ -1,4 +1,4 @@
-import { Pool } from 'undici'
+import { MockAgent, Pool } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'
 import { nowhere } from '../../../kvs/core/position.ts'
 import { makeHttpPeer } from '../../../kvs/sites/http-peer.ts'
@@ -22,4 +22,16 @@ test('a signal ends what waits for a connection that is neither made nor refused
       reason: { message: expect.stringContaining('no answer within') },
     })
   }
+})
+
+test('a node that is no site is told apart from an address that is wrong', async () => {
+  const url = 'http://10.0.0.2:8080'
+  const dispatcher = new MockAgent()
+  dispatcher.disableNetConnect()
+  onTestFinished(() => dispatcher.close())
+  const pool = dispatcher.get(url)
+  pool.intercept({ path: /^\/sites\/log/ }).reply(404, 'no such page: keys live under /v1/')
+  const peer = makeHttpPeer({ url, name: '10.0.0.2:8080', dispatcher: pool, servername: '', reloads: [] }, undefined)
+  const query = { site: 'here', have: nowhere, stamps: new Map(), after: nowhere }
+  await expect(peer.open(query, new AbortController().signal)).rejects.toThrow('is KVS_PEERS set there?')
 })
