@@ -12,7 +12,8 @@ import { makePrivateDirectory, temporaryDirectory } from '../kvs/log/embedded/so
 
 /**
  * Makes the packed database cluster that the image contains. It is what initdb makes, except that the database
- * `postgres` has the name of the service's database, so that a first start need not create that.
+ * `postgres` has the name of the service's database, so that a first start need not create that, and that the template
+ * databases are gone: they are two thirds of the files, and to make files is most of what a first start costs.
  * @param directory path of the cluster while it is made; only its parent exists
  */
 export async function makeTemplate(directory: string): Promise<Buffer> {
@@ -23,11 +24,22 @@ export async function makeTemplate(directory: string): Promise<Buffer> {
     return copyBinaries(installed, reachable)
   })
   await prepareCluster(directory, binaries, launch, user, '')
-  const { file, args, options } = launch(binaries.postgres, ['--single', '-D', directory, 'template1'])
-  const renaming = promisify(execFile)(file, args, options)
-  renaming.child.stdin?.end('ALTER DATABASE postgres RENAME TO kvs;\n')
-  const { stderr } = await renaming
-  if (/ERROR|FATAL|PANIC/.test(stderr)) throw new Error(stderr)
+  const run = async (database: string, statements: string) => {
+    const { file, args, options } = launch(binaries.postgres, ['--single', '-D', directory, database])
+    const running = promisify(execFile)(file, args, options)
+    running.child.stdin?.end(statements)
+    const { stderr } = await running
+    if (/ERROR|FATAL|PANIC/.test(stderr)) throw new Error(stderr)
+  }
+  await run('template1', 'ALTER DATABASE postgres RENAME TO kvs;\n')
+  // In single-user mode each line is a statement.
+  await run(
+    'kvs',
+    `UPDATE pg_database SET datistemplate = false;
+DROP DATABASE template0;
+DROP DATABASE template1;
+`,
+  )
   return packTemplate(directory)
 }
 

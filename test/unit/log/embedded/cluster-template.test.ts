@@ -54,11 +54,7 @@ test('two made by the same binaries are the same, byte for byte', async () => {
 test('an unpacked cluster takes SQL, has the service’s database and checksums, and is for us alone', async () => {
   const postgres = make()
   await postgres.ensureRunning()
-  expect(await query(postgres, 'SELECT datname::text FROM pg_database ORDER BY 1')).toEqual([
-    'kvs',
-    'template0',
-    'template1',
-  ])
+  expect(await query(postgres, 'SELECT datname::text FROM pg_database')).toEqual(['kvs'])
   const settings = ['data_checksums', 'server_encoding', 'fsync'].map((name) => `current_setting('${name}')`)
   expect(await query(postgres, `SELECT ${settings.join()}`)).toEqual(['on', 'UTF8', 'on'])
   expect((await stat(directory)).mode & 0o777).toBe(0o700)
@@ -131,7 +127,7 @@ test('all of it is on the disk before it is taken for a cluster', async () => {
   await fs.promises.mkdir(directory)
   await unpackTemplate(template, directory, undefined)
   const all = (await readdir(directory, { recursive: true })).map((name) => join(directory, name))
-  expect(all.length).toBeGreaterThan(900)
+  expect(all.length).toBeGreaterThan(300)
   expect([directory, ...all].filter((path) => !synced.has(path))).toEqual([])
 })
 
@@ -144,7 +140,7 @@ test('a node that is killed while it unpacks leaves nothing that the next one wo
     const half = await until('it has begun', async () => (await readdir(home)).find(unfinished))
     await until(
       'half of it is there',
-      () => !existsSync(join(home, half)) || existsSync(join(home, half, 'base/1/1259')),
+      () => !existsSync(join(home, half)) || existsSync(join(home, half, 'base/5/1259')),
     )
     await kill(parent)
     isSeenHalfWay = (await readdir(home)).some(unfinished)
