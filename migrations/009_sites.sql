@@ -348,7 +348,7 @@ BEGIN
     UNION ALL  -- No view has members, so that these are ranked against all there are.
     SELECT true, entry.key, entry.stamp, false, coalesce(entry.origin, own)
     FROM transactions AS entry
-    WHERE 2 < ANY (event_types) AND entry.event_type > 2 AND entry.key = ANY (keys) AND NOT entry.superseded
+    WHERE 2 < ANY (event_types) AND entry.event_type > 2 AND entry.key IN (SELECT unnest(keys)) AND NOT entry.superseded
   ), newest AS (
     SELECT DISTINCT ON (is_member, key) * FROM later ORDER BY is_member, key, stamp DESC, is_expiry DESC, origin DESC
   )
