@@ -1,10 +1,11 @@
 import type { Entry } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import { type Position, sequenceIn } from '../core/position.ts'
+import { sequenceIn } from '../core/position.ts'
 import type { Feed, FeedQuery, FeedStream } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
-import { Diverged, type LogReader, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
+import { type LogReader, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
 import { groupBatches } from './batch-groups.ts'
+import { asLogDown, requireSamePast, type Start, startOf } from './feed-start.ts'
 import type { EndCode } from './frames/frame.ts'
 import { type FrameWriter, makeFrameWriter } from './frames/frame-writer.ts'
 import type { OwnSite } from './own-site.ts'
@@ -22,6 +23,11 @@ export interface FeedOptions {
 /** Each feed holds one of the connections that Postgres has for all nodes of the site, 100 by default. */
 const mostFeeds = 16
 const signOfLifeMs = 1_000
+/**
+ * Least time between two reads of the log's end, in milliseconds. Each costs this site a query and the other one an
+ * append, however few entries it finds. The first write after a quiet moment does not wait.
+ */
+const gatherMs = 5
 /** What is put together before it is sent, in bytes. */
 const chunkBytes = 256 * 1024
 const mostOfGroup = { entries: 5_000, bytes: 4 * 1024 * 1024 }
@@ -66,50 +72,6 @@ async function openStream(options: FeedOptions, query: FeedQuery, onClose: () =>
   }
 }
 
-function asLogDown(error: unknown): never {
-  if (error instanceof Diverged) throw new KvsError('not_ready', `the log can’t be followed: ${error.message}`)
-  if (!(error instanceof Unavailable)) throw error
-  throw new KvsError('log_down', `the log can’t be read: ${error.message}`)
-}
-
-/** Rejects with `went_back` where the log does not have the last entry that the other site has of it. */
-async function requireSamePast(reader: LogReader, { have, stamps }: FeedQuery): Promise<void> {
-  const sequence = sequenceIn(have, reader.logId)
-  if (sequence === 0n) return
-  const stamp = await reader.stampAt(sequence).catch(asLogDown)
-  if (stamp !== undefined && stamp === stamps.get(reader.logId)) return
-  const what = stamp === undefined ? 'it has no such entry' : 'it has another entry there'
-  throw new KvsError(
-    'went_back',
-    `the log ${reader.logId} is not the one that its entries up to ${sequence} were taken over from: ${what}`,
-  )
-}
-
-interface Start {
-  readonly after: bigint
-  /** What the log has of each origin through there. */
-  readonly reached: Position
-}
-
-/**
- * The other site skips what it was sent before only where it has all of it: since then the log may have been replaced
- * by an earlier state of itself, and gone on from there.
- */
-async function startOf(site: OwnSite, reader: LogReader, query: FeedQuery): Promise<Start> {
-  const known = sequenceIn(query.have, reader.logId)
-  const [before, head] = [sequenceIn(query.after, reader.logId), site.sequence()]
-  const after = before < head ? before : head
-  if (after > known) {
-    const reached = await reader.positionThrough(after)
-    if (hasAll(query, reached)) return { after, reached }
-  }
-  return { after: known, reached: await reader.positionThrough(known) }
-}
-
-function hasAll({ site, have }: FeedQuery, { sequences }: Position): boolean {
-  return [...sequences].every(([logId, sequence]) => logId === site || sequence <= sequenceIn(have, logId))
-}
-
 /** The frames of one feed, made as the other site takes them. */
 class Stream implements FeedStream {
   readonly stopping: AbortSignal
@@ -122,6 +84,8 @@ class Stream implements FeedStream {
   private sent: bigint
   /** What the log has of each origin through there. */
   private readonly reached: Map<string, bigint>
+  /** Moment of the last read, where it came to the log's end. */
+  private readAt = Number.NEGATIVE_INFINITY
   private isOver = false
   private lost: Error | undefined = undefined
   private wake: () => void = () => undefined
@@ -183,6 +147,8 @@ class Stream implements FeedStream {
   private async fill(): Promise<void> {
     const { site, stopping, clock } = this.options
     if (site.sequence() <= this.sent && !stopping.aborted && !this.lost) await this.waitForMore()
+    const early = this.readAt + gatherMs - clock.now()
+    if (site.sequence() > this.sent && early > 0) await clock.sleep(early, stopping)
     // The others hear of it from here, where it took itself out.
     if (this.sent >= (this.options.removedAt() ?? Infinity))
       return this.end('stopping', 'this site was taken out of its group')
@@ -190,14 +156,16 @@ class Stream implements FeedStream {
     if (this.lost) throw this.lost
     site.requireReadable()
     const begunAt = clock.now()
-    do {
-      const through = site.sequence()
-      if (through <= this.sent) break
+    // No further: while somebody writes there is always more, and the other site waits for this.
+    const through = site.sequence()
+    const isBehind = () => this.sent < through
+    while (isBehind() && this.frames.waitingBytes < chunkBytes && clock.now() - begunAt < signOfLifeMs) {
       for (const group of groupBatches(await this.readBatches(through), mostOfGroup)) {
         for (const entry of group) this.add(entry)
         this.noteReached()
       }
-    } while (this.frames.waitingBytes < chunkBytes && clock.now() - begunAt < signOfLifeMs)
+      if (!isBehind()) this.readAt = begunAt
+    }
     if (this.frames.waitingBytes === 0) this.noteReached()
   }
 

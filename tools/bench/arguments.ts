@@ -24,6 +24,10 @@ export const parts = {
     byDefault: false,
     sentence: 'transactions of ten operations beside etcd’s; counts on one key beside PUTs',
   },
+  sites: {
+    byDefault: false,
+    sentence: 'two sites: lag, how fast a backlog is taken over, what a site that follows costs a PUT',
+  },
   expiry: { byDefault: false, sentence: 'other requests while a million keys end by themselves within a minute' },
   snapshot: {
     byDefault: false,

@@ -10,6 +10,7 @@ import { measureLogging } from './parts/logging.ts'
 import { measureMemory } from './parts/memory.ts'
 import { measureProfiles } from './parts/profile.ts'
 import { measureNodes } from './parts/several-nodes.ts'
+import { measureSites } from './parts/sites.ts'
 import { measureSnapshot } from './parts/snapshot.ts'
 import { measureSoak } from './parts/soak.ts'
 import { measureStart } from './parts/start.ts'
@@ -28,6 +29,7 @@ const measurements: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>
   nodes: measureNodes,
   lists: measureLists,
   transactions: measureTransactions,
+  sites: measureSites,
   expiry: measureExpiry,
   snapshot: measureSnapshot,
   large: measureLarge,

@@ -9,6 +9,7 @@ import type { ListsResult } from './parts/lists.ts'
 import type { LoggingResult } from './parts/logging.ts'
 import type { MemoryResult } from './parts/memory.ts'
 import type { NodesResult } from './parts/several-nodes.ts'
+import type { SitesResult } from './parts/sites.ts'
 import type { SnapshotResult } from './parts/snapshot.ts'
 import type { SoakResult } from './parts/soak.ts'
 import type { StartResult } from './parts/start.ts'
@@ -25,6 +26,7 @@ export interface Results {
   readonly nodes?: Stored<NodesResult>
   readonly lists?: Stored<ListsResult>
   readonly transactions?: Stored<TransactionsResult>
+  readonly sites?: Stored<SitesResult>
   readonly expiry?: Stored<ExpiryResult>
   readonly snapshot?: Stored<SnapshotResult>
   readonly large?: Stored<LargeResult>
@@ -50,6 +52,7 @@ const names: readonly Name[] = [
   'nodes',
   'lists',
   'transactions',
+  'sites',
   'expiry',
   'snapshot',
   'large',

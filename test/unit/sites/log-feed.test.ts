@@ -20,12 +20,19 @@ function makeLog({ page = 5_000 } = {}) {
   const readers: LogReader[] = []
   const closed: LogReader[] = []
   let batches = 0
+  const reads: { count: number; onPage: () => void } = { count: 0, onPage: () => undefined }
   const feed = makeFeed({
     async openReader() {
       const reader = await siteLog.openReader()
       readers.push(reader)
       return {
         ...reader,
+        async read(...range) {
+          const page = await reader.read(...range)
+          reads.count++
+          reads.onPage()
+          return page
+        },
         close() {
           closed.push(reader)
           return reader.close()
@@ -58,7 +65,7 @@ function makeLog({ page = 5_000 } = {}) {
       (error) => (error instanceof KvsError ? `${error.code}: ${error.message}` : `${error}`),
     )
   return {
-    ...{ server, append, open, outcome, advance, refuse, view, stopping, time, readers },
+    ...{ server, append, open, outcome, advance, refuse, view, stopping, time, readers, reads },
     get openReaders() {
       return readers.length - closed.length
     },
@@ -131,6 +138,33 @@ test('it gives signs of life where nothing happens, and goes on as soon as somet
   log.append('x')
   await settle()
   expect((await next)?.includes('x')).toBe(true)
+})
+
+test('writes of a few milliseconds share a read, and the first one does not wait', async () => {
+  const log = makeLog()
+  const stream = await log.open()
+  const chunks = [await stream.next()]
+  log.append('x')
+  chunks.push(await stream.next())
+  log.append('y')
+  const next = stream.next()
+  await settle()
+  log.append('z')
+  expect(log.reads.count).toBe(1)
+  await log.time.pass(10)
+  chunks.push(await next)
+  expect(log.reads.count).toBe(2)
+  expect(keysOf(framesIn(chunks.map((chunk) => chunk ?? Buffer.alloc(0))))).toEqual(['x', 'y', 'z'])
+})
+
+test('what was there is sent, though there is more each time', async () => {
+  const log = makeLog()
+  const stream = await log.open()
+  const chunks = [await stream.next()]
+  log.append('x')
+  log.reads.onPage = () => log.append('y')
+  chunks.push(await stream.next())
+  expect(keysOf(framesIn(chunks.map((chunk) => chunk ?? Buffer.alloc(0))))).toEqual(['x'])
 })
 
 test('it gives signs of life as well while it reads what is left out', async () => {

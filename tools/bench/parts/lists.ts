@@ -4,13 +4,14 @@ import { keyFor } from '../load/entries.ts'
 import { runGenerator } from '../load/generate.ts'
 import { type ListSeen, makeListAgent, readList } from '../load/lists.ts'
 import { makeFilledNode } from '../measure/kvs-data.ts'
-import { cpuPerRequest, type Run } from '../measure/measured-run.ts'
+import type { Run } from '../measure/measured-run.ts'
 import { interleave } from '../measure/rounds.ts'
 import type { Latency } from '../measure/stats.ts'
 import { describeHoldUp } from '../report/lists-tables.ts'
 import { describeRun } from '../report/runs.ts'
 import { number } from '../report/text.ts'
 import { type Kvs, startKvs } from '../servers/embedded-node.ts'
+import { measurePutsAlike, sendPuts } from './puts-alike.ts'
 
 /** What GETs on a fixed schedule saw while lists were asked for, one after the other. */
 export interface HoldUp {
@@ -56,7 +57,7 @@ export async function measureLists(bench: Bench): Promise<ListsResult> {
   const delays = noDelays()
   const plain = await startFilled(bench, 'plain', keys, noDelays())
   const listed = await startFilled(bench, 'listed', keys, delays)
-  for (const node of [plain, listed]) await put(bench, node, { keys, seed: 1_000_000 })
+  for (const node of [plain, listed]) await sendPuts(bench, node, { keys, seed: 1_000_000 })
   const runs: Run[] = []
   await measurePuts(bench, { plain, listed }, keys, 'before', runs)
   const agent = makeListAgent()
@@ -152,11 +153,6 @@ interface Pair {
   readonly listed: Kvs
 }
 
-function put({ args, signal }: Bench, { port, api }: Kvs, { keys, seed }: { keys: number; seed: number }) {
-  const load = { port, api, gets: 0, deletes: 0, keys, bytes: [bytes, bytes], distribution: 'uniform' } as const
-  return runGenerator({ ...load, connections: 64, seconds: args.seconds, seed }, { signal })
-}
-
 /** Loads both nodes at once: what the machine does meanwhile, it does to both. */
 async function measurePuts(
   bench: Bench,
@@ -173,18 +169,8 @@ async function measurePuts(
   say(`\nPUTs ${when} the first list, on both nodes at once: new keys, and keys that are there`)
   await interleave({ rounds: args.runs, signal }, cases, async ({ which, of }, round) => {
     const seed = round + (when === 'before' ? 0 : 1_000)
-    const measure = async (contender: keyof Pair): Promise<Run> => {
-      const node = nodes[contender]
-      const before = node.cpu()
-      const { whole, generatorShare } = await put(bench, node, { keys: of, seed })
-      const { count: requests } = whole.latency
-      return {
-        ...{ case: `put ${which} ${when}`, contender, round, requests, seconds: whole.at, rate: requests / whole.at },
-        ...{ generatorShare, latency: whole.latency, cpu: cpuPerRequest(before, node.cpu(), requests) },
-        ...(whole.failures > 0 && { problem: `${whole.failures} PUTs failed` }),
-      }
-    }
-    for (const run of await Promise.all([measure('plain'), measure('listed')])) {
+    const name = `put ${which} ${when}`
+    for (const run of await measurePutsAlike(bench, { ...nodes }, { keys: of, seed }, { case: name, round })) {
       runs.push(run)
       say(`${describeRun(run, args.runs)}  ${run.case}`)
     }

@@ -11,6 +11,14 @@ import { firstListSentence, holdUpColumns, holdUpRows, listCostColumns, listCost
 import { lagSentence, nodesColumns, nodesRows } from './nodes-tables.ts'
 import { verdictColumns, verdictRows } from './print.ts'
 import { runColumns, runRows } from './runs.ts'
+import {
+  siteCostColumns,
+  siteCostRows,
+  siteImportColumns,
+  siteImportRows,
+  siteLagColumns,
+  siteLagRows,
+} from './sites-tables.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
 import { judgeSoak } from './soak-verdict.ts'
 import { markdownTable, wrapProse } from './text.ts'
@@ -22,7 +30,7 @@ const docs = new URL('../../../docs/', import.meta.url)
  * What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write.
  */
 export function sectionsOf(results: Results): Readonly<Record<string, string>> {
-  const { throughput, latency, start, memory, nodes, lists, transactions, expiry, soak } = results
+  const { throughput, latency, start, memory, nodes, lists, transactions, sites, expiry, soak } = results
   const machines = Object.values(results).map(({ machine }) => machineLine(machine))
   const days = Object.values(results)
     .map(({ at }) => at.slice(0, 10))
@@ -44,6 +52,11 @@ export function sectionsOf(results: Results): Readonly<Record<string, string>> {
       lists: markdownTable(holdUpColumns, holdUpRows(lists.result)),
       'list-cost': markdownTable(listCostColumns, listCostRows(lists.result)),
       'first-lists': wrapProse(firstListSentence(lists.result)),
+    }),
+    ...(sites && {
+      'site-lag': markdownTable(siteLagColumns, siteLagRows(sites.result)),
+      'site-import': markdownTable(siteImportColumns, siteImportRows(sites.result)),
+      'site-cost': markdownTable(siteCostColumns, siteCostRows(sites.result)),
     }),
     ...(expiry && {
       expiry: markdownTable(expiryColumns, expiryRows(expiry.result)),

@@ -6,6 +6,14 @@ import { openLoopColumns, openLoopRows, singleMedian } from './latency-tables.ts
 import { firstListSentence, holdUpColumns, holdUpRows, listCostColumns, listCostRows } from './lists-tables.ts'
 import { lagSentence, nodesColumns, nodesRows } from './nodes-tables.ts'
 import { caveats, runColumns, runRows } from './runs.ts'
+import {
+  siteCostColumns,
+  siteCostRows,
+  siteImportColumns,
+  siteImportRows,
+  siteLagColumns,
+  siteLagRows,
+} from './sites-tables.ts'
 import { memoryColumns, memoryRows, startColumns, startRows } from './size-tables.ts'
 import { judgeSoak } from './soak-verdict.ts'
 import { type Column, spread, textTable } from './text.ts'
@@ -37,7 +45,7 @@ function verdictLines(verdict: Verdict): string {
  * @param latest all that the table of targets is made of
  */
 export function printable(shown: Results, latest: Results): string {
-  const { throughput, latency, start, memory, nodes, lists, transactions, expiry, soak } = shown
+  const { throughput, latency, start, memory, nodes, lists, transactions, sites, expiry, soak } = shown
   const sections: string[] = []
   const add = (heading: string, text: string) => text !== '' && sections.push(`${heading}\n\n${text}`)
 
@@ -73,6 +81,11 @@ export function printable(shown: Results, latest: Results): string {
   }
   if (transactions) {
     add('Transactions and counts', textTable(transactionColumns, transactionRows(transactions.result)))
+  }
+  if (sites) {
+    add('From a PUT at a site until another one shows it', textTable(siteLagColumns, siteLagRows(sites.result)))
+    add('Taking over a backlog', textTable(siteImportColumns, siteImportRows(sites.result)))
+    add('What a site that follows costs', textTable(siteCostColumns, siteCostRows(sites.result)))
   }
   if (expiry) {
     add('Other requests while keys end', textTable(expiryColumns, expiryRows(expiry.result)))

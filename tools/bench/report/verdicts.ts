@@ -6,6 +6,7 @@ import { expiryVerdict } from './expiry-tables.ts'
 import { judge, type Verdict } from './judge.ts'
 import { counting, singleMedian, singleRatio } from './latency-tables.ts'
 import { holdUpVerdict, listCostVerdict } from './lists-tables.ts'
+import { siteCostVerdict, siteImportVerdict } from './sites-tables.ts'
 import { largeVerdict, memoryVerdict, replayVerdict, startVerdict } from './size-verdicts.ts'
 import { number, percent, ratioSpread, spread } from './text.ts'
 import { countVerdict, transactionVerdict } from './transactions-tables.ts'
@@ -31,6 +32,8 @@ export function verdictsOf(results: Results): Verdict[] {
     expiryVerdict(results.expiry?.result),
     transactionVerdict(results.transactions?.result),
     countVerdict(results.transactions?.result),
+    siteImportVerdict(results.sites?.result),
+    siteCostVerdict(results.sites?.result),
   ]
 }
 

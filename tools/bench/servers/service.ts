@@ -10,6 +10,8 @@ import { readStartScript } from '../../lab/start-script.ts'
 export interface ServiceOptions {
   /** Working directory of the node: its data go to `data` in it, its output to `kvs.log`. */
   readonly directory: string
+  /** A free one by default. */
+  readonly port?: number
   /** Settings besides PORT and KVS_DATA_DIR. */
   readonly env?: Readonly<Record<string, string>>
   /** Options of the node executable besides those of `npm start`. */
@@ -35,7 +37,7 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { directory, env, node = [], onMessage } = options
   await mkdir(directory, { recursive: true, mode: 0o755 })
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const dataDirectory = join(directory, 'data')
   const script = readStartScript()
   const since = performance.now()

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { Run } from '../../../../../tools/bench/measure/measured-run.ts'
 import type { ExpiryRound } from '../../../../../tools/bench/parts/expiry.ts'
 import type { HoldUp } from '../../../../../tools/bench/parts/lists.ts'
+import { siteCases } from '../../../../../tools/bench/parts/sites.ts'
 import type { Sample } from '../../../../../tools/bench/parts/soak.ts'
 import { transactionCases } from '../../../../../tools/bench/parts/transactions.ts'
 import { fillSections, picturesOf, sectionsOf } from '../../../../../tools/bench/report/docs.ts'
@@ -37,7 +38,7 @@ test('a target of at least, and one of at most', () => {
 
 test('every target has its row, whatever has been measured', () => {
   const rows = verdictsOf({})
-  expect(rows).toHaveLength(18)
+  expect(rows).toHaveLength(20)
   expect(new Set(rows.map(verdictText))).toEqual(new Set(['not measured']))
 })
 
@@ -87,7 +88,7 @@ test('what lists hold up, and what the order of keys costs, is of the rounds', (
       ...[put('put old after', 'plain', n, 40 * n), put('put old after', 'listed', n, 44 * n)],
     ]),
   }
-  const [hold, cost] = verdictsOf({ lists: stored(result) }).slice(-5)
+  const [hold, cost] = verdictsOf({ lists: stored(result) }).slice(-7)
   expect(hold).toMatchObject({
     measured: '5 ms (4–6); in all the event loop is late by 10 ms (8–12), without lists by 4 ms (4–4)',
     isMet: true,
@@ -199,9 +200,48 @@ test('transactions are held against etcd’s, and counts against PUTs, round by 
     run(puts, 'kvs', round, 1_000),
   ])
   const result = { transactions: stored({ runs }) }
-  const [transaction, count] = verdictsOf(result).slice(-2)
+  const [transaction, count] = verdictsOf(result).slice(-4)
   expect(transaction).toMatchObject({ measured: '3.00 × (2.50–3.50)', isMet: true })
   expect(count).toMatchObject({ measured: '0.25 × (0.25–0.25)', isMet: false })
   expect(printable(result, {})).toMatch(/txn of 10, 32 +600 \(500–700\) +200 \(200–200\)/)
   expect(sectionsOf(result).transactions).toContain('| put 32 | 1,000 (1,000–1,000) | - |')
+})
+
+test('a site that follows is held against none in the same round, and a backlog against the CPU time of the node', () => {
+  const [fast = '', fixed = ''] = Object.keys(siteCases)
+  const put = (name: string, contender: string, round: number, user: number, postgres: number) =>
+    run(name, contender, round, 5_000, {
+      cpu: { node: { user, system: 0 }, postgres: { user: postgres, system: 0 } },
+    })
+  const lag = (when: 'quiet' | 'loaded', round: number, p50: number) => {
+    return { when, round, latency: { count: 100, p50, p99: 2 * p50, p999: 3 * p50, max: 4 * p50 } }
+  }
+  const cpu = (node: number, postgres: number) => {
+    return { node: { user: node, system: 0 }, postgres: { user: postgres, system: 0 } }
+  }
+  const result = {
+    lags: [lag('quiet', 1, 2), lag('quiet', 2, 4), lag('loaded', 1, 10)],
+    imports: [1, 2].map((round) => {
+      return {
+        ...{ round, entries: 1_000_000, seconds: 10 * round, peak: 256 * 1024 ** 2 },
+        ...{ taking: cpu(8 * round, 20), sending: cpu(5, 6) },
+      }
+    }),
+    runs: [1, 2, 3].flatMap((round) => [
+      ...[put(fast, 'single', round, 50 * round, 50 * round), put(fast, 'site', round, 54 * round, 56 * round)],
+      ...[put(fixed, 'single', round, 100, 100), put(fixed, 'site', round, 100 + 10 * round, 100)],
+    ]),
+  }
+  const sites = stored(result)
+  const [taken, cost] = verdictsOf({ sites }).slice(-2)
+  expect(taken).toMatchObject({
+    measured: '93,750 (62,500–125,000); 75,000 (50,000–100,000) in a second',
+    isMet: false,
+  })
+  expect(cost).toMatchObject({ measured: '8 % (8 % to 8 %), 20 % (10 % to 30 %)', isMet: false })
+  const sections = sectionsOf({ sites })
+  expect(sections['site-cost']).toContain(`| ${fast} | 100 (50–150) | 108 (54–162) | 8 % (8 % to 8 %) | 10 % (10 % to`)
+  expect(sections['site-import']).toContain('| 1,000,000 | 75,000 (50,000–100,000) |')
+  expect(sections['site-import']).toContain('| 12, 20 | 5, 6 | 256 MiB |')
+  expect(printable({ sites }, {})).toMatch(/quiet +3 \(2–4\) +6 \(4–8\) +12 \(8–16\)/)
 })
