@@ -303,10 +303,7 @@ CREATE FUNCTION append_foreign(
   event_types smallint[], keys text[], put_values bytea[], content_types text[], deadlines timestamptz[],
   dependencies text[], stamps bigint[], origins text[], origin_sequences bigint[], superseded boolean[],
   OUT outcome text, OUT sequence bigint, OUT digest bytea, OUT recorded_at timestamptz, OUT stamp bigint
-) LANGUAGE plpgsql VOLATILE
--- Thousands of entries are compared with as many, and more, whatever the planner takes their number for.
-SET enable_nestloop = off
-AS $$
+) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
   at       record;
@@ -339,26 +336,24 @@ BEGIN
     RETURN;
   END IF;
 
-  WITH later AS (
+  WITH later AS MATERIALIZED (
     SELECT false AS is_member, entry.key, stamp_of(entry.stamp, entry.recorded_at) AS stamp,
-           entry.event_type = 1 AND entry.deadline IS NOT NULL AS is_expiry, coalesce(entry.origin, own) AS origin
+           coalesce(entry.origin, own) AS origin, entry.event_type = 1 AND entry.deadline IS NOT NULL AS is_expiry
     FROM transactions AS entry
-    WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key IN (SELECT unnest(keys)) AND NOT entry.superseded
+    WHERE entry.sequence > seen AND entry.sequence <= at.sequence AND entry.key = ANY (keys) AND NOT entry.superseded
       AND entry.event_type <= 2
     UNION ALL  -- No view has members, so that these are ranked against all there are.
-    SELECT true, entry.key, entry.stamp, false, coalesce(entry.origin, own)
+    SELECT true, entry.key, entry.stamp, coalesce(entry.origin, own), false
     FROM transactions AS entry
-    WHERE 2 < ANY (event_types) AND entry.event_type > 2 AND entry.key IN (SELECT unnest(keys)) AND NOT entry.superseded
-  ), newest AS (
-    SELECT DISTINCT ON (is_member, key) * FROM later ORDER BY is_member, key, stamp DESC, is_expiry DESC, origin DESC
+    WHERE 2 < ANY (event_types) AND entry.event_type > 2 AND entry.key = ANY (keys) AND NOT entry.superseded
   )
-  SELECT array_agg(asked.flag OR coalesce(
-    (newest.stamp, newest.is_expiry, newest.origin) >
-      (asked.stamp, asked.event_type = 1 AND asked.deadline IS NOT NULL, asked.origin), false
+  SELECT array_agg(asked.flag OR EXISTS (
+    SELECT FROM later
+    WHERE later.key = asked.key AND later.is_member = (asked.event_type > 2) AND (later.stamp, later.is_expiry, later.origin) >
+      (asked.stamp, asked.event_type = 1 AND asked.deadline IS NOT NULL, asked.origin)
   ) ORDER BY place) INTO flags
   FROM unnest(event_types, keys, deadlines, stamps, origins, superseded)
-    WITH ORDINALITY AS asked (event_type, key, deadline, stamp, origin, flag, place)
-    LEFT JOIN newest ON newest.key = asked.key AND newest.is_member = (asked.event_type > 2);
+    WITH ORDINALITY AS asked (event_type, key, deadline, stamp, origin, flag, place);
 
   digest := next_digest(at.digest, of_session, last_number);
   stamp := greatest(at.stamp - 1, (SELECT max(asked) FROM unnest(stamps) AS asked));
