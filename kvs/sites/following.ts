@@ -24,7 +24,8 @@ export class InVain extends Error {
 }
 
 /**
- * Follows all members, as they come and go, until the connection to this site's log is lost, or the signal aborts.
+ * Follows all members, as they come and go, until the connection to this site's log is lost, the signal aborts, or this
+ * site is taken out, as far as this node's address says.
  * Rejects where an append failed, where this node's view is not that of the log any more, and with `InVain`.
  */
 export async function followMembers(options: FollowingOptions): Promise<void> {
@@ -43,9 +44,9 @@ export async function followMembers(options: FollowingOptions): Promise<void> {
       ended.reject(error)
     }
   })
-  const forget = set.onChange(members.adjust)
+  const forget = set.onChange(() => (set.isRemoved ? end() : members.adjust()))
   signal.addEventListener('abort', end)
-  if (signal.aborted) end()
+  if (signal.aborted || set.isRemoved) end()
   void lead.target.lost.then(end)
   void lead.intake.failed.then(ended.reject)
   members.adjust()
@@ -73,7 +74,7 @@ function makeFollowed({ set, peerAt, lead }: FollowingOptions) {
       return others.length === 0 || others.some(({ state }) => state !== 'unreachable')
     },
     adjust(): void {
-      const wanted = set.isRemoved ? [] : set.others()
+      const wanted = set.others()
       for (const [address, { ending, done }] of followed) {
         if (wanted.includes(address)) continue
         ending.abort()

@@ -1,5 +1,5 @@
 export { makeHttpPeer } from './http-peer.ts'
 export type { OwnSite } from './own-site.ts'
-export type { PeerClient } from './peer-client.ts'
+export { type PeerClient, PeerRemoved } from './peer-client.ts'
 export type { OpenFeed } from './pull.ts'
 export { makeSites, type Sites, type SitesMeasures } from './sites.ts'

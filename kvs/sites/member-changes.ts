@@ -27,12 +27,14 @@ export function makeMembership(options: MembershipOptions): Members {
   return {
     list: set.list,
     async add(address) {
+      await asked(set.refresh()) // A node that has just started knows of no change.
       if (set.list().includes(address)) return 'there already'
       const position = await append(options, 'join', address)
       await Promise.all([rejoin(options, address), tell(options, position, set.others())])
       return 'added'
     },
     async remove(address) {
+      await asked(set.refresh())
       if (!set.list().includes(address)) return 'not there'
       const others = set.others()
       const isReached = address === own || (await drain(options, address))

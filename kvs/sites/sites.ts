@@ -81,6 +81,8 @@ export function makeSites(options: SitesOptions): Sites {
     // A node whose view is not that of the log leaves the lead to the others.
     site.requireReadable()
     await set.refresh()
+    // Another node of the site may be a member still, and is to hear what becomes of it.
+    if (set.isRemoved) return
     const target = await siteLog.openImport()
     if (target === undefined) return
     const ending = new AbortController()

@@ -1,4 +1,4 @@
-import { type MemoryServer, makeMemoryServer } from '../../kvs/log/memory/index.ts'
+import { type LogCopy, type MemoryServer, makeMemoryServer, type StoredEntry } from '../../kvs/log/memory/index.ts'
 import { makeSeededRandom, type SeededRandom } from '../lab/seeded-random.ts'
 import { type Disk, makeDisk } from './disk.ts'
 import { makeLink } from './link.ts'
@@ -19,6 +19,19 @@ export interface Cluster {
   readonly orphans: Disk[]
   /** Whether a commit takes fifty times as long. */
   isLogSlow: boolean
+  /** False as long as a new site is still to come: none of its nodes may start. */
+  isInstalled: boolean
+  /** Logs of this site that are gone for ever, as they were then. */
+  readonly lost: LostLog[]
+  /** Whether the nodes run on a log that went back: no client is sent there. */
+  isRestored: boolean
+  /** A new log without entries. */
+  makeEmptyLog(): LogCopy
+}
+
+export interface LostLog {
+  readonly logId: string
+  readonly entries: readonly StoredEntry[]
 }
 
 export interface ClusterOptions {
@@ -41,6 +54,7 @@ export interface SiteOptions {
   readonly nodes: number
   /** As in a `SitePlan`. */
   readonly clock: number
+  readonly isLate: boolean
   readonly network: SiteNetwork
 }
 
@@ -57,7 +71,14 @@ export function makeCluster(options: ClusterOptions): Cluster {
   const memoryServer = makeMemoryServer({ clock: logClock, random: makeServiceRandom(random.fork('log')) })
   const logServer = plants.logServer?.(memoryServer) ?? memoryServer
   const nodes: Node[] = []
-  const cluster: Cluster = { nodes, logServer, logClock, orphans: [], isLogSlow: false }
+  const cluster: Cluster = {
+    ...{ nodes, logServer, logClock, orphans: [], isLogSlow: false },
+    ...{ isInstalled: site?.isLate !== true, lost: [], isRestored: false },
+    makeEmptyLog() {
+      const chance = makeServiceRandom(random.fork(`log ${cluster.lost.length + 1}`))
+      return makeMemoryServer({ clock: logClock, random: chance }).copy()
+    },
+  }
   for (let index = firstNode; index < firstNode + count; index++) {
     const name = nodeName(index)
     nodes.push(assembleNode(options, cluster, name, random.fork(name)))

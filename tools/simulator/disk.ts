@@ -30,6 +30,8 @@ export interface Disk {
    * because what is in the log by now could not be taken out of it.
    */
   mend(): void
+  /** An operator has deleted the spool, which is for a log that is gone. No process may have it open. */
+  clear(): void
 }
 
 export type DiskFault = 'disk full' | 'disk fails' | 'slow disk'
@@ -74,6 +76,12 @@ export function makeDisk(options: DiskOptions): Disk {
     lock: (process) => lockDisk(disk, process),
     mend() {
       disk.changes++
+    },
+    clear() {
+      disk.changes++
+      disk.writes.clear()
+      disk.superseded.clear()
+      Object.assign(disk, { position: undefined, logId: undefined })
     },
   }
 }

@@ -1,8 +1,18 @@
 import type { Fault as ToldFault } from '../drill/history.ts'
 import type { Cluster } from './cluster.ts'
 import type { Node } from './node.ts'
-import { describeFault, type Fault, isOfNode, isOfPath, type LogFault, type NodeFault } from './schedule.ts'
+import {
+  describeFault,
+  type Fault,
+  type GroupFault,
+  isOfGroup,
+  isOfNode,
+  isOfPath,
+  type LogFault,
+  type NodeFault,
+} from './schedule.ts'
 import type { Lane } from './scheduler.ts'
+import { loseLog, replaceRestored, restoreLog, startAll } from './sites/log-loss.ts'
 import type { SiteNetwork } from './sites/site-network.ts'
 import type { Trace } from './trace.ts'
 
@@ -21,6 +31,8 @@ export interface FaultsOptions {
   readonly clusters: readonly Cluster[]
   /** Between sites; undefined where there is one log that is none. */
   readonly network?: SiteNetwork
+  /** Has the members changed; undefined where there is one log that is no site's. */
+  readonly change?: (fault: GroupFault) => void
   readonly lane: Lane
   /** The clients' time. */
   readonly now: () => number
@@ -60,7 +72,7 @@ export function makeFaults(options: FaultsOptions): Faults {
     heal() {
       isHealed = true
       for (const end of [...active]) end()
-      for (const node of clusters.flatMap(remaining)) node.start()
+      for (const node of installed(clusters).flatMap(remaining)) node.start()
     },
   }
 }
@@ -70,16 +82,26 @@ export function remaining({ nodes, orphans }: Cluster): readonly Node[] {
   return nodes.filter(({ disk }) => !orphans.includes(disk))
 }
 
+/** The clusters but for those of sites that are still to come. */
+export function installed(clusters: readonly Cluster[]): readonly Cluster[] {
+  return clusters.filter(({ isInstalled }) => isInstalled)
+}
+
 /** Returns what takes the fault back. */
-function putOnAny({ clusters, network }: FaultsOptions, fault: Fault): () => void {
+function putOnAny({ clusters: all, network, change }: FaultsOptions, fault: Fault): () => void {
   const nothing = () => undefined
   if (isOfPath(fault)) return network?.putOn(fault) ?? nothing
+  if (isOfGroup(fault)) {
+    change?.(fault)
+    return nothing
+  }
+  const clusters = all.map((cluster) => (cluster.isInstalled ? cluster : undefined))
   if (!isOfNode(fault)) {
     const cluster = clusters[fault.site ?? 0]
     return cluster === undefined ? nothing : putOnLog(cluster, fault)
   }
-  const node = clusters.flatMap(({ nodes }) => nodes)[fault.node]
-  const cluster = clusters.find(({ nodes }) => node !== undefined && nodes.includes(node))
+  const node = all.flatMap(({ nodes }) => nodes)[fault.node]
+  const cluster = clusters.find((one) => node !== undefined && one?.nodes.includes(node))
   return node === undefined || cluster === undefined ? nothing : putOnNode(cluster, node, fault)
 }
 
@@ -143,8 +165,11 @@ function putOnLog(cluster: Cluster, fault: LogFault): () => void {
       }
     }
     case 'log full':
+      if (cluster.isRestored) return () => undefined
       logServer.refuseWrites(() => 'down')
-      return () => logServer.refuseWrites()
+      return () => {
+        if (!cluster.isRestored) logServer.refuseWrites()
+      }
     case 'slow log':
       cluster.isLogSlow = true
       return () => {
@@ -153,6 +178,11 @@ function putOnLog(cluster: Cluster, fault: LogFault): () => void {
     case 'log clock':
       logClock.jump(fault.byMs)
       return () => undefined
+    case 'log lost':
+      loseLog(cluster)
+      return () => startAll(cluster)
+    case 'log restored':
+      return restoreLog(cluster, fault.entries) ? () => replaceRestored(cluster) : () => undefined
     case 'log goes back':
       return () => undefined // when all is over: see restore.ts
   }

@@ -158,7 +158,7 @@ export function makeNode(options: NodeOptions): Node {
 
 function serverOf({ lane, waiting, followers, sites }: Process, kv: Kv): Server {
   return {
-    ...{ kv, lane, feed: sites?.feed },
+    ...{ kv, lane, sites },
     onceGone: (tell) => noted(waiting, tell),
     onceEnded: (tell) => noted(followers, tell),
   }

@@ -2,7 +2,8 @@ import type { Write } from '../../kvs/core/entry.ts'
 import { ConditionFailed, KvsError } from '../../kvs/core/errors.ts'
 import { type Position, parsePosition } from '../../kvs/core/position.ts'
 import type { Precondition } from '../../kvs/core/precondition.ts'
-import type { Feed, Kv } from '../../kvs/kv/index.ts'
+import type { Kv } from '../../kvs/kv/index.ts'
+import type { Sites } from '../../kvs/sites/index.ts'
 import { type Answer, type Demands, type Requester, toldOf, writeOutcome } from '../drill/workload/request.ts'
 import { readValue } from '../drill/workload/value.ts'
 import type { Lane } from './scheduler.ts'
@@ -14,7 +15,7 @@ export interface Server {
   /** Calls this when the process is gone, unless the answer was there before. */
   onceGone(act: () => void): () => void
   /** Undefined where the log is no site's. */
-  readonly feed: Feed | undefined
+  readonly sites: Sites | undefined
   /** Calls this when the process has ended, unless the returned function was called before. A stop waits for nobody. */
   onceEnded(act: () => void): () => void
 }

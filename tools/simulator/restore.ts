@@ -16,7 +16,7 @@ export async function restoreOlder(stage: Stage): Promise<void> {
   const fault = schedule.faults.find(({ kind }) => kind === 'log goes back')
   if (fault?.kind !== 'log goes back') return
   const newer = logServer.copy()
-  const older = without(newer, fault.entries)
+  const older = copyWithout(newer, fault.entries)
   if (older === undefined) return
   const nodes = remaining(cluster)
   const ahead = nodes.filter((node) => sequenceOf(node) > older.tables.entries.length)
@@ -40,7 +40,7 @@ function sequenceOf(node: Node): number {
 }
 
 /** The log before its last entries, up to the end of a batch; undefined where it has no more than these. */
-function without({ tables }: LogCopy, entries: number): LogCopy | undefined {
+export function copyWithout({ tables }: LogCopy, entries: number): LogCopy | undefined {
   let end = tables.entries.length - entries
   while (end > 0 && tables.entries[end - 1]?.writeNumber === undefined) end--
   if (end <= 0) return undefined

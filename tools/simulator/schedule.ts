@@ -30,6 +30,8 @@ export interface SitePlan {
   readonly nodes: number
   /** How far the wall clock of the log's server is ahead when all begins, in milliseconds. */
   readonly clock: number
+  /** Set where the site is new: its nodes first start when it is `added`. Then it is no stable site. */
+  readonly isLate?: true
 }
 
 /** The mean of each delay, in milliseconds. */
@@ -69,7 +71,7 @@ export interface TransferAsk {
   readonly draw: number
 }
 
-export type Fault = NodeFault | LogFault | PathFault
+export type Fault = NodeFault | LogFault | PathFault | GroupFault
 
 /** Of one node; the first is 0. */
 export type NodeFault = { readonly node: number; readonly at: number } & (
@@ -131,6 +133,20 @@ export type LogFault = { readonly at: number; readonly site?: number } & (
       readonly kind: 'log goes back'
       readonly entries: number
     }
+  | {
+      /** Of a site: the log's disk burns, and the spools with it. After `forMs` nodes start on an empty log. */
+      readonly kind: 'log lost'
+      readonly forMs: number
+    }
+  | {
+      /**
+       * Of a site: its nodes run on the log without its last entries, which takes no writes, and no client is sent
+       * there. After `forMs` they start on an empty log instead, with empty spools.
+       */
+      readonly kind: 'log restored'
+      readonly entries: number
+      readonly forMs: number
+    }
 )
 
 /** Between the nodes of two sites; the first site is 0. */
@@ -151,6 +167,19 @@ export type PathFault = { readonly at: number; readonly from: number; readonly t
       readonly kind: 'broken streams'
     }
 )
+
+/** Somebody asks at the site `by` for a change of the group's members, again and again until it is made. */
+export interface GroupFault {
+  readonly kind: 'added' | 'taken out'
+  readonly at: number
+  readonly site: number
+  /** A stable site: it is in the group from first to last, with one log. */
+  readonly by: number
+}
+
+export function isOfGroup(fault: Fault): fault is GroupFault {
+  return 'by' in fault
+}
 
 export function isOfNode(fault: Fault): fault is NodeFault {
   return 'node' in fault
@@ -181,15 +210,13 @@ export const nodeName = (node: number) => (node === 0 ? 'kvs' : `kvs-${node + 1}
 /** The fault in a few words, without its time. */
 export function describeFault(fault: Fault): string {
   const subject = subjectOf(fault)
-  const extent =
-    'byMs' in fault
-      ? `by ${seconds(fault.byMs)} s`
-      : 'entries' in fault
-        ? `by ${fault.entries} entries`
-        : 'forMs' in fault
-          ? `for ${seconds(fault.forMs)} s`
-          : ''
-  return `${subject}${fault.kind} ${extent}`.trim()
+  const extent = [
+    ...('byMs' in fault ? [`by ${seconds(fault.byMs)} s`] : []),
+    ...('entries' in fault ? [`by ${fault.entries} entries`] : []),
+    ...('forMs' in fault ? [`for ${seconds(fault.forMs)} s`] : []),
+    ...(isOfGroup(fault) ? [`by way of ${siteName(fault.by)}`] : []),
+  ]
+  return [`${subject}${fault.kind}`, ...extent].join(' ')
 }
 
 function subjectOf(fault: Fault): string {

@@ -1,4 +1,4 @@
-import { type Fault, isOfNode, isOfPath, type Schedule } from './schedule.ts'
+import { type Fault, isOfGroup, isOfNode, isOfPath, type Schedule } from './schedule.ts'
 
 export interface Shrunk {
   readonly schedule: Schedule
@@ -58,6 +58,7 @@ function withoutLastNode(schedule: Schedule): Schedule {
   const isLeft = (fault: Fault) => {
     if (isOfNode(fault)) return fault.node < nodes
     const count = left?.length ?? 1
+    if (isOfGroup(fault)) return Math.max(fault.site, fault.by) < count
     return isOfPath(fault) ? Math.max(fault.from, fault.to) < count : (fault.site ?? 0) < count
   }
   const faults = schedule.faults.filter(isLeft)

@@ -1,9 +1,11 @@
 import type { ForeignEntry } from '../../../kvs/core/entry.ts'
+import { nowhere } from '../../../kvs/core/position.ts'
 import type { Kv } from '../../../kvs/kv/index.ts'
 import type { Log, SiteLog } from '../../../kvs/log/index.ts'
 import type { MemoryServer, StoredEntry } from '../../../kvs/log/memory/index.ts'
 import type { ServerSession } from '../../../kvs/log/memory/memory-server.ts'
 import type { Tables } from '../../../kvs/log/memory/tables.ts'
+import type { PeerClient } from '../../../kvs/sites/index.ts'
 import type { PlantedFault } from './planted-faults.ts'
 
 /** What a node of a site does wrong. */
@@ -37,6 +39,21 @@ export const plantedFaultsOfSites: readonly PlantedFault[] = [
     name: 'answers a read before it has what the token names',
     plants: { kv: readsAtOnce },
     sentence: /shows .*, older than .*, which its session had seen|does not show/,
+  },
+  {
+    name: 'takes a member out before it has what that has',
+    plants: { peer: skipsDrain },
+    sentence: /was acknowledged before its site was taken out, and no member has it/,
+  },
+  {
+    name: 'goes on with a log that went back',
+    plants: { peer: followsWhatWentBack },
+    sentence: /has not noticed that the log .* went back|follows the log .*, which went back/,
+  },
+  {
+    name: 'does not hear that it is a member again',
+    plants: { peer: (client) => ({ ...client, rejoin: async () => undefined }) },
+    sentence: /have not agreed on their members: .* does not know that it is a member/,
   },
 ]
 
@@ -151,4 +168,26 @@ function dropsDependencies(kv: Kv): Kv {
 
 function readsAtOnce(kv: Kv): Kv {
   return delegate(kv, { waitFor: async () => undefined })
+}
+
+/** The member that is about to be taken out is said to have nothing. */
+function skipsDrain(client: PeerClient): PeerClient {
+  return {
+    ...client,
+    askPosition: (seen, signal) => (seen === undefined ? Promise.resolve(nowhere) : client.askPosition(seen, signal)),
+  }
+}
+
+/** Where the other site refuses, it is asked for what it has, as if this site had nothing of its log. */
+function followsWhatWentBack(client: PeerClient): PeerClient {
+  return {
+    ...client,
+    open: (query, signal) =>
+      client.open(query, signal).catch((error: Error) => {
+        const [, logId] = /the log (\w+) is not the one/.exec(error.message) ?? []
+        if (logId === undefined) throw error
+        const sequences = new Map([...query.have.sequences].filter(([log]) => log !== logId))
+        return client.open({ ...query, have: { ...query.have, sequences } }, signal)
+      }),
+  }
 }

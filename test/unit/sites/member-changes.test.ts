@@ -32,7 +32,12 @@ function makeGroup() {
   const set = makeMemberSet({ siteLog, configured: [own, near, dead], own })
   const { site } = makeOwnSite()
   const { logger } = makeLogger()
-  return { time, asked, membership: makeMembership({ set, siteLog, site, own, connect, logger, clock: time.clock }) }
+  return {
+    time,
+    asked,
+    changes,
+    membership: makeMembership({ set, siteLog, site, own, connect, logger, clock: time.clock }),
+  }
 }
 
 function untilAborted(signal: AbortSignal): Promise<never> {
@@ -61,4 +66,14 @@ test('a client waits 2 s for a dead member that it takes out, and no longer', as
     [dead, false],
     [near, true],
   ])
+})
+
+test('a node that has not read the members yet does so before it changes them', async () => {
+  const { time, changes, membership } = makeGroup()
+  changes.set(near, { isMember: false, stamp: 0, origin: 'here', isExpiry: false, sequence: 0n })
+  const addition = membership.add(near)
+  await time.pass(2_100)
+  expect(await addition).toBe('added')
+  changes.set(dead, { isMember: false, stamp: 0, origin: 'here', isExpiry: false, sequence: 0n })
+  expect(await membership.remove(dead)).toBe('not there')
 })

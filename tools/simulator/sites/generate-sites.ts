@@ -1,6 +1,7 @@
 import { makeSeededRandom, type SeededRandom } from '../../lab/seeded-random.ts'
 import { byTime, drawDuration, drawJump, drawLatency, round } from '../generator.ts'
 import type { Ask, Fault, Schedule, SitePlan } from '../schedule.ts'
+import { drawGroup, drawSite } from './generate-group.ts'
 
 /** Draws a schedule of several sites. The same seed gives the same one. */
 export function generateSitesSchedule(seed: number): Schedule {
@@ -8,22 +9,20 @@ export function generateSitesSchedule(seed: number): Schedule {
   const sites = drawSites(random.fork('sites'))
   const nodes = sites.reduce((sum, site) => sum + site.nodes, 0)
   const span = random.pick([3_000, 6_000, 12_000])
+  const group = drawGroup(random.fork('group'), sites.length, span)
+  const added = group.newcomers.reduce((sum, site) => sum + site.nodes, 0)
   return {
-    ...{ seed, nodes, sites },
+    ...{ seed, nodes: nodes + added, sites: [...sites, ...group.newcomers] },
     spools: random.chance(0.7),
     ...(random.fork('lifetimes').chance(0.3) && { lifetimes: 0.4 }),
     latency: { ...drawLatency(random.fork('latency')), between: random.pick([1, 10, 40, 150]) },
     operations: drawOperations(random.fork('operations'), span),
-    faults: drawFaults(random.fork('faults'), { sites: sites.length, nodes, span }),
+    faults: byTime([...drawFaults(random.fork('faults'), { sites: sites.length, nodes, span }), ...group.faults]),
   }
 }
 
-/** Clocks of servers are hours apart: stamps must not depend on them. */
 function drawSites(random: SeededRandom): SitePlan[] {
-  return Array.from({ length: random.pick([2, 3, 3, 4]) }, () => ({
-    nodes: random.pick([1, 1, 2]),
-    clock: random.pick([0, 0, 40, -3_000, 7_200_000, -7_200_000]),
-  }))
+  return Array.from({ length: random.pick([2, 3, 3, 4]) }, () => drawSite(random))
 }
 
 /** Few keys, so that sites meet; a client asks again and again, so that its token grows. */

@@ -2,7 +2,6 @@ import type { Logger } from '../../../kvs/lib/logging.ts'
 import { type MemoryServer, makeMemorySiteLog, type PageLimits } from '../../../kvs/log/memory/index.ts'
 import type { Replica, ReplicaOptions } from '../../../kvs/replica/index.ts'
 import { makeAdvances, ownSite } from '../../../kvs/roles/node-sites.ts'
-import type { OpenFeed, PeerClient } from '../../../kvs/sites/index.ts'
 import { makeSites, type Sites } from '../../../kvs/sites/index.ts'
 import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Link } from '../link.ts'
@@ -10,6 +9,8 @@ import type { Plants } from '../plants.ts'
 import type { Lane } from '../scheduler.ts'
 import { makeServiceRandom, type VirtualClock } from '../virtual-clock.ts'
 import type { SiteNetwork } from './site-network.ts'
+
+type SiteHooks = Pick<ReplicaOptions, 'site' | 'sitesStatus' | 'onAdvance' | 'isRemoved' | 'onMembership'>
 
 /** The site that a node belongs to. */
 export interface NodeSite {
@@ -41,7 +42,7 @@ export interface ProcessParts {
 export function makeNodeSite(
   { name, site, logServer, link, plants }: NodeSiteOptions,
   { lane, clock, random, timeouts, pageLimits, logger, process }: ProcessParts,
-): { readonly sites: Sites; readonly replicaOptions: Pick<ReplicaOptions, 'site' | 'sitesStatus' | 'onAdvance'> } {
+): { readonly sites: Sites; readonly replicaOptions: SiteHooks } {
   const advances = makeAdvances()
   const siteLog = makeMemorySiteLog({
     ...{ server: logServer, name: `${name} for sites`, network: link.networkFor(lane), clock, pageLimits },
@@ -51,21 +52,27 @@ export function makeNodeSite(
     if (process.store === undefined) throw new Error('the store is not there yet')
     return process.store
   }
-  const peers = site.network.peersOf(site.number, lane)
   const sites = makeSites({
     siteLog: plants.siteLog?.(siteLog) ?? siteLog,
     site: ownSite(store, advances),
-    peers: peers.map(({ address }) => address),
-    ownAddress: undefined,
-    connect: (address) => clientOf(peers.find((peer) => peer.address === address)?.open),
+    peers: site.network.peersOf(site.number),
+    ownAddress: name,
+    connect(address) {
+      const client = site.network.clientOf(site.number, lane, address)
+      return plants.peer?.(client) ?? client
+    },
     limits: { maxBatchEntries: 20_000, maxBatchBytes: 512 * 1024 * 1024, maxValueBytes: 128 * 1024 * 1024 },
     ...{ stopping: process.stopping.signal, logger, clock, random: makeServiceRandom(random.fork('sites')) },
   })
-  return { sites, replicaOptions: { site: true, sitesStatus: () => sites.status, onAdvance: advances.tell } }
+  return { sites, replicaOptions: { site: true, onAdvance: advances.tell, ...hooksOf(sites, logger) } }
 }
 
-/** The members of a run stay the same, so that nodes ask each other for feeds alone. */
-function clientOf(open: OpenFeed | undefined): PeerClient {
-  const never = () => Promise.reject(new Error('the members of a run stay the same'))
-  return { open: open ?? never, askPosition: never, rejoin: never }
+/** As roles/node-assembly.ts has them. */
+function hooksOf(sites: Sites, logger: Logger): SiteHooks {
+  return {
+    sitesStatus: () => sites.status,
+    isRemoved: () => sites.isRemoved,
+    onMembership: () =>
+      void sites.refreshMembers().catch((error) => logger.warn(`cannot read the members: ${error.message}`)),
+  }
 }

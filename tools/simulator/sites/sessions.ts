@@ -6,6 +6,7 @@ import type { Operation } from '../../drill/history.ts'
 import { writeOutcome } from '../../drill/workload/request.ts'
 import { makeValue, randomSize, readValue } from '../../drill/workload/value.ts'
 import { makeSeededRandom, type SeededRandom } from '../../lab/seeded-random.ts'
+import type { Cluster } from '../cluster.ts'
 import { wait } from '../disk.ts'
 import type { Node } from '../node.ts'
 import { type Lost, send } from '../requester.ts'
@@ -16,6 +17,10 @@ import type { Trace } from '../trace.ts'
 /** A request at some site, and its answer. */
 export interface SiteOperation extends Operation {
   readonly site: number
+  /** Id of the log that the site had then. */
+  readonly log: string
+  /** Whether the node knew that its site was taken out: then it answers from what it has, and waits for nobody. */
+  readonly isAlone?: true
   /** KVS-Min-Position; undefined where the session passes no token. */
   readonly token: string | undefined
   /** KVS-Position of the answer. */
@@ -38,8 +43,8 @@ export interface Sessions {
 
 export interface SessionsOptions {
   readonly schedule: Schedule
-  /** Nodes of each site. */
-  readonly sites: readonly (readonly Node[])[]
+  /** One of each site. */
+  readonly clusters: readonly Cluster[]
   readonly lane: Lane
   /** Milliseconds since the clients began. */
   readonly now: () => number
@@ -55,6 +60,7 @@ const keyName = (key: number) => `key-${key}`
 interface Asked {
   readonly client: number
   readonly site: number
+  readonly cluster: Cluster
   readonly node: Node
   readonly kind: 'get' | 'put' | 'delete'
   readonly key: string
@@ -72,24 +78,34 @@ type SiteAnswer = Pick<SiteOperation, 'outcome' | 'status' | 'error' | 'value' |
 }
 
 export function makeSessions(options: SessionsOptions): Sessions {
-  const { schedule, sites, lane, now, trace } = options
+  const { schedule, clusters, lane, now, trace } = options
   const operations: SiteOperation[] = []
-  const places = sites.flatMap((nodes, site) => nodes.map((node) => ({ site, node })))
+  const places = clusters.flatMap((cluster, site) => cluster.nodes.map((node) => ({ site, cluster, node })))
   const probing = new Set<Node>()
   let ids = 0
 
   async function ask(asked: Asked, random: SeededRandom): Promise<Position | undefined> {
-    const { client, site, node, kind, key, value, token, ttl, condition } = asked
+    const { client, site, cluster, node, kind, key, value, token, ttl, condition } = asked
     const invoked = now()
-    const requester = { server: () => node.server(), lane, delay: () => random.between(0.05, 0.5), timeoutMs }
+    const log = cluster.logServer.logId
+    const server = cluster.isRestored ? undefined : node.server()
+    const isAlone = () => server?.sites?.isRemoved === true
+    const was = { isAlone: false }
+    const requester = { server: () => server, lane, delay: () => random.between(0.05, 0.5), timeoutMs }
     const bytes = value === undefined ? undefined : makeValue(value, randomSize(random))
     const { given, ...answer } = await send(
       requester,
-      (kv) => (kind === 'get' ? read(kv, key, token) : write(kv, writeOf(key, bytes), asked)),
+      async (kv) => {
+        was.isAlone = isAlone()
+        const answer = await (kind === 'get' ? read(kv, key, token) : write(kv, writeOf(key, bytes), asked))
+        was.isAlone ||= isAlone()
+        return answer
+      },
       (error) => lostAnswer(kind, error),
     )
     const operation: SiteOperation = {
-      ...{ client, site, node: node.name, kind, key, invoked, returned: now() },
+      ...{ client, site, log, node: node.name, kind, key, invoked, returned: now() },
+      ...(was.isAlone && { isAlone: true as const }),
       ...(value !== undefined && { value }),
       ...(ttl !== undefined && { ttl }),
       ...(condition && { condition }),
@@ -130,13 +146,13 @@ export function makeSessions(options: SessionsOptions): Sessions {
       return probing.size === 0
     },
     probe() {
-      places.forEach(({ site, node }, index) => {
+      places.forEach(({ site, cluster, node }, index) => {
         if (probing.has(node) || node.server() === undefined) return
         probing.add(node)
         const client = firstProber + index
         const random = makeSeededRandom(schedule.seed, `probe ${ids}`)
         const value = `${client}-${ids++}`
-        const asked: Asked = { site, node, client, kind: 'put', key: probeKey, value, token: undefined }
+        const asked: Asked = { site, cluster, node, client, kind: 'put', key: probeKey, value, token: undefined }
         void ask(asked, random).then(() => probing.delete(node))
       })
     },

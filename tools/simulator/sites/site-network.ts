@@ -1,16 +1,19 @@
-import type { OpenFeed } from '../../../kvs/sites/index.ts'
+import type { OpenFeed, PeerClient } from '../../../kvs/sites/index.ts'
 import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Node } from '../node.ts'
-import type { PathFault } from '../schedule.ts'
+import type { PathFault, SitePlan } from '../schedule.ts'
 import type { Lane } from '../scheduler.ts'
 import type { Trace } from '../trace.ts'
-import { type Ends, type FeedConnection, makeFeedConnection } from './feed-connection.ts'
+import { type FeedConnection, makeFeedConnection } from './feed-connection.ts'
 import { makePaths } from './paths.ts'
+import { type Ends, makeSiteRequests } from './site-requests.ts'
 
-/** The network between sites, which carries feeds. */
+/** The network between sites, which carries feeds and short requests. */
 export interface SiteNetwork {
-  /** All nodes of other sites, as a process of this one follows them. */
-  peersOf(site: number, process: Lane): { readonly address: string; readonly open: OpenFeed }[]
+  /** What nodes of a site are configured with: the nodes of other sites that are there from the first. */
+  peersOf(site: number): readonly string[]
+  /** As a process of a site asks the node at an address. Throws where there is none. */
+  clientOf(site: number, process: Lane, address: string): PeerClient
   /** The system resets the connections that a process had opened which is gone. */
   leave(process: Lane): void
   /** Returns what takes the fault back. */
@@ -20,7 +23,7 @@ export interface SiteNetwork {
 export interface SiteNetworkOptions {
   /** Nodes of each site. They are there when the first process starts. */
   readonly nodesOf: (site: number) => readonly Node[]
-  readonly sites: number
+  readonly sites: readonly SitePlan[]
   /** What is under way goes on, whoever is killed. */
   readonly lane: Lane
   readonly random: SeededRandom
@@ -53,14 +56,18 @@ export function makeSiteNetwork(options: SiteNetworkOptions): SiteNetwork {
   }
 
   return {
-    peersOf(client, process) {
-      const others = Array.from({ length: sites }, (_, server) => server).filter((server) => server !== client)
-      return others.flatMap((server) =>
-        nodesOf(server).map((node) => ({
-          address: node.name,
-          open: openFeedOf(node, { client, server, process }),
-        })),
-      )
+    peersOf(client) {
+      const others = [...sites.keys()].filter((site) => site !== client && !sites[site]?.isLate)
+      return others.flatMap((site) => nodesOf(site).map(({ name }) => name))
+    },
+    clientOf(client, process, address) {
+      for (const server of sites.keys()) {
+        const node = nodesOf(server).find(({ name }) => name === address)
+        if (node === undefined) continue
+        const ends = { client, server, process }
+        return { open: openFeedOf(node, ends), ...makeSiteRequests(paths, { ...ends, node }) }
+      }
+      throw new Error(`there is no node at ${address}`)
     },
     leave(process) {
       for (const [connection, ends] of connections) if (ends.process === process) connection.leave()

@@ -36,6 +36,21 @@ test.each([2, 3])('seed %i of sites goes the same way each time', async (seed) =
   expect(first.violations).toEqual([])
 })
 
+/** Sites that come and go, logs that are lost, that are restored for a while, and that go back in the end. */
+const kindsOfGroups = ['added', 'taken out', 'log lost', 'log restored', 'log goes back'] as const
+
+test.each(kindsOfGroups)('a schedule with "%s" among its faults goes the same way each time', async (kind) => {
+  const seed = Array.from({ length: 100 }, (_, index) => index).find((one) =>
+    generateSitesSchedule(one).faults.some((fault) => fault.kind === kind),
+  )
+  const schedule = generateSitesSchedule(seed ?? expect.fail('no seed has it'))
+  expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
+  const first = await simulate(schedule)
+  const second = await simulate(schedule)
+  expect(second.trace.lines).toEqual(first.trace.lines)
+  expect(first.violations).toEqual([])
+})
+
 test('it goes the same way in a process of its own', async () => {
   const [seed = 0] = seeds
   const main = new URL('../../../../tools/simulator/main.ts', import.meta.url).pathname

@@ -35,7 +35,11 @@ test('faults, operations and nodes are dropped as long as it fails', async () =>
 test('sites are dropped from the last one on, with what was done to them', async () => {
   const sites = [1, 2, 1].map((nodes) => ({ nodes, clock: 0 }))
   const partition: Fault = { kind: 'partition', at: 100, from: 0, to: 1, forMs: 100 }
-  const faults: Fault[] = [partition, { kind: 'log killed', site: 2, at: 200, forMs: 100 }]
+  const faults: Fault[] = [
+    partition,
+    { kind: 'log killed', site: 2, at: 200, forMs: 100 },
+    { kind: 'taken out', site: 2, by: 0, at: 200 },
+  ]
   const whole: Schedule = { ...schedule, nodes: 4, sites, faults, operations: [] }
   const { schedule: least } = await shrink(whole, {
     fails: async (one) => (one.sites?.length ?? 0) > 1 && one.faults.some(({ at }) => at === 100),

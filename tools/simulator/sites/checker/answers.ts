@@ -1,4 +1,15 @@
-import { endOfFault, type Fault, isOfNode, isOfPath, type Latency, type Schedule, siteOfNode } from '../../schedule.ts'
+import { parsePosition } from '../../../../kvs/core/position.ts'
+import {
+  endOfFault,
+  type Fault,
+  isOfGroup,
+  isOfNode,
+  isOfPath,
+  type Latency,
+  type Schedule,
+  siteOfNode,
+} from '../../schedule.ts'
+import type { Removal } from '../operator.ts'
 import type { SiteOperation } from '../sessions.ts'
 import { words } from './causality.ts'
 import type { Fact, Facts } from './facts.ts'
@@ -15,8 +26,7 @@ const contendedMs = 3_000
 /** Holds what was acknowledged against the logs: it is there, with an effect, and what has failed is not. */
 export function checkAcknowledged(operations: readonly SiteOperation[], facts: Facts): string[] {
   return operations.flatMap((operation) => {
-    const { kind, key, value, site, sequence, outcome, isSpooled, condition } = operation
-    const logId = facts.sites[site]?.logId ?? ''
+    const { kind, key, value, log: logId, sequence, outcome, isSpooled, condition } = operation
     if (outcome === 'torn') return [`${words(operation)} shows torn bytes`]
     if (kind === 'get') return []
     const landed = kind === 'put' ? facts.byValue(value ?? '') : undefined
@@ -24,7 +34,8 @@ export function checkAcknowledged(operations: readonly SiteOperation[], facts: F
       return [`${words(operation)} was refused, and is in the log: ${facts.words(landed)}`]
     if (outcome !== 'ok') return []
     if (isSpooled) {
-      const isLost = kind === 'put' && landed === undefined
+      // A spool burns with the log that it is for.
+      const isLost = kind === 'put' && landed === undefined && facts.log(logId)?.state !== 'lost'
       return isLost ? [`${words(operation)} was acknowledged and is in no log`] : []
     }
     const fact = sequence === undefined ? undefined : facts.at(logId, sequence)
@@ -40,28 +51,75 @@ export function checkAcknowledged(operations: readonly SiteOperation[], facts: F
 }
 
 /** The key's last entry that had an effect before another one in its own log. */
-function lastBefore({ sites, of }: Facts, logId: string, { sequence, key }: Fact): Fact | undefined {
-  const site = sites.find((one) => one.logId === logId)
+function lastBefore({ log, of }: Facts, logId: string, { sequence, key }: Fact): Fact | undefined {
+  const site = log(logId)
   const before = site?.entries.slice(0, sequence - 1).findLast((entry) => entry.key === key && !entry.superseded)
   return site && before && of(site, before)
 }
 
 /**
- * A site whose own nodes and log are well takes every write, and answers every read without a token, whatever is
- * between the sites. A read with a token is refused only where a site has a fault, or the ways are long.
+ * What a site had acknowledged before somebody asked for it to be taken out is with the members, unless they were said
+ * to lack some of it.
  */
-export function checkAvailability(operations: readonly SiteOperation[], { faults, ...schedule }: Schedule): string[] {
+export function checkRemovals(
+  operations: readonly SiteOperation[],
+  removals: readonly Removal[],
+  facts: Facts,
+): string[] {
+  const kept = new Set(facts.kept)
+  return removals
+    .filter(({ isDrained }) => isDrained)
+    .flatMap(({ logId, askedAt }) => {
+      const own = operations.filter(({ log, returned }) => log === logId && returned <= askedAt)
+      const written = own.filter(({ kind, outcome, isSpooled }) => kind !== 'get' && outcome === 'ok' && !isSpooled)
+      return written
+        .filter(({ sequence }) => !kept.has(facts.at(logId, sequence ?? 0) as Fact))
+        .map((operation) => `${words(operation)} was acknowledged before its site was taken out, and no member has it`)
+    })
+}
+
+/**
+ * A site whose own nodes and log are well takes every write, and answers every read without a token, whatever is
+ * between the sites. A read with a token is refused only where a site has a fault, the ways are long, members have
+ * changed, or what it names never came to the site.
+ */
+export function checkAvailability(
+  operations: readonly SiteOperation[],
+  { faults, ...schedule }: Schedule,
+  facts: Facts,
+): string[] {
   const isSlow = mayBeBehind(schedule.latency)
+  const changedAt = Math.min(...faults.filter(isOfGroup).map(({ at }) => at))
   return operations.flatMap((operation) => {
     const { kind, site, outcome, token, condition, invoked, returned, error } = operation
     if (outcome === 'ok' || outcome === 'torn' || error === 'condition_failed') return []
     if (error === 'not_stored' && (token ?? condition) && returned - invoked >= contendedMs) return []
+    if (schedule.sites?.[site]?.isLate && !isThere(faults, site, invoked)) return []
     const during = faults.filter((fault) => fault.at <= returned && invoked <= endOfFault(fault) + recoveryMs)
     const isExcused = during.some((fault) => isTrouble(fault) && siteOf(fault, schedule) === site)
     if (isExcused) return []
-    if (kind === 'get' && token && error === 'behind' && (isSlow || during.some(isTroubleOrPath))) return []
+    if (kind === 'get' && token && error === 'behind') {
+      if (isSlow || during.some(isTroubleOrPath) || changedAt <= returned) return []
+      if (!isEverHad(facts, operation)) return []
+    }
     return [`${words(operation)} was refused (${error}), and nothing was wrong with its site`]
   })
+}
+
+/** Whether a new site has been started for so long that it is as any other. */
+function isThere(faults: readonly Fault[], site: number, now: number): boolean {
+  return faults.some((fault) => fault.kind === 'added' && fault.site === site && fault.at + recoveryMs <= now)
+}
+
+/** Whether all that the token of an operation names came to the log of its site at last. What was lost never does. */
+function isEverHad(facts: Facts, { log, token }: SiteOperation): boolean {
+  const had = facts.log(log)
+  if (had === undefined) return true
+  const reached = new Map<string, bigint>()
+  for (const { origin, sequence } of had.entries) reached.set(origin?.logId ?? log, origin?.sequence ?? sequence)
+  return [...(parsePosition(token ?? '')?.sequences ?? [])].every(
+    ([id, sequence]) => sequence <= (reached.get(id) ?? 0n),
+  )
 }
 
 /** Whether an entry may take longer to another site than a node waits for it, though all is well. */
@@ -69,8 +127,8 @@ const mayBeBehind = ({ network, commit, between = 0 }: Latency) => between > 40 
 
 const isTroubleOrPath = (fault: Fault) => isOfPath(fault) || isTrouble(fault)
 
-/** The wall clocks of nodes are of no account. */
-const isTrouble = ({ kind }: Fault) => kind !== 'clock'
+/** The wall clocks of nodes are of no account, and a site that is taken out goes on. */
+const isTrouble = (fault: Fault) => fault.kind !== 'clock' && !isOfGroup(fault)
 
 function siteOf(fault: Fault, schedule: Pick<Schedule, 'sites'>): number | undefined {
   if (isOfPath(fault)) return undefined

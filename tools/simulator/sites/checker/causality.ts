@@ -28,7 +28,9 @@ export function checkCausality(operations: readonly SiteOperation[], facts: Fact
     const shown = kind === 'get' ? checkView(operation, facts) : { fact: operation.isSpooled ? undefined : fact }
     if (shown.sentence) found.push(shown.sentence)
     if (token === undefined) continue
-    if (kind === 'get') found.push(...checkRead(operation, shown.fact, seen.get(operation.key), facts))
+    // A site that was taken out answers from what it has.
+    if (kind === 'get' && !operation.isAlone)
+      found.push(...checkRead(operation, shown.fact, seen.get(operation.key), facts))
     if (shown.fact) sessions.set(client, merge(merge(seen, pasts.get(shown.fact) ?? new Map()), one(shown.fact)))
     found.push(...checkToken(operation, kind === 'get' ? undefined : shown.fact, facts))
   }
@@ -57,10 +59,9 @@ function inOrderOfTime(operations: readonly SiteOperation[]) {
 }
 
 /** What a write has written; undefined where that is not known, or nothing. */
-function factOf({ kind, value, site, sequence }: SiteOperation, facts: Facts): Fact | undefined {
+function factOf({ kind, value, log, sequence }: SiteOperation, facts: Facts): Fact | undefined {
   if (kind === 'put') return facts.byValue(value ?? '')
-  const logged = facts.sites[site]
-  return kind === 'delete' && sequence !== undefined && logged ? facts.at(logged.logId, sequence) : undefined
+  return kind === 'delete' && sequence !== undefined ? facts.at(log, sequence) : undefined
 }
 
 function checkStamp(operation: SiteOperation, fact: Fact, seen: Past, facts: Facts): string[] {
@@ -73,8 +74,8 @@ function checkStamp(operation: SiteOperation, fact: Fact, seen: Past, facts: Fac
 
 /** The entry that a get has shown; a sentence where it was not the key's last in what its node had of the log. */
 function checkView(operation: SiteOperation, facts: Facts): { fact: Fact | undefined; sentence?: string } {
-  const { site, key, value, sequence, seen } = operation
-  const logged = facts.sites[site]
+  const { log, key, value, sequence, seen } = operation
+  const logged = facts.log(log)
   if (logged === undefined || seen === undefined) return { fact: undefined }
   const last = lastAsOf(logged, key, seen)
   const fact = last && facts.of(logged, last)
@@ -111,8 +112,7 @@ function checkRead(operation: SiteOperation, shown: Fact | undefined, known: Fac
 }
 
 /** Whether a delete of the node's own site can be what a get has shown that found nothing. */
-function mayBeDeleted({ site, key }: SiteOperation, known: Fact, facts: Facts): boolean {
-  const logId = facts.sites[site]?.logId
+function mayBeDeleted({ log: logId, key }: SiteOperation, known: Fact, facts: Facts): boolean {
   return (
     known.kind === 'delete' ||
     known.deadline !== undefined ||

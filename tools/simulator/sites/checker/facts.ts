@@ -2,7 +2,6 @@ import { formatPosition, type Position } from '../../../../kvs/core/position.ts'
 import { outranks } from '../../../../kvs/core/rank.ts'
 import type { StoredEntry } from '../../../../kvs/log/memory/index.ts'
 import { readValue } from '../../../drill/workload/value.ts'
-import { siteName } from '../../schedule.ts'
 
 /** A write as the log has it that it was first written in. All logs are held against these. */
 export interface Fact {
@@ -10,7 +9,7 @@ export interface Fact {
   /** Its sequence in that log. */
   readonly sequence: number
   readonly key: string
-  readonly kind: 'put' | 'delete'
+  readonly kind: 'put' | 'delete' | 'join' | 'leave'
   /** Id of a put's value. */
   readonly value: string | undefined
   readonly stamp: number
@@ -22,16 +21,22 @@ export interface Fact {
   readonly isOvertaken: boolean
 }
 
-/** One site's log, as it is in the end. */
+/** One site's log, as it is in the end, or was when it was lost. */
 export interface LoggedSite {
   readonly logId: string
   readonly name: string
   readonly entries: readonly StoredEntry[]
+  /** `alone` is the log of a site that was taken out; `lost` was replaced by another one. */
+  readonly state: 'member' | 'alone' | 'lost'
 }
 
 export interface Facts {
   readonly sites: readonly LoggedSite[]
   readonly all: readonly Fact[]
+  /** What some member has, so that all have to have it. */
+  readonly kept: readonly Fact[]
+  /** A log by its id. */
+  log(logId: string): LoggedSite | undefined
   /** What was first written in a log, at its sequence there. */
   at(logId: string, sequence: number): Fact | undefined
   /** What an entry of a log tells of: the entry itself, or the one that it was taken over from. */
@@ -42,28 +47,31 @@ export interface Facts {
   words(fact: Fact | undefined): string
 }
 
-export function makeFacts(
-  logs: readonly { readonly logId: string; readonly entries: readonly StoredEntry[] }[],
-): Facts {
-  const sites = logs.map(({ logId, entries }, site) => ({ logId, entries, name: siteName(site) }))
+export function makeFacts(sites: readonly LoggedSite[]): Facts {
   const all = sites.flatMap(({ logId, entries }) =>
     entries.filter(({ origin }) => origin === undefined).map((entry) => factOf(logId, entry)),
   )
   const byPlace = new Map(all.map((fact) => [`${fact.origin} ${fact.sequence}`, fact]))
   const byValue = new Map(all.map((fact) => [fact.value, fact]))
   const at = (logId: string, sequence: number) => byPlace.get(`${logId} ${sequence}`)
+  const of = ({ logId }: LoggedSite, { origin, sequence }: StoredEntry) =>
+    at(origin?.logId ?? logId, Number(origin?.sequence ?? sequence))
+  const members = sites.filter(({ state }) => state === 'member')
+  const had = new Set(members.flatMap((site) => site.entries.map((entry) => of(site, entry))))
   return {
-    ...{ sites, all, at },
-    of: ({ logId }, { origin, sequence }) => at(origin?.logId ?? logId, Number(origin?.sequence ?? sequence)),
+    ...{ sites, all, at, of, kept: all.filter((fact) => had.has(fact)) },
+    log: (logId) => sites.find((site) => site.logId === logId),
     byValue: (value) => byValue.get(value),
     words: (fact) => (fact ? describeFact(fact, nameOf(sites, fact.origin)) : 'nothing'),
   }
 }
 
+const kindOf = (eventType: number) => (['delete', 'put', 'join', 'leave'] as const)[eventType - 1] ?? 'put'
+
 function factOf(origin: string, entry: StoredEntry): Fact {
   const { sequence, eventType, key, value, stamp, deadline, after, superseded } = entry
   return {
-    ...{ origin, sequence: Number(sequence), key, kind: eventType === 1 ? 'delete' : 'put', stamp, after, deadline },
+    ...{ origin, sequence: Number(sequence), key, kind: kindOf(eventType), stamp, after, deadline },
     value: value && readValue(value),
     isExpiry: value === undefined && deadline !== undefined,
     isOvertaken: superseded,
@@ -75,7 +83,7 @@ export function nameOf(sites: readonly LoggedSite[], logId: string): string {
 }
 
 function describeFact({ kind, key, value, sequence, stamp, after }: Fact, site: string): string {
-  const what = kind === 'put' ? `${key} = ${value}` : `the delete of ${key}`
+  const what = kind === 'put' ? `${key} = ${value}` : `the ${kind} of ${key}`
   const dependency = after === undefined ? '' : `, after ${formatPosition(after)}`
   return `${what} (entry ${sequence} of ${site}, stamp ${stamp}${dependency})`
 }

@@ -14,7 +14,7 @@ export function checkLogs(facts: Facts): string[] {
   ])
 }
 
-/** Every log has all entries of each other one: each once, in their order, as they are there. */
+/** A log has entries of others each once, in their order, as they are there; a member's has all that members have. */
 function checkOrigins(facts: Facts, site: LoggedSite): string[] {
   const byOrigin = Map.groupBy(
     site.entries.filter(({ origin }) => origin !== undefined),
@@ -37,7 +37,7 @@ function checkOrigins(facts: Facts, site: LoggedSite): string[] {
     }
   }
   const has = new Set(site.entries.map((entry) => facts.of(site, entry)))
-  const missing = facts.all.filter((fact) => !has.has(fact))
+  const missing = site.state === 'member' ? facts.kept.filter((fact) => !has.has(fact)) : []
   return [...found, ...missing.map((fact) => `${facts.words(fact)} is not in the log of ${site.name}`)]
 }
 
@@ -146,12 +146,13 @@ function checkEffects(facts: Facts, site: LoggedSite): string[] {
   return found
 }
 
-/** The last entry of each key that has an effect is the newest one that there is. */
+/** The last entry of each key that has an effect is the newest one that members have. */
 function checkFold(facts: Facts, site: LoggedSite): string[] {
+  if (site.state !== 'member') return []
   const last = new Map<string, Fact | undefined>()
   for (const entry of site.entries) if (!entry.superseded) last.set(entry.key, facts.of(site, entry))
   const byKey = Map.groupBy(
-    facts.all.filter(({ isOvertaken }) => !isOvertaken),
+    facts.kept.filter(({ isOvertaken }) => !isOvertaken),
     ({ key }) => key,
   )
   return [...byKey].flatMap(([key, all]) => {
