@@ -30,8 +30,8 @@ export interface SiteService {
    */
   rejoin(rank: Rank): Promise<void>
   /**
-   * Tells another site how far this site's log has its entries: once that is as far as asked, or after a second. Rejects
-   * with `not_ready`, and with `removed` where this site was taken out of its group.
+   * Tells another site how far this site's log has its entries: once that is as far as asked, or after a second.
+   * Rejects with `not_ready`, and with `removed` where this site was taken out of its group.
    */
   copyOf(asked: AskedCopy): Promise<LogCopy>
   /** Undefined where writes wait for no other log. */

@@ -17,7 +17,7 @@ export const siteSettings = {
     name: 'KVS_MIN_COPIES',
     default: '1',
     parse: integer(1, 100),
-    purpose: 'Logs that are to have a write before it is answered 201, its own included; past KVS_APPEND_TIMEOUT 202',
+    purpose: 'Logs to have a write before it is answered 201; after KVS_APPEND_TIMEOUT it is 202',
   },
   peerTokenFile: {
     name: 'KVS_PEER_TOKEN_FILE',

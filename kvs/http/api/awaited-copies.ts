@@ -7,8 +7,8 @@ type Handlers = Readonly<Record<string, Handle>>
 
 /**
  * Has the answers to writes wait until as many logs have them as are wanted, and say how many do: `KVS-Copies`. Where
- * these are fewer, the status is 202 in place of 200 or 201. A request that has written nothing, or ends in an error, is
- * answered as before. The value has left the memory by then, and a client that goes away is not waited for.
+ * these are fewer, the status is 202 in place of 200 or 201. A request that has written nothing, or ends in an error,
+ * is answered as before. The value has left the memory by then, and a client that goes away is not waited for.
  * @param copies undefined where writes wait for no other log: the handlers stay as they are
  */
 export function awaitingCopies(handlers: Handlers, copies: Copies | undefined): Handlers {
