@@ -88,10 +88,9 @@ test('cut off, a write is 202 with one copy, and its repetition waits again and 
   expect(await valuesIn(b, 'k')).toEqual(['v'])
 })
 
-test('of three sites, those that can be reached count', async () => {
+test('of three sites, the one that lacks the write does not count, though it can be asked', async () => {
   const { sites, cut, heal } = await startSites(3, { env: copiesEnv(3, brief) })
   const [a] = sites as [Site]
-  cut(0, 2)
   cut(2, 0)
   cut(2, 1)
   await until('one of them has it', async () => copiesOf(await put(a, 'k', 'v')).join() === '202,2')
@@ -160,4 +159,14 @@ test('a forwarding node hands on what it gets', async () => {
   cut(0, 1)
   cut(1, 0)
   expect(await send('other')).toEqual([202, '1', true])
+})
+
+test('a site that was taken out is no copy any more, and is not waited for', async () => {
+  const { sites } = await startSites(2, { env: copiesEnv(2, long) })
+  const [a] = sites as [Site]
+  expect(copiesOf(await put(a, 'k', 'v'))).toEqual([201, '2'])
+  const { view } = JSON.parse((await a.ask({ path: '/view' })).body)
+  const left = await a.ask({ method: 'DELETE', path: `/view?ip_port=${view}` })
+  expect(left.status).toBe(200)
+  expect(copiesOf(await put(a, 'k', 'v'))).toEqual([202, '1'])
 })
