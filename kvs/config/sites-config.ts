@@ -43,7 +43,15 @@ export function readSites(
   problems: string[],
   warnings: string[],
 ): Sites | undefined {
-  if (service.peers === undefined) return undefined
+  if (service.peers === undefined) {
+    const { minCopies, peers } = siteSettings
+    if ((service.minCopies ?? 1) > 1)
+      problems.push(
+        `${minCopies.name} (${service.minCopies}) needs other sites to have the copies: set ${peers.name}, or leave ` +
+          `${minCopies.name} at 1`,
+      )
+    return undefined
+  }
   const isOwn = (peer: string) => withoutScheme(peer) === withoutScheme(service.ownAddress ?? '')
   const peers = service.peers.filter((peer) => !isOwn(peer))
   const isSecure = peers.some((peer) => peer.startsWith('https://'))

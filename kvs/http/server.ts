@@ -3,7 +3,10 @@ import type { Kv, SiteService } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
 import {
   aboutNode,
+  awaitingCopies,
+  type Handle,
   makeClearHandler,
+  makeCopiesHandler,
   makeDispatcher,
   makeFeedHandler,
   makeKeyHandlers,
@@ -71,15 +74,17 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
   const dropBody = makeBodyDropper(maxValueBytes)
   const holdReply = makeReplyHold(budget)
   const openListing = makeListShares(store)
+  const withCopies = (handlers: Readonly<Record<string, Handle>>) => awaitingCopies(handlers, site?.copies)
+  const payloads = makePayloadHandlers({ store, receiveForm, receiveValueForm, holdReply, maxValueBytes })
   return makeRouteTable({
     about: aboutNode,
-    keysOf: (dialect) => makeKeyHandlers(dialect, { store, receiveBody, dropBody, holdReply }),
-    collections: {
+    keysOf: (dialect) => withCopies(makeKeyHandlers(dialect, { store, receiveBody, dropBody, holdReply })),
+    collections: withCopies({
       ...makeListHandlers({ store, openListing, holdBytes: makeBytesHold(budget), log: logger }),
       DELETE: makeClearHandler({ store, openListing, dropBody, allowsClear }),
       POST: makeTransactionHandler({ store, receiveBody: receiveTransaction, maxValueBytes }),
-    },
-    payloads: makePayloadHandlers({ store, receiveForm, receiveValueForm, holdReply, maxValueBytes }),
+    }),
+    payloads: { ...payloads, keys: withCopies(payloads.keys) },
     members: makeMembersHandlers(site?.members, receiveForm),
     ready: readinessOf(store, guard),
     position: () => store.position(),
@@ -87,6 +92,7 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
     ...(site && {
       feed: makeFeedHandler(site.feed),
       sitePosition: makePositionHandler(store, site.refreshMembers),
+      siteCopies: makeCopiesHandler(site.copyOf),
       rejoin: makeRejoinHandler(site.rejoin, dropBody),
     }),
     guard,

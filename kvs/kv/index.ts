@@ -1,3 +1,4 @@
+export { type AskedCopy, type Copies, type CopyWait, copiesPath, type LogCopy } from './copies.ts'
 export { type Feed, type FeedQuery, type FeedStream, feedPath, feedType, positionPath, rejoinPath } from './feed.ts'
 export type {
   AskedTransaction,

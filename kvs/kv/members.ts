@@ -1,4 +1,5 @@
 import type { Rank } from '../core/rank.ts'
+import type { AskedCopy, Copies, LogCopy } from './copies.ts'
 import type { Feed } from './feed.ts'
 
 /** The sites of the group, by the addresses of their nodes, as this site knows them. */
@@ -28,4 +29,11 @@ export interface SiteService {
    * `Members.add`.
    */
   rejoin(rank: Rank): Promise<void>
+  /**
+   * Tells another site how far this site's log has its entries: once that is as far as asked, or after a second.
+   * Rejects with `not_ready`, and with `removed` where this site was taken out of its group.
+   */
+  copyOf(asked: AskedCopy): Promise<LogCopy>
+  /** Undefined where writes wait for no other log. */
+  readonly copies: Copies | undefined
 }

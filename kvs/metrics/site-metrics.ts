@@ -6,7 +6,12 @@ export interface SiteSources {
   readonly store: Pick<Replica, 'measures'>
   readonly sites: {
     readonly status: SitesStatus
-    readonly measures: { readonly entries: number; readonly superseded: number; readonly farStamps: number }
+    readonly measures: {
+      readonly entries: number
+      readonly superseded: number
+      readonly farStamps: number
+      readonly shortWrites: number
+    }
   }
 }
 
@@ -69,6 +74,12 @@ function takeoverMetrics(sites: SiteSources['sites']): Metric[] {
       type: 'counter',
       help: 'Entries of other sites whose stamp was an hour or more in the future: a clock is wrong somewhere',
       read: () => sites.measures.farStamps,
+    },
+    {
+      name: 'kvs_site_short_writes_total',
+      type: 'counter',
+      help: 'Writes that were answered 202 because fewer logs than KVS_MIN_COPIES had them in time',
+      read: () => sites.measures.shortWrites,
     },
   ]
 }

@@ -1,4 +1,4 @@
-import type { Position } from '../core/position.ts'
+import { type Position, sequenceIn } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 import type { Log } from '../log/index.ts'
 import type { Mirror } from './mirror.ts'
@@ -13,6 +13,8 @@ export interface FollowedLog {
   waitFor(position: Position): Promise<void>
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
+  /** The view has all of a log's own entries through this sequence; 0n where it has none of them. */
+  seen(logId: string): bigint
   /**
    * Rank of the newest entry of a key, a delete as well. Undefined where there is none, or where the log is no site.
    */
@@ -31,6 +33,7 @@ export function makeFollowedLog(
     waitFor,
     logId: () => mirror.logId ?? '',
     sequence: () => mirror.view.position.sequence,
+    seen: (logId) => sequenceIn(mirror.view.seen, logId),
     // The mirror makes another view once it knows the log.
     rankOf: (key) => mirror.view.rankOf(key),
     now: () => log.now() ?? 0,

@@ -3,7 +3,7 @@ import { makeTarget } from '../forward/index.ts'
 import type { Logger } from '../lib/logging.ts'
 import { makePostgresSiteLog } from '../log/postgres/index.ts'
 import type { Replica } from '../replica/index.ts'
-import { makeHttpPeer, makeSites, type OwnSite, type Sites } from '../sites/index.ts'
+import { makeHttpPeer, makeSites, type OwnSite, type Sites, type SitesOptions } from '../sites/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
 /** Tells listeners that the view has applied more of the log. */
@@ -55,9 +55,19 @@ export function makeNodeSites(
     connect: (address) => makeHttpPeer(makeTarget({ address, tls, timeoutMs, logger }), token),
     // Other sites may take larger values than this one; what one of them has acknowledged is taken over.
     limits: { ...batchLimits, maxValueBytes: 128 * 1024 * 1024 },
+    copies: copiesSettings(config),
     stopping,
     logger: logger as Logger,
   })
+}
+
+/** Once a node was told to stop, no write waits for more than this for other logs, in milliseconds. */
+const mostStopMs = 1_000
+
+/** Undefined where a write waits for no other log. */
+function copiesSettings({ minCopies, appendTimeoutMs, shutdownTimeoutMs }: Config): SitesOptions['copies'] {
+  if (minCopies === 1) return undefined
+  return { wanted: minCopies, timeoutMs: appendTimeoutMs, stopMs: Math.min(mostStopMs, shutdownTimeoutMs / 2) }
 }
 
 /** What the streams between sites ask of a node, by its store. */
@@ -68,6 +78,7 @@ export function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite 
     waitFor: (position) => store().followed.waitFor(position),
     sequence: () => store().followed.sequence(),
     onAdvance,
+    seen: (log) => store().followed.seen(log),
     rankOf: (key) => store().followed.rankOf(key),
     now: () => store().followed.now(),
   }

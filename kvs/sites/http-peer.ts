@@ -2,11 +2,18 @@ import type { Dispatcher } from 'undici'
 import { catalogue } from '../core/errors.ts'
 import { formatPosition, nowhere, type Position, parsePosition } from '../core/position.ts'
 import { explain, type Target } from '../forward/index.ts'
-import { type FeedQuery, feedPath, feedType, positionPath, rejoinPath } from '../kv/index.ts'
+import { copiesPath, type FeedQuery, feedPath, feedType, type LogCopy, positionPath, rejoinPath } from '../kv/index.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import { type PeerClient, PeerRefused, PeerRemoved } from './peer-client.ts'
 
 const textType = 'text/plain; charset=utf-8'
+const jsonType = 'application/json'
+/** What an answer of each type has, for people. */
+const wantedBy: Readonly<Record<string, string>> = {
+  [feedType]: 'a log',
+  [textType]: 'a position',
+  [jsonType]: 'how far it has a log',
+}
 /** A feed gives a sign of life every second. */
 const silenceMs = 5_000
 const answerMs = 10_000
@@ -36,8 +43,7 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
     if (statusCode === 200 && type === accept) return body
     if (statusCode === 200) {
       body.destroy()
-      const wanted = accept === feedType ? 'a log' : 'a position'
-      throw new PeerRefused(`${name} answers with ${type ?? 'no type'}, not with ${wanted}: it is no node`)
+      throw new PeerRefused(`${name} answers with ${type ?? 'no type'}, not with ${wantedBy[accept]}: it is no node`)
     }
     const sentence = (await textOf(body)).slice(0, 300)
     if (statusCode === 409 && sentence.includes(catalogue.removed.message))
@@ -65,6 +71,16 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
         throw explainedError(error, name)
       }
     },
+    async askCopy({ log, sequence }, signal) {
+      try {
+        const query = new URLSearchParams({ log, sequence: String(sequence) })
+        const copy = copyIn(await textOf(await ask(`${copiesPath}?${query}`, jsonType, signal, answerMs)))
+        if (copy === undefined) throw new PeerRefused(`${name} does not answer how far it has a log`)
+        return copy
+      } catch (error) {
+        throw explainedError(error, name)
+      }
+    },
     async rejoin({ stamp, origin }, signal) {
       try {
         const query = new URLSearchParams({ stamp: String(stamp), origin })
@@ -88,6 +104,18 @@ function pathOf({ site, have, stamps, after }: FeedQuery): string {
 function formatStamps(stamps: ReadonlyMap<string, number>): string {
   const sequences = new Map([...stamps].map(([logId, stamp]) => [logId, BigInt(stamp)]))
   return formatPosition({ sequences, stamp: 0 } satisfies Position)
+}
+
+/** Reads `{"log":LOGID,"sequence":DIGITS}`; undefined for anything else. */
+function copyIn(text: string): LogCopy | undefined {
+  try {
+    const { log, sequence } = JSON.parse(text) as { readonly log?: unknown; readonly sequence?: unknown }
+    if (typeof log !== 'string' || !/^[0-9a-z._-]{1,64}$/i.test(log)) return undefined
+    if (typeof sequence !== 'string' || !/^\d{1,19}$/.test(sequence)) return undefined
+    return { holder: log, sequence: BigInt(sequence) }
+  } catch {
+    return undefined
+  }
 }
 
 async function* explained(body: AsyncIterable<Buffer>, name: string): AsyncIterable<Buffer> {

@@ -13,6 +13,8 @@ export interface OwnSite {
   sequence(): bigint
   /** Calls `listener` whenever that has risen, until the returned function is called. */
   onAdvance(listener: () => void): () => void
+  /** The view has all of a log's own entries through this sequence; 0n where it has none of them. */
+  seen(logId: string): bigint
   /** Rank of the newest entry of a key, a delete as well; undefined where there is none. */
   rankOf(key: string): Rank | undefined
   /** The log server's clock, in milliseconds since 1970; 0 before it is known. */

@@ -1,5 +1,6 @@
 import type { Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
+import type { AskedCopy, LogCopy } from '../kv/index.ts'
 import type { OpenFeed } from './pull.ts'
 
 /** What a site asks a node of another one for. */
@@ -10,6 +11,11 @@ export interface PeerClient {
    * error whose message is a sentence for the operator.
    */
   askPosition(seen: Position | undefined, signal: AbortSignal): Promise<Position>
+  /**
+   * Asks how far the log of the node's site has the entries of another one: once that is as far as asked, or after a
+   * second. Rejects as `askPosition`, and with `PeerRemoved`.
+   */
+  askCopy(asked: AskedCopy, signal: AbortSignal): Promise<LogCopy>
   /**
    * Tells the node's site that it is a member again, by an entry of this rank: a site that was taken out follows
    * nobody, and would not hear of it. It does nothing where the site knows of a newer one. Rejects as `askPosition`.

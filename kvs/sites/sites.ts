@@ -5,6 +5,8 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { SiteLog } from '../log/index.ts'
+import { makeCopyAnswers } from './copies/copy-answer.ts'
+import { type CopiesSettings, makeCopies } from './copies/copy-waits.ts'
 import { followMembers, InVain } from './following.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import { type Intake, makeIntake } from './intake.ts'
@@ -34,6 +36,8 @@ export interface SitesMeasures {
   readonly superseded: number
   /** Stamps that came in further in the future than `farMs`. */
   readonly farStamps: number
+  /** Writes that were answered before as many logs had them as are wanted. */
+  readonly shortWrites: number
 }
 
 export interface SitesOptions {
@@ -44,6 +48,8 @@ export interface SitesOptions {
   readonly ownAddress: string | undefined
   readonly connect: (address: string) => PeerClient
   readonly limits: FrameLimits
+  /** Undefined where writes wait for no other log. */
+  readonly copies?: CopiesSettings | undefined
   /** Aborts when the node is told to stop. */
   readonly stopping: AbortSignal
   readonly logger: Logger
@@ -74,6 +80,9 @@ export function makeSites(options: SitesOptions): Sites {
       random,
     })
   })
+  const copies =
+    options.copies &&
+    makeCopies({ ...options.copies, ...{ set, site, connect: clients, stopping, logger, clock, random } })
   let lead: { readonly intake: Intake } | undefined
   const past = { entries: 0, superseded: 0 }
 
@@ -104,6 +113,8 @@ export function makeSites(options: SitesOptions): Sites {
   return {
     feed: makeFeed({ openReader: siteLog.openReader, site, removedAt: () => set.removedAt, stopping, clock }),
     members: makeMembership({ ...{ set, siteLog, site, logger, clock }, own: options.ownAddress, connect: clients }),
+    copyOf: makeCopyAnswers({ site, isRemoved: () => set.isRemoved, clock }),
+    copies,
     get isRemoved() {
       return set.isRemoved
     },
@@ -136,6 +147,7 @@ export function makeSites(options: SitesOptions): Sites {
       return {
         ...{ entries: past.entries + entries, superseded: past.superseded + superseded },
         farStamps: farStamps.count,
+        shortWrites: copies?.short ?? 0,
       }
     },
   }

@@ -21,6 +21,8 @@ export interface Cleared {
   readonly deleted: number
   /** Whether some of the deletes are on the node's disk alone, since the log is down. */
   readonly isSpooled: boolean
+  /** As in `Written`, for the last of the deletes and those before it. */
+  readonly copies: number | undefined
 }
 
 /**

@@ -4,7 +4,7 @@ import { countIn, keysIn, makeListing, pageQuery, valuesIn } from './lists.ts'
 import type { CallOptions } from './options.ts'
 import { collectionPath } from './path.ts'
 import type { Send } from './sender.ts'
-import { isSpooled } from './values.ts'
+import { copiesIn, isSpooled } from './values.ts'
 
 /** The part of a client that deals with all keys that begin with a prefix. */
 export function makeCollectionCalls(send: Send): Pick<Client, 'list' | 'values' | 'count' | 'clear'> {
@@ -33,7 +33,8 @@ export function makeCollectionCalls(send: Send): Pick<Client, 'list' | 'values' 
       const isRepeatable = options.repeatable === true
       const { headers, status } = await send({ method: 'DELETE', path, isRead: true, isRepeatable, options })
       const deleted = headers.get('kvs-deleted')
-      if (deleted !== null && /^\d+$/.test(deleted)) return { deleted: Number(deleted), isSpooled: isSpooled(headers) }
+      if (deleted !== null && /^\d+$/.test(deleted))
+        return { deleted: Number(deleted), isSpooled: isSpooled(headers), copies: copiesIn(headers) }
       throw new KvsError('bad_answer', 'a clear is to be answered with KVS-Deleted', { status })
     },
   }

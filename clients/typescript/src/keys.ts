@@ -4,7 +4,7 @@ import type { Answer } from './exchange.ts'
 import type { PutOptions, ReadOptions, WriteOptions } from './options.ts'
 import { keyPath } from './path.ts'
 import type { Send } from './sender.ts'
-import { bytesOf, isSpooled, lifetimeIn, metaIn, textOf, type Written } from './values.ts'
+import { bytesOf, copiesIn, isSpooled, lifetimeIn, metaIn, textOf, type Written } from './values.ts'
 
 /** The part of a client that reads and writes single keys. */
 export function makeKeyCalls(send: Send): Pick<Client, 'get' | 'getText' | 'head' | 'put' | 'delete'> {
@@ -47,7 +47,7 @@ export function makeKeyCalls(send: Send): Pick<Client, 'get' | 'getText' | 'head
 }
 
 function writtenIn({ headers }: Answer): Written {
-  return { etag: headers.get('etag') ?? undefined, isSpooled: isSpooled(headers) }
+  return { etag: headers.get('etag') ?? undefined, isSpooled: isSpooled(headers), copies: copiesIn(headers) }
 }
 
 type Headers = Readonly<Record<string, string>>

@@ -1,7 +1,7 @@
 import { KvsError } from './errors.ts'
 import type { Answer } from './exchange.ts'
 import { jsonIn } from './lists.ts'
-import { bytesOf, type Lifetime, lifetimeIn, toBase64 } from './values.ts'
+import { bytesOf, copiesIn, type Lifetime, lifetimeIn, toBase64 } from './values.ts'
 
 /** A condition on a key as it is before the transaction. */
 export interface Condition {
@@ -49,6 +49,8 @@ export interface Committed {
   readonly position: string
   /** One for each operation, in order. */
   readonly results: readonly OperationResult[]
+  /** As in `Written`. */
+  readonly copies: number | undefined
 }
 
 /** Body of a transaction's request. @throws TypeError */
@@ -78,7 +80,7 @@ export function integerText(by: number | bigint): string {
 export function committedIn(answer: Answer): Committed {
   const parsed = jsonIn(answer) as Partial<{ position: string; results: WireResult[] }> | null
   if (typeof parsed?.position === 'string' && Array.isArray(parsed.results)) {
-    return { position: parsed.position, results: parsed.results.map(resultOf) }
+    return { position: parsed.position, results: parsed.results.map(resultOf), copies: copiesIn(answer.headers) }
   }
   throw new KvsError('bad_answer', 'a transaction is to be answered with position and results', {
     status: answer.status,

@@ -26,6 +26,11 @@ export interface Written {
   readonly etag: string | undefined
   /** Whether it is on the node's disk alone, since the log is down; it comes to the log by itself. */
   readonly isSpooled: boolean
+  /**
+   * How many logs of a group of sites had it when it was answered, 0 where it is spooled. Undefined where the service
+   * waits for no copies. Fewer than its KVS_MIN_COPIES: it is committed, and other sites get it later.
+   */
+  readonly copies: number | undefined
 }
 
 /** How long a key lives: at most one of the two. */
@@ -49,6 +54,12 @@ export function metaIn({ headers, body }: Answer): Meta {
 
 export function isSpooled(headers: Headers): boolean {
   return headers.get('kvs-durability') === 'spooled'
+}
+
+/** The KVS-Copies of a write; undefined where there are none. */
+export function copiesIn(headers: Headers): number | undefined {
+  const text = headers.get('kvs-copies') ?? ''
+  return /^\d+$/.test(text) ? Number(text) : undefined
 }
 
 /** Undefined where there is no date. */

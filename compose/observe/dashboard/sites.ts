@@ -35,6 +35,7 @@ export const sites: Row = {
         [`sum by (instance) (${rate('kvs_site_entries_total')})`, '{{instance}} taken over'],
         [`sum by (instance) (${rate('kvs_site_superseded_total')})`, '{{instance}} superseded'],
         [`sum by (instance) (${rate('kvs_site_far_stamps_total')})`, '{{instance}} from the future'],
+        [`sum by (instance) (${rate('kvs_site_short_writes_total')})`, '{{instance}} with too few copies'],
       ],
       { unit: 'ops', min: 0 },
     ),

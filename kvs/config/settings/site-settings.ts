@@ -1,4 +1,4 @@
-import { address, listOf, path } from '../parsers.ts'
+import { address, integer, listOf, path } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
 /** Settings of a site: a log that takes over the entries of others. */
@@ -12,6 +12,12 @@ export const siteSettings = {
     name: 'KVS_ADDRESS',
     parse: address,
     purpose: 'This node’s address in KVS_PEERS, which it leaves out: one list then does for all nodes',
+  },
+  minCopies: {
+    name: 'KVS_MIN_COPIES',
+    default: '1',
+    parse: integer(1, 100),
+    purpose: 'Logs to have a write before it is answered 201; after KVS_APPEND_TIMEOUT it is 202',
   },
   peerTokenFile: {
     name: 'KVS_PEER_TOKEN_FILE',

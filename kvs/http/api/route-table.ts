@@ -1,5 +1,5 @@
 import type { Right } from '../../access/index.ts'
-import { feedPath, positionPath, rejoinPath } from '../../kv/index.ts'
+import { copiesPath, feedPath, positionPath, rejoinPath } from '../../kv/index.ts'
 import { collectionRights, type Guard, keyRights } from '../exchange/index.ts'
 import { courseworkDialect } from './coursework-dialect.ts'
 import type { Dialect, KeyPlace } from './dialect.ts'
@@ -36,6 +36,8 @@ export interface Service {
   readonly feed?: Handle | undefined
   /** Handler by which other sites ask for the position, in the same way. */
   readonly sitePosition?: Handle | undefined
+  /** Handler by which they ask how far the log has their entries. */
+  readonly siteCopies?: Handle | undefined
   /** Handler by which they tell this one that it is a member again. */
   readonly rejoin?: Handle | undefined
   /** Undefined where everybody may do everything. */
@@ -51,7 +53,7 @@ const dialects = [valueDialect, courseworkDialect]
 
 /** Makes the table of all routes. One table serves nodes and forwarders. */
 export function makeRouteTable(service: Service): RouteTable {
-  const { about, ready, position, readMetrics, guard, feed, sitePosition, rejoin, forward } = service
+  const { about, ready, position, readMetrics, guard, feed, sitePosition, siteCopies, rejoin, forward } = service
   const health = healthRoute(ready)
   const pages: RouteTable = {
     '/': frontPage(about),
@@ -63,6 +65,7 @@ export function makeRouteTable(service: Service): RouteTable {
     [membersPath]: membersRoute(service.members),
     ...(feed && { [feedPath]: siteRoute(feed) }),
     ...(sitePosition && { [positionPath]: siteRoute(sitePosition) }),
+    ...(siteCopies && { [copiesPath]: siteRoute(siteCopies) }),
     ...(rejoin && { [rejoinPath]: { methods: { POST: rejoin }, rights: { POST: 'replicate' } } }),
   }
   const keys = [

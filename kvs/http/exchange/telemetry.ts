@@ -7,7 +7,7 @@ import type { Request } from './request.ts'
 export const otherRoute = 'other'
 
 /** What a request may wait for besides this process's own work. */
-export type Wait = 'body' | 'position' | 'log' | 'target'
+export type Wait = 'body' | 'position' | 'log' | 'copies' | 'target'
 
 /** What the metrics and the log say of a request. Whoever handles it fills in what it learns. */
 export interface Telemetry {
@@ -19,6 +19,7 @@ export interface Telemetry {
   key: string | undefined
   /** Size of the value. */
   bytes: number | undefined
+  /** What became of a write: of several, the last one. Undefined where nothing was written. */
   stored: Stored | undefined
   /** Status of the reply; undefined before its head is written. */
   status: number | undefined

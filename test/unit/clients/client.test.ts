@@ -80,6 +80,15 @@ describe('keys', () => {
     expect(await client().delete('a')).toEqual({ etag: undefined, isSpooled: true })
   })
 
+  test('a write says how many logs have it, and one that too few have is not spooled', async () => {
+    const headers = { ETag: tag, 'KVS-Copies': '1' }
+    const { client } = await startScript({ status: 202, headers })
+    expect(await client().put('a', 'x')).toEqual({ etag: tag, isSpooled: false, copies: 1 })
+    const spooled = { 'KVS-Durability': 'spooled', 'KVS-Copies': '0' }
+    const other = await startScript({ status: 202, headers: spooled })
+    expect(await other.client().delete('a')).toEqual({ etag: undefined, isSpooled: true, copies: 0 })
+  })
+
   test('a lifetime goes as a duration, or as a moment', async () => {
     const { client, seen } = await startScript(stored)
     await client().put('a', 'x', { ttl: 1_500.2 })

@@ -37,6 +37,7 @@ test('nothing set gives the defaults', () => {
     keepAliveTimeoutMs: 30_000,
     maxValueBytes: 1_048_576,
     maxWaitingWrites: 10_000,
+    minCopies: 1,
     maxWaitingBytes: 268_435_456,
     maxConnections: 10_000,
     maxHeaderBytes: 16_384,

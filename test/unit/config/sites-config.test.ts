@@ -143,3 +143,25 @@ describe('settings without effect are named, and their files are not read', () =
     expect(readConfig({ KVS_PEERS: peers, KVS_ADDRESS: 'site-a:8443' }).warnings).toEqual([])
   })
 })
+
+describe('KVS_MIN_COPIES', () => {
+  test('is a number of logs, this site’s own included, and 1 where it is not set', () => {
+    const peers = { KVS_PEERS: 'site-b:8080' }
+    expect(readConfig({}).minCopies).toBe(1)
+    expect(readConfig({ ...peers, KVS_MIN_COPIES: '2' }).minCopies).toBe(2)
+    expect(readConfig({ ...peers, KVS_MIN_COPIES: '100' }).minCopies).toBe(100)
+    expect(readConfig({ KVS_MIN_COPIES: '1' })).toMatchObject({ minCopies: 1, warnings: readConfig({}).warnings })
+  })
+
+  test.each(['0', '101', '1.5', 'two'])('%s is refused', (KVS_MIN_COPIES) => {
+    expect(problemsOf({ KVS_PEERS: 'site-b:8080', KVS_MIN_COPIES })).toEqual([
+      `KVS_MIN_COPIES: "${KVS_MIN_COPIES}" is not a whole number from 1 to 100`,
+    ])
+  })
+
+  test('more than 1 needs other sites', () => {
+    expect(problemsOf({ KVS_MIN_COPIES: '2' })).toEqual([
+      'KVS_MIN_COPIES (2) needs other sites to have the copies: set KVS_PEERS, or leave KVS_MIN_COPIES at 1',
+    ])
+  })
+})

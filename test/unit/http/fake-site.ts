@@ -40,5 +40,12 @@ export function makeFakeFeed() {
 
 /** What a node does for other sites. */
 export function makeFakeSite(members: Members = makeFakeMembers(), feed: Feed = makeFakeFeed()): SiteService {
-  return { members, feed, refreshMembers: async () => undefined, rejoin: async () => undefined }
+  return {
+    members,
+    feed,
+    refreshMembers: async () => undefined,
+    rejoin: async () => undefined,
+    copies: undefined,
+    copyOf: async ({ sequence }) => ({ holder: 'here', sequence }),
+  }
 }

@@ -40,6 +40,7 @@ export function makeOwnSite(ranks: Record<string, Rank> = {}) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
+    seen: () => 0n,
     rankOf: (key) => ranks[key],
     now: () => 1_000,
   }
@@ -121,5 +122,5 @@ export function makeLogger() {
 /** A client of another site's node that only opens feeds. */
 export function clientOf(open: OpenFeed): PeerClient {
   const none = () => Promise.reject(new Error('only feeds are opened'))
-  return { open, askPosition: none, rejoin: none }
+  return { open, askPosition: none, askCopy: none, rejoin: none }
 }

@@ -11,6 +11,7 @@ test('a signal ends what waits for a connection that is neither made nor refused
   const aborting = new AbortController()
   const asks = [
     peer.askPosition(undefined, aborting.signal),
+    peer.askCopy({ log: 'here', sequence: 1n }, aborting.signal),
     peer.rejoin({ stamp: 1, origin: 'here', isExpiry: false }, aborting.signal),
     peer.open({ site: 'here', have: nowhere, stamps: new Map(), after: nowhere }, aborting.signal),
   ]
@@ -34,4 +35,27 @@ test('a node that is no site is told apart from an address that is wrong', async
   const peer = makeHttpPeer({ url, name: '10.0.0.2:8080', dispatcher: pool, servername: '', reloads: [] }, undefined)
   const query = { site: 'here', have: nowhere, stamps: new Map(), after: nowhere }
   await expect(peer.open(query, new AbortController().signal)).rejects.toThrow('is KVS_PEERS set there?')
+})
+
+const json = { headers: { 'content-type': 'application/json' } }
+
+test.each([
+  ['{"log":"there","sequence":"9007199254740993"}', { holder: 'there', sequence: 9_007_199_254_740_993n }],
+  ['{"log":"there","sequence":7}', undefined],
+  ['{"log":"there","sequence":"-7"}', undefined],
+  ['{"log":"there"}', undefined],
+  ['{"log":"a b","sequence":"7"}', undefined],
+  ['null', undefined],
+  ['7', undefined],
+  ['not json', undefined],
+  ['', undefined],
+])('how far a node has a log: %s', async (body, expected) => {
+  const agent = new MockAgent()
+  agent.disableNetConnect()
+  const url = 'http://10.0.0.2:8080'
+  agent.get(url).intercept({ path: '/sites/copies?log=here&sequence=7' }).reply(200, body, json)
+  const target = { url, name: '10.0.0.2:8080', dispatcher: agent.get(url), servername: '', reloads: [] }
+  const asked = makeHttpPeer(target, undefined).askCopy({ log: 'here', sequence: 7n }, new AbortController().signal)
+  if (expected) expect(await asked).toEqual(expected)
+  else await expect(asked).rejects.toThrow('10.0.0.2:8080 does not answer how far it has a log')
 })

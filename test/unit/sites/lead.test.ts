@@ -30,7 +30,7 @@ test('one node of a site leads; where its connection is lost, it or another one 
   await world.until('the other one leads', () => leads(follower))
   await put(world, other, 'k')
   await world.until('it is taken over', () => follower.store.get('k') !== undefined)
-  expect(follower.sites.measures).toEqual({ entries: 1, superseded: 0, farStamps: 0 })
+  expect(follower.sites.measures).toEqual({ entries: 1, superseded: 0, farStamps: 0, shortWrites: 0 })
   expect(follower.sites.status.peers).toMatchObject([
     { address: '1.0', state: 'following', log: world.servers[1]?.logId },
   ])

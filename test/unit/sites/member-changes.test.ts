@@ -27,6 +27,7 @@ function makeGroup() {
       asked.push([address, seen !== undefined])
       return address === dead ? untilAborted(signal) : Promise.resolve(at({ near: 1 }))
     },
+    askCopy: () => Promise.reject(new Error('nobody waits here')),
     rejoin: (_, signal) => (address === dead ? untilAborted(signal) : Promise.resolve()),
   })
   const set = makeMemberSet({ siteLog, configured: [own, near, dead], own })

@@ -26,7 +26,7 @@ export function asClientSees(message: string, cause: unknown): Error {
 }
 
 /** The short requests of sites, as `kvs/sites/http-peer.ts` and its server have them. */
-export function makeSiteRequests(paths: Paths, ends: Ends): Pick<PeerClient, 'askPosition' | 'rejoin'> {
+export function makeSiteRequests(paths: Paths, ends: Ends): Pick<PeerClient, 'askPosition' | 'askCopy' | 'rejoin'> {
   return {
     askPosition: (seen, signal) =>
       request(paths, ends, signal, async ({ kv }, sites) => {
@@ -38,6 +38,7 @@ export function makeSiteRequests(paths: Paths, ends: Ends): Pick<PeerClient, 'as
         if (position === undefined) throw new Error('it has no position')
         return position
       }),
+    askCopy: (asked, signal) => request(paths, ends, signal, (_, sites) => sites.copyOf(asked)),
     rejoin: (rank, signal) => request(paths, ends, signal, (_, sites) => sites.rejoin(rank)),
   }
 }

@@ -1,7 +1,7 @@
 import { KvsError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/position.ts'
-import type { KeyListing, Kv, Stored } from '../../../kv/index.ts'
-import { Broken, type DropBody, type Reply, type Request } from '../../exchange/index.ts'
+import type { InLog, KeyListing, Kv, Stored } from '../../../kv/index.ts'
+import { Broken, type DropBody, noteWait, type Reply, type Request } from '../../exchange/index.ts'
 import { spooled } from '../dialect.ts'
 import { ClearBrokeOff } from '../error-headers.ts'
 import { awaitBegin, joinPositions } from '../freshness.ts'
@@ -27,6 +27,8 @@ const maxUnderWay = 1_000
 interface Progress {
   deleted: number
   isSpooled: boolean
+  /** The last of the deletes in the log; undefined where there is none. */
+  last: InLog | undefined
 }
 
 /**
@@ -73,7 +75,7 @@ async function deleteAll(
   listing: KeyListing,
   after: Position | undefined,
 ): Promise<Progress> {
-  const progress: Progress = { deleted: 0, isSpooled: false }
+  const progress: Progress = { deleted: 0, isSpooled: false, last: undefined }
   const write = { kind: 'delete' as const, ...(after && { after }) }
   let underWay = maxUnderWay
   let keys = keysIn(listing)
@@ -105,6 +107,7 @@ function note(results: readonly PromiseSettledResult<Stored>[], progress: Progre
   for (const [at, result] of results.entries()) {
     if (result.status === 'fulfilled') {
       if (result.value === 'spooled') progress.isSpooled = true
+      else if (result.value.sequence > (progress.last?.sequence ?? 0n)) progress.last = result.value
       if (result.value === 'spooled' || result.value.replaced) progress.deleted++
     } else if (!(result.reason instanceof KvsError)) throw result.reason
     else if (result.reason.code === 'overloaded') refused.push(at)
@@ -115,8 +118,9 @@ function note(results: readonly PromiseSettledResult<Stored>[], progress: Progre
   return refused
 }
 
-function replyTo(request: Request, { deleted, isSpooled }: Progress, position: string): Reply {
-  if (isSpooled) request.telemetry.stored = 'spooled'
+function replyTo(request: Request, { deleted, isSpooled, last }: Progress, position: string): Reply {
+  noteWait(request, undefined)
+  request.telemetry.stored = isSpooled ? 'spooled' : last
   const headers = ['KVS-Deleted', String(deleted), 'KVS-Position', position]
   return {
     status: isSpooled ? 202 : 200,

@@ -44,11 +44,12 @@ export const collectionOperations: Readonly<Record<string, Description>> = {
     summary: 'Deletes the keys that begin with a prefix',
     parameters: ofCollection,
     answers: {
-      200: { description: 'Committed in the log.', headers: ['KVS-Deleted', 'KVS-Position'] },
+      200: { description: 'Committed in the log.', headers: ['KVS-Deleted', 'KVS-Position', 'KVS-Copies'] },
       202: {
         description:
-          'Some of the deletes are on the node’s disk alone: the log is down, and gets them later by itself.',
-        headers: ['KVS-Deleted', 'KVS-Position', 'KVS-Durability'],
+          'Some of the deletes are on the node’s disk alone: the log is down, and gets them later by itself. Or, where ' +
+          '`KVS-Copies` is 1 or more, fewer logs of the group than `KVS_MIN_COPIES` have all of them.',
+        headers: ['KVS-Deleted', 'KVS-Position', 'KVS-Durability', 'KVS-Copies'],
       },
     },
     errors: [...errors.ofCollections, ...errors.ofClears],

@@ -1,5 +1,5 @@
 import { errors } from './described-errors.ts'
-import type { Answer, Description } from './operation-description.ts'
+import { type Answer, accepted, type Description } from './operation-description.ts'
 import type { Part } from './part.ts'
 
 const ofKey = ['Key', 'MinPosition']
@@ -16,10 +16,7 @@ const json = (...results: string[]): Part => ({
   'application/json': { schema: { type: 'object', required: ['result'], properties: { result: { enum: results } } } },
 })
 const notModified: Answer = { description: 'The client has the value already.', headers: ofValue }
-const spooled: Answer = {
-  description: 'On the node’s disk: the log is down, and gets it later by itself.',
-  headers: ['KVS-Position', 'KVS-Durability'],
-}
+const ofStored = ['KVS-Position', 'ETag', 'KVS-Copies']
 
 /** Of /v1/{key}, by method. */
 export const valueOperations: Readonly<Record<string, Description>> = {
@@ -42,14 +39,14 @@ export const valueOperations: Readonly<Record<string, Description>> = {
     summary: 'Stores a value',
     parameters: ofPut,
     body: { required: true, content: bytes },
-    answers: { 201: { description: 'Committed in the log.', headers: ['KVS-Position', 'ETag'] }, 202: spooled },
+    answers: { 201: { description: 'Committed in the log.', headers: ofStored }, 202: accepted },
     errors: [...writeErrors, ...errors.ofBodies],
   },
   DELETE: {
     id: 'deleteValue',
     summary: 'Deletes a key',
     parameters: ofWrite,
-    answers: { 200: { description: 'Committed in the log.', headers: ['KVS-Position'] }, 202: spooled },
+    answers: { 200: { description: 'Committed in the log.', headers: ['KVS-Position', 'KVS-Copies'] }, 202: accepted },
     errors: writeErrors,
   },
 }
@@ -87,9 +84,9 @@ export const courseworkOperations: Readonly<Record<string, Description>> = {
     parameters: ofPut,
     body: { required: true, content: value },
     answers: {
-      200: { description: 'The key had a value.', headers: place, content: json('replaced') },
-      201: { description: 'The key had none.', headers: place, content: json('created') },
-      202: { ...spooled, content: json('spooled') },
+      200: { description: 'The key had a value.', headers: ofStored, content: json('replaced') },
+      201: { description: 'The key had none.', headers: ofStored, content: json('created') },
+      202: { ...accepted, content: json('spooled', 'created', 'replaced') },
     },
     errors: [...writeErrors, ...errors.ofBodies],
     errorForm: 'json',
@@ -99,8 +96,8 @@ export const courseworkOperations: Readonly<Record<string, Description>> = {
     summary: 'Deletes a key',
     parameters: ofWrite,
     answers: {
-      200: { description: 'Committed in the log.', headers: ['KVS-Position', 'ETag'], content: json('deleted') },
-      202: { ...spooled, content: json('spooled') },
+      200: { description: 'Committed in the log.', headers: ['KVS-Position', 'KVS-Copies'], content: json('deleted') },
+      202: { ...accepted, content: json('spooled', 'deleted') },
     },
     errors: [...writeErrors, 'no_such_key'],
     errorForm: 'json',

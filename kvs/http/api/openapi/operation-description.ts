@@ -27,6 +27,22 @@ export interface Answer {
   readonly content?: Part
 }
 
+/** What a 202 to a write has in its headers, whichever of the two it is. */
+export const acceptedHeaders = ['KVS-Position', 'KVS-Durability', 'KVS-Copies', 'ETag']
+
+const few =
+  'Committed in the log, and in fewer logs of the group than `KVS_MIN_COPIES` when it was answered: `KVS-Copies` is 1 ' +
+  'or more, and the answer is that of a 200 or 201 in all else. The others get the write later, by themselves.'
+
+/** A write that is spooled, with `KVS-Durability`; or one that is committed, and that too few logs have. */
+export const accepted: Answer = {
+  description: `On the node’s disk: the log is down, and gets it later by itself. ${few}`,
+  headers: acceptedHeaders,
+}
+
+/** The same of a write that is never spooled. */
+export const tooFewCopies: Answer = { description: few, headers: ['KVS-Position', 'KVS-Copies', 'ETag'] }
+
 /** The object of an operation in the document. @param method in upper case */
 export function operationOf(method: string, description: Description): Part {
   const { id, summary, parameters = [], body, answers, errors: own = [], errorForm = 'problem', isOpen } = description

@@ -1,12 +1,12 @@
 import { errors } from './described-errors.ts'
-import type { Answer, Description } from './operation-description.ts'
+import { type Answer, accepted, type Description } from './operation-description.ts'
 import type { Part } from './part.ts'
 
 const ofKey = ['Key', 'Payload', 'MinPosition']
 const ofGet = [...ofKey, 'IfMatch', 'IfNoneMatch', 'IfModifiedSince', 'IfUnmodifiedSince']
 const ofWrite = [...ofKey, 'IfMatch', 'IfNoneMatch', 'IdempotencyKey', 'ContentDigest']
 const ofValue = ['KVS-Position', 'ETag', 'KVS-Durability', 'Last-Modified', 'KVS-Expires', 'X-TTL']
-const place = ['KVS-Position', 'ETag', 'KVS-Durability']
+const ofStored = ['KVS-Position', 'ETag', 'KVS-Copies']
 
 const json = (schema: string): Part => ({ 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } })
 const form = (schema: string, required = false): Part => ({
@@ -14,11 +14,6 @@ const form = (schema: string, required = false): Part => ({
   content: { 'application/x-www-form-urlencoded': { schema: { $ref: `#/components/schemas/${schema}` } } },
 })
 
-const spooled = (schema: string): Answer => ({
-  description: 'On the node’s disk: the log is down, and gets it later by itself.',
-  headers: ['KVS-Position', 'KVS-Durability'],
-  content: json(schema),
-})
 const notModified: Answer = { description: 'The client has the value already.', headers: ofValue }
 const found: Answer = { description: 'The value.', headers: ofValue, content: json('FoundResult') }
 const searched: Answer = {
@@ -56,9 +51,9 @@ export const payloadOperations: Readonly<Record<string, Description>> = {
     parameters: [...ofWrite.filter((name) => name !== 'Payload'), 'Ttl', 'Expires', 'TtlInSeconds'],
     body: form('ValueForm', true),
     answers: {
-      200: { description: 'The key had no value.', headers: place, content: json('StoredResult') },
-      201: { description: 'The key had a value.', headers: place, content: json('StoredResult') },
-      202: spooled('StoredResult'),
+      200: { description: 'The key had no value.', headers: ofStored, content: json('StoredResult') },
+      201: { description: 'The key had a value.', headers: ofStored, content: json('StoredResult') },
+      202: { ...accepted, content: json('StoredResult') },
     },
     errors: writeErrors,
     errorForm,
@@ -68,8 +63,8 @@ export const payloadOperations: Readonly<Record<string, Description>> = {
     summary: 'Deletes a key after all that a payload stands for',
     parameters: ofWrite,
     answers: {
-      200: { description: 'Committed in the log.', headers: ['KVS-Position'], content: json('Result') },
-      202: spooled('Result'),
+      200: { description: 'Committed in the log.', headers: ['KVS-Position', 'KVS-Copies'], content: json('Result') },
+      202: { ...accepted, content: json('Result') },
     },
     errors: [...writeErrors, 'no_such_key'],
     errorForm,

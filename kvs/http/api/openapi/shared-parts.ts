@@ -122,6 +122,12 @@ const responseHeaders = {
     description: '`spooled`: on the node’s disk, and not in the log yet.',
     schema: { ...text, const: 'spooled' },
   },
+  'KVS-Copies': {
+    description:
+      'How many logs of the group have the write; absent where `KVS_MIN_COPIES` is 1. 0: it is spooled. Fewer than ' +
+      '`KVS_MIN_COPIES`: the status is 202.',
+    schema: { type: 'integer', minimum: 0 },
+  },
   'KVS-Deleted': {
     description: 'How many keys were deleted, also where it ended in an error.',
     schema: { type: 'integer' },

@@ -1,4 +1,4 @@
-import { feedPath, feedType, positionPath, rejoinPath } from '../../../kv/index.ts'
+import { copiesPath, feedPath, feedType, positionPath, rejoinPath } from '../../../kv/index.ts'
 import { errors } from './described-errors.ts'
 import type { Description } from './operation-description.ts'
 
@@ -19,6 +19,8 @@ export const siteFlags = {
   FeedStamps: flag('stamps', 'Stamp of the last entry that it has of each log.', '7d1f22a0=1796000000000000'),
   FeedAfter: flag('after', 'Where an earlier answer of this log had got to.', '7d1f22a0=15'),
   SiteSeen: flag('seen', 'A position that the node is to have before it answers.', '7d1f22a0=12'),
+  CopyLog: flag('log', 'The log that asks.', 'c18e0369', true),
+  CopySequence: flag('sequence', 'Through which of its own entries it asks for a copy.', '12', true),
   SiteStamp: flag('stamp', 'Stamp of the entry that made the site a member.', '1796000000000000', true),
   SiteOrigin: flag('origin', 'The log that this entry was first written in.', 'c18e0369', true),
 } as const
@@ -47,6 +49,28 @@ const askPosition: Description = {
   errors: errors.ofSitePositions,
 }
 
+const askCopy: Description = {
+  id: 'siteCopies',
+  summary: 'How far this log has the entries of another one, once that is as far as asked; 404 where it is no site',
+  parameters: ['CopyLog', 'CopySequence'],
+  answers: {
+    200: {
+      description: 'The id of this log, and the last of the other log’s own entries through which it has all of them.',
+      headers: ['KVS-Position'],
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            required: ['log', 'sequence'],
+            properties: { log: { type: 'string' }, sequence: { type: 'string', pattern: '^[0-9]{1,19}$' } },
+          },
+        },
+      },
+    },
+  },
+  errors: errors.ofSiteCopies,
+}
+
 const rejoin: Description = {
   id: 'rejoinGroup',
   summary: 'Tells a site that was taken out of its group that it is a member again; 404 where the log is no site',
@@ -59,5 +83,6 @@ const rejoin: Description = {
 export const siteOperations: Readonly<Record<string, Readonly<Record<string, Description>>>> = {
   [feedPath]: { GET: followLog },
   [positionPath]: { GET: askPosition },
+  [copiesPath]: { GET: askCopy },
   [rejoinPath]: { POST: rejoin },
 }

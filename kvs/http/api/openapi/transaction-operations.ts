@@ -1,5 +1,5 @@
 import { errors } from './described-errors.ts'
-import type { Description } from './operation-description.ts'
+import { type Description, tooFewCopies } from './operation-description.ts'
 import type { Part } from './part.ts'
 
 const json = (schema: string): Part => ({ 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } })
@@ -11,11 +11,14 @@ export const transaction: Description = {
   parameters: ['MinPosition', 'IdempotencyKey'],
   body: { required: true, content: json('Transaction') },
   answers: {
-    200: { description: 'Committed in the log.', headers: ['KVS-Position'], content: json('Committed') },
+    200: { description: 'Committed in the log.', headers: ['KVS-Position', 'KVS-Copies'], content: json('Committed') },
+    202: { ...tooFewCopies, content: json('Committed') },
     412: { description: 'Nothing is done.', headers: ['KVS-Position'], content: json('ConditionsFailed') },
   },
   errors: [...errors.ofTransactions, 'transaction_too_large'],
 }
+
+const number: Part = { 'text/plain': { schema: { type: 'string', pattern: '^-?[0-9]+$' } } }
 
 /** POST of /v1/{key} */
 export const count: Description = {
@@ -25,9 +28,10 @@ export const count: Description = {
   answers: {
     200: {
       description: 'The new number.',
-      headers: ['KVS-Position', 'ETag'],
-      content: { 'text/plain': { schema: { type: 'string', pattern: '^-?[0-9]+$' } } },
+      headers: ['KVS-Position', 'ETag', 'KVS-Copies'],
+      content: number,
     },
+    202: { ...tooFewCopies, content: number },
   },
   errors: errors.ofTransactions,
 }
