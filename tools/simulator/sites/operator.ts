@@ -85,7 +85,9 @@ async function carryOut(options: OperatorOptions, fault: GroupFault, removals: R
     if (!(await changeOne(options, kind, name, by))) isDrained = false
   }
   if (kind === 'added') return
-  removals.push({ site, logId, askedAt, isDrained: isDrained && cluster.logServer.logId === logId })
+  // A log that went back lacks what it had acknowledged, and can't hand it on.
+  const isWhole = cluster.logServer.logId === logId && !cluster.isRestored
+  removals.push({ site, logId, askedAt, isDrained: isDrained && isWhole })
 }
 
 /** Asks until the change is made. Resolves with whether each try found nothing that may be lost by it. */
