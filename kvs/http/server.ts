@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
-import type { Kv, SiteService } from '../kv/index.ts'
+import { type Kv, maxFingerprintBytes, type SiteService } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
 import {
   aboutNode,
   makeClearHandler,
+  makeDigestHandlers,
   makeDispatcher,
   makeFeedHandler,
   makeKeyHandlers,
@@ -88,6 +89,10 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
       feed: makeFeedHandler(site.feed),
       sitePosition: makePositionHandler(store, site.refreshMembers),
       rejoin: makeRejoinHandler(site.rejoin, dropBody),
+      digests: makeDigestHandlers(
+        site.digests,
+        makeBodyReceiver({ maxBytes: maxFingerprintBytes, budget, what: 'body' }),
+      ),
     }),
     guard,
   })

@@ -1,4 +1,5 @@
 import type { Rank } from '../core/rank.ts'
+import type { DigestService } from './digests.ts'
 import type { Feed } from './feed.ts'
 
 /** The sites of the group, by the addresses of their nodes, as this site knows them. */
@@ -21,6 +22,7 @@ export interface Members {
 export interface SiteService {
   readonly feed: Feed
   readonly members: Members
+  readonly digests: DigestService
   /** Has this node know of the members what its log has. Rejects where the log can't be read. */
   refreshMembers(): Promise<void>
   /**

@@ -1,3 +1,4 @@
+import type { HeldPuts } from '../core/held-put.ts'
 import type { Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 import type { Log } from '../log/index.ts'
@@ -17,6 +18,12 @@ export interface FollowedLog {
    * Rank of the newest entry of a key, a delete as well. Undefined where there is none, or where the log is no site.
    */
   rankOf(key: string): Rank | undefined
+  /** What the view has of each origin. */
+  seen(): Position
+  /** The keys that the view has by now. */
+  puts(): HeldPuts
+  /** As `Slices.run`. */
+  inSlices(work: Iterator<unknown>): Promise<void>
   /** The log server's clock, in milliseconds since 1970; 0 before it is known. */
   now(): number
 }
@@ -24,15 +31,18 @@ export interface FollowedLog {
 export function makeFollowedLog(
   mirror: Mirror,
   log: Pick<Log, 'now'>,
-  { requireReadable, waitFor }: Pick<FollowedLog, 'requireReadable' | 'waitFor'>,
+  { requireReadable, waitFor, inSlices }: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices'>,
 ): FollowedLog {
   return {
     requireReadable,
     waitFor,
+    inSlices,
     logId: () => mirror.logId ?? '',
     sequence: () => mirror.view.position.sequence,
     // The mirror makes another view once it knows the log.
     rankOf: (key) => mirror.view.rankOf(key),
+    seen: () => mirror.view.seen,
+    puts: () => mirror.view,
     now: () => log.now() ?? 0,
   }
 }

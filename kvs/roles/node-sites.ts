@@ -55,6 +55,7 @@ export function makeNodeSites(
     connect: (address) => makeHttpPeer(makeTarget({ address, tls, timeoutMs, logger }), token),
     // Other sites may take larger values than this one; what one of them has acknowledged is taken over.
     limits: { ...batchLimits, maxValueBytes: 128 * 1024 * 1024 },
+    compareEveryMs: config.digestIntervalMs,
     stopping,
     logger: logger as Logger,
   })
@@ -69,6 +70,9 @@ export function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite 
     sequence: () => store().followed.sequence(),
     onAdvance,
     rankOf: (key) => store().followed.rankOf(key),
+    seen: () => store().followed.seen(),
+    puts: () => store().followed.puts(),
+    inSlices: (work) => store().followed.inSlices(work),
     now: () => store().followed.now(),
   }
 }

@@ -1,4 +1,4 @@
-import { address, listOf, path } from '../parsers.ts'
+import { address, duration, listOf, orWord, path } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
 /** Settings of a site: a log that takes over the entries of others. */
@@ -29,4 +29,11 @@ export const siteSettings = {
     purpose: 'PEM file of the certificate to show to other sites, where one is asked for',
   },
   peerKeyFile: { name: 'KVS_PEER_KEY', parse: path, purpose: 'PEM file of the key to that certificate' },
+  digestIntervalMs: {
+    name: 'KVS_DIGEST_INTERVAL',
+    default: '5m',
+    parse: orWord('never', undefined, duration('100ms', '24h')),
+    purpose:
+      'How often the values of each other site are compared with this one’s, in the background; never: not at all',
+  },
 } satisfies Table

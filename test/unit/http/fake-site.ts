@@ -1,4 +1,5 @@
 import type { KvsError } from '../../../kvs/core/errors.ts'
+import { nowhere } from '../../../kvs/core/position.ts'
 import type { Feed, FeedQuery } from '../../../kvs/kv/feed.ts'
 import type { Members, SiteService } from '../../../kvs/kv/members.ts'
 
@@ -40,5 +41,11 @@ export function makeFakeFeed() {
 
 /** What a node does for other sites. */
 export function makeFakeSite(members: Members = makeFakeMembers(), feed: Feed = makeFakeFeed()): SiteService {
-  return { members, feed, refreshMembers: async () => undefined, rejoin: async () => undefined }
+  return {
+    members,
+    feed,
+    digests: { read: async () => [], compare: async () => ({ position: nowhere, indices: [] }) },
+    refreshMembers: async () => undefined,
+    rejoin: async () => undefined,
+  }
 }

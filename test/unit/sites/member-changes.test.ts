@@ -27,6 +27,8 @@ function makeGroup() {
       asked.push([address, seen !== undefined])
       return address === dead ? untilAborted(signal) : Promise.resolve(at({ near: 1 }))
     },
+    askDigests: () => Promise.reject(new Error('nobody compares')),
+    askUnlike: () => Promise.reject(new Error('nobody compares')),
     rejoin: (_, signal) => (address === dead ? untilAborted(signal) : Promise.resolve()),
   })
   const set = makeMemberSet({ siteLog, configured: [own, near, dead], own })

@@ -67,5 +67,5 @@ export function makeNodeSite(
 /** The members of a run stay the same, so that nodes ask each other for feeds alone. */
 function clientOf(open: OpenFeed | undefined): PeerClient {
   const never = () => Promise.reject(new Error('the members of a run stay the same'))
-  return { open: open ?? never, askPosition: never, rejoin: never }
+  return { open: open ?? never, askPosition: never, rejoin: never, askDigests: never, askUnlike: never }
 }

@@ -36,6 +36,7 @@ export const errors = {
   ofCollections: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'],
   ofFeeds: ['not_ready', 'log_down', 'overloaded', 'draining', 'went_back', 'removed'],
   ofSitePositions: ['not_ready', 'behind', 'log_down'],
+  ofDigests: ['not_ready', 'behind', 'draining', 'removed'],
   ofRejoining: ['value_too_large', 'log_down', 'undecided'],
   ofClears: [
     ...(['clear_not_allowed', 'unsupported_encoding', 'value_too_large'] as const),
