@@ -33,7 +33,6 @@ export const siteSettings = {
     name: 'KVS_DIGEST_INTERVAL',
     default: '5m',
     parse: orWord('never', undefined, duration('100ms', '24h')),
-    purpose:
-      'How often the values of each other site are compared with this one’s, in the background; never: not at all',
+    purpose: 'How often to compare values with each other site, in the background; never: not at all',
   },
 } satisfies Table

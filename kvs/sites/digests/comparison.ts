@@ -46,7 +46,7 @@ export async function compareWith(
 ): Promise<Compared> {
   site.requireReadable()
   const sums = await unlessGone(own.sumUp(), signal)
-  const theirs = await client.askDigests(site.seen(), signal)
+  const theirs = await unlessGone(client.askDigests(site.seen(), signal), signal)
   const unequal = sums.texts().flatMap((digest, bucket) => (digest === theirs[bucket] ? [] : [bucket]))
   const chosen = choose(unequal, sums.countIn, random)
   const { segments } = site.puts()
@@ -83,7 +83,7 @@ async function differingOf(
   signal: AbortSignal,
 ): Promise<Compared['differing']> {
   // It covers all that was collected.
-  const { position, indices } = await client.askUnlike(site.seen(), had, signal)
+  const { position, indices } = await unlessGone(client.askUnlike(site.seen(), had, signal), signal)
   if (indices.length === 0) return []
   await unlessGone(waitUntilSeen(site, position), signal)
   site.requireReadable()
