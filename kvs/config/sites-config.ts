@@ -81,9 +81,10 @@ function readToken(path: string | undefined, problems: string[]): string | undef
 
 /** Names of the settings in the environment that have no effect, and why: there are no sites, or none with https://. */
 export function unusedWithoutSites(env: Environment, sites: Sites | undefined): [names: string[], why: string] {
-  const { peers, peerTokenFile, ownAddress, peerCaFile, peerCertFile, peerKeyFile } = siteSettings
+  const { peers, peerTokenFile, ownAddress, peerCaFile, peerCertFile, peerKeyFile, digestIntervalMs } = siteSettings
   const forHttps = [peerCaFile, peerCertFile, peerKeyFile]
   const given = (settings: readonly Setting[]) => settings.flatMap(({ name }) => (env[name] ? [name] : []))
-  if (sites === undefined) return [given([ownAddress, peerTokenFile, ...forHttps]), `${peers.name} is not set`]
+  if (sites === undefined)
+    return [given([ownAddress, peerTokenFile, ...forHttps, digestIntervalMs]), `${peers.name} is not set`]
   return [sites.tls === undefined ? given(forHttps) : [], `${peers.name} has no address with https://`]
 }

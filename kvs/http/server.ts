@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Kv, SiteService } from '../kv/index.ts'
+import { type Kv, maxFingerprintBytes, type SiteService } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
 import {
   aboutNode,
@@ -7,6 +7,7 @@ import {
   type Handle,
   makeClearHandler,
   makeCopiesHandler,
+  makeDigestHandlers,
   makeDispatcher,
   makeFeedHandler,
   makeKeyHandlers,
@@ -94,6 +95,10 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
       sitePosition: makePositionHandler(store, site.refreshMembers),
       siteCopies: makeCopiesHandler(site.copyOf),
       rejoin: makeRejoinHandler(site.rejoin, dropBody),
+      digests: makeDigestHandlers(
+        site.digests,
+        makeBodyReceiver({ maxBytes: maxFingerprintBytes, budget, what: 'body' }),
+      ),
     }),
     guard,
   })

@@ -9,6 +9,12 @@ export const positionPath = '/sites/position'
 /** Path at which a site hears that it is a member again. */
 export const rejoinPath = '/sites/rejoin'
 
+/** Path at which another site compares its values with this one's. */
+export const digestsPath = '/sites/digests'
+
+/** Type of the answers there, with the version of their format and of all that digests are made by. */
+export const digestsType = 'application/vnd.kvs.digests; version=1'
+
 /** Type of a feed's body, with the version of its format. */
 export const feedType = 'application/vnd.kvs.log; version=1'
 

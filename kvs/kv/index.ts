@@ -1,5 +1,27 @@
 export { type AskedCopy, type Copies, type CopyWait, copiesPath, type LogCopy } from './copies.ts'
-export { type Feed, type FeedQuery, type FeedStream, feedPath, feedType, positionPath, rejoinPath } from './feed.ts'
+export {
+  BadDigestText,
+  formatDigests,
+  formatFingerprints,
+  formatUnlike,
+  maxFingerprintBytes,
+  mostFingerprints,
+  parseDigests,
+  parseFingerprints,
+  parseUnlike,
+} from './digest-text.ts'
+export { bucketCount, type DigestService, type Fingerprint, type Unlike } from './digests.ts'
+export {
+  digestsPath,
+  digestsType,
+  type Feed,
+  type FeedQuery,
+  type FeedStream,
+  feedPath,
+  feedType,
+  positionPath,
+  rejoinPath,
+} from './feed.ts'
 export type {
   AskedTransaction,
   ConditionalWrite,
@@ -12,4 +34,12 @@ export type {
 export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 export type { Members, SiteService } from './members.ts'
 export { requireKnownLogs } from './own-log.ts'
-export { type PeerStatus, type SitesStatus, type SpoolStatus, type State, type Status, states } from './status.ts'
+export {
+  type Comparison,
+  type PeerStatus,
+  type SitesStatus,
+  type SpoolStatus,
+  type State,
+  type Status,
+  states,
+} from './status.ts'

@@ -1,5 +1,6 @@
 import type { Rank } from '../core/rank.ts'
 import type { AskedCopy, Copies, LogCopy } from './copies.ts'
+import type { DigestService } from './digests.ts'
 import type { Feed } from './feed.ts'
 
 /** The sites of the group, by the addresses of their nodes, as this site knows them. */
@@ -22,6 +23,7 @@ export interface Members {
 export interface SiteService {
   readonly feed: Feed
   readonly members: Members
+  readonly digests: DigestService
   /** Has this node know of the members what its log has. Rejects where the log can't be read. */
   refreshMembers(): Promise<void>
   /**

@@ -35,7 +35,20 @@ export interface Status {
 export interface SitesStatus {
   /** Whether this node is the one of its site that takes entries over. */
   readonly leads: boolean
-  readonly peers: readonly PeerStatus[]
+  readonly peers: readonly (PeerStatus & {
+    /** Null before the first comparison, and where this node does not follow the site. */
+    readonly comparison: Comparison | null
+  })[]
+}
+
+/** What the last comparison with another site's values came to. */
+export interface Comparison {
+  /** How long ago that was, in milliseconds. */
+  readonly age: number
+  /** How many keys are known to have another value there, though each site has all that the other one had. */
+  readonly differing: number
+  /** A few of these keys. */
+  readonly examples: readonly string[]
 }
 
 /** How this node follows one of the addresses of other sites. */

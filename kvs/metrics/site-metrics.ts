@@ -1,4 +1,4 @@
-import type { PeerStatus, SitesStatus } from '../kv/index.ts'
+import type { SitesStatus } from '../kv/index.ts'
 import type { Replica } from '../replica/index.ts'
 import type { Metric } from './metric.ts'
 
@@ -21,7 +21,7 @@ export function siteMetrics({ store, sites }: SiteSources): Metric[] {
 }
 
 function peerMetrics(sites: SiteSources['sites']): Metric[] {
-  const samples = (value: (peer: PeerStatus) => number | null) =>
+  const samples = (value: (peer: SitesStatus['peers'][number]) => number | null) =>
     sites.status.peers.flatMap((peer) => {
       const found = value(peer)
       return found === null ? [] : [{ labels: { peer: peer.address }, value: found }]
@@ -51,6 +51,12 @@ function peerMetrics(sites: SiteSources['sites']): Metric[] {
       type: 'gauge',
       help: 'How long ago this site had all that the other one had',
       read: () => samples(({ lag }) => (lag === null ? null : lag / 1_000)),
+    },
+    {
+      name: 'kvs_site_differing_keys',
+      type: 'gauge',
+      help: 'Keys that are known to have another value at another site, though each has all that the other one had',
+      read: () => samples(({ comparison }) => comparison?.differing ?? null),
     },
   ]
 }

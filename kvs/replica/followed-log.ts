@@ -1,4 +1,5 @@
-import { type Position, sequenceIn } from '../core/position.ts'
+import type { HeldPuts } from '../core/held-put.ts'
+import type { Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 import type { Log } from '../log/index.ts'
 import type { Mirror } from './mirror.ts'
@@ -13,12 +14,16 @@ export interface FollowedLog {
   waitFor(position: Position): Promise<void>
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
-  /** The view has all of a log's own entries through this sequence; 0n where it has none of them. */
-  seen(logId: string): bigint
   /**
    * Rank of the newest entry of a key, a delete as well. Undefined where there is none, or where the log is no site.
    */
   rankOf(key: string): Rank | undefined
+  /** What the view has of each origin. */
+  seen(): Position
+  /** The keys that the view has by now. */
+  puts(): HeldPuts
+  /** As `Slices.run`. */
+  inSlices(work: Iterator<unknown>): Promise<void>
   /** The log server's clock, in milliseconds since 1970; 0 before it is known. */
   now(): number
 }
@@ -26,16 +31,18 @@ export interface FollowedLog {
 export function makeFollowedLog(
   mirror: Mirror,
   log: Pick<Log, 'now'>,
-  { requireReadable, waitFor }: Pick<FollowedLog, 'requireReadable' | 'waitFor'>,
+  { requireReadable, waitFor, inSlices }: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices'>,
 ): FollowedLog {
   return {
     requireReadable,
     waitFor,
+    inSlices,
     logId: () => mirror.logId ?? '',
     sequence: () => mirror.view.position.sequence,
-    seen: (logId) => sequenceIn(mirror.view.seen, logId),
     // The mirror makes another view once it knows the log.
     rankOf: (key) => mirror.view.rankOf(key),
+    seen: () => mirror.view.seen,
+    puts: () => mirror.view,
     now: () => log.now() ?? 0,
   }
 }

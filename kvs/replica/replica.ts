@@ -161,6 +161,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
         if (refusal) throw refusal
       },
       waitFor: tokens.waitFor,
+      inSlices: parts.slices.run,
     }),
     logId: () => mirror.logId,
     measures: () => measuresOf(parts),

@@ -56,6 +56,7 @@ export function makeNodeSites(
     // Other sites may take larger values than this one; what one of them has acknowledged is taken over.
     limits: { ...batchLimits, maxValueBytes: 128 * 1024 * 1024 },
     copies: copiesSettings(config),
+    compareEveryMs: config.digestIntervalMs,
     stopping,
     logger: logger as Logger,
   })
@@ -78,8 +79,10 @@ export function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite 
     waitFor: (position) => store().followed.waitFor(position),
     sequence: () => store().followed.sequence(),
     onAdvance,
-    seen: (log) => store().followed.seen(log),
     rankOf: (key) => store().followed.rankOf(key),
+    seen: () => store().followed.seen(),
+    puts: () => store().followed.puts(),
+    inSlices: (work) => store().followed.inSlices(work),
     now: () => store().followed.now(),
   }
 }

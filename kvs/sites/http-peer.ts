@@ -2,23 +2,34 @@ import type { Dispatcher } from 'undici'
 import { catalogue } from '../core/errors.ts'
 import { formatPosition, nowhere, type Position, parsePosition } from '../core/position.ts'
 import { explain, type Target } from '../forward/index.ts'
-import { copiesPath, type FeedQuery, feedPath, feedType, type LogCopy, positionPath, rejoinPath } from '../kv/index.ts'
+import {
+  BadDigestText,
+  copiesPath,
+  digestsPath,
+  digestsType,
+  type FeedQuery,
+  feedPath,
+  feedType,
+  formatFingerprints,
+  type LogCopy,
+  parseDigests,
+  parseUnlike,
+  positionPath,
+  rejoinPath,
+} from '../kv/index.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import { type PeerClient, PeerRefused, PeerRemoved } from './peer-client.ts'
 
 const textType = 'text/plain; charset=utf-8'
 const jsonType = 'application/json'
-/** What an answer of each type has, for people. */
-const wantedBy: Readonly<Record<string, string>> = {
-  [feedType]: 'a log',
-  [textType]: 'a position',
-  [jsonType]: 'how far it has a log',
-}
 /** A feed gives a sign of life every second. */
 const silenceMs = 5_000
 const answerMs = 10_000
 /** What is read of an answer other than a feed, in bytes. */
 const mostTextBytes = 16_000
+/** The same for digests, and for a node that reads all that it has for them, or waits until it has read it before. */
+const digestsMs = 60_000
+const mostDigestBytes = 32_000
 
 /**
  * Asks one node over HTTP.
@@ -27,10 +38,16 @@ const mostTextBytes = 16_000
 export function makeHttpPeer({ dispatcher, name, servername }: Target, token: string | undefined): PeerClient {
   const common = { host: name, ...(token !== undefined && { authorization: `Bearer ${token}` }) }
 
-  async function ask(path: string, accept: string, signal: AbortSignal, bodyTimeout: number, method: Method = 'GET') {
+  async function ask(
+    path: string,
+    accept: keyof typeof wanted,
+    signal: AbortSignal,
+    bodyTimeout: number,
+    more: More = {},
+  ) {
     const request = {
-      ...{ method, path, headers: { ...common, accept }, signal, servername },
-      ...{ headersTimeout: answerMs, bodyTimeout },
+      ...{ method: 'GET', path, headers: { ...common, accept }, signal, servername },
+      ...{ headersTimeout: answerMs, bodyTimeout, ...more },
     }
     // A request that waits for a connection would heed the signal only once that is made, or has failed.
     const asked = dispatcher.request(request)
@@ -43,7 +60,7 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
     if (statusCode === 200 && type === accept) return body
     if (statusCode === 200) {
       body.destroy()
-      throw new PeerRefused(`${name} answers with ${type ?? 'no type'}, not with ${wantedBy[accept]}: it is no node`)
+      throw new PeerRefused(`${name} answers with ${type ?? 'no type'}, not with ${wanted[accept]}: it is no node`)
     }
     const sentence = (await textOf(body)).slice(0, 300)
     if (statusCode === 409 && sentence.includes(catalogue.removed.message))
@@ -84,15 +101,47 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
     async rejoin({ stamp, origin }, signal) {
       try {
         const query = new URLSearchParams({ stamp: String(stamp), origin })
-        await textOf(await ask(`${rejoinPath}?${query}`, textType, signal, answerMs, 'POST'))
+        await textOf(await ask(`${rejoinPath}?${query}`, textType, signal, answerMs, { method: 'POST' }))
       } catch (error) {
         throw explainedError(error, name)
       }
     },
+    askDigests: (seen, signal) => compared(seen, { headersTimeout: digestsMs }, signal, parseDigests),
+    askUnlike: (seen, fingerprints, signal) =>
+      compared(seen, { method: 'POST', body: formatFingerprints(fingerprints) }, signal, (text) =>
+        parseUnlike(text, fingerprints.length),
+      ),
+  }
+
+  async function compared<T>(seen: Position, more: More, signal: AbortSignal, parse: (text: string) => T): Promise<T> {
+    try {
+      const query = new URLSearchParams({ seen: formatPosition(seen) })
+      return parse(
+        await textOf(await ask(`${digestsPath}?${query}`, digestsType, signal, answerMs, more), mostDigestBytes),
+      )
+    } catch (error) {
+      throw explainedError(
+        error instanceof BadDigestText ? new PeerRefused(`${name}: the answer ${error.message}`) : error,
+        name,
+      )
+    }
   }
 }
 
-type Method = 'GET' | 'POST'
+/** What differs of a request from a GET. */
+interface More {
+  readonly method?: 'GET' | 'POST'
+  readonly body?: string
+  readonly headersTimeout?: number
+}
+
+/** What an answer is expected to be, by its type. */
+const wanted = {
+  [feedType]: 'a log',
+  [textType]: 'a position',
+  [jsonType]: 'how far it has a log',
+  [digestsType]: 'digests',
+} as const
 
 function pathOf({ site, have, stamps, after }: FeedQuery): string {
   const texts = new URLSearchParams({ site, have: formatPosition(have), stamps: formatStamps(stamps) })
@@ -137,13 +186,13 @@ function explainedError(error: unknown, name: string): Error {
 }
 
 /** A short text. What is beyond the bound is not read. */
-async function textOf(body: Dispatcher.ResponseData['body']): Promise<string> {
+async function textOf(body: Dispatcher.ResponseData['body'], most = mostTextBytes): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of body) {
     chunks.push(chunk)
     bytes += chunk.length
-    if (bytes > mostTextBytes) break
+    if (bytes > most) break
   }
   return Buffer.concat(chunks).toString().trim()
 }

@@ -1,3 +1,4 @@
+import type { HeldPuts } from '../core/held-put.ts'
 import type { Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 
@@ -13,10 +14,17 @@ export interface OwnSite {
   sequence(): bigint
   /** Calls `listener` whenever that has risen, until the returned function is called. */
   onAdvance(listener: () => void): () => void
-  /** The view has all of a log's own entries through this sequence; 0n where it has none of them. */
-  seen(logId: string): bigint
   /** Rank of the newest entry of a key, a delete as well; undefined where there is none. */
   rankOf(key: string): Rank | undefined
+  /** What the view has of each origin, where a batch ends. */
+  seen(): Position
+  /** The keys that the view has by now. */
+  puts(): HeldPuts
+  /**
+   * Does long work step by step, in slices so short that nothing else waits for long. Rejects with what a step throws,
+   * and where the node stops.
+   */
+  inSlices(work: Iterator<unknown>): Promise<void>
   /** The log server's clock, in milliseconds since 1970; 0 before it is known. */
   now(): number
 }

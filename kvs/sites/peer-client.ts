@@ -1,6 +1,6 @@
 import type { Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
-import type { AskedCopy, LogCopy } from '../kv/index.ts'
+import type { AskedCopy, Fingerprint, LogCopy, Unlike } from '../kv/index.ts'
 import type { OpenFeed } from './pull.ts'
 
 /** What a site asks a node of another one for. */
@@ -21,6 +21,13 @@ export interface PeerClient {
    * nobody, and would not hear of it. It does nothing where the site knows of a newer one. Rejects as `askPosition`.
    */
   rejoin(rank: Rank, signal: AbortSignal): Promise<void>
+  /** Asks for the digests of the node's values, as `DigestService.read`. Rejects as `askPosition`. */
+  askDigests(seen: Position, signal: AbortSignal): Promise<readonly string[]>
+  /**
+   * Asks which of these values the node has otherwise, as `DigestService.compare`. Rejects as `askPosition`.
+   * @param fingerprints at most `mostFingerprints`
+   */
+  askUnlike(seen: Position, fingerprints: readonly Fingerprint[], signal: AbortSignal): Promise<Unlike>
 }
 
 /** The node has answered, and not with what it was asked for. The message is a sentence for the operator. */

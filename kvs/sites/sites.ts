@@ -1,5 +1,5 @@
 import { maxStamp } from '../core/rank.ts'
-import type { SiteService, SitesStatus } from '../kv/index.ts'
+import type { PeerStatus, SiteService, SitesStatus } from '../kv/index.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -7,6 +7,9 @@ import { type Random, systemRandom } from '../lib/random.ts'
 import type { SiteLog } from '../log/index.ts'
 import { makeCopyAnswers } from './copies/copy-answer.ts'
 import { type CopiesSettings, makeCopies } from './copies/copy-waits.ts'
+import { compareMembers } from './digests/comparing.ts'
+import { makeFindings } from './digests/findings.ts'
+import { makeOwnDigests } from './digests/own-digests.ts'
 import { followMembers, InVain } from './following.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import { type Intake, makeIntake } from './intake.ts'
@@ -50,6 +53,8 @@ export interface SitesOptions {
   readonly limits: FrameLimits
   /** Undefined where writes wait for no other log. */
   readonly copies?: CopiesSettings | undefined
+  /** How often values are compared with each other site's, in milliseconds; undefined for never. */
+  readonly compareEveryMs?: number | undefined
   /** Aborts when the node is told to stop. */
   readonly stopping: AbortSignal
   readonly logger: Logger
@@ -83,8 +88,13 @@ export function makeSites(options: SitesOptions): Sites {
   const copies =
     options.copies &&
     makeCopies({ ...options.copies, ...{ set, site, connect: clients, stopping, logger, clock, random } })
+  const findings = makeFindings(logger, clock)
+  const digests = makeOwnDigests({ site, isRemoved: () => set.isRemoved, stopping })
+  const peers = () => set.others().map((address) => peerAt(address).status)
   let lead: { readonly intake: Intake } | undefined
   const past = { entries: 0, superseded: 0 }
+
+  const comparisonWith = ({ state, log }: PeerStatus) => (state === 'standby' ? null : findings.of(log))
 
   async function leadOnce(signal: AbortSignal): Promise<void> {
     // A node whose view is not that of the log leaves the lead to the others.
@@ -97,6 +107,10 @@ export function makeSites(options: SitesOptions): Sites {
     const ending = new AbortController()
     const intake = makeIntake(target, site, ending.signal)
     lead = { intake }
+    const comparing = compareMembers(
+      { ...{ site, own: digests, peers, client: clients, findings, clock, random }, everyMs: options.compareEveryMs },
+      ending.signal,
+    )
     try {
       await followMembers({
         ...{ set, peerAt, site, clock, signal, ending },
@@ -106,12 +120,14 @@ export function makeSites(options: SitesOptions): Sites {
       lead = undefined
       past.entries += intake.counts.entries
       past.superseded += intake.counts.superseded
+      await comparing
       await target.close()
     }
   }
 
   return {
     feed: makeFeed({ openReader: siteLog.openReader, site, removedAt: () => set.removedAt, stopping, clock }),
+    digests,
     members: makeMembership({ ...{ set, siteLog, site, logger, clock }, own: options.ownAddress, connect: clients }),
     copyOf: makeCopyAnswers({ site, isRemoved: () => set.isRemoved, clock }),
     copies,
@@ -140,7 +156,10 @@ export function makeSites(options: SitesOptions): Sites {
       }
     },
     get status() {
-      return { leads: lead !== undefined, peers: set.others().map((address) => peerAt(address).status) }
+      return {
+        leads: lead !== undefined,
+        peers: peers().map((peer) => ({ ...peer, comparison: comparisonWith(peer) })),
+      }
     },
     get measures() {
       const { entries, superseded } = lead?.intake.counts ?? { entries: 0, superseded: 0 }

@@ -9,7 +9,7 @@ import { makeSlabs } from './slabs.ts'
 /** A map from keys, as bytes, to values. Both are packed in slabs and found by a hash index. */
 export interface PackedMap
   extends Pick<Records, 'read' | 'keyAt' | 'sequenceAt' | 'markAt' | 'deadlineAt' | 'rankAt' | 'deadlines'>,
-    Pick<KeyIndex, 'segments' | 'hashesIn'> {
+    Pick<KeyIndex, 'segments' | 'hashesIn' | 'visit'> {
   /** Number of keys. */
   readonly size: number
   readonly memory: {
@@ -92,6 +92,7 @@ export function makePackedMap(slabBytes?: number, secret?: Buffer): PackedMap {
 
     segments: index.segments,
     hashesIn: index.hashesIn,
+    visit: index.visit,
     visitKeys(hash, visit) {
       index.visit(hash, (address) => {
         const { buffer, start, length } = records.keyAt(address)

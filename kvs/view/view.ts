@@ -1,4 +1,5 @@
 import type { Entry, Found, LogPoint, PackedEntry, Reached } from '../core/entry.ts'
+import type { HeldPuts } from '../core/held-put.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { effectOf, isMembership } from '../core/operation/operation.ts'
@@ -10,6 +11,7 @@ import { makeCursor } from './cursor.ts'
 import { type Dependencies, makeDependencies } from './dependencies.ts'
 import { type LapsedKey, lapse, listLapsed, versionAt } from './lapsed-keys.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
+import { putAt } from './puts.ts'
 import { makeRanks } from './ranks.ts'
 import { makeVector } from './vector.ts'
 
@@ -18,7 +20,9 @@ import { makeVector } from './vector.ts'
  * and values are outside of V8's heap: 1,000,000 keys of 14 bytes with values of 100 bytes take 150 MB, and 350 MB in a
  * Map of Buffers.
  */
-export interface View extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn' | 'visitKeys'> {
+export interface View
+  extends Pick<PackedMap, 'memory' | 'segments' | 'hashesIn' | 'visitKeys'>,
+    Pick<HeldPuts, 'visitPuts' | 'putOf'> {
   /** Position of the last applied entry; sequence 0n before the first one. */
   readonly position: LogPoint
   /**
@@ -143,6 +147,16 @@ export function makeView(options: ViewOptions = {}): View {
     segments: map.segments,
     hashesIn: map.hashesIn,
     visitKeys: map.visitKeys,
+    visitPuts(hash, visit) {
+      map.visit(hash, (address) => {
+        const put = putAt(map, ranks, address)
+        if (put !== undefined) visit(put)
+      })
+    },
+    putOf(key) {
+      const address = find(key)
+      return address === 0 ? undefined : putAt(map, ranks, address)
+    },
 
     versionOf(key) {
       const address = find(key)

@@ -20,6 +20,12 @@ export const sites: Row = {
       { unit: 'none', min: 0 },
     ),
     graph(
+      'Differing keys',
+      'Keys that are known to have another value at that address for good. Anything but 0 is a fault.',
+      [[`max by (peer) (${of('kvs_site_differing_keys')})`, '{{peer}}']],
+      { unit: 'none', min: 0 },
+    ),
+    graph(
       'Followed',
       'By the node that leads: 1 where it follows the log at that address, 0 where it can’t.',
       [

@@ -1,4 +1,4 @@
-import { address, integer, listOf, path } from '../parsers.ts'
+import { address, duration, integer, listOf, orWord, path } from '../parsers.ts'
 import type { Table } from '../settings-table.ts'
 
 /** Settings of a site: a log that takes over the entries of others. */
@@ -35,4 +35,10 @@ export const siteSettings = {
     purpose: 'PEM file of the certificate to show to other sites, where one is asked for',
   },
   peerKeyFile: { name: 'KVS_PEER_KEY', parse: path, purpose: 'PEM file of the key to that certificate' },
+  digestIntervalMs: {
+    name: 'KVS_DIGEST_INTERVAL',
+    default: '5m',
+    parse: orWord('never', undefined, duration('100ms', '24h')),
+    purpose: 'How often to compare values with each other site, in the background; never: not at all',
+  },
 } satisfies Table

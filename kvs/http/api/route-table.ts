@@ -1,5 +1,5 @@
 import type { Right } from '../../access/index.ts'
-import { copiesPath, feedPath, positionPath, rejoinPath } from '../../kv/index.ts'
+import { copiesPath, digestsPath, feedPath, positionPath, rejoinPath } from '../../kv/index.ts'
 import { collectionRights, type Guard, keyRights } from '../exchange/index.ts'
 import { courseworkDialect } from './coursework-dialect.ts'
 import type { Dialect, KeyPlace } from './dialect.ts'
@@ -40,6 +40,8 @@ export interface Service {
   readonly siteCopies?: Handle | undefined
   /** Handler by which they tell this one that it is a member again. */
   readonly rejoin?: Handle | undefined
+  /** Handlers by which they compare values with this one, by method. */
+  readonly digests?: Handlers | undefined
   /** Undefined where everybody may do everything. */
   readonly guard: Guard | undefined
   /**
@@ -53,7 +55,8 @@ const dialects = [valueDialect, courseworkDialect]
 
 /** Makes the table of all routes. One table serves nodes and forwarders. */
 export function makeRouteTable(service: Service): RouteTable {
-  const { about, ready, position, readMetrics, guard, feed, sitePosition, siteCopies, rejoin, forward } = service
+  const { about, ready, position, readMetrics, guard, feed, sitePosition, siteCopies, rejoin, digests, forward } =
+    service
   const health = healthRoute(ready)
   const pages: RouteTable = {
     '/': frontPage(about),
@@ -67,6 +70,7 @@ export function makeRouteTable(service: Service): RouteTable {
     ...(sitePosition && { [positionPath]: siteRoute(sitePosition) }),
     ...(siteCopies && { [copiesPath]: siteRoute(siteCopies) }),
     ...(rejoin && { [rejoinPath]: { methods: { POST: rejoin }, rights: { POST: 'replicate' } } }),
+    ...(digests && { [digestsPath]: { methods: digests, rights: { GET: 'replicate', POST: 'replicate' } } }),
   }
   const keys = [
     ...dialects.flatMap((dialect) => keyRoutes(dialect, service.keysOf(dialect), forward)),

@@ -11,7 +11,7 @@ export interface BodyLimits {
   /** Bounds all bodies together, each from its first byte until it is stored or refused. */
   readonly budget: MemoryBudget
   /** What a body is, for the error that says that it is too large: a value by default. */
-  readonly what?: 'value' | 'transaction' | 'form'
+  readonly what?: 'value' | 'transaction' | 'form' | 'body'
 }
 
 /**

@@ -1,4 +1,5 @@
 import { KvsError } from '../../core/errors.ts'
+import { sequenceIn } from '../../core/position.ts'
 import type { AskedCopy, LogCopy } from '../../kv/index.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { OwnSite } from '../own-site.ts'
@@ -25,15 +26,16 @@ export function makeCopyAnswers({ site, isRemoved, clock }: CopyAnswersOptions) 
   }
 
   return async ({ log, sequence }: AskedCopy): Promise<LogCopy> => {
+    const seen = () => sequenceIn(site.seen(), log)
     requireMember()
-    if (site.seen(log) < sequence) await untilSeen()
+    if (seen() < sequence) await untilSeen()
     requireMember()
-    return { holder: site.logId(), sequence: site.seen(log) }
+    return { holder: site.logId(), sequence: seen() }
 
     async function untilSeen(): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>()
       const forget = site.onAdvance(() => {
-        if (site.seen(log) >= sequence) resolve()
+        if (seen() >= sequence) resolve()
       })
       const timer = clock.after(copyAnswerMs, resolve)
       await promise

@@ -29,6 +29,7 @@ test('nothing set gives the defaults', () => {
     tailIntervalMs: 1_000,
     maxLagMs: 10_000,
     waitTimeoutMs: 5_000,
+    digestIntervalMs: 300_000,
     drainDelayMs: 0,
     shutdownTimeoutMs: 10_000,
     headersTimeoutMs: 10_000,

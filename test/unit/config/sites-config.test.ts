@@ -61,6 +61,18 @@ test('a site waits 2 s for a position where no setting says how long, and other 
   expect(readConfig({}).waitTimeoutMs).toBe(5_000)
 })
 
+test('values are compared every 5 minutes where no setting says how often, and not at all where it says so', () => {
+  const peers = { KVS_PEERS: 'site-b:8080' }
+  expect(readConfig(peers).digestIntervalMs).toBe(300_000)
+  expect(readConfig({ ...peers, KVS_DIGEST_INTERVAL: '1h' }).digestIntervalMs).toBe(3_600_000)
+  expect(readConfig({ ...peers, KVS_DIGEST_INTERVAL: 'never' }).digestIntervalMs).toBe(undefined)
+  for (const KVS_DIGEST_INTERVAL of ['99ms', '25h', '5', 'no'])
+    expect(problemsOf({ ...peers, KVS_DIGEST_INTERVAL })).toEqual([expect.stringContaining('or never')])
+  expect(readConfig({ KVS_DIGEST_INTERVAL: '1h' }).warnings).toEqual([
+    'not used: KVS_DIGEST_INTERVAL; KVS_PEERS is not set',
+  ])
+})
+
 describe('KVS_PEER_TOKEN_FILE', () => {
   const tokenOf = (content: string) =>
     readConfig({ KVS_PEERS: 'site-b:8080', KVS_PEER_TOKEN_FILE: fileWith(content) }).sites?.token

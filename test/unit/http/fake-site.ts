@@ -1,4 +1,5 @@
 import type { KvsError } from '../../../kvs/core/errors.ts'
+import { nowhere } from '../../../kvs/core/position.ts'
 import type { Feed, FeedQuery } from '../../../kvs/kv/feed.ts'
 import type { Members, SiteService } from '../../../kvs/kv/members.ts'
 
@@ -43,6 +44,7 @@ export function makeFakeSite(members: Members = makeFakeMembers(), feed: Feed = 
   return {
     members,
     feed,
+    digests: { read: async () => [], compare: async () => ({ position: nowhere, indices: [] }) },
     refreshMembers: async () => undefined,
     rejoin: async () => undefined,
     copies: undefined,

@@ -7,6 +7,7 @@ import { makeFrameReader } from '../../../kvs/sites/frames/frame-reader.ts'
 import type { OwnSite } from '../../../kvs/sites/index.ts'
 import type { PeerClient } from '../../../kvs/sites/peer-client.ts'
 import type { OpenFeed } from '../../../kvs/sites/pull.ts'
+import { makeView } from '../../../kvs/view/index.ts'
 
 export const limits = { maxBatchEntries: 20_000, maxBatchBytes: 1e8, maxValueBytes: 1e7 }
 
@@ -40,8 +41,10 @@ export function makeOwnSite(ranks: Record<string, Rank> = {}) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    seen: () => 0n,
     rankOf: (key) => ranks[key],
+    seen: () => at({}),
+    puts: () => makeView(),
+    inSlices: async () => undefined,
     now: () => 1_000,
   }
   return {
@@ -122,5 +125,5 @@ export function makeLogger() {
 /** A client of another site's node that only opens feeds. */
 export function clientOf(open: OpenFeed): PeerClient {
   const none = () => Promise.reject(new Error('only feeds are opened'))
-  return { open, askPosition: none, askCopy: none, rejoin: none }
+  return { open, askPosition: none, askCopy: none, rejoin: none, askDigests: none, askUnlike: none }
 }

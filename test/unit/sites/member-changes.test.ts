@@ -28,6 +28,8 @@ function makeGroup() {
       return address === dead ? untilAborted(signal) : Promise.resolve(at({ near: 1 }))
     },
     askCopy: () => Promise.reject(new Error('nobody waits here')),
+    askDigests: () => Promise.reject(new Error('nobody compares')),
+    askUnlike: () => Promise.reject(new Error('nobody compares')),
     rejoin: (_, signal) => (address === dead ? untilAborted(signal) : Promise.resolve()),
   })
   const set = makeMemberSet({ siteLog, configured: [own, near, dead], own })

@@ -2,8 +2,9 @@ import { expect, onTestFinished } from 'vitest'
 import { makeMemoryLog, makeMemoryServer, makeMemorySiteLog } from '../../../kvs/log/memory/index.ts'
 import { makeReplica } from '../../../kvs/replica/replica.ts'
 import { makeAdvances } from '../../../kvs/roles/node-sites.ts'
-import { makeSites, type OwnSite, type Sites } from '../../../kvs/sites/index.ts'
+import { makeSites, type OwnSite, type PeerClient, type Sites } from '../../../kvs/sites/index.ts'
 import type { OpenFeed } from '../../../kvs/sites/pull.ts'
+import type { SitesOptions } from '../../../kvs/sites/sites.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
 import { makeScheduler } from '../../../tools/simulator/scheduler.ts'
 import { makeServiceRandom, makeVirtualClock } from '../../../tools/simulator/virtual-clock.ts'
@@ -18,7 +19,7 @@ export type WorldNode = Awaited<ReturnType<World['start']>>
 type Killable = { readonly sites: Sites; readonly killed: AbortSignal }
 
 /** Sites with a log in memory each, and nodes that are wired to each other without HTTP, all on virtual time. */
-export function makeSitesWorld(count: number, seed = 1) {
+export function makeSitesWorld(count: number, seed = 1, options: Pick<SitesOptions, 'compareEveryMs'> = {}) {
   const scheduler = makeScheduler()
   const lane = scheduler.lane()
   const random = makeSeededRandom(seed, 'sites')
@@ -98,6 +99,27 @@ export function makeSitesWorld(count: number, seed = 1) {
     }
   }
 
+  /** Asks a node for something, over the same ways as its feed. */
+  function asked<T>(from: number, name: string, ask: (node: Killable) => Promise<T>): Promise<T> {
+    const way = (ms: number) => new Promise<void>((resolve) => lane.after(ms, resolve))
+    const there = async () => {
+      await way(random.integer(0, 20))
+      const node = nodes.get(name)
+      if (linkOf(wayOf(from, Number(name.split('.')[0]))).signal.aborted || node === undefined)
+        throw new Error(`no way to ${name}`)
+      const answer = await ask(node)
+      await way(random.integer(0, 20))
+      return answer
+    }
+    return there()
+  }
+
+  const clientOver = (from: number, name: string): PeerClient => ({
+    ...clientOf(openOver(from, name)),
+    askDigests: (seen) => asked(from, name, ({ sites }) => sites.digests.read(seen)),
+    askUnlike: (seen, fingerprints) => asked(from, name, ({ sites }) => sites.digests.compare(seen, fingerprints)),
+  })
+
   /** @param peers addresses of the other sites' nodes, `site.number` */
   async function start(site: number, number: number, peers: readonly string[]) {
     const server = servers[site]
@@ -124,7 +146,8 @@ export function makeSitesWorld(count: number, seed = 1) {
     const sites = makeSites({
       siteLog: makeMemorySiteLog({ ...shared, name: `node ${started}`, pageLimits: { entries: 7, bytes: 1e6 } }),
       ...{ site: ownSite, limits: frameLimits, stopping: stopping.signal, logger, clock, random: serviceRandom },
-      ...{ peers, ownAddress: undefined, connect: (address) => clientOf(openOver(site, address)) },
+      ...{ peers, ownAddress: undefined, connect: (address) => clientOver(site, address) },
+      ...options,
     })
     const name = `${site}.${number}`
     const run = store.run()

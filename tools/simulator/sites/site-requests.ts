@@ -26,7 +26,7 @@ export function asClientSees(message: string, cause: unknown): Error {
 }
 
 /** The short requests of sites, as `kvs/sites/http-peer.ts` and its server have them. */
-export function makeSiteRequests(paths: Paths, ends: Ends): Pick<PeerClient, 'askPosition' | 'askCopy' | 'rejoin'> {
+export function makeSiteRequests(paths: Paths, ends: Ends): Omit<PeerClient, 'open'> {
   return {
     askPosition: (seen, signal) =>
       request(paths, ends, signal, async ({ kv }, sites) => {
@@ -39,6 +39,9 @@ export function makeSiteRequests(paths: Paths, ends: Ends): Pick<PeerClient, 'as
         return position
       }),
     askCopy: (asked, signal) => request(paths, ends, signal, (_, sites) => sites.copyOf(asked)),
+    askDigests: (seen, signal) => request(paths, ends, signal, (_, { digests }) => digests.read(seen)),
+    askUnlike: (seen, fingerprints, signal) =>
+      request(paths, ends, signal, (_, { digests }) => digests.compare(seen, fingerprints)),
     rejoin: (rank, signal) => request(paths, ends, signal, (_, sites) => sites.rejoin(rank)),
   }
 }

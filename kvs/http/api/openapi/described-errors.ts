@@ -37,6 +37,7 @@ export const errors = {
   ofFeeds: ['not_ready', 'log_down', 'overloaded', 'draining', 'went_back', 'removed'],
   ofSitePositions: ['not_ready', 'behind', 'log_down'],
   ofSiteCopies: ['not_ready', 'removed'],
+  ofDigests: ['not_ready', 'behind', 'draining', 'removed'],
   ofRejoining: ['value_too_large', 'log_down', 'undecided'],
   ofClears: [
     ...(['clear_not_allowed', 'unsupported_encoding', 'value_too_large'] as const),

@@ -1,4 +1,12 @@
-import { copiesPath, feedPath, feedType, positionPath, rejoinPath } from '../../../kv/index.ts'
+import {
+  copiesPath,
+  digestsPath,
+  digestsType,
+  feedPath,
+  feedType,
+  positionPath,
+  rejoinPath,
+} from '../../../kv/index.ts'
 import { errors } from './described-errors.ts'
 import type { Description } from './operation-description.ts'
 
@@ -79,10 +87,33 @@ const rejoin: Description = {
   errors: errors.ofRejoining,
 }
 
+const digests = { [digestsType]: { schema: { type: 'string' } } }
+
+const readDigests: Description = {
+  id: 'siteDigests',
+  summary: 'Digests of the node’s values for another site; 404 where the log is no site',
+  parameters: ['SiteSeen'],
+  answers: { 200: { description: '1,024 lines of 16 hexadecimal digits.', content: digests } },
+  errors: errors.ofDigests,
+}
+
+const compareValues: Description = {
+  id: 'compareSites',
+  summary: 'Which values of another site this one has otherwise; 404 where the log is no site',
+  parameters: ['SiteSeen'],
+  body: {
+    description: 'At most 500 lines `STAMP ORIGIN CHECKSUM KEY`, with the key in base64url.',
+    content: { 'text/plain': { schema: { type: 'string' } } },
+  },
+  answers: { 200: { description: 'The position, and a line with the indices of the lines.', content: digests } },
+  errors: [...errors.ofDigests, 'value_too_large', 'overloaded'],
+}
+
 /** Of the pages for other sites, by path and method. */
 export const siteOperations: Readonly<Record<string, Readonly<Record<string, Description>>>> = {
   [feedPath]: { GET: followLog },
   [positionPath]: { GET: askPosition },
   [copiesPath]: { GET: askCopy },
   [rejoinPath]: { POST: rejoin },
+  [digestsPath]: { GET: readDigests, POST: compareValues },
 }

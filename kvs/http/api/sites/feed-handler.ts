@@ -35,8 +35,8 @@ function reply(body: StreamedBody): Reply {
   return { status: 200, headers: ['Content-Type', feedType, 'Cache-Control', 'no-store'], body }
 }
 
-/** A feed has every key, so that a token for some of them does not do. @throws KvsError forbidden */
-function requireAllKeys({ caller }: Request): void {
+/** A site has to see every key of another one, so that a token for some does not do. @throws KvsError forbidden */
+export function requireAllKeys({ caller }: Request): void {
   const prefixes = caller?.prefixesWithin('')
   if (prefixes === undefined || (prefixes.length === 1 && prefixes[0] === '')) return
   throw new KvsError('forbidden', 'a site follows all keys of another one, and the token has prefixes')

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { KvsError } from '../../../../kvs/core/errors.ts'
+import { positionAt } from '../../../../kvs/core/position.ts'
 import { makeCopyAnswers } from '../../../../kvs/sites/copies/copy-answer.ts'
 import { makeOwnSite, settle } from '../fixtures.ts'
 import { makeManualClock } from '../manual-clock.ts'
@@ -8,7 +9,7 @@ function makeAnswering() {
   const time = makeManualClock()
   const own = makeOwnSite()
   const state = { seen: 3n, isRemoved: false }
-  const site = { ...own.site, seen: (log: string) => (log === 'there' ? state.seen : 0n) }
+  const site = { ...own.site, seen: () => positionAt('there', state.seen) }
   const answer = makeCopyAnswers({ site, isRemoved: () => state.isRemoved, clock: time.clock })
   return { time, own, state, ask: (sequence: bigint, log = 'there') => answer({ log, sequence }) }
 }

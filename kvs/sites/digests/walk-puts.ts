@@ -1,0 +1,73 @@
+import type { HeldPut, HeldPuts } from '../../core/held-put.ts'
+import type { Fingerprint } from '../../kv/index.ts'
+import { type BucketSums, bucketOf, checksumOf, fingerprintOf, makeBucketSums } from './fingerprint.ts'
+
+/** The hashes of a segment, each once. */
+function distinctHashes(puts: HeldPuts, segment: number): Uint32Array {
+  const sorted = puts.hashesIn(segment).sort()
+  return sorted.filter((hash, index) => index === 0 || hash !== sorted[index - 1])
+}
+
+/** Digests of all keys. What changes meanwhile may be in them or not. */
+export function* sumUp(puts: HeldPuts): Generator<void, BucketSums> {
+  const sums = makeBucketSums()
+  const found: HeldPut[] = []
+  const visit = (put: HeldPut) => void found.push(put)
+  for (let segment = 0; segment < puts.segments; segment++) {
+    for (const hash of distinctHashes(puts, segment)) {
+      puts.visitPuts(hash, visit)
+      for (const put of found) sums.add(put, yield* checksumOf(put))
+      found.length = 0
+      yield
+    }
+  }
+  return sums
+}
+
+/** Keys of some buckets, with the bucket of each. */
+export interface Collected {
+  readonly fingerprints: readonly (Fingerprint & { readonly bucket: number })[]
+  /** Whether these are all of them. */
+  readonly isWhole: boolean
+}
+
+/** Finds at most so many keys of the buckets, from a segment on and around. */
+export function* collect(
+  puts: HeldPuts,
+  buckets: ReadonlySet<number>,
+  from: number,
+  most: number,
+): Generator<void, Collected> {
+  const fingerprints: (Fingerprint & { readonly bucket: number })[] = []
+  const keys: string[] = []
+  const visit = (bytes: Buffer, start: number, length: number) => {
+    if (buckets.has(bucketOf(bytes, start, length))) keys.push(bytes.toString('utf8', start, start + length))
+  }
+  for (let turn = 0; turn < puts.segments; turn++) {
+    for (const hash of distinctHashes(puts, (from + turn) % puts.segments)) {
+      puts.visitKeys(hash, visit)
+      for (const key of keys.splice(0)) {
+        const put = puts.putOf(key)
+        if (put === undefined) continue
+        if (fingerprints.length >= most) return { fingerprints, isWhole: false }
+        fingerprints.push({ ...(yield* fingerprintOf(put)), bucket: bucketOf(put.key) })
+      }
+      yield
+    }
+  }
+  return { fingerprints, isWhole: true }
+}
+
+/** What the view has by now of some keys; undefined for a key without a value. */
+export function* lookUp(
+  puts: HeldPuts,
+  keys: readonly string[],
+): Generator<void, readonly (Fingerprint | undefined)[]> {
+  const found: (Fingerprint | undefined)[] = []
+  for (const key of keys) {
+    const put = puts.putOf(key)
+    found.push(put && (yield* fingerprintOf(put)))
+    yield
+  }
+  return found
+}
