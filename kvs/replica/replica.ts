@@ -155,7 +155,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return now
     },
 
-    followed: makeFollowedLog(mirror, options.log, {
+    followed: makeFollowedLog(mirror, options.log, parts.slices, {
       requireReadable() {
         const refusal = refusalToSites(machine.state)
         if (refusal) throw refusal

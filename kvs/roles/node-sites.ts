@@ -69,6 +69,7 @@ export function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite 
     sequence: () => store().followed.sequence(),
     onAdvance,
     rankOf: (key) => store().followed.rankOf(key),
+    deletes: () => store().followed.deletes(),
     now: () => store().followed.now(),
   }
 }

@@ -120,8 +120,9 @@ class Stream implements FeedStream {
   private readonly batches: WholeBatches = makeWholeBatches()
   /** Sequence through which all was sent. */
   private sent: bigint
-  /** What the log has of each origin through there. */
+  /** What the log has of each origin through there, and its highest stamp. */
   private readonly reached: Map<string, bigint>
+  private highestStamp: number
   private isOver = false
   private lost: Error | undefined = undefined
   private wake: () => void = () => undefined
@@ -140,6 +141,7 @@ class Stream implements FeedStream {
     this.query = query
     this.sent = after
     this.reached = new Map(reached.sequences)
+    this.highestStamp = reached.stamp
     this.frames = makeFrameWriter()
     this.frames.write({ type: 'hello', logId: reader.logId, after })
     this.noteReached()
@@ -213,6 +215,7 @@ class Stream implements FeedStream {
     const origin = entry.origin ?? { logId: this.reader.logId, sequence: entry.sequence }
     this.sent = entry.sequence
     this.reached.set(origin.logId, origin.sequence)
+    this.highestStamp = Math.max(this.highestStamp, entry.stamp)
     if (origin.logId === site || origin.sequence <= sequenceIn(have, origin.logId)) return
     const { stamp, superseded, write } = entry
     this.frames.write({ type: 'entry', sequence: entry.sequence, origin, stamp, superseded, write })
@@ -225,7 +228,7 @@ class Stream implements FeedStream {
     this.frames.write({
       type: 'reached',
       ...{ sequence, head: head > sequence ? head : sequence, time: site.now() },
-      position: { sequences: new Map(this.reached), stamp: 0 },
+      position: { sequences: new Map(this.reached), stamp: this.highestStamp },
     })
   }
 

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { SiteLog } from '../log/index.ts'
+import { raiseFloor } from './floor.ts'
 import { followMembers, InVain } from './following.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import { type Intake, makeIntake } from './intake.ts'
@@ -46,6 +47,8 @@ export interface SitesOptions {
   readonly limits: FrameLimits
   /** Aborts when the node is told to stop. */
   readonly stopping: AbortSignal
+  /** How often the site looks for deletes that may be forgotten, in milliseconds. The default is a minute. */
+  readonly forgetEveryMs?: number
   readonly logger: Logger
   readonly clock?: Clock
   readonly random?: Random
@@ -58,6 +61,7 @@ const farMs = 60 * 60 * 1_000
 
 export function makeSites(options: SitesOptions): Sites {
   const { siteLog, site, stopping, logger, clock = systemClock, random = systemRandom } = options
+  const { forgetEveryMs = 60_000 } = options
   const farStamps = makeFarStamps(site, logger)
   const set = makeMemberSet({ siteLog, configured: options.peers, own: options.ownAddress })
   const clients = memoized(options.connect)
@@ -75,23 +79,34 @@ export function makeSites(options: SitesOptions): Sites {
     })
   })
   let lead: { readonly intake: Intake } | undefined
+  let forgottenAt = clock.now()
   const past = { entries: 0, superseded: 0 }
+
+  /** A node that does not lead hears from the log what the one that does has found. */
+  async function forgetDeletes(): Promise<void> {
+    if (site.deletes().count === 0 || clock.now() - forgottenAt < forgetEveryMs) return
+    forgottenAt = clock.now()
+    site.deletes().forget(await siteLog.readForgotten())
+  }
 
   async function leadOnce(signal: AbortSignal): Promise<void> {
     // A node whose view is not that of the log leaves the lead to the others.
     site.requireReadable()
     await set.refresh()
     const target = await siteLog.openImport()
-    if (target === undefined) return
+    if (target === undefined) return forgetDeletes()
     const ending = new AbortController()
-    const intake = makeIntake(target, site, ending.signal)
+    const intake = makeIntake(target, site, ending.signal, (message) => logger.info(message))
     lead = { intake }
+    const leading = { target, intake, followed: new Map() }
+    const endFloor = raiseFloor({ set, peerAt, site, clock, everyMs: forgetEveryMs }, leading)
     try {
       await followMembers({
         ...{ set, peerAt, site, clock, signal, ending },
-        lead: { target, intake, followed: new Map() },
+        lead: leading,
       })
     } finally {
+      endFloor()
       lead = undefined
       past.entries += intake.counts.entries
       past.superseded += intake.counts.superseded

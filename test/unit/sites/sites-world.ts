@@ -18,7 +18,7 @@ export type WorldNode = Awaited<ReturnType<World['start']>>
 type Killable = { readonly sites: Sites; readonly killed: AbortSignal }
 
 /** Sites with a log in memory each, and nodes that are wired to each other without HTTP, all on virtual time. */
-export function makeSitesWorld(count: number, seed = 1) {
+export function makeSitesWorld(count: number, seed = 1, { forgetEveryMs = 60_000 } = {}) {
   const scheduler = makeScheduler()
   const lane = scheduler.lane()
   const random = makeSeededRandom(seed, 'sites')
@@ -124,7 +124,7 @@ export function makeSitesWorld(count: number, seed = 1) {
     const sites = makeSites({
       siteLog: makeMemorySiteLog({ ...shared, name: `node ${started}`, pageLimits: { entries: 7, bytes: 1e6 } }),
       ...{ site: ownSite, limits: frameLimits, stopping: stopping.signal, logger, clock, random: serviceRandom },
-      ...{ peers, ownAddress: undefined, connect: (address) => clientOf(openOver(site, address)) },
+      ...{ peers, ownAddress: undefined, connect: (address) => clientOf(openOver(site, address)), forgetEveryMs },
     })
     const name = `${site}.${number}`
     const run = store.run()

@@ -37,6 +37,9 @@ export interface ProcessParts {
   readonly process: { readonly store: Replica | undefined; readonly stopping: AbortController }
 }
 
+/** Often, so that deletes are forgotten while ways are cut, and entries come in late. */
+const forgetEveryMs = 300
+
 /** As roles/node-sites.ts does it, over the simulated network between sites. */
 export function makeNodeSite(
   { name, site, logServer, link, plants }: NodeSiteOptions,
@@ -57,6 +60,7 @@ export function makeNodeSite(
     site: ownSite(store, advances),
     peers: peers.map(({ address }) => address),
     ownAddress: undefined,
+    forgetEveryMs,
     connect: (address) => clientOf(peers.find((peer) => peer.address === address)?.open),
     limits: { maxBatchEntries: 20_000, maxBatchBytes: 512 * 1024 * 1024, maxValueBytes: 128 * 1024 * 1024 },
     ...{ stopping: process.stopping.signal, logger, clock, random: makeServiceRandom(random.fork('sites')) },
