@@ -13,8 +13,9 @@ COMMENT ON COLUMN log_head.forgotten_stamp IS
 ALTER TABLE checkpoint
   ADD COLUMN forgotten_stamp  bigint  NOT NULL DEFAULT 0,
   ADD COLUMN swept            bigint;
-COMMENT ON COLUMN checkpoint.forgotten_stamp IS 'the log_head.forgotten_stamp whose deletes were taken out last, or are now';
-COMMENT ON COLUMN checkpoint.swept IS 'the hash of the key that this has come to; null where all were taken out';
+COMMENT ON COLUMN checkpoint.forgotten_stamp IS
+  'of deletes with a stamp through this one, rows may be missing; never above log_head.forgotten_stamp';
+COMMENT ON COLUMN checkpoint.swept IS 'hash of the key that taking out those rows has come to; null where all are gone';
 
 -- By a hash, since an adopted key may be longer than a B-tree takes. Of columns that an update of a live key leaves as
 -- they are, so that it does not touch the index.
@@ -39,7 +40,7 @@ $$;
 
 -- 009_sites.sql says what it does. Deletes that may be forgotten are no longer folded. Those that are in the checkpoint
 -- already are taken out once the stamp in log_head has risen: each step passes `most` of all deletes, in the order of
--- their keys' hashes.
+-- their keys' hashes. Where that stamp is lower than the checkpoint's, because its row was made anew, so is the checkpoint.
 CREATE OR REPLACE FUNCTION advance_checkpoint(
   most integer, tombstones boolean DEFAULT false, OUT outcome text, OUT before bigint, OUT reached bigint, OUT behind bigint
 )
@@ -61,7 +62,8 @@ BEGIN
   IF head.flaw IS NOT NULL THEN RAISE EXCEPTION 'the log is broken: %', head.flaw; END IF;
   SELECT * INTO at FROM checkpoint FOR UPDATE;
 
-  IF NOT FOUND OR NOT checkpoint_is_of_log(at) OR (tombstones AND NOT at.has_tombstones) THEN
+  IF NOT FOUND OR NOT checkpoint_is_of_log(at) OR (tombstones AND NOT at.has_tombstones) OR
+     (at.has_tombstones AND at.forgotten_stamp > forgotten) THEN
     IF EXISTS (SELECT FROM checkpoint_entries) THEN
       BEGIN
         -- Long enough for an autovacuum to give way; who wants to read queues up behind this.
@@ -127,7 +129,7 @@ BEGIN
 
   WITH latest AS (
     SELECT DISTINCT ON (key COLLATE "C") sequence, event_type = 2 AS lives, key,
-           event_type = 2 OR (at.has_tombstones AND stamp_of(stamp, recorded_at) > forgotten) AS stays,
+           event_type = 2 OR (at.has_tombstones AND stamp_of(stamp, recorded_at) > at.forgotten_stamp) AS stays,
            CASE WHEN octet_length(value) <= 2000 THEN value END AS value, content_type, digest, recorded_at, deadline,
            stamp, origin, dependency
     FROM transactions

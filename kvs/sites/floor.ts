@@ -60,7 +60,8 @@ export function raiseFloor(options: FloorOptions, { target, intake }: Lead): () 
     isRaising = false
   }
 
-  site.deletes().forget(target.forgotten)
+  // Not less than the view has forgotten already, whatever the log says.
+  site.deletes().forget(Math.max(target.forgotten, site.deletes().forgotten))
   const looks = clock.every(everyMs, () => {
     if (!isRaising) void look()
   })

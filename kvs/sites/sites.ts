@@ -86,7 +86,8 @@ export function makeSites(options: SitesOptions): Sites {
   async function forgetDeletes(): Promise<void> {
     if (site.deletes().count === 0 || clock.now() - forgottenAt < forgetEveryMs) return
     forgottenAt = clock.now()
-    site.deletes().forget(await siteLog.readForgotten())
+    const forgotten = await siteLog.readForgotten()
+    if (forgotten > site.deletes().forgotten) site.deletes().forget(forgotten)
   }
 
   async function leadOnce(signal: AbortSignal): Promise<void> {

@@ -141,6 +141,39 @@ test('a site that joins with older puts of forgotten keys does not bring them ba
   }
 })
 
+test('a site that was taken out, wrote older puts, and is added again, does not bring keys back', async () => {
+  const world = makeSitesWorld(3, 6, { forgetEveryMs })
+  const members = ['0.0', '1.0', '2.0']
+  const start = (site: number, name: string) =>
+    world.start(
+      site,
+      0,
+      members.filter((other) => other !== name),
+      name,
+    )
+  const nodes = await Promise.all(members.map((name, site) => start(site, name)))
+  const [one, two, away] = nodes as [WorldNode, WorldNode, WorldNode]
+  await world.until('all serve', () => nodes.every(({ isServing }) => isServing))
+  await write(world, away, put('k', 'old'))
+  await world.until('all have it', () => nodes.every((node) => valueAt(node, 'k') === 'old'))
+  expect(await world.settled(one.sites.members.remove('2.0'))).toBe('removed')
+  await world.until('it knows', () => away.sites.isRemoved)
+  await write(world, away, put('k', 'from outside'))
+  await write(world, away, put('l', 'from outside'))
+  await world.pass(500_000)
+  for (const key of ['k', 'l']) await write(world, two, remove(key))
+  await write(world, two, put('end'))
+  await world.until('both have it', () => [one, two].every((node) => valueAt(node, 'end') !== undefined))
+  await world.until('both forget', () => [one, two].every((node) => countAt(node) === 0))
+
+  expect(await world.settled(one.sites.members.add('2.0'))).toBe('added')
+  await world.until('it is back', () => !away.sites.isRemoved && valueAt(away, 'end') !== undefined)
+  await write(world, away, put('last'))
+  await world.until('all have all', () => nodes.every((node) => valueAt(node, 'last') !== undefined))
+  for (const node of nodes) expect([valueAt(node, 'k'), valueAt(node, 'l')]).toEqual([undefined, undefined])
+  await world.until('all forget again', () => nodes.every((node) => countAt(node) === 0))
+})
+
 test('what was read again is forgotten again, later', async () => {
   const { world, again } = await joinLate(4)
   await world.until('it is remembered', () => again.some((node) => countAt(node) === 2))

@@ -1,8 +1,10 @@
 import { expect, onTestFinished } from 'vitest'
+import type { Rank } from '../../../kvs/core/rank.ts'
 import { makeMemoryLog, makeMemoryServer, makeMemorySiteLog } from '../../../kvs/log/memory/index.ts'
 import { makeReplica } from '../../../kvs/replica/replica.ts'
 import { makeAdvances } from '../../../kvs/roles/node-sites.ts'
 import { makeSites, type OwnSite, type Sites } from '../../../kvs/sites/index.ts'
+import type { PeerClient } from '../../../kvs/sites/peer-client.ts'
 import type { OpenFeed } from '../../../kvs/sites/pull.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
 import { makeScheduler } from '../../../tools/simulator/scheduler.ts'
@@ -98,8 +100,17 @@ export function makeSitesWorld(count: number, seed = 1, { forgetEveryMs = 60_000
     }
   }
 
-  /** @param peers addresses of the other sites' nodes, `site.number` */
-  async function start(site: number, number: number, peers: readonly string[]) {
+  /** A client of a node that asks for feeds, and tells of a return. */
+  function clientAt(from: number, name: string): PeerClient {
+    const rejoin = async (rank: Rank) => nodes.get(name)?.sites.rejoin(rank)
+    return { ...clientOf(openOver(from, name)), rejoin }
+  }
+
+  /**
+   * @param peers addresses of the other sites' nodes, `site.number`
+   * @param ownAddress the node's own, where it knows it
+   */
+  async function start(site: number, number: number, peers: readonly string[], ownAddress?: string) {
     const server = servers[site]
     if (server === undefined) throw new Error('no such site')
     const own = scheduler.lane()
@@ -118,13 +129,15 @@ export function makeSitesWorld(count: number, seed = 1, { forgetEveryMs = 60_000
       spooling: { on: false, reason: 'no disk', maxBytes: 0 },
       ...{ tailIntervalMs: 500, waitTimeoutMs: 500, maxLagMs: 5_000, site: true },
       onAdvance: advances.tell,
+      onMembership: () => void sites.refreshMembers().catch(note),
+      isRemoved: () => sites.isRemoved,
       onReplayed: () => void sites.run(stopping.signal),
     })
     const ownSite: OwnSite = { ...store.followed, onAdvance: advances.onAdvance }
     const sites = makeSites({
       siteLog: makeMemorySiteLog({ ...shared, name: `node ${started}`, pageLimits: { entries: 7, bytes: 1e6 } }),
       ...{ site: ownSite, limits: frameLimits, stopping: stopping.signal, logger, clock, random: serviceRandom },
-      ...{ peers, ownAddress: undefined, connect: (address) => clientOf(openOver(site, address)), forgetEveryMs },
+      ...{ peers, ownAddress, connect: (address) => clientAt(site, address), forgetEveryMs },
     })
     const name = `${site}.${number}`
     const run = store.run()
