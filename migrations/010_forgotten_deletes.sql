@@ -40,7 +40,8 @@ $$;
 
 -- 009_sites.sql says what it does. Deletes that may be forgotten are no longer folded. Those that are in the checkpoint
 -- already are taken out once the stamp in log_head has risen: each step passes `most` of all deletes, in the order of
--- their keys' hashes. Where that stamp is lower than the checkpoint's, because its row was made anew, so is the checkpoint.
+-- their keys' hashes. Where that stamp is lower than the checkpoint's, since its row was made anew, the checkpoint is
+-- begun anew as well.
 CREATE OR REPLACE FUNCTION advance_checkpoint(
   most integer, tombstones boolean DEFAULT false, OUT outcome text, OUT before bigint, OUT reached bigint, OUT behind bigint
 )

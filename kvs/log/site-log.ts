@@ -87,8 +87,8 @@ export interface LogImport {
    */
   append(entries: readonly ForeignEntry[], seen: bigint): Promise<BatchEnd>
   /**
-   * Stamp through which the deletes of this log may be forgotten, as it was at the opening or as `forget` has raised it;
-   * 0 where none may. Its checkpoint may lack them.
+   * Stamp through which the deletes of this log may be forgotten, as it was at the opening or as `forget` has raised
+   * it; 0 where none may. Its checkpoint may lack them.
    */
   readonly forgotten: number
   /** Raises that. It is never lowered: a lower stamp changes nothing. Durable on return. Rejects with `Unavailable`. */

@@ -9,8 +9,8 @@ export interface Forgetting {
   /** Deletes with a stamp through this one are forgotten: `rankOf` does not show them. 0 where all are remembered. */
   readonly through: number
   /**
-   * Sets that, at once. What is there of such deletes is hidden, until `sweep` frees it or a lower stamp shows it again;
-   * those that are applied from now on leave nothing behind.
+   * Sets that, at once. What is there of such deletes is hidden, until `sweep` frees it or a lower stamp shows it
+   * again; those that are applied from now on leave nothing behind.
    */
   forget(through: number): void
   /** Frees the memory of forgotten deletes, in steps of some microseconds. The view may change between the steps. */
