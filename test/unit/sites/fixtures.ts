@@ -85,6 +85,7 @@ export function makeImport(logId = 'here', position: Position = at({})) {
   const held: PromiseWithResolvers<void>[] = []
   const sequences = new Map(position.sequences)
   const deletes: DeletedKey[] = []
+  const reads: [after: bigint, through: bigint][] = []
   let isHolding = false
   let end = 0n
   let forgotten = 0
@@ -112,15 +113,21 @@ export function makeImport(logId = 'here', position: Position = at({})) {
     async forget(through) {
       forgotten = Math.max(forgotten, through)
     },
-    readDeletes: async (_after, through) => ({ reached: through, deletes }),
+    async readDeletes(after, through) {
+      reads.push([after, through])
+      // In two parts
+      const reached = after === 0n && through > 1n ? through / 2n : through
+      return { reached, deletes: after === 0n ? deletes : [] }
+    },
     askHead: async () => ({ sequence: end, digest: Buffer.alloc(0) }),
     close: async () => lost.resolve(new Error('closed')),
   }
   return {
     target,
     appended,
-    /** What the log has of them. */
+    /** What the log has of them, and where it was read for them. */
     deletes,
+    reads,
     lose: () => lost.resolve(new Error('the connection is lost')),
     hold() {
       isHolding = true
