@@ -1,5 +1,5 @@
--- 009_sites.sql says what it does. Entries are compared with the newest one of their key, by one hash join, and no longer
--- each with every one that came since the view was looked at: those are up to 50,000 while a backlog comes in.
+-- 009_sites.sql says what it does. Entries are compared with the newest one of their key, by one hash join, and no
+-- longer each with every one that came since the view was looked at: those are up to 50,000 while a backlog comes in.
 CREATE OR REPLACE FUNCTION append_foreign(
   of_writer uuid, of_session uuid, after_number bigint, last_number bigint, seen bigint,
   event_types smallint[], keys text[], put_values bytea[], content_types text[], deadlines timestamptz[],

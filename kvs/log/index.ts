@@ -25,7 +25,7 @@ export {
 } from './log.ts'
 export { makePageSize, pageLimits } from './page-size.ts'
 export { wholeMilliseconds } from './server-time.ts'
-export type { LogImport, LogReader, MemberEntry, SiteLog } from './site-log.ts'
+export type { DeletedKey, DeletesPage, LogImport, LogReader, MemberEntry, SiteLog } from './site-log.ts'
 export { type LastOfOrigin, makeTakenOver, siteWriterId, type TakenOver } from './taken-over.ts'
 export { makeWholeBatches, type WholeBatches } from './whole-batches.ts'
 export { makeWriter, type Writer, type WriterOptions } from './writer.ts'

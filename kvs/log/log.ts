@@ -44,7 +44,7 @@ export interface LogSession {
    * Calls `load` with the live keys as of the checkpoint's position, in no order, reusing one object. In a site's log
    * also with the deletes of those that are gone.
    * @param needsTombstones whether one that lacks those deletes counts as none: without them, an older put of another
-   * log would bring a key back
+   * log would bring a key back. It may lack those that may be forgotten, as `LogImport.forgotten` says
    * @returns that position; undefined where there is no valid checkpoint, and the caller must drop what it loaded
    * @throws what `load` throws; the session has ended then
    */

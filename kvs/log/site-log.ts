@@ -25,6 +25,8 @@ export interface SiteLog {
    * `Log.open`, and as `LogSession.append`.
    */
   appendMember(change: Membership): Promise<BatchEnd>
+  /** As `LogImport.forgotten`, as of a moment after the call. Rejects as `Log.open`. */
+  readForgotten(): Promise<number>
 }
 
 /** What a log says of a site. */
@@ -34,13 +36,28 @@ export interface MemberEntry extends Rank {
   readonly sequence: bigint
 }
 
+/** A part of a log's deletes. */
+export interface DeletesPage {
+  /** Sequence through which the log was looked through. */
+  readonly reached: bigint
+  readonly deletes: readonly DeletedKey[]
+}
+
+/** A delete, or the end of a key by itself. */
+export interface DeletedKey extends Rank {
+  readonly key: string
+}
+
 export interface LogReader {
   readonly logId: string
   /** Resolves with the reason when the connection is gone, by close() as well. Never rejects. */
   readonly lost: Promise<Error>
   /** The log's end, as `LogSession.askHead`. */
   askHead(): Promise<LogPoint>
-  /** What the log has of each origin through a sequence, itself included; with the stamp 0. */
+  /**
+   * What the log has of each origin through a sequence, itself included. The stamp is that of the log's clock there: no
+   * entry up to there has a later one, and what is first written in this log afterwards has, but for expiries. 0 at 0n.
+   */
   positionThrough(sequence: bigint): Promise<Position>
   /** Stamp of an entry that was first written in this log; undefined where there is none at the sequence. */
   stampAt(sequence: bigint): Promise<number | undefined>
@@ -69,6 +86,20 @@ export interface LogImport {
    * @param seen sequence through which the caller has ranked the entries; the log ranks them against what came after
    */
   append(entries: readonly ForeignEntry[], seen: bigint): Promise<BatchEnd>
+  /**
+   * Stamp through which the deletes of this log may be forgotten, as it was at the opening or as `forget` has raised
+   * it; 0 where none may. Its checkpoint may lack them.
+   */
+  readonly forgotten: number
+  /** Raises that. It is never lowered: a lower stamp changes nothing. Durable on return. Rejects with `Unavailable`. */
+  forget(through: number): Promise<void>
+  /**
+   * The deletes, superseded ones as well, among the entries after `after`, through `through` at most, that have a stamp
+   * through `stamp`. What one call looks through is bounded.
+   */
+  readDeletes(after: bigint, through: bigint, stamp: number): Promise<DeletesPage>
+  /** The log's end, as `LogSession.askHead`. */
+  askHead(): Promise<LogPoint>
   /** Lets another node take over. Never rejects; idempotent. */
   close(): Promise<void>
 }

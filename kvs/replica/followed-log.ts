@@ -4,6 +4,19 @@ import type { Rank } from '../core/rank.ts'
 import type { Log } from '../log/index.ts'
 import type { Mirror } from './mirror.ts'
 
+/** The deletes that the view remembers, of keys without a value. In a log that is no site's there are none. */
+export interface RememberedDeletes {
+  readonly count: number
+  /** As `Forgetting.through`; 0 where the log is no site's. */
+  readonly forgotten: number
+  /** The highest stamp of all entries applied. */
+  readonly highestStamp: number
+  /** As `Forgetting.forget`. Their memory is freed in slices, beside everything else. */
+  forget(through: number): void
+  /** As `Forgetting.remember`. */
+  remember(key: string, rank: Rank): void
+}
+
 /** How far a node has applied its own log. */
 export interface FollowedLog {
   /** @throws KvsError not_ready before the log is replayed, and once it has diverged */
@@ -15,7 +28,8 @@ export interface FollowedLog {
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
   /**
-   * Rank of the newest entry of a key, a delete as well. Undefined where there is none, or where the log is no site.
+   * Rank of the newest entry of a key, a delete as well. Undefined where there is none, where it is forgotten, or where
+   * the log is no site.
    */
   rankOf(key: string): Rank | undefined
   /** What the view has of each origin. */
@@ -24,6 +38,7 @@ export interface FollowedLog {
   puts(): HeldPuts
   /** As `Slices.run`. */
   inSlices(work: Iterator<unknown>): Promise<void>
+  deletes(): RememberedDeletes
   /** The log server's clock, in milliseconds since 1970; 0 before it is known. */
   now(): number
 }
@@ -33,7 +48,9 @@ export function makeFollowedLog(
   log: Pick<Log, 'now'>,
   { requireReadable, waitFor, inSlices }: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices'>,
 ): FollowedLog {
+  const deletes = rememberedDeletes(mirror, inSlices)
   return {
+    deletes: () => deletes,
     requireReadable,
     waitFor,
     inSlices,
@@ -44,5 +61,41 @@ export function makeFollowedLog(
     seen: () => mirror.view.seen,
     puts: () => mirror.view,
     now: () => log.now() ?? 0,
+  }
+}
+
+function rememberedDeletes(mirror: Mirror, inSlices: FollowedLog['inSlices']): RememberedDeletes {
+  const forgetting = () => mirror.view.forgetting
+  let isSweeping = false
+  /** Whether more is to be swept than the sweep under way has met. */
+  let isDue = false
+
+  async function sweep(): Promise<void> {
+    isSweeping = true
+    while (isDue) {
+      isDue = false
+      const steps = forgetting()?.sweep()
+      if (steps !== undefined) await inSlices(steps)
+    }
+    isSweeping = false
+  }
+
+  return {
+    get count() {
+      return mirror.view.tombstones
+    },
+    get forgotten() {
+      return forgetting()?.through ?? 0
+    },
+    get highestStamp() {
+      return mirror.view.seen.stamp
+    },
+    forget(through) {
+      isDue ||= through > (forgetting()?.through ?? 0)
+      forgetting()?.forget(through)
+      // It ends with the node.
+      if (isDue && !isSweeping) sweep().catch(() => undefined)
+    },
+    remember: (key, rank) => forgetting()?.remember(key, rank),
   }
 }

@@ -83,6 +83,7 @@ export function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite 
     seen: () => store().followed.seen(),
     puts: () => store().followed.puts(),
     inSlices: (work) => store().followed.inSlices(work),
+    deletes: () => store().followed.deletes(),
     now: () => store().followed.now(),
   }
 }

@@ -4,6 +4,8 @@ import { sequenceIn } from '../core/position.ts'
 import type { LogImport } from '../log/index.ts'
 import type { OwnSite } from './own-site.ts'
 import { rankEntries } from './ranking.ts'
+import { meetsForgotten, recallDeletes } from './recall.ts'
+import { untilApplied } from './until-applied.ts'
 
 /** Where whole batches of other sites' entries wait to be appended to this site's log. */
 export interface Intake {
@@ -17,6 +19,10 @@ export interface Intake {
   readonly failed: Promise<unknown>
   /** Entries that were appended, and those among them that had no effect. */
   readonly counts: { readonly entries: number; readonly superseded: number }
+  /** How often entries have come in one of which may be older than a forgotten delete, as `meetsForgotten` says. */
+  readonly oldOnes: number
+  /** Whether the log is read for forgotten deletes, as `recallDeletes` does. */
+  readonly isRecalling: boolean
 }
 
 interface WaitingBatch {
@@ -32,12 +38,22 @@ const most = { entries: 5_000, bytes: 4 * 1024 * 1024 }
 /** How far the log may be ahead of the view, in entries: the log ranks entries against all that the view lacks. */
 const mostAhead = 50_000n
 
-/** @param ending ends the intake: nothing is appended any more, and nothing waits for the view */
-export function makeIntake(target: LogImport, site: OwnSite, ending: AbortSignal): Intake {
+/**
+ * @param ending ends the intake: nothing is appended any more, and nothing waits for the view
+ * @param tell told of what may take long
+ */
+export function makeIntake(
+  target: LogImport,
+  site: OwnSite,
+  ending: AbortSignal,
+  tell: (message: string) => void = () => undefined,
+): Intake {
   const waiting: WaitingBatch[] = []
   const counts = { entries: 0, superseded: 0 }
   let failure: { readonly error: unknown } | undefined
   let isAppending = false
+  let oldOnes = 0
+  let isRecalling = false
   const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>()
 
   async function appendAll(): Promise<void> {
@@ -46,7 +62,16 @@ export function makeIntake(target: LogImport, site: OwnSite, ending: AbortSignal
       const batches = takeSome(waiting)
       try {
         ending.throwIfAborted()
-        const end = await append(target, site, missing(batches, target), counts)
+        const entries = missing(batches, target)
+        if (meetsForgotten(entries, site, target.forgotten)) oldOnes++
+        // Once more where deletes were forgotten meanwhile: what follows is one step with the last look.
+        while (meetsForgotten(entries, site, site.deletes().forgotten)) {
+          isRecalling = true
+          await recallDeletes(target, site, ending, tell).finally(() => {
+            isRecalling = false
+          })
+        }
+        const end = await append(target, site, entries, counts)
         for (const { resolve } of batches) resolve()
         if (end - site.sequence() > mostAhead) await untilApplied(site, end - mostAhead, ending)
       } catch (error) {
@@ -69,6 +94,12 @@ export function makeIntake(target: LogImport, site: OwnSite, ending: AbortSignal
     },
     failed,
     counts,
+    get oldOnes() {
+      return oldOnes
+    },
+    get isRecalling() {
+      return isRecalling
+    },
   }
 }
 
@@ -111,20 +142,4 @@ async function append(
   counts.entries += ranked.length
   counts.superseded += ranked.filter(({ superseded }) => superseded).length
   return sequence
-}
-
-/** Resolves once the view has applied the log through a sequence, or the signal aborts. */
-function untilApplied(site: OwnSite, sequence: bigint, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const forget = site.onAdvance(() => {
-      if (site.sequence() >= sequence) end()
-    })
-    function end(): void {
-      forget()
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    signal.addEventListener('abort', end)
-    if (signal.aborted) end()
-  })
 }

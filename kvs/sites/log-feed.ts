@@ -82,8 +82,9 @@ class Stream implements FeedStream {
   private readonly batches: WholeBatches = makeWholeBatches()
   /** Sequence through which all was sent. */
   private sent: bigint
-  /** What the log has of each origin through there. */
+  /** What the log has of each origin through there, and its highest stamp. */
   private readonly reached: Map<string, bigint>
+  private highestStamp: number
   /** Moment of the last read, where it came to the log's end. */
   private readAt = Number.NEGATIVE_INFINITY
   private isOver = false
@@ -104,6 +105,7 @@ class Stream implements FeedStream {
     this.query = query
     this.sent = after
     this.reached = new Map(reached.sequences)
+    this.highestStamp = reached.stamp
     this.frames = makeFrameWriter()
     this.frames.write({ type: 'hello', logId: reader.logId, after })
     this.noteReached()
@@ -181,6 +183,7 @@ class Stream implements FeedStream {
     const origin = entry.origin ?? { logId: this.reader.logId, sequence: entry.sequence }
     this.sent = entry.sequence
     this.reached.set(origin.logId, origin.sequence)
+    this.highestStamp = Math.max(this.highestStamp, entry.stamp)
     if (origin.logId === site || origin.sequence <= sequenceIn(have, origin.logId)) return
     const { stamp, superseded, write } = entry
     this.frames.write({ type: 'entry', sequence: entry.sequence, origin, stamp, superseded, write })
@@ -193,7 +196,7 @@ class Stream implements FeedStream {
     this.frames.write({
       type: 'reached',
       ...{ sequence, head: head > sequence ? head : sequence, time: site.now() },
-      position: { sequences: new Map(this.reached), stamp: 0 },
+      position: { sequences: new Map(this.reached), stamp: this.highestStamp },
     })
   }
 

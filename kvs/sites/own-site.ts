@@ -2,6 +2,19 @@ import type { HeldPuts } from '../core/held-put.ts'
 import type { Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 
+/** The deletes that a view remembers, of keys without a value. */
+export interface RememberedDeletes {
+  readonly count: number
+  /** Deletes with a stamp through this one are forgotten; 0 where all are remembered. */
+  readonly forgotten: number
+  /** The highest stamp that the view has applied. */
+  readonly highestStamp: number
+  /** Sets `forgotten`. From now on `rankOf` shows none of those; their memory is freed beside all else. */
+  forget(through: number): void
+  /** Has a delete be remembered again, where the key has neither a value nor a newer delete. */
+  remember(key: string, rank: Rank): void
+}
+
 /** What the streams between sites ask of this node: how far it has applied its own site's log. */
 export interface OwnSite {
   /** @throws KvsError not_ready before the log is replayed, or once it has diverged */
@@ -14,7 +27,7 @@ export interface OwnSite {
   sequence(): bigint
   /** Calls `listener` whenever that has risen, until the returned function is called. */
   onAdvance(listener: () => void): () => void
-  /** Rank of the newest entry of a key, a delete as well; undefined where there is none. */
+  /** Rank of the newest entry of a key, a delete as well; undefined where there is none, and where it is forgotten. */
   rankOf(key: string): Rank | undefined
   /** What the view has of each origin, where a batch ends. */
   seen(): Position
@@ -25,6 +38,7 @@ export interface OwnSite {
    * and where the node stops.
    */
   inSlices(work: Iterator<unknown>): Promise<void>
+  deletes(): RememberedDeletes
   /** The log server's clock, in milliseconds since 1970; 0 before it is known. */
   now(): number
 }

@@ -14,8 +14,21 @@ import { NotToFollow, type PullProgress, pull } from './pull.ts'
 
 export interface Peer {
   readonly status: PeerStatus
+  /** What is known of the log there; undefined where it was never reached. */
+  readonly promised: Promised | undefined
   /** Follows the site until the signal aborts. Never rejects. */
   follow(lead: Lead, signal: AbortSignal): Promise<void>
+}
+
+/** What is known of the log at another address. */
+export interface Promised {
+  /** Id of the log that it had when it was last reached. */
+  readonly log: string
+  /**
+   * The highest stamp of that log through the place up to which it was taken over. What is first written in it later
+   * has a later stamp, an expiry aside, which sets no key. 0 where that is not known.
+   */
+  readonly stamp: number
 }
 
 /** What the one node has that takes entries over for its site. */
@@ -53,6 +66,8 @@ interface Following {
   /** Sequence through which that log was taken over. */
   sequence: bigint
   head: bigint
+  /** As `Promised.stamp`. */
+  promise: number
   /** Moment at which this site last had all of it. */
   inStepAt: number | undefined
   /** Moment at which the stream began; undefined once it has lasted, and where there is none. */
@@ -66,7 +81,7 @@ interface Following {
 export function makePeer(options: PeerOptions): Peer {
   const { address, clock } = options
   const following: Following = {
-    ...{ state: 'idle', reason: null, log: null, sequence: 0n, head: 0n },
+    ...{ state: 'idle', reason: null, log: null, sequence: 0n, head: 0n, promise: 0 },
     ...{ inStepAt: undefined, begunAt: undefined, lostAt: undefined, told: new Set() },
   }
 
@@ -76,6 +91,10 @@ export function makePeer(options: PeerOptions): Peer {
       const behind = log === null ? null : Number(head - sequence)
       const lag = inStepAt === undefined ? null : Math.round(clock.now() - inStepAt)
       return { address, state, reason, log, behind, lag }
+    },
+    get promised() {
+      const { log, promise } = following
+      return log === null ? undefined : { log, stamp: promise }
     },
     async follow(lead, signal) {
       const backoff = makeBackoff({ firstMs: 50, maxMs: 500, clock, random: options.random })
@@ -129,7 +148,7 @@ function progressOf(options: PeerOptions, following: Following, lead: Lead, onLa
     if (following.log !== logId) {
       const { log } = following
       if (log !== null) logger.warn(`${address} had the log ${log}, and has the log ${logId} now: it is another site`)
-      Object.assign(following, { log: logId, sequence: 0n, head: 0n, inStepAt: undefined })
+      Object.assign(following, { log: logId, sequence: 0n, head: 0n, promise: 0, inStepAt: undefined })
     }
     if (logId === target.logId) return 'it is a node of this very site'
     const elsewhere = followed.get(logId)
@@ -154,7 +173,8 @@ function progressOf(options: PeerOptions, following: Following, lead: Lead, onLa
 
   const progress: PullProgress = {
     met,
-    reached({ sequence, head }) {
+    reached({ sequence, head, position }) {
+      following.promise = Math.max(following.promise, position.stamp)
       following.sequence = sequence
       following.head = head
       if (sequence >= head) following.inStepAt = clock.now()

@@ -3,7 +3,7 @@ import { weight } from '../core/operation/operation.ts'
 import { logsIn, type Position, sequenceIn } from '../core/position.ts'
 import type { FeedQuery } from '../kv/index.ts'
 import type { LogImport } from '../log/index.ts'
-import type { Frame, FrameLimits } from './frames/frame.ts'
+import type { Frame, FrameLimits, ReachedFrame } from './frames/frame.ts'
 import { makeFrameReader } from './frames/frame-reader.ts'
 import type { Intake } from './intake.ts'
 
@@ -26,7 +26,7 @@ export interface PullProgress {
    */
   met(logId: string): string | undefined
   /** All of the other log through `sequence` is in this site's log; `head` is its end as the other site knows it. */
-  reached(at: { readonly sequence: bigint; readonly head: bigint; readonly time: number }): void
+  reached(at: Omit<ReachedFrame, 'type'>): void
   /** An entry's stamp, before it is stored. */
   stamped(stamp: number): void
 }
@@ -87,7 +87,7 @@ function makeStream({ intake, progress, target }: PullOptions, { have, after }: 
   let appends: Promise<void> = Promise.resolve()
   let failure: { readonly error: unknown } | undefined
 
-  function add(at: { sequence: bigint; head: bigint; time: number }): void {
+  function add(at: ReachedFrame): void {
     const [entries, size] = [batch, bytes]
     ;[batch, bytes] = [[], 0]
     pending += size

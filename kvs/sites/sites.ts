@@ -10,6 +10,7 @@ import { type CopiesSettings, makeCopies } from './copies/copy-waits.ts'
 import { compareMembers } from './digests/comparing.ts'
 import { makeFindings } from './digests/findings.ts'
 import { makeOwnDigests } from './digests/own-digests.ts'
+import { raiseFloor } from './floor.ts'
 import { followMembers, InVain } from './following.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import { type Intake, makeIntake } from './intake.ts'
@@ -57,6 +58,8 @@ export interface SitesOptions {
   readonly compareEveryMs?: number | undefined
   /** Aborts when the node is told to stop. */
   readonly stopping: AbortSignal
+  /** How often the site looks for deletes that may be forgotten, in milliseconds. The default is a minute. */
+  readonly forgetEveryMs?: number
   readonly logger: Logger
   readonly clock?: Clock
   readonly random?: Random
@@ -69,6 +72,7 @@ const farMs = 60 * 60 * 1_000
 
 export function makeSites(options: SitesOptions): Sites {
   const { siteLog, site, stopping, logger, clock = systemClock, random = systemRandom } = options
+  const { forgetEveryMs = 60_000 } = options
   const farStamps = makeFarStamps(site, logger)
   const set = makeMemberSet({ siteLog, configured: options.peers, own: options.ownAddress })
   const clients = memoized(options.connect)
@@ -92,9 +96,18 @@ export function makeSites(options: SitesOptions): Sites {
   const digests = makeOwnDigests({ site, isRemoved: () => set.isRemoved, stopping })
   const peers = () => set.others().map((address) => peerAt(address).status)
   let lead: { readonly intake: Intake } | undefined
+  let forgottenAt = clock.now()
   const past = { entries: 0, superseded: 0 }
 
   const comparisonWith = ({ state, log }: PeerStatus) => (state === 'standby' ? null : findings.of(log))
+
+  /** A node that does not lead hears from the log what the one that does has found. */
+  async function forgetDeletes(): Promise<void> {
+    if (site.deletes().count === 0 || clock.now() - forgottenAt < forgetEveryMs) return
+    forgottenAt = clock.now()
+    const forgotten = await siteLog.readForgotten()
+    if (forgotten > site.deletes().forgotten) site.deletes().forget(forgotten)
+  }
 
   async function leadOnce(signal: AbortSignal): Promise<void> {
     // A node whose view is not that of the log leaves the lead to the others.
@@ -103,20 +116,23 @@ export function makeSites(options: SitesOptions): Sites {
     // Another node of the site may be a member still, and is to hear what becomes of it.
     if (set.isRemoved) return
     const target = await siteLog.openImport()
-    if (target === undefined) return
+    if (target === undefined) return forgetDeletes()
     const ending = new AbortController()
-    const intake = makeIntake(target, site, ending.signal)
+    const intake = makeIntake(target, site, ending.signal, (message) => logger.info(message))
     lead = { intake }
     const comparing = compareMembers(
       { ...{ site, own: digests, peers, client: clients, findings, clock, random }, everyMs: options.compareEveryMs },
       ending.signal,
     )
+    const leading = { target, intake, followed: new Map() }
+    const endFloor = raiseFloor({ set, peerAt, site, clock, everyMs: forgetEveryMs }, leading)
     try {
       await followMembers({
         ...{ set, peerAt, site, clock, signal, ending },
-        lead: { target, intake, followed: new Map() },
+        lead: leading,
       })
     } finally {
+      endFloor()
       lead = undefined
       past.entries += intake.counts.entries
       past.superseded += intake.counts.superseded

@@ -17,14 +17,19 @@ export interface Ranks {
 
 /** The ranks of deletes by key, for keys without a value. */
 export interface Tombstones extends Pick<PackedMap, 'size' | 'memory'> {
-  /** Rank of the key's delete; undefined where it has no tombstone. */
+  /** Rank of the key's delete; undefined where it has no tombstone, or a forgotten one. */
   rankOf(key: Buffer, start: number, length: number): PackedRank | undefined
   /**
-   * Makes a tombstone, or sets its rank.
+   * Makes a tombstone, or sets its rank. Of a forgotten delete there is none afterwards.
    * @throws ViewFull
    */
   set(key: Buffer, start: number, length: number, rank: PackedRank): void
   remove(key: Buffer, start: number, length: number): void
+  /** As `Forgetting.through`. */
+  readonly forgotten: number
+  /** As in `Forgetting`. */
+  forget(through: number): void
+  sweep(): Iterator<undefined>
 }
 
 /**
@@ -67,6 +72,26 @@ const nothing = { value: noValue, valueStart: 0, valueLength: 0, contentType: un
 
 function makeTombstones(slabBytes?: number, hashSecret?: Buffer): Tombstones {
   const map = makePackedMap(slabBytes, hashSecret)
+  let forgotten = 0
+
+  function rankOf(key: Buffer, start: number, length: number): PackedRank | undefined {
+    const address = map.size === 0 ? 0 : map.find(key, start, length)
+    const rank = address === 0 ? undefined : map.rankAt(address)
+    return rank !== undefined && rank.stamp > forgotten ? rank : undefined
+  }
+
+  function remove(key: Buffer, start: number, length: number): void {
+    if (map.size > 0) map.remove(key, start, length, 0)
+  }
+
+  /** Removes the forgotten ones among the keys with this hash. */
+  function removeForgotten(hash: number): void {
+    const gone: Buffer[] = []
+    map.visitKeys(hash, (bytes, start, length) => {
+      if (rankOf(bytes, start, length) === undefined) gone.push(Buffer.from(bytes.subarray(start, start + length)))
+    })
+    for (const key of gone) remove(key, 0, key.length)
+  }
 
   return {
     get size() {
@@ -75,16 +100,26 @@ function makeTombstones(slabBytes?: number, hashSecret?: Buffer): Tombstones {
     get memory() {
       return map.memory
     },
+    get forgotten() {
+      return forgotten
+    },
 
-    rankOf(key, start, length) {
-      const address = map.size === 0 ? 0 : map.find(key, start, length)
-      return address === 0 ? undefined : map.rankAt(address)
-    },
+    rankOf,
     set(key, keyStart, keyLength, rank) {
-      map.set({ key, keyStart, keyLength, ...nothing, sequence: 0, mark: 0, recordedAt: 0, rank })
+      if (rank.stamp <= forgotten) remove(key, keyStart, keyLength)
+      else map.set({ key, keyStart, keyLength, ...nothing, sequence: 0, mark: 0, recordedAt: 0, rank })
     },
-    remove(key, start, length) {
-      if (map.size > 0) map.remove(key, start, length, 0)
+    remove,
+    forget(through) {
+      forgotten = through
+    },
+    *sweep() {
+      for (let segment = 0; segment < map.segments; segment++) {
+        for (const hash of map.hashesIn(segment)) {
+          removeForgotten(hash)
+          yield
+        }
+      }
     },
   }
 }

@@ -9,6 +9,7 @@ import { type CurrentVersion, hasPassed, tagOf } from '../core/version.ts'
 import { applyEntry, applyPackedEntry } from './apply.ts'
 import { makeCursor } from './cursor.ts'
 import { type Dependencies, makeDependencies } from './dependencies.ts'
+import { type Forgetting, makeForgetting } from './forgetting.ts'
 import { type LapsedKey, lapse, listLapsed, versionAt } from './lapsed-keys.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
 import { putAt } from './puts.ts'
@@ -54,12 +55,14 @@ export interface View
   /** Version of the key's value; undefined when it has none. */
   versionOf(key: string): CurrentVersion | undefined
   /**
-   * Rank of the key's newest entry, a put or a delete. Undefined where the key has none, where a checkpoint without
-   * tombstones has left the delete out, and in a view without ranks.
+   * Rank of the key's newest entry, a put or a delete. Undefined where the key has none, where its delete is forgotten
+   * or a checkpoint has left it out, and in a view without ranks.
    */
   rankOf(key: string): Rank | undefined
   /** Number of keys without a value whose delete is kept with its rank; 0 in a view without ranks. */
   readonly tombstones: number
+  /** Undefined in a view without ranks. */
+  readonly forgetting: Forgetting | undefined
   /**
    * The `after` of the key's newest entry, a put or a delete, until `seen` covers it. Undefined in a view without
    * ranks.
@@ -173,6 +176,7 @@ export function makeView(options: ViewOptions = {}): View {
     get tombstones() {
       return ranks?.tombstones.size ?? 0
     },
+    forgetting: ranks && makeForgetting(map, ranks),
     dependencyOf: (key) => dependencies?.of(key),
     get dependencies() {
       return dependencies?.merged

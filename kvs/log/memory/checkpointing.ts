@@ -3,7 +3,8 @@ import { type Checkpoint, entryAt, positionThrough, type StoredEntry, type Table
 
 /**
  * Folds the log's next entries, `most` of them, into the checkpoint, or into a new one where none is valid. Where these
- * end inside of a batch, all of that is folded. One that has tombstones keeps them; one without is begun anew for them.
+ * end inside of a batch, all of that is folded. One that has tombstones keeps them until they may be forgotten; one
+ * without is begun anew for them.
  */
 export function advanceCheckpoint(tables: Tables, most = Infinity, tombstones = false): void {
   const found = readCheckpoint(tables)
@@ -11,10 +12,12 @@ export function advanceCheckpoint(tables: Tables, most = Infinity, tombstones = 
   const hasTombstones = before?.hasTombstones ?? tombstones
   const start = Number(before?.sequence ?? 0n)
   const folded = tables.entries.slice(start, endOfBatch(tables, start + most))
-  const last = folded.at(-1)
+  const last = folded.at(-1) ?? before
   if (last === undefined) return
   const live = new Map(before?.live)
-  for (const entry of folded) fold(live, entry, hasTombstones)
+  for (const entry of folded) fold(live, entry)
+  const isKept = ({ value, stamp }: StoredEntry) => value !== undefined || (hasTombstones && stamp > tables.forgotten)
+  for (const [key, entry] of live) if (!isKept(entry)) live.delete(key)
   const { sequence, digest } = last
   const position = positionThrough(tables, sequence)
   tables.checkpoint = { logId: tables.logId, sequence, digest, position, keys: live.size, hasTombstones, live }
@@ -28,12 +31,11 @@ function endOfBatch({ entries }: Tables, index: number): number {
   return end
 }
 
-function fold(live: Map<string, StoredEntry>, entry: StoredEntry, hasTombstones: boolean): void {
+function fold(live: Map<string, StoredEntry>, entry: StoredEntry): void {
   const kind = kindOfCode(entry.eventType, entry.value !== undefined)
   if (kind === undefined) throw new Error(`entry ${entry.sequence} is of an unknown kind`)
   if (entry.superseded || effectOf(kind) === 'none') return
-  if (effectOf(kind) === 'remove' && !hasTombstones) live.delete(entry.key)
-  else live.set(entry.key, entry)
+  live.set(entry.key, entry)
 }
 
 /** Undefined where there is none, or none that was made from this log's history. */

@@ -16,7 +16,7 @@ import type { MemoryServer } from './memory-server.ts'
 import { makeMemoryStatements } from './memory-statements.ts'
 import { calmNetwork, type Network } from './network.ts'
 import { askHead, type PageLimits, readHead, readPage } from './reading.ts'
-import { entryAt, lastOfOrigins, membersOf, positionThrough } from './tables.ts'
+import { deletesBetween, entryAt, lastOfOrigins, membersOf, positionThrough, type Tables } from './tables.ts'
 
 export interface MemorySiteLogOptions {
   readonly server: MemoryServer
@@ -60,7 +60,7 @@ export function makeMemorySiteLog(options: MemorySiteLogOptions): SiteLog {
 
   return {
     openReader: () => open(async (connection, logId) => makeReader(connection, logId, timeoutMs, limits)),
-    openImport: () => open((connection, logId) => makeImport(connection, logId, { timeoutMs, clock, random })),
+    openImport: () => open((connection, logId) => makeImport(connection, logId, { timeoutMs, clock, random, limits })),
     readMembers: () => open((connection) => once(connection, connection.query('read-members', membersOf))),
     appendMember: (change) =>
       open(async (connection, logId) => {
@@ -69,6 +69,13 @@ export function makeMemorySiteLog(options: MemorySiteLogOptions): SiteLog {
         await writer.register(statements)
         return once(connection, writer.append(statements, [change]))
       }),
+    readForgotten: () =>
+      open((connection) =>
+        once(
+          connection,
+          connection.query('read-forgotten', ({ forgotten }) => forgotten),
+        ),
+      ),
   }
 }
 
@@ -88,7 +95,12 @@ function makeReader(connection: MemoryConnection, logId: string, timeoutMs: numb
     lost: explainLoss(connection),
     askHead: () => explained(askHead(connection, timeoutMs / 2).then(([end]) => end)),
     positionThrough: (sequence) =>
-      explained(query('read-position', (tables) => ({ ...positionThrough(tables, sequence), stamp: 0 }))),
+      explained(
+        query('read-position', (tables) => {
+          const stamp = entryAt(tables, sequence)?.highestStamp ?? 0
+          return { ...positionThrough(tables, sequence), stamp }
+        }),
+      ),
     stampAt: (sequence) =>
       explained(
         query('read-position', (tables) => {
@@ -105,7 +117,7 @@ function makeReader(connection: MemoryConnection, logId: string, timeoutMs: numb
 async function makeImport(
   connection: MemoryConnection,
   logId: string,
-  { timeoutMs, clock, random }: { timeoutMs: number; clock: Clock; random: Random },
+  { timeoutMs, clock, random, limits }: { timeoutMs: number; clock: Clock; random: Random; limits: PageLimits },
 ): Promise<LogImport | undefined> {
   if (!(await connection.query('take-lead', (_tables, _now, takeLead) => takeLead()))) {
     connection.close()
@@ -117,6 +129,7 @@ async function makeImport(
   const takenOver = makeTakenOver(
     await connection.query('read-position', (tables): LastOfOrigin[] => lastOfOrigins(tables)),
   )
+  let forgotten = await connection.query('read-forgotten', (tables) => tables.forgotten)
   return {
     logId,
     get position() {
@@ -129,8 +142,26 @@ async function makeImport(
       takenOver.note(entries)
       return end
     },
+    get forgotten() {
+      return forgotten
+    },
+    async forget(through) {
+      forgotten = await explained(connection.query('forget', (tables) => raiseForgotten(tables, through)))
+    },
+    async readDeletes(after, through, stamp) {
+      const most = after + BigInt(limits.entries)
+      const reached = most < through ? most : through
+      const read = connection.query('read-deletes', (tables) => deletesBetween(tables, after, reached, stamp))
+      return { reached, deletes: await explained(read) }
+    },
+    askHead: () => explained(askHead(connection, timeoutMs / 2).then(([end]) => end)),
     close: async () => connection.close(),
   }
+}
+
+function raiseForgotten(tables: Tables, through: number): number {
+  tables.forgotten = Math.max(tables.forgotten, through)
+  return tables.forgotten
 }
 
 /** Writers count from 1, so no entry is this one's. */

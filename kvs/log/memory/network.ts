@@ -15,6 +15,9 @@ export type StatementKind =
   | 'read-position'
   | 'take-lead'
   | 'read-members'
+  | 'read-forgotten'
+  | 'read-deletes'
+  | 'forget'
 
 /** What goes between a node and the log's server in one piece. */
 export interface Message {

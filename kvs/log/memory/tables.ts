@@ -3,7 +3,7 @@ import { maxDeadline } from '../../core/limits.ts'
 import { codeOf, setsValue } from '../../core/operation/operation.ts'
 import type { Position } from '../../core/position.ts'
 import type { Random } from '../../lib/random.ts'
-import type { LastOfOrigin, MemberEntry } from '../index.ts'
+import type { DeletedKey, LastOfOrigin, MemberEntry } from '../index.ts'
 
 /** A row of the log. */
 export interface StoredEntry {
@@ -73,6 +73,8 @@ export interface Tables {
   /** The oldest comes first. */
   readonly answers: Map<string, AnswerRow>
   checkpoint: Checkpoint | undefined
+  /** As `LogImport.forgotten`. */
+  forgotten: number
   writeRule: WriteRule
 }
 
@@ -90,6 +92,7 @@ export function makeTables(random: Random): Tables {
     writers: new Map(),
     answers: new Map(),
     checkpoint: undefined,
+    forgotten: 0,
     writeRule: () => undefined,
   }
 }
@@ -129,6 +132,22 @@ export function lastOfOrigins({ entries }: Tables): LastOfOrigin[] {
   const last = new Map<string, LastOfOrigin>()
   for (const { origin, stamp } of entries) if (origin !== undefined) last.set(origin.logId, { ...origin, stamp })
   return [...last.values()]
+}
+
+/** The deletes after a sequence, through another one, with a stamp through `stamp`. */
+export function deletesBetween(
+  { logId, entries }: Tables,
+  after: bigint,
+  through: bigint,
+  stamp: number,
+): DeletedKey[] {
+  return entries
+    .slice(Number(after), Number(through))
+    .filter((entry) => entry.eventType === codeOf('delete') && entry.stamp <= stamp)
+    .map((entry) => ({
+      ...{ key: entry.key, stamp: entry.stamp, isExpiry: isExpiry(entry) },
+      origin: entry.origin?.logId ?? logId,
+    }))
 }
 
 export function entryAt({ entries }: Tables, sequence: bigint): StoredEntry | undefined {

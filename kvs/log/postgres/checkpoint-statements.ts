@@ -42,7 +42,8 @@ export async function readCheckpoint(connection: Connection, needsTombstones = f
   const { rows } = await connection.query<[string, Buffer, string, Buffer, string, string, string, string]>({
     text: `SELECT sequence, digest, keys, int8send(checksum # checkpoint_hash(checkpoint)),
         log_id, own_sequence, stamp, vector::text
-      FROM checkpoint WHERE sequence > 0 AND (has_tombstones OR NOT $1) AND checkpoint_is_of_log(checkpoint)`,
+      FROM checkpoint WHERE sequence > 0 AND checkpoint_is_of_log(checkpoint) AND
+        (NOT $1 OR (has_tombstones AND forgotten_stamp <= (SELECT forgotten_stamp FROM log_head)))`,
     values: [needsTombstones],
   })
   const [row] = rows

@@ -13,12 +13,13 @@ import {
 } from '../index.ts'
 import { type Connection, connect } from './connection.ts'
 import { type Where, whereOf } from './failure-explanation.ts'
+import { forgetDeletes, readDeletes, readForgotten } from './forgotten-deletes.ts'
 import { askHead, readHead } from './log-end.ts'
 import { lastSequence, makePageReader, type ReadPage } from './page-reader.ts'
 import { enterSchema } from './schema-search.ts'
 import { openSession } from './server-session.ts'
 import { explainLoss, openOver, withExplanation } from './session-failures.ts'
-import { makeOwnEnd, readMembers, readOrigins, stampOfOwn, takeLead } from './site-statements.ts'
+import { highestStamp, makeOwnEnd, readMembers, readOrigins, stampOfOwn, takeLead } from './site-statements.ts'
 import { makeWriterStatements } from './writer-statements.ts'
 
 export interface PostgresSiteLogOptions {
@@ -70,6 +71,7 @@ export function makePostgresSiteLog(options: PostgresSiteLogOptions): SiteLog {
     openImport: () => open('import', (over) => makeImport(state, over)),
     readMembers: () => open('members', (over) => once(over, readMembers(over.connection))),
     appendMember: (change) => open('members', (over) => once(over, appendMember(state, over, change))),
+    readForgotten: () => open('members', (over) => once(over, readForgotten(over.connection))),
   }
 }
 
@@ -121,7 +123,8 @@ function makeReader({ options, readPage }: State, over: Over): LogReader {
   async function positionThrough(sequence: bigint) {
     const others = await readOrigins(connection, sequence)
     const own: LastOfOrigin = { logId, sequence: await ownEnd(sequence), stamp: 0 }
-    return makeTakenOver([own, ...others]).position
+    const stamp = await highestStamp(connection, sequence)
+    return { ...makeTakenOver([own, ...others]).position, stamp }
   }
 
   return {
@@ -137,8 +140,8 @@ function makeReader({ options, readPage }: State, over: Over): LogReader {
 
 /** Takes the lead before anything else, so that what it reads then is final. */
 async function makeImport(
-  { random, clock, appendTimeoutMs }: State,
-  { connection, where, logId }: Over,
+  { options, random, clock, appendTimeoutMs }: State,
+  { connection, where, processId, logId }: Over,
 ): Promise<LogImport | undefined> {
   if (!(await takeLead(connection, logId))) {
     await connection.close()
@@ -148,6 +151,7 @@ async function makeImport(
   const writer = makeWriter({ id: siteWriterId('import', logId), timeoutMs: appendTimeoutMs, clock, random })
   await writer.register(statements)
   const takenOver = makeTakenOver(await readOrigins(connection, lastSequence))
+  let forgotten = await readForgotten(connection)
   return {
     logId,
     get position() {
@@ -160,6 +164,18 @@ async function makeImport(
       takenOver.note(entries)
       return end
     },
+    get forgotten() {
+      return forgotten
+    },
+    async forget(through) {
+      forgotten = await withExplanation(forgetDeletes(connection, through), where)
+    },
+    readDeletes: (...range) => withExplanation(readDeletes(connection, ...range), where),
+    askHead: () =>
+      withExplanation(
+        askHead(connection, options.timeoutMs / 2, processId, () => undefined),
+        where,
+      ),
     close: () => connection.close(),
   }
 }

@@ -62,6 +62,16 @@ export async function readMembers(connection: Connection): Promise<ReadonlyMap<s
   )
 }
 
+/** The log's clock at a sequence, as `LogReader.positionThrough` has it. */
+export async function highestStamp(connection: Connection, through: bigint): Promise<number> {
+  const { rows } = await connection.query<[string]>({
+    text: `SELECT coalesce(highest_stamp, stamp_of(stamp, recorded_at)) FROM transactions WHERE sequence <= $1
+      ORDER BY sequence DESC LIMIT 1`,
+    values: [through],
+  })
+  return Number(rows[0]?.[0] ?? 0)
+}
+
 /** As `LogReader.stampAt`. */
 export async function stampOfOwn(connection: Connection, sequence: bigint): Promise<number | undefined> {
   const { rows } = await connection.query<[string]>({

@@ -37,7 +37,10 @@ export interface ReachedFrame {
   readonly sequence: bigint
   /** Highest sequence of the sending log that the sender knows of, no less than `sequence`. */
   readonly head: bigint
-  /** What the sending log has of each origin through `sequence`. */
+  /**
+   * What the sending log has of each origin through `sequence`. What is first written in that log afterwards has a
+   * later stamp than this one, but for expiries. 0 where the sender is an older program, which promises nothing.
+   */
   readonly position: Position
   /** Clock of the sending log's server, in whole milliseconds since 1970. */
   readonly time: number

@@ -3,6 +3,7 @@ import { describeAppends } from './behaviours/appends.ts'
 import { describeConditional } from './behaviours/conditional.ts'
 import { describeExactlyOnce } from './behaviours/exactly-once.ts'
 import { describeFollowing } from './behaviours/following.ts'
+import { describeForgetting } from './behaviours/forgetting.ts'
 import { describeImports } from './behaviours/imports.ts'
 import { describeRefusals } from './behaviours/refusals.ts'
 import { describeReplay } from './behaviours/replay.ts'
@@ -28,6 +29,7 @@ const behaviours = [
   describeSites,
   describeImports,
   describeSitePositions,
+  describeForgetting,
 ]
 
 /** All that kvs/log/log.ts and kvs/log/site-log.ts promise, as tests of one implementation. */

@@ -1,5 +1,6 @@
 import type { ForeignEntry } from '../../../kvs/core/entry.ts'
 import { nowhere } from '../../../kvs/core/position.ts'
+import { maxStamp } from '../../../kvs/core/rank.ts'
 import type { Kv } from '../../../kvs/kv/index.ts'
 import type { Log, SiteLog } from '../../../kvs/log/index.ts'
 import type { MemoryServer, StoredEntry } from '../../../kvs/log/memory/index.ts'
@@ -23,6 +24,11 @@ export const plantedFaultsOfSites: readonly PlantedFault[] = [
   {
     name: 'forgets deletes at a checkpoint',
     plants: { log: forgetsTombstones },
+    sentence: /undoes the delete of/,
+  },
+  {
+    name: 'forgets every delete at once, and reads none again',
+    plants: { siteLog: forgetsAtOnce },
     sentence: /undoes the delete of/,
   },
   {
@@ -158,6 +164,23 @@ function forgetsTombstones(log: Log): Log {
             if (entry.kind !== 'delete') load(entry)
           }, needsTombstones),
       })
+    },
+  }
+}
+
+/** Whatever the other sites have. */
+function forgetsAtOnce(siteLog: SiteLog): SiteLog {
+  return {
+    ...siteLog,
+    async openImport() {
+      const target = await siteLog.openImport()
+      return (
+        target &&
+        delegate(target, {
+          forgotten: maxStamp,
+          readDeletes: async (_after, through) => ({ reached: through, deletes: [] }),
+        })
+      )
     },
   }
 }

@@ -1,7 +1,7 @@
 import type { ForeignEntry, Write } from '../../../kvs/core/entry.ts'
 import type { Position } from '../../../kvs/core/position.ts'
 import type { Rank } from '../../../kvs/core/rank.ts'
-import type { LogImport } from '../../../kvs/log/index.ts'
+import type { DeletedKey, LogImport } from '../../../kvs/log/index.ts'
 import type { Frame } from '../../../kvs/sites/frames/frame.ts'
 import { makeFrameReader } from '../../../kvs/sites/frames/frame-reader.ts'
 import type { OwnSite } from '../../../kvs/sites/index.ts'
@@ -25,11 +25,28 @@ export const at = (sequences: Record<string, number>): Position => ({
   stamp: 0,
 })
 
+/** Deletes of a view that are remembered among the ranks of keys, and hidden as soon as they are forgotten. */
+function makeDeletes(ranks: Record<string, Rank>) {
+  const deletes = {
+    count: 1,
+    forgotten: 0,
+    highestStamp: Number.MAX_SAFE_INTEGER,
+    forget(through: number) {
+      deletes.forgotten = through
+    },
+    remember(key: string, rank: Rank) {
+      ranks[key] = rank
+    },
+  }
+  return deletes
+}
+
 /** A view that a test moves on by hand. */
 export function makeOwnSite(ranks: Record<string, Rank> = {}) {
   const listeners = new Set<() => void>()
   let sequence = 0n
   let refusal: Error | undefined
+  const deletes = makeDeletes(ranks)
   const site: OwnSite = {
     requireReadable() {
       if (refusal) throw refusal
@@ -45,11 +62,13 @@ export function makeOwnSite(ranks: Record<string, Rank> = {}) {
     seen: () => at({}),
     puts: () => makeView(),
     inSlices: async () => undefined,
+    deletes: () => deletes,
     now: () => 1_000,
   }
   return {
     site,
     ranks,
+    deletes,
     get listeners() {
       return listeners.size
     },
@@ -69,8 +88,11 @@ export function makeImport(logId = 'here', position: Position = at({})) {
   const appended: { readonly entries: readonly ForeignEntry[]; readonly seen: bigint }[] = []
   const held: PromiseWithResolvers<void>[] = []
   const sequences = new Map(position.sequences)
+  const deletes: DeletedKey[] = []
+  const reads: [after: bigint, through: bigint][] = []
   let isHolding = false
   let end = 0n
+  let forgotten = 0
   const target: LogImport = {
     logId,
     get position() {
@@ -89,11 +111,27 @@ export function makeImport(logId = 'here', position: Position = at({})) {
       end += BigInt(entries.length)
       return { sequence: end, digest: Buffer.alloc(0), recordedAt: 0, stamp: 0 }
     },
+    get forgotten() {
+      return forgotten
+    },
+    async forget(through) {
+      forgotten = Math.max(forgotten, through)
+    },
+    async readDeletes(after, through) {
+      reads.push([after, through])
+      // In two parts
+      const reached = after === 0n && through > 1n ? through / 2n : through
+      return { reached, deletes: after === 0n ? deletes : [] }
+    },
+    askHead: async () => ({ sequence: end, digest: Buffer.alloc(0) }),
     close: async () => lost.resolve(new Error('closed')),
   }
   return {
     target,
     appended,
+    /** What the log has of them, and where it was read for them. */
+    deletes,
+    reads,
     lose: () => lost.resolve(new Error('the connection is lost')),
     hold() {
       isHolding = true

@@ -49,7 +49,7 @@ function makeLog({ page = 5_000 } = {}) {
       const [, logId = '', sequence = ''] = /^(\D+)(\d*)$/.exec(name) ?? []
       const stamp = server.entries.length + 1
       const origin = sequence === '' ? undefined : { logId, sequence: BigInt(sequence) }
-      const row = { eventType: 2, key: name, value: Buffer.from(name), digest, stamp, origin }
+      const row = { eventType: 2, key: name, value: Buffer.from(name), digest, stamp, highestStamp: stamp, origin }
       server.insertByHand({ ...row, writer: 1, writeNumber: BigInt(stamp) })
     }
     advance(server.entries.length)
@@ -101,7 +101,28 @@ test('entries of the asker are left out, and those that it has, but what is reac
   expect(keysOf(frames)).toEqual(['a2', 'b7', 'z'])
   expect(frames[0]).toEqual({ type: 'hello', logId: log.server.logId, after: 2n })
   const last = frames.at(-1)
-  expect(last?.type === 'reached' && last.position).toEqual(at({ [log.server.logId]: 7, asker: 1, a: 2, b: 7 }))
+  const { sequences } = at({ [log.server.logId]: 7, asker: 1, a: 2, b: 7 })
+  expect(last?.type === 'reached' && last.position).toEqual({ sequences, stamp: expect.any(Number) })
+})
+
+test('what is reached has a stamp that is later than all before it, and earlier than all that is written later', async () => {
+  const log = makeLog()
+  log.append('a9', 'x')
+  const highest = () => Math.max(...log.server.entries.map(({ stamp }) => stamp))
+  const stampsOf = (frames: readonly Frame[]) =>
+    frames.flatMap((frame) => (frame.type === 'reached' ? [frame.position.stamp] : []))
+  const before = highest()
+  const had = { have: at({ [log.server.logId]: 2, a: 9 }), stamps: { [log.server.logId]: 2 } }
+  const nothingNew = stampsOf(await framesThrough(await log.open(had), 2))
+  const all = stampsOf(await framesThrough(await log.open(), 2))
+  log.append('y')
+  const { stamp } = log.server.entries.at(-1) ?? { stamp: 0 }
+  for (const reached of [nothingNew.at(-1), all.at(-1)]) {
+    expect(reached).toBeGreaterThanOrEqual(before)
+    expect(reached).toBeLessThan(stamp)
+  }
+  // Before anything of the log is sent, nothing is promised.
+  expect(all[0]).toBe(0)
 })
 
 test.each([1, 2, 3, 7])('a batch is sent whole, over pages of %i entries', async (page) => {

@@ -1,4 +1,5 @@
 import { expect, onTestFinished } from 'vitest'
+import type { Rank } from '../../../kvs/core/rank.ts'
 import { makeMemoryLog, makeMemoryServer, makeMemorySiteLog } from '../../../kvs/log/memory/index.ts'
 import { makeReplica } from '../../../kvs/replica/replica.ts'
 import { makeAdvances } from '../../../kvs/roles/node-sites.ts'
@@ -19,7 +20,11 @@ export type WorldNode = Awaited<ReturnType<World['start']>>
 type Killable = { readonly sites: Sites; readonly killed: AbortSignal }
 
 /** Sites with a log in memory each, and nodes that are wired to each other without HTTP, all on virtual time. */
-export function makeSitesWorld(count: number, seed = 1, options: Pick<SitesOptions, 'compareEveryMs'> = {}) {
+export function makeSitesWorld(
+  count: number,
+  seed = 1,
+  options: Pick<SitesOptions, 'compareEveryMs' | 'forgetEveryMs'> = {},
+) {
   const scheduler = makeScheduler()
   const lane = scheduler.lane()
   const random = makeSeededRandom(seed, 'sites')
@@ -116,12 +121,16 @@ export function makeSitesWorld(count: number, seed = 1, options: Pick<SitesOptio
 
   const clientOver = (from: number, name: string): PeerClient => ({
     ...clientOf(openOver(from, name)),
+    rejoin: async (rank: Rank) => nodes.get(name)?.sites.rejoin(rank),
     askDigests: (seen) => asked(from, name, ({ sites }) => sites.digests.read(seen)),
     askUnlike: (seen, fingerprints) => asked(from, name, ({ sites }) => sites.digests.compare(seen, fingerprints)),
   })
 
-  /** @param peers addresses of the other sites' nodes, `site.number` */
-  async function start(site: number, number: number, peers: readonly string[]) {
+  /**
+   * @param peers addresses of the other sites' nodes, `site.number`
+   * @param ownAddress the node's own, where it knows it
+   */
+  async function start(site: number, number: number, peers: readonly string[], ownAddress?: string) {
     const server = servers[site]
     if (server === undefined) throw new Error('no such site')
     const own = scheduler.lane()
@@ -140,13 +149,15 @@ export function makeSitesWorld(count: number, seed = 1, options: Pick<SitesOptio
       spooling: { on: false, reason: 'no disk', maxBytes: 0 },
       ...{ tailIntervalMs: 500, waitTimeoutMs: 500, maxLagMs: 5_000, site: true },
       onAdvance: advances.tell,
+      onMembership: () => void sites.refreshMembers().catch(note),
+      isRemoved: () => sites.isRemoved,
       onReplayed: () => void sites.run(stopping.signal),
     })
     const ownSite: OwnSite = { ...store.followed, onAdvance: advances.onAdvance }
     const sites = makeSites({
       siteLog: makeMemorySiteLog({ ...shared, name: `node ${started}`, pageLimits: { entries: 7, bytes: 1e6 } }),
       ...{ site: ownSite, limits: frameLimits, stopping: stopping.signal, logger, clock, random: serviceRandom },
-      ...{ peers, ownAddress: undefined, connect: (address) => clientOver(site, address) },
+      ...{ peers, ownAddress, connect: (address) => clientOver(site, address) },
       ...options,
     })
     const name = `${site}.${number}`

@@ -38,6 +38,9 @@ export interface ProcessParts {
   readonly process: { readonly store: Replica | undefined; readonly stopping: AbortController }
 }
 
+/** Often, so that deletes are forgotten while ways are cut, and entries come in late. */
+const forgetEveryMs = 300
+
 /** As roles/node-sites.ts does it, over the simulated network between sites. */
 export function makeNodeSite(
   { name, site, logServer, link, plants }: NodeSiteOptions,
@@ -57,6 +60,7 @@ export function makeNodeSite(
     site: ownSite(store, advances),
     peers: site.network.peersOf(site.number),
     ownAddress: name,
+    forgetEveryMs,
     connect(address) {
       const client = site.network.clientOf(site.number, lane, address)
       return plants.peer?.(client) ?? client

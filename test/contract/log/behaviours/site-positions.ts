@@ -39,11 +39,7 @@ export function describeSitePositions(makeServer: MakeLogServer): void {
       const reader = await server.makeSiteLog().openReader()
       const { logId } = reader
       expect(logId).toBe(session.head.logId)
-      const through = async (sequence: bigint) => {
-        const { sequences, stamp } = await reader.positionThrough(sequence)
-        expect(stamp).toBe(0)
-        return Object.fromEntries(sequences)
-      }
+      const through = async (sequence: bigint) => Object.fromEntries((await reader.positionThrough(sequence)).sequences)
       // Forward and back
       expect(await through(4n)).toEqual({ [logId]: 3n, [higherLog]: 6n, [lowerLog]: 1n })
       expect(await through(0n)).toEqual({ [logId]: 0n })
@@ -52,6 +48,26 @@ export function describeSitePositions(makeServer: MakeLogServer): void {
       expect(await through(3n)).toEqual({ [logId]: 3n, [higherLog]: 5n, [lowerLog]: 1n })
       await session.append([put('d')])
       expect(await through(5n)).toEqual({ [logId]: 5n, [higherLog]: 6n, [lowerLog]: 1n })
+      await reader.close()
+    })
+
+    test('knows a stamp at each sequence between those before and those that are written afterwards', async () => {
+      const own = await fill()
+      const { stamp: next } = await session.append([put('d')])
+      const reader = await server.makeSiteLog().openReader()
+      const stampAt = async (sequence: bigint) => (await reader.positionThrough(sequence)).stamp
+      expect(await stampAt(0n)).toBe(0)
+      expect(await stampAt(2n)).toBeGreaterThanOrEqual(oldStamp + 5)
+      expect(await stampAt(2n)).toBeLessThan(own)
+      expect(await stampAt(3n)).toBe(own)
+      expect(await stampAt(4n)).toBeGreaterThanOrEqual(own)
+      expect(await stampAt(4n)).toBeLessThan(next)
+      expect(await stampAt(5n)).toBe(next)
+      const far = Date.UTC(2150, 0, 1) * 1_000
+      const takeover = await openImport(server.makeSiteLog())
+      await takeover.append([foreign(7n, put('far'), { stamp: far }), foreign(8n, put('e'))], 5n)
+      await takeover.close()
+      expect(await stampAt(7n)).toBe(far)
       await reader.close()
     })
 

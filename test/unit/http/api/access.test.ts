@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Right } from '../../../../kvs/access/tokens.ts'
 import { membersPath } from '../../../../kvs/http/api/sites/members-handlers.ts'
+import { copiesPath } from '../../../../kvs/kv/copies.ts'
 import { digestsPath, feedPath, rejoinPath } from '../../../../kvs/kv/feed.ts'
 import { until } from '../../../support/until.ts'
 import { makeFakeSite } from '../fake-site.ts'
@@ -26,6 +27,7 @@ test('every method of every route has a right that it asks for, or is open to al
 function askedOf(method: string, path: string): [url: string, body: string] {
   if (path === feedPath) return [`${path}?site=b`, '']
   if (path === rejoinPath) return [`${path}?stamp=1&origin=b`, '']
+  if (path === copiesPath) return [`${path}?log=b&sequence=1`, '']
   if (path === digestsPath) return [path, '']
   if (path === membersPath) return [path, method === 'GET' || method === 'HEAD' ? '' : 'ip_port=a:1']
   if (path.startsWith('/keyValue-store/')) return [path.replace('*', 'a%2Fkey'), method === 'PUT' ? 'val=1' : '']

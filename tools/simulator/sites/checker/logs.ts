@@ -122,7 +122,10 @@ function checkExpiries(facts: Facts, site: LoggedSite): string[] {
   })
 }
 
-/** What has no effect in a log had a newer entry of its key before it there, and only that has none. */
+/**
+ * What has no effect in a log had a newer entry of its key before it there, and only that has none. A delete of a key
+ * that has been deleted already may have one, which changes nothing: the site may have forgotten the newer delete.
+ */
 function checkEffects(facts: Facts, site: LoggedSite): string[] {
   const found: string[] = []
   const newest = new Map<string, Fact>()
@@ -138,7 +141,7 @@ function checkEffects(facts: Facts, site: LoggedSite): string[] {
     if (entry.superseded && !isOlder) {
       found.push(`${facts.words(fact)} has no effect at ${site.name}, and nothing newer was there before it`)
     }
-    if (!entry.superseded && isOlder) {
+    if (!entry.superseded && isOlder && !areDeletes(fact, before)) {
       found.push(`${facts.words(fact)} undoes ${facts.words(before)} at ${site.name}, which is newer`)
     }
     if (!isOlder) newest.set(fact.key, fact)
@@ -146,7 +149,11 @@ function checkEffects(facts: Facts, site: LoggedSite): string[] {
   return found
 }
 
-/** The last entry of each key that has an effect is the newest one that members have. */
+function areDeletes(one: Fact, other: Fact): boolean {
+  return one.kind === 'delete' && other.kind === 'delete'
+}
+
+/** The last entry of each key that has an effect is the newest one that members have, or both are deletes. */
 function checkFold(facts: Facts, site: LoggedSite): string[] {
   if (site.state !== 'member') return []
   const last = new Map<string, Fact | undefined>()
@@ -157,7 +164,8 @@ function checkFold(facts: Facts, site: LoggedSite): string[] {
   )
   return [...byKey].flatMap(([key, all]) => {
     const newest = newestOf(all)
-    if (last.get(key) === newest) return []
-    return [`${site.name} ends with ${facts.words(last.get(key))}, and the newest is ${facts.words(newest)}`]
+    const effective = last.get(key)
+    if (effective === newest || (effective && newest && areDeletes(effective, newest))) return []
+    return [`${site.name} ends with ${facts.words(effective)}, and the newest is ${facts.words(newest)}`]
   })
 }
