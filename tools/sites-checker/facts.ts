@@ -1,8 +1,14 @@
-import { formatPosition, type Position } from '../../../../kvs/core/position.ts'
-import { outranks } from '../../../../kvs/core/rank.ts'
-import type { StoredEntry } from '../../../../kvs/log/memory/index.ts'
-import { readValue } from '../../../drill/workload/value.ts'
-import { siteName } from '../../schedule.ts'
+import { formatPosition, type Position } from '../../kvs/core/position.ts'
+import { outranks } from '../../kvs/core/rank.ts'
+import type { StoredEntry } from '../../kvs/log/memory/index.ts'
+import { readValue } from '../drill/workload/value.ts'
+import { type LogStates, makeLogStates } from './log-states.ts'
+
+/** An entry of a log, as far as the logs of sites are held against each other. */
+export type LoggedEntry = Pick<
+  StoredEntry,
+  'sequence' | 'eventType' | 'key' | 'value' | 'deadline' | 'digest' | 'stamp' | 'origin' | 'after' | 'superseded'
+>
 
 /** A write as the log has it that it was first written in. All logs are held against these. */
 export interface Fact {
@@ -10,7 +16,8 @@ export interface Fact {
   /** Its sequence in that log. */
   readonly sequence: number
   readonly key: string
-  readonly kind: 'put' | 'delete'
+  /** A member that joins or leaves is no key of the store: its key is the member's address. */
+  readonly kind: 'put' | 'delete' | 'member'
   /** Id of a put's value. */
   readonly value: string | undefined
   readonly stamp: number
@@ -26,7 +33,8 @@ export interface Fact {
 export interface LoggedSite {
   readonly logId: string
   readonly name: string
-  readonly entries: readonly StoredEntry[]
+  readonly entries: readonly LoggedEntry[]
+  readonly states: LogStates
 }
 
 export interface Facts {
@@ -35,35 +43,47 @@ export interface Facts {
   /** What was first written in a log, at its sequence there. */
   at(logId: string, sequence: number): Fact | undefined
   /** What an entry of a log tells of: the entry itself, or the one that it was taken over from. */
-  of(site: LoggedSite, entry: StoredEntry): Fact | undefined
+  of(site: Pick<LoggedSite, 'logId'>, entry: LoggedEntry): Fact | undefined
   /** The put of a value; values are unique. */
   byValue(value: string): Fact | undefined
+  /** All deletes of a key, wherever they were written. */
+  deletesOf(key: string): readonly Fact[]
   /** A fact in words. */
   words(fact: Fact | undefined): string
 }
 
 export function makeFacts(
-  logs: readonly { readonly logId: string; readonly entries: readonly StoredEntry[] }[],
+  logs: readonly { readonly logId: string; readonly entries: readonly LoggedEntry[] }[],
 ): Facts {
-  const sites = logs.map(({ logId, entries }, site) => ({ logId, entries, name: siteName(site) }))
+  const sites = logs.map(({ logId, entries }, site) => ({
+    ...{ logId, entries, name: `site ${site + 1}` },
+    states: makeLogStates(logId, entries),
+  }))
   const all = sites.flatMap(({ logId, entries }) =>
     entries.filter(({ origin }) => origin === undefined).map((entry) => factOf(logId, entry)),
   )
   const byPlace = new Map(all.map((fact) => [`${fact.origin} ${fact.sequence}`, fact]))
-  const byValue = new Map(all.map((fact) => [fact.value, fact]))
+  const byValue = new Map(all.filter(({ kind }) => kind === 'put').map((fact) => [fact.value, fact]))
+  const deletes = Map.groupBy(
+    all.filter(({ kind }) => kind === 'delete'),
+    ({ key }) => key,
+  )
   const at = (logId: string, sequence: number) => byPlace.get(`${logId} ${sequence}`)
   return {
     ...{ sites, all, at },
     of: ({ logId }, { origin, sequence }) => at(origin?.logId ?? logId, Number(origin?.sequence ?? sequence)),
     byValue: (value) => byValue.get(value),
+    deletesOf: (key) => deletes.get(key) ?? [],
     words: (fact) => (fact ? describeFact(fact, nameOf(sites, fact.origin)) : 'nothing'),
   }
 }
 
-function factOf(origin: string, entry: StoredEntry): Fact {
+const kinds: readonly (Fact['kind'] | undefined)[] = [undefined, 'delete', 'put']
+
+function factOf(origin: string, entry: LoggedEntry): Fact {
   const { sequence, eventType, key, value, stamp, deadline, after, superseded } = entry
   return {
-    ...{ origin, sequence: Number(sequence), key, kind: eventType === 1 ? 'delete' : 'put', stamp, after, deadline },
+    ...{ origin, sequence: Number(sequence), key, kind: kinds[eventType] ?? 'member', stamp, after, deadline },
     value: value && readValue(value),
     isExpiry: value === undefined && deadline !== undefined,
     isOvertaken: superseded,
@@ -75,7 +95,7 @@ export function nameOf(sites: readonly LoggedSite[], logId: string): string {
 }
 
 function describeFact({ kind, key, value, sequence, stamp, after }: Fact, site: string): string {
-  const what = kind === 'put' ? `${key} = ${value}` : `the delete of ${key}`
+  const what = { put: `${key} = ${value}`, delete: `the delete of ${key}`, member: `the member ${key}` }[kind]
   const dependency = after === undefined ? '' : `, after ${formatPosition(after)}`
   return `${what} (entry ${sequence} of ${site}, stamp ${stamp}${dependency})`
 }
