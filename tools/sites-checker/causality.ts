@@ -83,8 +83,10 @@ function checkView(operation: SiteOperation, facts: Facts): { fact: Fact | undef
   const last = logged.states.lastAsOf(key, parsePosition(seen) ?? nowhere)
   const fact = last && facts.of(logged, last)
   if (value === null && fact?.deadline !== undefined) return { fact }
-  if (operation.isSpooled || (value === null && fact?.kind === 'put')) return { fact: undefined }
-  if (value === null ? sequence === undefined : sequence === Number(last?.sequence ?? -1)) return { fact }
+  const isGone = value === null && fact?.kind === 'put' && mayBeDeleted(operation, fact, facts)
+  if (operation.isSpooled || isGone) return { fact: undefined }
+  const isLast = value === null ? fact?.kind !== 'put' : sequence === Number(last?.sequence ?? -1)
+  if (isLast) return { fact }
   const shown = facts.words(sequence === undefined ? undefined : facts.byValue(value ?? ''))
   return { fact, sentence: `${words(operation)} shows ${shown}, where the log has ${facts.words(fact)} as of ${seen}` }
 }
@@ -105,15 +107,15 @@ function checkRead(operation: SiteOperation, shown: Fact | undefined, known: Fac
 }
 
 /**
- * Whether a delete can be what a get has shown that found nothing: one of the node's own site, or any where it is not
- * known what the node had.
+ * Whether a delete can be what a get has shown that found nothing, or a put that has ended by itself: one of the node's
+ * own site, which may be in its spool, or any where it is not known what the node had.
  */
 function mayBeDeleted({ site, key, seen }: SiteOperation, known: Fact, facts: Facts): boolean {
   const logId = facts.sites[site]?.logId
   return (
     known.kind === 'delete' ||
     known.deadline !== undefined ||
-    facts.deletesOf(key).some((fact) => (fact.origin === logId || seen === undefined) && isNewer(fact, known))
+    facts.endsOf(key).some((fact) => (fact.origin === logId || seen === undefined) && isNewer(fact, known))
   )
 }
 

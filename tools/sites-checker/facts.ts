@@ -46,8 +46,8 @@ export interface Facts {
   of(site: Pick<LoggedSite, 'logId'>, entry: LoggedEntry): Fact | undefined
   /** The put of a value; values are unique. */
   byValue(value: string): Fact | undefined
-  /** All deletes of a key, wherever they were written. */
-  deletesOf(key: string): readonly Fact[]
+  /** All deletes of a key, wherever they were written, and puts that end by themselves. */
+  endsOf(key: string): readonly Fact[]
   /** A fact in words. */
   words(fact: Fact | undefined): string
 }
@@ -64,8 +64,8 @@ export function makeFacts(
   )
   const byPlace = new Map(all.map((fact) => [`${fact.origin} ${fact.sequence}`, fact]))
   const byValue = new Map(all.filter(({ kind }) => kind === 'put').map((fact) => [fact.value, fact]))
-  const deletes = Map.groupBy(
-    all.filter(({ kind }) => kind === 'delete'),
+  const ends = Map.groupBy(
+    all.filter(({ kind, deadline }) => kind === 'delete' || deadline !== undefined),
     ({ key }) => key,
   )
   const at = (logId: string, sequence: number) => byPlace.get(`${logId} ${sequence}`)
@@ -73,7 +73,7 @@ export function makeFacts(
     ...{ sites, all, at },
     of: ({ logId }, { origin, sequence }) => at(origin?.logId ?? logId, Number(origin?.sequence ?? sequence)),
     byValue: (value) => byValue.get(value),
-    deletesOf: (key) => deletes.get(key) ?? [],
+    endsOf: (key) => ends.get(key) ?? [],
     words: (fact) => (fact ? describeFact(fact, nameOf(sites, fact.origin)) : 'nothing'),
   }
 }

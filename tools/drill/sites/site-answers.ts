@@ -78,7 +78,7 @@ const documented = new Set([
   'too_many_connections',
 ])
 
-/** Finds answers that nothing allows: any error of the server but the documented ones, and refusals of what is right. */
+/** Finds answers that nothing allows: an error of the server that is not documented, and a refusal of what is right. */
 export function checkStatuses(operations: readonly SiteOperation[]): string[] {
   return operations.flatMap((operation) => {
     const { status, error = '', condition } = operation

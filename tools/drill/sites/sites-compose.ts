@@ -32,17 +32,18 @@ export function makeSitesOverlay(options: SitesComposeOptions): object {
   const addressOf = (name: SiteNodeName) => {
     return `${subnet}.${hostOf(name.slice(0, 1) as SiteName, name.endsWith('-2'))}:8080`
   }
+  const addressesOf = (sites: readonly SiteName[]) => sites.flatMap((site) => nodesOf(options, site)).map(addressOf)
   const ofAll = {
     labels: { 'kvs.drill': project },
     restart: 'no',
     healthcheck: { disable: true },
   }
-  const peers = all.flatMap((site) => nodesOf(options, site)).map(addressOf)
-  const nodeOf = (name: SiteNodeName) => ({
+  /** One that joins knows all others, and none of them knows it before it is added. */
+  const nodeOf = (name: SiteNodeName, peers: readonly SiteName[] = started) => ({
     ...ofAll,
     ...{ image, pull_policy: 'never' },
     environment: {
-      ...{ KVS_PEERS: peers.join(), KVS_WAIT_TIMEOUT: '500ms', LOG_FORMAT: 'json', LOG_LEVEL: 'info' },
+      ...{ KVS_PEERS: addressesOf(peers).join(), KVS_WAIT_TIMEOUT: '500ms', LOG_FORMAT: 'json', LOG_LEVEL: 'info' },
       ...{ KVS_ADDRESS: addressOf(name), ...env },
     },
   })
@@ -61,7 +62,7 @@ export function makeSitesOverlay(options: SitesComposeOptions): object {
   return {
     services: {
       ...services,
-      ...joiningSite(nodeOf('d'), postgresOf('d'), `${subnet}.${hostOf('d', false)}`, portOf('d')),
+      ...joiningSite(nodeOf('d', all), postgresOf('d'), `${subnet}.${hostOf('d', false)}`, portOf('d')),
     },
     networks: { 'inside-d': {} },
     volumes: { 'kvs-d': {}, 'postgres-d': {} },

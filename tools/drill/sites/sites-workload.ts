@@ -5,6 +5,7 @@ import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { SiteOperation } from '../../sites-checker/operation.ts'
 import { makeRequester, type Requester } from '../workload/request.ts'
 import { makeValue } from '../workload/value.ts'
+import { putTogether } from './bulk.ts'
 import type { SiteName, SiteNode } from './site-names.ts'
 
 export type Connect = (url: string, timeoutMs: number) => Requester
@@ -43,7 +44,7 @@ export interface SitesWorkload {
   close(site: SiteName): Promise<void>
   /** One put of somebody who passes nothing on. */
   put(node: SiteNode, key: string): Promise<SiteOperation>
-  /** Many of them as fast as possible, to keys of their own. Resolves with how many were acknowledged. */
+  /** Many of them by transactions, to keys of their own. Resolves with how many were acknowledged. */
   fill(nodes: readonly SiteNode[], count: number, keys: number): Promise<number>
 }
 
@@ -51,7 +52,9 @@ const timeoutMs = 15_000
 /** Mean pause of a client between two requests, in milliseconds. */
 const pauseMs = 30
 const firstFiller = 100
-const fillers = 32
+const fillers = 6
+/** Puts of a transaction. */
+const together = 50
 const ttls = [50, 500, 2_000, 8_000]
 
 interface Asked {
@@ -84,12 +87,18 @@ export function makeSitesWorkload(options: SitesWorkloadOptions): SitesWorkload 
   let isStopping = false
   let running: Promise<void>[] = []
 
+  function record(operation: SiteOperation): SiteOperation {
+    operations.push(operation)
+    names.add(operation.key)
+    if (operation.kind !== 'get' && operation.outcome === 'ok') acknowledged++
+    return operation
+  }
+
   async function ask(requester: Requester, node: SiteNode, asked: Asked) {
     const { client, kind, key, token, heard, ttl, condition, bytes } = asked
     const text = token && token.sequences.size > 0 ? formatPosition(token) : undefined
     const demands = { minPosition: text, ttl, condition }
     const value = kind === 'put' ? `${client}-${ids++}` : undefined
-    names.add(key)
     asking.set(node.site, (asking.get(node.site) ?? 0) + 1)
     const invoked = now()
     const answer =
@@ -110,9 +119,7 @@ export function makeSitesWorkload(options: SitesWorkloadOptions): SitesWorkload 
       ...(value !== undefined && { value }),
       ...(told.outcome === 'ok' && positionText !== undefined && { given: positionText }),
     }
-    operations.push(operation)
-    if (kind !== 'get' && operation.outcome === 'ok') acknowledged++
-    return operation
+    return record(operation)
   }
 
   /** Another session whose token this one is given, if any. */
@@ -183,20 +190,34 @@ export function makeSitesWorkload(options: SitesWorkloadOptions): SitesWorkload 
 
     async fill(nodes, count, keys) {
       let stored = 0
+      let left = count
       const filling = Array.from({ length: fillers }, async (_, index) => {
+        const client = firstFiller + index
         const node = nodes[index % nodes.length]
-        if (node === undefined) return
-        const requester = connect(node.url, timeoutMs)
-        for (let n = index; n < count; n += fillers) {
-          const asked: Asked = { client: firstFiller + index, kind: 'put', key: `bulk/${n % keys}`, bytes: 100 }
-          if ((await ask(requester, node, asked)).outcome === 'ok') stored++
+        while (node && left > 0) {
+          const size = Math.min(left, together)
+          const first = left
+          left -= size
+          const puts = Array.from({ length: size }, (_, n) => ({
+            ...{ key: `bulk/${(first - n) % keys}`, value: `${client}-${ids++}` },
+          }))
+          const invoked = now()
+          const told = await putTogether(node.url, puts, timeoutMs)
+          const asked = { client, site: sites.indexOf(node.site), node: node.name, kind: 'put' as const }
+          const times = { invoked, returned: now(), token: undefined }
+          puts.forEach((put, place) => void record({ ...asked, ...times, ...put, ...answered(told[place]) }))
+          stored += told.filter(({ outcome }) => outcome === 'ok').length
         }
-        requester.close()
       })
       await Promise.all(filling)
       return stored
     },
   }
+}
+
+function answered<T>(told: T | undefined): T {
+  if (told === undefined) throw new Error('a transaction tells of each of its operations')
+  return told
 }
 
 /** Draws what a client asks for. */

@@ -83,7 +83,7 @@ function twoSites(context: Pick<SitesContext, 'stack' | 'random'>): [SiteName, S
   return [one, context.random.pick(context.stack.sites.filter((site) => site !== one))]
 }
 
-/** One fault, or a process that is killed while something else is wrong, so that nothing is ever killed twice at once. */
+/** One fault, or a process that is killed while a way is cut: no process is killed twice at once. */
 async function anyFault(context: SitesContext): Promise<void> {
   const { random } = context
   const dice = random.next()
