@@ -336,7 +336,7 @@ BEGIN
     RETURN;
   END IF;
 
-  WITH later AS MATERIALIZED (
+  WITH later AS (
     SELECT false AS is_member, entry.key, stamp_of(entry.stamp, entry.recorded_at) AS stamp,
            coalesce(entry.origin, own) AS origin, entry.event_type = 1 AND entry.deadline IS NOT NULL AS is_expiry
     FROM transactions AS entry
@@ -346,14 +346,17 @@ BEGIN
     SELECT true, entry.key, entry.stamp, coalesce(entry.origin, own), false
     FROM transactions AS entry
     WHERE 2 < ANY (event_types) AND entry.event_type > 2 AND entry.key = ANY (keys) AND NOT entry.superseded
+  ), newest AS MATERIALIZED (  -- One for each key: each entry against each later one takes time with the square of a batch.
+    SELECT DISTINCT ON (is_member, key) * FROM later ORDER BY is_member, key, stamp DESC, is_expiry DESC, origin DESC
   )
-  SELECT array_agg(asked.flag OR EXISTS (
-    SELECT FROM later
-    WHERE later.key = asked.key AND later.is_member = (asked.event_type > 2) AND (later.stamp, later.is_expiry, later.origin) >
-      (asked.stamp, asked.event_type = 1 AND asked.deadline IS NOT NULL, asked.origin)
+  SELECT array_agg(asked.flag OR coalesce(
+    (newest.stamp, newest.is_expiry, newest.origin) >
+      (asked.stamp, asked.event_type = 1 AND asked.deadline IS NOT NULL, asked.origin),
+    false
   ) ORDER BY place) INTO flags
   FROM unnest(event_types, keys, deadlines, stamps, origins, superseded)
-    WITH ORDINALITY AS asked (event_type, key, deadline, stamp, origin, flag, place);
+    WITH ORDINALITY AS asked (event_type, key, deadline, stamp, origin, flag, place)
+    LEFT JOIN newest ON newest.key = asked.key AND newest.is_member = (asked.event_type > 2);
 
   digest := next_digest(at.digest, of_session, last_number);
   stamp := greatest(at.stamp - 1, (SELECT max(asked) FROM unnest(stamps) AS asked));
