@@ -6,10 +6,7 @@ import { shuffled } from './cuts.ts'
 async function killEach(context: SitesContext): Promise<void> {
   const { stack, random } = context
   const services = stack.sites.flatMap((site) => stack.servicesOf(site))
-  for (const service of shuffled(context, services)) {
-    await killFor(context, [service], 3)
-    if (context.left() === 0) break
-  }
+  for (const service of shuffled(context, services)) await killFor(context, [service], 3)
   await killSite(context, random.pick(stack.sites))
 }
 
