@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { shared } from './vitest.config.ts'
 
 /** Files that take minutes, the longest first. */
-const longest = ['container/drills', 'node/crash', 'broken/broken', 'container/observe']
+const longest = ['container/drills', 'container/sites-drills', 'node/crash', 'broken/broken', 'container/observe']
 
 /** Begins with the longest files, so that none of them runs on alone at the end. */
 class LongestFirst extends BaseSequencer {

@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 import { docker } from '../../tools/lab/docker.ts'
 import { root } from '../../tools/lab/paths.ts'
 import { freePort } from '../../tools/lab/ports.ts'
+import { makeNetwork } from '../../tools/lab/subnet.ts'
 import { until } from '../support/until.ts'
 import { documented } from './documented.ts'
 import { buildFrom } from './image.ts'
-import { makeNetwork } from './subnet.ts'
 
 /** How long the assignment's script waits between its last `docker run` and its first request. */
 const patienceMs = 5_000

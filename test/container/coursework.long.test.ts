@@ -6,11 +6,11 @@ import { docker } from '../../tools/lab/docker.ts'
 import { root } from '../../tools/lab/paths.ts'
 import { freePort } from '../../tools/lab/ports.ts'
 import { withClient } from '../../tools/lab/postgres-client.ts'
+import { makeNetwork } from '../../tools/lab/subnet.ts'
 import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
 import { describeWithDocker } from './docker.ts'
 import { documented } from './documented.ts'
-import { makeNetwork } from './subnet.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 

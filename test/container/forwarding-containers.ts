@@ -2,9 +2,9 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll } from 'vitest'
 import { docker } from '../../tools/lab/docker.ts'
 import { freePort } from '../../tools/lab/ports.ts'
+import { makeNetwork } from '../../tools/lab/subnet.ts'
 import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
-import { makeNetwork } from './subnet.ts'
 
 export const id = `kvs-forwarding-${randomUUID().slice(0, 8)}`
 export const cannotForward = [503, '{"error":"Cannot forward request"}']

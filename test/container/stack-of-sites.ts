@@ -4,9 +4,9 @@ import { promisify } from 'node:util'
 import { docker } from '../../tools/lab/docker.ts'
 import { root } from '../../tools/lab/paths.ts'
 import { freePort } from '../../tools/lab/ports.ts'
+import { makeNetwork } from '../../tools/lab/subnet.ts'
 import { until } from '../support/until.ts'
 import { type Client, makeClient } from './client.ts'
-import { makeNetwork } from './subnet.ts'
 
 /** Nodes by the names of their services: the first node of each site, and the second one. */
 export const nodeNames = ['a', 'b', 'c', 'a-2', 'b-2', 'c-2'] as const

@@ -1,10 +1,14 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../kvs/config/index.ts'
 import type { Drill } from './drill.ts'
+import type { SitesDrill } from './sites/sites-drill.ts'
+
+/** A drill of one log, or of several sites. */
+export type AnyDrill = Drill | SitesDrill
 
 export interface Arguments {
   /** Drills to run; empty if they are to be listed. */
-  readonly drills: readonly Drill[]
+  readonly drills: readonly AnyDrill[]
   readonly seed: number
   readonly seconds: number
   readonly isLocal: boolean
@@ -27,7 +31,7 @@ const options = {
   observe: { type: 'boolean', default: false },
 } as const
 
-export function parseArguments(args: readonly string[], known: readonly Drill[]): Arguments {
+export function parseArguments(args: readonly string[], known: readonly AnyDrill[]): Arguments {
   const { values, positionals } = parse(args)
   const names = [...new Set(positionals)]
   if (values.local && values.observe) throw new WrongUse('--observe needs containers, and --local has none')
@@ -57,7 +61,7 @@ function number(name: string, text: string, least: number): number {
   throw new WrongUse(`${name} takes a whole number from ${least}, not "${text}"`)
 }
 
-function find(name: string, known: readonly Drill[]): Drill {
+function find(name: string, known: readonly AnyDrill[]): AnyDrill {
   const drill = known.find((candidate) => candidate.name === name)
   if (drill) return drill
   const names = known.map((candidate) => candidate.name)

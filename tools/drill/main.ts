@@ -1,13 +1,16 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Arguments, parseArguments, WrongUse } from './arguments.ts'
-import type { Drill } from './drill.ts'
-import { drills } from './drills.ts'
+import { type AnyDrill, type Arguments, parseArguments, WrongUse } from './arguments.ts'
+import { drills as drillsOfOneLog } from './drills.ts'
 import { makeProgress, type Progress } from './progress.ts'
 import { renderTable } from './report.ts'
 import { type DrillResult, type End, runDrill } from './run.ts'
+import { sitesDrills } from './sites/sites-drills.ts'
+import { runSitesDrill } from './sites/sites-run.ts'
 import { type Platform, preparePlatform } from './stack/platform.ts'
 import { drawTimeline } from './timeline.ts'
+
+const drills: readonly AnyDrill[] = [...drillsOfOneLog, ...sitesDrills]
 
 try {
   const args = parseArguments(process.argv.slice(2), drills)
@@ -59,10 +62,10 @@ async function runAll(args: Arguments): Promise<number> {
   return results.every(({ passed }) => passed) ? 0 : 1
 }
 
-function runOne(drill: Drill, args: Arguments, platform: Platform, progress: Progress, signal: AbortSignal) {
+function runOne(drill: AnyDrill, args: Arguments, platform: Platform, progress: Progress, signal: AbortSignal) {
   const { seed, seconds, out, keepHistory } = args
-  return runDrill(drill, {
-    ...{ seed, seconds, progress, signal, makeStack: platform.makeStack },
+  const options = {
+    ...{ seed, seconds, progress, signal },
     async onEnd({ result, history, output }: End) {
       const keep = (kind: string, text: string) => writeFile(join(out, `${drill.name}.${kind}`), text)
       await keep('svg', drawTimeline({ title: `${drill.name}, seed ${seed}`, history }))
@@ -70,7 +73,9 @@ function runOne(drill: Drill, args: Arguments, platform: Platform, progress: Pro
       if (!result.passed) await keep('kvs.log', output)
       progress.say(`${result.passed ? 'passed' : 'FAILED'} ${drill.name}`)
     },
-  })
+  }
+  if ('shape' in drill) return runSitesDrill(drill, { ...options, startStack: platform.startSites })
+  return runDrill(drill, { ...options, makeStack: platform.makeStack })
 }
 
 async function report(results: readonly DrillResult[], { json, seed, seconds, isLocal, out }: Arguments) {

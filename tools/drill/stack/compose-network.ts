@@ -1,6 +1,6 @@
 import { docker } from '../../lab/docker.ts'
 import type { Conditions } from '../../lab/network/proxy.ts'
-import { waitFor } from '../../lab/polling.ts'
+import { execInNetwork } from './exec-in-network.ts'
 import type { Network, NodeName } from './stack.ts'
 
 export interface ComposeNetworkOptions {
@@ -26,19 +26,8 @@ export function makeComposeNetwork(options: ComposeNetworkOptions): Network {
   let hasRules = false
   let isSlow = false
 
-  /**
-   * In the network namespace of the node, with rights that kvs itself does not have. Does nothing to a node that is
-   * killed meanwhile: it has no network to spoil, and its next start brings a new one.
-   */
-  async function iptables(...args: string[]): Promise<void> {
-    const before = await lifeOf(container(node))
-    try {
-      await docker(['exec', '--privileged', '--user', 'root', container(node), 'iptables', '--wait', ...args])
-    } catch (error) {
-      // Docker says it in many ways, or not at all: the command ends with 1, 126 or 137, with words or without.
-      const hasEnded = async () => before === undefined || (await lifeOf(container(node))) !== before
-      if (!(await waitFor(hasEnded, { boundMs: endBoundMs, everyMs: 100 }))) throw error
-    }
+  const iptables = (...args: string[]) => {
+    return execInNetwork(container(node), ['iptables', '--wait', ...args], endBoundMs)
   }
 
   async function add(...rule: string[]): Promise<void> {
@@ -90,10 +79,4 @@ export function makeComposeNetwork(options: ComposeNetworkOptions): Network {
       isCut = false
     },
   }
-}
-
-/** Returns when a container that runs was started; undefined if it does not run. */
-async function lifeOf(container: string): Promise<string | undefined> {
-  const life = await docker(['inspect', '--format', '{{if .State.Running}}{{.State.StartedAt}}{{end}}', container])
-  return life === '' ? undefined : life
 }

@@ -21,3 +21,10 @@ export async function buildDrillImage(): Promise<DrillImage> {
   }
   return { name, remove: async () => void (await docker(['rmi', name, plain])) }
 }
+
+/** Builds a Postgres with a wall clock that can be moved. */
+export async function buildClockedPostgres(): Promise<DrillImage> {
+  const name = `kvs-drill-${randomUUID().slice(0, 8)}:postgres`
+  await docker(['build', '--quiet', '--tag', name, 'compose/drill/postgres'])
+  return { name, remove: async () => void (await docker(['rmi', name])) }
+}

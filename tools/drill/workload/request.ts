@@ -160,7 +160,8 @@ export function toldOf(entryTag: string | undefined, positionText: string, isSpo
   const [, digits] = /^\w+=(\d+)$/.exec(positionText) ?? []
   return {
     ...(sequence !== undefined && { sequence: Number(sequence), tag: `"${entryTag}"` }),
-    ...(digits !== undefined && { position: Number(digits), positionText }),
+    ...(digits !== undefined && { position: Number(digits) }),
+    ...(positionText !== '' && { positionText }),
     ...(isSpooled && { isSpooled: true as const }),
   }
 }

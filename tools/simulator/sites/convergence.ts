@@ -1,10 +1,10 @@
 import { readValue } from '../../drill/workload/value.ts'
+import { type Facts, type FoundLog, makeFacts, newestOf } from '../../sites-checker/facts.ts'
 import type { Cluster } from '../cluster.ts'
 import { remaining } from '../faults.ts'
 import type { Node } from '../node.ts'
 import { siteName } from '../schedule.ts'
 import { becomes, type ServingStage } from '../stage.ts'
-import { type Facts, type LoggedSite, makeFacts, newestOf } from './checker/facts.ts'
 import { halves, membersOf, type Operator } from './operator.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -78,10 +78,10 @@ function reachedIn({ logServer: { logId, entries } }: Cluster): string {
 /** All logs that there are, and those that are gone. */
 export function factsOf({ all }: Pick<SitesStage, 'all'>, members: readonly Cluster[]): Facts {
   return makeFacts(
-    all.flatMap((cluster, site): LoggedSite[] => {
+    all.flatMap((cluster, site): FoundLog[] => {
       const { logId, entries } = cluster.logServer
       const state = members.includes(cluster) ? 'member' : 'alone'
-      const lost = cluster.lost.map((log): LoggedSite => {
+      const lost = cluster.lost.map((log): FoundLog => {
         return { ...log, state: 'lost', name: `${siteName(site)} with the lost log ${log.logId}` }
       })
       return [{ logId, entries, state, name: siteName(site) }, ...lost]

@@ -2,10 +2,10 @@ import type { Write } from '../../../kvs/core/entry.ts'
 import { KvsError } from '../../../kvs/core/errors.ts'
 import { formatPosition, mergePositions, nowhere, type Position, parsePosition } from '../../../kvs/core/position.ts'
 import type { Kv } from '../../../kvs/kv/index.ts'
-import type { Operation } from '../../drill/history.ts'
 import { writeOutcome } from '../../drill/workload/request.ts'
 import { makeValue, randomSize, readValue } from '../../drill/workload/value.ts'
 import { makeSeededRandom, type SeededRandom } from '../../lab/seeded-random.ts'
+import type { SiteOperation } from '../../sites-checker/operation.ts'
 import type { Cluster } from '../cluster.ts'
 import { wait } from '../disk.ts'
 import type { Node } from '../node.ts'
@@ -13,21 +13,6 @@ import { type Lost, send } from '../requester.ts'
 import { type Ask, type Schedule, seconds } from '../schedule.ts'
 import type { Lane } from '../scheduler.ts'
 import type { Trace } from '../trace.ts'
-
-/** A request at some site, and its answer. */
-export interface SiteOperation extends Operation {
-  readonly site: number
-  /** Id of the log that the site had then. */
-  readonly log: string
-  /** Whether the node knew that its site was taken out: then it answers from what it has, and waits for nobody. */
-  readonly isAlone?: true
-  /** KVS-Min-Position; undefined where the session passes no token. */
-  readonly token: string | undefined
-  /** KVS-Position of the answer. */
-  readonly given?: string
-  /** What the node had of its log when it answered a get; no other write of the key was applied since. */
-  readonly seen?: string
-}
 
 /** Clients that hop between sites. Most of them pass along what they have seen. */
 export interface Sessions {

@@ -92,3 +92,14 @@ test('a log is asked for its origins, not searched for them, however long it is'
   await client.end()
   await Promise.all([session.close(), takeover.close()])
 })
+
+test('a batch lands within its time though the view that ranked it lacks as much as it may', async () => {
+  const session = await makeLog(database).open()
+  const takeover = await openImport(makeSiteLog())
+  for (let batch = 0n; batch < 6n; batch++) {
+    const entries = Array.from({ length: 5_000 }, (_, at) => foreign(batch * 5_000n + BigInt(at + 1), put(`k${at}`)))
+    await takeover.append(entries, 0n)
+  }
+  expect(takeover.position.sequences.get(higherLog)).toBe(30_000n)
+  await Promise.all([session.close(), takeover.close()])
+})

@@ -1,4 +1,6 @@
-import { parsePosition } from '../../../../kvs/core/position.ts'
+import { parsePosition } from '../../../kvs/core/position.ts'
+import type { Fact, Facts } from '../../sites-checker/facts.ts'
+import { type SiteOperation, words } from '../../sites-checker/operation.ts'
 import {
   endOfFault,
   type Fault,
@@ -8,11 +10,8 @@ import {
   type Latency,
   type Schedule,
   siteOfNode,
-} from '../../schedule.ts'
-import type { Removal } from '../operator.ts'
-import type { SiteOperation } from '../sessions.ts'
-import { words } from './causality.ts'
-import type { Fact, Facts } from './facts.ts'
+} from '../schedule.ts'
+import type { Removal } from './operator.ts'
 
 /** After a fault is over, a site needs this long to be as if nothing had been, in milliseconds. */
 const recoveryMs = 15_000
@@ -22,40 +21,6 @@ const recoveryMs = 15_000
  * elsewhere, it is given up then. So is one without a condition that carries a dependency.
  */
 const contendedMs = 3_000
-
-/** Holds what was acknowledged against the logs: it is there, with an effect, and what has failed is not. */
-export function checkAcknowledged(operations: readonly SiteOperation[], facts: Facts): string[] {
-  return operations.flatMap((operation) => {
-    const { kind, key, value, log: logId, sequence, outcome, isSpooled, condition } = operation
-    if (outcome === 'torn') return [`${words(operation)} shows torn bytes`]
-    if (kind === 'get') return []
-    const landed = kind === 'put' ? facts.byValue(value ?? '') : undefined
-    if (outcome === 'failed' && landed)
-      return [`${words(operation)} was refused, and is in the log: ${facts.words(landed)}`]
-    if (outcome !== 'ok') return []
-    if (isSpooled) {
-      // A spool burns with the log that it is for.
-      const isLost = kind === 'put' && landed === undefined && facts.log(logId)?.state !== 'lost'
-      return isLost ? [`${words(operation)} was acknowledged and is in no log`] : []
-    }
-    const fact = sequence === undefined ? undefined : facts.at(logId, sequence)
-    if (fact?.key !== key || fact.kind !== kind || fact.value !== (kind === 'put' ? value : undefined)) {
-      return [`${words(operation)} was said to be entry ${sequence}, which is ${facts.words(fact)}`]
-    }
-    const before = condition === undefined ? undefined : lastBefore(facts, logId, fact)
-    if (before?.kind === 'put' && before.deadline === undefined) {
-      return [`${words(operation)} landed under If-None-Match: *, and the key had ${facts.words(before)}`]
-    }
-    return fact.isOvertaken ? [`${words(operation)} was acknowledged as stored, and has no effect`] : []
-  })
-}
-
-/** The key's last entry that had an effect before another one in its own log. */
-function lastBefore({ log, of }: Facts, logId: string, { sequence, key }: Fact): Fact | undefined {
-  const site = log(logId)
-  const before = site?.entries.slice(0, sequence - 1).findLast((entry) => entry.key === key && !entry.superseded)
-  return site && before && of(site, before)
-}
 
 /**
  * What a site had acknowledged before somebody asked for it to be taken out is with the members, unless they were said

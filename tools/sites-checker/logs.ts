@@ -1,5 +1,4 @@
-import type { StoredEntry } from '../../../../kvs/log/memory/index.ts'
-import { type Fact, type Facts, isNewer, type LoggedSite, nameOf, newestOf } from './facts.ts'
+import { type Fact, type Facts, isNewer, type LoggedEntry, type LoggedSite, nameOf, newestOf } from './facts.ts'
 
 /** Holds the sites' logs against each other. Returns a sentence for each contradiction. */
 export function checkLogs(facts: Facts): string[] {
@@ -41,7 +40,7 @@ function checkOrigins(facts: Facts, site: LoggedSite): string[] {
   return [...found, ...missing.map((fact) => `${facts.words(fact)} is not in the log of ${site.name}`)]
 }
 
-function isSame(facts: Facts, fact: Fact, entry: StoredEntry): boolean {
+function isSame(facts: Facts, fact: Fact, entry: LoggedEntry): boolean {
   const original = facts.sites.find(({ logId }) => logId === fact.origin)?.entries[fact.sequence - 1]
   return (
     original !== undefined &&

@@ -1,7 +1,14 @@
-import { formatPosition, type Position } from '../../../../kvs/core/position.ts'
-import { outranks } from '../../../../kvs/core/rank.ts'
-import type { StoredEntry } from '../../../../kvs/log/memory/index.ts'
-import { readValue } from '../../../drill/workload/value.ts'
+import { formatPosition, type Position } from '../../kvs/core/position.ts'
+import { outranks } from '../../kvs/core/rank.ts'
+import type { StoredEntry } from '../../kvs/log/memory/index.ts'
+import { readValue } from '../drill/workload/value.ts'
+import { type LogStates, makeLogStates } from './log-states.ts'
+
+/** An entry of a log, as far as the logs of sites are held against each other. */
+export type LoggedEntry = Pick<
+  StoredEntry,
+  'sequence' | 'eventType' | 'key' | 'value' | 'deadline' | 'digest' | 'stamp' | 'origin' | 'after' | 'superseded'
+>
 
 /** A write as the log has it that it was first written in. All logs are held against these. */
 export interface Fact {
@@ -9,6 +16,7 @@ export interface Fact {
   /** Its sequence in that log. */
   readonly sequence: number
   readonly key: string
+  /** What joins or leaves is no key of the store, but a member at the address that the key is. */
   readonly kind: 'put' | 'delete' | 'join' | 'leave'
   /** Id of a put's value. */
   readonly value: string | undefined
@@ -25,10 +33,14 @@ export interface Fact {
 export interface LoggedSite {
   readonly logId: string
   readonly name: string
-  readonly entries: readonly StoredEntry[]
+  readonly entries: readonly LoggedEntry[]
   /** `alone` is the log of a site that was taken out; `lost` was replaced by another one. */
   readonly state: 'member' | 'alone' | 'lost'
+  readonly past: LogStates
 }
+
+/** A log as it was found. */
+export type FoundLog = Omit<LoggedSite, 'past'>
 
 export interface Facts {
   readonly sites: readonly LoggedSite[]
@@ -40,21 +52,28 @@ export interface Facts {
   /** What was first written in a log, at its sequence there. */
   at(logId: string, sequence: number): Fact | undefined
   /** What an entry of a log tells of: the entry itself, or the one that it was taken over from. */
-  of(site: LoggedSite, entry: StoredEntry): Fact | undefined
+  of(site: Pick<LoggedSite, 'logId'>, entry: LoggedEntry): Fact | undefined
   /** The put of a value; values are unique. */
   byValue(value: string): Fact | undefined
+  /** All deletes of a key, wherever they were written, and puts that end by themselves. */
+  endsOf(key: string): readonly Fact[]
   /** A fact in words. */
   words(fact: Fact | undefined): string
 }
 
-export function makeFacts(sites: readonly LoggedSite[]): Facts {
+export function makeFacts(logs: readonly FoundLog[]): Facts {
+  const sites = logs.map((log) => ({ ...log, past: makeLogStates(log.logId, log.entries) }))
   const all = sites.flatMap(({ logId, entries }) =>
     entries.filter(({ origin }) => origin === undefined).map((entry) => factOf(logId, entry)),
   )
   const byPlace = new Map(all.map((fact) => [`${fact.origin} ${fact.sequence}`, fact]))
-  const byValue = new Map(all.map((fact) => [fact.value, fact]))
+  const byValue = new Map(all.filter(({ kind }) => kind === 'put').map((fact) => [fact.value, fact]))
+  const ends = Map.groupBy(
+    all.filter(({ kind, deadline }) => kind === 'delete' || deadline !== undefined),
+    ({ key }) => key,
+  )
   const at = (logId: string, sequence: number) => byPlace.get(`${logId} ${sequence}`)
-  const of = ({ logId }: LoggedSite, { origin, sequence }: StoredEntry) =>
+  const of = ({ logId }: Pick<LoggedSite, 'logId'>, { origin, sequence }: LoggedEntry) =>
     at(origin?.logId ?? logId, Number(origin?.sequence ?? sequence))
   const members = sites.filter(({ state }) => state === 'member')
   const had = new Set(members.flatMap((site) => site.entries.map((entry) => of(site, entry))))
@@ -62,13 +81,14 @@ export function makeFacts(sites: readonly LoggedSite[]): Facts {
     ...{ sites, all, at, of, kept: all.filter((fact) => had.has(fact)) },
     log: (logId) => sites.find((site) => site.logId === logId),
     byValue: (value) => byValue.get(value),
+    endsOf: (key) => ends.get(key) ?? [],
     words: (fact) => (fact ? describeFact(fact, nameOf(sites, fact.origin)) : 'nothing'),
   }
 }
 
 const kindOf = (eventType: number) => (['delete', 'put', 'join', 'leave'] as const)[eventType - 1] ?? 'put'
 
-function factOf(origin: string, entry: StoredEntry): Fact {
+function factOf(origin: string, entry: LoggedEntry): Fact {
   const { sequence, eventType, key, value, stamp, deadline, after, superseded } = entry
   return {
     ...{ origin, sequence: Number(sequence), key, kind: kindOf(eventType), stamp, after, deadline },

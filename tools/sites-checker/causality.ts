@@ -1,21 +1,24 @@
-import { parsePosition } from '../../../../kvs/core/position.ts'
-import { seconds } from '../../schedule.ts'
-import type { SiteOperation } from '../sessions.ts'
-import { type Fact, type Facts, isNewer, type LoggedSite } from './facts.ts'
+import { nowhere, parsePosition } from '../../kvs/core/position.ts'
+import { type Fact, type Facts, isNewer } from './facts.ts'
+import { type SiteOperation, words } from './operation.ts'
 
 /** The newest entry of each key that a session has seen, or that something it has seen comes after. */
 type Past = ReadonlyMap<string, Fact>
 
 /**
  * Holds what sessions that pass their token were shown against what they had seen: their own writes, what they had
- * read, and whatever the writers of that had seen before. Of each key they must get no older entry than that.
+ * read, whatever the writers of that had seen before, and what others had seen whose token they were given. Of each key
+ * they must get no older entry than that.
  */
 export function checkCausality(operations: readonly SiteOperation[], facts: Facts): string[] {
   const sessions = new Map<number, Past>()
   const pasts = new Map<Fact, Past>()
   const found: string[] = []
   for (const { operation, isReturn } of inOrderOfTime(operations)) {
-    const { client, kind, token } = operation
+    const { client, kind, token, heard } = operation
+    if (!isReturn && heard !== undefined) {
+      sessions.set(client, merge(sessions.get(client) ?? new Map(), sessions.get(heard) ?? new Map()))
+    }
     const seen = sessions.get(client) ?? new Map()
     const fact = factOf(operation, facts)
     if (!isReturn) {
@@ -76,24 +79,17 @@ function checkStamp(operation: SiteOperation, fact: Fact, seen: Past, facts: Fac
 function checkView(operation: SiteOperation, facts: Facts): { fact: Fact | undefined; sentence?: string } {
   const { log, key, value, sequence, seen } = operation
   const logged = facts.log(log)
-  if (logged === undefined || seen === undefined) return { fact: undefined }
-  const last = lastAsOf(logged, key, seen)
+  if (logged === undefined) return { fact: undefined }
+  if (seen === undefined) return { fact: operation.isSpooled ? undefined : facts.byValue(value ?? '') }
+  const last = logged.past.lastAsOf(key, parsePosition(seen) ?? nowhere)
   const fact = last && facts.of(logged, last)
   if (value === null && fact?.deadline !== undefined) return { fact }
-  if (operation.isSpooled || (value === null && fact?.kind === 'put')) return { fact: undefined }
-  if (value === null ? sequence === undefined : sequence === Number(last?.sequence ?? -1)) return { fact }
+  const isGone = value === null && fact?.kind === 'put' && mayBeDeleted(operation, fact, facts)
+  if (operation.isSpooled || isGone) return { fact: undefined }
+  const isLast = value === null ? fact?.kind !== 'put' : sequence === Number(last?.sequence ?? -1)
+  if (isLast) return { fact }
   const shown = facts.words(sequence === undefined ? undefined : facts.byValue(value ?? ''))
   return { fact, sentence: `${words(operation)} shows ${shown}, where the log has ${facts.words(fact)} as of ${seen}` }
-}
-
-/** The last entry of a key that has an effect, in what a node has of its log at a position. */
-function lastAsOf({ logId, entries }: LoggedSite, key: string, seen: string) {
-  const { sequences } = parsePosition(seen) ?? { sequences: new Map<string, bigint>() }
-  const isBeyond = entries.findIndex(
-    ({ origin, sequence }) => (origin?.sequence ?? sequence) > (sequences.get(origin?.logId ?? logId) ?? 0n),
-  )
-  const had = isBeyond < 0 ? entries : entries.slice(0, isBeyond)
-  return had.findLast((entry) => entry.key === key && !entry.superseded)
 }
 
 function checkRead(operation: SiteOperation, shown: Fact | undefined, known: Fact | undefined, facts: Facts): string[] {
@@ -111,14 +107,15 @@ function checkRead(operation: SiteOperation, shown: Fact | undefined, known: Fac
   return isHidden ? [`${words(operation)} does not show ${facts.words(known)}, which its session had seen`] : []
 }
 
-/** Whether a delete of the node's own site can be what a get has shown that found nothing. */
-function mayBeDeleted({ log: logId, key }: SiteOperation, known: Fact, facts: Facts): boolean {
+/**
+ * Whether a delete can be what a get has shown that found nothing, or a put that has ended by itself: one of the node's
+ * own site, which may be in its spool, or any where it is not known what the node had.
+ */
+function mayBeDeleted({ log, key, seen }: SiteOperation, known: Fact, facts: Facts): boolean {
   return (
     known.kind === 'delete' ||
     known.deadline !== undefined ||
-    facts.all.some(
-      (fact) => fact.origin === logId && fact.key === key && fact.kind === 'delete' && isNewer(fact, known),
-    )
+    facts.endsOf(key).some((fact) => (fact.origin === log || seen === undefined) && isNewer(fact, known))
   )
 }
 
@@ -134,10 +131,4 @@ function checkToken(operation: SiteOperation, written: Fact | undefined, facts: 
     ...(back ? [`${words(operation)} is answered with a position that lacks ${back.join('=')} of its token`] : []),
     ...(isMissing ? [`${words(operation)} is answered with a position without ${facts.words(written)}`] : []),
   ]
-}
-
-export function words({ client, kind, key, value, node, invoked, returned, status }: SiteOperation): string {
-  const what = kind === 'put' ? `${key} = ${value}` : key
-  const times = `${seconds(invoked)} to ${seconds(returned)} s`
-  return `client ${client}'s ${kind} of ${what} at ${node} (${times}, ${status})`
 }
