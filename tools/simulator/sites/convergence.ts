@@ -1,5 +1,5 @@
 import { readValue } from '../../drill/workload/value.ts'
-import { type Facts, type FoundLog, makeFacts, newestOf } from '../../sites-checker/facts.ts'
+import { type Fact, type Facts, type FoundLog, makeFacts, newestOf } from '../../sites-checker/facts.ts'
 import type { Cluster } from '../cluster.ts'
 import { remaining } from '../faults.ts'
 import type { Node } from '../node.ts'
@@ -107,11 +107,18 @@ export async function readBack(stage: SitesStage, members: readonly Cluster[]): 
         const newest = newestOf(byKey.get(key) ?? [])
         const value = await valueAt(node, key)
         if (value === (newest?.value ?? null) || (value === null && newest?.deadline !== undefined)) continue
+        // A key may end just now, and the entry that says so be on its way.
+        if (newest?.isExpiry && value === ended(byKey.get(key) ?? [])?.value) continue
         const at = `${node.name} of ${siteName(all.indexOf(cluster))}`
         violation(`${at} has ${value} at ${key}, and the newest is ${facts.words(newest)}`)
       }
     }
   }
+}
+
+/** The put whose end is a key's newest entry. */
+function ended(facts: readonly Fact[]): Fact | undefined {
+  return newestOf(facts.filter(({ isExpiry }) => !isExpiry))
 }
 
 async function valueAt(node: Node, key: string): Promise<string | null | undefined> {
