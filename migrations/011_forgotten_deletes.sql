@@ -30,15 +30,18 @@ BEGIN
   RETURN (SELECT forgotten_stamp FROM log_head);
 END $$;
 
--- The deletes among the entries after a sequence, through another one, that have a stamp through `through`.
+-- The deletes among the entries after a sequence, through another one, that had an effect, and have a stamp through
+-- `through`. A spooled delete that was overtaken has a later stamp than what overtook it.
 CREATE FUNCTION deletes_between(after bigint, up_to bigint, through bigint)
 RETURNS TABLE (key text, stamp bigint, is_expiry boolean, origin text) LANGUAGE sql STABLE AS $$
   SELECT key, stamp_of(stamp, recorded_at), deadline IS NOT NULL, coalesce(origin, log_id)
   FROM transactions, log_head
-  WHERE sequence > after AND sequence <= up_to AND event_type = 1 AND stamp_of(stamp, recorded_at) <= through
+  WHERE sequence > after AND sequence <= up_to AND event_type = 1 AND NOT superseded
+    AND stamp_of(stamp, recorded_at) <= through
 $$;
 
--- 009_sites.sql says what it does. Deletes that may be forgotten are no longer folded. Those that are in the checkpoint
+-- 009_sites.sql says what it does. Deletes that may be forgotten are no longer folded, but those that have a dependency,
+-- which whoever reads the key depends on. Those that are in the checkpoint
 -- already are taken out once the stamp in log_head has risen: each step passes `most` of all deletes, in the order of
 -- their keys' hashes. Where that stamp is lower than the checkpoint's, since its row was made anew, the checkpoint is
 -- begun anew as well.
@@ -93,6 +96,7 @@ BEGIN
     ), deleted AS (
       DELETE FROM checkpoint_entries AS entry USING passed
       WHERE entry.ctid = place AND stamp_of(entry.stamp, entry.recorded_at) <= at.forgotten_stamp
+        AND entry.dependency IS NULL
       RETURNING checkpoint_hash(entry.sequence, entry.lives, entry.key, entry.value, entry.content_type, entry.digest,
                                 entry.recorded_at, entry.deadline, entry.stamp, entry.origin, entry.dependency) AS hash
     )
@@ -130,7 +134,8 @@ BEGIN
 
   WITH latest AS (
     SELECT DISTINCT ON (key COLLATE "C") sequence, event_type = 2 AS lives, key,
-           event_type = 2 OR (at.has_tombstones AND stamp_of(stamp, recorded_at) > at.forgotten_stamp) AS stays,
+           event_type = 2 OR
+             (at.has_tombstones AND (stamp_of(stamp, recorded_at) > at.forgotten_stamp OR dependency IS NOT NULL)) AS stays,
            CASE WHEN octet_length(value) <= 2000 THEN value END AS value, content_type, digest, recorded_at, deadline,
            stamp, origin, dependency
     FROM transactions

@@ -111,4 +111,6 @@ export interface BatchEnd extends LogPoint {
 /** A point in a log, with what the log has of each origin up to there. */
 export interface Reached extends LogPoint {
   readonly position: Position
+  /** Where it is a checkpoint's: deletes with a stamp through this one are not in it, but for some. */
+  readonly forgotten?: number
 }

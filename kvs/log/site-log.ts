@@ -94,7 +94,7 @@ export interface LogImport {
   /** Raises that. It is never lowered: a lower stamp changes nothing. Durable on return. Rejects with `Unavailable`. */
   forget(through: number): Promise<void>
   /**
-   * The deletes, superseded ones as well, among the entries after `after`, through `through` at most, that have a stamp
+   * The deletes that had an effect among the entries after `after`, through `through` at most, that have a stamp
    * through `stamp`. What one call looks through is bounded.
    */
   readDeletes(after: bigint, through: bigint, stamp: number): Promise<DeletesPage>

@@ -38,8 +38,11 @@ export interface FloorOptions {
   readonly everyMs: number
 }
 
-/** For so many looks deletes stay as they are after an old entry has come in: more of them may be on their way. */
-const restingLooks = 10
+/**
+ * For so many looks deletes stay as they are after an old entry has come in: more of them may be on their way. Where one
+ * comes soon after that, too, it is twice as many the next time, up to `most`.
+ */
+const restingLooks = { least: 10, most: 1_440 }
 
 /** Has the site's deletes be forgotten up to the floor, from time to time, until the returned function is called. */
 export function raiseFloor(options: FloorOptions, { target, intake }: Lead): () => void {
@@ -47,21 +50,26 @@ export function raiseFloor(options: FloorOptions, { target, intake }: Lead): () 
   const resting = makeResting(intake)
   let isRaising = false
 
+  /** Not less than the view has forgotten already, whatever the log says: it may have lost what it had noted last. */
+  function forgetThrough(stamp: number): void {
+    const deletes = site.deletes()
+    deletes.forget(Math.max(stamp, deletes.forgotten))
+  }
+
   async function look(): Promise<void> {
     const floor = floorNow(options, target.logId)
     if (resting() || floor === undefined || floor <= target.forgotten || site.deletes().count === 0) return
     isRaising = true
     try {
       await target.forget(floor)
-      site.deletes().forget(target.forgotten)
+      forgetThrough(target.forgotten)
     } catch {
       // The connection is lost, and with it the lead.
     }
     isRaising = false
   }
 
-  // Not less than the view has forgotten already, whatever the log says.
-  site.deletes().forget(Math.max(target.forgotten, site.deletes().forgotten))
+  forgetThrough(target.forgotten)
   const looks = clock.every(everyMs, () => {
     if (!isRaising) void look()
   })
@@ -79,10 +87,15 @@ function floorNow({ set, peerAt, site }: FloorOptions, ownLog: string): number |
 }
 
 function makeResting(intake: Intake): () => boolean {
-  let [seen, left] = [0, 0]
+  let [seen, left, rest, calm] = [0, 0, 0, Number.POSITIVE_INFINITY]
   return () => {
-    left = intake.isRecalling || intake.oldOnes > seen ? restingLooks : Math.max(0, left - 1)
+    const isDisturbed = intake.isRecalling || intake.oldOnes > seen
     seen = intake.oldOnes
+    if (isDisturbed) {
+      if (left === 0) rest = calm > rest ? restingLooks.least : Math.min(2 * rest, restingLooks.most)
+      ;[left, calm] = [rest, 0]
+    } else if (left > 0) left--
+    else calm++
     return left > 0
   }
 }

@@ -1,6 +1,6 @@
 import type { Entry } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import { sequenceIn } from '../core/position.ts'
+import { positionBounds, sequenceIn } from '../core/position.ts'
 import type { Feed, FeedQuery, FeedStream } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type LogReader, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
@@ -196,7 +196,10 @@ class Stream implements FeedStream {
     this.frames.write({
       type: 'reached',
       ...{ sequence, head: head > sequence ? head : sequence, time: site.now() },
-      position: { sequences: new Map(this.reached), stamp: this.highestStamp },
+      position: {
+        sequences: new Map(this.reached),
+        stamp: this.reached.size < positionBounds.parts ? this.highestStamp : 0,
+      },
     })
   }
 

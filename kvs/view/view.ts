@@ -86,7 +86,10 @@ export interface View
    * @throws ViewFull
    */
   load(entry: PackedEntry): void
-  /** Sets `position` and `seen` after everything that a checkpoint has was loaded. Drops covered dependencies. */
+  /**
+   * Sets `position`, `seen`, and what is forgotten, after everything that a checkpoint has was loaded. Drops covered
+   * dependencies.
+   */
   loaded(reached: Reached): void
 }
 
@@ -225,10 +228,11 @@ export function makeView(options: ViewOptions = {}): View {
       applyPackedEntry(newest, entry)
       if (dependencies !== undefined) setDependency(dependencies, entry)
     },
-    loaded({ sequence, digest, position }) {
+    loaded({ sequence, digest, position, forgotten = 0 }) {
       cursor.advance(Number(sequence), digest, 0, digest.length)
       vector.load(position)
       for (const id of logsIn(position)) dependencies?.advance(id)
+      ranks?.tombstones.forget(forgotten)
     },
   }
 }

@@ -16,11 +16,22 @@ export function advanceCheckpoint(tables: Tables, most = Infinity, tombstones = 
   if (last === undefined) return
   const live = new Map(before?.live)
   for (const entry of folded) fold(live, entry)
-  const isKept = ({ value, stamp }: StoredEntry) => value !== undefined || (hasTombstones && stamp > tables.forgotten)
+  const { forgotten } = tables
+  const isKept = ({ value, stamp, after }: StoredEntry) =>
+    value !== undefined || (hasTombstones && (stamp > forgotten || after !== undefined))
   for (const [key, entry] of live) if (!isKept(entry)) live.delete(key)
   const { sequence, digest } = last
   const position = positionThrough(tables, sequence)
-  tables.checkpoint = { logId: tables.logId, sequence, digest, position, keys: live.size, hasTombstones, live }
+  tables.checkpoint = {
+    logId: tables.logId,
+    sequence,
+    digest,
+    position,
+    forgotten,
+    keys: live.size,
+    hasTombstones,
+    live,
+  }
 }
 
 /** How many entries the log has through the end of the batch that the entry at `index - 1` came with. */

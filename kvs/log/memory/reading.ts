@@ -96,8 +96,8 @@ export async function loadCheckpoint(
   if (checkpoint === undefined || (needsTombstones && !checkpoint.hasTombstones)) return undefined
   const pack = makePacker()
   for (const entry of checkpoint.live.values()) handOver(connection, () => load(pack(entry)))
-  const { sequence, digest, position } = checkpoint
-  if (isWhole(checkpoint)) return { sequence, digest, position }
+  const { sequence, digest, position, forgotten } = checkpoint
+  if (isWhole(checkpoint)) return { sequence, digest, position, forgotten }
   warn(`the checkpoint at ${sequence} is broken; replaying the log from its start, and making it anew`)
   await connection.query('load-checkpoint', (tables) => {
     if (tables.checkpoint === checkpoint) tables.checkpoint = undefined

@@ -58,6 +58,7 @@ export interface Checkpoint extends Reached {
   readonly keys: number
   /** Whether it has the deletes of keys that are gone. */
   readonly hasTombstones: boolean
+  readonly forgotten: number
   /** The last entry of each key that has a value, and of the others in a checkpoint with tombstones. */
   readonly live: ReadonlyMap<string, StoredEntry>
 }
@@ -143,7 +144,7 @@ export function deletesBetween(
 ): DeletedKey[] {
   return entries
     .slice(Number(after), Number(through))
-    .filter((entry) => entry.eventType === codeOf('delete') && entry.stamp <= stamp)
+    .filter((entry) => !entry.superseded && entry.eventType === codeOf('delete') && entry.stamp <= stamp)
     .map((entry) => ({
       ...{ key: entry.key, stamp: entry.stamp, isExpiry: isExpiry(entry) },
       origin: entry.origin?.logId ?? logId,

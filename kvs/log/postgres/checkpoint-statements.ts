@@ -39,21 +39,21 @@ export const checkpointEntries = `
 
 /** Undefined where there is no checkpoint, or none that was made from this log's history. */
 export async function readCheckpoint(connection: Connection, needsTombstones = false): Promise<Checkpoint | undefined> {
-  const { rows } = await connection.query<[string, Buffer, string, Buffer, string, string, string, string]>({
+  const { rows } = await connection.query<[string, Buffer, string, Buffer, string, string, string, string, string]>({
     text: `SELECT sequence, digest, keys, int8send(checksum # checkpoint_hash(checkpoint)),
-        log_id, own_sequence, stamp, vector::text
+        log_id, own_sequence, stamp, vector::text, forgotten_stamp
       FROM checkpoint WHERE sequence > 0 AND checkpoint_is_of_log(checkpoint) AND
         (NOT $1 OR (has_tombstones AND forgotten_stamp <= (SELECT forgotten_stamp FROM log_head)))`,
     values: [needsTombstones],
   })
   const [row] = rows
   if (row === undefined) return undefined
-  const [sequence, digest, keys, checksum, logId, ownSequence, stamp, vector] = row
+  const [sequence, digest, keys, checksum, logId, ownSequence, stamp, vector, forgotten] = row
   const others = Object.entries(JSON.parse(vector)).map(
     ([origin, reached]) => [origin, BigInt(String(reached))] as const,
   )
   const position = { sequences: new Map([[logId, BigInt(ownSequence)], ...others]), stamp: Number(stamp) }
-  return { sequence: BigInt(sequence), digest, keys: Number(keys), checksum, position }
+  return { sequence: BigInt(sequence), digest, keys: Number(keys), checksum, position, forgotten: Number(forgotten) }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { positionAt } from '../../../../kvs/core/position.ts'
 import { type LogImport, type LogSession, Unavailable } from '../../../../kvs/log/index.ts'
 import { put, remove } from '../../../support/entries.ts'
 import { foreign, higherLog, lowerLog, oldStamp, openImport } from '../batches.ts'
@@ -75,6 +76,18 @@ export function describeForgetting(makeServer: MakeLogServer): void {
       expect((await load())?.at.sequence).toBe(4n)
     })
 
+    test('keeps deletes that others depend on by them', async () => {
+      const after = positionAt('lost', 7n)
+      await takeover.append([foreign(1n, { ...remove('a'), after }), foreign(2n, remove('b'))], 0n)
+      await server.advanceCheckpoint('with tombstones')
+      await takeover.forget(oldStamp + 2)
+      await server.advanceCheckpoint('with tombstones')
+      await takeover.append([foreign(3n, { ...remove('c'), after }, { logId: lowerLog })], 2n)
+      await server.advanceCheckpoint('with tombstones')
+      expect((await load())?.loaded).toEqual(['delete a', 'delete c'])
+      expect((await load())?.at.forgotten).toBe(oldStamp + 2)
+    })
+
     test('does not take up later ones that may be forgotten, and replaces what they delete', async () => {
       await takeover.append([foreign(1n, put('a')), foreign(2n, put('b'))], 0n)
       await takeover.forget(oldStamp + 3)
@@ -97,7 +110,7 @@ export function describeForgetting(makeServer: MakeLogServer): void {
   })
 
   describe('the deletes of a log', () => {
-    test('can be read, expiries and superseded ones too, by place and stamp', async () => {
+    test('can be read, expiries too, by place and stamp; those without an effect are left out', async () => {
       await takeover.append(
         [
           foreign(1n, remove('a')),
@@ -121,15 +134,14 @@ export function describeForgetting(makeServer: MakeLogServer): void {
       }
       const text = (key: string, stamp: number, isExpiry: boolean, origin: string) =>
         `${key} ${JSON.stringify({ stamp, isExpiry, origin })}`
-      const [a, expired, c, late] = [
+      const [a, expired, late] = [
         text('a', oldStamp + 1, false, higherLog),
         text('a', oldStamp + 1, true, lowerLog),
-        text('c', oldStamp + 3, false, higherLog),
         text('late', oldStamp + 9, false, higherLog),
       ]
-      expect(await read(0n, 6n, stamp)).toEqual([a, expired, c, late, text('own', stamp, false, takeover.logId)])
-      expect(await read(0n, 6n, oldStamp + 3)).toEqual([a, expired, c])
-      expect(await read(1n, 4n, stamp)).toEqual([expired, c])
+      expect(await read(0n, 6n, stamp)).toEqual([a, expired, late, text('own', stamp, false, takeover.logId)])
+      expect(await read(0n, 6n, oldStamp + 3)).toEqual([a, expired])
+      expect(await read(1n, 4n, stamp)).toEqual([expired])
       expect(await takeover.askHead()).toEqual(await session.askHead())
     })
   })
