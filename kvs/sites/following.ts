@@ -38,6 +38,8 @@ export async function followMembers(options: FollowingOptions): Promise<void> {
   const check = clock.every(checkEveryMs, () => {
     try {
       site.requireReadable()
+      // Nobody else reads them again where a reading has failed.
+      if (set.isStale) void set.refresh().catch(() => undefined)
       if (members.reachesSome) reachedAt = clock.now()
       if (clock.now() - reachedAt >= inVainMs) throw new InVain('no other site can be reached from here')
     } catch (error) {

@@ -13,6 +13,8 @@ export interface MemberSet {
   readonly isRemoved: boolean
   /** Place in this log of the entry that took this site out; undefined where it is a member. */
   readonly removedAt: bigint | undefined
+  /** Whether a reading of the log is under way, or the last one has failed. */
+  readonly isStale: boolean
   /** Rank of the newest entry about an address; undefined where there is none. */
   rankOf(address: string): Rank | undefined
   /** Whether this site was taken out, and was added again since by an entry of this rank, which it has not heard of. */
@@ -38,13 +40,16 @@ export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): M
   /** The reading that is to begin next, for all who asked since the last one began. */
   let next: Promise<void> | undefined
   let underWay: Promise<void> = Promise.resolve()
+  let isStale = false
 
   const isRemoved = () => own !== undefined && changes.get(own)?.isMember === false
 
   async function read(): Promise<void> {
     await underWay.catch(() => undefined)
     next = undefined
+    isStale = true
     underWay = siteLog.readMembers().then((found) => {
+      isStale = false
       const [before, wasRemoved] = [members, isRemoved()]
       changes = found
       members = membersBy(configured, own, changes)
@@ -62,6 +67,9 @@ export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): M
     },
     get removedAt() {
       return isRemoved() && own !== undefined ? changes.get(own)?.sequence : undefined
+    },
+    get isStale() {
+      return isStale
     },
     rankOf: (address) => changes.get(address),
     isOutdated(rank) {

@@ -114,7 +114,7 @@ export function makeSites(options: SitesOptions): Sites {
     site.requireReadable()
     await set.refresh()
     // Another node of the site may be a member still, and is to hear what becomes of it.
-    if (set.isRemoved) return
+    if (set.isRemoved) return forgetDeletes()
     const target = await siteLog.openImport()
     if (target === undefined) return forgetDeletes()
     const ending = new AbortController()

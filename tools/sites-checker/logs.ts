@@ -1,3 +1,4 @@
+import { formatPosition } from '../../kvs/core/position.ts'
 import { type Fact, type Facts, isNewer, type LoggedEntry, type LoggedSite, nameOf, newestOf } from './facts.ts'
 
 /** Holds the sites' logs against each other. Returns a sentence for each contradiction. */
@@ -36,8 +37,17 @@ function checkOrigins(facts: Facts, site: LoggedSite): string[] {
     }
   }
   const has = new Set(site.entries.map((entry) => facts.of(site, entry)))
-  const missing = site.state === 'member' ? facts.kept.filter((fact) => !has.has(fact)) : []
+  const reached = new Map(site.entries.map((entry) => placeOf(site, entry)))
+  const isToBeThere = ({ origin, sequence }: Fact) => sequence < (reached.get(origin) ?? 0)
+  const missing = (site.state === 'member' ? facts.kept : facts.all.filter(isToBeThere)).filter(
+    (fact) => !has.has(fact),
+  )
   return [...found, ...missing.map((fact) => `${facts.words(fact)} is not in the log of ${site.name}`)]
+}
+
+/** Where an entry was first written. */
+function placeOf({ logId }: LoggedSite, { origin, sequence }: LoggedEntry): [logId: string, sequence: number] {
+  return [origin?.logId ?? logId, Number(origin?.sequence ?? sequence)]
 }
 
 function isSame(facts: Facts, fact: Fact, entry: LoggedEntry): boolean {
@@ -48,6 +58,7 @@ function isSame(facts: Facts, fact: Fact, entry: LoggedEntry): boolean {
     original.key === entry.key &&
     original.stamp === entry.stamp &&
     original.deadline === entry.deadline &&
+    (original.after && formatPosition(original.after)) === (entry.after && formatPosition(entry.after)) &&
     (original.value?.equals(entry.value ?? Buffer.alloc(0)) ?? entry.value === undefined)
   )
 }

@@ -11,7 +11,7 @@ import type { ServerUser } from './launcher.ts'
 /**
  * A template is a cluster as initdb leaves it, in one compressed file, which is unpacked in a fraction of initdb's
  * time. It has neither an identity nor a write-ahead log; both are made when it is unpacked. Each content is in it
- * once, though template1's files are in each database. Templates made by the same binaries are the same, byte for byte.
+ * once. Templates made by the same binaries are the same, byte for byte.
  */
 interface Index {
   /** The major version, as in PG_VERSION. */

@@ -17,6 +17,7 @@ export function completeAnswers(
     ({ origin, key }) => `${origin} ${key}`,
   )
   const floors = makeFloors(operations, facts)
+  const claimed = new Set<Fact>()
   const completed = operations.map((operation): SiteOperation => {
     const { kind, outcome, isSpooled, site, key, given } = operation
     const logged = facts.sites[site]
@@ -32,7 +33,10 @@ export function completeAnswers(
       violations.push(`${words(operation)} was acknowledged and is not in its log between ${from} and ${through}`)
     }
     const [only] = candidates
-    return candidates.length === 1 && only ? { ...operation, sequence: only.sequence } : operation
+    if (candidates.length !== 1 || only === undefined) return operation
+    if (claimed.has(only)) violations.push(`${words(operation)} was acknowledged, and has no entry of its own`)
+    claimed.add(only)
+    return { ...operation, sequence: only.sequence }
   })
   return { operations: completed, violations }
 }

@@ -1,6 +1,7 @@
 import { readValue } from '../../drill/workload/value.ts'
 import { type Fact, type Facts, type FoundLog, makeFacts, newestOf } from '../../sites-checker/facts.ts'
 import type { Cluster } from '../cluster.ts'
+import { wait } from '../disk.ts'
 import { remaining } from '../faults.ts'
 import type { Node } from '../node.ts'
 import { siteName } from '../schedule.ts'
@@ -20,6 +21,8 @@ export interface SitesStage extends ServingStage {
 const patienceMs = 120_000
 /** How long a node may take to apply what its log has, in milliseconds. */
 const applyMs = 10_000
+/** So long after its start, or after a failure, a node has read the members, in milliseconds. */
+const membersMs = 8_000
 
 /** Whether every site comes to follow every other one; that one does not is a violation. */
 export async function follow({ clusters, world, violation }: SitesStage): Promise<boolean> {
@@ -36,11 +39,10 @@ export async function follow({ clusters, world, violation }: SitesStage): Promis
  * that, which is a violation. Where changes at the same time have left a half of a site, the whole of it is added.
  */
 export async function agree(stage: SitesStage): Promise<readonly Cluster[] | undefined> {
-  const { all, clusters, operator, world, violation } = stage
+  const { all, operator, world, violation } = stage
   if (operator.isUsed) {
-    // Until a node that was started has read the members, it has those that it is configured with.
-    const sites = clusters.flatMap(({ nodes }) => nodes.map((node) => node.server()?.sites))
-    await Promise.all(sites.map((one) => one?.refreshMembers().catch(() => undefined)))
+    // Until a node that was started has read the members, it has those that it is configured with: they seem to agree.
+    await wait(world, membersMs)
   }
   const isAgreed = () => operator.isIdle && membersOf(all).sentence === undefined
   if (await becomes(world, isAgreed, patienceMs)) return membersOf(all).members
@@ -98,9 +100,9 @@ export async function readBack(stage: SitesStage, members: readonly Cluster[]): 
     ({ key }) => key,
   )
   for (const cluster of members) {
-    const length = cluster.logServer.entries.length
+    const had = [...cluster.logServer.entries]
     for (const node of remaining(cluster)) {
-      if (!(await becomes(world, () => Number(node.applied() ?? 0) >= length, applyMs))) {
+      if (!(await becomes(world, () => Number(node.applied() ?? 0) >= had.length, applyMs))) {
         violation(`${node.name} has not applied all of its log when all is well`)
       }
       for (const key of clients.keys) {
@@ -108,7 +110,8 @@ export async function readBack(stage: SitesStage, members: readonly Cluster[]): 
         const value = await valueAt(node, key)
         if (value === (newest?.value ?? null) || (value === null && newest?.deadline !== undefined)) continue
         // A key may end just now, and the entry that says so be on its way.
-        if (newest?.isExpiry && value === ended(byKey.get(key) ?? [])?.value) continue
+        const isOnItsWay = newest?.isExpiry && !had.some((entry) => facts.of(cluster.logServer, entry) === newest)
+        if (isOnItsWay && value === ended(byKey.get(key) ?? [])?.value) continue
         const at = `${node.name} of ${siteName(all.indexOf(cluster))}`
         violation(`${at} has ${value} at ${key}, and the newest is ${facts.words(newest)}`)
       }

@@ -40,6 +40,8 @@ export interface ProcessParts {
 
 /** Often, so that deletes are forgotten while ways are cut, and entries come in late. */
 const forgetEveryMs = 300
+/** No comparison may find that sites differ. */
+const compareEveryMs = 700
 
 /** As roles/node-sites.ts does it, over the simulated network between sites. */
 export function makeNodeSite(
@@ -61,6 +63,7 @@ export function makeNodeSite(
     peers: site.network.peersOf(site.number),
     ownAddress: name,
     forgetEveryMs,
+    compareEveryMs,
     connect(address) {
       const client = site.network.clientOf(site.number, lane, address)
       return plants.peer?.(client) ?? client

@@ -67,6 +67,7 @@ export async function simulateSites(schedule: Schedule, plans: readonly SitePlan
     ...checkCausality(operations, facts),
     ...checkAvailability(operations, schedule, facts),
     ...checkRemovals(operations, operator.removals, facts),
+    ...checkComparisons(trace),
   ]
   return {
     ...{ schedule, trace, began },
@@ -75,6 +76,11 @@ export async function simulateSites(schedule: Schedule, plans: readonly SitePlan
     simulatedMs: scheduler.now,
     undecidedKeys: 0,
   }
+}
+
+/** Sites differ for a time, and no comparison takes that for more. */
+function checkComparisons({ lines }: Trace): string[] {
+  return lines.filter(({ what }) => what.includes('have different values of')).map(({ who, what }) => `${who}: ${what}`)
 }
 
 /** All is well, and has to come to be the same at all members: twice, and once more where a log goes back. */

@@ -21,8 +21,10 @@ export async function goBack(stage: SitesStage, members: readonly Cluster[], clu
   const end = cluster.logServer.entries.length
   const ahead = others.filter((one) => lastOf(one, logId) > end)
   const peersAt = ({ nodes }: Cluster) => nodes.flatMap((node) => node.status()?.sites?.peers ?? [])
+  // As it went back to a time when it was taken out, it sends nothing, and is not asked what it has.
+  const isTakenOut = () => cluster.nodes.some((node) => node.server()?.sites?.isRemoved === true)
   const isTold = (one: Cluster) =>
-    peersAt(one).some(({ reason }) => reason?.includes(`the log ${logId} is not the one`))
+    peersAt(one).some(({ reason }) => reason?.includes(`the log ${logId} is not the one`)) || isTakenOut()
   await becomes(world, () => ahead.every(isTold), patienceMs)
   await wait(world, lookMs)
   for (const one of ahead) {

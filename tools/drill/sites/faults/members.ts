@@ -70,7 +70,10 @@ async function isAlone(context: SitesContext, node: SiteNode, others: readonly S
   }
   const key = `marker ${markers++}`
   const { outcome } = await workload.put(random.pick(others), key)
-  for (let writes = 0; writes < 20; writes++) await workload.put(node, `alone ${writes % 5}`)
+  for (let writes = 0; writes < 20; writes++) {
+    const answer = await workload.put(node, `alone ${writes % 5}`)
+    if (answer.outcome !== 'ok') violation(`${node.name} was taken out, and answered ${answer.status} to a write`)
+  }
   const shows = async (one: SiteNode) => {
     const path = `/v1/${encodeURIComponent(key)}`
     return (await fetch(`${one.url}${path}`, { signal: AbortSignal.timeout(5_000) })).status === 200
