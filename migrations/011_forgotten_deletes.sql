@@ -40,8 +40,8 @@ RETURNS TABLE (key text, stamp bigint, is_expiry boolean, origin text) LANGUAGE 
     AND stamp_of(stamp, recorded_at) <= through
 $$;
 
--- 009_sites.sql says what it does. Deletes that may be forgotten are no longer folded, but those that have a dependency,
--- which whoever reads the key depends on. Those that are in the checkpoint
+-- 009_sites.sql says what it does. Deletes that may be forgotten are no longer folded, but for those that have a
+-- dependency, which whoever reads the key depends on. Those that are in the checkpoint
 -- already are taken out once the stamp in log_head has risen: each step passes `most` of all deletes, in the order of
 -- their keys' hashes. Where that stamp is lower than the checkpoint's, since its row was made anew, the checkpoint is
 -- begun anew as well.

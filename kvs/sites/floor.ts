@@ -39,8 +39,8 @@ export interface FloorOptions {
 }
 
 /**
- * For so many looks deletes stay as they are after an old entry has come in: more of them may be on their way. Where one
- * comes soon after that, too, it is twice as many the next time, up to `most`.
+ * For so many looks deletes stay as they are after an old entry has come in: more of them may be on their way. Where
+ * one comes soon after that, too, it is twice as many the next time, up to `most`.
  */
 const restingLooks = { least: 10, most: 1_440 }
 
