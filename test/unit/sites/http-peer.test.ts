@@ -40,11 +40,19 @@ test('a node that is no site is told apart from an address that is wrong', async
 const json = { headers: { 'content-type': 'application/json' } }
 
 test.each([
-  ['{"log":"there","sequence":"9007199254740993"}', { holder: 'there', sequence: 9_007_199_254_740_993n }],
-  ['{"log":"there","sequence":7}', undefined],
-  ['{"log":"there","sequence":"-7"}', undefined],
+  [
+    '{"log":"there","sequence":"9007199254740993","stamp":70}',
+    { holder: 'there', sequence: 9_007_199_254_740_993n, stamp: 70 },
+  ],
+  ['{"log":"there","sequence":"7","stamp":null}', { holder: 'there', sequence: 7n, stamp: undefined }],
+  ['{"log":"there","sequence":"7"}', undefined],
+  ['{"log":"there","sequence":"7","stamp":"70"}', undefined],
+  ['{"log":"there","sequence":"7","stamp":-1}', undefined],
+  ['{"log":"there","sequence":"7","stamp":1e300}', undefined],
+  ['{"log":"there","sequence":7,"stamp":70}', undefined],
+  ['{"log":"there","sequence":"-7","stamp":70}', undefined],
   ['{"log":"there"}', undefined],
-  ['{"log":"a b","sequence":"7"}', undefined],
+  ['{"log":"a b","sequence":"7","stamp":70}', undefined],
   ['null', undefined],
   ['7', undefined],
   ['not json', undefined],
