@@ -35,6 +35,10 @@ test('a node that is no site is told apart from an address that is wrong', async
   const peer = makeHttpPeer({ url, name: '10.0.0.2:8080', dispatcher: pool, servername: '', reloads: [] }, undefined)
   const query = { site: 'here', have: nowhere, stamps: new Map(), after: nowhere }
   await expect(peer.open(query, new AbortController().signal)).rejects.toThrow('is KVS_PEERS set there?')
+  // A site of an older version lacks a page that this one asks for.
+  pool.intercept({ path: /^\/sites\/copies/ }).reply(404, 'no such page: keys live under /v1/')
+  const copy = peer.askCopy({ log: 'here', sequence: 7n }, new AbortController().signal)
+  await expect(copy).rejects.toThrow('Is it of this version?')
 })
 
 const json = { headers: { 'content-type': 'application/json' } }
