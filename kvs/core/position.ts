@@ -9,6 +9,14 @@ export interface Position {
   readonly stamp: number
 }
 
+/** The last entry of one log that a view has. */
+export interface LastSeen {
+  /** Its sequence in the log that it was first written in; 0n where there is none. */
+  readonly sequence: bigint
+  /** Its stamp; undefined where that is not known. */
+  readonly stamp: number | undefined
+}
+
 /** Position of a client that has seen nothing. */
 export const nowhere: Position = { sequences: new Map(), stamp: 0 }
 

@@ -7,6 +7,8 @@ export interface LogCopy {
   readonly holder: string
   /** Sequence in the log that they were first written in; 0n where it has none. */
   readonly sequence: bigint
+  /** Stamp of the entry there, by which both logs see that they have the same one; undefined where it is not known. */
+  readonly stamp: number | undefined
 }
 
 /** What a site asks for: all of the log's own entries through this one. */

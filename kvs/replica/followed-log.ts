@@ -1,5 +1,5 @@
 import type { HeldPuts } from '../core/held-put.ts'
-import type { Position } from '../core/position.ts'
+import type { LastSeen, Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 import type { Log } from '../log/index.ts'
 import type { Mirror } from './mirror.ts'
@@ -34,6 +34,10 @@ export interface FollowedLog {
   rankOf(key: string): Rank | undefined
   /** What the view has of each origin. */
   seen(): Position
+  /** As `View.lastOf`. */
+  lastOf(logId: string): LastSeen
+  /** Number of the node's session with its log: higher after each reconnect. */
+  session(): number
   /** The keys that the view has by now. */
   puts(): HeldPuts
   /** As `Slices.run`. */
@@ -59,6 +63,8 @@ export function makeFollowedLog(
     // The mirror makes another view once it knows the log.
     rankOf: (key) => mirror.view.rankOf(key),
     seen: () => mirror.view.seen,
+    lastOf: (logId) => mirror.view.lastOf(logId),
+    session: () => mirror.sessions,
     puts: () => mirror.view,
     now: () => log.now() ?? 0,
   }

@@ -27,6 +27,8 @@ export interface Mirror {
   readonly total: number
   /** Highest sequence that the log is known to have; 0n before the first session. */
   readonly head: bigint
+  /** How many sessions it was given. What was known of the log may not hold any more once that has risen. */
+  readonly sessions: number
   /** Rejects with `Diverged` where the session's log is no continuation of what was applied. */
   requireSamePast(session: LogSession): Promise<void>
   /**
@@ -82,6 +84,7 @@ export function makeMirror(
     replayedFrom: undefined,
     ...{ onOthers, onKey, onMembership, hashSecret, site },
   }
+  let sessions = 0
   let position = { of: progress.view.position, text: '' }
 
   return {
@@ -108,7 +111,13 @@ export function makeMirror(
     get head() {
       return progress.head
     },
-    requireSamePast: (session) => requireSamePast(progress, session),
+    get sessions() {
+      return sessions
+    },
+    requireSamePast(session) {
+      sessions++
+      return requireSamePast(progress, session)
+    },
     replay: (session) => replay(progress, session),
     catchUp: (session, afterPage) => catchUp(progress, session, afterPage),
     readThrough: (session, sequence) => readThrough(progress, session, sequence),

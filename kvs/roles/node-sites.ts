@@ -81,6 +81,8 @@ export function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite 
     onAdvance,
     rankOf: (key) => store().followed.rankOf(key),
     seen: () => store().followed.seen(),
+    lastOf: (logId) => store().followed.lastOf(logId),
+    session: () => store().followed.session(),
     puts: () => store().followed.puts(),
     inSlices: (work) => store().followed.inSlices(work),
     deletes: () => store().followed.deletes(),

@@ -65,7 +65,7 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
     const sentence = (await textOf(body)).slice(0, 300)
     if (statusCode === 409 && sentence.includes(catalogue.removed.message))
       throw new PeerRemoved(`${name}: ${sentence}`)
-    const hint = statusCode === 404 ? '; is KVS_PEERS set there?' : ''
+    const hint = statusCode === 404 ? '; is KVS_PEERS set there? Is it of this version?' : ''
     throw new PeerRefused(`${name} answers ${statusCode}: ${sentence}${hint}`)
   }
 
@@ -155,13 +155,14 @@ function formatStamps(stamps: ReadonlyMap<string, number>): string {
   return formatPosition({ sequences, stamp: 0 } satisfies Position)
 }
 
-/** Reads `{"log":LOGID,"sequence":DIGITS}`; undefined for anything else. */
+/** Reads `{"log":LOGID,"sequence":DIGITS,"stamp":NUMBER|null}`; undefined for anything else. */
 function copyIn(text: string): LogCopy | undefined {
   try {
-    const { log, sequence } = JSON.parse(text) as { readonly log?: unknown; readonly sequence?: unknown }
+    const { log, sequence, stamp } = JSON.parse(text) as { readonly [Name in 'log' | 'sequence' | 'stamp']?: unknown }
     if (typeof log !== 'string' || !/^[0-9a-z._-]{1,64}$/i.test(log)) return undefined
     if (typeof sequence !== 'string' || !/^\d{1,19}$/.test(sequence)) return undefined
-    return { holder: log, sequence: BigInt(sequence) }
+    if (stamp !== null && !(typeof stamp === 'number' && Number.isSafeInteger(stamp) && stamp >= 0)) return undefined
+    return { holder: log, sequence: BigInt(sequence), stamp: stamp ?? undefined }
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 import type { HeldPuts } from '../core/held-put.ts'
-import type { Position } from '../core/position.ts'
+import type { LastSeen, Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 
 /** The deletes that a view remembers, of keys without a value. */
@@ -31,6 +31,10 @@ export interface OwnSite {
   rankOf(key: string): Rank | undefined
   /** What the view has of each origin, where a batch ends. */
   seen(): Position
+  /** The last entry that the view has of another log, where a batch ends. That of its own log has no stamp. */
+  lastOf(logId: string): LastSeen
+  /** Number of the node's session with its log. It rises with each reconnect: the log may have gone back meanwhile. */
+  session(): number
   /** The keys that the view has by now. */
   puts(): HeldPuts
   /**

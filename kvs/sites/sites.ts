@@ -91,7 +91,10 @@ export function makeSites(options: SitesOptions): Sites {
   })
   const copies =
     options.copies &&
-    makeCopies({ ...options.copies, ...{ set, site, connect: clients, stopping, logger, clock, random } })
+    makeCopies({
+      ...{ ...options.copies, set, site, openReader: siteLog.openReader, connect: clients },
+      ...{ stopping, logger, clock, random },
+    })
   const findings = makeFindings(logger, clock)
   const digests = makeOwnDigests({ site, isRemoved: () => set.isRemoved, stopping })
   const peers = () => set.others().map((address) => peerAt(address).status)

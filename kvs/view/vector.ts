@@ -1,4 +1,4 @@
-import type { Position } from '../core/position.ts'
+import type { LastSeen, Position } from '../core/position.ts'
 
 /** What a view has of each origin: the highest sequence of each, and the highest stamp. */
 export interface Vector {
@@ -6,6 +6,11 @@ export interface Vector {
   readonly position: Position
   /** Highest sequence of a log's entries; 0 where there is none. */
   reached(logId: string): number
+  /**
+   * The last entry of another log. Its stamp is known once an entry of that log was counted: a position that was loaded
+   * has none. That of this log's own entries is never known.
+   */
+  lastOf(logId: string): LastSeen
   /**
    * Counts an entry.
    * @param sequence its sequence in the log that it was first written in
@@ -19,7 +24,12 @@ export interface Vector {
 /** One component of the vector. */
 interface Component {
   sequence: number
+  /** Stamp of the entry there; `unknown` where it was loaded. */
+  stamp: number
 }
+
+/** No stamp: a number, so that all components are of one shape. */
+const unknown = -1
 
 /** @param logId id of the log that is applied; there is no component for it where it is empty */
 export function makeVector(logId: string): Vector {
@@ -28,12 +38,12 @@ export function makeVector(logId: string): Vector {
   let stamp = 0
   /** The origin of the last entry of another log, with its component: entries of one come in runs. */
   let lastOrigin = ''
-  let last: Component = { sequence: 0 }
+  let last: Component = { sequence: 0, stamp: unknown }
   /** Undefined until it is asked for. */
   let position: Position | undefined
 
   function componentOf(origin: string): Component {
-    const component = others.get(origin) ?? { sequence: 0 }
+    const component = others.get(origin) ?? { sequence: 0, stamp: unknown }
     others.set(origin, component)
     return component
   }
@@ -45,6 +55,12 @@ export function makeVector(logId: string): Vector {
     },
 
     reached: (id) => (id === logId ? own : (others.get(id)?.sequence ?? 0)),
+
+    lastOf(id) {
+      if (id === logId) return { sequence: BigInt(own), stamp: undefined }
+      const { sequence, stamp } = others.get(id) ?? { sequence: 0, stamp: unknown }
+      return { sequence: BigInt(sequence), stamp: stamp === unknown ? undefined : stamp }
+    },
 
     advance(sequence, entryStamp, origin) {
       position = undefined
@@ -58,6 +74,7 @@ export function makeVector(logId: string): Vector {
         last = componentOf(origin)
       }
       last.sequence = sequence
+      last.stamp = entryStamp
     },
 
     load(loaded) {

@@ -3,7 +3,7 @@ import type { HeldPuts } from '../core/held-put.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { effectOf, isMembership } from '../core/operation/operation.ts'
-import { logsIn, type Position, parsePosition } from '../core/position.ts'
+import { type LastSeen, logsIn, type Position, parsePosition } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 import { type CurrentVersion, hasPassed, tagOf } from '../core/version.ts'
 import { applyEntry, applyPackedEntry } from './apply.ts'
@@ -32,6 +32,8 @@ export interface View
    * superseded or not. The stamp is the highest of all entries. The same object until it changes.
    */
   readonly seen: Position
+  /** As `Vector.lastOf`. */
+  lastOf(logId: string): LastSeen
   /** Number of keys that have a value. */
   readonly size: number
   get(key: string): Found | undefined
@@ -132,6 +134,7 @@ export function makeView(options: ViewOptions = {}): View {
     get seen() {
       return vector.position
     },
+    lastOf: vector.lastOf,
     get size() {
       return map.size
     },

@@ -1,5 +1,4 @@
 import { KvsError } from '../../core/errors.ts'
-import { sequenceIn } from '../../core/position.ts'
 import type { AskedCopy, LogCopy } from '../../kv/index.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { OwnSite } from '../own-site.ts'
@@ -26,11 +25,11 @@ export function makeCopyAnswers({ site, isRemoved, clock }: CopyAnswersOptions) 
   }
 
   return async ({ log, sequence }: AskedCopy): Promise<LogCopy> => {
-    const seen = () => sequenceIn(site.seen(), log)
+    const seen = () => site.lastOf(log).sequence
     requireMember()
     if (seen() < sequence) await untilSeen()
     requireMember()
-    return { holder: site.logId(), sequence: seen() }
+    return { holder: site.logId(), ...site.lastOf(log) }
 
     async function untilSeen(): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -2,9 +2,11 @@ import type { Copies, CopyWait } from '../../kv/index.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/logging.ts'
 import type { Random } from '../../lib/random.ts'
+import type { LogReader } from '../../log/index.ts'
 import type { MemberSet } from '../member-set.ts'
 import type { OwnSite } from '../own-site.ts'
 import type { PeerClient } from '../peer-client.ts'
+import { makeCommonPast } from './common-past.ts'
 import { type CopyHolder, makeCopyHolder } from './copy-holder.ts'
 import { makeSequenceQueue, type Waiting } from './sequence-queue.ts'
 
@@ -20,7 +22,9 @@ export interface CopiesSettings {
 
 export interface CopiesOptions extends CopiesSettings {
   readonly set: Pick<MemberSet, 'others' | 'isRemoved' | 'onChange'>
-  readonly site: Pick<OwnSite, 'logId'>
+  readonly site: Pick<OwnSite, 'logId' | 'session'>
+  /** Connects to this site's own log. */
+  readonly openReader: () => Promise<Pick<LogReader, 'logId' | 'stampAt' | 'close'>>
   readonly connect: (address: string) => Pick<PeerClient, 'askCopy'>
   /** Aborts when the node is told to stop: others can't follow it from then on. */
   readonly stopping: AbortSignal
@@ -95,17 +99,15 @@ export function makeCopies(options: CopiesOptions): CountedCopies {
       const write: WaitingWrite = { sequence, isOver: false, timer, resolve }
       waiting.add(write)
       settle()
+      holders.probe(sequence)
       return { done: promise, cancel: () => leave(write, () => stopWaiting(write, 1)) }
     },
   }
 }
 
 /** The other members of the group, as those who may have copies. */
-function makeHolders(
-  { set, site, connect, clock, random }: CopiesOptions,
-  highest: () => bigint | undefined,
-  onAnswer: () => void,
-) {
+function makeHolders(options: CopiesOptions, highest: () => bigint | undefined, onAnswer: () => void) {
+  const { set, site, openReader, connect, logger, clock, random } = options
   const byAddress = new Map<string, CopyHolder>()
 
   function members(): Iterable<CopyHolder> {
@@ -117,8 +119,9 @@ function makeHolders(
     }
     for (const address of addresses) {
       if (byAddress.has(address)) continue
-      const client = connect(address)
-      byAddress.set(address, makeCopyHolder({ client, ownLog: site.logId, highest, onAnswer, clock, random }))
+      const past = makeCommonPast({ site, openReader })
+      const own = { address, client: connect(address), ownLog: site.logId, past }
+      byAddress.set(address, makeCopyHolder({ ...own, highest, onAnswer, logger, clock, random }))
     }
     return byAddress.values()
   }
@@ -126,8 +129,8 @@ function makeHolders(
   /** How far each other log has the entries. Several nodes of one site have one log. */
   function byLog(): Map<string, bigint> {
     const logs = new Map<string, bigint>()
-    for (const { log, sequence } of members()) {
-      if (log !== undefined && log !== site.logId() && sequence >= (logs.get(log) ?? 0n)) logs.set(log, sequence)
+    for (const { log, sequence, isOut } of members()) {
+      if (log !== undefined && !isOut && sequence >= (logs.get(log) ?? 0n)) logs.set(log, sequence)
     }
     return logs
   }
@@ -136,11 +139,15 @@ function makeHolders(
     ask(): void {
       for (const holder of members()) holder.ask()
     },
+    /** A write has come. Those that nothing waits for are asked whether that has changed. */
+    probe(sequence: bigint): void {
+      for (const holder of members()) holder.probe(sequence)
+    },
     forget(): void {
       for (const holder of byAddress.values()) holder.forget()
     },
-    /** How many other logs there may be: a member that has not told its log yet counts as one. */
-    possible: () => byLog().size + [...members()].filter(({ log }) => log === undefined).length,
+    /** How many other logs may come to have entries: a member that has not told its log yet counts as one. */
+    possible: () => byLog().size + [...members()].filter(({ log, isOut }) => log === undefined && !isOut).length,
     /** How many other logs are known to have the entry. */
     having: (sequence: bigint) => [...byLog().values()].filter((reached) => reached >= sequence).length,
     /** The highest sequence that so many other logs have; 0n where there are fewer. At least 1. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { byForce, type Database } from '../../support/database.ts'
+import { byForce } from '../../support/database.ts'
 import { until } from '../../support/until.ts'
+import { backUp, killNode } from './backups.ts'
 import { get, put, remove } from './requests.ts'
 import { type Site, startSites } from './sites.ts'
 
@@ -25,30 +26,6 @@ async function examplesOf(site: Site): Promise<string[]> {
 }
 
 const isCompared = async (site: Site) => (await comparisonsOf(site)).every((comparison) => comparison !== null)
-
-async function tablesOf({ sql }: Database): Promise<readonly string[]> {
-  const rows = await sql<{ name: string }>(
-    `SELECT quote_ident(table_name) AS name FROM information_schema.tables
-     WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name <> 'kvs_migrations'`,
-  )
-  return rows.map(({ name }) => name)
-}
-
-/** Backs the log up as it is. Returns what brings it back, whatever was committed since. */
-async function backUp(database: Database): Promise<() => Promise<void>> {
-  const tables = await tablesOf(database)
-  await database.sql('CREATE SCHEMA backup')
-  for (const table of tables) await database.sql(`CREATE TABLE backup.${table} AS TABLE ${table}`)
-  const statements = tables.map(
-    (table) => `DELETE FROM ${table}; INSERT INTO ${table} OVERRIDING SYSTEM VALUE TABLE backup.${table}`,
-  )
-  return async () => void (await database.sql(byForce(statements.join('; '))))
-}
-
-async function killNode({ nodes }: Site): Promise<void> {
-  nodes[0]?.kill('SIGKILL')
-  await nodes[0]?.ended
-}
 
 test('a log that was restored and written on makes sites differ, which they say; values written anew end that', async () => {
   const { sites, cut, heal } = await startSites(3, { env })

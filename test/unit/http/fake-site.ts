@@ -48,6 +48,6 @@ export function makeFakeSite(members: Members = makeFakeMembers(), feed: Feed = 
     refreshMembers: async () => undefined,
     rejoin: async () => undefined,
     copies: undefined,
-    copyOf: async ({ sequence }) => ({ holder: 'here', sequence }),
+    copyOf: async ({ sequence }) => ({ holder: 'here', sequence, stamp: undefined }),
   }
 }

@@ -23,6 +23,15 @@ test('replays, catches up page by page, and counts', async () => {
   expect([mirror.replayed, mirror.total]).toEqual([8, 8])
 })
 
+test('it counts its sessions, from the moment at which each is there', async () => {
+  const log = makePagedLog(put('a', '1'))
+  const mirror = await follow(log)
+  expect(mirror.sessions).toBe(1)
+  const checking = mirror.requireSamePast(log.session())
+  expect(mirror.sessions).toBe(2)
+  await checking
+})
+
 test('a replay that is cut short goes on where it was', async () => {
   const log = makePagedLog(put('a', '1'), put('b', '2'), put('c', '3'))
   const mirror = makeMirror()

@@ -60,6 +60,8 @@ export function makeOwnSite(ranks: Record<string, Rank> = {}) {
     },
     rankOf: (key) => ranks[key],
     seen: () => at({}),
+    lastOf: () => ({ sequence: 0n, stamp: undefined }),
+    session: () => 1,
     puts: () => makeView(),
     inSlices: async () => undefined,
     deletes: () => deletes,

@@ -35,16 +35,28 @@ test('a node that is no site is told apart from an address that is wrong', async
   const peer = makeHttpPeer({ url, name: '10.0.0.2:8080', dispatcher: pool, servername: '', reloads: [] }, undefined)
   const query = { site: 'here', have: nowhere, stamps: new Map(), after: nowhere }
   await expect(peer.open(query, new AbortController().signal)).rejects.toThrow('is KVS_PEERS set there?')
+  // A site of an older version lacks a page that this one asks for.
+  pool.intercept({ path: /^\/sites\/copies/ }).reply(404, 'no such page: keys live under /v1/')
+  const copy = peer.askCopy({ log: 'here', sequence: 7n }, new AbortController().signal)
+  await expect(copy).rejects.toThrow('Is it of this version?')
 })
 
 const json = { headers: { 'content-type': 'application/json' } }
 
 test.each([
-  ['{"log":"there","sequence":"9007199254740993"}', { holder: 'there', sequence: 9_007_199_254_740_993n }],
-  ['{"log":"there","sequence":7}', undefined],
-  ['{"log":"there","sequence":"-7"}', undefined],
+  [
+    '{"log":"there","sequence":"9007199254740993","stamp":70}',
+    { holder: 'there', sequence: 9_007_199_254_740_993n, stamp: 70 },
+  ],
+  ['{"log":"there","sequence":"7","stamp":null}', { holder: 'there', sequence: 7n, stamp: undefined }],
+  ['{"log":"there","sequence":"7"}', undefined],
+  ['{"log":"there","sequence":"7","stamp":"70"}', undefined],
+  ['{"log":"there","sequence":"7","stamp":-1}', undefined],
+  ['{"log":"there","sequence":"7","stamp":1e300}', undefined],
+  ['{"log":"there","sequence":7,"stamp":70}', undefined],
+  ['{"log":"there","sequence":"-7","stamp":70}', undefined],
   ['{"log":"there"}', undefined],
-  ['{"log":"a b","sequence":"7"}', undefined],
+  ['{"log":"a b","sequence":"7","stamp":70}', undefined],
   ['null', undefined],
   ['7', undefined],
   ['not json', undefined],

@@ -14,6 +14,22 @@ test('it has the last sequence of each origin, and the highest stamp', () => {
   expect(['a', 'b', 'c', 'd'].map(vector.reached)).toEqual([5, 8, 9, 0])
 })
 
+test('it has the stamp of the last entry of each other log, unless that came with a checkpoint', () => {
+  const vector = makeVector('a')
+  expect(vector.lastOf('b')).toEqual({ sequence: 0n, stamp: undefined })
+  vector.advance(7, 40, 'b')
+  vector.advance(1, 90, 'c')
+  vector.advance(8, 30, 'b')
+  vector.advance(3, 95, undefined)
+  expect(vector.lastOf('b')).toEqual({ sequence: 8n, stamp: 30 })
+  expect(vector.lastOf('a')).toEqual({ sequence: 3n, stamp: undefined })
+  vector.load({ sequences: new Map([['b', 9n]]), stamp: 99 })
+  expect(vector.lastOf('b')).toEqual({ sequence: 9n, stamp: undefined })
+  vector.advance(10, 50, 'b')
+  expect(vector.lastOf('b')).toEqual({ sequence: 10n, stamp: 50 })
+  expect(vector.lastOf('c')).toEqual({ sequence: 0n, stamp: undefined })
+})
+
 test('its position is one object until the next entry', () => {
   const vector = makeVector('a')
   const before = vector.position

@@ -63,14 +63,20 @@ const askCopy: Description = {
   parameters: ['CopyLog', 'CopySequence'],
   answers: {
     200: {
-      description: 'The id of this log, and the last of the other log’s own entries through which it has all of them.',
+      description:
+        'The id of this log, and the last of the other log’s own entries through which it has all of them. Its stamp ' +
+        'is null where this node does not know it.',
       headers: ['KVS-Position'],
       content: {
         'application/json': {
           schema: {
             type: 'object',
-            required: ['log', 'sequence'],
-            properties: { log: { type: 'string' }, sequence: { type: 'string', pattern: '^[0-9]{1,19}$' } },
+            required: ['log', 'sequence', 'stamp'],
+            properties: {
+              log: { type: 'string' },
+              sequence: { type: 'string', pattern: '^[0-9]{1,19}$' },
+              stamp: { type: ['integer', 'null'], minimum: 0 },
+            },
           },
         },
       },

@@ -13,7 +13,7 @@ export function makeCopiesHandler(copyOf: SiteService['copyOf']): Handle {
     const [log = '', digits = ''] = [flags.get('log'), flags.get('sequence')]
     if (!/^[0-9a-z._-]{1,64}$/i.test(log)) throw badQuery('log has to be the id of the log that asks', known)
     if (!/^\d{1,19}$/.test(digits)) throw badQuery('sequence has to be a number, a place in that log', known)
-    const { holder, sequence } = await copyOf({ log, sequence: BigInt(digits) })
-    return jsonReply(200, { log: holder, sequence: String(sequence) })
+    const { holder, sequence, stamp = null } = await copyOf({ log, sequence: BigInt(digits) })
+    return jsonReply(200, { log: holder, sequence: String(sequence), stamp })
   }
 }

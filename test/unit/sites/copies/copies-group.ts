@@ -6,7 +6,8 @@ import { makeManualClock } from '../manual-clock.ts'
 export interface Asked extends AskedCopy {
   readonly address: string
   readonly signal: AbortSignal
-  answer(holder: string, sequence: bigint): void
+  /** @param stamp that of the own log's entry, where it is left out; null for none */
+  answer(holder: string, sequence: bigint, stamp?: number | null): void
   fail(error: Error): void
 }
 
@@ -18,6 +19,8 @@ export function makeCopiesGroup(addresses: readonly string[], settings: Partial<
   const { told, logger } = makeLogger()
   const listeners = new Set<() => void>()
   const group = { members: [...addresses], isRemoved: false, asks: 0, most: 0 }
+  /** The own log. Its entries have their sequence as stamp, and it ends where a test says so. */
+  const log = { end: 1_000_000n, session: 1, readers: 0, open: 0, failure: undefined as Error | undefined }
   const underWay = new Map<string, number>()
 
   function askCopy(address: string, asked: AskedCopy, signal: AbortSignal): Promise<LogCopy> {
@@ -32,9 +35,9 @@ export function makeCopiesGroup(addresses: readonly string[], settings: Partial<
     }
     const one: Asked = {
       ...{ ...asked, address, signal },
-      answer(holder, sequence) {
+      answer(holder, sequence, stamp = Number(sequence)) {
         end()
-        resolve({ holder, sequence })
+        resolve({ holder, sequence, stamp: stamp ?? undefined })
       },
       fail(error) {
         end()
@@ -60,13 +63,23 @@ export function makeCopiesGroup(addresses: readonly string[], settings: Partial<
         return () => void listeners.delete(listener)
       },
     },
-    site: { logId: () => 'here' },
+    site: { logId: () => 'here', session: () => log.session },
+    async openReader() {
+      if (log.failure) throw log.failure
+      log.readers++
+      log.open++
+      return {
+        logId: 'here',
+        stampAt: async (sequence) => (sequence > 0n && sequence <= log.end ? Number(sequence) : undefined),
+        close: async () => void log.open--,
+      }
+    },
     connect: (address) => ({ askCopy: (asked, signal) => askCopy(address, asked, signal) }),
     ...{ stopping: stopping.signal, logger, clock: time.clock, random: { fraction: () => 1 } as never },
   })
 
   return {
-    ...{ time, stopping, open, told, group, copies },
+    ...{ time, stopping, open, told, group, log, copies },
     /** Begins a wait; `count` is undefined as long as it goes on. */
     wait(sequence: bigint, elapsedMs = 0) {
       const { done, cancel } = copies.wait(sequence, elapsedMs)

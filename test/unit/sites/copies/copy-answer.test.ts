@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { KvsError } from '../../../../kvs/core/errors.ts'
-import { positionAt } from '../../../../kvs/core/position.ts'
 import { makeCopyAnswers } from '../../../../kvs/sites/copies/copy-answer.ts'
 import { makeOwnSite, settle } from '../fixtures.ts'
 import { makeManualClock } from '../manual-clock.ts'
@@ -8,15 +7,17 @@ import { makeManualClock } from '../manual-clock.ts'
 function makeAnswering() {
   const time = makeManualClock()
   const own = makeOwnSite()
-  const state = { seen: 3n, isRemoved: false }
-  const site = { ...own.site, seen: () => positionAt('there', state.seen) }
+  const state = { seen: 3n, isRemoved: false, stamp: 30 as number | undefined }
+  const lastOf = (log: string) =>
+    log === 'there' ? { sequence: state.seen, stamp: state.stamp } : { sequence: 0n, stamp: undefined }
+  const site = { ...own.site, lastOf }
   const answer = makeCopyAnswers({ site, isRemoved: () => state.isRemoved, clock: time.clock })
   return { time, own, state, ask: (sequence: bigint, log = 'there') => answer({ log, sequence }) }
 }
 
 test('what the view has is answered at once, with the log that answers', async () => {
   const { ask, time } = makeAnswering()
-  expect(await ask(2n)).toEqual({ holder: 'here', sequence: 3n })
+  expect(await ask(2n)).toEqual({ holder: 'here', sequence: 3n, stamp: 30 })
   expect(time.waiting).toBe(0)
 })
 
@@ -27,12 +28,12 @@ test('what it lacks is waited for, for a second', async () => {
   own.advance(4)
   await settle()
   expect(own.listeners).toBe(1)
-  state.seen = 6n
+  Object.assign(state, { seen: 6n, stamp: 60 })
   own.advance(6)
-  expect(await first).toEqual({ holder: 'here', sequence: 6n })
+  expect(await first).toEqual({ holder: 'here', sequence: 6n, stamp: 60 })
   const unknown = ask(1n, 'elsewhere')
   await time.pass(1_010)
-  expect(await unknown).toEqual({ holder: 'here', sequence: 0n })
+  expect(await unknown).toEqual({ holder: 'here', sequence: 0n, stamp: undefined })
   expect([own.listeners, time.waiting]).toEqual([0, 0])
 })
 

@@ -8,13 +8,15 @@ test('another site is told which log answers, and how far it has its entries', a
   const asked: AskedCopy[] = []
   const copyOf = async (one: AskedCopy) => {
     asked.push(one)
-    return { holder: 'here', sequence: 2n ** 63n - 1n }
+    return { holder: 'here', sequence: 2n ** 63n - 1n, stamp: asked.length === 1 ? 70 : undefined }
   }
   const { url } = await serve({ site: { ...makeFakeSite(), copyOf } })
   const answer = await fetch(`${url}/sites/copies?log=there&sequence=7`)
   expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json'])
-  expect(await answer.json()).toEqual({ log: 'here', sequence: '9223372036854775807' })
+  expect(await answer.json()).toEqual({ log: 'here', sequence: '9223372036854775807', stamp: 70 })
   expect(asked).toEqual([{ log: 'there', sequence: 7n }])
+  const unknown = await fetch(`${url}/sites/copies?log=there&sequence=7`)
+  expect(await unknown.json()).toMatchObject({ stamp: null })
 })
 
 test.each([
