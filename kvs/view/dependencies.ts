@@ -1,4 +1,6 @@
-import { mergePositions, type Position } from '../core/position.ts'
+import type { PackedEntry } from '../core/entry.ts'
+import { effectOf } from '../core/operation/operation.ts'
+import { mergePositions, type Position, parsePosition } from '../core/position.ts'
 
 /**
  * The positions that keys depend on and that are not covered yet. Each waits for one log at a time, so that an entry
@@ -121,4 +123,12 @@ function placeOf(sequences: readonly number[], sequence: number): number {
     else high = middle
   }
   return low
+}
+
+/** Sets what the key depends on by its newest entry. */
+export function setDependency(dependencies: Dependencies, entry: PackedEntry): void {
+  const { after, bytes, keyStart, keyLength, kind } = entry
+  if ((after === undefined && dependencies.size === 0) || effectOf(kind) === 'none') return
+  const key = bytes.toString('utf8', keyStart, keyStart + keyLength)
+  dependencies.set(key, after === undefined ? undefined : parsePosition(after))
 }

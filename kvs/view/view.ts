@@ -2,13 +2,13 @@ import type { Entry, Found, LogPoint, PackedEntry, Reached } from '../core/entry
 import type { HeldPuts } from '../core/held-put.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
-import { effectOf, isMembership } from '../core/operation/operation.ts'
-import { type LastSeen, logsIn, type Position, parsePosition } from '../core/position.ts'
+import { isMembership } from '../core/operation/operation.ts'
+import { type LastSeen, logsIn, type Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 import { type CurrentVersion, hasPassed, tagOf } from '../core/version.ts'
 import { applyEntry, applyPackedEntry } from './apply.ts'
 import { makeCursor } from './cursor.ts'
-import { type Dependencies, makeDependencies } from './dependencies.ts'
+import { makeDependencies, setDependency } from './dependencies.ts'
 import { type Forgetting, makeForgetting } from './forgetting.ts'
 import { type LapsedKey, lapse, listLapsed, versionAt } from './lapsed-keys.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
@@ -238,14 +238,6 @@ export function makeView(options: ViewOptions = {}): View {
       ranks?.tombstones.forget(forgotten)
     },
   }
-}
-
-/** Sets what the key depends on by its newest entry. */
-function setDependency(dependencies: Dependencies, entry: PackedEntry): void {
-  const { after, bytes, keyStart, keyLength, kind } = entry
-  if ((after === undefined && dependencies.size === 0) || effectOf(kind) === 'none') return
-  const key = bytes.toString('utf8', keyStart, keyStart + keyLength)
-  dependencies.set(key, after === undefined ? undefined : parsePosition(after))
 }
 
 function sumOf(one: PackedMap['memory'], other: PackedMap['memory']): PackedMap['memory'] {
