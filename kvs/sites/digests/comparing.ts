@@ -46,7 +46,7 @@ export async function compareMembers(options: ComparingOptions, signal: AbortSig
       cursors.set(logId, compared.next)
       findings.note(logId, address, compared)
     } catch (error) {
-      if (!signal.aborted) findings.noteFailure(logId, address, ending.signal.aborted ? ending.signal.reason : error)
+      if (!signal.aborted) findings.noteFailure(logId, address, error)
     } finally {
       timer.cancel()
       signal.removeEventListener('abort', end)

@@ -130,11 +130,12 @@ test('a bucket with more keys than the bound is compared in parts, and its known
   b.apply({ write: put(mended, 'mended'), stamp: Number(sequence + 1n) * 1_000, origin: at(Number(sequence + 1n)) })
   b.apply({ write: put('another'), origin: at(Number(sequence + 2n)) })
   const known = new Map([[5, [mended, wrong, gone]]])
-  const asked: number[] = []
-  const compared = await compare(a, b, { known, from: { bucket: 5, segment: 1_000_000 } }, asked)
+  const compared = await compare(a, b, { known, from: { bucket: 5, segment: 1_000_000 } })
   expect([[...compared.alike].toSorted(), keysOf(compared)]).toEqual([[mended, gone].toSorted(), [wrong]])
   // A key that is known and has its turn as well is asked about once.
-  expect(keysOf(await compare(a, b, { known, from: nothing.from }))).toContain(wrong)
+  const again = new Map([[5, keysOf(await compare(a, b)).slice(0, 3)]])
+  const twice = keysOf(await compare(a, b, { ...nothing, known: again }))
+  expect(new Set(twice).size).toBe(twice.length)
 })
 
 test('a bucket in which keys differed is looked into each time, whoever has their turn', async () => {
