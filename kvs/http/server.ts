@@ -98,6 +98,7 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
       digests: makeDigestHandlers(
         site.digests,
         makeBodyReceiver({ maxBytes: maxFingerprintBytes, budget, what: 'body' }),
+        logger,
       ),
     }),
     guard,

@@ -15,8 +15,16 @@ export function formatDigests(digests: readonly string[]): string {
   return digests.join('\n')
 }
 
+/** In place of digests: why they do not come, told when the head of the answer is out already. */
+export function formatDigestsError(sentence: string): string {
+  return `${errorMark}${sentence}`
+}
+
+const errorMark = 'error: '
+
 /** @throws BadDigestText */
 export function parseDigests(text: string): readonly string[] {
+  if (text.startsWith(errorMark)) throw new BadDigestText(`ends without digests: ${text.slice(errorMark.length, 300)}`)
   const digests = text.split('\n')
   if (digests.length !== bucketCount) throw new BadDigestText(`has no ${bucketCount} digests, a line each`)
   if (digests.every((digest) => /^[0-9a-f]{16}$/.test(digest))) return digests
@@ -41,14 +49,15 @@ export function parseFingerprints(text: string): readonly Fingerprint[] {
   // One more than may be there says as much as all of them.
   const lines = text.split('\n', mostFingerprints + 1)
   if (lines.length > mostFingerprints) throw new BadDigestText(`has more than ${mostFingerprints} lines`)
+  const keys = new Set<string>()
   return lines.map((one, index) => {
     const [, stamp, origin, checksum, key] = line.exec(one) ?? []
     if (stamp === undefined || origin === undefined || checksum === undefined || key === undefined)
       throw new BadDigestText(`has in line ${index + 1} no STAMP ORIGIN CHECKSUM KEY, with the key in base64url`)
-    return {
-      ...{ key: Buffer.from(key, 'base64url').toString(), stamp: Number(stamp) },
-      ...{ origin, checksum: Number.parseInt(checksum, 16) },
-    }
+    const name = Buffer.from(key, 'base64url').toString()
+    if (keys.has(name)) throw new BadDigestText(`has in line ${index + 1} a key again; send each key once`)
+    keys.add(name)
+    return { key: name, stamp: Number(stamp), origin, checksum: Number.parseInt(checksum, 16) }
   })
 }
 

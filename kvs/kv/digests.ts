@@ -32,6 +32,10 @@ export interface DigestService {
    * `removed` where the site was taken out of its group, and with `draining`.
    */
   read(seen: Position): Promise<readonly string[]>
-  /** Compares values of another site that it had at `seen`. Rejects as `read`. */
-  compare(seen: Position, fingerprints: readonly Fingerprint[]): Promise<Unlike>
+  /**
+   * Compares values of another site that it had at `seen`. One comparison is under way at a time. Rejects as `read`,
+   * and with `overloaded` where too many wait.
+   * @param requireWanted throws where nobody waits for the answer any more, which ends the comparison with that
+   */
+  compare(seen: Position, fingerprints: readonly Fingerprint[], requireWanted?: () => void): Promise<Unlike>
 }

@@ -2,6 +2,7 @@ export { type AskedCopy, type Copies, type CopyWait, copiesPath, type LogCopy } 
 export {
   BadDigestText,
   formatDigests,
+  formatDigestsError,
   formatFingerprints,
   formatUnlike,
   maxFingerprintBytes,

@@ -58,6 +58,12 @@ function peerMetrics(sites: SiteSources['sites']): Metric[] {
       help: 'Keys that are known to have another value at another site, though each has all that the other one had',
       read: () => samples(({ comparison }) => comparison?.differing ?? null),
     },
+    {
+      name: 'kvs_site_comparison_age_seconds',
+      type: 'gauge',
+      help: 'How long ago the last comparison with the values of another site came to its end',
+      read: () => samples(({ comparison }) => (comparison ? comparison.age / 1_000 : null)),
+    },
   ]
 }
 

@@ -27,8 +27,7 @@ const silenceMs = 5_000
 const answerMs = 10_000
 /** What is read of an answer other than a feed, in bytes. */
 const mostTextBytes = 16_000
-/** The same for digests, and for a node that reads all that it has for them, or waits until it has read it before. */
-const digestsMs = 60_000
+/** The same for digests, before which a newline comes every second for as long as the node reads all that it has. */
 const mostDigestBytes = 32_000
 
 /**
@@ -106,7 +105,7 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
         throw explainedError(error, name)
       }
     },
-    askDigests: (seen, signal) => compared(seen, { headersTimeout: digestsMs }, signal, parseDigests),
+    askDigests: (seen, signal) => compared(seen, {}, signal, parseDigests),
     askUnlike: (seen, fingerprints, signal) =>
       compared(seen, { method: 'POST', body: formatFingerprints(fingerprints) }, signal, (text) =>
         parseUnlike(text, fingerprints.length),
@@ -132,7 +131,6 @@ export function makeHttpPeer({ dispatcher, name, servername }: Target, token: st
 interface More {
   readonly method?: 'GET' | 'POST'
   readonly body?: string
-  readonly headersTimeout?: number
 }
 
 /** What an answer is expected to be, by its type. */

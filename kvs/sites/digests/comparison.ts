@@ -1,9 +1,9 @@
-import { bucketCount, type Fingerprint, mostFingerprints } from '../../kv/index.ts'
+import { type Fingerprint, mostFingerprints } from '../../kv/index.ts'
 import { unlessAborted } from '../../lib/abort.ts'
-import type { Random } from '../../lib/random.ts'
 import type { OwnSite } from '../own-site.ts'
 import type { PeerClient } from '../peer-client.ts'
-import { isAlike } from './fingerprint.ts'
+import { type Choice, type Cursor, choose, cursorAfter } from './choosing.ts'
+import { bucketOf, isAlike } from './fingerprint.ts'
 import type { OwnDigests } from './own-digests.ts'
 import { inSlices, waitUntilSeen } from './steps.ts'
 import { type Collected, collect, lookUp } from './walk-puts.ts'
@@ -11,7 +11,15 @@ import { type Collected, collect, lookUp } from './walk-puts.ts'
 export interface ComparisonParts {
   readonly site: OwnSite
   readonly own: OwnDigests
-  readonly random: Random
+  /** Most keys that one comparison looks into, beside those that are known to differ. The default is 10,000. */
+  readonly mostKeys?: number
+}
+
+/** What earlier comparisons with the same site left. */
+export interface Earlier {
+  /** Some of the keys that differed, by their buckets. */
+  readonly known: ReadonlyMap<number, readonly string[]>
+  readonly from: Cursor
 }
 
 /** What a comparison with another site came to. */
@@ -22,11 +30,11 @@ export interface Compared {
   readonly whole: ReadonlySet<number>
   /** Keys that the sites have different values of, though each has all that the other one had; with their buckets. */
   readonly differing: readonly { readonly key: string; readonly bucket: number }[]
+  /** Keys known to have differed that do so no more, or have no value here. */
+  readonly alike: ReadonlySet<string>
+  /** Where the next comparison begins. */
+  readonly next: Cursor
 }
-
-/** Most buckets and keys that one comparison looks into; what is left has its turn at another one. */
-const mostBuckets = 64
-const mostKeys = 10_000
 
 /**
  * Compares this site's view with that of another one, by what is behind `client`.
@@ -40,40 +48,65 @@ const mostKeys = 10_000
  * position of the other within its wait timeout.
  */
 export async function compareWith(
-  { site, own, random }: ComparisonParts,
+  { site, own, mostKeys = 10_000 }: ComparisonParts,
   client: PeerClient,
+  { known, from }: Earlier,
   signal: AbortSignal,
 ): Promise<Compared> {
   site.requireReadable()
-  const sums = await unlessGone(own.sumUp(), signal)
-  const theirs = await unlessGone(client.askDigests(site.seen(), signal), signal)
+  // At the same time, so that little is written between the two readings.
+  const both = Promise.all([own.sumUp(), client.askDigests(site.seen(), signal)])
+  const [sums, theirs] = await unlessGone(both, signal)
   const unequal = sums.texts().flatMap((digest, bucket) => (digest === theirs[bucket] ? [] : [bucket]))
-  const chosen = choose(unequal, sums.countIn, random)
-  const { segments } = site.puts()
-  const from = Math.floor(random.fraction() * segments)
-  const { fingerprints, isWhole } = await inSlices(site, collect(site.puts(), chosen, from, mostKeys), signal)
+  const choice = choose(unequal, sums.countIn, known, from, mostKeys)
+  const knownKeys = unequal.flatMap((bucket) => (choice.again.has(bucket) ? [] : (known.get(bucket) ?? [])))
+  const { fingerprints, whole, next } = await collectAll(site, { choice, knownKeys, from, mostKeys }, signal)
   const differing: Compared['differing'][number][] = []
   for (let at = 0; at < fingerprints.length; at += mostFingerprints) {
     differing.push(...(await differingOf(site, client, fingerprints.slice(at, at + mostFingerprints), signal)))
   }
-  return { unequal: new Set(unequal), whole: isWhole ? chosen : new Set(), differing }
+  const keys = new Set(differing.map(({ key }) => key))
+  const alike = new Set(knownKeys.filter((key) => !keys.has(key)))
+  return { unequal: new Set(unequal), whole, differing, alike, next }
 }
 
-/** Some of the buckets, beginning anywhere, so that all have their turn. */
-function choose(unequal: readonly number[], countIn: (bucket: number) => number, random: Random): ReadonlySet<number> {
-  const chosen = new Set<number>()
-  const from = Math.floor(random.fraction() * bucketCount)
-  const first = Math.max(
-    unequal.findIndex((bucket) => bucket >= from),
-    0,
+interface Wanted {
+  readonly choice: Choice
+  readonly knownKeys: readonly string[]
+  readonly from: Cursor
+  readonly mostKeys: number
+}
+
+interface AllCollected extends Pick<Compared, 'whole' | 'next'> {
+  readonly fingerprints: Collected['fingerprints']
+}
+
+/** Finds what is to be compared: keys that differed before, then those of the buckets that were chosen; each once. */
+async function collectAll(
+  site: OwnSite,
+  { choice, knownKeys, from, mostKeys }: Wanted,
+  signal: AbortSignal,
+): Promise<AllCollected> {
+  const requireWanted = () => signal.throwIfAborted()
+  const collectIn = (buckets: ReadonlySet<number>, segment: number, most: number) =>
+    inSlices(site, collect(site.puts(), buckets, segment, most), requireWanted)
+  const { again, inTurn, segment } = choice
+  const held = (await inSlices(site, lookUp(site.puts(), knownKeys), requireWanted)).flatMap((one) =>
+    one ? [{ ...one, bucket: bucketOf(Buffer.from(one.key)) }] : [],
   )
-  let keys = 0
-  for (const bucket of [...unequal.slice(first), ...unequal.slice(0, first)]) {
-    keys += countIn(bucket)
-    if (chosen.size > 0 && (chosen.size >= mostBuckets || keys > mostKeys)) break
-    chosen.add(bucket)
+  const nothing: Collected = { fingerprints: [], stoppedIn: undefined }
+  const first = again.size === 0 ? nothing : await collectIn(again, 0, mostKeys)
+  const room = mostKeys - first.fingerprints.length
+  const second = inTurn.length === 0 ? nothing : await collectIn(new Set(inTurn), segment, room)
+  const all = [...held, ...first.fingerprints, ...second.fingerprints]
+  return {
+    fingerprints: [...new Map(all.map((one) => [one.key, one])).values()],
+    whole: new Set([
+      ...(first.stoppedIn === undefined ? again : []),
+      ...(second.stoppedIn === undefined && segment === 0 ? inTurn : []),
+    ]),
+    next: cursorAfter(choice, from, second.stoppedIn),
   }
-  return chosen
 }
 
 async function differingOf(
@@ -89,7 +122,7 @@ async function differingOf(
   site.requireReadable()
   const unlike = indices.flatMap((index) => had[index] ?? [])
   const keys = unlike.map(({ key }: Fingerprint) => key)
-  const now = await inSlices(site, lookUp(site.puts(), keys), signal)
+  const now = await inSlices(site, lookUp(site.puts(), keys), () => signal.throwIfAborted())
   return unlike.filter((one, index) => isAlike(one, now[index])).map(({ key, bucket }) => ({ key, bucket }))
 }
 

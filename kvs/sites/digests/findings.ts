@@ -7,6 +7,8 @@ import type { Compared } from './comparison.ts'
 export interface Findings {
   /** Null before the first comparison, and where there is none any more. */
   of(logId: string | null): Comparison | null
+  /** Some of the keys that differ, by their buckets. */
+  known(logId: string): ReadonlyMap<number, readonly string[]>
   /** Takes over what a comparison came to, and tells of the first difference and of the last. */
   note(logId: string, address: string, compared: Compared): void
   /** Tells once why a site can't be compared with. */
@@ -15,9 +17,14 @@ export interface Findings {
   keepOnly(logIds: ReadonlySet<string>): void
 }
 
+/** How many keys of a bucket differ, and some of them, at least one. */
+interface Found {
+  readonly count: number
+  readonly examples: readonly string[]
+}
+
 interface Finding {
-  /** Differing keys of each bucket, and the first of them. */
-  readonly buckets: Map<number, { readonly count: number; readonly examples: readonly string[] }>
+  readonly buckets: Map<number, Found>
   /** Moment of the last comparison; undefined before one. */
   comparedAt: number | undefined
   /** Reasons that were told since then. */
@@ -44,6 +51,10 @@ export function makeFindings(logger: Logger, clock: Clock): Findings {
       if (finding?.comparedAt === undefined) return null
       return { age: Math.round(clock.now() - finding.comparedAt), ...summaryOf(finding) }
     },
+    known(logId) {
+      const buckets = findings.get(logId)?.buckets ?? new Map<number, Found>()
+      return new Map([...buckets].map(([bucket, { examples }]) => [bucket, examples]))
+    },
     note(logId, address, compared) {
       const finding = findingOf(logId)
       const before = summaryOf(finding).differing
@@ -66,15 +77,22 @@ export function makeFindings(logger: Logger, clock: Clock): Findings {
   }
 }
 
-/** A bucket that was not looked into, or not into all of it, keeps what was found before. */
-function update({ buckets }: Finding, { unequal, whole, differing }: Compared): void {
-  for (const bucket of [...buckets.keys()]) {
-    if (!unequal.has(bucket) || whole.has(bucket)) buckets.delete(bucket)
+/**
+ * A bucket that was not looked into, or not into all of it, keeps what was found before, but for examples that are
+ * alike by now. With the last of these it has no finding any more; others of its keys that differ are found again.
+ */
+function update({ buckets }: Finding, { unequal, whole, differing, alike }: Compared): void {
+  for (const [bucket, { count, examples }] of [...buckets]) {
+    const left = examples.filter((key) => !alike.has(key))
+    if (!unequal.has(bucket) || whole.has(bucket) || left.length === 0) buckets.delete(bucket)
+    else buckets.set(bucket, { count: count - (examples.length - left.length), examples: left })
   }
   const keysIn = Map.groupBy(differing, ({ bucket }) => bucket)
   for (const [bucket, keys] of keysIn) {
-    const examples = keys.slice(0, mostExamples).map(({ key }) => key)
-    buckets.set(bucket, { count: Math.max(keys.length, buckets.get(bucket)?.count ?? 0), examples })
+    const before = buckets.get(bucket)
+    const names = new Set([...keys.map(({ key }) => key), ...(before?.examples ?? [])])
+    const examples = [...names].slice(0, mostExamples)
+    buckets.set(bucket, { count: Math.max(names.size, before?.count ?? 0), examples })
   }
 }
 

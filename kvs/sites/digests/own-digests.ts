@@ -3,6 +3,7 @@ import type { DigestService } from '../../kv/index.ts'
 import type { OwnSite } from '../own-site.ts'
 import { type BucketSums, isAlike } from './fingerprint.ts'
 import { inSlices, waitUntilSeen } from './steps.ts'
+import { makeTurns } from './turns.ts'
 import { lookUp, sumUp } from './walk-puts.ts'
 
 /** The digests of this node's view, for itself and for other sites. */
@@ -21,14 +22,22 @@ export interface OwnDigestsOptions {
   readonly stopping: AbortSignal
 }
 
+/** Comparisons for other sites that are under way or waiting. Each site has one at a time. */
+const mostCompares = 16
+
 export function makeOwnDigests({ site, isRemoved, stopping }: OwnDigestsOptions): OwnDigests {
   let underWay: Promise<unknown> = Promise.resolve()
   /** The reading that is to begin next. */
   let next: Promise<BucketSums> | undefined
+  const turns = makeTurns(mostCompares)
+
+  function requireRunning(): void {
+    if (stopping.aborted) throw new KvsError('draining')
+  }
 
   /** As for a feed. */
   function requireServing(): void {
-    if (stopping.aborted) throw new KvsError('draining')
+    requireRunning()
     site.requireReadable()
     if (isRemoved()) throw new KvsError('removed')
   }
@@ -36,7 +45,7 @@ export function makeOwnDigests({ site, isRemoved, stopping }: OwnDigestsOptions)
   async function begin(): Promise<BucketSums> {
     await underWay.catch(() => undefined)
     next = undefined
-    const reading = inSlices(site, sumUp(site.puts()), stopping)
+    const reading = inSlices(site, sumUp(site.puts()), requireRunning)
     underWay = reading
     return reading
   }
@@ -55,15 +64,24 @@ export function makeOwnDigests({ site, isRemoved, stopping }: OwnDigestsOptions)
       requireServing()
       return sums.texts()
     },
-    async compare(seen, fingerprints) {
+    async compare(seen, fingerprints, requireWanted) {
       requireServing()
-      await waitUntilSeen(site, seen)
-      const keys = fingerprints.map(({ key }) => key)
-      const found = await inSlices(site, lookUp(site.puts(), keys), stopping)
-      requireServing()
-      const indices = fingerprints.flatMap((one, index) => (isAlike(one, found[index]) ? [] : [index]))
-      // The position is asked for last, so that it covers all that was looked at.
-      return { position: site.seen(), indices }
+      const requireGoingOn = () => {
+        requireRunning()
+        requireWanted?.()
+      }
+      return turns.take(
+        () => waitUntilSeen(site, seen),
+        async () => {
+          requireGoingOn()
+          const keys = fingerprints.map(({ key }) => key)
+          const found = await inSlices(site, lookUp(site.puts(), keys), requireGoingOn)
+          requireServing()
+          const indices = fingerprints.flatMap((one, index) => (isAlike(one, found[index]) ? [] : [index]))
+          // The position is asked for last, so that it covers all that was looked at.
+          return { position: site.seen(), indices }
+        },
+      )
     },
   }
 }

@@ -2,12 +2,15 @@ import { KvsError } from '../../core/errors.ts'
 import { type Position, sequenceIn } from '../../core/position.ts'
 import type { OwnSite } from '../own-site.ts'
 
-/** Does work in slices. Resolves with what it returns. Rejects as `OwnSite.inSlices`, and where the signal aborts. */
-export async function inSlices<T>(site: OwnSite, work: Generator<void, T>, signal?: AbortSignal): Promise<T> {
+/**
+ * Does work in slices. Resolves with what it returns. Rejects as `OwnSite.inSlices`.
+ * @param requireWanted is called before each step, and ends the work where it throws
+ */
+export async function inSlices<T>(site: OwnSite, work: Generator<void, T>, requireWanted: () => void): Promise<T> {
   const returned: T[] = []
   function* steps(): Generator<void, void> {
     for (;;) {
-      signal?.throwIfAborted()
+      requireWanted()
       const step = work.next()
       if (step.done) {
         returned.push(step.value)

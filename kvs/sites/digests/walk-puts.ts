@@ -27,11 +27,11 @@ export function* sumUp(puts: HeldPuts): Generator<void, BucketSums> {
 /** Keys of some buckets, with the bucket of each. */
 export interface Collected {
   readonly fingerprints: readonly (Fingerprint & { readonly bucket: number })[]
-  /** Whether these are all of them. */
-  readonly isWhole: boolean
+  /** Segment before whose end there were too many; undefined where these are all from the first segment on. */
+  readonly stoppedIn: number | undefined
 }
 
-/** Finds at most so many keys of the buckets, from a segment on and around. */
+/** Finds at most so many keys of the buckets, from a segment on. */
 export function* collect(
   puts: HeldPuts,
   buckets: ReadonlySet<number>,
@@ -43,19 +43,19 @@ export function* collect(
   const visit = (bytes: Buffer, start: number, length: number) => {
     if (buckets.has(bucketOf(bytes, start, length))) keys.push(bytes.toString('utf8', start, start + length))
   }
-  for (let turn = 0; turn < puts.segments; turn++) {
-    for (const hash of distinctHashes(puts, (from + turn) % puts.segments)) {
+  for (let segment = from; segment < puts.segments; segment++) {
+    for (const hash of distinctHashes(puts, segment)) {
       puts.visitKeys(hash, visit)
       for (const key of keys.splice(0)) {
         const put = puts.putOf(key)
         if (put === undefined) continue
-        if (fingerprints.length >= most) return { fingerprints, isWhole: false }
+        if (fingerprints.length >= most) return { fingerprints, stoppedIn: segment }
         fingerprints.push({ ...(yield* fingerprintOf(put)), bucket: bucketOf(put.key) })
       }
       yield
     }
   }
-  return { fingerprints, isWhole: true }
+  return { fingerprints, stoppedIn: undefined }
 }
 
 /** What the view has by now of some keys; undefined for a key without a value. */

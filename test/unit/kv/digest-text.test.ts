@@ -3,6 +3,7 @@ import {
   BadDigestText,
   bucketCount,
   formatDigests,
+  formatDigestsError,
   formatFingerprints,
   formatUnlike,
   maxFingerprintBytes,
@@ -25,13 +26,9 @@ test('fingerprints come back as they were, of any key', () => {
 })
 
 test('as many of the longest keys as there may be fit into a body', () => {
-  const longest = {
-    key: 'x'.repeat(1_024),
-    stamp: Number.MAX_SAFE_INTEGER,
-    origin: 'x'.repeat(64),
-    checksum: 2 ** 32 - 1,
-  }
-  const text = formatFingerprints(Array.from({ length: mostFingerprints }, () => longest))
+  const longest = { stamp: Number.MAX_SAFE_INTEGER, origin: 'x'.repeat(64), checksum: 2 ** 32 - 1 }
+  const keys = Array.from({ length: mostFingerprints }, (_, index) => `${index}`.padEnd(1_024, 'x'))
+  const text = formatFingerprints(keys.map((key) => ({ key, ...longest })))
   expect(text.length).toBeLessThan(maxFingerprintBytes)
   expect(parseFingerprints(text)).toHaveLength(mostFingerprints)
 })
@@ -48,6 +45,8 @@ test.each([
   ['an origin without end', `1 ${'a'.repeat(65)} 00000000 aw`, /in line 1/],
   ['a key that is no base64url', '1 a 00000000 a+/=', /in line 1/],
   ['a key without end', `1 a 00000000 ${'a'.repeat(1_367)}`, /in line 1/],
+  ['a key again', `${good}\n2 b 00000000 aw`, /in line 2 a key again; send each key once/],
+  ['a key again, written otherwise', `${good}\n2 b 00000000 ax`, /in line 2 a key again/],
   ['JSON', '[["k",1]]', /in line 1/],
 ])('fingerprints are refused with a sentence: %s', (_, text, sentence) => {
   expect(() => parseFingerprints(text)).toThrow(BadDigestText)
@@ -60,6 +59,7 @@ test('digests come back as they were; others are refused', () => {
   expect(() => parseDigests(formatDigests(digests.slice(1)))).toThrow(/no 1024 digests/)
   expect(() => parseDigests(formatDigests([...digests.slice(1), 'x']))).toThrow(/16 hexadecimal digits/)
   expect(() => parseDigests('<!DOCTYPE html>')).toThrow(BadDigestText)
+  expect(() => parseDigests(formatDigestsError('no way'))).toThrow(/^ends without digests: no way$/)
 })
 
 test('what is unlike comes back as it was; what names no key that was asked about is refused', () => {

@@ -3,7 +3,13 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Pool } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'
-import { bucketCount, formatDigests, formatUnlike, parseFingerprints } from '../../../kvs/kv/index.ts'
+import {
+  bucketCount,
+  formatDigests,
+  formatDigestsError,
+  formatUnlike,
+  parseFingerprints,
+} from '../../../kvs/kv/index.ts'
 import { makeHttpPeer } from '../../../kvs/sites/http-peer.ts'
 import { at } from './fixtures.ts'
 
@@ -60,6 +66,13 @@ test('digests and values are asked for with the position and the token', async (
   const path = '/sites/digests?seen=a%3D3%2Cb%3D4 Bearer secret'
   expect(requests).toEqual([`GET ${path}`, `POST ${path}`])
   expect(parseFingerprints(bodies[1] ?? '')).toEqual(fingerprints)
+})
+
+test('digests come after signs of life, and where they do not, it is said why', async () => {
+  const peer = await peerOf(answering(`\n\n\n${formatDigests(digests)}`))
+  expect(await peer.digests()).toEqual(digests)
+  const other = await peerOf(answering(`\n\n${formatDigestsError('the node is shutting down')}`))
+  await expect(other.digests()).rejects.toThrow(/^127\S+: the answer ends without digests: the node is shutting down$/)
 })
 
 test.each<[what: string, answer: RequestListener, sentence: RegExp]>([

@@ -99,7 +99,12 @@ const readDigests: Description = {
   id: 'siteDigests',
   summary: 'Digests of the node’s values for another site; 404 where the log is no site',
   parameters: ['SiteSeen'],
-  answers: { 200: { description: '1,024 lines of 16 hexadecimal digits.', content: digests } },
+  answers: {
+    200: {
+      description: '1,024 lines of 16 hexadecimal digits, perhaps after empty lines; or `error: …`.',
+      content: digests,
+    },
+  },
   errors: errors.ofDigests,
 }
 
@@ -108,7 +113,7 @@ const compareValues: Description = {
   summary: 'Which values of another site this one has otherwise; 404 where the log is no site',
   parameters: ['SiteSeen'],
   body: {
-    description: 'At most 500 lines `STAMP ORIGIN CHECKSUM KEY`, with the key in base64url.',
+    description: 'At most 500 lines `STAMP ORIGIN CHECKSUM KEY`, with the key in base64url, each key once.',
     content: { 'text/plain': { schema: { type: 'string' } } },
   },
   answers: { 200: { description: 'The position, and a line with the indices of the lines.', content: digests } },

@@ -1,113 +1,27 @@
 import { expect, test } from 'vitest'
-import type { Entry } from '../../../../kvs/core/entry.ts'
-import { type Position, sequenceIn } from '../../../../kvs/core/position.ts'
-import { type Compared, compareWith } from '../../../../kvs/sites/digests/comparison.ts'
-import { makeOwnDigests } from '../../../../kvs/sites/digests/own-digests.ts'
-import type { OwnSite, PeerClient } from '../../../../kvs/sites/index.ts'
-import { makeView } from '../../../../kvs/view/index.ts'
-import { makeSeededRandom } from '../../../../tools/lab/seeded-random.ts'
-import { makeServiceRandom } from '../../../../tools/simulator/virtual-clock.ts'
-import { clientOf, makeOwnSite } from '../fixtures.ts'
+import { sequenceIn } from '../../../../kvs/core/position.ts'
+import { bucketCount } from '../../../../kvs/kv/index.ts'
+import { type Compared, compareWith, type Earlier } from '../../../../kvs/sites/digests/comparison.ts'
+import { bucketOf } from '../../../../kvs/sites/digests/fingerprint.ts'
+import { applyAtBoth, at, type Change, clientTo, makeSite, makeTwo, put, type Site } from './compared-sites.ts'
 
-type Change = Partial<Pick<Entry, 'stamp' | 'origin'>> & { readonly write: Entry['write'] }
+const nothing: Earlier = { known: new Map(), from: { bucket: 0, segment: 0 } }
 
-const put = (key: string, value = 'v', more: { contentType?: string; deadline?: number } = {}): Entry['write'] => ({
-  ...{ kind: 'put', key, value: Buffer.from(value), contentType: undefined, deadline: undefined },
-  ...more,
-})
-
-/** A site whose view a test fills by hand, and that has all that is waited for. */
-function makeSite(logId: string) {
-  const view = makeView({ logId, ranks: true })
-  let sequence = 0n
-  let readings = 0
-  let isReading = false
-  let mostAtOnce = 0
-  const waited: Position[] = []
-  /** Called where the site waits for a position. */
-  let onWait: () => void = () => undefined
-  const site: OwnSite = {
-    ...makeOwnSite().site,
-    logId: () => logId,
-    seen: () => view.seen,
-    puts: () => view,
-    async waitFor(position) {
-      waited.push(position)
-      onWait()
-    },
-    async inSlices(work) {
-      readings++
-      if (isReading) mostAtOnce++
-      isReading = true
-      while (!work.next().done) await Promise.resolve()
-      isReading = false
-    },
-  }
-  return {
-    ...{ site, view, waited },
-    own: makeOwnDigests({ site, isRemoved: () => false, stopping: new AbortController().signal }),
-    get readings() {
-      return { readings, mostAtOnce }
-    },
-    whileWaiting(act: () => void) {
-      onWait = () => {
-        onWait = () => undefined
-        act()
-      }
-    },
-    apply(...changes: readonly Change[]) {
-      for (const { write, stamp = Number(sequence + 1n) * 1_000, origin } of changes) {
-        sequence++
-        const entry = { sequence, digest: Buffer.alloc(32), superseded: false, isOwn: false, recordedAt: 0, write }
-        view.apply({ ...entry, stamp, origin })
-      }
-    },
-  }
-}
-
-type Site = ReturnType<typeof makeSite>
-
-const at = (sequence: number, logId = 'a') => ({ logId, sequence: BigInt(sequence) })
-
-/** What a and b have in common; b has it from a. */
-function applyAtBoth(a: Site, b: Site, ...writes: readonly Entry['write'][]): void {
-  for (const write of writes) {
-    a.apply({ write })
-    const { sequence } = a.view.position
-    b.apply({ write, stamp: Number(sequence) * 1_000, origin: { logId: 'a', sequence } })
-  }
-}
-
-function clientTo({ own }: Site, asked: number[] = []): PeerClient {
-  return {
-    ...clientOf(() => Promise.reject(new Error('nothing is followed'))),
-    askDigests: (seen) => own.read(seen),
-    askUnlike(seen, fingerprints) {
-      asked.push(fingerprints.length)
-      return own.compare(seen, fingerprints)
-    },
-  }
-}
-
-const compare = (from: Site, to: Site, seed = 1, asked: number[] = []): Promise<Compared> => {
-  const random = makeServiceRandom(makeSeededRandom(seed, 'comparison'))
-  return compareWith({ ...from, random }, clientTo(to, asked), new AbortController().signal)
-}
+const compare = (
+  from: Site & { readonly mostKeys?: number },
+  to: Site,
+  earlier = nothing,
+  asked: number[] = [],
+): Promise<Compared> => compareWith(from, clientTo(to, asked), earlier, new AbortController().signal)
 
 const keysOf = ({ differing }: Compared) => differing.map(({ key }) => key).toSorted()
-
-function makeTwo() {
-  const [a, b] = [makeSite('a'), makeSite('b')]
-  applyAtBoth(a, b, ...Array.from({ length: 300 }, (_, index) => put(`k${index}`, `v${index}`)))
-  return { a, b }
-}
 
 test('sites with the same values have equal buckets, and nothing is asked about a key', async () => {
   const { a, b } = makeTwo()
   applyAtBoth(a, b, put('ends', 'x', { deadline: 5_000, contentType: 'text/plain' }), { kind: 'delete', key: 'k7' })
   const asked: number[] = []
-  expect((await compare(a, b, 1, asked)).unequal.size).toBe(0)
-  expect((await compare(b, a, 1, asked)).unequal.size).toBe(0)
+  expect((await compare(a, b, nothing, asked)).unequal.size).toBe(0)
+  expect((await compare(b, a, nothing, asked)).unequal.size).toBe(0)
   expect(asked).toEqual([])
 })
 
@@ -171,22 +85,84 @@ test('what comes over while it is compared is no difference', async () => {
   expect(a.waited.map((position) => sequenceIn(position, 'b'))).toEqual([305n])
 })
 
-test('a comparison has bounds: what is left has its turn at another one', async () => {
+test('a comparison has bounds: the next one begins where it ends, so that all have their turn', async () => {
   const [a, b] = [makeSite('a'), makeSite('b')]
   applyAtBoth(a, b, ...Array.from({ length: 12_000 }, (_, index) => put(`k${index}`)))
   a.apply(...Array.from({ length: 12_000 }, (_, index) => ({ write: put(`k${index}`, 'new') })))
   b.apply({ write: put('k0'), origin: at(24_000) })
-  const found = new Set<string>()
-  for (let seed = 1; seed <= 3; seed++) {
+  const found: string[] = []
+  let from = { bucket: 1_000, segment: 0 }
+  for (let turn = 0; turn < 16; turn++) {
     const asked: number[] = []
-    const compared = await compare(a, b, seed, asked)
+    const compared = await compare(a, b, { ...nothing, from }, asked)
     expect(compared.unequal.size).toBe(1_024)
     expect(compared.whole.size).toBe(64)
+    expect(compared.next).toEqual({ bucket: (from.bucket + 64) % bucketCount, segment: 0 })
     expect(Math.max(...asked)).toBeLessThanOrEqual(500)
-    expect(compared.differing.length).toBeGreaterThan(500)
-    for (const key of keysOf(compared)) found.add(key)
+    from = compared.next
+    found.push(...keysOf(compared))
   }
-  expect(found.size).toBeGreaterThan(1_200)
+  expect([found.length, new Set(found).size]).toEqual([12_000, 12_000])
+})
+
+test('a bucket with more keys than the bound is compared in parts, and its known keys each time', async () => {
+  const [a, b] = [{ ...makeSite('a'), mostKeys: 200 }, makeSite('b')]
+  const keys: string[] = []
+  for (let index = 0; keys.length < 480; index++) if (bucketOf(Buffer.from(`${index}`)) === 5) keys.push(`${index}`)
+  applyAtBoth(a, b, ...keys.map((key) => put(key)))
+  a.apply(...keys.map((key) => ({ write: put(key, 'new') })))
+  b.apply({ write: put('other'), origin: at(960) })
+  const found = new Set<string>()
+  let from = { bucket: 5, segment: 0 }
+  for (let turn = 0; turn < 3; turn++) {
+    const { next, whole, ...compared } = await compare(a, b, { ...nothing, from })
+    expect([...whole]).not.toContain(5)
+    expect(compared.differing.length).toBeLessThanOrEqual(200)
+    for (const key of keysOf({ next, whole, ...compared })) found.add(key)
+    from = next
+  }
+  expect(from).toEqual({ bucket: 6, segment: 0 })
+  expect(found.size).toBe(480)
+
+  const [mended, wrong, gone] = keys as [string, string, string]
+  const { sequence } = a.view.position
+  a.apply({ write: put(mended, 'mended') }, { write: { kind: 'delete', key: gone } })
+  b.apply({ write: put(mended, 'mended'), stamp: Number(sequence + 1n) * 1_000, origin: at(Number(sequence + 1n)) })
+  b.apply({ write: put('another'), origin: at(Number(sequence + 2n)) })
+  const known = new Map([[5, [mended, wrong, gone]]])
+  const compared = await compare(a, b, { known, from: { bucket: 5, segment: 1_000_000 } })
+  expect([[...compared.alike].toSorted(), keysOf(compared)]).toEqual([[mended, gone].toSorted(), [wrong]])
+  // A key that is known and has its turn as well is asked about once.
+  const again = new Map([[5, keysOf(await compare(a, b)).slice(0, 3)]])
+  const twice = keysOf(await compare(a, b, { ...nothing, known: again }))
+  expect(new Set(twice).size).toBe(twice.length)
+})
+
+test('a bucket in which keys differed is looked into each time, whoever has their turn', async () => {
+  const [a, b] = [makeSite('a'), makeSite('b')]
+  applyAtBoth(a, b, ...Array.from({ length: 12_000 }, (_, index) => put(`k${index}`)))
+  a.apply(...Array.from({ length: 12_000 }, (_, index) => ({ write: put(`k${index}`, 'new') })))
+  b.apply({ write: put('k0'), origin: at(24_000) })
+  const bucket = bucketOf(Buffer.from('k7'))
+  const known = new Map([[bucket, ['k7']]])
+  const from = { bucket: (bucket + 200) % bucketCount, segment: 0 }
+  const compared = await compare(a, b, { known, from })
+  expect(keysOf(compared)).toContain('k7')
+  expect([compared.whole.size, compared.whole.has(bucket)]).toEqual([64, true])
+})
+
+test('both views are read at the same time', async () => {
+  const { a, b } = makeTwo()
+  const asked = Promise.withResolvers<void>()
+  const own = { ...a.own, sumUp: () => asked.promise.then(() => a.own.sumUp()) }
+  const client = clientTo(b)
+  const askDigests: typeof client.askDigests = (...more) => {
+    asked.resolve()
+    return client.askDigests(...more)
+  }
+  const { signal } = new AbortController()
+  const compared = await compareWith({ site: a.site, own }, { ...client, askDigests }, nothing, signal)
+  expect(compared.unequal.size).toBe(0)
 })
 
 test('the view is read once at a time, and those who ask meanwhile share the next reading', async () => {

@@ -6,6 +6,7 @@ import { makeManualClock } from '../manual-clock.ts'
 const key = (name: string, bucket: number) => ({ key: name, bucket })
 const compared = (unequal: number[], whole: number[], ...differing: ReturnType<typeof key>[]) => ({
   ...{ unequal: new Set(unequal), whole: new Set(whole), differing },
+  ...{ alike: new Set<string>(), next: { bucket: 0, segment: 0 } },
 })
 
 function makeWorld() {
@@ -35,6 +36,19 @@ test('what was found stays until its bucket is looked into, or is equal', () => 
     ),
     'no key differs any more from x:1 with the log a',
   ])
+})
+
+test('a bucket that is too large to be compared as a whole has no finding once its known keys are alike', () => {
+  const { findings, of, told } = makeWorld()
+  const many = Array.from({ length: 9 }, (_, index) => key(`k${index}`, 1))
+  findings.note('a', 'x:1', compared([1], [], ...many))
+  expect(findings.known('a')).toEqual(new Map([[1, ['k0', 'k1', 'k2', 'k3', 'k4']]]))
+  findings.note('a', 'x:1', { ...compared([1], [], key('k2', 1)), alike: new Set(['k0', 'k1']) })
+  expect(of()).toMatchObject({ differing: 7, examples: ['k2', 'k3', 'k4'] })
+  findings.note('a', 'x:1', { ...compared([1], []), alike: new Set(['k2', 'k3', 'k4']) })
+  expect(of()).toMatchObject({ differing: 0, examples: [] })
+  expect(told.at(-1)).toBe('no key differs any more from x:1 with the log a')
+  expect(findings.known('a').size).toBe(0)
 })
 
 test('few examples are shown of many keys, and only the beginning of a long one in the log', () => {

@@ -43,15 +43,16 @@ test('keys with the same hash count once each', () => {
   expect(sums.texts()).toEqual(resultOf(sumUp(apart)).texts())
 })
 
-test('the keys of some buckets are collected from any segment on, and no more than asked for', () => {
-  for (const from of [0, 1, 2]) {
-    const { fingerprints, isWhole } = resultOf(collect(clashing, buckets, from, 6))
-    expect([fingerprints.map(({ key }) => key).toSorted(), isWhole]).toEqual([keys, true])
-    expect(fingerprints[0]?.key).toBe(from === 0 ? 'a' : 'd')
-    for (const { key, bucket } of fingerprints) expect(bucket).toBe(bucketOf(Buffer.from(key)))
+test('the keys of some buckets are collected from a segment on, and no more than asked for', () => {
+  const { fingerprints, stoppedIn } = resultOf(collect(clashing, buckets, 0, 6))
+  expect([fingerprints.map(({ key }) => key).toSorted(), stoppedIn]).toEqual([keys, undefined])
+  for (const { key, bucket } of fingerprints) expect(bucket).toBe(bucketOf(Buffer.from(key)))
+  for (const from of [1, 2]) {
+    const rest = resultOf(collect(clashing, buckets, from, 6))
+    expect([rest.fingerprints.map(({ key }) => key), rest.stoppedIn]).toEqual([['d', 'e', 'f'], undefined])
   }
-  const some = resultOf(collect(clashing, buckets, 2, 4))
-  expect([some.fingerprints.map(({ key }) => key), some.isWhole]).toEqual([['d', 'e', 'f', 'a'], false])
+  const some = resultOf(collect(clashing, buckets, 0, 4))
+  expect([some.fingerprints.map(({ key }) => key), some.stoppedIn]).toEqual([['a', 'b', 'c', 'd'], 2])
   const one = resultOf(collect(clashing, new Set([bucketOf(Buffer.from('e'))]), 0, 6))
   expect(one.fingerprints.map(({ key }) => key)).toEqual(['e'])
 })

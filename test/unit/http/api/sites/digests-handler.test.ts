@@ -10,7 +10,10 @@ import {
   mostFingerprints,
   parseDigests,
   parseUnlike,
+  type Unlike,
 } from '../../../../../kvs/kv/index.ts'
+import { makeLogger } from '../../../../../kvs/logger/logger.ts'
+import { makeManualClock } from '../../../sites/manual-clock.ts'
 import { makeFakeSite } from '../../fake-site.ts'
 import { bearer, guardOf, secretOf } from '../../guarded.ts'
 import { serve } from '../../serve.ts'
@@ -45,6 +48,111 @@ async function serveDigests(options: Parameters<typeof serve>[0] = {}) {
 }
 
 const fingerprints = ['k', 'ä'].map((key) => ({ key, stamp: 1_796_000_000_000_000, origin: 'a', checksum: 7 }))
+const line = formatFingerprints(fingerprints.slice(0, 1))
+
+/** A server whose service a test lets answer, and whose time passes by hand. */
+async function serveSlowly(options: Parameters<typeof serve>[0] = {}) {
+  const time = makeManualClock()
+  const reading = Promise.withResolvers<readonly string[]>()
+  const comparing = Promise.withResolvers<Unlike>()
+  const asked = Promise.withResolvers<(() => void) | undefined>()
+  const service: DigestService = {
+    read() {
+      asked.resolve(undefined)
+      return reading.promise
+    },
+    compare(_seen, _fingerprints, requireWanted) {
+      asked.resolve(requireWanted)
+      return comparing.promise
+    },
+  }
+  const served = await serve({ ...options, clock: time.clock, site: { ...makeFakeSite(), digests: service } })
+  const url = `${served.url}/sites/digests`
+  return { time, reading, comparing, asked: asked.promise, url }
+}
+
+/** The answer to a GET once its head is there. */
+async function headOf({ url, asked, time }: Awaited<ReturnType<typeof serveSlowly>>, signal?: AbortSignal) {
+  const answered = fetch(url, { signal: signal ?? null })
+  await asked
+  await time.pass(1_000, 100)
+  const answer = await answered
+  const body = answer.body ?? expect.fail('there is no body')
+  return { answer, reader: body.pipeThrough(new TextDecoderStream()).getReader() }
+}
+
+async function restOf(reader: ReadableStreamDefaultReader<string>): Promise<string> {
+  for (let text = ''; ; ) {
+    const { done, value } = await reader.read()
+    if (done) return text.trim()
+    text += value
+  }
+}
+
+test('a reading that takes long gives a sign of life every second until the digests are there', async () => {
+  const served = await serveSlowly()
+  const { answer, reader } = await headOf(served)
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/vnd.kvs.digests; version=1'])
+  expect((await reader.read()).value).toBe('\n')
+  for (let second = 0; second < 3; second++) {
+    await served.time.pass(1_000, 100)
+    expect((await reader.read()).value).toBe('\n')
+  }
+  served.reading.resolve(digests)
+  expect(parseDigests(await restOf(reader))).toEqual(digests)
+})
+
+test('an error of a reading that has begun to be answered is named at the end of the body', async () => {
+  const served = await serveSlowly()
+  const { reader } = await headOf(served)
+  served.reading.reject(new KvsError('draining'))
+  const text = await restOf(reader)
+  expect(() => parseDigests(text)).toThrow(/^ends without digests: the node is shutting down/)
+})
+
+test('a defect of a reading that has begun to be answered is logged and not told', async () => {
+  const lines: { err: Error }[] = []
+  const logger = makeLogger({ level: 'silent', format: 'json', isTerminal: false })
+  logger.error = (fields: object) => void lines.push(fields as { err: Error })
+  const served = await serveSlowly({ logger })
+  const { reader } = await headOf(served)
+  served.reading.reject(new Error('a secret'))
+  expect(await restOf(reader)).toBe('error: an unexpected error; see the log')
+  expect(lines).toMatchObject([{ err: { message: 'a secret' } }])
+})
+
+test('no sign of life is given where the client is gone', async () => {
+  const served = await serveSlowly()
+  const before = served.time.waiting
+  const going = new AbortController()
+  const { reader } = await headOf(served, going.signal)
+  expect((await reader.read()).value).toBe('\n')
+  expect(served.time.waiting).toBeGreaterThan(before)
+  going.abort()
+  await expect(reader.read()).rejects.toThrow()
+  await expect.poll(() => served.time.waiting).toBe(before)
+  served.reading.resolve(digests)
+})
+
+test('a comparison learns that its client is gone', async () => {
+  const { url, asked } = await serveSlowly()
+  const going = new AbortController()
+  const answered = fetch(url, { method: 'POST', body: line, signal: going.signal })
+  const requireWanted = (await asked) ?? expect.fail('it can not learn it')
+  expect(requireWanted).not.toThrow()
+  going.abort()
+  await expect(answered).rejects.toThrow()
+  await expect.poll(() => caught(requireWanted)).toBe('the client is gone')
+})
+
+function caught(act: () => void): string | undefined {
+  try {
+    act()
+    return undefined
+  } catch (error) {
+    return String((error as Error).message)
+  }
+}
 
 test('digests are given once the node has what the other site had', async () => {
   const { url, asked } = await serveDigests()
@@ -64,10 +172,9 @@ test('values of another site are compared, and what is unlike is named with the 
   expect(asked).toEqual([{ seen: { sequences: new Map(Object.entries({ a: 3n, b: 4n })), stamp: 0 }, fingerprints }])
 })
 
-const line = formatFingerprints(fingerprints.slice(0, 1))
-
 test.each([
   ['a page', '<html>', /line 1/],
+  ['a key again', `${line}\n${line}`, /line 2 a key again; send each key once; nothing was compared$/],
   ['bytes', '\u0000\u0001', /line 1/],
   ['a key of 2 KiB', `1 a 00000000 ${'a'.repeat(2_048)}`, /line 1/],
   [
