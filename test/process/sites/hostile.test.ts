@@ -42,7 +42,11 @@ const misdeeds: readonly [what: string, answer: Answer, reason: RegExp][] = [
   ['redirects', answers(302, '', { Location: 'http://127.0.0.1:1/' }), /answers 302/],
   ['refuses the token', answers(401, 'no token'), /answers 401: no token/],
   ['refuses the right', answers(403, 'no right'), /answers 403: no right/],
-  ['is no node', answers(404, 'x'.repeat(100_000)), /answers 404: x{300}; is KVS_PEERS set there\? Is it of this version\?$/],
+  [
+    'is no node',
+    answers(404, 'x'.repeat(100_000)),
+    /answers 404: x{300}; is KVS_PEERS set there\? Is it of this version\?$/,
+  ],
   ['says that it went back', answers(409, 'went back'), /answers 409: went back/],
   ['is overloaded', answers(503, 'too many'), /answers 503: too many/],
   ['sends garbage', feedOf(Buffer.from(html)), /frame 1: the frame is of an unknown type: 67/],
