@@ -33,7 +33,7 @@ export interface TestSites {
   cut(from: number, to: number): void
   /** Heals all. */
   heal(): void
-  /** Resolves once each site has all that the others have. */
+  /** Resolves once each site has all that the others have, and each node shows all that its site has. */
   converged(): Promise<void>
 }
 
@@ -69,7 +69,12 @@ export async function startSites(
     heal: () => {
       for (const way of all) way.set({})
     },
-    converged: () => until('all sites have the same', () => haveTheSame(sites)).then(() => undefined),
+    async converged() {
+      await until('all sites have the same', () => haveTheSame(sites))
+      for (const { nodes, ask } of sites) {
+        for (const number of nodes.keys()) await ask({ path: '/v1/any?consistent' }, number)
+      }
+    },
   }
 }
 
