@@ -14,6 +14,8 @@ export function checkCausality(operations: readonly SiteOperation[], facts: Fact
   const sessions = new Map<number, Past>()
   const pasts = new Map<Fact, Past>()
   const found: string[] = []
+  /** Positions of answers that lack something. There may be thousands, so that they are told last. */
+  const positions: string[] = []
   for (const { operation, isReturn } of inOrderOfTime(operations)) {
     const { client, kind, token, heard } = operation
     if (!isReturn && heard !== undefined) {
@@ -35,9 +37,9 @@ export function checkCausality(operations: readonly SiteOperation[], facts: Fact
     if (kind === 'get' && !operation.isAlone)
       found.push(...checkRead(operation, shown.fact, seen.get(operation.key), facts))
     if (shown.fact) sessions.set(client, merge(merge(seen, pasts.get(shown.fact) ?? new Map()), one(shown.fact)))
-    found.push(...checkToken(operation, kind === 'get' ? undefined : shown.fact, facts))
+    positions.push(...checkToken(operation, kind === 'get' ? undefined : shown.fact, facts))
   }
-  return found
+  return [...found, ...positions]
 }
 
 const one = (fact: Fact): Past => new Map([[fact.key, fact]])
