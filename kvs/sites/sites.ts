@@ -1,6 +1,5 @@
 import { maxStamp } from '../core/rank.ts'
 import type { PeerStatus, SiteService, SitesStatus } from '../kv/index.ts'
-import { unlessAborted } from '../lib/abort.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
@@ -10,10 +9,8 @@ import { type CopiesSettings, makeCopies } from './copies/copy-waits.ts'
 import { compareMembers } from './digests/comparing.ts'
 import { makeFindings } from './digests/findings.ts'
 import { makeOwnDigests } from './digests/own-digests.ts'
-import { raiseFloor } from './floor.ts'
-import { followMembers, InVain } from './following.ts'
 import type { FrameLimits } from './frames/frame.ts'
-import { type Intake, makeIntake } from './intake.ts'
+import { makeLeading } from './leading.ts'
 import { makeFeed } from './log-feed.ts'
 import { asked, makeMembership } from './member-changes.ts'
 import { makeMemberSet } from './member-set.ts'
@@ -65,8 +62,6 @@ export interface SitesOptions {
   readonly random?: Random
 }
 
-/** How often a node asks whether its site has no lead any more, in milliseconds. */
-const leadEveryMs = 1_000
 /** A stamp that is so much later than this site's clock is told of: somebody's clock is wrong, in milliseconds. */
 const farMs = 60 * 60 * 1_000
 
@@ -98,51 +93,12 @@ export function makeSites(options: SitesOptions): Sites {
   const findings = makeFindings(logger, clock)
   const digests = makeOwnDigests({ site, isRemoved: () => set.isRemoved, stopping })
   const peers = () => set.others().map((address) => peerAt(address).status)
-  let lead: { readonly intake: Intake } | undefined
-  let forgottenAt = clock.now()
-  const past = { entries: 0, superseded: 0 }
-
+  const comparing = { site, own: digests, peers, client: clients, findings, clock, random }
   const comparisonWith = ({ state, log }: PeerStatus) => (state === 'standby' ? null : findings.of(log))
-
-  /** A node that does not lead hears from the log what the one that does has found. */
-  async function forgetDeletes(): Promise<void> {
-    if (site.deletes().count === 0 || clock.now() - forgottenAt < forgetEveryMs) return
-    forgottenAt = clock.now()
-    const forgotten = await siteLog.readForgotten()
-    if (forgotten > site.deletes().forgotten) site.deletes().forget(forgotten)
-  }
-
-  async function leadOnce(signal: AbortSignal): Promise<void> {
-    // A node whose view is not that of the log leaves the lead to the others.
-    site.requireReadable()
-    await set.refresh()
-    // Another node of the site may be a member still, and is to hear what becomes of it.
-    if (set.isRemoved) return forgetDeletes()
-    const target = await siteLog.openImport()
-    if (target === undefined) return forgetDeletes()
-    const ending = new AbortController()
-    const intake = makeIntake(target, site, ending.signal, (message) => logger.info(message))
-    lead = { intake }
-    const comparing = compareMembers(
-      { ...{ site, own: digests, peers, client: clients, findings, clock, random }, everyMs: options.compareEveryMs },
-      ending.signal,
-    )
-    const leading = { target, intake, followed: new Map() }
-    const endFloor = raiseFloor({ set, peerAt, site, clock, everyMs: forgetEveryMs }, leading)
-    try {
-      await followMembers({
-        ...{ set, peerAt, site, clock, signal, ending },
-        lead: leading,
-      })
-    } finally {
-      endFloor()
-      lead = undefined
-      past.entries += intake.counts.entries
-      past.superseded += intake.counts.superseded
-      await comparing
-      await target.close()
-    }
-  }
+  const leading = makeLeading({
+    ...{ siteLog, site, set, peerAt, forgetEveryMs, logger, clock },
+    compare: (ending) => compareMembers({ ...comparing, everyMs: options.compareEveryMs }, ending),
+  })
 
   return {
     feed: makeFeed({ openReader: siteLog.openReader, site, removedAt: () => set.removedAt, stopping, clock }),
@@ -161,32 +117,15 @@ export function makeSites(options: SitesOptions): Sites {
       await asked(siteLog.appendMember({ kind: 'join', key: ownAddress }))
       await asked(set.refresh())
     },
-    async run(signal) {
-      let failed = ''
-      while (!signal.aborted) {
-        const error = await unlessAborted(leadOnce(signal), signal).then(
-          () => undefined,
-          (error: unknown) => error,
-        )
-        const failure = error === undefined ? '' : error instanceof Error ? error.message : String(error)
-        if (failure !== '' && failure !== failed) logger.warn(`cannot take over entries of other sites: ${failure}`)
-        failed = failure
-        await clock.sleep(error instanceof InVain ? 2 * leadEveryMs : leadEveryMs, signal)
-      }
-    },
+    run: leading.run,
     get status() {
       return {
-        leads: lead !== undefined,
+        leads: leading.leads,
         peers: peers().map((peer) => ({ ...peer, comparison: comparisonWith(peer) })),
       }
     },
     get measures() {
-      const { entries, superseded } = lead?.intake.counts ?? { entries: 0, superseded: 0 }
-      return {
-        ...{ entries: past.entries + entries, superseded: past.superseded + superseded },
-        farStamps: farStamps.count,
-        shortWrites: copies?.short ?? 0,
-      }
+      return { ...leading.counts, farStamps: farStamps.count, shortWrites: copies?.short ?? 0 }
     },
   }
 }
