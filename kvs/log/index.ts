@@ -23,9 +23,19 @@ export {
   Undecided,
   type Verdict,
 } from './log.ts'
+export { nextDigest } from './next-digest.ts'
 export { makePageSize, pageLimits } from './page-size.ts'
 export { wholeMilliseconds } from './server-time.ts'
-export type { DeletedKey, DeletesPage, LogImport, LogReader, MemberEntry, SiteLog } from './site-log.ts'
+export type {
+  DeletedKey,
+  DeletesPage,
+  LandedBatch,
+  LandedEnd,
+  LogImport,
+  LogReader,
+  MemberEntry,
+  SiteLog,
+} from './site-log.ts'
 export { type LastOfOrigin, makeTakenOver, siteWriterId, type TakenOver } from './taken-over.ts'
 export { makeWholeBatches, type WholeBatches } from './whole-batches.ts'
 export { makeWriter, type Writer, type WriterOptions } from './writer.ts'

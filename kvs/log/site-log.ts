@@ -48,6 +48,18 @@ export interface DeletedKey extends Rank {
   readonly key: string
 }
 
+/** The end of a batch, which can tell what it was appended to. */
+export interface LandedEnd extends BatchEnd {
+  /** Whether the batch came right after this point of its log, with the same past before it. */
+  comesAfter(point: LogPoint): boolean
+}
+
+/** Entries of other logs as they are in the log now. */
+export interface LandedBatch {
+  readonly entries: readonly ForeignEntry[]
+  readonly end: LandedEnd
+}
+
 export interface LogReader {
   readonly logId: string
   /** Resolves with the reason when the connection is gone, by close() as well. Never rejects. */
@@ -85,7 +97,7 @@ export interface LogImport {
    * not be there: the position of the next import tells.
    * @param seen sequence through which the caller has ranked the entries; the log ranks them against what came after
    */
-  append(entries: readonly ForeignEntry[], seen: bigint): Promise<BatchEnd>
+  append(entries: readonly ForeignEntry[], seen: bigint): Promise<LandedEnd>
   /**
    * Stamp through which the deletes of this log may be forgotten, as it was at the opening or as `forget` has raised
    * it; 0 where none may. Its checkpoint may lack them.

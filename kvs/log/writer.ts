@@ -14,7 +14,9 @@ import {
   Undecided,
   type Verdict,
 } from './log.ts'
+import { nextDigest } from './next-digest.ts'
 import { makeServerTime } from './server-time.ts'
+import type { LandedEnd } from './site-log.ts'
 import type { Batch, Judgement, Landing, Registration, WriterStatements } from './writer-port.ts'
 
 /** The numbering of one writer's writes, which makes an append happen exactly once. It outlives connections. */
@@ -43,7 +45,7 @@ export interface Writer {
     ...rest: Parameters<LogSession['appendConditional']>
   ): ReturnType<LogSession['appendConditional']>
   /** As `LogImport.append`. */
-  appendForeign(statements: WriterStatements, entries: readonly ForeignEntry[], seen: bigint): Promise<BatchEnd>
+  appendForeign(statements: WriterStatements, entries: readonly ForeignEntry[], seen: bigint): Promise<LandedEnd>
 }
 
 export interface WriterOptions {
@@ -111,10 +113,17 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
         send(numbering, statements, last, (batch) => statements.appendSpooled(batch, writes, seen)),
       )
     },
-    appendForeign(statements, entries, seen) {
+    async appendForeign(statements, entries, seen) {
+      const { session } = numbering
       const last = numberAfter(numbering, entries)
       const sending = send(numbering, statements, last, (batch) => statements.appendForeign(batch, entries, seen))
-      return land(last, sending.then(requireNotRefused))
+      const end = await land(last, sending.then(requireNotRefused))
+      const before = end.sequence - BigInt(entries.length)
+      return {
+        ...end,
+        comesAfter: ({ sequence, digest }) =>
+          sequence === before && nextDigest(digest, session, last).equals(end.digest),
+      }
     },
     async appendConditional(
       statements,

@@ -1,7 +1,8 @@
+import type { AppliedReader } from '../core/applied-reader.ts'
 import type { HeldPuts } from '../core/held-put.ts'
 import type { LastSeen, Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
-import type { Log } from '../log/index.ts'
+import type { LandedBatch, Log } from '../log/index.ts'
 import type { Mirror } from './mirror.ts'
 
 /** The deletes that the view remembers, of keys without a value. In a log that is no site's there are none. */
@@ -38,6 +39,10 @@ export interface FollowedLog {
   lastOf(logId: string): LastSeen
   /** Number of the node's session with its log: higher after each reconnect. */
   session(): number
+  /** Reads what is applied from now on. */
+  readApplied(): AppliedReader
+  /** As `Mirror.noteLanded`; the log is read at once. */
+  noteLanded(batch: LandedBatch): void
   /** The keys that the view has by now. */
   puts(): HeldPuts
   /** As `Slices.run`. */
@@ -50,14 +55,12 @@ export interface FollowedLog {
 export function makeFollowedLog(
   mirror: Mirror,
   log: Pick<Log, 'now'>,
-  { requireReadable, waitFor, inSlices }: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices'>,
+  { requestTail, ...node }: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices'> & { requestTail: () => void },
 ): FollowedLog {
-  const deletes = rememberedDeletes(mirror, inSlices)
+  const deletes = rememberedDeletes(mirror, node.inSlices)
   return {
     deletes: () => deletes,
-    requireReadable,
-    waitFor,
-    inSlices,
+    ...node,
     logId: () => mirror.logId ?? '',
     sequence: () => mirror.view.position.sequence,
     // The mirror makes another view once it knows the log.
@@ -65,6 +68,11 @@ export function makeFollowedLog(
     seen: () => mirror.view.seen,
     lastOf: (logId) => mirror.view.lastOf(logId),
     session: () => mirror.sessions,
+    readApplied: () => mirror.applied.follow(mirror.view.position.sequence),
+    noteLanded(batch) {
+      mirror.noteLanded(batch)
+      requestTail()
+    },
     puts: () => mirror.view,
     now: () => log.now() ?? 0,
   }

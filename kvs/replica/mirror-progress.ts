@@ -1,6 +1,7 @@
 import type { Entry } from '../core/entry.ts'
-import type { WholeBatches } from '../log/index.ts'
+import type { LandedBatch, WholeBatches } from '../log/index.ts'
 import type { View } from '../view/index.ts'
+import type { AppliedEntries } from './applied-entries.ts'
 
 /** What the functions of mirror.ts and view-replay.ts change. */
 export interface Progress {
@@ -19,6 +20,9 @@ export interface Progress {
   readonly batches: WholeBatches
   /** The position where the replay began; undefined where none is under way, or has broken off. */
   replayedFrom: string | undefined
+  /** The last batch that this node has taken over, as long as it may come next. */
+  landed: LandedBatch | undefined
+  readonly applied: AppliedEntries
   readonly onOthers: (entry: Entry) => void
   readonly onKey: (key: string) => void
   readonly onMembership: () => void

@@ -1,8 +1,18 @@
 import type { BatchEnd, Entry, Write } from '../core/entry.ts'
-import { isExpiry, isMembership, setsValue } from '../core/operation/operation.ts'
-import { type Decided, Diverged, type LogSession, makeWholeBatches, type Verdict } from '../log/index.ts'
+import { isExpiry } from '../core/operation/operation.ts'
+import {
+  type Decided,
+  Diverged,
+  type LandedBatch,
+  type LogSession,
+  makeWholeBatches,
+  type Verdict,
+} from '../log/index.ts'
 import { makeView, type View } from '../view/index.ts'
 import type { Appended } from './append/write-queue.ts'
+import { type AppliedEntries, makeAppliedEntries } from './applied-entries.ts'
+import { apply, applyAll } from './applying.ts'
+import { takeLanded } from './landed-batch.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
 import type { Progress } from './mirror-progress.ts'
 import { placeText, positionText } from './view-position.ts'
@@ -42,6 +52,10 @@ export interface Mirror {
    * @returns for each of this node's own entries among them, in order, whether it took the place of a value
    */
   catchUp(session: LogSession, afterPage?: () => Promise<void>): Promise<readonly boolean[]>
+  /** Gets what is applied after the replay. */
+  readonly applied: AppliedEntries
+  /** Takes note of entries that this node has just taken over: where they come next, they are applied unread. */
+  noteLanded(batch: LandedBatch): void
   /** Applies the log up to a sequence that it is known to have. */
   readThrough(session: LogSession, sequence: bigint): Promise<void>
   /**
@@ -81,6 +95,8 @@ export function makeMirror(
     ...start,
     own: [],
     batches: makeWholeBatches(),
+    landed: undefined,
+    applied: makeAppliedEntries(),
     replayedFrom: undefined,
     ...{ onOthers, onKey, onMembership, hashSecret, site },
   }
@@ -114,6 +130,10 @@ export function makeMirror(
     get sessions() {
       return sessions
     },
+    applied: progress.applied,
+    noteLanded(batch) {
+      progress.landed = batch
+    },
     requireSamePast(session) {
       sessions++
       return requireSamePast(progress, session)
@@ -134,6 +154,7 @@ function noteHead(progress: Progress, sequence: bigint): void {
 async function requireSamePast(progress: Progress, session: LogSession): Promise<void> {
   const { logId, sequence, adoptedThrough } = session.head
   progress.batches.clear()
+  progress.landed = undefined
   if (progress.logId === undefined) {
     progress.logId = logId
     progress.gapsUpTo = adoptedThrough
@@ -165,31 +186,18 @@ async function catchUp(progress: Progress, session: LogSession, afterPage?: () =
 async function applyPage(progress: Progress, session: LogSession, through: bigint, own?: boolean[]): Promise<boolean> {
   const page = await session.read(progress.batches.readThrough ?? progress.view.position.sequence, through)
   const whole = progress.batches.take(page, through)
-  for (const entry of whole) {
-    const replaced = apply(progress, entry)
-    if (entry.isOwn) own?.push(replaced)
-    else if (!entry.superseded && !isMembership(entry.write)) progress.onOthers(entry)
-  }
+  applyAll(progress, whole, own)
   progress.replayed += whole.length
   progress.total = Math.max(progress.total, progress.replayed)
   return page.length > 0
 }
 
-/** Returns whether the entry took the place of a value. */
-function apply({ view, onKey, onMembership }: Progress, entry: Entry): boolean {
-  const { superseded, write } = entry
-  const { ending } = view
-  const replaced = view.apply(entry)
-  // A value with a deadline may have lapsed for readers, by their clock, though not for the entry, which is of before.
-  const hasKeysAsBefore = replaced && setsValue(write) && write.deadline === undefined && view.ending === ending
-  if (isMembership(write)) onMembership()
-  else if (!superseded && !hasKeysAsBefore) onKey(write.key)
-  return replaced
-}
-
 async function readThrough(progress: Progress, session: LogSession, sequence: bigint): Promise<void> {
   while (progress.view.position.sequence < sequence) {
-    if (!(await applyPage(progress, session, sequence))) throw new Diverged(`the log breaks off before ${sequence}`)
+    const landed = takeLanded(progress)
+    if (landed) applyAll(progress, landed)
+    else if (!(await applyPage(progress, session, sequence)))
+      throw new Diverged(`the log breaks off before ${sequence}`)
   }
 }
 

@@ -23,7 +23,7 @@ import { type Mirror, makeMirror } from './mirror.ts'
 import { makeOutage } from './outage.ts'
 import { makeTokens } from './position-tokens.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
-import { makeRounds } from './rounds.ts'
+import { makeRounds, type Rounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
 import type { SiteHooks } from './site-hooks.ts'
@@ -160,6 +160,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
         const refusal = refusalToSites(machine.state)
         if (refusal) throw refusal
       },
+      requestTail: parts.rounds.requestTail,
       waitFor: tokens.waitFor,
       inSlices: parts.slices.run,
     }),
@@ -186,6 +187,7 @@ interface ReplicaParts {
   readonly slices: Slices
   readonly refusals: SpoolRefusals
   readonly expiry: Expiry
+  readonly rounds: Rounds
   readonly loop: SessionLoop
 }
 
@@ -239,5 +241,6 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
     ...{ ...batches, conditional, waits, connector, rounds, outage },
     ...{ onReplayed, tailIntervalMs, logger },
   })
-  return { machine, mirror, queue, conditional, waits, held, shown, shownKeys, slices, refusals, expiry, loop }
+  const shows = { waits, held, shown, shownKeys, slices, refusals, expiry }
+  return { machine, mirror, queue, conditional, ...shows, rounds, loop }
 }

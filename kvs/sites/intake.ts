@@ -1,5 +1,5 @@
 import type { ForeignEntry } from '../core/entry.ts'
-import { weight } from '../core/operation/operation.ts'
+import { isMembership, weight } from '../core/operation/operation.ts'
 import { sequenceIn } from '../core/position.ts'
 import type { LogImport } from '../log/index.ts'
 import type { OwnSite } from './own-site.ts'
@@ -34,9 +34,6 @@ interface WaitingBatch {
 
 /** Bounds on what is appended at once. One batch may be larger. */
 const most = { entries: 5_000, bytes: 4 * 1024 * 1024 }
-
-/** How far the log may be ahead of the view, in entries: the log ranks entries against all that the view lacks. */
-const mostAhead = 50_000n
 
 /**
  * @param ending ends the intake: nothing is appended any more, and nothing waits for the view
@@ -73,7 +70,8 @@ export function makeIntake(
         }
         const end = await append(target, site, entries, counts)
         for (const { resolve } of batches) resolve()
-        if (end - site.sequence() > mostAhead) await untilApplied(site, end - mostAhead, ending)
+        // The log ranks entries against all that the view lacks.
+        await untilApplied(site, end, ending)
       } catch (error) {
         failure = { error }
         fail(error)
@@ -138,8 +136,11 @@ async function append(
   // what the view has, and nothing in it may lose to that.
   site.requireReadable()
   const ranked = rankEntries(entries, site.rankOf)
-  const { sequence } = await target.append(ranked, seen)
+  const end = await target.append(ranked, seen)
   counts.entries += ranked.length
   counts.superseded += ranked.filter(({ superseded }) => superseded).length
-  return sequence
+  // Else the log has ranked them once more, and may have marked others.
+  const areAsRanked = end.sequence - BigInt(ranked.length) === seen && !ranked.some(({ write }) => isMembership(write))
+  if (areAsRanked) site.noteLanded({ entries: ranked, end })
+  return end.sequence
 }

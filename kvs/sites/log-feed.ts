@@ -1,3 +1,4 @@
+import type { AppliedReader } from '../core/applied-reader.ts'
 import type { Entry } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
 import { positionBounds, sequenceIn } from '../core/position.ts'
@@ -77,6 +78,7 @@ class Stream implements FeedStream {
   readonly stopping: AbortSignal
   private readonly options: FeedOptions
   private readonly reader: LogReader
+  private readonly applied: AppliedReader
   private readonly query: FeedQuery
   private readonly frames: FrameWriter
   private readonly batches: WholeBatches = makeWholeBatches()
@@ -102,6 +104,7 @@ class Stream implements FeedStream {
     this.options = options
     this.stopping = options.stopping
     this.reader = reader
+    this.applied = options.site.readApplied()
     this.query = query
     this.sent = after
     this.reached = new Map(reached.sequences)
@@ -137,6 +140,7 @@ class Stream implements FeedStream {
   close(): void {
     if (this.isOver) return
     this.isOver = true
+    this.applied.close()
     void this.reader.close()
     this.wake()
     this.forget()
@@ -171,8 +175,16 @@ class Stream implements FeedStream {
     if (this.frames.waitingBytes === 0) this.noteReached()
   }
 
-  /** The next page's whole batches; what is left of one waits for the next page. */
+  /**
+   * The next whole batches: what the view has just applied or, where that is not all, the next page of the log. What is
+   * left of a batch waits for the next page.
+   */
   private async readBatches(through: bigint): Promise<readonly Entry[]> {
+    const applied = this.applied.take(this.sent, through)
+    if (applied !== undefined) {
+      this.batches.clear()
+      return applied
+    }
     const page = await this.reader.read(this.batches.readThrough ?? this.sent, through)
     if (page.length === 0) throw new Unavailable(`the log breaks off before ${through}`)
     return this.batches.take(page, through)

@@ -1,6 +1,8 @@
+import type { AppliedReader } from '../core/applied-reader.ts'
 import type { HeldPuts } from '../core/held-put.ts'
 import type { LastSeen, Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
+import type { LandedBatch } from '../log/index.ts'
 
 /** The deletes that a view remembers, of keys without a value. */
 export interface RememberedDeletes {
@@ -35,6 +37,13 @@ export interface OwnSite {
   lastOf(logId: string): LastSeen
   /** Number of the node's session with its log. It rises with each reconnect: the log may have gone back meanwhile. */
   session(): number
+  /** Reads what the view applies from now on. */
+  readApplied(): AppliedReader
+  /**
+   * Takes note of a batch that this node has just appended to its log, in which nothing is superseded that is not
+   * marked so. The view need not read it where it comes next, and applies it at once.
+   */
+  noteLanded(batch: LandedBatch): void
   /** The keys that the view has by now. */
   puts(): HeldPuts
   /**

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { BatchEnd, ForeignEntry, LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
 import { codeOf, isExpiry as isExpiryWrite, isMembership, setsValue } from '../../core/operation/operation.ts'
 import { maxStamp, outranks } from '../../core/rank.ts'
@@ -7,6 +6,7 @@ import {
   type Decided,
   type Judgement,
   type Landing,
+  nextDigest,
   type WriterStatements,
   wholeMilliseconds,
 } from '../index.ts'
@@ -162,21 +162,6 @@ function beginAppend(
 
 function broken(flaw: string): StatementRefused {
   return new StatementRefused(flaw, 'broken')
-}
-
-/**
- * The same rule as `next_digest` in migrations/. The digest covers the session, which is random, so no two histories
- * have the same digest.
- */
-export function nextDigest(digest: Buffer, session: string, last: bigint): Buffer {
-  const number = Buffer.alloc(8)
-  number.writeBigInt64BE(last)
-  const hash = createHash('sha256').update(digest)
-  return hash
-    .update(Buffer.from(session.replaceAll('-', ''), 'hex'))
-    .update(number)
-    .digest()
-    .subarray(0, 8)
 }
 
 /** Returns the log's new end; the old one where there is nothing to insert. */

@@ -1,4 +1,3 @@
-export { nextDigest } from './appending.ts'
 export { type MemoryLogOptions, makeMemoryLog } from './memory-log.ts'
 export { type LogCopy, type MemoryServer, type MemoryServerOptions, makeMemoryServer } from './memory-server.ts'
 export { type MemorySiteLogOptions, makeMemorySiteLog } from './memory-site-log.ts'

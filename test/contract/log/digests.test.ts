@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { nextDigest } from '../../../kvs/log/memory/index.ts'
+import { nextDigest } from '../../../kvs/log/index.ts'
 import { makeDatabase, makeLog } from '../../support/database.ts'
 import { put } from '../../support/entries.ts'
 import { decided, spooled } from './batches.ts'

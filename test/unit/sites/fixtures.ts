@@ -1,7 +1,8 @@
-import type { ForeignEntry, Write } from '../../../kvs/core/entry.ts'
+import type { Entry, ForeignEntry, Write } from '../../../kvs/core/entry.ts'
 import type { Position } from '../../../kvs/core/position.ts'
 import type { Rank } from '../../../kvs/core/rank.ts'
-import type { DeletedKey, LogImport } from '../../../kvs/log/index.ts'
+import type { DeletedKey, LandedBatch, LogImport } from '../../../kvs/log/index.ts'
+import { makeAppliedEntries } from '../../../kvs/replica/applied-entries.ts'
 import type { Frame } from '../../../kvs/sites/frames/frame.ts'
 import { makeFrameReader } from '../../../kvs/sites/frames/frame-reader.ts'
 import type { OwnSite } from '../../../kvs/sites/index.ts'
@@ -41,12 +42,19 @@ function makeDeletes(ranks: Record<string, Rank>) {
   return deletes
 }
 
-/** A view that a test moves on by hand. */
+/** A view that has at once what this node appends, until it is held up; a test moves it on by hand. */
 export function makeOwnSite(ranks: Record<string, Rank> = {}) {
   const listeners = new Set<() => void>()
   let sequence = 0n
   let refusal: Error | undefined
   const deletes = makeDeletes(ranks)
+  const applied = makeAppliedEntries()
+  const landed: LandedBatch[] = []
+  let isHeldUp = false
+  function advance(to: bigint): void {
+    sequence = to
+    for (const listener of [...listeners]) listener()
+  }
   const site: OwnSite = {
     requireReadable() {
       if (refusal) throw refusal
@@ -62,6 +70,11 @@ export function makeOwnSite(ranks: Record<string, Rank> = {}) {
     seen: () => at({}),
     lastOf: () => ({ sequence: 0n, stamp: undefined }),
     session: () => 1,
+    readApplied: () => applied.follow(sequence),
+    noteLanded(batch) {
+      landed.push(batch)
+      if (!isHeldUp) advance(batch.end.sequence)
+    },
     puts: () => makeView(),
     inSlices: async () => undefined,
     deletes: () => deletes,
@@ -74,10 +87,16 @@ export function makeOwnSite(ranks: Record<string, Rank> = {}) {
     get listeners() {
       return listeners.size
     },
-    advance(to: number) {
-      sequence = BigInt(to)
-      for (const listener of [...listeners]) listener()
+    advance: (to: number) => advance(BigInt(to)),
+    holdUp() {
+      isHeldUp = true
     },
+    /** Tells readers of entries that the view has applied. It is moved on afterwards. */
+    apply(...entries: readonly Entry[]) {
+      for (const entry of entries) applied.note(entry)
+    },
+    /** What the view was told of. */
+    landed,
     refuse(error: Error | undefined) {
       refusal = error
     },
@@ -111,7 +130,7 @@ export function makeImport(logId = 'here', position: Position = at({})) {
       }
       for (const { origin } of entries) sequences.set(origin.logId, origin.sequence)
       end += BigInt(entries.length)
-      return { sequence: end, digest: Buffer.alloc(0), recordedAt: 0, stamp: 0 }
+      return { sequence: end, digest: Buffer.alloc(0), recordedAt: 0, stamp: 0, comesAfter: () => true }
     },
     get forgotten() {
       return forgotten
@@ -134,6 +153,10 @@ export function makeImport(logId = 'here', position: Position = at({})) {
     /** What the log has of them, and where it was read for them. */
     deletes,
     reads,
+    /** Others append so many entries. */
+    others(count: number) {
+      end += BigInt(count)
+    },
     lose: () => lost.resolve(new Error('the connection is lost')),
     hold() {
       isHolding = true

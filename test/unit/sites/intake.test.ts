@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Write } from '../../../kvs/core/entry.ts'
 import { makeIntake } from '../../../kvs/sites/intake.ts'
 import { at, foreign, makeImport, makeOwnSite, put, settle } from './fixtures.ts'
 
@@ -66,9 +67,11 @@ test('entries are ranked by the view as it is when they are appended, and its se
   void intake.add([foreign('a', 1)])
   void intake.add([foreign('a', 2, { write: put('taken') }), foreign('a', 9, { write: put('later') })])
   await settle()
-  view.advance(7)
-  view.ranks.later = { stamp: 8_000, isExpiry: false, origin: 'z' }
+  view.holdUp()
   log.land()
+  await settle()
+  view.ranks.later = { stamp: 8_000, isExpiry: false, origin: 'z' }
+  view.advance(7)
   await settle()
   expect(log.appended.map(({ seen }) => seen)).toEqual([0n, 7n])
   expect(log.appended[1]?.entries.map(({ superseded }) => superseded)).toEqual([true, false])
@@ -98,28 +101,49 @@ test('nothing is ranked by a view that is not the log’s any more', async () =>
   expect(log.names).toEqual(['a@1'])
 })
 
-test('the log gets 50,000 entries ahead of the view, and goes on as that follows', async () => {
+test('nothing more is appended before the view has what was', async () => {
   const { log, view, intake } = makeParts()
-  const add = (from: number) =>
-    outcome(intake.add(Array.from({ length: 50_001 }, (_, index) => foreign('a', from + index))))
-  await add(1)
-  const later = add(60_000)
-  await settle()
-  expect(log.appended).toHaveLength(1)
-  view.advance(1)
+  view.holdUp()
+  await intake.add([foreign('a', 1), foreign('a', 2)])
+  const later = outcome(intake.add([foreign('a', 3)]))
+  for (const sequence of [0, 1]) {
+    view.advance(sequence)
+    await settle()
+    expect(log.names).toEqual(['a@1 a@2'])
+  }
+  view.advance(2)
   expect(await later).toBe('landed')
-  await settle()
-  expect(view.listeners).toBe(1)
-  view.advance(100_002)
+  expect([log.names, view.listeners]).toEqual([['a@1 a@2', 'a@3'], 1])
+  view.advance(3)
   expect(view.listeners).toBe(0)
 })
 
 test('an intake that ends waits for no view, and appends nothing more', async () => {
   const { log, view, ending, intake } = makeParts()
-  await intake.add(Array.from({ length: 50_001 }, (_, index) => foreign('a', 1 + index)))
-  const later = outcome(intake.add([foreign('a', 60_000)]))
+  view.holdUp()
+  await intake.add([foreign('a', 1)])
+  const later = outcome(intake.add([foreign('a', 2)]))
   await settle()
   ending.abort()
   expect(await later).toMatch(/abort/)
   expect([log.appended.length, view.listeners]).toEqual([1, 0])
+})
+
+test('the view is told of what lands, with its flags', async () => {
+  const { view, intake } = makeParts()
+  const entries = [foreign('a', 1), foreign('a', 2, { write: put('taken') })]
+  await intake.add(entries)
+  expect(view.landed.map(({ entries, end }) => [entries, end.sequence])).toEqual([
+    [entries.map((entry, index) => ({ ...entry, superseded: index === 1 })), 2n],
+  ])
+})
+
+test.each<[string, { others: number; write: Write }]>([
+  ['comes after entries that the view had not seen', { others: 1, write: put('k') }],
+  ['is about members', { others: 0, write: { kind: 'join', key: 'somewhere:8080' } }],
+])('the view reads what %s: the log itself has ranked it', async (_what, { others, write }) => {
+  const { log, view, intake } = makeParts()
+  log.others(others)
+  await intake.add([foreign('a', 1, { write })])
+  expect([log.names, view.landed]).toEqual([['a@1'], []])
 })

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
+import type { Entry } from '../../../kvs/core/entry.ts'
 import { KvsError } from '../../../kvs/core/errors.ts'
 import type { Position } from '../../../kvs/core/position.ts'
 import { nowhere } from '../../../kvs/core/position.ts'
@@ -44,6 +45,21 @@ function makeLog({ page = 5_000 } = {}) {
 
   /** A batch at the log's end, of entries of this log, or of others': `a5` is the entry 5 of the log a. */
   function append(...names: string[]): void {
+    insert(...names)
+    advance(server.entries.length)
+  }
+
+  /** The same, and the view tells its readers of each entry, as the log has it or as `told` changes it. */
+  async function appendTold(names: readonly string[], told: (entry: Entry) => Entry = (entry) => entry): Promise<void> {
+    const after = BigInt(server.entries.length)
+    insert(...names)
+    const reader = await siteLog.openReader()
+    view.apply(...(await reader.read(after)).map(told))
+    await reader.close()
+    advance(server.entries.length)
+  }
+
+  function insert(...names: readonly string[]): void {
     const digest = createHash('sha256').update(`${++batches}`).digest().subarray(0, 8)
     for (const name of names) {
       const [, logId = '', sequence = ''] = /^(\D+)(\d*)$/.exec(name) ?? []
@@ -52,7 +68,6 @@ function makeLog({ page = 5_000 } = {}) {
       const row = { eventType: 2, key: name, value: Buffer.from(name), digest, stamp, highestStamp: stamp, origin }
       server.insertByHand({ ...row, writer: 1, writeNumber: BigInt(stamp) })
     }
-    advance(server.entries.length)
   }
 
   const open = (query: { site?: string; have?: Position; stamps?: Record<string, number>; after?: Position } = {}) => {
@@ -65,7 +80,7 @@ function makeLog({ page = 5_000 } = {}) {
       (error) => (error instanceof KvsError ? `${error.code}: ${error.message}` : `${error}`),
     )
   return {
-    ...{ server, append, open, outcome, advance, refuse, view, stopping, time, readers, reads },
+    ...{ server, append, appendTold, open, outcome, advance, refuse, view, stopping, time, readers, reads },
     get openReaders() {
       return readers.length - closed.length
     },
@@ -186,6 +201,37 @@ test('what was there is sent, though there is more each time', async () => {
   log.reads.onPage = () => log.append('y')
   chunks.push(await stream.next())
   expect(keysOf(framesIn(chunks.map((chunk) => chunk ?? Buffer.alloc(0))))).toEqual(['x'])
+})
+
+test('what the view has just applied is sent without a read, group by group and by the same rules', async () => {
+  const log = makeLog()
+  log.append('x')
+  const stream = await log.open()
+  const chunks = [await stream.next(), await stream.next()]
+  expect(log.reads.count).toBe(1)
+  await log.appendTold(['y', 'z'])
+  await log.appendTold(['asker1', 'a1'])
+  await log.time.pass(10)
+  chunks.push(await stream.next())
+  const frames = framesIn(chunks.map((chunk) => chunk ?? Buffer.alloc(0)))
+  expect([keysOf(frames), log.reads.count]).toEqual([['x', 'y', 'z', 'a1'], 1])
+  const last = frames.at(-1)
+  const { sequences } = at({ [log.server.logId]: 3, asker: 1, a: 1 })
+  expect(last?.type === 'reached' && [last.sequence, last.position.sequences]).toEqual([5n, sequences])
+})
+
+test('where more was applied than is held, the log is read, and then what is applied again', async () => {
+  const log = makeLog()
+  const stream = await log.open()
+  const names = Array.from({ length: 4_000 }, () => 'many')
+  for (let batch = 0; batch < 3; batch++) await log.appendTold(names)
+  expect(keysOf(await framesThrough(stream, 12_000))).toHaveLength(12_000)
+  const { count } = log.reads
+  expect(count).toBeGreaterThan(0)
+  await log.appendTold(['y'], (entry) => ({ ...entry, write: { ...entry.write, key: 'told' } }))
+  await log.time.pass(10)
+  const chunk = await stream.next()
+  expect([chunk?.includes('told'), log.reads.count]).toEqual([true, count])
 })
 
 test('it gives signs of life as well while it reads what is left out', async () => {

@@ -51,6 +51,18 @@ export function describeImports(makeServer: MakeLogServer): void {
       await second.close()
     })
 
+    test('tells what its batch was appended to', async () => {
+      const session = await server.makeLog().open()
+      const start = await session.askHead()
+      const first = await openImport(server.makeSiteLog())
+      const one = await first.append([foreign(1n, put('a')), foreign(2n, put('b'))], 0n)
+      const other = await first.append([foreign(3n, put('c'))], 2n)
+      const places = [start, one, other, { ...one, digest: start.digest }, { ...start, digest: one.digest }]
+      expect(places.map(one.comesAfter)).toEqual([true, false, false, false, false])
+      expect(places.map(other.comesAfter)).toEqual([false, true, false, false, false])
+      await Promise.all([first.close(), session.close()])
+    })
+
     test('that another has replaced appends nothing', async () => {
       const first = await openImport(server.makeSiteLog())
       await first.append([foreign(1n, put('a'))], 0n)
