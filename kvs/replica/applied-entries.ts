@@ -14,13 +14,18 @@ export interface AppliedEntries {
 }
 
 /** What a reader holds at most. Beyond that it begins anew: who takes so little reads the log. */
-const mostHeld = { entries: 10_000, bytes: 4 * 1024 * 1024 }
+export interface HeldBounds {
+  readonly entries: number
+  readonly bytes: number
+}
+
+const usualBounds: HeldBounds = { entries: 10_000, bytes: 4 * 1024 * 1024 }
 
 interface Reader {
   note(entry: Entry): void
 }
 
-export function makeAppliedEntries(most = mostHeld): AppliedEntries {
+export function makeAppliedEntries(most = usualBounds): AppliedEntries {
   const readers = new Set<Reader>()
   return {
     note(entry) {

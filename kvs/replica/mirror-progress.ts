@@ -1,10 +1,27 @@
 import type { Entry } from '../core/entry.ts'
 import type { LandedBatch, WholeBatches } from '../log/index.ts'
 import type { View } from '../view/index.ts'
-import type { AppliedEntries } from './applied-entries.ts'
+import type { AppliedEntries, HeldBounds } from './applied-entries.ts'
 
-/** What the functions of mirror.ts and view-replay.ts change. */
-export interface Progress {
+export interface MirrorOptions {
+  /** Called for each entry read that has an effect and that another node has written. */
+  readonly onOthers?: (entry: Entry) => void
+  /**
+   * Called after the replay for each key that an entry has brought into the view or taken out of it, in the same step.
+   */
+  readonly onKey?: (key: string) => void
+  /** Called after the replay for each entry that is about the members of the group. */
+  readonly onMembership?: () => void
+  /** As in `ViewOptions`. */
+  readonly hashSecret?: Buffer | undefined
+  /** Whether the log takes over entries of other logs. */
+  readonly site?: boolean
+  /** What each reader of `applied` holds at most. */
+  readonly mostHeld?: HeldBounds | undefined
+}
+
+/** What the functions of mirror.ts and those beside it change. */
+export interface Progress extends Required<Omit<MirrorOptions, 'mostHeld'>> {
   view: View
   logId: string | undefined
   /** Sequences up to here may have gaps. */
@@ -23,9 +40,4 @@ export interface Progress {
   /** The last batch that this node has taken over, as long as it may come next. */
   landed: LandedBatch | undefined
   readonly applied: AppliedEntries
-  readonly onOthers: (entry: Entry) => void
-  readonly onKey: (key: string) => void
-  readonly onMembership: () => void
-  readonly hashSecret: Buffer | undefined
-  readonly site: boolean
 }

@@ -1,4 +1,4 @@
-import type { BatchEnd, Entry, Write } from '../core/entry.ts'
+import type { BatchEnd, Write } from '../core/entry.ts'
 import { isExpiry } from '../core/operation/operation.ts'
 import {
   type Decided,
@@ -14,7 +14,7 @@ import { type AppliedEntries, makeAppliedEntries } from './applied-entries.ts'
 import { apply, applyAll } from './applying.ts'
 import { takeLanded } from './landed-batch.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
-import type { Progress } from './mirror-progress.ts'
+import type { MirrorOptions, Progress } from './mirror-progress.ts'
 import { placeText, positionText } from './view-position.ts'
 import { type Replayed, replay, requireWhole, totalToReplay } from './view-replay.ts'
 
@@ -74,29 +74,17 @@ export interface Mirror {
   appendConditional(session: LogSession, batch: readonly Decided[], last?: bigint): Promise<readonly Verdict[]>
 }
 
-/**
- * @param onOthers called for each entry read that has an effect and that another node has written
- * @param onKey called after the replay for each key that an entry has brought into the view or taken out of it, in the
- * same step
- * @param hashSecret as in `ViewOptions`
- * @param site whether the log takes over entries of other logs
- * @param onMembership called after the replay for each entry that is about the members of the group
- */
-export function makeMirror(
-  onOthers: (entry: Entry) => void = () => undefined,
-  onKey: (key: string) => void = () => undefined,
-  hashSecret?: Buffer,
-  site = false,
-  onMembership: () => void = () => undefined,
-): Mirror {
-  const start = { logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n }
+const nothing = () => undefined
+
+export function makeMirror(options: MirrorOptions = {}): Mirror {
+  const { onOthers = nothing, onKey = nothing, onMembership = nothing, hashSecret, site = false, mostHeld } = options
   const progress: Progress = {
     view: makeView(),
-    ...start,
+    ...{ logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n },
     own: [],
     batches: makeWholeBatches(),
     landed: undefined,
-    applied: makeAppliedEntries(),
+    applied: makeAppliedEntries(mostHeld),
     replayedFrom: undefined,
     ...{ onOthers, onKey, onMembership, hashSecret, site },
   }

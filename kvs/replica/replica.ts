@@ -20,6 +20,7 @@ import { makeShownKeys, type ShownKeys } from './lists/shown-keys.ts'
 import { makeSlices, type SliceOptions, type Slices } from './lists/slices.ts'
 import { type Measures, measuresOf, spoolStatusOf } from './measures.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
+import type { MirrorOptions } from './mirror-progress.ts'
 import { makeOutage } from './outage.ts'
 import { makeTokens } from './position-tokens.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
@@ -54,6 +55,8 @@ export interface ReplicaOptions extends SiteHooks {
   readonly maxLagMs: number
   /** As in `ViewOptions`, for a run that can be repeated. */
   readonly hashSecret?: Buffer
+  /** As in `MirrorOptions`. */
+  readonly mostHeld?: MirrorOptions['mostHeld']
   /** How the keys are put in order beside everything else. */
   readonly slices?: Omit<SliceOptions, 'clock'>
   readonly logger: Logger
@@ -196,16 +199,14 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   const { log, spool, spooling, limits, logger, clock = systemClock, random = systemRandom } = options
   const machine = makeStateMachine({ clock, logger, spools: spooling.on })
   const note = (key: string) => shownKeys.note(key)
-  const mirror = makeMirror(
-    (entry) => {
+  const mirror = makeMirror({
+    ...options,
+    onOthers(entry) {
       spool?.supersede(entry)
       expiry.noteOthers(entry)
     },
-    note,
-    options.hashSecret,
-    options.site,
-    options.onMembership,
-  )
+    onKey: note,
+  })
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)
   const expiry = makeExpiry({

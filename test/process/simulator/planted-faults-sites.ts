@@ -2,11 +2,11 @@ import type { ForeignEntry } from '../../../kvs/core/entry.ts'
 import { nowhere } from '../../../kvs/core/position.ts'
 import { maxStamp } from '../../../kvs/core/rank.ts'
 import type { Kv } from '../../../kvs/kv/index.ts'
-import type { Log, SiteLog } from '../../../kvs/log/index.ts'
+import type { Log, LogImport, SiteLog } from '../../../kvs/log/index.ts'
 import type { MemoryServer, StoredEntry } from '../../../kvs/log/memory/index.ts'
 import type { ServerSession } from '../../../kvs/log/memory/memory-server.ts'
 import type { Tables } from '../../../kvs/log/memory/tables.ts'
-import type { PeerClient } from '../../../kvs/sites/index.ts'
+import type { OwnSite, PeerClient } from '../../../kvs/sites/index.ts'
 import type { PlantedFault } from './planted-faults.ts'
 
 /** What a node of a site does wrong. */
@@ -58,6 +58,16 @@ export const plantedFaultsOfSites: readonly PlantedFault[] = [
     sentence: /has not noticed that the log .* went back|follows the log .*, which went back/,
   },
   {
+    name: 'applies once more what it has taken over',
+    plants: { siteLog: appliesAgain },
+    sentence: /is log diverged \(entry \d+ of the log came after entry \d+\)/,
+  },
+  {
+    name: 'sends what is held of what was applied for all of it',
+    plants: { site: sendsWhatIsHeld },
+    sentence: /is not in the log of site \d/,
+  },
+  {
     name: 'does not hear that it is a member again',
     plants: { peer: (client) => ({ ...client, rejoin: async () => undefined }) },
     sentence: /have not agreed on their members: .* does not know that it is a member/,
@@ -68,28 +78,29 @@ function delegate<T extends object>(whole: T, broken: Partial<T>): T {
   return new Proxy(whole, { get: (_, name) => Reflect.get(Object.hasOwn(broken, name) ? broken : whole, name) })
 }
 
-/** Entries of one origin stay in their order: only what one has to do with another is lost. */
-function reordersOrigins(siteLog: SiteLog): SiteLog {
-  const byOrigin = (one: ForeignEntry, other: ForeignEntry) => (one.origin.logId < other.origin.logId ? -1 : 1)
+function withImport(siteLog: SiteLog, broken: (target: LogImport) => Partial<LogImport>): SiteLog {
   return {
     ...siteLog,
     async openImport() {
       const target = await siteLog.openImport()
-      return (
-        target &&
-        delegate(target, {
-          append: (entries, seen) => {
-            const byLog = Map.groupBy(entries, ({ origin }) => origin.logId)
-            const last = [...byLog.values()].map(([first]) => first as ForeignEntry).toSorted(byOrigin)
-            return target.append(
-              last.flatMap(({ origin }) => byLog.get(origin.logId) ?? []),
-              seen,
-            )
-          },
-        })
-      )
+      return target && delegate(target, broken(target))
     },
   }
+}
+
+/** Entries of one origin stay in their order: only what one has to do with another is lost. */
+function reordersOrigins(siteLog: SiteLog): SiteLog {
+  const byOrigin = (one: ForeignEntry, other: ForeignEntry) => (one.origin.logId < other.origin.logId ? -1 : 1)
+  return withImport(siteLog, (target) => ({
+    append(entries, seen) {
+      const byLog = Map.groupBy(entries, ({ origin }) => origin.logId)
+      const last = [...byLog.values()].map(([first]) => first as ForeignEntry).toSorted(byOrigin)
+      return target.append(
+        last.flatMap(({ origin }) => byLog.get(origin.logId) ?? []),
+        seen,
+      )
+    },
+  }))
 }
 
 type Run = ServerSession['run']
@@ -171,19 +182,10 @@ function forgetsTombstones(log: Log): Log {
 
 /** Whatever the other sites have. */
 function forgetsAtOnce(siteLog: SiteLog): SiteLog {
-  return {
-    ...siteLog,
-    async openImport() {
-      const target = await siteLog.openImport()
-      return (
-        target &&
-        delegate(target, {
-          forgotten: maxStamp,
-          readDeletes: async (_after, through) => ({ reached: through, deletes: [] }),
-        })
-      )
-    },
-  }
+  return withImport(siteLog, () => ({
+    forgotten: maxStamp,
+    readDeletes: async (_after, through) => ({ reached: through, deletes: [] }),
+  }))
 }
 
 function dropsDependencies(kv: Kv): Kv {
@@ -199,6 +201,23 @@ function skipsDrain(client: PeerClient): PeerClient {
   return {
     ...client,
     askPosition: (seen, signal) => (seen === undefined ? Promise.resolve(nowhere) : client.askPosition(seen, signal)),
+  }
+}
+
+/** Every batch is said to come next, whatever the view has by then. */
+function appliesAgain(siteLog: SiteLog): SiteLog {
+  return withImport(siteLog, (target) => ({
+    append: async (entries, seen) => ({ ...(await target.append(entries, seen)), comesAfter: () => true }),
+  }))
+}
+
+function sendsWhatIsHeld(site: OwnSite): OwnSite {
+  return {
+    ...site,
+    readApplied() {
+      const reader = site.readApplied()
+      return { ...reader, take: (after, through) => reader.take(after, through) ?? reader.take(through - 1n, through) }
+    },
   }
 }
 

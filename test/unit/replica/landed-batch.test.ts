@@ -12,7 +12,7 @@ const origin = { logId: 'elsewhere', sequence: 5n }
 async function makeFollowing({ after = 1n } = {}) {
   const log = makePagedLog(put('a', 'of before'))
   const heard: string[] = []
-  const mirror = makeMirror(({ write }) => heard.push(write.key))
+  const mirror = makeMirror({ onOthers: ({ write }) => heard.push(write.key) })
   await mirror.requireSamePast(log.session())
   await mirror.replay(log.session())
   let reads = 0

@@ -94,7 +94,7 @@ test('a committed batch whose predecessors can’t be read is not shown before t
 test('who asks is told of what others have written, and not of the node’s own', async () => {
   const log = makePagedLog(put('a', 'theirs'))
   const told: string[] = []
-  const mirror = makeMirror((entry) => told.push(entry.write.key))
+  const mirror = makeMirror({ onOthers: (entry) => told.push(entry.write.key) })
   await mirror.requireSamePast(log.session())
   await mirror.catchUp(log.session())
   log.entries.push(entryOf(2n, put('b', 'mine'), { isOwn: true }))
@@ -174,7 +174,7 @@ test('entries without a digest, which a log may have adopted, make no batch', as
 
 test('an own expiry has the stamp of what it removes, and any other own write that of its batch', async () => {
   const log = makePagedLog(put('a', '1'), put('b', '2'))
-  const mirror = makeMirror(undefined, undefined, undefined, true)
+  const mirror = makeMirror({ site: true })
   await mirror.requireSamePast(log.session())
   await mirror.replay(log.session())
   const stamps = ['a', 'b'].map((key) => mirror.view.rankOf(key)?.stamp)
@@ -187,7 +187,7 @@ test('an own expiry has the stamp of what it removes, and any other own write th
 test('a site shows all that it has, and during the replay what it had before', async () => {
   const log = makePagedLog(put('a', '1'))
   const taken = entryOf(2n, put('b'), { origin: { logId: 'b', sequence: 9n } })
-  const mirror = makeMirror(undefined, undefined, undefined, true)
+  const mirror = makeMirror({ site: true })
   await mirror.requireSamePast(log.session())
   await mirror.replay(log.session())
   expect(mirror.position).toBe(`cafe0123=1,stamp=${timeAt(1) * 1_000}`)

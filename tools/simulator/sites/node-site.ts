@@ -10,7 +10,7 @@ import type { Lane } from '../scheduler.ts'
 import { makeServiceRandom, type VirtualClock } from '../virtual-clock.ts'
 import type { SiteNetwork } from './site-network.ts'
 
-type SiteHooks = Pick<ReplicaOptions, 'site' | 'sitesStatus' | 'onAdvance' | 'isRemoved' | 'onMembership'>
+type SiteHooks = Pick<ReplicaOptions, 'site' | 'mostHeld' | 'sitesStatus' | 'onAdvance' | 'isRemoved' | 'onMembership'>
 
 /** The site that a node belongs to. */
 export interface NodeSite {
@@ -40,6 +40,8 @@ export interface ProcessParts {
 
 /** Often, so that deletes are forgotten while ways are cut, and entries come in late. */
 const forgetEveryMs = 300
+/** So few that feeds read the log as well. */
+const mostHeld = { entries: 10, bytes: 64 * 1024 }
 /** No comparison may find that sites differ. */
 const compareEveryMs = 700
 
@@ -57,9 +59,10 @@ export function makeNodeSite(
     if (process.store === undefined) throw new Error('the store is not there yet')
     return process.store
   }
+  const own = ownSite(store, advances)
   const sites = makeSites({
     siteLog: plants.siteLog?.(siteLog) ?? siteLog,
-    site: ownSite(store, advances),
+    site: plants.site?.(own) ?? own,
     peers: site.network.peersOf(site.number),
     ownAddress: name,
     forgetEveryMs,
@@ -71,7 +74,7 @@ export function makeNodeSite(
     limits: { maxBatchEntries: 20_000, maxBatchBytes: 512 * 1024 * 1024, maxValueBytes: 128 * 1024 * 1024 },
     ...{ stopping: process.stopping.signal, logger, clock, random: makeServiceRandom(random.fork('sites')) },
   })
-  return { sites, replicaOptions: { site: true, onAdvance: advances.tell, ...hooksOf(sites, logger) } }
+  return { sites, replicaOptions: { site: true, mostHeld, onAdvance: advances.tell, ...hooksOf(sites, logger) } }
 }
 
 /** As roles/node-assembly.ts has them. */

@@ -24,7 +24,11 @@ async function makeParts() {
   const planned: (() => void)[] = []
   const spool = await openSpool({ storage: makeSpoolMemory(), maxBytes: 1e9 })
   const note = (key: string) => shownKeys.note(key)
-  const mirror = makeMirror((entry) => spool.supersede(entry), note, Buffer.from('secret 1'))
+  const mirror = makeMirror({
+    onOthers: (entry) => spool.supersede(entry),
+    onKey: note,
+    hashSecret: Buffer.from('secret 1'),
+  })
   const held = makeHeldBatch(systemClock, note)
   spool.onChange(note)
   const time = { now: timeAt(0) }
