@@ -76,7 +76,7 @@ export const catalogue = {
   removed: {
     status: 409,
     message: 'this site was taken out of its group',
-    when: 'another site asks for the log of a site that was taken out of the group',
+    when: 'another site asks for the log of a site that was taken out of the group, or somebody changes the group there',
   },
   condition_failed: {
     status: 412,

@@ -8,13 +8,14 @@ export interface Members {
   /** In no order. */
   list(): readonly string[]
   /**
-   * Makes a site a member. On return every member that can be reached knows it. Rejects as a conditional write.
+   * Makes a site a member. On return every member that can be reached knows it. Rejects as a conditional write, and
+   * with `removed` where this site was taken out itself.
    * @param address `host:port` or `https://host:port`
    */
   add(address: string): Promise<'added' | 'there already'>
   /**
    * Takes a site out, after the others have what it alone had, as long as it can be reached. On return every member
-   * that can be reached knows it. Rejects as a conditional write.
+   * that can be reached knows it. Rejects as `add`.
    */
   remove(address: string): Promise<'removed' | 'not there'>
 }
@@ -27,8 +28,8 @@ export interface SiteService {
   /** Has this node know of the members what its log has. Rejects where the log can't be read. */
   refreshMembers(): Promise<void>
   /**
-   * Has a site that was taken out be a member again, where an entry of this rank has added it since. Rejects as
-   * `Members.add`.
+   * Has a site that was taken out be a member again, where an entry of this rank has added it since. Rejects where the
+   * log can't be read.
    */
   rejoin(rank: Rank): Promise<void>
   /**

@@ -4,7 +4,7 @@ import { KvsError } from '../core/errors.ts'
 import { positionBounds, sequenceIn } from '../core/position.ts'
 import type { Feed, FeedQuery, FeedStream } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
-import { type LogReader, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
+import { type LogReader, type MemberEntry, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
 import { groupBatches } from './batch-groups.ts'
 import { asLogDown, requireSamePast, type Start, startOf } from './feed-start.ts'
 import type { EndCode } from './frames/frame.ts'
@@ -14,8 +14,8 @@ import type { OwnSite } from './own-site.ts'
 export interface FeedOptions {
   readonly openReader: () => Promise<LogReader>
   readonly site: OwnSite
-  /** Place in the log of the entry that took this site out of its group; undefined where it is a member. */
-  readonly removedAt: () => bigint | undefined
+  /** The entry that took this site out of its group; undefined where it is a member. */
+  readonly removal: () => MemberEntry | undefined
   /** Aborts when the node is told to stop: feeds would go on for ever. */
   readonly stopping: AbortSignal
   readonly clock: Clock
@@ -40,7 +40,7 @@ export function makeFeed(options: FeedOptions): Feed {
     async open(query) {
       if (options.stopping.aborted) throw new KvsError('draining')
       options.site.requireReadable()
-      if (options.removedAt() !== undefined) throw new KvsError('removed')
+      if (!isToHear(options, query)) throw new KvsError('removed')
       if (feeds >= mostFeeds) throw new KvsError('overloaded', `${mostFeeds} sites follow this node already`)
       feeds++
       const close = once(() => feeds--)
@@ -52,6 +52,12 @@ export function makeFeed(options: FeedOptions): Feed {
       }
     },
   }
+}
+
+/** Where the site took itself out, the others hear of it from here, however late, and of nothing else any more. */
+function isToHear({ removal, site }: FeedOptions, { have }: FeedQuery): boolean {
+  const entry = removal()
+  return entry === undefined || (entry.origin === site.logId() && sequenceIn(have, entry.origin) < entry.sequence)
 }
 
 function once(act: () => void): () => void {
@@ -155,15 +161,15 @@ class Stream implements FeedStream {
     if (site.sequence() <= this.sent && !stopping.aborted && !this.lost) await this.waitForMore()
     const early = this.readAt + gatherMs - clock.now()
     if (site.sequence() > this.sent && early > 0) await clock.sleep(early, stopping)
-    // The others hear of it from here, where it took itself out.
-    if (this.sent >= (this.options.removedAt() ?? Infinity))
-      return this.end('stopping', 'this site was taken out of its group')
+    const end = this.options.removal()?.sequence
+    if (end !== undefined && this.sent >= end) return this.end('stopping', 'this site was taken out of its group')
     if (stopping.aborted) return this.end('stopping', 'the node stops')
     if (this.lost) throw this.lost
     site.requireReadable()
     const begunAt = clock.now()
     // No further: while somebody writes there is always more, and the other site waits for this.
-    const through = site.sequence()
+    const applied = site.sequence()
+    const through = end !== undefined && end < applied ? end : applied
     const isBehind = () => this.sent < through
     while (isBehind() && this.frames.waitingBytes < chunkBytes && clock.now() - begunAt < signOfLifeMs) {
       for (const group of groupBatches(await this.readBatches(through), mostOfGroup)) {

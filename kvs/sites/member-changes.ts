@@ -27,14 +27,14 @@ export function makeMembership(options: MembershipOptions): Members {
   return {
     list: set.list,
     async add(address) {
-      await asked(set.refresh()) // A node that has just started knows of no change.
+      await prepare(set)
       if (set.list().includes(address)) return 'there already'
       const position = await append(options, 'join', address)
       await Promise.all([rejoin(options, address), tell(options, position, set.others())])
       return 'added'
     },
     async remove(address) {
-      await asked(set.refresh())
+      await prepare(set)
       if (!set.list().includes(address)) return 'not there'
       const others = set.others()
       const isReached = address === own || (await drain(options, address))
@@ -44,6 +44,13 @@ export function makeMembership(options: MembershipOptions): Members {
       return 'removed'
     },
   }
+}
+
+/** A node that has just started knows of no change. Nobody would hear of one from a site that was taken out. */
+async function prepare(set: MemberSet): Promise<void> {
+  await asked(set.refresh())
+  if (set.isRemoved)
+    throw new KvsError('removed', 'this site was taken out of its group: ask a member; nothing was done')
 }
 
 /** Rejects with what a client is told where the log fails. */

@@ -11,14 +11,18 @@ export interface MemberSet {
   others(): readonly string[]
   /** Whether this site was taken out. */
   readonly isRemoved: boolean
-  /** Place in this log of the entry that took this site out; undefined where it is a member. */
-  readonly removedAt: bigint | undefined
+  /** The entry that took this site out; undefined where it is a member. */
+  readonly removal: MemberEntry | undefined
   /** Whether a reading of the log is under way, or the last one has failed. */
   readonly isStale: boolean
   /** Rank of the newest entry about an address; undefined where there is none. */
   rankOf(address: string): Rank | undefined
-  /** Whether this site was taken out, and was added again since by an entry of this rank, which it has not heard of. */
-  isOutdated(rank: Rank): boolean
+  /**
+   * This site was added by an entry of this rank, as another one says. It counts until the log has a newer one. The log
+   * gets the entry itself in its turn: one that this site wrote of itself could be newer, by its clock, than what the
+   * others write of it afterwards, and they would not hear of it.
+   */
+  noteAdded(rank: Rank): void
   /** Reads the log anew: on return the set has all that was there at the call. Rejects as `SiteLog.readMembers`. */
   refresh(): Promise<void>
   /** Calls `listener` whenever the set has changed, until the returned function is called. */
@@ -36,13 +40,35 @@ export interface MemberSetOptions {
 export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): MemberSet {
   const listeners = new Set<() => void>()
   let changes: ReadonlyMap<string, MemberEntry> = new Map()
-  let members: readonly string[] = membersBy(configured, own, changes)
+  /** Rank of the newest entry by which this site was added, as others have said. */
+  let addedBy: Rank | undefined
   /** The reading that is to begin next, for all who asked since the last one began. */
   let next: Promise<void> | undefined
   let underWay: Promise<void> = Promise.resolve()
   let isStale = false
 
-  const isRemoved = () => own !== undefined && changes.get(own)?.isMember === false
+  /** The entry that took this site out; undefined where it is a member. */
+  function removal(): MemberEntry | undefined {
+    const newest = own === undefined ? undefined : changes.get(own)
+    return newest?.isMember === false && !(addedBy && outranks(addedBy, newest)) ? newest : undefined
+  }
+
+  function list(): readonly string[] {
+    const all = new Set([...configured, ...(own === undefined ? [] : [own]), ...changes.keys()])
+    return [...all].filter((address) => {
+      return address === own ? removal() === undefined : changes.get(address)?.isMember !== false
+    })
+  }
+
+  let members = list()
+
+  function change(make: () => void): void {
+    const [before, wasRemoved] = [members, removal() !== undefined]
+    make()
+    members = list()
+    if (before.join() === members.join() && wasRemoved === (removal() !== undefined)) return
+    for (const listener of [...listeners]) listener()
+  }
 
   async function read(): Promise<void> {
     await underWay.catch(() => undefined)
@@ -50,11 +76,9 @@ export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): M
     isStale = true
     underWay = siteLog.readMembers().then((found) => {
       isStale = false
-      const [before, wasRemoved] = [members, isRemoved()]
-      changes = found
-      members = membersBy(configured, own, changes)
-      if (before.join() === members.join() && wasRemoved === isRemoved()) return
-      for (const listener of [...listeners]) listener()
+      change(() => {
+        changes = found
+      })
     })
     return underWay
   }
@@ -63,18 +87,19 @@ export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): M
     list: () => members,
     others: () => members.filter((address) => address !== own),
     get isRemoved() {
-      return isRemoved()
+      return removal() !== undefined
     },
-    get removedAt() {
-      return isRemoved() && own !== undefined ? changes.get(own)?.sequence : undefined
+    get removal() {
+      return removal()
     },
     get isStale() {
       return isStale
     },
     rankOf: (address) => changes.get(address),
-    isOutdated(rank) {
-      const known = own === undefined ? undefined : changes.get(own)
-      return isRemoved() && known !== undefined && outranks(rank, known)
+    noteAdded(rank) {
+      change(() => {
+        if (addedBy === undefined || outranks(rank, addedBy)) addedBy = rank
+      })
     },
     refresh() {
       next ??= read()
@@ -86,13 +111,4 @@ export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): M
       return () => void listeners.delete(one)
     },
   }
-}
-
-function membersBy(
-  configured: readonly string[],
-  own: string | undefined,
-  changes: ReadonlyMap<string, MemberEntry>,
-): readonly string[] {
-  const all = new Set([...configured, ...(own === undefined ? [] : [own]), ...changes.keys()])
-  return [...all].filter((address) => changes.get(address)?.isMember !== false)
 }

@@ -10,17 +10,17 @@ export function rankEntries(
   entries: readonly ForeignEntry[],
   rankOf: (key: string) => Rank | undefined,
 ): ForeignEntry[] {
-  const newest = new Map<string, Rank>()
+  const [keys, members] = [new Map<string, Rank>(), new Map<string, Rank>()]
   return entries.map((entry) => {
     if (entry.superseded) return entry
     const { key } = entry.write
     const rank = { stamp: entry.stamp, isExpiry: isExpiry(entry.write), origin: entry.origin.logId }
     const isMember = isMembership(entry.write)
-    const name = isMember ? `member ${key}` : `key ${key}`
+    const newest = isMember ? members : keys
     // The log ranks members against all that it has of them.
-    const before = newest.get(name) ?? (isMember ? undefined : rankOf(key))
+    const before = newest.get(key) ?? (isMember ? undefined : rankOf(key))
     if (before !== undefined && outranks(before, rank)) return { ...entry, superseded: true }
-    newest.set(name, rank)
+    newest.set(key, rank)
     return entry
   })
 }

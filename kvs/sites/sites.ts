@@ -101,7 +101,7 @@ export function makeSites(options: SitesOptions): Sites {
   })
 
   return {
-    feed: makeFeed({ openReader: siteLog.openReader, site, removedAt: () => set.removedAt, stopping, clock }),
+    feed: makeFeed({ openReader: siteLog.openReader, site, removal: () => set.removal, stopping, clock }),
     digests,
     members: makeMembership({ ...{ set, siteLog, site, logger, clock }, own: options.ownAddress, connect: clients }),
     copyOf: makeCopyAnswers({ site, isRemoved: () => set.isRemoved, clock }),
@@ -112,10 +112,7 @@ export function makeSites(options: SitesOptions): Sites {
     refreshMembers: () => asked(set.refresh()),
     async rejoin(rank) {
       await asked(set.refresh())
-      const { ownAddress } = options
-      if (ownAddress === undefined || !set.isOutdated(rank)) return
-      await asked(siteLog.appendMember({ kind: 'join', key: ownAddress }))
-      await asked(set.refresh())
+      set.noteAdded(rank)
     },
     run: leading.run,
     get status() {

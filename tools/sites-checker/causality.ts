@@ -16,6 +16,7 @@ export function checkCausality(operations: readonly SiteOperation[], facts: Fact
   const found: string[] = []
   /** Positions of answers that lack something. There may be thousands, so that they are told last. */
   const positions: string[] = []
+  const mayBeDeleted = makeMayBeDeleted(operations, facts)
   for (const { operation, isReturn } of inOrderOfTime(operations)) {
     const { client, kind, token, heard } = operation
     if (!isReturn && heard !== undefined) {
@@ -30,12 +31,13 @@ export function checkCausality(operations: readonly SiteOperation[], facts: Fact
       continue
     }
     if (operation.outcome !== 'ok') continue
-    const shown = kind === 'get' ? checkView(operation, facts) : { fact: operation.isSpooled ? undefined : fact }
+    const shown =
+      kind === 'get' ? checkView(operation, facts, mayBeDeleted) : { fact: operation.isSpooled ? undefined : fact }
     if (shown.sentence) found.push(shown.sentence)
     if (token === undefined) continue
     // A site that was taken out answers from what it has.
     if (kind === 'get' && !operation.isAlone)
-      found.push(...checkRead(operation, shown.fact, seen.get(operation.key), facts))
+      found.push(...checkRead(operation, shown.fact, seen.get(operation.key), { facts, mayBeDeleted }))
     if (shown.fact) sessions.set(client, merge(merge(seen, pasts.get(shown.fact) ?? new Map()), one(shown.fact)))
     positions.push(...checkToken(operation, kind === 'get' ? undefined : shown.fact, facts))
   }
@@ -78,7 +80,11 @@ function checkStamp(operation: SiteOperation, fact: Fact, seen: Past, facts: Fac
 }
 
 /** The entry that a get has shown; a sentence where it was not the key's last in what its node had of the log. */
-function checkView(operation: SiteOperation, facts: Facts): { fact: Fact | undefined; sentence?: string } {
+function checkView(
+  operation: SiteOperation,
+  facts: Facts,
+  mayBeDeleted: MayBeDeleted,
+): { fact: Fact | undefined; sentence?: string } {
   const { log, key, value, sequence, seen } = operation
   const logged = facts.log(log)
   if (logged === undefined) return { fact: undefined }
@@ -86,7 +92,7 @@ function checkView(operation: SiteOperation, facts: Facts): { fact: Fact | undef
   const last = logged.past.lastAsOf(key, parsePosition(seen) ?? nowhere)
   const fact = last && facts.of(logged, last)
   if (value === null && fact?.deadline !== undefined) return { fact }
-  const isGone = value === null && fact?.kind === 'put' && mayBeDeleted(operation, fact, facts)
+  const isGone = value === null && fact?.kind === 'put' && mayBeDeleted(operation, fact)
   if (operation.isSpooled || isGone) return { fact: undefined }
   const isLast = value === null ? fact?.kind !== 'put' : sequence === Number(last?.sequence ?? -1)
   if (isLast) return { fact }
@@ -94,7 +100,12 @@ function checkView(operation: SiteOperation, facts: Facts): { fact: Fact | undef
   return { fact, sentence: `${words(operation)} shows ${shown}, where the log has ${facts.words(fact)} as of ${seen}` }
 }
 
-function checkRead(operation: SiteOperation, shown: Fact | undefined, known: Fact | undefined, facts: Facts): string[] {
+function checkRead(
+  operation: SiteOperation,
+  shown: Fact | undefined,
+  known: Fact | undefined,
+  { facts, mayBeDeleted }: { readonly facts: Facts; readonly mayBeDeleted: MayBeDeleted },
+): string[] {
   if (known === undefined || shown === known) return []
   if (shown !== undefined) {
     if (isNewer(shown, known)) return []
@@ -105,7 +116,7 @@ function checkRead(operation: SiteOperation, shown: Fact | undefined, known: Fac
   // What is in a spool, or under way to the log, is newer than all that its node has, where it lands.
   const landed = operation.value === null ? undefined : facts.byValue(operation.value ?? '')
   const isHidden =
-    landed !== undefined ? isNewer(known, landed) : operation.value === null && !mayBeDeleted(operation, known, facts)
+    landed !== undefined ? isNewer(known, landed) : operation.value === null && !mayBeDeleted(operation, known)
   return isHidden ? [`${words(operation)} does not show ${facts.words(known)}, which its session had seen`] : []
 }
 
@@ -113,12 +124,22 @@ function checkRead(operation: SiteOperation, shown: Fact | undefined, known: Fac
  * Whether a delete can be what a get has shown that found nothing, or a put that has ended by itself: one of the node's
  * own site, which may be in its spool, or any where it is not known what the node had.
  */
-function mayBeDeleted({ log, key, seen }: SiteOperation, known: Fact, facts: Facts): boolean {
-  return (
+type MayBeDeleted = (operation: SiteOperation, known: Fact) => boolean
+
+function makeMayBeDeleted(operations: readonly SiteOperation[], facts: Facts): MayBeDeleted {
+  /** Deletes that no log has, as far as their clients know. A spool is lost with the log. */
+  const lost = Map.groupBy(
+    operations.filter(({ kind, sequence, outcome, log }) => {
+      const isAccepted = kind === 'delete' && sequence === undefined && outcome !== 'failed'
+      return isAccepted && facts.log(log)?.state === 'lost'
+    }),
+    ({ log, key }) => `${log} ${key}`,
+  )
+  return ({ log, key, seen, returned }, known) =>
     known.kind === 'delete' ||
     known.deadline !== undefined ||
-    facts.endsOf(key).some((fact) => (fact.origin === log || seen === undefined) && isNewer(fact, known))
-  )
+    facts.endsOf(key).some((fact) => (fact.origin === log || seen === undefined) && isNewer(fact, known)) ||
+    (lost.get(`${log} ${key}`) ?? []).some(({ invoked }) => invoked < returned)
 }
 
 /** The position that a write is answered with covers it. */

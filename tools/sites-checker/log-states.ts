@@ -1,9 +1,13 @@
 import type { Position } from '../../kvs/core/position.ts'
+import { outranks } from '../../kvs/core/rank.ts'
 import type { LoggedEntry } from './facts.ts'
 
 /** One log as it was at each place. Every look-up takes time with the logarithm of the log's length. */
 export interface LogStates {
-  /** The last entry of a key that has an effect, in what a node has of the log at a position. */
+  /**
+   * The last entry of a key that changed something, in what a node has of the log at a position. An older delete after
+   * a newer one may count as one that has an effect, where the newer one is forgotten, and changes nothing.
+   */
   lastAsOf(key: string, seen: Position): LoggedEntry | undefined
   /** Whether the log was, at some place, at this very position: no entry further, and none less far. */
   wasAt(seen: Position): boolean
@@ -18,14 +22,19 @@ interface Rising {
 export function makeLogStates(logId: string, entries: readonly LoggedEntry[]): LogStates {
   const byOrigin = new Map<string, Rising>()
   const byKey = new Map<string, number[]>()
-  entries.forEach(({ origin, sequence, key, superseded }, place) => {
+  const rankOf = ({ stamp, deadline, origin }: LoggedEntry) => ({
+    ...{ stamp, isExpiry: deadline !== undefined, origin: origin?.logId ?? logId },
+  })
+  entries.forEach((entry, place) => {
+    const { origin, sequence, key, superseded } = entry
     const from = origin?.logId ?? logId
     const rising = byOrigin.get(from) ?? { places: [], sequences: [] }
     byOrigin.set(from, rising)
     rising.places.push(place)
     rising.sequences.push(Number(origin?.sequence ?? sequence))
-    if (superseded) return
     const places = byKey.get(key) ?? []
+    const before = entries[places.at(-1) ?? -1]
+    if (superseded || (before && areDeletes(before, entry) && outranks(rankOf(before), rankOf(entry)))) return
     byKey.set(key, places)
     places.push(place)
   })
@@ -57,6 +66,10 @@ export function makeLogStates(logId: string, entries: readonly LoggedEntry[]): L
       })
     },
   }
+}
+
+function areDeletes(one: LoggedEntry, other: LoggedEntry): boolean {
+  return one.eventType === 1 && other.eventType === 1
 }
 
 /** How many of these rising numbers are up to a bound. */

@@ -5,7 +5,7 @@ import { KvsError } from '../../../kvs/core/errors.ts'
 import type { Position } from '../../../kvs/core/position.ts'
 import { nowhere } from '../../../kvs/core/position.ts'
 import type { FeedStream } from '../../../kvs/kv/index.ts'
-import type { LogReader } from '../../../kvs/log/index.ts'
+import type { LogReader, MemberEntry } from '../../../kvs/log/index.ts'
 import { makeMemoryServer, makeMemorySiteLog } from '../../../kvs/log/memory/index.ts'
 import type { Frame } from '../../../kvs/sites/frames/frame.ts'
 import { makeFeed } from '../../../kvs/sites/log-feed.ts'
@@ -18,6 +18,7 @@ function makeLog({ page = 5_000 } = {}) {
   const { site, advance, refuse, ...view } = makeOwnSite()
   const stopping = new AbortController()
   const time = makeManualClock()
+  const group: { removal: MemberEntry | undefined } = { removal: undefined }
   const readers: LogReader[] = []
   const closed: LogReader[] = []
   let batches = 0
@@ -40,7 +41,7 @@ function makeLog({ page = 5_000 } = {}) {
         },
       }
     },
-    ...{ site, removedAt: () => undefined, stopping: stopping.signal, clock: time.clock },
+    ...{ site, removal: () => group.removal, stopping: stopping.signal, clock: time.clock },
   })
 
   /** A batch at the log's end, of entries of this log, or of others': `a5` is the entry 5 of the log a. */
@@ -80,7 +81,7 @@ function makeLog({ page = 5_000 } = {}) {
       (error) => (error instanceof KvsError ? `${error.code}: ${error.message}` : `${error}`),
     )
   return {
-    ...{ server, append, appendTold, open, outcome, advance, refuse, view, stopping, time, readers, reads },
+    ...{ server, group, append, appendTold, open, outcome, advance, refuse, view, stopping, time, readers, reads },
     get openReaders() {
       return readers.length - closed.length
     },
@@ -355,6 +356,30 @@ test('a feed ends when its connection to the log is lost, and when the log diver
   ]).slice(-1)
   expect(frame).toEqual({ type: 'end', code: 'diverged', sentence: 'the node is diverged' })
   expect(await diverged.outcome()).toBe('not_ready: the node is diverged')
+})
+
+test('a site that took itself out sends its log through there, also to who asks later; else it sends nothing', async () => {
+  const log = makeLog()
+  const { logId } = log.server
+  log.append('x')
+  log.append('leave')
+  log.append('of later')
+  const leave = { isMember: false, stamp: 2, isExpiry: false, origin: 'here', sequence: 2n }
+  log.group.removal = leave
+  const stream = await log.open()
+  expect(keysOf(await framesThrough(stream, 2))).toEqual(['x', 'leave'])
+  const end = stream.next()
+  await log.time.pass(10)
+  expect((await end)?.includes('was taken out of its group')).toBe(true)
+  expect(await stream.next()).toBeUndefined()
+  const has = (sequence: number) => ({
+    have: at({ [logId]: sequence, here: sequence }),
+    stamps: { [logId]: sequence },
+  })
+  expect(await log.outcome(has(1))).toBe('opened')
+  expect(await log.outcome(has(2))).toMatch(/^removed/)
+  log.group.removal = { ...leave, origin: 'another' }
+  expect(await log.outcome(has(1))).toMatch(/^removed/)
 })
 
 test('a log that is down says so, and keeps nothing open', async () => {

@@ -80,3 +80,13 @@ test('a node that has not read the members yet does so before it changes them', 
   changes.set(dead, { isMember: false, stamp: 0, origin: 'here', isExpiry: false, sequence: 0n })
   expect(await membership.remove(dead)).toBe('not there')
 })
+
+test('a site that was taken out changes nothing: nobody would hear of it', async () => {
+  const { changes, membership } = makeGroup()
+  changes.set(own, { isMember: false, stamp: 1, origin: 'near', isExpiry: false, sequence: 1n })
+  const refusal = expect.objectContaining({ code: 'removed', message: expect.stringContaining('nothing was done') })
+  await expect(membership.add(own)).rejects.toEqual(refusal)
+  await expect(membership.add('new:1')).rejects.toEqual(refusal)
+  await expect(membership.remove(near)).rejects.toEqual(refusal)
+  expect([...changes.keys()]).toEqual([own])
+})

@@ -19,7 +19,7 @@ export interface GroupPlan {
 
 /**
  * In some schedules sites come and go, or logs are lost. The first site, or the first two, are stable: changes are
- * asked for there, and a group of which no site stays is none.
+ * asked for there, or at the site that is taken out, and a group of which no site stays is none.
  */
 export function drawGroup(random: SeededRandom, sites: number, span: number): GroupPlan {
   const stable = sites < 3 ? 1 : random.pick([1, 2])
@@ -52,11 +52,11 @@ interface RemovalPlan {
   readonly span: number
 }
 
-/** Somebody takes a site out, at times while it is hard to reach, and mostly adds it again. */
+/** Somebody takes a site out, at times there itself or while it is hard to reach, and mostly adds it again. */
 function drawRemoval(random: SeededRandom, { site, stable, span }: RemovalPlan): Fault[] {
   const by = () => random.integer(0, stable - 1)
   const at = round(span * random.between(0.05, 0.8))
-  const faults: Fault[] = [{ kind: 'taken out', at, site, by: by() }]
+  const faults: Fault[] = [{ kind: 'taken out', at, site, by: random.chance(0.2) ? site : by() }]
   if (random.chance(0.5)) {
     const kind = random.pick(['slow path', 'partition', 'one way', 'stalled streams'] as const)
     const before = Math.max(0, round(at - random.between(0, 1_500)))

@@ -100,9 +100,10 @@ async function changeOne(
   const { lane, trace, violation } = options
   let isDrained = true
   for (let tries = 0; tries < mostTries; tries++) {
-    const node = remaining(by).find((one) => one.server()?.sites !== undefined)
+    const node = remaining(by).find((one) => one.server()?.sites?.isRemoved === false)
     const from = trace.lines.length
-    const answer = node === undefined ? 'refused' : await ask(options, node, kind, address)
+    const isOut = node === undefined && remaining(by).some((one) => one.server()?.sites?.isRemoved)
+    const answer = node ? await ask(options, node, kind, address) : isOut ? 'not there' : 'refused'
     const told = trace.lines.slice(from).filter(({ who }) => who === node?.name)
     if (told.some(({ what }) => what.startsWith(`${address} is taken out, and may have writes`))) isDrained = false
     if (isDone(answer)) return isDrained && answer === 'removed'
