@@ -29,6 +29,12 @@ const part = /^\s*([^\s=]+)=(\d{1,19})\s*$/
 /** What stands for the stamp where logs have their ids, which are hexadecimal. */
 const stampName = 'stamp'
 
+export const maxLogIdLength = 64
+const logIdPattern = new RegExp(`^[0-9a-z._-]{1,${maxLogIdLength}}$`, 'i')
+
+/** Whether a text may be the id of a log. Those of this service are hexadecimal. */
+export const isLogId = (text: string): boolean => logIdPattern.test(text)
+
 /** What a text may have at most: its length, and its parts, blank ones included. */
 export const positionBounds = { length: 4_096, parts: 100 }
 

@@ -25,6 +25,9 @@ export function outranks(one: Rank, later: Rank): boolean {
  */
 export const maxStamp = Date.UTC(2200, 0, 1) * 1_000
 
+/** Latest stamp of an entry: a log's clock is raised to `maxStamp` at most, and each of its batches adds one. */
+export const maxEntryStamp = maxStamp + 2 ** 40
+
 /** The stamp of an entry that is older than stamps. @param recordedAt as `Entry.recordedAt` */
 export function stampAt(recordedAt: number): number {
   return recordedAt * 1_000

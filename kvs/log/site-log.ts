@@ -34,6 +34,8 @@ export interface MemberEntry extends Rank {
   readonly isMember: boolean
   /** Its place in this log. */
   readonly sequence: bigint
+  /** Its place in the log that it was first written in. */
+  readonly originSequence: bigint
 }
 
 /** A part of a log's deletes. */
@@ -54,7 +56,7 @@ export interface LandedEnd extends BatchEnd {
   comesAfter(point: LogPoint): boolean
 }
 
-/** Entries of other logs as they are in the log now. */
+/** Entries of other logs, just appended. In the log no other ones of them are superseded than those marked so here. */
 export interface LandedBatch {
   readonly entries: readonly ForeignEntry[]
   readonly end: LandedEnd

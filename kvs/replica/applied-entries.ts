@@ -7,8 +7,8 @@ export interface AppliedEntries {
   /** The view has applied an entry. */
   note(entry: Entry): void
   /**
-   * Follows the view from a sequence on, at which it is.
-   * @returns a reader that holds entries until they are taken, within bounds, or until it is closed
+   * Returns a reader that holds entries from now on until they are taken, within bounds, or until it is closed.
+   * @param after the view's sequence
    */
   follow(after: bigint): AppliedReader
 }

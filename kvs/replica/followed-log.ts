@@ -41,7 +41,9 @@ export interface FollowedLog {
   session(): number
   /** Reads what is applied from now on. */
   readApplied(): AppliedReader
-  /** As `Mirror.noteLanded`; the log is read at once. */
+  /** As `Rounds.requestTail`. */
+  requestTail(): void
+  /** As `Mirror.noteLanded`, and `requestTail`. */
   noteLanded(batch: LandedBatch): void
   /** The keys that the view has by now. */
   puts(): HeldPuts
@@ -55,7 +57,7 @@ export interface FollowedLog {
 export function makeFollowedLog(
   mirror: Mirror,
   log: Pick<Log, 'now'>,
-  { requestTail, ...node }: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices'> & { requestTail: () => void },
+  node: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices' | 'requestTail'>,
 ): FollowedLog {
   const deletes = rememberedDeletes(mirror, node.inSlices)
   return {
@@ -71,7 +73,7 @@ export function makeFollowedLog(
     readApplied: () => mirror.applied.follow(mirror.view.position.sequence),
     noteLanded(batch) {
       mirror.noteLanded(batch)
-      requestTail()
+      node.requestTail()
     },
     puts: () => mirror.view,
     now: () => log.now() ?? 0,

@@ -39,5 +39,6 @@ export interface Progress extends Required<Omit<MirrorOptions, 'mostHeld'>> {
   replayedFrom: string | undefined
   /** The last batch that this node has taken over, as long as it may come next. */
   landed: LandedBatch | undefined
+  /** Is told of each entry that is applied after the replay. */
   readonly applied: AppliedEntries
 }

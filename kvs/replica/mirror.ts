@@ -1,4 +1,4 @@
-import type { BatchEnd, Write } from '../core/entry.ts'
+import type { BatchEnd, LogPoint, Write } from '../core/entry.ts'
 import { isExpiry } from '../core/operation/operation.ts'
 import {
   type Decided,
@@ -120,7 +120,8 @@ export function makeMirror(options: MirrorOptions = {}): Mirror {
     },
     applied: progress.applied,
     noteLanded(batch) {
-      progress.landed = batch
+      // A tail may have been faster.
+      if (batch.end.sequence > progress.view.position.sequence) progress.landed = batch
     },
     requireSamePast(session) {
       sessions++
@@ -180,9 +181,9 @@ async function applyPage(progress: Progress, session: LogSession, through: bigin
   return page.length > 0
 }
 
-async function readThrough(progress: Progress, session: LogSession, sequence: bigint): Promise<void> {
+async function readThrough(progress: Progress, session: LogSession, sequence: bigint, head?: LogPoint): Promise<void> {
   while (progress.view.position.sequence < sequence) {
-    const landed = takeLanded(progress)
+    const landed = await takeLanded(progress, session, head)
     if (landed) applyAll(progress, landed)
     else if (!(await applyPage(progress, session, sequence)))
       throw new Diverged(`the log breaks off before ${sequence}`)
@@ -192,7 +193,7 @@ async function readThrough(progress: Progress, session: LogSession, sequence: bi
 async function tail(progress: Progress, session: LogSession): Promise<bigint> {
   const end = await session.askHead()
   noteHead(progress, end.sequence)
-  await readThrough(progress, session, end.sequence)
+  await readThrough(progress, session, end.sequence, end)
   if (!isContinued(progress.view.position, end, progress.gapsUpTo)) {
     throw wentBack(placeText(progress), end.sequence)
   }

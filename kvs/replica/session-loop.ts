@@ -87,7 +87,7 @@ function connect({ connector, outage, machine }: LoopParts, closing: Promise<voi
 
 /** Brings view and log to the same end, then goes on with it until the session is lost or the node stops. */
 async function follow(parts: LoopParts, session: LogSession, signal: AbortSignal): Promise<void> {
-  const { queue, mirror, held, machine, rounds, outage, clock } = parts
+  const { queue, mirror, waits, held, machine, rounds, outage, clock } = parts
   let lost: Error | undefined
   void session.lost.then((error) => {
     lost = error
@@ -98,7 +98,10 @@ async function follow(parts: LoopParts, session: LogSession, signal: AbortSignal
   held.release() // nothing that an earlier session has sent can land any more
   await mirror.requireSamePast(session)
   await (isReplayed(machine.state) ? catchUp(parts, session) : replay(parts, session))
-  const writes = await outage.drain(session, (left) => machine.apply({ kind: 'batch drained', left }))
+  const writes = await outage.drain(session, (left) => {
+    machine.apply({ kind: 'batch drained', left })
+    waits.advance(mirror.view.position.sequence)
+  })
   machine.apply({ kind: 'drained', writes })
   rounds.requestTail()
   const tailing = clock.every(parts.tailIntervalMs, rounds.requestTail)

@@ -84,6 +84,7 @@ export function ownSite(store: () => Replica, { onAdvance }: Advances): OwnSite 
     lastOf: (logId) => store().followed.lastOf(logId),
     session: () => store().followed.session(),
     readApplied: () => store().followed.readApplied(),
+    requestTail: () => store().followed.requestTail(),
     noteLanded: (batch) => store().followed.noteLanded(batch),
     puts: () => store().followed.puts(),
     inSlices: (work) => store().followed.inSlices(work),

@@ -18,7 +18,7 @@ export interface FollowingOptions {
 const inVainMs = 30_000
 const checkEveryMs = 1_000
 
-/** None of the other sites can be reached from here. */
+/** Nothing is taken over here, and another node of the site may do better. */
 export class InVain extends Error {
   override readonly name = 'InVain'
 }
@@ -34,6 +34,8 @@ export async function followMembers(options: FollowingOptions): Promise<void> {
   const ended = Promise.withResolvers<void>()
   const end = () => ended.resolve()
   let reachedAt = clock.now()
+  let awaited: bigint | undefined
+  let awaitedAt = clock.now()
 
   const check = clock.every(checkEveryMs, () => {
     try {
@@ -42,6 +44,10 @@ export async function followMembers(options: FollowingOptions): Promise<void> {
       if (set.isStale) void set.refresh().catch(() => undefined)
       if (members.reachesSome) reachedAt = clock.now()
       if (clock.now() - reachedAt >= inVainMs) throw new InVain('no other site can be reached from here')
+      if (lead.intake.awaited !== awaited) awaitedAt = clock.now()
+      awaited = lead.intake.awaited
+      const isStuck = awaited !== undefined && clock.now() - awaitedAt >= inVainMs
+      if (isStuck) throw new InVain(`this node does not get to the entry ${awaited} of its log`)
     } catch (error) {
       ended.reject(error)
     }

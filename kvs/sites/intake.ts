@@ -23,6 +23,8 @@ export interface Intake {
   readonly oldOnes: number
   /** Whether the log is read for forgotten deletes, as `recallDeletes` does. */
   readonly isRecalling: boolean
+  /** Sequence of what was appended last, as long as it waits for the view to have it; undefined where it does not. */
+  readonly awaited: bigint | undefined
 }
 
 interface WaitingBatch {
@@ -51,6 +53,7 @@ export function makeIntake(
   let isAppending = false
   let oldOnes = 0
   let isRecalling = false
+  let awaited: bigint | undefined
   const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>()
 
   async function appendAll(): Promise<void> {
@@ -71,7 +74,9 @@ export function makeIntake(
         const end = await append(target, site, entries, counts)
         for (const { resolve } of batches) resolve()
         // The log ranks entries against all that the view lacks.
+        awaited = end
         await untilApplied(site, end, ending)
+        awaited = undefined
       } catch (error) {
         failure = { error }
         fail(error)
@@ -97,6 +102,9 @@ export function makeIntake(
     },
     get isRecalling() {
       return isRecalling
+    },
+    get awaited() {
+      return awaited
     },
   }
 }
@@ -139,8 +147,9 @@ async function append(
   const end = await target.append(ranked, seen)
   counts.entries += ranked.length
   counts.superseded += ranked.filter(({ superseded }) => superseded).length
-  // Else the log has ranked them once more, and may have marked others.
+  // After entries that the view lacks, or about members, the log has ranked them itself, and may have marked others.
   const areAsRanked = end.sequence - BigInt(ranked.length) === seen && !ranked.some(({ write }) => isMembership(write))
   if (areAsRanked) site.noteLanded({ entries: ranked, end })
+  else site.requestTail()
   return end.sequence
 }

@@ -25,8 +25,8 @@ export interface FeedOptions {
 const mostFeeds = 16
 const signOfLifeMs = 1_000
 /**
- * Least time between two reads of the log's end, in milliseconds. Each costs this site a query and the other one an
- * append, however few entries it finds. The first write after a quiet moment does not wait.
+ * Least time between two looks at what there is, in milliseconds. Each costs the other site an append, however few
+ * entries it finds. The first write after a quiet moment does not wait.
  */
 const gatherMs = 5
 /** What is put together before it is sent, in bytes. */
@@ -54,10 +54,13 @@ export function makeFeed(options: FeedOptions): Feed {
   }
 }
 
-/** Where the site took itself out, the others hear of it from here, however late, and of nothing else any more. */
-function isToHear({ removal, site }: FeedOptions, { have }: FeedQuery): boolean {
+/**
+ * Whoever has not heard that this site was taken out hears it from here, however late: it may have done that itself, or
+ * a site that nobody follows any more. Nothing that comes after that is sent.
+ */
+function isToHear({ removal }: FeedOptions, { have }: FeedQuery): boolean {
   const entry = removal()
-  return entry === undefined || (entry.origin === site.logId() && sequenceIn(have, entry.origin) < entry.sequence)
+  return entry === undefined || sequenceIn(have, entry.origin) < entry.originSequence
 }
 
 function once(act: () => void): () => void {
@@ -93,7 +96,7 @@ class Stream implements FeedStream {
   /** What the log has of each origin through there, and its highest stamp. */
   private readonly reached: Map<string, bigint>
   private highestStamp: number
-  /** Moment of the last read, where it came to the log's end. */
+  /** Moment of the last look, where it came to the end. */
   private readAt = Number.NEGATIVE_INFINITY
   private isOver = false
   private lost: Error | undefined = undefined

@@ -27,14 +27,14 @@ export function makeMembership(options: MembershipOptions): Members {
   return {
     list: set.list,
     async add(address) {
-      await prepare(set)
+      await prepare(options, address)
       if (set.list().includes(address)) return 'there already'
       const position = await append(options, 'join', address)
       await Promise.all([rejoin(options, address), tell(options, position, set.others())])
       return 'added'
     },
     async remove(address) {
-      await prepare(set)
+      await prepare(options, address)
       if (!set.list().includes(address)) return 'not there'
       const others = set.others()
       const isReached = address === own || (await drain(options, address))
@@ -46,11 +46,13 @@ export function makeMembership(options: MembershipOptions): Members {
   }
 }
 
-/** A node that has just started knows of no change. Nobody would hear of one from a site that was taken out. */
-async function prepare(set: MemberSet): Promise<void> {
+/** Learns what is known by now, and rejects where others would not hear of the change, or would not take it. */
+async function prepare({ set, own }: MembershipOptions, address: string): Promise<void> {
   await asked(set.refresh())
-  if (set.isRemoved)
-    throw new KvsError('removed', 'this site was taken out of its group: ask a member; nothing was done')
+  const refuse = (code: 'removed' | 'behind', sentence: string) => new KvsError(code, `${sentence}; nothing was done`)
+  if (set.isRemoved) throw refuse('removed', 'this site was taken out of its group: ask a member')
+  // Its own entry might be older, by its clock.
+  if (set.isNoted && address === own) throw refuse('behind', 'this site does not have the entry yet that added it')
 }
 
 /** Rejects with what a client is told where the log fails. */

@@ -18,11 +18,14 @@ export interface MemberSet {
   /** Rank of the newest entry about an address; undefined where there is none. */
   rankOf(address: string): Rank | undefined
   /**
-   * This site was added by an entry of this rank, as another one says. It counts until the log has a newer one. The log
-   * gets the entry itself in its turn: one that this site wrote of itself could be newer, by its clock, than what the
-   * others write of it afterwards, and they would not hear of it.
+   * This site, which was taken out, was added by an entry of this rank, as another one says. It counts as a member, as
+   * long as the log has nothing newer about it than what took it out. The log gets the entry itself in its turn: one
+   * that this site wrote of itself could be newer, by its clock, than what the others write of it afterwards, and they
+   * would not hear of it.
    */
   noteAdded(rank: Rank): void
+  /** Whether it counts as a member by that alone. */
+  readonly isNoted: boolean
   /** Reads the log anew: on return the set has all that was there at the call. Rejects as `SiteLog.readMembers`. */
   refresh(): Promise<void>
   /** Calls `listener` whenever the set has changed, until the returned function is called. */
@@ -40,17 +43,26 @@ export interface MemberSetOptions {
 export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): MemberSet {
   const listeners = new Set<() => void>()
   let changes: ReadonlyMap<string, MemberEntry> = new Map()
-  /** Rank of the newest entry by which this site was added, as others have said. */
-  let addedBy: Rank | undefined
   /** The reading that is to begin next, for all who asked since the last one began. */
   let next: Promise<void> | undefined
   let underWay: Promise<void> = Promise.resolve()
   let isStale = false
+  /** What took this site out before it was added, as others have said. */
+  let overruled: MemberEntry | undefined
+
+  const isOverruled = (entry: MemberEntry) =>
+    entry.origin === overruled?.origin && entry.originSequence === overruled.originSequence
+
+  /** The newest entry about this site, where that took it out. */
+  function lastRemoval(): MemberEntry | undefined {
+    const newest = own === undefined ? undefined : changes.get(own)
+    return newest?.isMember === false ? newest : undefined
+  }
 
   /** The entry that took this site out; undefined where it is a member. */
   function removal(): MemberEntry | undefined {
-    const newest = own === undefined ? undefined : changes.get(own)
-    return newest?.isMember === false && !(addedBy && outranks(addedBy, newest)) ? newest : undefined
+    const newest = lastRemoval()
+    return newest === undefined || isOverruled(newest) ? undefined : newest
   }
 
   function list(): readonly string[] {
@@ -97,9 +109,14 @@ export function makeMemberSet({ siteLog, configured, own }: MemberSetOptions): M
     },
     rankOf: (address) => changes.get(address),
     noteAdded(rank) {
+      const newest = lastRemoval()
+      if (newest === undefined || !outranks(rank, newest)) return
       change(() => {
-        if (addedBy === undefined || outranks(rank, addedBy)) addedBy = rank
+        overruled = newest
       })
+    },
+    get isNoted() {
+      return lastRemoval() !== undefined && removal() === undefined
     },
     refresh() {
       next ??= read()

@@ -39,10 +39,9 @@ export interface OwnSite {
   session(): number
   /** Reads what the view applies from now on. */
   readApplied(): AppliedReader
-  /**
-   * Takes note of a batch that this node has just appended to its log, in which nothing is superseded that is not
-   * marked so. The view need not read it where it comes next, and applies it at once.
-   */
+  /** Has the view go on with the log, of which this node has just appended more. */
+  requestTail(): void
+  /** The same, for a batch that the view need not read where it comes next. */
   noteLanded(batch: LandedBatch): void
   /** The keys that the view has by now. */
   puts(): HeldPuts

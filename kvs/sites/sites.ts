@@ -20,7 +20,9 @@ import type { PeerClient } from './peer-client.ts'
 
 /** What a node does for its site: it feeds other sites, and takes over their entries where no other node does. */
 export interface Sites extends SiteService {
-  /** Whether this site was taken out of its group: it neither sends nor takes over, and waits for nobody. */
+  /**
+   * Whether this site was taken out of its group: it takes nothing over, sends nothing of later, and waits for nobody.
+   */
   readonly isRemoved: boolean
   /**
    * Takes over the entries of the other sites, as long as it is the one node that does, until the signal aborts. Begins

@@ -127,19 +127,41 @@ function checkRead(
 type MayBeDeleted = (operation: SiteOperation, known: Fact) => boolean
 
 function makeMayBeDeleted(operations: readonly SiteOperation[], facts: Facts): MayBeDeleted {
-  /** Deletes that no log has, as far as their clients know. A spool is lost with the log. */
-  const lost = Map.groupBy(
-    operations.filter(({ kind, sequence, outcome, log }) => {
-      const isAccepted = kind === 'delete' && sequence === undefined && outcome !== 'failed'
-      return isAccepted && facts.log(log)?.state === 'lost'
-    }),
-    ({ log, key }) => `${log} ${key}`,
+  const isLostInSpool = makeLostInSpool(operations, facts)
+  return (operation, known) => {
+    const { log, key, seen } = operation
+    const isKnown = (fact: Fact) => (fact.origin === log || seen === undefined) && isNewer(fact, known)
+    return (
+      known.kind === 'delete' ||
+      known.deadline !== undefined ||
+      facts.endsOf(key).some(isKnown) ||
+      isLostInSpool(operation, known)
+    )
+  }
+}
+
+/**
+ * Whether a get may have shown a delete that its node had in its spool, which was lost with the log: of the same node,
+ * which has appended nothing in between, since its spool was empty then; and not before a put that came after it.
+ */
+function makeLostInSpool(operations: readonly SiteOperation[], facts: Facts): MayBeDeleted {
+  const ofLostLogs = operations.filter(
+    ({ kind, log, outcome }) => kind !== 'get' && outcome !== 'failed' && facts.log(log)?.state === 'lost',
   )
-  return ({ log, key, seen, returned }, known) =>
-    known.kind === 'delete' ||
-    known.deadline !== undefined ||
-    facts.endsOf(key).some((fact) => (fact.origin === log || seen === undefined) && isNewer(fact, known)) ||
-    (lost.get(`${log} ${key}`) ?? []).some(({ invoked }) => invoked < returned)
+  const byNode = Map.groupBy(ofLostLogs, ({ log, node }) => `${log} ${node}`)
+  const puts = new Map(ofLostLogs.filter(({ kind }) => kind === 'put').map((put) => [put.value ?? undefined, put]))
+  return (get, known) => {
+    const ofNode = byNode.get(`${get.log} ${get.node}`) ?? []
+    const put = known.origin === get.log ? puts.get(known.value) : undefined
+    return ofNode.some((one) => {
+      const { kind, key, sequence, invoked, returned } = one
+      if (kind !== 'delete' || key !== get.key || sequence !== undefined || invoked >= get.returned) return false
+      const isEmptied = ofNode.some(
+        (other) => other.sequence !== undefined && other.invoked > returned && other.returned < get.invoked,
+      )
+      return !isEmptied && (put === undefined || put.invoked <= returned)
+    })
+  }
 }
 
 /** The position that a write is answered with covers it. */

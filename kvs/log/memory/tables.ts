@@ -178,7 +178,10 @@ export function membersOf({ logId, entries }: Tables): Map<string, MemberEntry> 
   return new Map(
     changes.map(({ key, eventType, stamp, origin, sequence }) => [
       key,
-      { isMember: eventType === codeOf('join'), stamp, isExpiry: false, origin: origin?.logId ?? logId, sequence },
+      {
+        ...{ isMember: eventType === codeOf('join'), stamp, isExpiry: false, origin: origin?.logId ?? logId },
+        ...{ sequence, originSequence: origin?.sequence ?? sequence },
+      },
     ]),
   )
 }

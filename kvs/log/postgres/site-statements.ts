@@ -49,15 +49,19 @@ export function makeOwnEnd(connection: Connection): (through: bigint) => Promise
 
 /** As `SiteLog.readMembers`. */
 export async function readMembers(connection: Connection): Promise<ReadonlyMap<string, MemberEntry>> {
-  const { rows } = await connection.query<[string, boolean, string, string, string]>({
-    text: `SELECT DISTINCT ON (key) key, event_type = 3, stamp, coalesce(origin, log_id), transactions.sequence
+  const { rows } = await connection.query<[string, boolean, string, string, string, string]>({
+    text: `SELECT DISTINCT ON (key) key, event_type = 3, stamp, coalesce(origin, log_id), transactions.sequence,
+        coalesce(origin_sequence, transactions.sequence)
       FROM transactions, log_head WHERE event_type > 2 AND NOT superseded
       ORDER BY key, transactions.sequence DESC`,
   })
   return new Map(
-    rows.map(([address, isMember, stamp, origin, sequence]) => [
+    rows.map(([address, isMember, stamp, origin, sequence, originSequence]) => [
       address,
-      { isMember, stamp: Number(stamp), isExpiry: false, origin, sequence: BigInt(sequence) },
+      {
+        ...{ isMember, stamp: Number(stamp), isExpiry: false, origin },
+        ...{ sequence: BigInt(sequence), originSequence: BigInt(originSequence) },
+      },
     ]),
   )
 }

@@ -1,6 +1,6 @@
 import { batchLimits } from '../../core/limits.ts'
 import { setsValue, type Write } from '../../core/operation/operation.ts'
-import { mergePositions, type Position } from '../../core/position.ts'
+import { formatPosition, isBeyondBounds, mergePositions, type Position } from '../../core/position.ts'
 import { type CurrentVersion, unlessLapsed } from '../../core/version.ts'
 import type { Decided } from '../../log/index.ts'
 import type { View } from '../../view/index.ts'
@@ -99,8 +99,11 @@ function dependentOn(after: Position | undefined, write: Write): Write {
   return all === undefined ? write : { ...write, after: all }
 }
 
+/** The first one alone where both together are more than an entry can carry: somebody names logs that there are not. */
 function merged(one: Position | undefined, other: Position | undefined): Position | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : mergePositions(one, other)
+  if (one === undefined || other === undefined) return one ?? other
+  const both = mergePositions(one, other)
+  return isBeyondBounds(formatPosition(both)) ? one : both
 }
 
 function stateOf({ view, now, written }: Progress, reads: Set<string>, builtOn: Set<number>, rests: Rests): RoundState {

@@ -1,6 +1,7 @@
 import { maxDeadline, maxKeyBytes } from '../../core/limits.ts'
 import { decodeWrite, effectOf, kindOfCode, type Write } from '../../core/operation/operation.ts'
-import { nowhere } from '../../core/position.ts'
+import { isLogId, nowhere } from '../../core/position.ts'
+import { maxEntryStamp } from '../../core/rank.ts'
 import { owned } from '../../lib/buffers.ts'
 import {
   type EndFrame,
@@ -11,9 +12,7 @@ import {
   type FrameLimits,
   formatVersion,
   type HelloFrame,
-  logIdPattern,
   maxContentTypeLength,
-  maxEntryStamp,
   maxSentenceBytes,
   type ReachedFrame,
 } from './frame.ts'
@@ -137,7 +136,7 @@ function readOrigin(fields: Fields, length: number, lastOrigin: string): string 
 
 function readLogId(fields: Fields, length: number, name: string): string {
   const logId = readText(fields, length, name)
-  if (!logIdPattern.test(logId)) throw new MalformedFrame(`the ${name} is no log's id: ${JSON.stringify(logId)}`)
+  if (!isLogId(logId)) throw new MalformedFrame(`the ${name} is no log's id: ${JSON.stringify(logId)}`)
   return logId
 }
 

@@ -1,7 +1,6 @@
 import type { ForeignEntry } from '../../core/entry.ts'
 import { maxKeyBytes } from '../../core/limits.ts'
-import { type Position, positionBounds } from '../../core/position.ts'
-import { maxStamp } from '../../core/rank.ts'
+import { maxLogIdLength, type Position, positionBounds } from '../../core/position.ts'
 
 /**
  * What one site sends to another of its log, in this order: a hello, then entries, each batch of them with a `reached`
@@ -79,8 +78,6 @@ export const headBytes = 5
 /** Bytes of an entry's kind, flags, lengths, sequences and stamp. */
 export const entryHeadBytes = 3 + 4 * 4 + 3 * 8
 
-export const logIdPattern = /^[0-9a-z._-]{1,64}$/i
-const maxLogIdBytes = 64
 export const maxContentTypeLength = 255
 export const maxSentenceBytes = 1_000
 
@@ -92,9 +89,6 @@ const maxPositionBytes = positionBounds.length
 
 export const maxSequence = 2n ** 63n - 1n
 
-/** A log's clock is raised to `maxStamp` at most, and each of its batches adds one from there. */
-export const maxEntryStamp = maxStamp + 2 ** 40
-
 export interface FrameLimits {
   /** Largest value of an entry. */
   readonly maxValueBytes: number
@@ -105,7 +99,7 @@ export interface FrameLimits {
 
 /** Most bytes of each frame, its length aside. That of a hello has room for what later versions say in theirs. */
 export function longestFrames({ maxValueBytes }: FrameLimits): Readonly<Record<Frame['type'], number>> {
-  const contentBytes = maxLogIdBytes + maxKeyBytes + 3 * maxContentTypeLength + maxValueBytes
+  const contentBytes = maxLogIdLength + maxKeyBytes + 3 * maxContentTypeLength + maxValueBytes
   return {
     hello: 1_024,
     entry: 1 + entryHeadBytes + 8 + contentBytes + maxPositionBytes,

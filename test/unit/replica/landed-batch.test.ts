@@ -9,7 +9,7 @@ const digest = Buffer.of(9)
 const origin = { logId: 'elsewhere', sequence: 5n }
 
 /** A mirror of a log with one entry, and a batch of two that has landed there after another sequence. */
-async function makeFollowing({ after = 1n } = {}) {
+async function makeFollowing({ after = 1n, isThere = true } = {}) {
   const log = makePagedLog(put('a', 'of before'))
   const heard: string[] = []
   const mirror = makeMirror({ onOthers: ({ write }) => heard.push(write.key) })
@@ -20,6 +20,7 @@ async function makeFollowing({ after = 1n } = {}) {
     const opened = log.session()
     return {
       ...opened,
+      holds: async (point) => (point === end ? isThere : opened.holds(point)),
       read(...range) {
         reads++
         return opened.read(...range)
@@ -32,10 +33,8 @@ async function makeFollowing({ after = 1n } = {}) {
   ]
   log.addBatch(...entries.map(({ write }) => write))
   const comesAfter = ({ sequence }: LogPoint) => sequence === after
-  mirror.noteLanded({
-    entries,
-    end: { sequence: after + 2n, digest, recordedAt: 1_000, stamp: 8_000, comesAfter },
-  })
+  const end = { sequence: after + 2n, digest, recordedAt: 1_000, stamp: 8_000, comesAfter }
+  mirror.noteLanded({ entries, end })
   return {
     ...{ log, mirror, heard, session },
     get reads() {
@@ -83,6 +82,7 @@ test('an own append applies it first', async () => {
 
 test.each([
   ['does not come after what the view has', { after: 2n }, () => undefined],
+  ['is not in the log of the session', { isThere: false }, () => undefined],
   [
     'was taken over before a new session began',
     {},

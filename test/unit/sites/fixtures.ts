@@ -51,6 +51,7 @@ export function makeOwnSite(ranks: Record<string, Rank> = {}) {
   const applied = makeAppliedEntries()
   const landed: LandedBatch[] = []
   let isHeldUp = false
+  let tails = 0
   function advance(to: bigint): void {
     sequence = to
     for (const listener of [...listeners]) listener()
@@ -71,6 +72,9 @@ export function makeOwnSite(ranks: Record<string, Rank> = {}) {
     lastOf: () => ({ sequence: 0n, stamp: undefined }),
     session: () => 1,
     readApplied: () => applied.follow(sequence),
+    requestTail() {
+      tails++
+    },
     noteLanded(batch) {
       landed.push(batch)
       if (!isHeldUp) advance(batch.end.sequence)
@@ -97,6 +101,10 @@ export function makeOwnSite(ranks: Record<string, Rank> = {}) {
     },
     /** What the view was told of. */
     landed,
+    /** How often it was to read the log. */
+    get tails() {
+      return tails
+    },
     refuse(error: Error | undefined) {
       refusal = error
     },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { MemberEntry } from '../../../kvs/log/index.ts'
-import { followMembers } from '../../../kvs/sites/following.ts'
+import { followMembers, InVain } from '../../../kvs/sites/following.ts'
 import { makeMemberSet } from '../../../kvs/sites/member-set.ts'
 import type { Lead, Peer } from '../../../kvs/sites/peer.ts'
 import { makeOwnSite } from './fixtures.ts'
@@ -13,7 +13,9 @@ test('where the members could not be read, the node that leads reads them again'
     async readMembers(): Promise<ReadonlyMap<string, MemberEntry>> {
       readings++
       if (readings === 1) throw new Error('too many connections')
-      return new Map([['q', { stamp: 1, origin: 'there', isExpiry: false, isMember: true, sequence: 1n }]])
+      return new Map([
+        ['q', { stamp: 1, origin: 'there', isExpiry: false, isMember: true, sequence: 1n, originSequence: 1n }],
+      ])
     },
   }
   const set = makeMemberSet({ siteLog, configured: ['p'], own: 'o' })
@@ -40,4 +42,28 @@ test('where the members could not be read, the node that leads reads them again'
   expect([followed, set.isStale, readings]).toEqual([['p', 'q'], false, 2])
   stopping.abort()
   await following
+})
+
+test('a node whose view stays behind what it has taken over leaves the lead to another one', async () => {
+  const time = makeManualClock()
+  const set = makeMemberSet({ siteLog: { readMembers: async () => new Map() }, configured: [], own: 'o' })
+  const never = new Promise<never>(() => undefined)
+  const intake: { failed: Promise<never>; awaited: bigint | undefined } = { failed: never, awaited: undefined }
+  const lead = { target: { logId: 'here', lost: never }, intake } as unknown as Lead
+  const ending = new AbortController()
+  let outcome = 'leads'
+  const following = followMembers({
+    ...{ set, peerAt: () => expect.fail('there is nobody'), site: makeOwnSite().site, clock: time.clock },
+    ...{ signal: new AbortController().signal, ending, lead },
+  }).catch((error) => {
+    outcome = error instanceof InVain ? error.message : 'failed'
+  })
+  for (let batch = 1n; batch <= 3n; batch++) {
+    intake.awaited = batch
+    await time.pass(20_000)
+  }
+  expect(outcome).toBe('leads')
+  await time.pass(20_000)
+  await following
+  expect([outcome, ending.signal.aborted]).toEqual(['this node does not get to the entry 3 of its log', true])
 })

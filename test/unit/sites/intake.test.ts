@@ -109,13 +109,14 @@ test('nothing more is appended before the view has what was', async () => {
   for (const sequence of [0, 1]) {
     view.advance(sequence)
     await settle()
-    expect(log.names).toEqual(['a@1 a@2'])
+    expect([log.names, intake.awaited]).toEqual([['a@1 a@2'], 2n])
   }
   view.advance(2)
   expect(await later).toBe('landed')
   expect([log.names, view.listeners]).toEqual([['a@1 a@2', 'a@3'], 1])
   view.advance(3)
-  expect(view.listeners).toBe(0)
+  await settle()
+  expect([view.listeners, intake.awaited]).toEqual([0, undefined])
 })
 
 test('an intake that ends waits for no view, and appends nothing more', async () => {
@@ -145,5 +146,5 @@ test.each<[string, { others: number; write: Write }]>([
   const { log, view, intake } = makeParts()
   log.others(others)
   await intake.add([foreign('a', 1, { write })])
-  expect([log.names, view.landed]).toEqual([['a@1'], []])
+  expect([log.names, view.landed, view.tails]).toEqual([['a@1'], [], 1])
 })

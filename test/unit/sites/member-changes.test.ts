@@ -3,10 +3,14 @@ import type { MemberEntry } from '../../../kvs/log/index.ts'
 import { makeMembership } from '../../../kvs/sites/member-changes.ts'
 import { makeMemberSet } from '../../../kvs/sites/member-set.ts'
 import type { PeerClient } from '../../../kvs/sites/peer-client.ts'
-import { at, makeLogger, makeOwnSite } from './fixtures.ts'
+import { at, makeLogger, makeOwnSite, settle } from './fixtures.ts'
 import { makeManualClock } from './manual-clock.ts'
 
 const [own, near, dead] = ['here:1', 'near:1', 'dead:1']
+
+const entryOf = (isMember: boolean, stamp: number): MemberEntry => ({
+  ...{ isMember, stamp, origin: 'here', isExpiry: false, sequence: BigInt(stamp), originSequence: BigInt(stamp) },
+})
 
 /** A group of three, one of which answers nothing. */
 function makeGroup() {
@@ -17,7 +21,7 @@ function makeGroup() {
     readMembers: async () => new Map(changes),
     async appendMember({ kind, key }: { kind: 'join' | 'leave'; key: string }) {
       const stamp = changes.size + 1
-      changes.set(key, { isMember: kind === 'join', stamp, origin: 'here', isExpiry: false, sequence: BigInt(stamp) })
+      changes.set(key, entryOf(kind === 'join', stamp))
       return { sequence: BigInt(stamp), digest: Buffer.alloc(0), recordedAt: 0, stamp }
     },
   }
@@ -39,6 +43,7 @@ function makeGroup() {
     time,
     asked,
     changes,
+    set,
     membership: makeMembership({ set, siteLog, site, own, connect, logger, clock: time.clock }),
   }
 }
@@ -73,20 +78,32 @@ test('a client waits 2 s for a dead member that it takes out, and no longer', as
 
 test('a node that has not read the members yet does so before it changes them', async () => {
   const { time, changes, membership } = makeGroup()
-  changes.set(near, { isMember: false, stamp: 0, origin: 'here', isExpiry: false, sequence: 0n })
+  changes.set(near, entryOf(false, 0))
   const addition = membership.add(near)
   await time.pass(2_100)
   expect(await addition).toBe('added')
-  changes.set(dead, { isMember: false, stamp: 0, origin: 'here', isExpiry: false, sequence: 0n })
+  changes.set(dead, entryOf(false, 0))
   expect(await membership.remove(dead)).toBe('not there')
 })
 
 test('a site that was taken out changes nothing: nobody would hear of it', async () => {
   const { changes, membership } = makeGroup()
-  changes.set(own, { isMember: false, stamp: 1, origin: 'near', isExpiry: false, sequence: 1n })
+  changes.set(own, entryOf(false, 1))
   const refusal = expect.objectContaining({ code: 'removed', message: expect.stringContaining('nothing was done') })
   await expect(membership.add(own)).rejects.toEqual(refusal)
   await expect(membership.add('new:1')).rejects.toEqual(refusal)
   await expect(membership.remove(near)).rejects.toEqual(refusal)
   expect([...changes.keys()]).toEqual([own])
+})
+
+test('a site that does not have the entry yet that added it does not take itself out: that could be the older one', async () => {
+  const { changes, set, membership } = makeGroup()
+  changes.set(own, entryOf(false, 1))
+  await set.refresh()
+  set.noteAdded({ stamp: 7_200, origin: 'near', isExpiry: false })
+  await expect(membership.remove(own)).rejects.toMatchObject({ code: 'behind' })
+  expect(membership.list()).toContain(own)
+  changes.set(own, entryOf(true, 7_200))
+  const removal = membership.remove(own)
+  expect(await Promise.race([removal, settle()])).toBeUndefined()
 })

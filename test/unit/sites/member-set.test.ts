@@ -5,7 +5,7 @@ import { makeMemberSet } from '../../../kvs/sites/member-set.ts'
 
 const own = 'here:1'
 const entry = (isMember: boolean, stamp: number): MemberEntry => ({
-  ...{ isMember, stamp, isExpiry: false, origin: 'there', sequence: BigInt(stamp) },
+  ...{ isMember, stamp, isExpiry: false, origin: 'there', sequence: BigInt(stamp), originSequence: BigInt(stamp) },
 })
 const rank = (stamp: number): Rank => ({ stamp, isExpiry: false, origin: 'there' })
 
@@ -38,22 +38,31 @@ test('an older entry changes nothing', async () => {
   expect([set.isRemoved, heard]).toEqual([true, []])
 })
 
-test('what took it out again later counts, in whatever order it hears of these', async () => {
+test('whatever else takes it out counts, until it hears of what added it again', async () => {
   const { entries, set, heard } = await makeRemoved()
-  set.noteAdded(rank(8))
-  set.noteAdded(rank(6))
+  set.noteAdded(rank(9))
   entries.set(own, entry(false, 7))
   await set.refresh()
-  expect(set.isRemoved).toBe(false)
-  entries.set(own, entry(false, 9))
+  expect([set.isRemoved, set.isNoted]).toEqual([true, false])
+  set.noteAdded(rank(9))
+  expect([set.isRemoved, set.isNoted, heard]).toEqual([false, true, [false, true, false]])
+})
+
+test('a site that is a member takes note of nothing: it can be taken out as before', async () => {
+  const { entries, set } = await makeRemoved()
+  entries.set(own, entry(true, 6))
   await set.refresh()
-  expect([set.isRemoved, heard]).toEqual([true, [false, true]])
+  set.noteAdded(rank(1_000))
+  entries.set(own, entry(false, 8))
+  await set.refresh()
+  expect(set.isRemoved).toBe(true)
 })
 
 test('once it has the entry, nothing changes', async () => {
   const { entries, set, heard } = await makeRemoved()
   set.noteAdded(rank(6))
+  expect(set.isNoted).toBe(true)
   entries.set(own, entry(true, 6))
   await set.refresh()
-  expect([set.isRemoved, heard]).toEqual([false, [false]])
+  expect([set.isRemoved, set.isNoted, heard]).toEqual([false, false, [false]])
 })

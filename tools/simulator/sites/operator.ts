@@ -80,9 +80,10 @@ async function carryOut(options: OperatorOptions, fault: GroupFault, removals: R
   if (!cluster.isInstalled) return
   const { logId } = cluster.logServer
   const askedAt = now()
+  const isByItself = kind === 'taken out' && by === cluster
   let isDrained = true
   for (const { name } of cluster.nodes) {
-    if (!(await changeOne(options, kind, name, by))) isDrained = false
+    if (!(await changeOne(options, { kind, address: name, by, isByItself }))) isDrained = false
   }
   if (kind === 'added') return
   // A log that went back lacks what it had acknowledged, and can't hand it on.
@@ -90,19 +91,22 @@ async function carryOut(options: OperatorOptions, fault: GroupFault, removals: R
   removals.push({ site, logId, askedAt, isDrained: isDrained && isWhole })
 }
 
+interface Change {
+  readonly kind: GroupFault['kind']
+  readonly address: string
+  readonly by: Cluster
+  /** Whether a site takes itself out: once all of its nodes are, there is nobody to ask. */
+  readonly isByItself: boolean
+}
+
 /** Asks until the change is made. Resolves with whether each try found nothing that may be lost by it. */
-async function changeOne(
-  options: OperatorOptions,
-  kind: GroupFault['kind'],
-  address: string,
-  by: Cluster,
-): Promise<boolean> {
+async function changeOne(options: OperatorOptions, { kind, address, by, isByItself }: Change): Promise<boolean> {
   const { lane, trace, violation } = options
   let isDrained = true
   for (let tries = 0; tries < mostTries; tries++) {
     const node = remaining(by).find((one) => one.server()?.sites?.isRemoved === false)
     const from = trace.lines.length
-    const isOut = node === undefined && remaining(by).some((one) => one.server()?.sites?.isRemoved)
+    const isOut = isByItself && remaining(by).some((one) => one.server()?.sites?.isRemoved)
     const answer = node ? await ask(options, node, kind, address) : isOut ? 'not there' : 'refused'
     const told = trace.lines.slice(from).filter(({ who }) => who === node?.name)
     if (told.some(({ what }) => what.startsWith(`${address} is taken out, and may have writes`))) isDrained = false

@@ -1,5 +1,5 @@
 import { KvsError } from '../../../core/errors.ts'
-import { nowhere, type Position, parsePosition, positionBounds } from '../../../core/position.ts'
+import { isLogId, nowhere, type Position, parsePosition, positionBounds } from '../../../core/position.ts'
 import { type Feed, type FeedQuery, type FeedStream, feedType } from '../../../kv/index.ts'
 import {
   type BodySink,
@@ -15,7 +15,6 @@ import type { Handle } from '../route.ts'
 /** What the path of a feed takes. */
 const known = { site: 'site', have: 'have', stamps: 'stamps', after: 'after' }
 
-const logIdPattern = /^[0-9a-z._-]{1,64}$/i
 /** Makes the handler by which another site follows this one's log. */
 export function makeFeedHandler(feed: Feed): Handle {
   return async (request) => {
@@ -46,7 +45,7 @@ export function requireAllKeys({ caller }: Request): void {
 function queryOf(request: Request): FeedQuery {
   const flags = readFlags(request.query, known)
   const site = flags.get('site') ?? ''
-  if (!logIdPattern.test(site)) throw badQuery('site has to be the id of the log that asks', known)
+  if (!isLogId(site)) throw badQuery('site has to be the id of the log that asks', known)
   const stamps = positionFlag(flags, 'stamps').sequences
   return {
     site,

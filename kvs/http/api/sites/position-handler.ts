@@ -1,4 +1,5 @@
-import { parsePosition } from '../../../core/position.ts'
+import { isLogId, parsePosition } from '../../../core/position.ts'
+import { maxEntryStamp } from '../../../core/rank.ts'
 import type { Kv, SiteService } from '../../../kv/index.ts'
 import { type DropBody, noteWait, type Reply } from '../../exchange/index.ts'
 import { badQuery, readFlags } from '../query-flags.ts'
@@ -35,8 +36,8 @@ export function makeRejoinHandler(rejoin: SiteService['rejoin'], dropBody: DropB
     await dropBody(request)
     const flags = readFlags(request.query, rejoinFlags)
     const [stamp, origin = ''] = [Number(flags.get('stamp')), flags.get('origin')]
-    if (!Number.isSafeInteger(stamp) || stamp <= 0 || origin === '')
-      throw badQuery('stamp and origin are needed', rejoinFlags)
+    if (!(Number.isSafeInteger(stamp) && stamp > 0 && stamp <= maxEntryStamp && isLogId(origin)))
+      throw badQuery('stamp has to be that of an entry, and origin the id of a log', rejoinFlags)
     await rejoin({ stamp, origin, isExpiry: false })
     return textReply('')
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { ConditionFailed, KvsError } from '../../../../kvs/core/errors.ts'
-import { type Position, positionAt } from '../../../../kvs/core/position.ts'
+import { formatPosition, type Position, parsePosition, positionAt } from '../../../../kvs/core/position.ts'
 import { ConditionsFailed, type Operation } from '../../../../kvs/core/transaction.ts'
 import { versionAt } from '../../../../kvs/core/version.ts'
 import type { AskedTransaction, ConditionalWrite } from '../../../../kvs/kv/kv.ts'
@@ -290,6 +290,21 @@ test('what is decided depends on what the keys that it rests on depend on', asyn
   expect((await Promise.all(answers)).map(({ position }) => position)).toEqual([
     ...['cafe0123=101', 'cafe0123=101,other=1', 'cafe0123=102', 'cafe0123=103', 'cafe0123=105,other=1'],
   ])
+})
+
+test('a write depends on no more than an entry can carry', async () => {
+  const { queue, queueOf, rounds, round, texts } = makeQueue({ a: 1n })
+  Object.assign(texts, { n: '1' })
+  const many = (name: string): Position => ({
+    sequences: new Map(Array.from({ length: 60 }, (_, at) => [`${name}${at}`, 1n])),
+    stamp: 0,
+  })
+  queueOf.dependencies.set('n', many('x'))
+  void queue.transact(transaction([add('n')], { after: many('y') }))
+  await round()
+  const after = rounds[0]?.[0]?.writes[0]?.after
+  expect(after && parsePosition(formatPosition(after))).toEqual(after)
+  expect(after?.sequences.size).toBe(60)
 })
 
 test('each operation sees what those before it have done', async () => {
