@@ -25,6 +25,7 @@ export interface Removal {
   readonly logId: string
   /** When somebody first asked for it, in the clients' time. What was acknowledged before is with the others. */
   readonly askedAt: number
+  readonly isByItself: boolean
   /** Whether what it had was with the site that was asked, as that said; false where that is not known. */
   readonly isDrained: boolean
 }
@@ -88,7 +89,10 @@ async function carryOut(options: OperatorOptions, fault: GroupFault, removals: R
   if (kind === 'added') return
   // A log that went back lacks what it had acknowledged, and can't hand it on.
   const isWhole = cluster.logServer.logId === logId && !cluster.isRestored
-  removals.push({ site, logId, askedAt, isDrained: isDrained && isWhole })
+  const removal = { site, logId, askedAt, isByItself, isDrained: isDrained && isWhole }
+  // The others get its log from a site that took itself out, unless they take it out as well before they have it.
+  const isOfUse = (before: Removal) => removal.isDrained || !before.isByItself || before.logId !== logId
+  removals.splice(0, removals.length, ...removals.filter(isOfUse), removal)
 }
 
 interface Change {
