@@ -1,7 +1,7 @@
 import { KvsError } from '../core/errors.ts'
 import { type Position, sequenceIn } from '../core/position.ts'
 import type { FeedQuery } from '../kv/index.ts'
-import { Diverged, type LogReader, Unavailable } from '../log/index.ts'
+import { Diverged, type LogReader, type MemberEntry, Unavailable } from '../log/index.ts'
 import type { OwnSite } from './own-site.ts'
 
 /** Throws what a client is told where the log can’t be read. */
@@ -9,6 +9,14 @@ export function asLogDown(error: unknown): never {
   if (error instanceof Diverged) throw new KvsError('not_ready', `the log can’t be followed: ${error.message}`)
   if (!(error instanceof Unavailable)) throw error
   throw new KvsError('log_down', `the log can’t be read: ${error.message}`)
+}
+
+/**
+ * Whoever has not heard that this site was taken out hears it from here, however late: it may have done that itself, or
+ * a site that nobody follows any more. Nothing that comes after that is sent.
+ */
+export function isToHear(removal: MemberEntry | undefined, { have }: FeedQuery): boolean {
+  return removal === undefined || sequenceIn(have, removal.origin) < removal.originSequence
 }
 
 /** Rejects with `went_back` where the log does not have the last entry that the other site has of it. */

@@ -6,7 +6,7 @@ import type { Feed, FeedQuery, FeedStream } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type LogReader, type MemberEntry, makeWholeBatches, Unavailable, type WholeBatches } from '../log/index.ts'
 import { groupBatches } from './batch-groups.ts'
-import { asLogDown, requireSamePast, type Start, startOf } from './feed-start.ts'
+import { asLogDown, isToHear, requireSamePast, type Start, startOf } from './feed-start.ts'
 import type { EndCode } from './frames/frame.ts'
 import { type FrameWriter, makeFrameWriter } from './frames/frame-writer.ts'
 import type { OwnSite } from './own-site.ts'
@@ -24,6 +24,8 @@ export interface FeedOptions {
 /** Each feed holds one of the connections that Postgres has for all nodes of the site, 100 by default. */
 const mostFeeds = 16
 const signOfLifeMs = 1_000
+/** How soon a site is told how far this log is where it gets nothing of it: its own entries come back as those. */
+const quietMs = 100
 /**
  * Least time between two looks at what there is, in milliseconds. Each costs the other site an append, however few
  * entries it finds. The first write after a quiet moment does not wait.
@@ -40,7 +42,7 @@ export function makeFeed(options: FeedOptions): Feed {
     async open(query) {
       if (options.stopping.aborted) throw new KvsError('draining')
       options.site.requireReadable()
-      if (!isToHear(options, query)) throw new KvsError('removed')
+      if (!isToHear(options.removal(), query)) throw new KvsError('removed')
       if (feeds >= mostFeeds) throw new KvsError('overloaded', `${mostFeeds} sites follow this node already`)
       feeds++
       const close = once(() => feeds--)
@@ -52,15 +54,6 @@ export function makeFeed(options: FeedOptions): Feed {
       }
     },
   }
-}
-
-/**
- * Whoever has not heard that this site was taken out hears it from here, however late: it may have done that itself, or
- * a site that nobody follows any more. Nothing that comes after that is sent.
- */
-function isToHear({ removal }: FeedOptions, { have }: FeedQuery): boolean {
-  const entry = removal()
-  return entry === undefined || sequenceIn(have, entry.origin) < entry.originSequence
 }
 
 function once(act: () => void): () => void {
@@ -98,6 +91,8 @@ class Stream implements FeedStream {
   private highestStamp: number
   /** Moment of the last look, where it came to the end. */
   private readAt = Number.NEGATIVE_INFINITY
+  /** Sequence that the other site was told last, and the moment. */
+  private told = { sequence: 0n, at: 0 }
   private isOver = false
   private lost: Error | undefined = undefined
   private wake: () => void = () => undefined
@@ -138,7 +133,7 @@ class Stream implements FeedStream {
   async next(): Promise<Buffer | undefined> {
     if (this.isOver) return undefined
     try {
-      if (this.frames.waitingBytes === 0) await this.fill()
+      while (!this.isOver && this.frames.waitingBytes === 0) await this.fill()
     } catch (error) {
       const code = error instanceof KvsError ? 'diverged' : 'unavailable'
       this.end(code, error instanceof Error ? error.message : String(error))
@@ -176,12 +171,19 @@ class Stream implements FeedStream {
     const isBehind = () => this.sent < through
     while (isBehind() && this.frames.waitingBytes < chunkBytes && clock.now() - begunAt < signOfLifeMs) {
       for (const group of groupBatches(await this.readBatches(through), mostOfGroup)) {
+        const before = this.frames.waitingBytes
         for (const entry of group) this.add(entry)
-        this.noteReached()
+        if (this.frames.waitingBytes > before) this.noteReached()
       }
       if (!isBehind()) this.readAt = begunAt
     }
-    if (this.frames.waitingBytes === 0) this.noteReached()
+    if (this.frames.waitingBytes === 0 && this.untilTold() <= 0) this.noteReached()
+  }
+
+  /** How long there may be nothing to tell, in milliseconds. */
+  private untilTold(): number {
+    const { sequence, at } = this.told
+    return at + (this.sent > sequence ? quietMs : signOfLifeMs) - this.options.clock.now()
   }
 
   /**
@@ -211,9 +213,10 @@ class Stream implements FeedStream {
   }
 
   private noteReached(): void {
-    const { site } = this.options
+    const { site, clock } = this.options
     const head = site.sequence()
     const sequence = this.sent
+    this.told = { sequence, at: clock.now() }
     this.frames.write({
       type: 'reached',
       ...{ sequence, head: head > sequence ? head : sequence, time: site.now() },
@@ -232,7 +235,7 @@ class Stream implements FeedStream {
   private async waitForMore(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.wake = resolve
-    const timer = this.options.clock.after(signOfLifeMs, resolve)
+    const timer = this.options.clock.after(Math.max(0, this.untilTold()), resolve)
     await promise
     timer.cancel()
   }

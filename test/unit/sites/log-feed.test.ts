@@ -194,6 +194,29 @@ test('writes of a few milliseconds share a read, and the first one does not wait
   expect(keysOf(framesIn(chunks.map((chunk) => chunk ?? Buffer.alloc(0))))).toEqual(['x', 'y', 'z'])
 })
 
+test('a site is told every 100 ms how far the log is where it gets nothing of it, and at once with what it gets', async () => {
+  const log = makeLog()
+  const stream = await log.open()
+  await stream.next()
+  const chunks: Buffer[] = []
+  void (async () => {
+    for (let chunk = await stream.next(); chunk !== undefined; chunk = await stream.next()) chunks.push(chunk)
+  })()
+  for (let number = 1; number <= 30; number++) {
+    log.append(`asker${number}`)
+    await log.time.pass(10)
+  }
+  expect(chunks).toHaveLength(3)
+  log.append('x')
+  await log.time.pass(10)
+  expect([chunks.length, chunks[3]?.includes('x')]).toEqual([4, true])
+  await log.time.pass(990)
+  expect(chunks).toHaveLength(4)
+  await log.time.pass(10)
+  expect(chunks).toHaveLength(5)
+  stream.close()
+})
+
 test('what was there is sent, though there is more each time', async () => {
   const log = makeLog()
   const stream = await log.open()
