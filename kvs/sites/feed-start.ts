@@ -15,8 +15,10 @@ export function asLogDown(error: unknown): never {
  * Whoever has not heard that this site was taken out hears it from here, however late: it may have done that itself, or
  * a site that nobody follows any more. Nothing that comes after that is sent.
  */
-export function isToHear(removal: MemberEntry | undefined, { have }: FeedQuery): boolean {
-  return removal === undefined || sequenceIn(have, removal.origin) < removal.originSequence
+export function isToHear(removal: MemberEntry | undefined, { site, have }: FeedQuery): boolean {
+  if (removal === undefined) return true
+  // What the asker has of its own log is not in its query.
+  return removal.origin !== site && sequenceIn(have, removal.origin) < removal.originSequence
 }
 
 /** Rejects with `went_back` where the log does not have the last entry that the other site has of it. */

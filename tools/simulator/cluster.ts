@@ -103,6 +103,6 @@ function assembleNode(options: ClusterOptions, cluster: Cluster, name: string, r
   const { logServer, orphans } = cluster
   return makeNode({
     ...{ name, scheduler, world, logServer, disk, link, orphans, spools, random, trace, plants, violation },
-    site: site && { number: site.number, network: site.network },
+    site: site && { number: site.number, network: site.network, copies: schedule.copies },
   })
 }

@@ -13,6 +13,8 @@ export interface Schedule {
   readonly spools: boolean
   /** Share of the puts whose keys end by themselves; absent for none. */
   readonly lifetimes?: number
+  /** How many logs writes wait for (KVS_MIN_COPIES); absent where they wait for none but their own. */
+  readonly copies?: number
   readonly latency: Latency
   /** By time. */
   readonly operations: readonly Ask[]

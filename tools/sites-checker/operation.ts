@@ -11,6 +11,8 @@ export interface SiteOperation extends Operation {
   readonly token: string | undefined
   /** The client whose token this one's was joined with right before the request; undefined for nobody's. */
   readonly heard?: number
+  /** How many logs have what was written, as the answer says; undefined where it does not. */
+  readonly copies?: number
   /** KVS-Position of the answer. */
   readonly given?: string
   /**

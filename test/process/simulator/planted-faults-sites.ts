@@ -2,12 +2,13 @@ import type { ForeignEntry } from '../../../kvs/core/entry.ts'
 import { nowhere } from '../../../kvs/core/position.ts'
 import { maxStamp } from '../../../kvs/core/rank.ts'
 import type { Kv } from '../../../kvs/kv/index.ts'
-import type { Log, LogImport, SiteLog } from '../../../kvs/log/index.ts'
+import type { Log, SiteLog } from '../../../kvs/log/index.ts'
 import type { MemoryServer, StoredEntry } from '../../../kvs/log/memory/index.ts'
-import type { ServerSession } from '../../../kvs/log/memory/memory-server.ts'
 import type { Tables } from '../../../kvs/log/memory/tables.ts'
 import type { OwnSite, PeerClient } from '../../../kvs/sites/index.ts'
+import type { Plants } from '../../../tools/simulator/plants.ts'
 import type { PlantedFault } from './planted-faults.ts'
+import { delegate, withImport, withStatements } from './planting.ts'
 
 /** What a node of a site does wrong. */
 export const plantedFaultsOfSites: readonly PlantedFault[] = [
@@ -58,9 +59,9 @@ export const plantedFaultsOfSites: readonly PlantedFault[] = [
     sentence: /has not noticed that the log .* went back|follows the log .*, which went back/,
   },
   {
-    name: 'applies once more what it has taken over',
-    plants: { siteLog: appliesAgain },
-    sentence: /is log diverged \(entry \d+ of the log came after entry \d+\)/,
+    name: 'applies what it has taken over, whatever comes before that',
+    plants: { siteLog: appliesAtOnce },
+    sentence: /has not applied all of its log when all is well|is log diverged/,
   },
   {
     name: 'sends what is held of what was applied for all of it',
@@ -68,25 +69,18 @@ export const plantedFaultsOfSites: readonly PlantedFault[] = [
     sentence: /is not in the log of site \d/,
   },
   {
+    name: 'counts a copy that another log is still to get',
+    get plants() {
+      return countsWhatIsToCome()
+    },
+    sentence: /was said to be in 2 logs, and 1 have it/,
+  },
+  {
     name: 'does not hear that it is a member again',
     plants: { peer: (client) => ({ ...client, rejoin: async () => undefined }) },
     sentence: /have not agreed on their members: .* does not know that it is a member/,
   },
 ]
-
-function delegate<T extends object>(whole: T, broken: Partial<T>): T {
-  return new Proxy(whole, { get: (_, name) => Reflect.get(Object.hasOwn(broken, name) ? broken : whole, name) })
-}
-
-function withImport(siteLog: SiteLog, broken: (target: LogImport) => Partial<LogImport>): SiteLog {
-  return {
-    ...siteLog,
-    async openImport() {
-      const target = await siteLog.openImport()
-      return target && delegate(target, broken(target))
-    },
-  }
-}
 
 /** Entries of one origin stay in their order: only what one has to do with another is lost. */
 function reordersOrigins(siteLog: SiteLog): SiteLog {
@@ -101,19 +95,6 @@ function reordersOrigins(siteLog: SiteLog): SiteLog {
       )
     },
   }))
-}
-
-type Run = ServerSession['run']
-
-/** Puts something between the server and what its sessions ask it. */
-function withStatements(server: MemoryServer, makeRun: (session: ServerSession) => Run): MemoryServer {
-  return delegate(server, {
-    connect(client) {
-      const session = server.connect(client)
-      const run = makeRun(session)
-      return { run, end: () => session.end() }
-    },
-  })
 }
 
 /** What a local write has seen of the logs does not raise the stamp. */
@@ -205,7 +186,7 @@ function skipsDrain(client: PeerClient): PeerClient {
 }
 
 /** Every batch is said to come next, whatever the view has by then. */
-function appliesAgain(siteLog: SiteLog): SiteLog {
+function appliesAtOnce(siteLog: SiteLog): SiteLog {
   return withImport(siteLog, (target) => ({
     append: async (entries, seen) => ({ ...(await target.append(entries, seen)), comesAfter: () => true }),
   }))
@@ -218,6 +199,25 @@ function sendsWhatIsHeld(site: OwnSite): OwnSite {
       const reader = site.readApplied()
       return { ...reader, take: (after, through) => reader.take(after, through) ?? reader.take(through - 1n, through) }
     },
+  }
+}
+
+/** Whatever a site is asked for, it is said to have, and the stamp that proves it is looked up elsewhere. */
+function countsWhatIsToCome(): Plants {
+  const servers: MemoryServer[] = []
+  return {
+    logServer(server) {
+      servers.push(server)
+      return server
+    },
+    peer: (client) => ({
+      ...client,
+      async askCopy(asked, signal) {
+        const copy = await client.askCopy(asked, signal)
+        const server = servers.find(({ logId }) => logId === asked.log)
+        return { ...copy, sequence: asked.sequence, stamp: server?.entries[Number(asked.sequence) - 1]?.stamp }
+      },
+    }),
   }
 }
 

@@ -403,6 +403,8 @@ test('a site that was taken out sends its log through there, to who has not hear
   log.group.removal = { ...leave, origin: 'another', originSequence: 7n }
   expect(await log.outcome(has(2, { another: 6 }))).toBe('opened')
   expect(await log.outcome(has(1, { another: 7 }))).toMatch(/^removed/)
+  log.group.removal = { ...leave, origin: 'asker', originSequence: 7n }
+  expect(await log.outcome(has(2))).toMatch(/^removed/)
 })
 
 test('a log that is down says so, and keeps nothing open', async () => {

@@ -33,7 +33,8 @@ export function checkRemovals(
 ): string[] {
   const kept = new Set(facts.kept)
   return removals
-    .filter(({ isDrained }) => isDrained)
+    // What a site had when it took itself out is lost with its log, unless somebody heard of it before.
+    .filter(({ isDrained, isByItself, logId }) => isDrained && !(isByItself && facts.log(logId)?.state === 'lost'))
     .flatMap(({ logId, askedAt }) => {
       const own = operations.filter(({ log, returned }) => log === logId && returned <= askedAt)
       const written = own.filter(({ kind, outcome, isSpooled }) => kind !== 'get' && outcome === 'ok' && !isSpooled)

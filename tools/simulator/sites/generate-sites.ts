@@ -15,6 +15,7 @@ export function generateSitesSchedule(seed: number): Schedule {
     ...{ seed, nodes: nodes + added, sites: [...sites, ...group.newcomers] },
     spools: random.chance(0.7),
     ...(random.fork('lifetimes').chance(0.3) && { lifetimes: 0.4 }),
+    ...(random.fork('copies').chance(0.25) && { copies: 2 }),
     latency: { ...drawLatency(random.fork('latency')), between: random.pick([1, 10, 40, 150]) },
     operations: drawOperations(random.fork('operations'), span),
     faults: byTime([...drawFaults(random.fork('faults'), { sites: sites.length, nodes, span }), ...group.faults]),

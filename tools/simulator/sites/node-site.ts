@@ -17,6 +17,8 @@ export interface NodeSite {
   /** The first one is 0. */
   readonly number: number
   readonly network: SiteNetwork
+  /** As in a `Schedule`. */
+  readonly copies: number | undefined
 }
 
 export interface NodeSiteOptions {
@@ -32,7 +34,7 @@ export interface ProcessParts {
   readonly lane: Lane
   readonly clock: VirtualClock
   readonly random: SeededRandom
-  readonly timeouts: { readonly log: number }
+  readonly timeouts: { readonly log: number; readonly append: number }
   readonly pageLimits: PageLimits
   readonly logger: Logger
   readonly process: { readonly store: Replica | undefined; readonly stopping: AbortController }
@@ -40,6 +42,8 @@ export interface ProcessParts {
 
 /** Often, so that deletes are forgotten while ways are cut, and entries come in late. */
 const forgetEveryMs = 300
+/** As `roles/node-sites.ts` has it. */
+const stopMs = 1_000
 /** So few that feeds read the log as well. */
 const mostHeld = { entries: 10, bytes: 64 * 1024 }
 /** No comparison may find that sites differ. */
@@ -65,6 +69,7 @@ export function makeNodeSite(
     site: plants.site?.(own) ?? own,
     peers: site.network.peersOf(site.number),
     ownAddress: name,
+    copies: site.copies === undefined ? undefined : { wanted: site.copies, timeoutMs: timeouts.append, stopMs },
     forgetEveryMs,
     compareEveryMs,
     connect(address) {

@@ -1,6 +1,7 @@
 import { makeSeededRandom } from '../../lab/seeded-random.ts'
 import { checkAcknowledged } from '../../sites-checker/acknowledged.ts'
 import { checkCausality } from '../../sites-checker/causality.ts'
+import { checkCopies } from '../../sites-checker/copies.ts'
 import { checkLogs } from '../../sites-checker/logs.ts'
 import { type Cluster, makeCluster } from '../cluster.ts'
 import { wait } from '../disk.ts'
@@ -65,6 +66,7 @@ export async function simulateSites(schedule: Schedule, plans: readonly SitePlan
     ...checkLogs(facts),
     ...checkAcknowledged(operations, facts),
     ...checkCausality(operations, facts),
+    ...checkCopies(operations, facts),
     ...checkAvailability(operations, schedule, facts),
     ...checkRemovals(operations, operator.removals, facts),
     ...checkComparisons(trace),

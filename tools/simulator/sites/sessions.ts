@@ -1,9 +1,5 @@
-import type { Write } from '../../../kvs/core/entry.ts'
-import { KvsError } from '../../../kvs/core/errors.ts'
-import { formatPosition, mergePositions, nowhere, type Position, parsePosition } from '../../../kvs/core/position.ts'
-import type { Kv } from '../../../kvs/kv/index.ts'
-import { writeOutcome } from '../../drill/workload/request.ts'
-import { makeValue, randomSize, readValue } from '../../drill/workload/value.ts'
+import { formatPosition, mergePositions, nowhere, type Position } from '../../../kvs/core/position.ts'
+import { makeValue, randomSize } from '../../drill/workload/value.ts'
 import { makeSeededRandom, type SeededRandom } from '../../lab/seeded-random.ts'
 import type { SiteOperation } from '../../sites-checker/operation.ts'
 import type { Cluster } from '../cluster.ts'
@@ -13,6 +9,7 @@ import { type Lost, send } from '../requester.ts'
 import { type Ask, type Schedule, seconds } from '../schedule.ts'
 import type { Lane } from '../scheduler.ts'
 import type { Trace } from '../trace.ts'
+import { type AskedWrite, read, type SiteAnswer, write, writeOf } from './site-answers.ts'
 
 /** Clients that hop between sites. Most of them pass along what they have seen. */
 export interface Sessions {
@@ -42,7 +39,7 @@ const firstProber = 100
 const keyName = (key: number) => `key-${key}`
 
 /** One place of a session: what it is to ask there. */
-interface Asked {
+interface Asked extends AskedWrite {
   readonly client: number
   readonly site: number
   readonly cluster: Cluster
@@ -50,16 +47,6 @@ interface Asked {
   readonly kind: 'get' | 'put' | 'delete'
   readonly key: string
   readonly value: string | undefined
-  readonly token: Position | undefined
-  /** Lifetime of a put, in milliseconds; undefined for ever. */
-  readonly ttl?: number | undefined
-  /** Set for a put under If-None-Match: *. */
-  readonly condition?: 'absent' | undefined
-}
-
-type SiteAnswer = Pick<SiteOperation, 'outcome' | 'status' | 'error' | 'value' | 'sequence' | 'isSpooled'> & {
-  readonly given?: Position
-  readonly seen?: string
 }
 
 export function makeSessions(options: SessionsOptions): Sessions {
@@ -82,7 +69,9 @@ export function makeSessions(options: SessionsOptions): Sessions {
       requester,
       async (kv) => {
         was.isAlone = isAlone()
-        const answer = await (kind === 'get' ? read(kv, key, token) : write(kv, writeOf(key, bytes), asked))
+        const answer = await (kind === 'get'
+          ? read(kv, key, token)
+          : write({ kv, ...server }, writeOf(key, bytes), asked))
         was.isAlone ||= isAlone()
         return answer
       },
@@ -148,70 +137,34 @@ export function makeSessions(options: SessionsOptions): Sessions {
   }
 }
 
-function writeOf(key: string, value: Buffer | undefined): Write {
-  return value === undefined ? { kind: 'delete', key } : { kind: 'put', key, value, contentType: undefined }
-}
-
 function lostAnswer(kind: Asked['kind'], error: Lost): SiteAnswer {
   return { outcome: kind === 'get' || error === 'refused' ? 'failed' : 'unknown', status: 0, error }
 }
 
-/** What a client is told, as kvs/http/api/freshness.ts joins it. */
-function givenBy(kv: Kv, key: string, token: Position | undefined): Position {
-  const told = parsePosition(kv.position(key)) ?? nowhere
-  return token === undefined ? told : mergePositions(told, token)
-}
-
-async function read(kv: Kv, key: string, token: Position | undefined): Promise<SiteAnswer> {
-  try {
-    if (token && token.sequences.size > 0) await kv.waitFor(token, key)
-    const got = kv.get(key)
-    const found = got instanceof Promise ? await got : got
-    const told = { given: givenBy(kv, key, token), seen: kv.position() }
-    if (found === undefined) return { outcome: 'ok', status: 404, value: null, ...told }
-    const value = readValue(found.value)
-    const sequence = found.tag?.split('-').at(1)
-    return {
-      ...(value === undefined ? { outcome: 'torn', status: 200 } : { outcome: 'ok', status: 200, value }),
-      ...told,
-      ...(sequence === undefined ? { isSpooled: true as const } : { sequence: Number(sequence) }),
-    }
-  } catch (error) {
-    const { status, code } = known(error)
-    return { outcome: 'failed', status, error: code }
-  }
-}
-
-async function write(kv: Kv, asked: Write, { token, ttl, condition }: Asked): Promise<SiteAnswer> {
-  try {
-    const after = token && token.sequences.size > 0 ? await kv.dependencyOn(token) : undefined
-    const mortal = ttl === undefined ? asked : { ...asked, deadline: kv.now() + ttl }
-    const all = after === undefined ? mortal : { ...mortal, after }
-    const stored = condition
-      ? await kv.writeIf({ write: all, precondition: { ifNoneMatch: '*' }, idempotencyKey: undefined })
-      : await kv.write(all)
-    const given = givenBy(kv, asked.key, token)
-    if (stored === 'spooled') return { outcome: 'ok', status: 202, given, isSpooled: true }
-    return { outcome: 'ok', status: asked.kind === 'put' ? 201 : 200, given, sequence: Number(stored.sequence) }
-  } catch (error) {
-    const { status, code } = known(error)
-    return { outcome: writeOutcome(status, code), status, error: code }
-  }
-}
-
-/** An error that is no `KvsError` is a defect, which a node answers with 500. */
-function known(error: unknown): KvsError {
-  return error instanceof KvsError ? error : new KvsError('internal', String(error))
-}
-
 function describe(operation: SiteOperation): string {
-  const { kind, key, value, node, site, outcome, status, sequence, error, invoked, token, given, isSpooled, ttl } =
-    operation
+  const {
+    kind,
+    key,
+    value,
+    node,
+    site,
+    outcome,
+    status,
+    sequence,
+    error,
+    invoked,
+    token,
+    given,
+    isSpooled,
+    copies,
+    ttl,
+  } = operation
   const answered = [
     `${outcome} ${status}`,
     ...(error === undefined ? [] : [error]),
     ...(kind === 'get' && outcome === 'ok' ? [value ?? 'nothing'] : []),
     ...(isSpooled ? ['spooled'] : []),
+    ...(copies === undefined ? [] : [`in ${copies} logs`]),
     ...(sequence === undefined ? [] : [`entry ${sequence}`]),
     ...(given === undefined ? [] : [`at ${given}`]),
   ]
