@@ -32,9 +32,10 @@ export function checkRemovals(
   facts: Facts,
 ): string[] {
   const kept = new Set(facts.kept)
+  // What a site had when it took itself out is lost with its log, unless somebody heard of it before.
+  const isLost = ({ isByItself, logId }: Removal) => isByItself && facts.log(logId)?.state === 'lost'
   return removals
-    // What a site had when it took itself out is lost with its log, unless somebody heard of it before.
-    .filter(({ isDrained, isByItself, logId }) => isDrained && !(isByItself && facts.log(logId)?.state === 'lost'))
+    .filter((removal) => removal.isDrained && !isLost(removal))
     .flatMap(({ logId, askedAt }) => {
       const own = operations.filter(({ log, returned }) => log === logId && returned <= askedAt)
       const written = own.filter(({ kind, outcome, isSpooled }) => kind !== 'get' && outcome === 'ok' && !isSpooled)
