@@ -73,7 +73,7 @@ export const plantedFaultsOfSites: readonly PlantedFault[] = [
     get plants() {
       return countsWhatIsToCome()
     },
-    sentence: /was said to be in 2 logs, and 1 have it/,
+    sentence: /was said to be in 2 logs, and 1 had it/,
   },
   {
     name: 'does not hear that it is a member again',

@@ -66,7 +66,7 @@ export async function simulateSites(schedule: Schedule, plans: readonly SitePlan
     ...checkLogs(facts),
     ...checkAcknowledged(operations, facts),
     ...checkCausality(operations, facts),
-    ...checkCopies(operations, facts),
+    ...checkCopies(operations),
     ...checkAvailability(operations, schedule, facts),
     ...checkRemovals(operations, operator.removals, facts),
     ...checkComparisons(trace),

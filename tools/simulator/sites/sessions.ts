@@ -1,4 +1,5 @@
 import { formatPosition, mergePositions, nowhere, type Position } from '../../../kvs/core/position.ts'
+import type { StoredEntry } from '../../../kvs/log/memory/index.ts'
 import { makeValue, randomSize } from '../../drill/workload/value.ts'
 import { makeSeededRandom, type SeededRandom } from '../../lab/seeded-random.ts'
 import type { SiteOperation } from '../../sites-checker/operation.ts'
@@ -61,6 +62,7 @@ export function makeSessions(options: SessionsOptions): Sessions {
     const invoked = now()
     const log = cluster.logServer.logId
     const server = cluster.isRestored ? undefined : node.server()
+    const copiesOf = (sequence: bigint) => countCopies(clusters, log, sequence)
     const isAlone = () => server?.sites?.isRemoved === true
     const was = { isAlone: false }
     const requester = { server: () => server, lane, delay: () => random.between(0.05, 0.5), timeoutMs }
@@ -71,7 +73,7 @@ export function makeSessions(options: SessionsOptions): Sessions {
         was.isAlone = isAlone()
         const answer = await (kind === 'get'
           ? read(kv, key, token)
-          : write({ kv, ...server }, writeOf(key, bytes), asked))
+          : write({ kv, sites: server?.sites, copiesOf }, writeOf(key, bytes), asked))
         was.isAlone ||= isAlone()
         return answer
       },
@@ -137,6 +139,14 @@ export function makeSessions(options: SessionsOptions): Sessions {
   }
 }
 
+function countCopies(clusters: readonly Cluster[], log: string, sequence: bigint): number {
+  const logs = clusters.flatMap(({ logServer, lost }) => [logServer, ...lost])
+  const isIt = (logId: string, { origin, sequence: place }: StoredEntry) =>
+    (origin?.logId ?? logId) === log && (origin?.sequence ?? place) === sequence
+  const holders = logs.filter(({ logId, entries }) => entries.some((entry) => isIt(logId, entry)))
+  return new Set(holders.map(({ logId }) => logId)).size
+}
+
 function lostAnswer(kind: Asked['kind'], error: Lost): SiteAnswer {
   return { outcome: kind === 'get' || error === 'refused' ? 'failed' : 'unknown', status: 0, error }
 }
@@ -164,7 +174,7 @@ function describe(operation: SiteOperation): string {
     ...(error === undefined ? [] : [error]),
     ...(kind === 'get' && outcome === 'ok' ? [value ?? 'nothing'] : []),
     ...(isSpooled ? ['spooled'] : []),
-    ...(copies === undefined ? [] : [`in ${copies} logs`]),
+    ...(copies === undefined ? [] : [`in ${copies.told} logs`]),
     ...(sequence === undefined ? [] : [`entry ${sequence}`]),
     ...(given === undefined ? [] : [`at ${given}`]),
   ]

@@ -50,9 +50,16 @@ export async function read(kv: Kv, key: string, token: Position | undefined): Pr
   }
 }
 
+interface WrittenAt {
+  readonly kv: Kv
+  readonly sites?: Sites | undefined
+  /** How many logs have an entry of the site by now, those that are gone as well. */
+  readonly copiesOf: (sequence: bigint) => number
+}
+
 /** A write with fewer copies than are wanted is accepted, and the answer says so. */
 export async function write(
-  { kv, sites }: { readonly kv: Kv; readonly sites?: Sites | undefined },
+  { kv, sites, copiesOf }: WrittenAt,
   asked: Write,
   { token, ttl, condition }: AskedWrite,
 ): Promise<SiteAnswer> {
@@ -68,8 +75,9 @@ export async function write(
     const written = { outcome: 'ok', given, sequence: Number(stored.sequence) } as const
     const status = asked.kind === 'put' ? 201 : 200
     if (!sites?.copies) return { ...written, status }
-    const copies = await sites.copies.wait(stored.sequence, 0).done
-    return { ...written, status: copies < sites.copies.wanted ? 202 : status, copies }
+    const told = await sites.copies.wait(stored.sequence, 0).done
+    const copies = { told, true: copiesOf(stored.sequence) }
+    return { ...written, status: told < sites.copies.wanted ? 202 : status, copies }
   } catch (error) {
     const { status, code } = known(error)
     return { outcome: writeOutcome(status, code), status, error: code }
