@@ -53,7 +53,7 @@ export function makeDependencies(reached: (logId: string) => number): Dependenci
   }
 
   function set(key: string, after: Position | undefined): void {
-    drop(key)
+    if (dependencies.size > 0) drop(key)
     const dependency = after && firstUncovered(after, reached)
     if (dependency === undefined) return
     dependencies.set(key, dependency)
