@@ -11,7 +11,7 @@ export interface SiteOperation extends Operation {
   readonly token: string | undefined
   /** The client whose token this one's was joined with right before the request; undefined for nobody's. */
   readonly heard?: number
-  /** How many logs have what was written, as the answer says, and how many had it then; absent where it does not say. */
+  /** How many logs have what was written, by the answer, and how many had it then; absent where it does not say. */
   readonly copies?: { readonly told: number; readonly true: number }
   /** KVS-Position of the answer. */
   readonly given?: string
