@@ -23,7 +23,7 @@ export interface Intake {
   readonly oldOnes: number
   /** Whether the log is read for forgotten deletes, as `recallDeletes` does. */
   readonly isRecalling: boolean
-  /** Sequence of what was appended last, as long as it waits for the view to have it; undefined where it does not. */
+  /** Sequence of its log that it waits for the view to have; undefined where it waits for none. */
   readonly awaited: bigint | undefined
 }
 
@@ -56,6 +56,12 @@ export function makeIntake(
   let awaited: bigint | undefined
   const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>()
 
+  async function waitFor(sequence: bigint): Promise<void> {
+    awaited = sequence
+    await untilApplied(site, sequence, ending)
+    awaited = undefined
+  }
+
   async function appendAll(): Promise<void> {
     isAppending = true
     while (waiting.length > 0) {
@@ -67,16 +73,14 @@ export function makeIntake(
         // Once more where deletes were forgotten meanwhile: what follows is one step with the last look.
         while (meetsForgotten(entries, site, site.deletes().forgotten)) {
           isRecalling = true
-          await recallDeletes(target, site, ending, tell).finally(() => {
+          await recallDeletes({ target, site, waitFor, ending, tell }).finally(() => {
             isRecalling = false
           })
         }
         const end = await append(target, site, entries, counts)
         for (const { resolve } of batches) resolve()
         // The log ranks entries against all that the view lacks.
-        awaited = end
-        await untilApplied(site, end, ending)
-        awaited = undefined
+        await waitFor(end)
       } catch (error) {
         failure = { error }
         fail(error)

@@ -2,7 +2,6 @@ import type { ForeignEntry } from '../core/entry.ts'
 import { setsValue } from '../core/operation/operation.ts'
 import type { LogImport } from '../log/index.ts'
 import type { OwnSite } from './own-site.ts'
-import { untilApplied } from './until-applied.ts'
 
 /**
  * Whether one of the entries may be older than a delete that is forgotten: it sets a key of which the view has nothing,
@@ -17,21 +16,26 @@ export function meetsForgotten(entries: readonly ForeignEntry[], site: OwnSite, 
   )
 }
 
+export interface RecallParts {
+  readonly target: LogImport
+  readonly site: OwnSite
+  /** Resolves once the view has the log through a sequence, or the signal aborts. */
+  readonly waitFor: (sequence: bigint) => Promise<void>
+  readonly ending: AbortSignal
+  /** Told of what may take long. */
+  readonly tell: (message: string) => void
+}
+
 /**
  * Has the view remember all deletes again, until more of them are forgotten: reads those that it has forgotten from
  * the whole log, which lacks nothing. Nothing must be appended for other sites meanwhile. The view serves, and goes on
  * with the log, as it does otherwise. Rejects as `LogImport.readDeletes`, and where the signal aborts.
  */
-export async function recallDeletes(
-  target: LogImport,
-  site: OwnSite,
-  ending: AbortSignal,
-  tell: (message: string) => void,
-): Promise<void> {
+export async function recallDeletes({ target, site, waitFor, ending, tell }: RecallParts): Promise<void> {
   tell('an entry of another site may be older than forgotten deletes: reading the deletes from the whole log')
   const { sequence: head } = await target.askHead()
   // What other sites have written is all there then, and what comes after that leaves its deletes in the view.
-  await untilApplied(site, head, ending)
+  await waitFor(head)
   ending.throwIfAborted()
   site.requireReadable()
   const deletes = site.deletes()

@@ -59,7 +59,7 @@ test('it waits until the view has what other sites have written before, and take
   const adding = intake.add([foreign('a', 7, { write: put('gone') })])
   const later = intake.add([foreign('b', 90)])
   await settle()
-  expect([log.reads, flags(), intake.isRecalling]).toEqual([[], [], true])
+  expect([log.reads, flags(), intake.isRecalling, intake.awaited]).toEqual([[], [], true, 11n])
   view.advance(11)
   await Promise.all([adding, later])
   expect([log.reads[0], flags(), intake.isRecalling]).toEqual([[0n, 11n], [true, false], false])

@@ -82,17 +82,22 @@ async function carryOut(options: OperatorOptions, fault: GroupFault, removals: R
   const { logId } = cluster.logServer
   const askedAt = now()
   const isByItself = kind === 'taken out' && by === cluster
-  let isDrained = true
-  for (const { name } of cluster.nodes) {
-    if (!(await changeOne(options, { kind, address: name, by, isByItself }))) isDrained = false
-  }
+  const made: Made[] = []
+  for (const { name } of cluster.nodes) made.push(await changeOne(options, { kind, address: name, by, isByItself }))
   if (kind === 'added') return
   // A log that went back lacks what it had acknowledged, and can't hand it on.
   const isWhole = cluster.logServer.logId === logId && !cluster.isRestored
-  const removal = { site, logId, askedAt, isByItself, isDrained: isDrained && isWhole }
+  const isDrained = made.every((one) => one === 'drained')
   // The others get its log from a site that took itself out, unless they take it out as well before they have it.
-  const isOfUse = (before: Removal) => removal.isDrained || !before.isByItself || before.logId !== logId
-  removals.splice(0, removals.length, ...removals.filter(isOfUse), removal)
+  const isTooEarly = (before: Removal) => before.isByItself && before.logId === logId && made.includes('undrained')
+  const counting = removals.filter((before) => !isTooEarly(before))
+  removals.splice(0, removals.length, ...counting, {
+    site,
+    logId,
+    askedAt,
+    isByItself,
+    isDrained: isDrained && isWhole,
+  })
 }
 
 interface Change {
@@ -103,8 +108,11 @@ interface Change {
   readonly isByItself: boolean
 }
 
-/** Asks until the change is made. Resolves with whether each try found nothing that may be lost by it. */
-async function changeOne(options: OperatorOptions, { kind, address, by, isByItself }: Change): Promise<boolean> {
+/** `drained`: nothing is lost by it, as each try said. `nothing`: it was so before. */
+type Made = 'drained' | 'undrained' | 'nothing'
+
+/** Asks until the change is made. */
+async function changeOne(options: OperatorOptions, { kind, address, by, isByItself }: Change): Promise<Made> {
   const { lane, trace, violation } = options
   let isDrained = true
   for (let tries = 0; tries < mostTries; tries++) {
@@ -114,13 +122,13 @@ async function changeOne(options: OperatorOptions, { kind, address, by, isByItse
     const answer = node ? await ask(options, node, kind, address) : isOut ? 'not there' : 'refused'
     const told = trace.lines.slice(from).filter(({ who }) => who === node?.name)
     if (told.some(({ what }) => what.startsWith(`${address} is taken out, and may have writes`))) isDrained = false
-    if (isDone(answer)) return isDrained && answer === 'removed'
+    if (isDone(answer)) return !isDrained ? 'undrained' : answer === 'removed' ? 'drained' : 'nothing'
     // What became of the try is not known, nor whether it waited for anything.
     if (answer !== 'refused') isDrained = false
     await wait(lane, againMs)
   }
   violation(`${address} could not be ${kind} in ${mostTries} tries`)
-  return false
+  return 'undrained'
 }
 
 const isDone = (answer: string) => ['added', 'there already', 'removed', 'not there'].includes(answer)
