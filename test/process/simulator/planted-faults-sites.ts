@@ -70,9 +70,7 @@ export const plantedFaultsOfSites: readonly PlantedFault[] = [
   },
   {
     name: 'counts a copy that another log is still to get',
-    get plants() {
-      return countsWhatIsToCome()
-    },
+    plants: countsWhatIsToCome(),
     sentence: /was said to be in 2 logs, and 1 had it/,
   },
   {
@@ -204,18 +202,19 @@ function sendsWhatIsHeld(site: OwnSite): OwnSite {
 
 /** Whatever a site is asked for, it is said to have, and the stamp that proves it is looked up elsewhere. */
 function countsWhatIsToCome(): Plants {
-  const servers: MemoryServer[] = []
+  /** Each run makes its own, whose ids are those of the run before with the same seed. */
+  const servers = new Map<string, MemoryServer>()
   return {
     logServer(server) {
-      servers.push(server)
+      servers.set(server.logId, server)
       return server
     },
     peer: (client) => ({
       ...client,
       async askCopy(asked, signal) {
         const copy = await client.askCopy(asked, signal)
-        const server = servers.find(({ logId }) => logId === asked.log)
-        return { ...copy, sequence: asked.sequence, stamp: server?.entries[Number(asked.sequence) - 1]?.stamp }
+        const entry = servers.get(asked.log)?.entries[Number(asked.sequence) - 1]
+        return { ...copy, sequence: asked.sequence, stamp: entry?.stamp }
       },
     }),
   }
