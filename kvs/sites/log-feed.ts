@@ -24,7 +24,7 @@ export interface FeedOptions {
 /** Each feed holds one of the connections that Postgres has for all nodes of the site, 100 by default. */
 const mostFeeds = 16
 const signOfLifeMs = 1_000
-/** How soon a site is told how far this log is where it gets nothing of it: its own entries come back as those. */
+/** How often a site is told how far this log is while it gets no entries of it, in milliseconds. */
 const quietMs = 100
 /**
  * Least time between two looks at what there is, in milliseconds. Each costs the other site an append, however few
