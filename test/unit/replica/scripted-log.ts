@@ -1,5 +1,5 @@
 import { expect, onTestFinished } from 'vitest'
-import type { Entry, Write } from '../../../kvs/core/entry.ts'
+import type { BatchEnd, Entry, Write } from '../../../kvs/core/entry.ts'
 import { type LogSession, Unavailable } from '../../../kvs/log/log.ts'
 import { makeReplica } from '../../../kvs/replica/replica.ts'
 import type { Spool } from '../../../kvs/spool/index.ts'
@@ -8,15 +8,19 @@ import { entryOf } from '../../support/entries.ts'
 /** A log in memory that others append to; what a node appends does as `append` says. */
 export function makeScriptedLog() {
   const entries: Entry[] = []
-  const end = () => ({ sequence: BigInt(entries.length), digest: entries.at(-1)?.digest ?? Buffer.of() })
+  const end = (): BatchEnd => {
+    const { digest, recordedAt, stamp } = entries.at(-1) ?? { digest: Buffer.of(), recordedAt: 0, stamp: 0 }
+    return { sequence: BigInt(entries.length), digest, recordedAt, stamp }
+  }
   const log = {
     isDown: false,
     /** What each session was asked for, in order. */
     calls: [] as string[][],
     lose: (): void => undefined,
+    end,
     add: (write: Write) => entries.push(entryOf(BigInt(entries.length + 1), write)),
     now: (): number | undefined => undefined,
-    append: async (): Promise<never> => Promise.reject(new Error('not here')),
+    append: async (): Promise<BatchEnd> => Promise.reject(new Error('not here')),
     async open(): Promise<LogSession> {
       if (log.isDown) throw new Unavailable('down')
       const { promise: lost, resolve } = Promise.withResolvers<Error>()
@@ -35,7 +39,7 @@ export function makeScriptedLog() {
         onOthersAppended: () => undefined,
         append: () => log.append(),
         appendSpooled: () => log.append(),
-        appendConditional: () => log.append(),
+        appendConditional: async () => ({ verdicts: [], end: await log.append() }),
         close: async () => log.lose(),
       }
       log.calls.push(calls)

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { maxDeadline } from '../../../kvs/core/limits.ts'
+import { batchLimits, maxDeadline } from '../../../kvs/core/limits.ts'
+import { positionAt } from '../../../kvs/core/position.ts'
 import { NotAppended } from '../../../kvs/log/log.ts'
 import { makeSqliteStorage, openSpool, type Spool } from '../../../kvs/spool/index.ts'
 import { put } from '../../support/entries.ts'
@@ -91,4 +92,31 @@ test('a node that was told to stop while its spool was slow leaves a log that ca
   expect(await written).toBe('spooled')
   expect(log.calls[1]).toEqual(['close'])
   expect(spool.writes).toBe(2)
+})
+
+test('while a spool is drained, who waits for a position is told once the view has it, not once the spool is empty', async () => {
+  const log = makeScriptedLog()
+  const spool = await openSpool({ storage: makeSqliteStorage(join(makeDirectory(), 'spool.db')), maxBytes: 1e9 })
+  onTestFinished(() => spool.close())
+  const oneByOne = Object.assign(Object.create(spool), { oldest: () => spool.oldest(1 / batchLimits.writes) })
+  const store = await startReplica(log, oneByOne)
+  log.isDown = true
+  log.lose()
+  await expect.poll(() => store.status().state).toBe('log down')
+  for (const key of ['a', 'b']) expect(await store.write(put(key))).toBe('spooled')
+  const second = Promise.withResolvers<void>()
+  onTestFinished(() => second.resolve())
+  let landed = 0
+  log.append = async () => {
+    if (landed === 1) await second.promise
+    log.add(put(landed === 0 ? 'a' : 'b'))
+    landed++
+    return log.end()
+  }
+  const seen = store.waitFor(positionAt('cafe0123', 1n))
+  log.isDown = false
+  await seen
+  expect(landed).toBe(1)
+  second.resolve()
+  await expect.poll(() => store.status().state).toBe('serving')
 })
