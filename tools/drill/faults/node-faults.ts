@@ -1,6 +1,7 @@
 import { statusOf } from '../../lab/readiness.ts'
 import { type Context, type Drill, isServing } from '../drill.ts'
 import type { NodeName, StackNode } from '../stack/stack.ts'
+import { stopNode } from '../stopping.ts'
 import {
   clientsThatSawErrors,
   forwardedNothing,
@@ -82,10 +83,11 @@ async function headOf({ stack }: Context): Promise<number> {
 
 async function restartEach(context: Context): Promise<void> {
   const { stack, pause, lasting, becomes, violation } = context
-  for (const { name } of stack.nodes) {
+  for (const node of stack.nodes) {
+    const { name } = node
     await lasting(`restart ${name}`, async () => {
-      const code = await stack.stop(name)
-      if (code !== 0) violation(`${name} ended with ${code} when it was told to stop`)
+      const flaw = await stopNode(node, () => stack.stop(name))
+      if (flaw) violation(flaw)
       await pause(0, 0.5)
       await stack.start(name)
       if (!(await becomes(isServing, 60, name))) violation(`${name} was not serving within 60 s of its start`)

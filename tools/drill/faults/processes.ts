@@ -1,5 +1,6 @@
 import type { Context, Drill } from '../drill.ts'
 import type { Service } from '../stack/stack.ts'
+import { stopNode } from '../stopping.ts'
 
 /** Kills services, and starts them after a while. */
 export async function kill(context: Context, ...services: Service[]): Promise<void> {
@@ -11,12 +12,13 @@ export async function kill(context: Context, ...services: Service[]): Promise<vo
   })
 }
 
-/** Sends SIGTERM, after which kvs must end by itself with 0. */
+/** Sends SIGTERM, after which kvs must end by itself, as `stopNode` says. */
 export async function stop(context: Context, service: Service): Promise<void> {
   const { stack, random, pause, lasting, violation } = context
   await lasting(`stop ${service}`, async () => {
-    const code = await stack.stop(service)
-    if (service === 'kvs' && code !== 0) violation(`kvs ended with ${code} when it was told to stop`)
+    const node = stack.nodes.find(({ name }) => name === service)
+    const flaw = node ? await stopNode(node, () => stack.stop(service)) : void (await stack.stop(service))
+    if (flaw) violation(flaw)
     if (random.chance(0.5)) await pause(0, 3)
     await stack.start(service)
   })

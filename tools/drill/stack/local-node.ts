@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { spawnNodeProcess } from '../../lab/node-process.ts'
@@ -34,7 +35,7 @@ export function makeLocalNode({ directory, name, program, env }: LocalNodeOption
       if (signal !== 'SIGKILL') node.kill('SIGCONT')
     }
     const ended = await node.ended
-    return typeof ended === 'number' ? ended : 137
+    return typeof ended === 'number' ? ended : 128 + constants.signals[ended ?? 'SIGKILL']
   }
 
   return {

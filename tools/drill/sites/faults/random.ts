@@ -1,3 +1,4 @@
+import { stopNode } from '../../stopping.ts'
 import { postgresOf, type SiteName, type SiteService } from '../site-names.ts'
 import type { SitesContext, SitesDrill } from '../sites-drill.ts'
 import { killFor, killSite } from './kills.ts'
@@ -64,10 +65,11 @@ const freeze: RandomFault = async ({ stack, random, pause, lasting }) => {
 }
 
 const restart: RandomFault = async ({ stack, random, pause, lasting, violation }) => {
-  const { name } = random.pick(stack.nodes)
+  const node = random.pick(stack.nodes)
+  const { name } = node
   await lasting(`restart ${name}`, async () => {
-    const code = await stack.stop(name)
-    if (code !== 0) violation(`${name} ended with ${code} when it was told to stop`)
+    const flaw = await stopNode(node, () => stack.stop(name))
+    if (flaw) violation(flaw)
     await pause(0, 1)
     await stack.start(name)
   })
