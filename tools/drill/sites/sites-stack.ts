@@ -7,6 +7,7 @@ import { docker } from '../../lab/docker.ts'
 import { freePort } from '../../lab/ports.ts'
 import { connectWhenUp } from '../../lab/postgres-client.ts'
 import { makeNetwork } from '../../lab/subnet.ts'
+import { setContainerClock } from '../stack/container-clock.ts'
 import { logsOf } from '../stack/logs.ts'
 import {
   hostOf,
@@ -166,12 +167,7 @@ export async function startSitesStack(images: SitesImages, shape: SitesShape): P
       paused.add(service)
     },
 
-    async setClock(site, offsetSeconds) {
-      const offset = `${offsetSeconds < 0 ? '' : '+'}${offsetSeconds}`
-      // In one step: a process of Postgres that reads an empty file ends, and takes the server with it.
-      const script = `echo ${offset} >/tmp/next && mv /tmp/next /tmp/clock`
-      await docker(['exec', container(postgresOf(site)), 'sh', '-c', script])
-    },
+    setClock: (site, offsetSeconds) => setContainerClock(container(postgresOf(site)), offsetSeconds),
 
     connect: (site) => {
       const login = { user: 'kvs', password: 'kvs', database: 'kvs' }

@@ -8,6 +8,7 @@ import { connectWhenUp } from '../../lab/postgres-client.ts'
 import { statusOf } from '../../lab/readiness.ts'
 import { makeComposeDisks } from './compose-disks.ts'
 import { makeComposeNetwork } from './compose-network.ts'
+import { setContainerClock } from './container-clock.ts'
 import { logsOf } from './logs.ts'
 import {
   forwarderNames,
@@ -105,8 +106,7 @@ export async function startComposeStack(image: string, options: StackOptions = {
 
   async function setClock(offsetSeconds: number): Promise<void> {
     clockIsOff = offsetSeconds !== 0
-    const offset = `${offsetSeconds < 0 ? '' : '+'}${offsetSeconds}`
-    await docker(['exec', container('kvs'), 'sh', '-c', `echo ${offset} >/tmp/clock`])
+    await setContainerClock(container('kvs'), offsetSeconds)
   }
 
   const watchers = options.observe ? ['prometheus', 'grafana'] : []
