@@ -99,16 +99,18 @@ export async function readViews(phase: Phase, keys: readonly string[], round: st
   for (const { name, url } of running(phase)) {
     const requester = makeRequester(url, 15_000)
     const values = new Map<string, string | null | undefined>()
+    const positions = new Map<string, string>()
     try {
       for (const key of keys) {
-        const { outcome, value, status } = await requester.get(key, { isConsistent: true })
+        const { outcome, value, status, positionText } = await requester.get(key, { isConsistent: true })
+        if (positionText !== undefined) positions.set(key, positionText)
         if (outcome === 'ok') values.set(key, value ?? null)
         else phase.violation(`${name} answers ${status} for the key ${key} when all is well`)
       }
     } finally {
       requester.close()
     }
-    views.push({ node: `${name}, ${round},`, values })
+    views.push({ node: `${name}, ${round},`, values, positions })
   }
   return views
 }

@@ -1,6 +1,7 @@
+import { parsePosition, sequenceIn } from '../../../kvs/core/position.ts'
 import { checkAcknowledged } from '../../sites-checker/acknowledged.ts'
 import { checkCausality } from '../../sites-checker/causality.ts'
-import { makeFacts, newestOf } from '../../sites-checker/facts.ts'
+import { type Fact, makeFacts, newestOf } from '../../sites-checker/facts.ts'
 import { checkLogs } from '../../sites-checker/logs.ts'
 import { type SentOperation, type SiteOperation, words } from '../../sites-checker/operation.ts'
 import { checkStatuses, completeAnswers, countLost, newestByKey } from './site-answers.ts'
@@ -18,6 +19,8 @@ export interface SitesHistory {
 export interface NodeView {
   readonly node: string
   readonly values: ReadonlyMap<string, string | null | undefined>
+  /** What the node had of all logs, at least, when it was asked for a key, as it said itself. */
+  readonly positions?: ReadonlyMap<string, string>
 }
 
 export interface SitesVerdict {
@@ -78,13 +81,22 @@ function checkSources(operations: readonly SiteOperation[], facts: ReturnType<ty
 /** Every node shows the newest value of each key. */
 function checkViews(views: readonly NodeView[], facts: ReturnType<typeof makeFacts>): string[] {
   const newest = newestByKey(facts, newestOf)
-  return views.flatMap(({ node, values }) =>
+  const ended = newestByKey({ ...facts, all: facts.all.filter(({ isExpiry }) => !isExpiry) }, newestOf)
+  return views.flatMap(({ node, values, positions }) =>
     [...values].flatMap(([key, value]) => {
       const fact = newest.get(key)
       if (value === (fact?.value ?? null) || (value === null && fact?.deadline !== undefined)) return []
+      // Until it had the record that the key has ended, it was right to show the value that ended.
+      if (fact?.isExpiry && value === ended.get(key)?.value && !has(positions?.get(key), fact)) return []
       return [`${node} shows ${value} at ${key} in the end, and the newest is ${facts.words(fact)}`]
     }),
   )
+}
+
+/** Whether a node that said that it was at a position had a fact; true where it said nothing. */
+function has(text: string | undefined, { origin, sequence }: Fact): boolean {
+  const position = text === undefined ? undefined : parsePosition(text)
+  return position === undefined || sequenceIn(position, origin) >= BigInt(sequence)
 }
 
 const count = (number: number) => number.toLocaleString('en-US')

@@ -144,6 +144,24 @@ test.each(wrong)('it is found that %s', (_, history, sentence) => {
   expect(violationsOf(history())).toContainEqual(expect.stringMatching(sentence))
 })
 
+test.each([
+  ['before it had the record of that', at(3, 2, 40), '1-1', true],
+  ['though it had the record of that', at(4, 2, 40), '1-1', false],
+  ['and says nothing of what it had', undefined, '1-1', false],
+  ['before it had the record of that, and shows another one', at(3, 2, 40), '1-0', false],
+])('in the end a node shows the value that has ended by itself, %s', (_, position, value, isRight) => {
+  const deadline = 1_000
+  const history = rightHistory()
+  const logs = history.logs.map((log) => ({
+    ...log,
+    entries: log.entries.map((entry) => (entry.key === 'z' ? { ...entry, deadline, stamp: 30 } : entry)),
+  }))
+  const positions = new Map(position === undefined ? [] : [['z', position]])
+  const views = [{ node: 'b', values: new Map([['z', value]]), positions }]
+  const found = violationsOf({ ...history, logs, views }).filter((sentence) => sentence.includes('in the end'))
+  expect(found.length === 0, found.join()).toBe(isRight)
+})
+
 test('torn bytes are counted, and a violation', () => {
   const { torn, violations } = judgeSites(withOperation(1, { outcome: 'torn' }))
   expect(torn).toBe(1)
