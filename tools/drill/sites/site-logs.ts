@@ -58,6 +58,16 @@ function toEntry(row: Row): LoggedEntry {
   }
 }
 
+export function lengthOf({ entries }: ReadLog): LogLength {
+  return { entries: entries.length, own: entries.filter(({ origin }) => origin === undefined).length }
+}
+
+/** Whether each log has as many entries as all sites have written. */
+export function haveAll(lengths: readonly LogLength[]): boolean {
+  const all = lengths.reduce((sum, { own }) => sum + own, 0)
+  return lengths.every(({ entries }) => entries === all)
+}
+
 export async function readLength(client: Client): Promise<LogLength> {
   const { rows } = await client.query<{ entries: string; own: string }>(
     'SELECT count(*) AS entries, count(*) FILTER (WHERE origin IS NULL) AS own FROM transactions',

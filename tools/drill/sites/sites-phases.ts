@@ -1,7 +1,7 @@
 import { waitFor } from '../../lab/polling.ts'
 import { type NodeStatus, statusOf } from '../../lab/readiness.ts'
 import { makeRequester } from '../workload/request.ts'
-import { type LogLength, type ReadLog, readLength, readSiteLog } from './site-logs.ts'
+import { haveAll, type LogLength, lengthOf, type ReadLog, readLength, readSiteLog } from './site-logs.ts'
 import type { SiteName, SiteNode } from './site-names.ts'
 import type { SitesStack } from './sites-stack.ts'
 import type { NodeView } from './sites-verdict.ts'
@@ -80,8 +80,7 @@ export async function converge(phase: Phase): Promise<boolean> {
   let lengths: LogLength[] = []
   const isDone = async () => {
     lengths = await eachLog(phase, readLength)
-    const all = lengths.reduce((sum, { own }) => sum + own, 0)
-    return lengths.every(({ entries }) => entries === all)
+    return haveAll(lengths)
   }
   if (await waitFor(isDone, { boundMs: 1000 * patienceSeconds, signal: phase.signal, everyMs: 300 })) return true
   const told = lengths.map(({ own, entries }) => `${own} of ${entries}`).join(', ')
@@ -89,8 +88,16 @@ export async function converge(phase: Phase): Promise<boolean> {
   return false
 }
 
-export function readLogs(phase: Phase): Promise<ReadLog[]> {
-  return eachLog(phase, readSiteLog)
+/**
+ * Reads each log once all have the same. They are read one after another, and anew where they went on meanwhile: keys
+ * may yet end by themselves, each of them once.
+ */
+export async function readLogs(phase: Phase): Promise<ReadLog[]> {
+  for (;;) {
+    const hasConverged = await converge(phase)
+    const logs = await eachLog(phase, readSiteLog)
+    if (!hasConverged || haveAll(logs.map(lengthOf))) return logs
+  }
 }
 
 /** Reads each key at each node with `?consistent`, so that the node has applied all of its log. */

@@ -138,8 +138,6 @@ async function readBack(
   await stack.start(...names)
   if (!(await allServe(phase))) return { logs: await readLogs(phase), views: before }
   const after = await readViews(phase, keys, 'killed and started')
-  // Keys that end by themselves may have done so since.
-  await converge(phase)
   return { logs: await readLogs(phase), views: [...before, ...after] }
 }
 
