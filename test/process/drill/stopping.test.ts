@@ -31,11 +31,17 @@ async function makeNode(env: Record<string, string> = {}, script?: string): Prom
 
 const answers = ({ url }: Stoppable) => until('it answers', async () => (await statusOf(url)) !== undefined)
 
-test('SIGTERM may end a node that is being loaded; one that answers ends by itself', async () => {
+test('SIGTERM may end a program that takes no signals yet, and does not answer', async () => {
+  const loading = await makeNode({}, 'setInterval(() => 0, 1e6)')
+  await loading.node.start()
+  expect(await loading.node.stop()).toBe(143)
+  await loading.node.start()
+  expect(await loading.stop()).toBeUndefined()
+})
+
+test('a node may be told to stop as soon as it was started; once it answers, it ends by itself', async () => {
   const { target } = await makeDatabase()
   const kvs = await makeNode(toEnvironment(target))
-  await kvs.node.start()
-  expect(await kvs.node.stop()).toBe(143)
   await kvs.node.start()
   expect(await kvs.stop()).toBeUndefined()
   await kvs.node.start()

@@ -17,8 +17,12 @@ export async function stop(context: Context, service: Service): Promise<void> {
   const { stack, random, pause, lasting, violation } = context
   await lasting(`stop ${service}`, async () => {
     const node = stack.nodes.find(({ name }) => name === service)
-    const flaw = node ? await stopNode(node, () => stack.stop(service)) : void (await stack.stop(service))
-    if (flaw) violation(flaw)
+    if (node === undefined) {
+      await stack.stop(service)
+    } else {
+      const flaw = await stopNode(node, () => stack.stop(service))
+      if (flaw) violation(flaw)
+    }
     if (random.chance(0.5)) await pause(0, 3)
     await stack.start(service)
   })
