@@ -78,6 +78,16 @@ export const catalogue = {
     message: 'this site was taken out of its group',
     when: 'another site asks for the log of a site that was taken out of the group, or somebody changes the group there',
   },
+  ring_conflict: {
+    status: 409,
+    message: 'the ring can’t be changed so; nothing was changed',
+    when: 'a change of the ring is under way, does not go with the ring as it is, or would have to move keys',
+  },
+  several_owners: {
+    status: 409,
+    message: 'the keys of a transaction belong to several members of the ring; nothing was stored',
+    when: 'the keys of a transaction belong to several members of the ring; the answer names them',
+  },
   condition_failed: {
     status: 412,
     message: 'the condition does not hold; nothing was stored',
@@ -106,6 +116,11 @@ export const catalogue = {
       'without tokens, and on the loopback, the service answers only to localhost or an IP address in Host ' +
       '(docs/tls.md)',
     when: 'there are no tokens, the node listens on loopback, and Host is neither localhost nor an IP address',
+  },
+  not_owner: {
+    status: 421,
+    message: 'the key belongs to another member of the ring; nothing was done',
+    when: 'a request is not to be passed on, since it has the header KVS-Ring, and its key is another member’s',
   },
   idempotency_key_reused: {
     status: 422,
@@ -175,7 +190,9 @@ export const catalogue = {
   cannot_forward: {
     status: 503,
     message: 'Cannot forward request',
-    when: 'a forwarding node gets no answer; a write may be done, or may be yet',
+    when:
+      'a forwarding node, or a member of a ring, gets no answer from the node that it asks; a write may be done, or ' +
+      'may be yet',
   },
   draining: {
     status: 503,
@@ -216,6 +233,17 @@ export class ConditionFailed extends KvsError {
   constructor(tag: string | undefined, message?: string) {
     super('condition_failed', message)
     this.tag = tag
+  }
+}
+
+/** The key belongs to another member of the ring, and nothing was done. */
+export class NotOwner extends KvsError {
+  /** The version of the ring that this node goes by, as in the header KVS-Ring. */
+  readonly ring: string
+
+  constructor(ring: string, message?: string) {
+    super('not_owner', message)
+    this.ring = ring
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Count } from './counter.ts'
 import { KvsError } from './errors.ts'
-import type { Membership } from './operation/membership.ts'
-import type { Write } from './operation/operation.ts'
+import type { Delete } from './operation/delete.ts'
 import { weight } from './operation/operation.ts'
+import type { Put } from './operation/put.ts'
 import type { Precondition } from './precondition.ts'
 
 /** What a transaction does to a key: a write, or arithmetic that becomes a put of the result. */
-export type Operation = Exclude<Write, Membership> | Count
+export type Operation = Put | Delete | Count
 
 /** What must hold of a key before a transaction. */
 export interface Condition {

@@ -36,6 +36,15 @@ export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 export type { Members, SiteService } from './members.ts'
 export { requireKnownLogs } from './own-log.ts'
 export {
+  type AskedRingChange,
+  changePath,
+  givePath,
+  type RingPlan,
+  type RingService,
+  type RingState,
+  ringPath,
+} from './ring.ts'
+export {
   type Comparison,
   type PeerStatus,
   type SitesStatus,

@@ -101,6 +101,12 @@ export interface LogSession {
     seen: bigint,
     last?: bigint,
   ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: BatchEnd }>
+  /**
+   * Tells the log that this node has applied its entries on the ring through a sequence, and sends no write of a key any
+   * more that they have given away. Before that the log takes no append after such an entry: `RingUnseen`. A new
+   * session has told so of those before its `head`. Idempotent.
+   */
+  seeRing(through: bigint): Promise<void>
   /** Ends the connection without waiting for requests under way. Never rejects; idempotent. */
   close(): Promise<void>
 }
@@ -166,6 +172,15 @@ export interface Head {
   readonly entries: bigint
   /** Sequences through this one came from the textbook service, and may have gaps; 0n where nothing was adopted. */
   readonly adoptedThrough: bigint
+  /** The newest entry on the ring; undefined where there is none. */
+  readonly ring?: RingChangeEntry | undefined
+}
+
+/** An entry of the kind `ring`. */
+export interface RingChangeEntry {
+  readonly sequence: bigint
+  /** As the key of a `RingChange`. */
+  readonly text: string
 }
 
 /** The log can't be reached, or can't answer now. Trying again later is right. The message names the reason. */

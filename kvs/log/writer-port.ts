@@ -1,4 +1,5 @@
 import type { BatchEnd, ForeignEntry, LogPoint, SpooledWrite, Write } from '../core/entry.ts'
+import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 import type { Committed, Decided, Verdict } from './log.ts'
 
 /** A batch's place among the writes of its writer. */
@@ -69,9 +70,17 @@ export interface WriterStatements {
    */
   appendForeign(batch: Batch, entries: readonly ForeignEntry[], seen: bigint): Promise<Landing<'repeated' | 'fenced'>>
   /**
+   * Appends an entry on the ring. `overtaken`: there is another one after `seen`, or an entry that gave a value to a key
+   * of the slots `vacated`, and nothing was stored.
+   */
+  appendRing(batch: Batch, text: string, seen: bigint, vacated: SlotRanges): Promise<Landing<'overtaken' | 'fenced'>>
+  /** As `LogSession.seeRing`, for the writer's session; does nothing where another one is registered. */
+  seeRing(writerId: string, session: string, through: bigint): Promise<void>
+  /**
    * What a rejection of the appends above means. `unknown`: the batch may or may not be in the log, or land later. In
    * all other cases nothing was stored: `refused`, for what the batch contains; `down`, the log takes no writes at all
-   * now; `broken`, the log is not what appends made of it, and refuses them until somebody mends it.
+   * now; `broken`, the log is not what appends made of it, and refuses them until somebody mends it;
+   * `unseen`, the log has an entry on the ring that the session has not told of.
    */
-  failureOf(error: unknown): 'unknown' | 'refused' | 'down' | 'broken'
+  failureOf(error: unknown): 'unknown' | 'refused' | 'down' | 'broken' | 'unseen'
 }

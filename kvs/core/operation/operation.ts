@@ -3,9 +3,10 @@ import { type Delete, deleteKind } from './delete.ts'
 import type { Effect, Kind } from './kind.ts'
 import { joinKind, leaveKind, type Membership } from './membership.ts'
 import { type Put, putKind } from './put.ts'
+import { type RingChange, ringKind } from './ring-change.ts'
 
 /** What a client asked for: the operation of an entry before the log gave it a place. */
-export type Write = Put | Delete | Membership
+export type Write = Put | Delete | Membership | RingChange
 
 export type WriteKind = Write['kind']
 
@@ -17,6 +18,7 @@ const kinds: { readonly [Name in WriteKind]: Kind<Extract<Write, { readonly kind
   delete: deleteKind,
   join: joinKind,
   leave: leaveKind,
+  ring: ringKind,
 }
 
 export const kindNames = Object.keys(kinds) as readonly WriteKind[]
@@ -48,6 +50,11 @@ export function setsValue(write: Write): write is ValueWrite {
 
 /** Whether a write is about the members of a group of sites, and not about a key of the store. */
 export function isMembership(write: Write): write is Membership {
+  return write.kind === 'join' || write.kind === 'leave'
+}
+
+/** Whether a write is about a group of sites or a ring, and changes no key of the store. */
+export function changesNoKey(write: Write): write is Membership | RingChange {
   return kinds[write.kind].effect === 'none'
 }
 

@@ -1,0 +1,84 @@
+import type { Positions, Ring, RingEntry } from './ring.ts'
+import { sortedPositions } from './ring.ts'
+import { slotCount } from './slot.ts'
+import type { SlotRange, SlotRanges } from './slot-ranges.ts'
+
+/** A ring as a JSON object. */
+export function ringJson(ring: Ring): object {
+  const { id, version, home, positions, next, standbys } = ring
+  return { id, version, home, positions: positionsJson(positions), next: next ? positionsJson(next) : null, standbys }
+}
+
+/** Reads what `ringJson` has made; undefined for anything else. */
+export function ringIn(value: unknown): Ring | undefined {
+  if (!isRecord(value)) return undefined
+  const { id, version, home, standbys } = value
+  const positions = positionsIn(value.positions)
+  const next = value.next === null ? null : positionsIn(value.next)
+  if (typeof id !== 'string' || !/^[0-9a-f]{1,64}$/.test(id) || typeof home !== 'string') return undefined
+  if (!Number.isSafeInteger(version) || (version as number) < 1) return undefined
+  if (positions === undefined || next === undefined) return undefined
+  if (!Array.isArray(standbys) || !standbys.every((one) => typeof one === 'string')) return undefined
+  return { id, version: version as number, home, positions, next: next ?? undefined, standbys }
+}
+
+/** `{"3000":"10.0.0.2:5000"}`, by position. */
+export function positionsJson(positions: Positions): Record<string, string> {
+  return Object.fromEntries(sortedPositions(positions).map((position) => [position, positions.get(position) as string]))
+}
+
+/** Reads what `positionsJson` has made; undefined for anything else. */
+export function positionsIn(value: unknown): Positions | undefined {
+  if (!isRecord(value)) return undefined
+  const positions = new Map<number, string>()
+  for (const [text, address] of Object.entries(value)) {
+    const position = positionIn(text)
+    if (position === undefined || typeof address !== 'string') return undefined
+    positions.set(position, address)
+  }
+  return positions
+}
+
+/** A position in decimal digits, from 0 to the highest slot; undefined for any other text. */
+export function positionIn(text: string): number | undefined {
+  return /^(0|[1-9]\d{0,3})$/.test(text) && Number(text) < slotCount ? Number(text) : undefined
+}
+
+/** An entry as its log has it: in place of a key, as text. */
+export function formatRingEntry({ ring, self, owns }: RingEntry): string {
+  return JSON.stringify({ ring: ringJson(ring), self, owns: owns.map(({ from, through }) => [from, through]) })
+}
+
+/** Reads what `formatRingEntry` has made; undefined for anything else. */
+export function ringEntryIn(text: string): RingEntry | undefined {
+  const value = parsed(text)
+  if (!isRecord(value)) return undefined
+  const ring = ringIn(value.ring)
+  const owns = rangesIn(value.owns)
+  const { self } = value
+  return ring && owns && typeof self === 'string' ? { ring, self, owns } : undefined
+}
+
+function rangesIn(value: unknown): SlotRanges | undefined {
+  if (!Array.isArray(value)) return undefined
+  const ranges: SlotRange[] = []
+  for (const pair of value) {
+    const [from, through] = Array.isArray(pair) ? pair : []
+    const isRange = Number.isInteger(from) && Number.isInteger(through) && from <= through && through < slotCount
+    if (!isRange || from <= (ranges.at(-1)?.through ?? -1)) return undefined
+    ranges.push({ from, through })
+  }
+  return ranges
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,74 @@
+import type { Positions, Ring } from '../core/ring/ring.ts'
+import type { SlotRanges } from '../core/ring/slot-ranges.ts'
+
+/** Where members of a ring ask each other what they know of it, and tell of a newer version. */
+export const ringPath = '/ring'
+/** Where the home of a ring has a member give up what a change takes from it. */
+export const givePath = '/ring/give'
+/** Where a member asks the home of its ring for a change. */
+export const changePath = '/ring/change'
+
+/** What a node knows of the ring, and what may be asked of it. */
+export interface RingService {
+  /** This node's address in the ring. */
+  readonly self: string
+  /** The newest version that this node knows; undefined where it is in no ring, and owns every key. */
+  current(): Ring | undefined
+  /** Text of that version for the header KVS-Ring: `ID=VERSION`; empty where it is in no ring. */
+  versionText(): string
+  /** Whether this node's log takes the key, as its own entries say. */
+  owns(key: string): boolean
+  /** @throws NotOwner where `owns` is false */
+  requireOwned(key: string): void
+  /**
+   * Addresses of the members that a key may belong to, the likelier one first: its owner and, while a change is under
+   * way, the one that it leads to. This node's own is among them where the ring says so, though `owns` may be false
+   * still. Never empty.
+   */
+  ownersOf(key: string): readonly string[]
+  /** Addresses of all that own a part, in order of their lowest positions; this node's own alone where in no ring. */
+  members(): readonly string[]
+  /** Asks a member what it knows of the ring, and takes that over where it is newer. Never rejects. */
+  learnFrom(address: string): Promise<void>
+
+  /**
+   * Has the ring be this, and forms it where there is none. Resolves once every member shows it and every key is where
+   * it belongs. Rejects with `ring_conflict`, or with `cannot_forward` where a member that it concerns can't be reached.
+   */
+  replace(positions: Positions): Promise<void>
+  /** As `replace`, for one more position. */
+  add(position: number, address: string): Promise<void>
+  /** As `replace`, for all positions of a member. It stays a standby, which passes on what it is asked. */
+  remove(address: string): Promise<void>
+
+  /** What this node says of itself at `ringPath`. */
+  state(): RingState
+  /** Takes over a version that a member tells of, where it is newer; on return the log has it where it has to. */
+  learn(ring: Ring): Promise<void>
+  /**
+   * Gives up what the change `ring.next` takes from this member, or all that it had where it was in no ring. On return
+   * that is in the log. Rejects with `ring_conflict` where it can't: it has keys there, or is in another ring.
+   * @param isCheck only looks whether it could
+   */
+  give(ring: Ring, isCheck: boolean): Promise<void>
+  /** Makes a change as the home of the ring, for another node. Rejects as `replace`, and with `NotOwner` elsewhere. */
+  change(asked: AskedRingChange): Promise<void>
+}
+
+export interface RingState {
+  readonly ring: Ring | undefined
+  readonly self: string
+  readonly owns: SlotRanges
+}
+
+/** A change that a node asks the home of the ring for. */
+export interface AskedRingChange {
+  /** Address of the node that asks, which is to know the ring from then on. */
+  readonly asker: string
+  readonly change: RingPlan
+}
+
+export type RingPlan =
+  | { readonly kind: 'replace'; readonly positions: Positions }
+  | { readonly kind: 'add'; readonly position: number; readonly address: string }
+  | { readonly kind: 'remove'; readonly address: string }
