@@ -7,6 +7,7 @@ export {
   makeCheckpointSchedule,
   usualPace,
 } from './checkpoint-schedule.ts'
+export { askedOfLog } from './client-errors.ts'
 export { brokenLog, UnknownEntry, wentBackAdvice } from './divergence.ts'
 export {
   type Committed,
@@ -18,6 +19,8 @@ export {
   type LogSession,
   NotAppended,
   Refused,
+  type RingChangeEntry,
+  RingUnseen,
   Unappendable,
   Unavailable,
   Undecided,
@@ -25,6 +28,7 @@ export {
 } from './log.ts'
 export { nextDigest } from './next-digest.ts'
 export { makePageSize, pageLimits } from './page-size.ts'
+export type { RingLog } from './ring-log.ts'
 export { wholeMilliseconds } from './server-time.ts'
 export type {
   DeletedKey,

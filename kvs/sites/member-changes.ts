@@ -3,7 +3,7 @@ import { type Position, positionAt } from '../core/position.ts'
 import type { Members } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
-import { Diverged, NotAppended, type SiteLog, Unavailable, Undecided } from '../log/index.ts'
+import { askedOfLog, type SiteLog } from '../log/index.ts'
 import type { MemberSet } from './member-set.ts'
 import type { OwnSite } from './own-site.ts'
 import type { PeerClient } from './peer-client.ts'
@@ -48,23 +48,11 @@ export function makeMembership(options: MembershipOptions): Members {
 
 /** Learns what is known by now, and rejects where others would not hear of the change, or would not take it. */
 async function prepare({ set, own }: MembershipOptions, address: string): Promise<void> {
-  await asked(set.refresh())
+  await askedOfLog(set.refresh())
   const refuse = (code: 'removed' | 'behind', sentence: string) => new KvsError(code, `${sentence}; nothing was done`)
   if (set.isRemoved) throw refuse('removed', 'this site was taken out of its group: ask a member')
   // Its own entry might be older, by its clock.
   if (set.isNoted && address === own) throw refuse('behind', 'this site does not have the entry yet that added it')
-}
-
-/** Rejects with what a client is told where the log fails. */
-export async function asked<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer
-  } catch (error) {
-    if (!(error instanceof Error) || error instanceof KvsError) throw error
-    if (error instanceof Undecided) throw new KvsError('undecided', undefined, { cause: error })
-    const isLogs = [Unavailable, NotAppended, Diverged].some((kind) => error instanceof kind)
-    throw isLogs ? new KvsError('log_down', `the log can’t be asked: ${error.message}`, { cause: error }) : error
-  }
 }
 
 /** Resolves once this node knows the change. Returns the position that has it. */
@@ -73,10 +61,10 @@ async function append(
   kind: 'join' | 'leave',
   address: string,
 ): Promise<Position> {
-  const { sequence } = await asked(siteLog.appendMember({ kind, key: address }))
+  const { sequence } = await askedOfLog(siteLog.appendMember({ kind, key: address }))
   const position = positionAt(site.logId(), sequence)
   await site.waitFor(position)
-  await asked(set.refresh())
+  await askedOfLog(set.refresh())
   return position
 }
 

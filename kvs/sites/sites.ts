@@ -3,7 +3,7 @@ import type { PeerStatus, SiteService, SitesStatus } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
-import type { SiteLog } from '../log/index.ts'
+import { askedOfLog, type SiteLog } from '../log/index.ts'
 import { makeCopyAnswers } from './copies/copy-answer.ts'
 import { type CopiesSettings, makeCopies } from './copies/copy-waits.ts'
 import { compareMembers } from './digests/comparing.ts'
@@ -12,7 +12,7 @@ import { makeOwnDigests } from './digests/own-digests.ts'
 import type { FrameLimits } from './frames/frame.ts'
 import { makeLeading } from './leading.ts'
 import { makeFeed } from './log-feed.ts'
-import { asked, makeMembership } from './member-changes.ts'
+import { makeMembership } from './member-changes.ts'
 import { makeMemberSet } from './member-set.ts'
 import type { OwnSite } from './own-site.ts'
 import { makePeer } from './peer.ts'
@@ -111,9 +111,9 @@ export function makeSites(options: SitesOptions): Sites {
     get isRemoved() {
       return set.isRemoved
     },
-    refreshMembers: () => asked(set.refresh()),
+    refreshMembers: () => askedOfLog(set.refresh()),
     async rejoin(rank) {
-      await asked(set.refresh())
+      await askedOfLog(set.refresh())
       set.noteAdded(rank)
     },
     run: leading.run,

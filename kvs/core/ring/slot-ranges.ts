@@ -60,3 +60,16 @@ const through = ({ through }: SlotRange) => ({ through })
 export function formatRanges(ranges: SlotRanges): string {
   return ranges.map(({ from, through }) => `${from}-${through}`).join(',')
 }
+
+/** Reads what `formatRanges` has made; undefined for anything else. */
+export function rangesInText(text: string): SlotRanges | undefined {
+  const ranges: SlotRange[] = []
+  for (const part of text === '' ? [] : text.split(',')) {
+    const [, from, through] = /^(\d{1,4})-(\d{1,4})$/.exec(part) ?? []
+    const range = { from: Number(from), through: Number(through) }
+    if (from === undefined || range.from > range.through || range.from <= (ranges.at(-1)?.through ?? -1))
+      return undefined
+    ranges.push(range)
+  }
+  return ranges
+}

@@ -1,0 +1,126 @@
+import { positionAt } from '../core/position.ts'
+import { isSamePositions, type Ring, type RingEntry, slotsOfMember } from '../core/ring/ring.ts'
+import { formatRingEntry } from '../core/ring/ring-text.ts'
+import { allSlots, isSameSlots, type SlotRanges, slotsInBoth, slotsWithout } from '../core/ring/slot-ranges.ts'
+import { askedOfLog, type RingLog } from '../log/index.ts'
+import type { OwnNode } from './own-node.ts'
+import { conflict, isFormed, type OwnRing } from './own-ring.ts'
+
+export interface BindingParts {
+  readonly own: OwnRing
+  readonly node: OwnNode
+  readonly ringLog: RingLog
+}
+
+/** What is to be appended: the entry, by the newest one there is. Undefined where nothing is to be. */
+type Plan = (bound: RingEntry | undefined) => RingEntry | undefined
+
+/** How often an append may be overtaken. A log that takes a ring's entries one after the other is at fault. */
+const mostTries = 100
+
+/**
+ * Binds this node's log to a ring: appends what the log owns from there on. An entry is based on what the log had
+ * through a sequence, and the log refuses it where that does not hold any more; then it is decided anew. Nothing is
+ * given up that has a value. Each function is idempotent, and any node of the log may call it at any time.
+ */
+export interface Binding {
+  /**
+   * Gives up what `ring.next` takes from this log. On return the log has an entry that says so, of that version. Rejects
+   * with `ring_conflict` where it can't.
+   * @param isCheck only looks whether it could
+   */
+  give(ring: Ring, isCheck: boolean): Promise<void>
+  /** Has the log own what a settled version says, unless it has an entry of this one or a later one. */
+  settle(ring: Ring): Promise<void>
+  /**
+   * Appends the next version, as its home.
+   * @returns false where another version is the newest by now
+   */
+  decide(ring: Ring): Promise<boolean>
+}
+
+export function makeBinding(parts: BindingParts): Binding {
+  const { own } = parts
+  return {
+    async give(ring, isCheck) {
+      requireGivable(parts, ring)
+      const owns = (): SlotRanges => slotsInBoth(own.owns, slotsOfMember(ring.next ?? new Map(), own.self))
+      if (isCheck) return requireEmpty(parts, slotsWithout(own.owns, owns()))
+      await append(parts, (bound) => {
+        requireGivable(parts, ring)
+        const isDone = isOf(bound, ring) && bound?.ring.version === ring.version && isSameSlots(own.owns, owns())
+        return isDone ? undefined : { ring, self: own.self, owns: owns() }
+      })
+    },
+    async settle(ring) {
+      const isDone = (bound: RingEntry | undefined) =>
+        // Or it is in another ring.
+        bound !== undefined && (isOf(bound, ring) ? bound.ring.version >= ring.version : isFormed(bound.ring))
+      if (isDone(own.bound)) return
+      await append(parts, (bound) =>
+        isDone(bound) ? undefined : { ring, self: own.self, owns: ownedBy(ring, own.self) },
+      )
+    },
+    async decide(ring) {
+      let isDecided = false
+      await append(parts, (bound) => {
+        const before = bound !== undefined && isFormed(bound.ring) ? bound.ring : undefined
+        const isNext = before === undefined ? ring.version === 1 : follows(ring, before)
+        isDecided = isNext
+        if (!isNext) return undefined
+        return { ring, self: own.self, owns: ring.next === undefined ? ownedBy(ring, own.self) : own.owns }
+      })
+      return isDecided
+    },
+  }
+}
+
+const isOf = (bound: RingEntry | undefined, { id }: Ring) => bound?.ring.id === id
+
+function follows(ring: Ring, before: Ring): boolean {
+  if (ring.id !== before.id || ring.version !== before.version + 1) return false
+  // A change that is under way is settled: as it was to be, or as all was before.
+  if (before.next === undefined) return ring.next !== undefined
+  return ring.next === undefined && [before.next, before.positions].some((one) => isSamePositions(one, ring.positions))
+}
+
+/** Every key, where a ring was given up. */
+function ownedBy(ring: Ring, self: string): SlotRanges {
+  return isFormed(ring) ? slotsOfMember(ring.positions, self) : allSlots
+}
+
+/** @throws KvsError ring_conflict, not_ready */
+function requireGivable({ own, node }: BindingParts, ring: Ring): void {
+  node.requireReadable()
+  const { bound, self } = own
+  if (ring.next === undefined) conflict('there is nothing to give up')
+  const names = [...ring.positions.values(), ...(ring.next?.values() ?? []), ...ring.standbys]
+  if (!names.includes(self)) conflict(`the node has the address ${self}, which the ring does not name (KVS_ADDRESS)`)
+  if (bound === undefined || !isFormed(bound.ring)) return
+  if (bound.ring.id !== ring.id) conflict(`${self} is in another ring`)
+  if (bound.ring.version > ring.version) conflict(`${self} knows a later version of the ring`)
+}
+
+/** @throws KvsError ring_conflict */
+async function requireEmpty({ own, node }: BindingParts, vacated: SlotRanges): Promise<void> {
+  if (vacated.length === 0) return
+  if (node.spooled() > 0) conflict(`${own.self} has writes in its spool that its log has not taken yet`)
+  const keys = await node.countKeysIn(vacated)
+  if (keys > 0) conflict(`${keys} keys of ${own.self} would have to move to another member, which is not done yet`)
+}
+
+async function append(parts: BindingParts, plan: Plan): Promise<void> {
+  const { own, node, ringLog } = parts
+  for (let tries = 1; ; tries++) {
+    await node.waitForHead()
+    // Both are as of the same moment, or the log refuses the entry.
+    const seen = node.sequence()
+    const entry = plan(own.bound)
+    if (entry === undefined) return
+    const vacated = slotsWithout(own.owns, entry.owns)
+    await requireEmpty(parts, vacated)
+    const end = await askedOfLog(ringLog.append(formatRingEntry(entry), seen, vacated))
+    if (end !== undefined) return node.waitFor(positionAt(node.logId(), end.sequence))
+    if (tries === mostTries) conflict(`${own.self} is being written to, or changed by somebody else, all the time`)
+  }
+}

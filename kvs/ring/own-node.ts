@@ -1,0 +1,23 @@
+import type { Position } from '../core/position.ts'
+import type { SlotRanges } from '../core/ring/slot-ranges.ts'
+
+/** What the ring asks of this node: how far it has applied its own log, and what it holds. */
+export interface OwnNode {
+  /** @throws KvsError not_ready before the log is replayed, and once it has diverged */
+  requireReadable(): void
+  /** Id of the log; empty before it is known. */
+  logId(): string
+  /** Sequence of the last entry applied, where a batch ends. */
+  sequence(): bigint
+  /** As `Kv.waitFor`. */
+  waitFor(position: Position): Promise<void>
+  /** As `Kv.waitForHead`. */
+  waitForHead(): Promise<void>
+  /**
+   * How many keys of these slots have a value. A key that has one all the time is counted, whatever is written
+   * meanwhile. Rejects where the node stops.
+   */
+  countKeysIn(slots: SlotRanges): Promise<number>
+  /** How many writes wait in the spool for the log. */
+  spooled(): number
+}

@@ -1,0 +1,119 @@
+import { KvsError, NotOwner } from '../core/errors.ts'
+import { membersOf, ownerOf, type Ring, type RingEntry } from '../core/ring/ring.ts'
+import { ringEntryIn } from '../core/ring/ring-text.ts'
+import { slotOf } from '../core/ring/slot.ts'
+import { allSlots, hasSlot, type SlotRanges } from '../core/ring/slot-ranges.ts'
+import type { Logger } from '../lib/logging.ts'
+import { Diverged, type RingChangeEntry } from '../log/index.ts'
+
+/**
+ * What this node knows of the ring. What it owns is what its own log says, entry by entry, and nothing else; where it
+ * sends the keys of others is what the newest description says that it has heard of.
+ */
+export interface OwnRing {
+  /** This node's address in the ring. */
+  readonly self: string
+  /** The newest entry that the node's log has on the ring; undefined where there is none. */
+  readonly bound: RingEntry | undefined
+  /** The newest description that is known, also of a ring that was given up; undefined where there never was one. */
+  readonly latest: Ring | undefined
+  /** The same; undefined where the node is in no ring. */
+  readonly current: Ring | undefined
+  /** The slots whose keys the log takes. */
+  readonly owns: SlotRanges
+  /** As `RingService.versionText`. */
+  versionText(): string
+  ownsKey(key: string): boolean
+  /** @throws NotOwner */
+  requireOwned(key: string): void
+  /** As `RingService.ownersOf`. */
+  ownersOf(key: string): readonly string[]
+  /** As `RingService.members`. */
+  members(): readonly string[]
+  /**
+   * Takes an entry of the log, in their order.
+   * @throws Diverged where that is none of this program's
+   */
+  note(entry: RingChangeEntry): void
+  /** Takes over a description that was decided. Returns whether it is newer than the one before. */
+  hear(ring: Ring): boolean
+}
+
+/** Whether somebody is in the ring, or is about to be. One that was given up has an entry in logs all the same. */
+export function isFormed({ positions, next }: Ring): boolean {
+  return positions.size > 0 || next !== undefined
+}
+
+/** @param configured this node's address, which counts as long as its log is in no ring */
+export function makeOwnRing(configured: string, logger: Logger): OwnRing {
+  let bound: RingEntry | undefined
+  let boundAt = 0n
+  let heard: Ring | undefined
+
+  const current = () => (heard !== undefined && isFormed(heard) ? heard : undefined)
+  const self = () => (bound !== undefined && isFormed(bound.ring) ? bound.self : configured)
+  const owns = () => bound?.owns ?? allSlots
+
+  function hear(ring: Ring): boolean {
+    const isNewer = ring.id === heard?.id ? ring.version > heard.version : heard === undefined || !isFormed(heard)
+    if (isNewer) heard = ring
+    return isNewer
+  }
+
+  const ring: OwnRing = {
+    get self() {
+      return self()
+    },
+    get bound() {
+      return bound
+    },
+    get latest() {
+      return heard
+    },
+    get current() {
+      return current()
+    },
+    get owns() {
+      return owns()
+    },
+    versionText() {
+      const known = current()
+      return known === undefined ? '' : `${known.id}=${known.version}`
+    },
+    ownsKey: (key) => bound === undefined || hasSlot(bound.owns, slotOf(key)),
+    requireOwned(key) {
+      if (!ring.ownsKey(key)) throw new NotOwner(ring.versionText())
+    },
+    ownersOf(key) {
+      const { positions, next } = current() ?? {}
+      const slot = slotOf(key)
+      const owners = [positions && ownerOf(positions, slot), next && ownerOf(next, slot)]
+      const known = owners.filter((owner) => owner !== undefined)
+      return known.length > 0 ? [...new Set(known)] : [self()]
+    },
+    members() {
+      const members = membersOf(current()?.positions ?? new Map())
+      return members.length > 0 ? members : [self()]
+    },
+    note({ sequence, text }) {
+      if (sequence <= boundAt) return
+      const entry = ringEntryIn(text)
+      if (entry === undefined) throw new Diverged(`its entry ${sequence} is on a ring, and not one of this version’s`)
+      const wasSelf = self()
+      bound = entry
+      boundAt = sequence
+      if (heard?.id !== entry.ring.id) heard = entry.ring
+      else hear(entry.ring)
+      if (self() !== configured && self() !== wasSelf) {
+        logger.warn(`the log is the member ${self()} of its ring, whatever KVS_ADDRESS (${configured}) says`)
+      }
+    },
+    hear,
+  }
+  return ring
+}
+
+/** @throws KvsError ring_conflict */
+export function conflict(sentence: string): never {
+  throw new KvsError('ring_conflict', `${sentence}; nothing was changed`)
+}
