@@ -5,6 +5,7 @@ import { isForwarding, unusedByForwarding } from './forwarding-config.ts'
 import { warnOfLibpqVariables } from './libpq-variables.ts'
 import { nearest } from './nearest-name.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres-target.ts'
+import { type RingConfig, readRing } from './ring-config.ts'
 import { warnOfServiceLinks, withoutServiceLinks } from './service-links.ts'
 import { forwarderSettings, forwardingSettings } from './settings/forwarding-settings.ts'
 import { type Environment, givenTexts, parseTexts, type Setting, type Values } from './settings-table.ts'
@@ -25,6 +26,8 @@ export interface Config extends Service {
   forwardTls: Tls | undefined
   /** The other sites; undefined for a node whose log is no site. */
   sites: Sites | undefined
+  /** The node's part in a ring; undefined where it can be in none. */
+  ring: RingConfig | undefined
   /** Sentences for the log, such as about settings without effect. */
   warnings: string[]
 }
@@ -94,13 +97,14 @@ export function readConfig(given: Environment): Config {
     ? readForwardTls({ cert: forwardCertFile, key: forwardKeyFile, ca: forwardCaFile }, problems, warnings)
     : undefined
   const sites = readSites(service, used, problems, warnings)
+  const ring = readRing(service, problems, warnings)
   const access = readAccess(used, service.host, problems, warnings)
   reportUnknown(env, problems, warnings)
   if (problems.length > 0 || postgres === undefined) throw new InvalidConfig(problems)
   const unused = [...unusedSettings(env, postgres), ...unusedWithoutHttps(env, forwardingAddress)]
-  warnings.push(...unused, ...unusedWarning(...unusedWithoutSites(used, sites)))
+  warnings.push(...unused, ...unusedWarning(...unusedWithoutSites(used, sites, ring)))
   const waitTimeoutMs = sites?.waitTimeoutMs ?? service.waitTimeoutMs
-  return { ...service, waitTimeoutMs, postgres, access, forwardingAddress, tls, forwardTls, sites, warnings }
+  return { ...service, waitTimeoutMs, postgres, access, forwardingAddress, tls, forwardTls, sites, ring, warnings }
 }
 
 function without(names: readonly string[], env: Environment): Environment {

@@ -1,6 +1,7 @@
 import { readSettingFile } from '../lib/files.ts'
 import type { Tls } from '../tls/index.ts'
 import type { serviceSettings } from './all-settings.ts'
+import type { RingConfig } from './ring-config.ts'
 import { siteSettings } from './settings/site-settings.ts'
 import { storeSettings } from './settings/store-settings.ts'
 import type { Environment, Setting, Values } from './settings-table.ts'
@@ -59,7 +60,7 @@ export function readSites(
   return {
     peers,
     ownAddress: service.peers.find(isOwn) ?? service.ownAddress,
-    token: readToken(service.peerTokenFile, problems),
+    token: readPeerToken(service.peerTokenFile, problems),
     tls: isSecure ? readPeerTls(files, problems, warnings) : undefined,
     waitTimeoutMs: env[storeSettings.waitTimeoutMs.name] ? undefined : siteWaitTimeoutMs,
   }
@@ -69,7 +70,7 @@ function withoutScheme(address: string): string {
   return address.replace(/^https:\/\//, '')
 }
 
-function readToken(path: string | undefined, problems: string[]): string | undefined {
+export function readPeerToken(path: string | undefined, problems: string[]): string | undefined {
   if (path === undefined) return undefined
   const { name } = siteSettings.peerTokenFile
   const token = readSettingFile(name, path, problems)?.trim()
@@ -80,11 +81,18 @@ function readToken(path: string | undefined, problems: string[]): string | undef
 }
 
 /** Names of the settings in the environment that have no effect, and why: there are no sites, or none with https://. */
-export function unusedWithoutSites(env: Environment, sites: Sites | undefined): [names: string[], why: string] {
+export function unusedWithoutSites(
+  env: Environment,
+  sites: Sites | undefined,
+  ring: RingConfig | undefined,
+): [names: string[], why: string] {
   const { peers, peerTokenFile, ownAddress, peerCaFile, peerCertFile, peerKeyFile, digestIntervalMs } = siteSettings
   const forHttps = [peerCaFile, peerCertFile, peerKeyFile]
   const given = (settings: readonly Setting[]) => settings.flatMap(({ name }) => (env[name] ? [name] : []))
-  if (sites === undefined)
-    return [given([ownAddress, peerTokenFile, ...forHttps, digestIntervalMs]), `${peers.name} is not set`]
+  if (ring !== undefined) return [given([digestIntervalMs]), `${peers.name} is not set`]
+  if (sites === undefined) {
+    const names = given([peerTokenFile, ...forHttps, digestIntervalMs])
+    return [names, `neither ${peers.name} nor ${ownAddress.name} is set`]
+  }
   return [sites.tls === undefined ? given(forHttps) : [], `${peers.name} has no address with https://`]
 }

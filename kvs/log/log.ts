@@ -212,6 +212,18 @@ export class NotAppended extends Error {
   }
 }
 
+/**
+ * The batch is not in the log, as the log has an entry on the ring that the session has not told of by `seeRing`. The
+ * session goes on. The batch may be sent again after that, under the same numbers, without the writes of keys that the
+ * entry has given away.
+ */
+export class RingUnseen extends NotAppended {
+  /** @param cause the log's answer, whose message names the entry */
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), true, cause)
+  }
+}
+
 /** The answer to a batch was lost: the batch may or may not be in the log. The next session's `committed` tells. */
 export class Undecided extends Error {
   override readonly name = 'Undecided'

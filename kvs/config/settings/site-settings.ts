@@ -11,7 +11,7 @@ export const siteSettings = {
   ownAddress: {
     name: 'KVS_ADDRESS',
     parse: address,
-    purpose: 'This node’s address in KVS_PEERS, which it leaves out: one list then does for all nodes',
+    purpose: 'This node’s host:port or https://host:port, in KVS_PEERS or, where that is unset, in a ring',
   },
   minCopies: {
     name: 'KVS_MIN_COPIES',
@@ -22,12 +22,12 @@ export const siteSettings = {
   peerTokenFile: {
     name: 'KVS_PEER_TOKEN_FILE',
     parse: path,
-    purpose: 'File of the token to show to other sites; it needs the right replicate there',
+    purpose: 'File of the token to show to other sites or members; it needs the right replicate there',
   },
   peerCaFile: {
     name: 'KVS_PEER_CA',
     parse: path,
-    purpose: 'PEM file of the CAs to trust at sites with https://; unset: those of the system',
+    purpose: 'PEM file of the CAs to trust at sites and members with https://; unset: those of the system',
   },
   peerCertFile: {
     name: 'KVS_PEER_CERT',

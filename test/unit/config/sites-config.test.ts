@@ -69,7 +69,7 @@ test('values are compared every 5 minutes where no setting says how often, and n
   for (const KVS_DIGEST_INTERVAL of ['99ms', '25h', '5', 'no'])
     expect(problemsOf({ ...peers, KVS_DIGEST_INTERVAL })).toEqual([expect.stringContaining('or never')])
   expect(readConfig({ KVS_DIGEST_INTERVAL: '1h' }).warnings).toEqual([
-    'not used: KVS_DIGEST_INTERVAL; KVS_PEERS is not set',
+    'not used: KVS_DIGEST_INTERVAL; neither KVS_PEERS nor KVS_ADDRESS is set',
   ])
 })
 
@@ -120,11 +120,12 @@ describe('sites with https://', () => {
 
 describe('settings without effect are named, and their files are not read', () => {
   const tls = { KVS_PEER_CA: '/none', KVS_PEER_CERT: '/none', KVS_PEER_KEY: '/none' }
-  const others = { KVS_ADDRESS: 'site-a:8080', KVS_PEER_TOKEN_FILE: '/none', ...tls }
+  const others = { KVS_PEER_TOKEN_FILE: '/none', ...tls }
 
-  test('without KVS_PEERS', () => {
+  test('without KVS_PEERS and KVS_ADDRESS', () => {
     expect(readConfig(others).warnings).toContain(
-      'not used: KVS_ADDRESS, KVS_PEER_TOKEN_FILE, KVS_PEER_CA, KVS_PEER_CERT, KVS_PEER_KEY; KVS_PEERS is not set',
+      'not used: KVS_PEER_TOKEN_FILE, KVS_PEER_CA, KVS_PEER_CERT, KVS_PEER_KEY; ' +
+        'neither KVS_PEERS nor KVS_ADDRESS is set',
     )
   })
 
@@ -142,7 +143,8 @@ describe('settings without effect are named, and their files are not read', () =
   })
 
   test('in a forwarder, all of them, and once', () => {
-    const { warnings, sites } = readConfig({ FORWARDING_ADDRESS: 'kvs:8080', KVS_PEERS: 'no address', ...others })
+    const env = { FORWARDING_ADDRESS: 'kvs:8080', KVS_PEERS: 'no address', KVS_ADDRESS: 'site-a:8080', ...others }
+    const { warnings, sites } = readConfig(env)
     expect(sites).toBe(undefined)
     expect(warnings).toEqual([
       'not used: KVS_PEERS, KVS_ADDRESS, KVS_PEER_TOKEN_FILE, KVS_PEER_CA, KVS_PEER_CERT, KVS_PEER_KEY; ' +
