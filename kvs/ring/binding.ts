@@ -1,5 +1,5 @@
 import { positionAt } from '../core/position.ts'
-import { isSamePositions, type Ring, type RingEntry, slotsOfMember } from '../core/ring/ring.ts'
+import { addressesIn, isSamePositions, type Ring, type RingEntry, slotsOfMember } from '../core/ring/ring.ts'
 import { formatRingEntry } from '../core/ring/ring-text.ts'
 import { allSlots, isSameSlots, type SlotRanges, slotsInBoth, slotsWithout } from '../core/ring/slot-ranges.ts'
 import { askedOfLog, type RingLog } from '../log/index.ts'
@@ -44,7 +44,7 @@ export function makeBinding(parts: BindingParts): Binding {
   return {
     async give(ring, isCheck) {
       requireGivable(parts, ring)
-      const owns = (): SlotRanges => slotsInBoth(own.owns, slotsOfMember(ring.next ?? new Map(), own.self))
+      const owns = () => slotsInBoth(own.owns, keptThrough(ring, own.self))
       if (isCheck) return requireEmpty(parts, slotsWithout(own.owns, owns()))
       await append(parts, (bound) => {
         requireGivable(parts, ring)
@@ -64,10 +64,8 @@ export function makeBinding(parts: BindingParts): Binding {
     async decide(ring) {
       let isDecided = false
       await append(parts, (bound) => {
-        const before = bound !== undefined && isFormed(bound.ring) ? bound.ring : undefined
-        const isNext = before === undefined ? ring.version === 1 : follows(ring, before)
-        isDecided = isNext
-        if (!isNext) return undefined
+        isDecided = bound === undefined || !isFormed(bound.ring) ? isFirst(ring, bound) : follows(ring, bound.ring)
+        if (!isDecided) return undefined
         return { ring, self: own.self, owns: ring.next === undefined ? ownedBy(ring, own.self) : own.owns }
       })
       return isDecided
@@ -77,11 +75,20 @@ export function makeBinding(parts: BindingParts): Binding {
 
 const isOf = (bound: RingEntry | undefined, { id }: Ring) => bound?.ring.id === id
 
+/** Where there is no ring, or one that was given up. */
+const isFirst = (ring: Ring, bound: RingEntry | undefined) => ring.version === 1 && !isOf(bound, ring)
+
 function follows(ring: Ring, before: Ring): boolean {
   if (ring.id !== before.id || ring.version !== before.version + 1) return false
   // A change that is under way is settled: as it was to be, or as all was before.
   if (before.next === undefined) return ring.next !== undefined
   return ring.next === undefined && [before.next, before.positions].some((one) => isSamePositions(one, ring.positions))
+}
+
+/** What a member has before a change and after it. Who joins a ring brings nothing along, unless that is being formed. */
+function keptThrough({ positions, next = new Map() }: Ring, self: string): SlotRanges {
+  const after = slotsOfMember(next, self)
+  return positions.size === 0 ? after : slotsInBoth(slotsOfMember(positions, self), after)
 }
 
 /** Every key, where a ring was given up. */
@@ -94,11 +101,11 @@ function requireGivable({ own, node }: BindingParts, ring: Ring): void {
   node.requireReadable()
   const { bound, self } = own
   if (ring.next === undefined) conflict('there is nothing to give up')
-  const names = [...ring.positions.values(), ...(ring.next?.values() ?? []), ...ring.standbys]
-  if (!names.includes(self)) conflict(`the node has the address ${self}, which the ring does not name (KVS_ADDRESS)`)
-  if (bound === undefined || !isFormed(bound.ring)) return
-  if (bound.ring.id !== ring.id) conflict(`${self} is in another ring`)
-  if (bound.ring.version > ring.version) conflict(`${self} knows a later version of the ring`)
+  if (!addressesIn(ring).includes(self))
+    conflict(`the node has the address ${self}, which the ring does not name (KVS_ADDRESS)`)
+  if (bound === undefined) return
+  if (isOf(bound, ring) && bound.ring.version > ring.version) conflict(`${self} knows a later version of the ring`)
+  if (!isOf(bound, ring) && isFormed(bound.ring)) conflict(`${self} is in another ring`)
 }
 
 /** @throws KvsError ring_conflict */

@@ -1,5 +1,6 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
 import {
+  addressesIn,
   isSamePositions,
   membersOf,
   type Positions,
@@ -88,13 +89,15 @@ function nextOf(
   const positions = before?.positions ?? new Map<number, string>()
   const next = planned(positions, change)
   if (next.size === 0) conflict('a ring has one member at least')
-  const knowing = [...membersOf(positions), ...(before?.standbys ?? []), asker, own.self]
+  const inRing = before === undefined ? [] : addressesIn(before)
+  const knowing = [...inRing, asker, own.self]
   const members = membersOf(next)
   const standbys = [...new Set(knowing)].filter((address) => !members.includes(address)).toSorted()
   if (before !== undefined && isSamePositions(next, positions) && `${standbys}` === `${before.standbys}`)
     return undefined
   const id = before?.id ?? random.uuid().replaceAll('-', '').slice(0, 16)
-  return { id, version: (before?.version ?? 0) + 1, home: own.self, positions, next, standbys }
+  const joining = [...members, ...standbys].filter((address) => !inRing.includes(address))
+  return { id, version: (before?.version ?? 0) + 1, home: own.self, positions, next, standbys, joining }
 }
 
 /** @throws KvsError ring_conflict */
@@ -114,18 +117,19 @@ function planned(positions: Positions, plan: RingPlan): Positions {
 }
 
 /** Who has to give something up: members that lose slots, and those that are to join, which had all to themselves. */
-function losersOf({ positions, next = new Map(), standbys }: Ring): string[] {
-  const all = new Set([...positions.values(), ...next.values(), ...standbys])
-  return [...all].filter((address) => {
-    const isMember = [...positions.values()].includes(address)
-    return !isMember || slotsWithout(slotsOfMember(positions, address), slotsOfMember(next, address)).length > 0
+function losersOf({ positions, next = new Map(), joining = [] }: Ring): string[] {
+  const losing = membersOf(positions).filter((address) => {
+    return slotsWithout(slotsOfMember(positions, address), slotsOfMember(next, address)).length > 0
   })
+  return [...losing, ...joining]
 }
 
 async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
   const { own, binding, logger, clock } = parts
   const { next } = ring
-  if (next === undefined || own.self !== ring.home) return
+  const { id, version, next: isUnderWay } = own.bound?.ring ?? {}
+  // Somebody may have brought it to its end by now.
+  if (next === undefined || id !== ring.id || version !== ring.version || isUnderWay === undefined) return
   const began = clock.now()
   logger.info(`ring ${ring.id}, version ${ring.version}: ${textOf(ring.positions)} is to be ${textOf(next)}`)
   const failure = await forEach(losersOf(ring), (address) => {
@@ -137,17 +141,19 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
     if (failure === undefined) logger.info(`the ring is ${textOf(next)} now, after ${ms} ms`)
     else logger.warn(`the ring stays as it was: ${failure.message}`)
   }
-  await spread(parts, settled, [...ring.positions.values(), ...next.values(), ...ring.standbys])
+  await spread(parts, settled, addressesIn(ring))
   if (failure !== undefined) throw failure
 }
 
-function settledAs({ id, version, home, standbys, positions: before }: Ring, positions: Positions, self: string): Ring {
+/** @param positions those of the change, or those before it */
+function settledAs(ring: Ring, positions: Positions, self: string): Ring {
+  const { id, version, joining = [] } = ring
   const members = membersOf(positions)
-  const knowing = [...new Set([...standbys, ...membersOf(before), home])]
+  const left = positions === ring.next ? [] : joining
+  const standbys = addressesIn(ring).filter((address) => !members.includes(address) && !left.includes(address))
   return {
-    ...{ id, version: version + 1, positions, next: undefined },
+    ...{ id, version: version + 1, positions, next: undefined, standbys: standbys.toSorted() },
     home: members.includes(self) ? self : (members[0] ?? self),
-    standbys: positions.size === 0 ? [] : knowing.filter((address) => !members.includes(address)).toSorted(),
   }
 }
 
@@ -159,8 +165,11 @@ async function spread(parts: ChangesParts, ring: Ring, addresses: readonly strin
   const { memberAt, logger } = parts
   const members = membersOf(ring.positions)
   const others = [...new Set(addresses)].filter((address) => !members.includes(address))
-  const notTold = (address: string) => (error: Error) =>
-    logger.info(`${address} is not told of the ring’s version ${ring.version} yet: ${error.message}`)
+  const notTold = (address: string) => (error: Error) => {
+    // Who has not given anything up yet need not know that the change is off.
+    const isStrange = error instanceof KvsError && error.code === 'ring_conflict'
+    if (!isStrange) logger.info(`${address} is not told of the ring’s version ${ring.version} yet: ${error.message}`)
+  }
   await Promise.all([
     forEach(members, (address) => reach(parts, address, (member) => member.learn(ring))),
     forEach(others, (address) => memberAt(address).learn(ring).catch(notTold(address))),

@@ -1,5 +1,5 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
-import { membersOf, ownerOf, type Ring, type RingEntry } from '../core/ring/ring.ts'
+import { addressesIn, membersOf, ownerOf, type Ring, type RingEntry } from '../core/ring/ring.ts'
 import { ringEntryIn } from '../core/ring/ring-text.ts'
 import { slotOf } from '../core/ring/slot.ts'
 import { allSlots, hasSlot, type SlotRanges } from '../core/ring/slot-ranges.ts'
@@ -50,12 +50,13 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
   let boundAt = 0n
   let heard: Ring | undefined
 
-  const current = () => (heard !== undefined && isFormed(heard) ? heard : undefined)
+  const isIn = (ring: Ring) => isFormed(ring) && (bound?.ring.id === ring.id || addressesIn(ring).includes(configured))
+  const current = () => (heard !== undefined && isIn(heard) ? heard : undefined)
   const self = () => (bound !== undefined && isFormed(bound.ring) ? bound.self : configured)
   const owns = () => bound?.owns ?? allSlots
 
   function hear(ring: Ring): boolean {
-    const isNewer = ring.id === heard?.id ? ring.version > heard.version : heard === undefined || !isFormed(heard)
+    const isNewer = ring.id === heard?.id ? ring.version > heard.version : heard === undefined || !isIn(heard)
     if (isNewer) heard = ring
     return isNewer
   }

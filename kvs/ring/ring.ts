@@ -1,5 +1,5 @@
 import { NotOwner } from '../core/errors.ts'
-import { membersOf, type Positions, type Ring } from '../core/ring/ring.ts'
+import { addressesIn, membersOf, type Positions, type Ring } from '../core/ring/ring.ts'
 import type { RingPlan, RingService } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -54,7 +54,9 @@ export function makeRingMember(options: RingOptions): RingMember {
   async function learn(ring: Ring): Promise<void> {
     if (!isAbout(ring, own)) conflict(`the ring does not name ${own.self}`)
     own.hear(ring)
-    if (ring.next === undefined) await binding.settle(ring)
+    if (ring.next === undefined && (own.bound?.ring.id === ring.id || own.current?.id === ring.id)) {
+      await binding.settle(ring)
+    }
   }
 
   async function learnFrom(address: string): Promise<void> {
@@ -115,8 +117,9 @@ export function makeRingMember(options: RingOptions): RingMember {
   }
 }
 
-function isAbout({ id, positions, next, standbys }: Ring, { self, bound }: OwnRing): boolean {
-  return bound?.ring.id === id || [...positions.values(), ...(next?.values() ?? []), ...standbys].includes(self)
+/** Whether a description is for this node: it is in that ring, or was about to be. */
+function isAbout(ring: Ring, { self, latest }: OwnRing): boolean {
+  return latest?.id === ring.id || addressesIn(ring).includes(self)
 }
 
 /**

@@ -5,8 +5,9 @@ import type { SlotRange, SlotRanges } from './slot-ranges.ts'
 
 /** A ring as a JSON object. */
 export function ringJson(ring: Ring): object {
-  const { id, version, home, positions, next, standbys } = ring
-  return { id, version, home, positions: positionsJson(positions), next: next ? positionsJson(next) : null, standbys }
+  const { id, version, home, positions, next, standbys, joining } = ring
+  const change = next === undefined ? { next: null } : { next: positionsJson(next), joining: joining ?? [] }
+  return { id, version, home, positions: positionsJson(positions), ...change, standbys }
 }
 
 /** Reads what `ringJson` has made; undefined for anything else. */
@@ -18,8 +19,10 @@ export function ringIn(value: unknown): Ring | undefined {
   if (typeof id !== 'string' || !/^[0-9a-f]{1,64}$/.test(id) || typeof home !== 'string') return undefined
   if (!Number.isSafeInteger(version) || (version as number) < 1) return undefined
   if (positions === undefined || next === undefined) return undefined
-  if (!Array.isArray(standbys) || !standbys.every((one) => typeof one === 'string')) return undefined
-  return { id, version: version as number, home, positions, next: next ?? undefined, standbys }
+  if (!areTexts(standbys)) return undefined
+  const settled = { id, version: version as number, home, positions, next: undefined, standbys }
+  if (next === null) return settled
+  return areTexts(value.joining) ? { ...settled, next, joining: value.joining } : undefined
 }
 
 /** `{"3000":"10.0.0.2:5000"}`, by position. */
@@ -77,6 +80,10 @@ function parsed(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+function areTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -21,6 +21,8 @@ export interface Ring {
   readonly next: Positions | undefined
   /** Addresses that own nothing, and know the ring all the same, sorted. */
   readonly standbys: readonly string[]
+  /** Those of `next` and `standbys` that the change brings into the ring; undefined where none is under way. */
+  readonly joining?: readonly string[] | undefined
 }
 
 /** A member's own word on what it owns, as its log has it. */
@@ -49,6 +51,11 @@ export function slotsOfMember(positions: Positions, address: string): SlotRanges
   )
   const wrapped = positions.get(sorted[0] as number) === address && last < slotCount - 1
   return joined(wrapped ? [...ranges, { from: last + 1, through: slotCount - 1 }] : ranges)
+}
+
+/** All addresses that a ring names. */
+export function addressesIn({ positions, next, standbys }: Ring): readonly string[] {
+  return [...new Set([...positions.values(), ...(next?.values() ?? []), ...standbys])]
 }
 
 /** Each member once, by its lowest position. */

@@ -35,6 +35,8 @@ export interface RingWorld {
   readonly scheduler: Scheduler
   readonly random: SeededRandom
   readonly lines: string[]
+  /** What must never be, as `onEntry` has found it. */
+  readonly violations: string[]
   logOf(address: string): WorldLog
   node(address: string): RingMember
   isUp(address: string): boolean
@@ -185,6 +187,7 @@ export function makeRingWorld({ seed = 1, addresses, onEntry }: WorldOptions): R
     scheduler,
     random,
     lines,
+    violations: [],
     logOf: (address) => logs.get(address) as WorldLog,
     node: (address) => live(address).member,
     isUp: (address) => nodes.get(address)?.lane.isEnded === false,
