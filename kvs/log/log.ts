@@ -102,9 +102,9 @@ export interface LogSession {
     last?: bigint,
   ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: BatchEnd }>
   /**
-   * Tells the log that this node has applied its entries on the ring through a sequence, and sends no write of a key any
-   * more that they have given away. Before that the log takes no append after such an entry: `RingUnseen`. A new
-   * session has told so of those before its `head`. Idempotent.
+   * Tells the log that this node has applied its entries on the ring through a sequence, and sends no write of a key
+   * any more that they have given away. Before that the log takes no append after such an entry: `RingUnseen`. A new
+   * session has told so of those before its `head`. Idempotent; a lower sequence than before does nothing.
    */
   seeRing(through: bigint): Promise<void>
   /** Ends the connection without waiting for requests under way. Never rejects; idempotent. */

@@ -70,8 +70,8 @@ export interface WriterStatements {
    */
   appendForeign(batch: Batch, entries: readonly ForeignEntry[], seen: bigint): Promise<Landing<'repeated' | 'fenced'>>
   /**
-   * Appends an entry on the ring. `overtaken`: there is another one after `seen`, or an entry that gave a value to a key
-   * of the slots `vacated`, and nothing was stored.
+   * Appends an entry on the ring. `overtaken`: there is another one after `seen`, or an entry that gave a value to a
+   * key of the slots `vacated`, and nothing was stored. Never `unseen`.
    */
   appendRing(batch: Batch, text: string, seen: bigint, vacated: SlotRanges): Promise<Landing<'overtaken' | 'fenced'>>
   /** As `LogSession.seeRing`, for the writer's session; does nothing where another one is registered. */

@@ -1,23 +1,25 @@
 import type { BatchEnd, ForeignEntry, SpooledWrite, Write } from '../core/entry.ts'
+import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 import { versionAt } from '../core/version.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
-import { brokenLog, wentBackAdvice } from './divergence.ts'
+import { brokenLog } from './divergence.ts'
 import {
   type Committed,
   type Decided,
-  Diverged,
   type LogSession,
   NotAppended,
+  RingUnseen,
   Unappendable,
   Unavailable,
   Undecided,
   type Verdict,
 } from './log.ts'
 import { nextDigest } from './next-digest.ts'
+import { committedOf, copied, type Numbering, numberAfter, takeOver } from './numbering.ts'
 import { makeServerTime } from './server-time.ts'
 import type { LandedEnd } from './site-log.ts'
-import type { Batch, Judgement, Landing, Registration, WriterStatements } from './writer-port.ts'
+import type { Batch, Judgement, Landing, WriterStatements } from './writer-port.ts'
 
 /** The numbering of one writer's writes, which makes an append happen exactly once. It outlives connections. */
 export interface Writer {
@@ -46,6 +48,15 @@ export interface Writer {
   ): ReturnType<LogSession['appendConditional']>
   /** As `LogImport.append`. */
   appendForeign(statements: WriterStatements, entries: readonly ForeignEntry[], seen: bigint): Promise<LandedEnd>
+  /** As `RingLog.append`; `Unavailable` where another session of the writer has taken its place. */
+  appendRing(
+    statements: WriterStatements,
+    text: string,
+    seen: bigint,
+    vacated: SlotRanges,
+  ): Promise<BatchEnd | undefined>
+  /** As `LogSession.seeRing`. */
+  seeRing(statements: WriterStatements, through: bigint): Promise<void>
 }
 
 export interface WriterOptions {
@@ -55,15 +66,6 @@ export interface WriterOptions {
   readonly timeoutMs: number
   readonly clock?: Clock
   readonly random?: Random
-}
-
-interface Numbering {
-  readonly id: string
-  session: string
-  writerNumber: number
-  committed: Committed | undefined
-  /** Number of the last write that this process ever sent. */
-  sent: bigint
 }
 
 export function makeWriter({ id, timeoutMs, clock = systemClock, random = systemRandom }: WriterOptions): Writer {
@@ -125,6 +127,17 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
           sequence === before && nextDigest(digest, session, last).equals(end.digest),
       }
     },
+    async appendRing(statements, text, seen, vacated) {
+      const last = committedOf(numbering).number + 1n
+      const landing = await send(numbering, statements, last, (batch) =>
+        statements.appendRing(batch, text, seen, vacated),
+      )
+      if (landing.outcome === 'fenced') throw new Unavailable(replacedOnRing)
+      if (landing.outcome === 'landed') return land(last, Promise.resolve(landing))
+      serverTime.note(landing.serverSeconds)
+      return undefined
+    },
+    seeRing: (statements, through) => statements.seeRing(numbering.id, numbering.session, through),
     async appendConditional(
       statements,
       logId,
@@ -152,25 +165,6 @@ function requireNotRefused(landing: Landing<'repeated' | 'fenced'>): Landing {
   return landing as Landing
 }
 
-/** Registers a new session, and compares the writer's last write in the log with what this process knows of it. */
-async function takeOver(numbering: Numbering, statements: WriterStatements, session: string): Promise<Registration> {
-  const { id, committed: known, sent } = numbering
-  numbering.session = session
-  const replaced = await statements.readSession(id)
-  if (replaced === undefined && known) {
-    throw new Diverged(`the log went back, or is another one: it knows nothing of this node. ${wentBackAdvice}`)
-  }
-  const registration = await statements.register(id, session, replaced)
-  if (!registration) throw new Error('somebody else registered as this node at the same time')
-  const { number } = registration.committed
-  if (known !== undefined && number < known.number) {
-    const lost = `numbers ${number + 1n} to ${known.number}`
-    throw new Diverged(`the log went back: it lacks the last writes of this node (${lost}). ${wentBackAdvice}`)
-  }
-  if (known !== undefined && number > sent) throw new Diverged(copied)
-  return registration
-}
-
 /** Sends a batch, and says by the class of the error what became of one that failed. */
 async function send<Answer>(
   numbering: Numbering,
@@ -189,6 +183,7 @@ async function send<Answer>(
       throw new Undecided(`no answer to the writes up to ${last}`, { cause: error, mayLandUntil })
     }
     const message = error instanceof Error ? error.message : String(error)
+    if (failure === 'unseen') throw new RingUnseen(error)
     if (failure === 'broken') throw new Unappendable(brokenLog(message), { cause: error })
     throw new NotAppended(message, failure === 'down', error)
   }
@@ -203,26 +198,16 @@ function verdictOf(judgement: Judgement, decided: Decided | undefined, logId: st
   }
 }
 
-function committedOf({ committed }: Numbering): Committed {
-  if (committed === undefined) throw new Error('used before it was registered')
-  return committed
-}
-
-/** Numbers rise where there is nothing to write as well. */
-function numberAfter(numbering: Numbering, writes: readonly unknown[]): bigint {
-  return committedOf(numbering).number + BigInt(Math.max(1, writes.length))
-}
-
 const writesOf = ({ writes }: Decided) => writes
 
 /** Node may fire a timer a millisecond early, and a server's clock may be as coarse. */
 const timerSlackMs = 2
 
-const copied = 'another process appends as this node: is its data directory a copy of another one’s?'
-
 const repeated = 'an entry of another log was to be taken over that the log has already, or that is its own'
 
 const replaced = 'another node takes over the entries of other logs in this one’s place'
+
+const replacedOnRing = 'another change of the ring was under way in this log at the same time'
 
 const tooLate =
   'by its clock a batch came to its turn after the node had given up on it, and was not stored: did that clock jump ' +

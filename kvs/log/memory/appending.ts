@@ -15,6 +15,7 @@ import {
   endOf,
   entryAt,
   isExpiry,
+  isMember,
   keysAfter,
   lastOf,
   positionThrough,
@@ -106,16 +107,14 @@ export function appendForeign(
   })
   if (isRepeated) return { outcome: 'repeated', serverSeconds }
   // No view has members, so that these are ranked against all there are.
-  const later = tables.entries.filter(
-    ({ sequence, eventType, superseded }) => !superseded && (sequence > seen || eventType > 2),
-  )
+  const later = tables.entries.filter((entry) => !entry.superseded && (entry.sequence > seen || isMember(entry)))
   const superseded = entries.map(
     ({ superseded, write, stamp, origin }) =>
       superseded ||
       later.some(
         (entry) =>
           entry.key === write.key.toWellFormed() &&
-          entry.eventType > 2 === isMembership(write) &&
+          isMember(entry) === isMembership(write) &&
           outranks(rankOf(tables, entry), { stamp, isExpiry: isExpiryWrite(write), origin: origin.logId }),
       ),
   )
@@ -135,23 +134,31 @@ function rankOf({ logId }: Tables, entry: StoredEntry) {
  * A turn to append: the log's end, the number of the writer that appends there, and the time and the stamp of what it
  * appends.
  */
-interface Turn {
+export interface Turn {
   readonly writer: number
   readonly end: LogPoint
   readonly recordedAt: number
   readonly stamp: number
 }
 
-/** Undefined where the session is no longer the writer's. */
-function beginAppend(
+/**
+ * Undefined where the session is no longer the writer's. Throws where it has not told of an entry on the ring.
+ * @param mayBeUnseen as for those who append such entries
+ */
+export function beginAppend(
   tables: Tables,
   serverSeconds: number,
   { writerId, session, after, last }: Batch,
+  { mayBeUnseen = false } = {},
 ): Turn | undefined {
   if (last <= after) throw broken(`a batch ends in the number ${last}, and the last one ended in ${after}`)
   const writer = tables.writers.get(writerId)
   if (writer === undefined) throw broken('this node’s row in writers is gone')
   if (writer.session !== session) return undefined
+  if (writer.ringSeen < tables.ringSequence && !mayBeUnseen) {
+    const flaw = `this node has not seen the entry ${tables.ringSequence}, which is on the ring`
+    throw new StatementRefused(flaw, 'unseen')
+  }
   const end = endOf(tables)
   const newest = lastOf(tables, writer.number)?.writeNumber ?? 0n
   if (newest !== after) throw broken(`the last write of this node in it has the number ${newest}, and not ${after}`)
@@ -165,7 +172,7 @@ function broken(flaw: string): StatementRefused {
 }
 
 /** Returns the log's new end; the old one where there is nothing to insert. */
-function insert(
+export function insert(
   tables: Tables,
   turn: Turn,
   { session, last }: Batch,

@@ -1,4 +1,5 @@
 export { type MemoryLogOptions, makeMemoryLog } from './memory-log.ts'
+export { type MemoryRingLogOptions, makeMemoryRingLog } from './memory-ring-log.ts'
 export { type LogCopy, type MemoryServer, type MemoryServerOptions, makeMemoryServer } from './memory-server.ts'
 export { type MemorySiteLogOptions, makeMemorySiteLog } from './memory-site-log.ts'
 export { calmNetwork, type Fate, type Link, type Message, type Network, type StatementKind } from './network.ts'

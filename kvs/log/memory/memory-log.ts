@@ -93,6 +93,8 @@ async function prepare(connection: MemoryConnection, parts: SessionParts): Promi
   const statements = makeMemoryStatements(connection, parts.appendTimeoutMs)
   await explained(writer.register(statements))
   const head = await explained(readHead(connection))
+  // One that came since the registration is in the head, though not among those that the registration counted.
+  if (head.ring !== undefined) await explained(writer.seeRing(statements, head.ring.sequence))
 
   async function askForHead() {
     const [end, serverSeconds] = await askHead(connection, timeoutMs / 2)
@@ -124,6 +126,7 @@ async function prepare(connection: MemoryConnection, parts: SessionParts): Promi
           writer.appendConditional(statements, head.logId, decided, seen, last),
         ),
       ),
+    seeRing: (through) => explained(writer.seeRing(statements, through)),
     close: async () => connection.close(),
   }
 }

@@ -1,72 +1,26 @@
-import { type Clock, systemClock } from '../../lib/clock.ts'
-import { type Random, systemRandom } from '../../lib/random.ts'
-import {
-  type LastOfOrigin,
-  type LogImport,
-  type LogReader,
-  makeTakenOver,
-  makeWriter,
-  pageLimits,
-  type SiteLog,
-  siteWriterId,
-} from '../index.ts'
-import { connect, type MemoryConnection } from './memory-connection.ts'
-import { explain, explained, explainLoss } from './memory-failures.ts'
-import type { MemoryServer } from './memory-server.ts'
-import { makeMemoryStatements } from './memory-statements.ts'
-import { calmNetwork, type Network } from './network.ts'
-import { askHead, type PageLimits, readHead, readPage } from './reading.ts'
+import { type LastOfOrigin, type LogImport, type LogReader, makeTakenOver, pageLimits, type SiteLog } from '../index.ts'
+import type { MemoryConnection } from './memory-connection.ts'
+import { explained, explainLoss } from './memory-failures.ts'
+import { askHead, type PageLimits, readPage } from './reading.ts'
+import { makeSideConnections, once, type SideConnections, type SideOptions } from './side-connection.ts'
 import { deletesBetween, entryAt, lastOfOrigins, membersOf, positionThrough, type Tables } from './tables.ts'
 
-export interface MemorySiteLogOptions {
-  readonly server: MemoryServer
-  /** The node as its network knows it, which counts these connections apart from those of the node's own log. */
-  readonly name: string
-  /** The way to the server. By default everything arrives at once. */
-  readonly network?: Network
-  /** This node's clock. */
-  readonly clock?: Clock
-  readonly random?: Random
-  /** How long connecting, or the answer to one statement, may take before the connection counts as lost. */
-  readonly timeoutMs?: number
+export interface MemorySiteLogOptions extends SideOptions {
   readonly pageLimits?: PageLimits
 }
 
 /** The site's log in the memory of this process, as the one in Postgres. */
 export function makeMemorySiteLog(options: MemorySiteLogOptions): SiteLog {
-  const {
-    server,
-    name,
-    network = calmNetwork,
-    clock = systemClock,
-    random = systemRandom,
-    timeoutMs = 10_000,
-  } = options
   const limits = options.pageLimits ?? pageLimits
-  let connections = 0
-
-  async function open<Session>(prepare: (connection: MemoryConnection, logId: string) => Promise<Session>) {
-    const number = ++connections
-    const link = { server, network, clock, writerId: name, number, timeoutMs }
-    const connection = await connect(link).catch(explain)
-    try {
-      const { logId } = await readHead(connection)
-      return await prepare(connection, logId)
-    } catch (error) {
-      connection.close()
-      return explain(error)
-    }
-  }
-
+  const connections = makeSideConnections(options)
+  const { open, registerWriter, timeoutMs } = connections
   return {
     openReader: () => open(async (connection, logId) => makeReader(connection, logId, timeoutMs, limits)),
-    openImport: () => open((connection, logId) => makeImport(connection, logId, { timeoutMs, clock, random, limits })),
+    openImport: () => open((connection, logId) => makeImport(connection, logId, connections, limits)),
     readMembers: () => open((connection) => once(connection, connection.query('read-members', membersOf))),
     appendMember: (change) =>
       open(async (connection, logId) => {
-        const statements = makeMemoryStatements(connection, timeoutMs)
-        const writer = makeWriter({ id: siteWriterId('members', logId), timeoutMs, clock, random })
-        await writer.register(statements)
+        const { writer, statements } = await registerWriter(connection, logId, 'members')
         return once(connection, writer.append(statements, [change]))
       }),
     readForgotten: () =>
@@ -76,15 +30,6 @@ export function makeMemorySiteLog(options: MemorySiteLogOptions): SiteLog {
           connection.query('read-forgotten', ({ forgotten }) => forgotten),
         ),
       ),
-  }
-}
-
-/** Closes the connection after its one answer. */
-async function once<T>(connection: MemoryConnection, answer: Promise<T>): Promise<T> {
-  try {
-    return await explained(answer)
-  } finally {
-    connection.close()
   }
 }
 
@@ -117,15 +62,14 @@ function makeReader(connection: MemoryConnection, logId: string, timeoutMs: numb
 async function makeImport(
   connection: MemoryConnection,
   logId: string,
-  { timeoutMs, clock, random, limits }: { timeoutMs: number; clock: Clock; random: Random; limits: PageLimits },
+  { registerWriter, timeoutMs }: SideConnections,
+  limits: PageLimits,
 ): Promise<LogImport | undefined> {
   if (!(await connection.query('take-lead', (_tables, _now, takeLead) => takeLead()))) {
     connection.close()
     return undefined
   }
-  const statements = makeMemoryStatements(connection, timeoutMs)
-  const writer = makeWriter({ id: siteWriterId('import', logId), timeoutMs, clock, random })
-  await writer.register(statements)
+  const { writer, statements } = await registerWriter(connection, logId, 'import')
   const takenOver = makeTakenOver(
     await connection.query('read-position', (tables): LastOfOrigin[] => lastOfOrigins(tables)),
   )

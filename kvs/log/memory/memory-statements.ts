@@ -2,6 +2,7 @@ import type { WriterStatements } from '../index.ts'
 import { appendConditional, appendForeign, appendSpooled, appendWrites } from './appending.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { registerWriter } from './registering.ts'
+import { appendRing, seeRing } from './ring-appending.ts'
 import { StatementRefused } from './tables.ts'
 
 /** What the writer's logic asks of the log, over one connection. */
@@ -22,6 +23,9 @@ export function makeMemoryStatements({ query }: MemoryConnection, appendTimeoutM
       ),
     appendForeign: (batch, entries, seen) =>
       query('append-foreign', (tables, now) => appendForeign(tables, now, batch, entries, seen), appendTimeoutMs),
+    appendRing: (batch, text, seen, vacated) =>
+      query('append-ring', (tables, now) => appendRing(tables, now, batch, text, seen, vacated), appendTimeoutMs),
+    seeRing: (writerId, session, through) => query('see-ring', (tables) => seeRing(tables, writerId, session, through)),
     failureOf: (error) => (error instanceof StatementRefused ? error.reason : 'unknown'),
   }
 }

@@ -12,6 +12,8 @@ export type StatementKind =
   | 'append-spooled'
   | 'append-conditional'
   | 'append-foreign'
+  | 'append-ring'
+  | 'see-ring'
   | 'read-position'
   | 'take-lead'
   | 'read-members'

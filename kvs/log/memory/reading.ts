@@ -1,6 +1,6 @@
 import type { Entry, LogPoint, PackedEntry, Reached, Write } from '../../core/entry.ts'
-import { decodeWrite } from '../../core/operation/operation.ts'
-import { brokenLog, Diverged, type Head, UnknownEntry } from '../index.ts'
+import { codeOf, decodeWrite } from '../../core/operation/operation.ts'
+import { brokenLog, Diverged, type Head, type RingChangeEntry, UnknownEntry } from '../index.ts'
 import { isWhole, readCheckpoint } from './checkpointing.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { kindOf, makePacker } from './packed-rows.ts'
@@ -13,9 +13,20 @@ export interface PageLimits {
 }
 
 export async function readHead(connection: MemoryConnection): Promise<Head> {
-  const head = connection.query('read-head', (tables) => ({ logId: tables.logId, ...endOf(tables) }))
-  const { logId, sequence } = await head.catch(diverge)
-  return { logId, sequence, entries: sequence, adoptedThrough: 0n }
+  const head = connection.query('read-head', (tables) => ({
+    ...{ logId: tables.logId, ...endOf(tables) },
+    ring: ringOf(tables),
+  }))
+  const { logId, sequence, ring } = await head.catch(diverge)
+  return { logId, sequence, entries: sequence, adoptedThrough: 0n, ring }
+}
+
+function ringOf(tables: Tables): RingChangeEntry | undefined {
+  const { ringSequence: sequence } = tables
+  if (sequence === 0n) return undefined
+  const entry = entryAt(tables, sequence)
+  if (entry?.eventType === codeOf('ring')) return { sequence, text: entry.key }
+  throw new StatementRefused(`it lacks the entry ${sequence}, its newest on the ring`, 'broken')
 }
 
 /** As `LogSession.askHead`, with the server's clock in seconds. */

@@ -13,11 +13,11 @@ export function registerWriter(
   replaced: string | undefined,
 ): Registration | undefined {
   requireTaken(tables, [])
-  const { writers } = tables
+  const { writers, ringSequence } = tables
   const row = writers.get(writerId)
   if (row?.session !== replaced) return undefined
   const writerNumber = row?.number ?? writers.size + 1
-  writers.set(writerId, { number: writerNumber, session })
+  writers.set(writerId, { number: writerNumber, session, ringSeen: ringSequence })
   const { writeNumber = 0n, sequence = 0n, digest = Buffer.alloc(0) } = lastOf(tables, writerNumber) ?? {}
   return { writerNumber, committed: { number: writeNumber, end: { sequence, digest } }, serverSeconds }
 }

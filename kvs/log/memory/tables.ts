@@ -39,6 +39,8 @@ export interface WriterRow {
   readonly number: number
   /** The only session that may append for the writer. */
   readonly session: string
+  /** The session has applied the entries on the ring through this sequence. */
+  readonly ringSeen: bigint
 }
 
 /** What was answered under an idempotency key. */
@@ -76,6 +78,8 @@ export interface Tables {
   checkpoint: Checkpoint | undefined
   /** As `LogImport.forgotten`. */
   forgotten: number
+  /** Sequence of the last entry on the ring; 0n for none. */
+  ringSequence: bigint
   writeRule: WriteRule
 }
 
@@ -94,6 +98,7 @@ export function makeTables(random: Random): Tables {
     answers: new Map(),
     checkpoint: undefined,
     forgotten: 0,
+    ringSequence: 0n,
     writeRule: () => undefined,
   }
 }
@@ -172,9 +177,14 @@ export function keysAfter(
   return new Set(later.map(({ key }) => key))
 }
 
+/** Whether the entry is about a member of a group of sites. */
+export function isMember({ eventType }: StoredEntry): boolean {
+  return eventType === codeOf('join') || eventType === codeOf('leave')
+}
+
 /** The newest entry about each site that was added or taken out, by its address. */
 export function membersOf({ logId, entries }: Tables): Map<string, MemberEntry> {
-  const changes = entries.filter(({ eventType, superseded }) => eventType > 2 && !superseded)
+  const changes = entries.filter((entry) => isMember(entry) && !entry.superseded)
   return new Map(
     changes.map(({ key, eventType, stamp, origin, sequence }) => [
       key,
@@ -212,8 +222,8 @@ function textsOf(write: Write): (string | undefined)[] {
 /** The server's own answer that it has rolled a statement back: nothing has changed. */
 export class StatementRefused extends Error {
   override readonly name = 'StatementRefused'
-  /** `refused`, `down`: as in `WriteRule`. `broken`: the log is not what appends made of it; no retry succeeds. */
-  readonly reason: 'refused' | 'down' | 'broken'
+  /** `refused`, `down`: as in `WriteRule`. `broken`, `unseen`: as in `WriterStatements.failureOf`. */
+  readonly reason: 'refused' | 'down' | 'broken' | 'unseen'
   constructor(message: string, reason: StatementRefused['reason']) {
     super(message)
     this.reason = reason

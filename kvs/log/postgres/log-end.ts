@@ -1,5 +1,5 @@
 import type { LogPoint } from '../../core/entry.ts'
-import { brokenLog, Diverged, type Head, Unavailable } from '../index.ts'
+import { brokenLog, Diverged, type Head, type RingChangeEntry, Unavailable } from '../index.ts'
 import type { Connection } from './connection.ts'
 import { transactionPooling } from './postgres-errors.ts'
 
@@ -30,12 +30,31 @@ export async function askHead(
 
 /** Rejects with `Diverged` where the log is broken. */
 export async function readHead(connection: Connection): Promise<Head> {
-  const { rows } = await connection.query<[string | null, string, string, string, string]>({
-    text: 'SELECT flaw, log_id, sequence, adopted_through, adopted_entries FROM end_of_log',
+  const { rows } = await connection.query<HeadRow>({
+    text: `SELECT flaw, log.log_id, log.sequence, log.adopted_through, log.adopted_entries, ring_sequence, key
+      FROM end_of_log AS log, log_head
+      LEFT JOIN transactions AS ring ON ring.sequence = ring_sequence AND event_type = 5`,
   })
   const row = requireWhole(rows[0])
   const [sequence, adoptedThrough, adoptedEntries] = [BigInt(row[2]), BigInt(row[3]), BigInt(row[4])]
-  return { logId: row[1], sequence, adoptedThrough, entries: sequence - adoptedThrough + adoptedEntries }
+  const entries = sequence - adoptedThrough + adoptedEntries
+  return { logId: row[1], sequence, adoptedThrough, entries, ring: ringOf(row[5], row[6]) }
+}
+
+type HeadRow = [
+  flaw: string | null,
+  logId: string,
+  sequence: string,
+  adoptedThrough: string,
+  adoptedEntries: string,
+  ringSequence: string,
+  ringText: string | null,
+]
+
+function ringOf(sequence: string, text: string | null): RingChangeEntry | undefined {
+  if (sequence === '0') return undefined
+  if (text === null) throw new Diverged(brokenLog(`it lacks the entry ${sequence}, its newest on the ring`))
+  return { sequence: BigInt(sequence), text }
 }
 
 function requireWhole<Row extends [flaw: string | null, ...unknown[]]>(row: Row | undefined): Row {

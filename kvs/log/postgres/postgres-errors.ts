@@ -36,6 +36,11 @@ export function isBrokenLog({ code }: DatabaseError): boolean {
   return code !== undefined && /^(KVS01|23505|P0002|P0003)$/.test(code)
 }
 
+/** Whether the log has an entry on the ring that the session has not told of: migrations/012_ring.sql raises KVS02. */
+export function isRingUnseen({ code }: DatabaseError): boolean {
+  return code === 'KVS02'
+}
+
 /** A `catch` for a statement that may fail without harm. Throws where the connection may be lost. */
 export function ignoreRolledBack(error: unknown): void {
   if (!isRolledBack(error)) throw error

@@ -110,8 +110,11 @@ async function prepareSession(state: State, connection: Connection): Promise<Log
   state.serverWarning = warning
   await findSchema(state, connection)
   for (const name of await migrate(connection, migrations, target.user)) info(`migrated the log: ${name}`)
-  await state.writer.register(makeWriterStatements(connection, state.appendTimeoutMs))
+  const statements = makeWriterStatements(connection, state.appendTimeoutMs)
+  await state.writer.register(statements)
   const head = await readHead(connection)
+  // One that came since the registration is in the head, though not among those that the registration counted.
+  if (head.ring !== undefined) await state.writer.seeRing(statements, head.ring.sequence)
   state.metLogId = head.logId
   return makeSession(state, connection, processId, head)
 }
@@ -158,6 +161,7 @@ function makeSession(state: State, connection: Connection, processId: number, he
         decided.flatMap(({ writes }) => writes),
         writer.appendConditional(statements, head.logId, decided, seen, last),
       ),
+    seeRing: (through) => explained(writer.seeRing(statements, through)),
     close: () => connection.close(),
   }
 }

@@ -6,7 +6,7 @@ import { explain, type Where } from './failure-explanation.ts'
 
 /**
  * Makes a session over a new connection, which is closed where that fails. Rejects with `Refused`, `Diverged`,
- * `Unavailable` or a `TypeError`, with a sentence for a person.
+ * `Unavailable` or a `TypeError`, with a sentence for a person; and as an append, where `prepare` does.
  */
 export async function openOver<Session>(
   connecting: Promise<Connection>,
@@ -20,7 +20,8 @@ export async function openOver<Session>(
       throw error
     })
   } catch (error) {
-    const isExplained = [Refused, Diverged, Unavailable, TypeError].some((kind) => error instanceof kind)
+    const kinds = [Refused, Diverged, Unavailable, NotAppended, Undecided, TypeError]
+    const isExplained = kinds.some((kind) => error instanceof kind)
     throw isExplained ? error : new Unavailable(explain(error, where), { cause: error })
   }
 }

@@ -52,7 +52,7 @@ export async function readMembers(connection: Connection): Promise<ReadonlyMap<s
   const { rows } = await connection.query<[string, boolean, string, string, string, string]>({
     text: `SELECT DISTINCT ON (key) key, event_type = 3, stamp, coalesce(origin, log_id), transactions.sequence,
         coalesce(origin_sequence, transactions.sequence)
-      FROM transactions, log_head WHERE event_type > 2 AND NOT superseded
+      FROM transactions, log_head WHERE event_type IN (3, 4) AND NOT superseded
       ORDER BY key, transactions.sequence DESC`,
   })
   return new Map(

@@ -14,7 +14,7 @@ import { batchColumns, foreignColumns } from './batch-columns.ts'
 import { bigintArray, booleanArray, byteaArray, integerArray, textArray, timestampArray } from './binary-arrays.ts'
 import type { Connection } from './connection.ts'
 import { serverSeconds } from './log-end.ts'
-import { isBrokenLog, isRolledBack, takesNoWrites } from './postgres-errors.ts'
+import { isBrokenLog, isRingUnseen, isRolledBack, takesNoWrites } from './postgres-errors.ts'
 import { secondsOf } from './timestamps.ts'
 
 interface Prepared {
@@ -61,6 +61,14 @@ const appendForeign: Prepared = {
   text: `
   SELECT outcome, sequence, digest, ${secondsOf('recorded_at')}, stamp, ${serverSeconds}
   FROM append_foreign($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+}
+
+/** migrations/012_ring.sql says what the function does. */
+const appendRing: Prepared = {
+  name: 'append_ring',
+  text: `
+  SELECT outcome, sequence, digest, ${secondsOf('recorded_at')}, stamp, ${serverSeconds}
+  FROM append_ring($1, $2, $3, $4, $5, $6, $7, $8)`,
 }
 
 const sessionOf = 'SELECT session FROM writers WHERE id = $1'
@@ -141,9 +149,17 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
     async appendForeign(batch, entries, seen) {
       return landingOf(await run(appendForeign, batch, [seen, ...foreignColumns(entries)]))
     },
+    async appendRing(batch, text, seen, vacated) {
+      const ranges = [vacated.map(({ from }) => from), vacated.map(({ through }) => through)]
+      return landingOf(await run(appendRing, batch, [text, seen, ...ranges.map(integerArray)]))
+    },
+    async seeRing(writerId, session, through) {
+      await connection.query({ text: 'SELECT see_ring($1, $2, $3)', values: [writerId, session, through] })
+    },
     failureOf(error) {
       if (!isRolledBack(error)) return 'unknown'
       if (isBrokenLog(error)) return 'broken'
+      if (isRingUnseen(error)) return 'unseen'
       return takesNoWrites(error) ? 'down' : 'refused'
     },
   }

@@ -115,7 +115,8 @@ function decodeContent(fields: Fields, code: number, flags: number, lengths: Con
   const hasValue = (flags & entryFlags.value) !== 0
   const valueAt = skip(fields, lengths.valueLength, 'value')
   const kind = kindOfCode(code, true)
-  if (kind === undefined) throw new MalformedFrame(`the entry is of an unknown kind: ${code}`)
+  // A site's log has no entries on a ring. To this one they would be as if a ring had them appended here.
+  if (kind === undefined || kind === 'ring') throw new MalformedFrame(`the entry is of an unknown kind: ${code}`)
   if (effectOf(kind) === 'set' && !hasValue) throw new MalformedFrame(`the ${kind} has no value`)
   if (effectOf(kind) !== 'set' && hasValue) throw new MalformedFrame(`the ${kind} has a value`)
   if (effectOf(kind) !== 'set' && contentType !== undefined) throw new MalformedFrame(`the ${kind} has a content type`)

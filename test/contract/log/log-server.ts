@@ -1,4 +1,4 @@
-import type { Log, SiteLog } from '../../../kvs/log/index.ts'
+import type { Log, RingLog, SiteLog } from '../../../kvs/log/index.ts'
 
 /** A log's server as the contract suite sees it, whatever the implementation. */
 export interface LogServer {
@@ -6,6 +6,8 @@ export interface LogServer {
   makeLog(options?: LogOptions): Log
   /** What replication asks of this log. */
   makeSiteLog(options?: Pick<LogOptions, 'network' | 'timeoutMs'>): SiteLog
+  /** What a ring asks of this log. */
+  makeRingLog(options?: Pick<LogOptions, 'network' | 'timeoutMs'>): RingLog
   /** A network for logs of this server; nothing is wrong with it until a test says so. */
   makeNetwork(): Promise<FaultyNetwork>
   /** Makes a backup of the log as it is now. Returns what puts it back in the log's place. */

@@ -5,6 +5,7 @@ import {
   type Link,
   type Message,
   makeMemoryLog,
+  makeMemoryRingLog,
   makeMemoryServer,
   makeMemorySiteLog,
   type Network,
@@ -27,6 +28,10 @@ export async function makeMemoryLogServer(): Promise<LogServer> {
     makeSiteLog({ network, ...options } = {}) {
       const name = randomUUID()
       return makeMemorySiteLog({ server, name, ...(network && { network: networkOf(network) }), ...options })
+    },
+    makeRingLog({ network, ...options } = {}) {
+      const name = randomUUID()
+      return makeMemoryRingLog({ server, name, ...(network && { network: networkOf(network) }), ...options })
     },
     makeNetwork: async () => makeFaultyNetwork(),
     async copy() {

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import { makePostgresRingLog } from '../../../kvs/log/postgres/postgres-ring-log.ts'
 import { makePostgresSiteLog } from '../../../kvs/log/postgres/postgres-site-log.ts'
 import { startProxy } from '../../../tools/lab/network/proxy.ts'
 import { byForce, type Database, makeDatabase, makeLog } from '../../support/database.ts'
@@ -14,6 +15,8 @@ export async function makePostgresLogServer(): Promise<LogServer> {
     makeLog: ({ network, ...options } = {}) => makeLog({ target: targetOver(network) }, options),
     makeSiteLog: ({ network, ...options } = {}) =>
       makePostgresSiteLog({ target: targetOver(network), timeoutMs: 10_000, ...options }),
+    makeRingLog: ({ network, ...options } = {}) =>
+      makePostgresRingLog({ target: targetOver(network), timeoutMs: 10_000, ...options }),
     makeNetwork: () => makeFaultyNetwork(database),
     async copy() {
       await sql('DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup')
@@ -27,7 +30,9 @@ export async function makePostgresLogServer(): Promise<LogServer> {
     },
     async replaceLog() {
       await sql(
-        byForce(`${tables.map((table) => `DELETE FROM ${table}`).join('; ')}; UPDATE log_head SET log_id = 'another1'`),
+        byForce(
+          `${tables.map((table) => `DELETE FROM ${table}`).join('; ')}; UPDATE log_head SET log_id = 'another1', ring_sequence = 0`,
+        ),
       )
     },
     async insertByHand(entry) {
@@ -60,7 +65,7 @@ export async function makePostgresLogServer(): Promise<LogServer> {
   }
 }
 
-const tables = ['transactions', 'writers', 'answers']
+const tables = ['transactions', 'writers', 'answers', 'log_head']
 
 const strayDelete = `1, 'k', NULL, NULL, now(), '', false, NULL, NULL`
 

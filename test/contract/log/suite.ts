@@ -7,6 +7,7 @@ import { describeForgetting } from './behaviours/forgetting.ts'
 import { describeImports } from './behaviours/imports.ts'
 import { describeRefusals } from './behaviours/refusals.ts'
 import { describeReplay } from './behaviours/replay.ts'
+import { describeRing } from './behaviours/ring.ts'
 import { describeSitePositions } from './behaviours/site-positions.ts'
 import { describeSites } from './behaviours/sites.ts'
 import { describeSpooled } from './behaviours/spooled.ts'
@@ -30,9 +31,10 @@ const behaviours = [
   describeImports,
   describeSitePositions,
   describeForgetting,
+  describeRing,
 ]
 
-/** All that kvs/log/log.ts and kvs/log/site-log.ts promise, as tests of one implementation. */
+/** All that kvs/log/log.ts, site-log.ts and ring-log.ts promise, as tests of one implementation. */
 export function describeLog(name: string, makeServer: MakeLogServer): void {
   // Each is a describe of its own, so that the server that it makes before each test is made for its tests alone.
   for (const behaviour of behaviours) describe(name, () => behaviour(makeServer))

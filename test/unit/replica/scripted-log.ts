@@ -40,6 +40,7 @@ export function makeScriptedLog() {
         append: () => log.append(),
         appendSpooled: () => log.append(),
         appendConditional: async () => ({ verdicts: [], end: await log.append() }),
+        seeRing: async () => undefined,
         close: async () => log.lose(),
       }
       log.calls.push(calls)

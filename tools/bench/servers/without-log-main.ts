@@ -28,6 +28,7 @@ const session = {
   askHead: async () => ({ sequence, digest }),
   onOthersAppended: () => undefined,
   appendConditional: () => Promise.reject(new Error('not here')),
+  seeRing: async () => undefined,
   close: async () => undefined,
 } satisfies LogSession
 

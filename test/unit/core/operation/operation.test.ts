@@ -26,8 +26,9 @@ const put = fc.record({
 const remove = fc.record({ kind: fc.constant('delete' as const), key: fc.string(), deadline })
 const join = fc.record({ kind: fc.constant('join' as const), key: fc.string() })
 const leave = fc.record({ kind: fc.constant('leave' as const), key: fc.string() })
+const ring = fc.record({ kind: fc.constant('ring' as const), key: fc.string() })
 /** A new kind needs its arbitrary here. */
-const byKind: { readonly [Name in Write['kind']]: fc.Arbitrary<Write> } = { put, delete: remove, join, leave }
+const byKind: { readonly [Name in Write['kind']]: fc.Arbitrary<Write> } = { put, delete: remove, join, leave, ring }
 const write = fc.oneof(...Object.values(byKind))
 
 test('the codes are those of the log, and each has one kind', () => {
@@ -36,6 +37,7 @@ test('the codes are those of the log, and each has one kind', () => {
     ['delete', 1],
     ['join', 3],
     ['leave', 4],
+    ['ring', 5],
   ])
   expect(kindNames.map((kind) => kindOfCode(codeOf(kind), true))).toEqual(kindNames)
 })
@@ -58,7 +60,7 @@ test('a row in the log is of the kind that its code says', () => {
 test.each([
   ['a put without a value', 2, false],
   ['code 0', 0, true],
-  ['code 5', 5, true],
+  ['code 6', 6, true],
   ['a code below 0', -1, true],
   ['the largest code', 32_767, true],
   ['the smallest code', -32_768, false],
