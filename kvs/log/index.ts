@@ -18,6 +18,8 @@ export {
   type LogSession,
   NotAppended,
   Refused,
+  type RingChangeEntry,
+  RingUnseen,
   Unappendable,
   Unavailable,
   Undecided,
@@ -25,6 +27,7 @@ export {
 } from './log.ts'
 export { nextDigest } from './next-digest.ts'
 export { makePageSize, pageLimits } from './page-size.ts'
+export type { RingLog } from './ring-log.ts'
 export { wholeMilliseconds } from './server-time.ts'
 export type {
   DeletedKey,

@@ -102,9 +102,9 @@ export interface LogSession {
     last?: bigint,
   ): Promise<{ readonly verdicts: readonly Verdict[]; readonly end: BatchEnd }>
   /**
-   * Tells the log that this node has applied its entries on the ring through a sequence, and sends no write of a key any
-   * more that they have given away. Before that the log takes no append after such an entry: `RingUnseen`. A new
-   * session has told so of those before its `head`. Idempotent.
+   * Tells the log that this node has applied its entries on the ring through a sequence, and sends no write of a key
+   * any more that they have given away. Before that the log takes no append after such an entry: `RingUnseen`. A new
+   * session has told so of those before its `head`. Idempotent; a lower sequence than before does nothing.
    */
   seeRing(through: bigint): Promise<void>
   /** Ends the connection without waiting for requests under way. Never rejects; idempotent. */
@@ -209,6 +209,18 @@ export class NotAppended extends Error {
   constructor(message: string, logIsDown: boolean, cause: unknown) {
     super(message, { cause })
     this.logIsDown = logIsDown
+  }
+}
+
+/**
+ * The batch is not in the log, as the log has an entry on the ring that the session has not told of by `seeRing`. The
+ * session goes on. The batch may be sent again after that, under the same numbers, without the writes of keys that the
+ * entry has given away.
+ */
+export class RingUnseen extends NotAppended {
+  /** @param cause the log's answer, whose message names the entry */
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), true, cause)
   }
 }
 

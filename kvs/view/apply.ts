@@ -1,7 +1,7 @@
 import type { Entry, PackedEntry } from '../core/entry.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
-import { effectOf, isExpiry, isMembership, setsValue } from '../core/operation/operation.ts'
+import { changesNoKey, effectOf, isExpiry, setsValue } from '../core/operation/operation.ts'
 import { markOf } from '../core/version.ts'
 import type { PackedMap } from './packed-map.ts'
 import type { Ranks } from './ranks.ts'
@@ -22,7 +22,7 @@ export interface Newest {
  */
 export function applyEntry(newest: Newest, entry: Entry, sequence: number, encoded: Buffer): boolean {
   const { digest, write, recordedAt, stamp, origin } = entry
-  if (isMembership(write)) return false
+  if (changesNoKey(write)) return false
   const keyLength = encodeKey(write.key, encoded)
   if (keyLength < 0) return false
   const rank = newest.ranks?.pack(stamp, isExpiry(write), origin?.logId)

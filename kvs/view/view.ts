@@ -2,7 +2,7 @@ import type { Entry, Found, LogPoint, PackedEntry, Reached } from '../core/entry
 import type { HeldPuts } from '../core/held-put.ts'
 import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
-import { isMembership } from '../core/operation/operation.ts'
+import { changesNoKey } from '../core/operation/operation.ts'
 import { type LastSeen, logsIn, type Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
 import { type CurrentVersion, hasPassed, tagOf } from '../core/version.ts'
@@ -212,7 +212,7 @@ export function makeView(options: ViewOptions = {}): View {
       vector.advance(origin === undefined ? sequence : Number(origin.sequence), entry.stamp, origin?.logId)
       if (dependencies === undefined) return replaced
       if (dependencies.size > 0) dependencies.advance(origin?.logId ?? logId)
-      if (!entry.superseded && !isMembership(write)) dependencies.set(write.key, write.after)
+      if (!entry.superseded && !changesNoKey(write)) dependencies.set(write.key, write.after)
       return replaced
     },
 

@@ -1,7 +1,7 @@
 import type { Position } from '../position.ts'
 import type { Kind } from './kind.ts'
 
-/** What the log's member of a ring owns from here on. The key is a `RingEntry` as text. It changes no key of the store. */
+/** What the log owns of a ring from here on. The key is a `RingEntry` as text. It changes no key of the store. */
 export interface RingChange {
   readonly kind: 'ring'
   readonly key: string

@@ -44,6 +44,7 @@ export function makePagedLog(...writes: Write[]) {
         },
         appendSpooled: () => Promise.reject(new Error('not here')),
         appendConditional: () => Promise.reject(new Error('not here')),
+        seeRing: async () => undefined,
         close: async () => undefined,
       }
     },
