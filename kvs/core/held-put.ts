@@ -25,3 +25,9 @@ export interface HeldPuts {
   /** Undefined where the key has no value. */
   putOf(key: string): HeldPut | undefined
 }
+
+/** The hashes of a segment, each once. */
+export function distinctHashes(puts: Pick<HeldPuts, 'hashesIn'>, segment: number): Uint32Array {
+  const sorted = puts.hashesIn(segment).sort()
+  return sorted.filter((hash, index) => index === 0 || hash !== sorted[index - 1])
+}

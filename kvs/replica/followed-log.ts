@@ -49,6 +49,8 @@ export interface FollowedLog {
   puts(): HeldPuts
   /** As `Slices.run`. */
   inSlices(work: Iterator<unknown>): Promise<void>
+  /** Keys of the writes that this node has in its spool, a key once or more often: they are still to land. */
+  spooledKeys(): Iterable<string>
   deletes(): RememberedDeletes
   /** The log server's clock, in milliseconds since 1970; 0 before it is known. */
   now(): number
@@ -57,7 +59,7 @@ export interface FollowedLog {
 export function makeFollowedLog(
   mirror: Mirror,
   log: Pick<Log, 'now'>,
-  node: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices' | 'requestTail'>,
+  node: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices' | 'requestTail' | 'spooledKeys'>,
 ): FollowedLog {
   const deletes = rememberedDeletes(mirror, node.inSlices)
   return {

@@ -15,6 +15,7 @@ import { apply, applyAll } from './applying.ts'
 import { takeLanded } from './landed-batch.ts'
 import { anotherLog, isContinued, wentBack } from './log-continuity.ts'
 import type { MirrorOptions, Progress } from './mirror-progress.ts'
+import { makeRingNews, type RingNews } from './ring-news.ts'
 import { placeText, positionText } from './view-position.ts'
 import { type Replayed, replay, requireWhole, totalToReplay } from './view-replay.ts'
 
@@ -39,6 +40,8 @@ export interface Mirror {
   readonly head: bigint
   /** How many sessions it was given. What was known of the log may not hold any more once that has risen. */
   readonly sessions: number
+  /** The entries on the ring that were applied, as far as the log is to be told of them. */
+  readonly ring: Pick<RingNews, 'isUntold' | 'tell'>
   /** Rejects with `Diverged` where the session's log is no continuation of what was applied. */
   requireSamePast(session: LogSession): Promise<void>
   /**
@@ -86,6 +89,7 @@ export function makeMirror(options: MirrorOptions = {}): Mirror {
     landed: undefined,
     applied: makeAppliedEntries(mostHeld),
     replayedFrom: undefined,
+    ring: makeRingNews(options.onRing ?? nothing),
     ...{ onOthers, onKey, onMembership, hashSecret, site },
   }
   let sessions = 0
@@ -119,6 +123,7 @@ export function makeMirror(options: MirrorOptions = {}): Mirror {
       return sessions
     },
     applied: progress.applied,
+    ring: progress.ring,
     noteLanded(batch) {
       // A tail may have been faster.
       if (batch.end.sequence > progress.view.position.sequence) progress.landed = batch
@@ -152,6 +157,7 @@ async function requireSamePast(progress: Progress, session: LogSession): Promise
   if (logId !== progress.logId) throw anotherLog(placeText(progress), logId)
   noteHead(progress, sequence)
   if (!(await session.holds(progress.view.position))) throw wentBack(placeText(progress), sequence)
+  progress.ring.begin(session.head)
 }
 
 async function catchUp(progress: Progress, session: LogSession, afterPage?: () => Promise<void>) {

@@ -1,5 +1,5 @@
 import { KvsError } from '../core/errors.ts'
-import { formatPosition, mergePositions, type Position } from '../core/position.ts'
+import { formatPosition, mergePositions, type Position, positionAt, sequenceIn } from '../core/position.ts'
 import { type Kv, requireKnownLogs } from '../kv/index.ts'
 import type { Mirror } from './mirror.ts'
 import type { PositionWaits } from './position-waits.ts'
@@ -16,6 +16,8 @@ export interface Tokens extends Pick<Kv, 'position' | 'waitFor' | 'dependencyOn'
 export interface TokensParts {
   /** Whether the log takes over entries of other logs. */
   readonly site: boolean
+  /** Whether the log is a ring member's: positions may name logs of others, which are left to these. */
+  readonly inRing: boolean
   /** Whether the site was taken out of its group. Then it answers from what it has, and waits for nobody. */
   readonly isRemoved: () => boolean
   readonly mirror: Pick<Mirror, 'view' | 'logId' | 'position'>
@@ -77,13 +79,19 @@ function dependencyOf({ view }: Pick<Mirror, 'view'>, key: string): Position | u
   return view.unmet === 0 ? undefined : view.dependencyOf(key)
 }
 
+/** What a position has of the node's own log. */
+function ownPart(position: Position, logId = ''): Position {
+  return positionAt(logId, sequenceIn(position, logId))
+}
+
 /** Resolves to undefined once the view has the position, and to the `behind` after the wait timeout. */
 async function waitUntilSeen(
-  { site, mirror, waits, requireReadable }: TokensParts,
-  position: Position,
+  { site, inRing, mirror, waits, requireReadable }: TokensParts,
+  asked: Position,
 ): Promise<KvsError | undefined> {
-  if (!site) requireKnownLogs(position, mirror.logId, mirror.view.seen)
+  if (!site && !inRing) requireKnownLogs(asked, mirror.logId, mirror.view.seen)
   requireReadable()
+  const position = inRing ? ownPart(asked, mirror.logId) : asked
   if (hasSeen(mirror.view.seen, position)) return undefined
   try {
     await waits.untilSeen(position)

@@ -6,6 +6,7 @@ import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { Log } from '../log/index.ts'
 import type { Spool } from '../spool/index.ts'
+import { makeAcceptedWrites } from './accepted-writes.ts'
 import { type HeldBatch, makeHeldBatch } from './append/held-batch.ts'
 import { makeSpoolRefusals, type SpoolRefusals } from './append/spool-refusals.ts'
 import type { QueueLimits } from './append/waiting-writes.ts'
@@ -24,6 +25,7 @@ import type { MirrorOptions } from './mirror-progress.ts'
 import { makeOutage } from './outage.ts'
 import { makeTokens } from './position-tokens.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
+import { type RingHooks, takeRing, unownedBy } from './ring-hooks.ts'
 import { makeRounds, type Rounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
@@ -34,7 +36,7 @@ import { may, refusalOf, refusalToSites } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
 import { hasSeen } from './view-position.ts'
 
-export interface ReplicaOptions extends SiteHooks {
+export interface ReplicaOptions extends SiteHooks, RingHooks {
   readonly log: Log
   /** Called with the log's id after the first replay. */
   readonly onReplayed: (logId: string) => void
@@ -96,7 +98,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
   }
 
   const { positionOfAll, ...tokens } = makeTokens({
-    ...{ ...parts, site, requireReadable },
+    ...{ ...parts, site, inRing: options.ring !== undefined, requireReadable },
     isRemoved: options.isRemoved ?? (() => false),
   })
 
@@ -109,27 +111,14 @@ export function makeReplica(options: ReplicaOptions): Replica {
 
     get(key) {
       requireReadable()
+      options.ring?.requireOwned(key)
       return shown.get(key)
     },
 
     ...makeLists({ ...parts, position: positionOfAll, requireReadable }),
     ...tokens,
 
-    // Not async: a write costs one promise, the queue's.
-    write(write) {
-      const refusal = refusalOf(machine.state, 'plainWrites')
-      return refusal ? Promise.reject(refusal) : queue.add(write)
-    },
-
-    writeIf(write) {
-      const refusal = refusalOf(machine.state, 'conditionalWrites')
-      return refusal ? Promise.reject(refusal) : conditional.add(write)
-    },
-
-    transact(transaction) {
-      const refusal = refusalOf(machine.state, 'conditionalWrites')
-      return refusal ? Promise.reject(refusal) : conditional.transact(transaction)
-    },
+    ...makeAcceptedWrites({ ...parts, unowned: options.ring && unownedBy(options.ring) }),
 
     async waitForHead() {
       const refusal = refusalOf(machine.state, 'headWaits')
@@ -166,6 +155,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
       requestTail: parts.rounds.requestTail,
       waitFor: tokens.waitFor,
       inSlices: parts.slices.run,
+      spooledKeys: () => options.spool?.keys() ?? [],
     }),
     logId: () => mirror.logId,
     measures: () => measuresOf(parts),
@@ -206,6 +196,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
       expiry.noteOthers(entry)
     },
     onKey: note,
+    onRing: (entry) => takeRing(options, entry, [queue, conditional]),
   })
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)

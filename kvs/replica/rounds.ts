@@ -1,4 +1,4 @@
-import type { LogSession } from '../log/index.ts'
+import { type LogSession, RingUnseen } from '../log/index.ts'
 import { appendBatch, type BatchParts, passRejection } from './append/batches.ts'
 import type { Connector } from './connector.ts'
 import type { ConditionalQueue } from './decisions/conditional-queue.ts'
@@ -18,8 +18,8 @@ export interface Rounds {
   requestTail(): void
   /**
    * Appends a batch of each kind of write in turn, so that neither waits for the other to run dry, or reads the log.
-   * After it the view has all that the log had before. Rejects where the log is down, with what waited left to wait or
-   * to be spooled.
+   * After it the view has all that the log had before. Where an entry on the ring has come, it is read and told of
+   * before anything is appended. Rejects where the log is down, with what waited left to wait or to be spooled.
    */
   run(session: LogSession): Promise<void>
 }
@@ -37,6 +37,16 @@ export function makeRounds(parts: RoundParts): Rounds {
     return wasConditional ? appendConditional(parts, session) : appendBatch(parts, session)
   }
 
+  /** @returns as `appendNext`; a `RingUnseen` where the log is to be read first, with what waited left to wait */
+  async function tryAppend(session: LogSession): Promise<bigint | undefined | RingUnseen> {
+    if (mirror.ring.isUntold) await mirror.ring.tell(session)
+    if (!hasWrites()) return undefined
+    return appendNext(session).catch((error) => {
+      if (error instanceof RingUnseen) return error
+      throw error
+    })
+  }
+
   return {
     get isDue() {
       return isTailDue || waits.needsHead || hasWrites()
@@ -51,12 +61,16 @@ export function makeRounds(parts: RoundParts): Rounds {
       const asOf = clock.now()
       const answer = waits.beginQuestion()
       // An append also reads what others have appended before it.
-      let head = hasWrites() ? await appendNext(session) : undefined
+      const appended = hasWrites() ? await tryAppend(session) : undefined
+      const unseen = appended instanceof RingUnseen ? appended : undefined
+      let head = appended instanceof RingUnseen ? undefined : appended
       // A refused append tells nothing of the log, and every next one may be refused as well.
-      if (head === undefined && (isTailDue || waits.needsHead)) {
+      if (head === undefined && (isTailDue || waits.needsHead || unseen)) {
         isTailDue = false
         head = await mirror.tail(session)
       }
+      // Else it would be asked in vain for ever; a new session has told of all that its head has.
+      if (unseen && !mirror.ring.isUntold) throw unseen
       connector.resetPauses()
       if (head === undefined) return
       machine.apply({ kind: 'in step', asOf })

@@ -2,6 +2,7 @@ import { KvsError } from '../../core/errors.ts'
 import { type Write, weight } from '../../core/operation/operation.ts'
 import type { Stored } from '../../kv/index.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
+import type { RefusalOf } from '../ring-hooks.ts'
 import type { Bisectable } from './bisection.ts'
 
 export interface QueueLimits {
@@ -45,6 +46,8 @@ export interface BatchUnderWay {
   readonly items: WaitingWrite[]
   readonly writes: readonly Write[]
   doubt: Doubt | undefined
+  /** Says which of its writes are rejected where they are to wait again; undefined for none. */
+  refusalOf: RefusalOf | undefined
 }
 
 export function lengthOf({ waiting, underWay }: QueueContents): number {
@@ -73,6 +76,26 @@ function reject(item: WaitingWrite, error: KvsError): void {
 
 export function rejectAll(items: readonly WaitingWrite[], error: KvsError): void {
   for (const item of items) reject(item, error)
+}
+
+/** Rejects those that wait and are refused. Those under way are as soon as they are to wait again. */
+export function rejectWhere(queue: QueueContents, refusalOf: RefusalOf): void {
+  if (queue.underWay) queue.underWay.refusalOf = refusalOf
+  const { waiting } = queue
+  queue.waiting = withoutRefused(waiting, refusalOf)
+  if (queue.waiting.length === waiting.length) return
+  queue.bytes = 0
+  for (const { write } of [...(queue.underWay?.items ?? []), ...queue.waiting]) queue.bytes += weight(write)
+}
+
+/** Rejects those that are refused, and returns the others. */
+export function withoutRefused(items: WaitingWrite[], refusalOf: RefusalOf | undefined): WaitingWrite[] {
+  if (refusalOf === undefined) return items
+  return items.filter((item) => {
+    const refusal = refusalOf(item.write.key)
+    if (refusal !== undefined) reject(item, refusal)
+    return refusal === undefined
+  })
 }
 
 /** Rejects what has waited for too long. */

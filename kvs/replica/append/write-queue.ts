@@ -5,6 +5,7 @@ import { type Write, weight } from '../../core/operation/operation.ts'
 import { markOf, tagOf } from '../../core/version.ts'
 import type { Stored } from '../../kv/index.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
+import type { RefusalOf } from '../ring-hooks.ts'
 import { bisect } from './bisection.ts'
 import {
   type Doubt,
@@ -13,9 +14,11 @@ import {
   type QueueContents,
   type QueueLimits,
   rejectAll,
+  rejectWhere,
   removeUnderWay,
   removeWaiting,
   type WaitingWrite,
+  withoutRefused,
 } from './waiting-writes.ts'
 
 /** A batch that is committed. */
@@ -64,6 +67,11 @@ export interface WriteQueue {
   refused(error: KvsError): void
   /** The batch under way is not in the log; its writes wait again, before the others. */
   putBack(): void
+  /**
+   * Rejects what waits and is refused. The batch under way goes on, and in doubt stays so: where its writes are to wait
+   * again, those that are refused are rejected instead.
+   */
+  rejectWhere(refusalOf: RefusalOf): void
   /** Rejects all that waits with this error, and what is under way as undecided. */
   abandon(error: KvsError): void
   /** Writes that wait or are under way. */
@@ -119,6 +127,7 @@ export function makeWriteQueue(limits: QueueLimits, clock: Clock = systemClock):
       deadlines.setTimer()
     },
     putBack: () => putBack(queue),
+    rejectWhere: (refusalOf) => rejectWhere(queue, refusalOf),
     abandon(error) {
       rejectAll(removeUnderWay(queue), new KvsError('undecided'))
       rejectAll(removeWaiting(queue), error)
@@ -146,7 +155,7 @@ function take(queue: QueueContents): readonly Write[] {
   const items = count === waiting.length ? waiting : waiting.slice(0, count)
   queue.waiting = count === waiting.length ? [] : waiting.slice(count)
   const writes = items.map(({ write }) => write)
-  queue.underWay = { items, writes, doubt: undefined }
+  queue.underWay = { items, writes, doubt: undefined, refusalOf: undefined }
   return writes
 }
 
@@ -175,7 +184,9 @@ function detach(queue: QueueContents): Unanswered {
 }
 
 function putBack(queue: QueueContents): WaitingWrite[] {
-  const items = removeUnderWay(queue).filter((item) => !item.answered)
+  const refusalOf = queue.underWay?.refusalOf
+  const unanswered = removeUnderWay(queue).filter((item) => !item.answered)
+  const items = withoutRefused(unanswered, refusalOf)
   for (const { write } of items) queue.bytes += weight(write)
   queue.waiting = [...items, ...queue.waiting]
   return items

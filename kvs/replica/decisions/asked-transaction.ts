@@ -28,6 +28,7 @@ export function askedTransaction(transaction: AskedTransaction): Asked<Transacte
     weight: sumOf(operations, weightOf) + sumOf(conditions, weightOfCondition),
     size: operations.length,
     versionsOf: conditions.map(({ key }) => key),
+    keys: () => keysOf(transaction),
     idempotencyKey,
     hash: () => hashOfTransaction(transaction),
     decide(state) {
@@ -49,6 +50,11 @@ export function askedTransaction(transaction: AskedTransaction): Asked<Transacte
       return { position: formatPosition(mergePositions(positionAt(logId, last), after ?? nowhere)), entries }
     },
   }
+}
+
+/** Keys of its conditions and operations. */
+export function keysOf({ conditions, operations }: Transaction): readonly string[] {
+  return [...conditions, ...operations].map(({ key }) => key)
 }
 
 const sumOf = <Item>(items: readonly Item[], of: (item: Item) => number) =>

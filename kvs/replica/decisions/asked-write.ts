@@ -13,6 +13,7 @@ export function askedWrite(conditional: ConditionalWrite): Asked<InLog> {
     weight: weight(write),
     size: 1,
     versionsOf: [write.key],
+    keys: () => [write.key],
     idempotencyKey,
     hash: () => hashOfWrite(conditional),
     decide(state) {

@@ -14,6 +14,8 @@ export interface Asked<Result = unknown> {
   readonly size: number
   /** Keys of which a version is asked for. */
   readonly versionsOf: readonly string[]
+  /** All keys that it has to do with. */
+  keys(): readonly string[]
   readonly idempotencyKey: string | undefined
   /** As `Idempotency.request`. */
   hash(): Buffer

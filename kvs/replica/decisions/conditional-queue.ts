@@ -1,10 +1,11 @@
 import { KvsError } from '../../core/errors.ts'
 import type { AskedTransaction, ConditionalWrite, InLog, Transacted } from '../../kv/index.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
-import { type LogSession, NotAppended, Unappendable, type Verdict } from '../../log/index.ts'
+import { type LogSession, NotAppended, RingUnseen, Unappendable, type Verdict } from '../../log/index.ts'
 import { bisect } from '../append/bisection.ts'
 import type { QueueLimits } from '../append/waiting-writes.ts'
 import type { Mirror } from '../mirror.ts'
+import { firstRefusal, type RefusalOf } from '../ring-hooks.ts'
 import type { Asked } from './asked.ts'
 import { askedTransaction } from './asked-transaction.ts'
 import { askedWrite } from './asked-write.ts'
@@ -29,13 +30,19 @@ export interface ConditionalQueue {
   readonly bytes: number
   /**
    * One round. Rejects as `LogSession.appendConditional` and `read` do, and the round's requests are rejected too, with
-   * two exceptions: after an `Unappendable` they wait again, and the caller abandons them; where the log refuses
-   * several for what is in them, each half waits again, for a round of its own.
+   * three exceptions: after an `Unappendable` they wait again, and the caller abandons them; after a `RingUnseen` they
+   * wait to be decided on anew; where the log refuses several for what is in them, each half waits again, for a round
+   * of its own.
    * @param assign gives as many writes their numbers, and returns the last one
    * @returns `landed` where any has, `asked` where none has, after both of which the view has all that the log had
    * before; undefined where nothing waited
    */
   appendNext(session: LogSession, assign: (writes: number) => bigint): Promise<'landed' | 'asked' | undefined>
+  /**
+   * Rejects what waits and has a key that is refused. Those in a round go on; where they are to wait again, those that
+   * are refused are rejected instead.
+   */
+  rejectWhere(refusalOf: RefusalOf): void
   /** Rejects all that waits. */
   abandon(error: KvsError): void
 }
@@ -51,6 +58,9 @@ interface Waiting extends RoundItem {
 interface Contents {
   waiting: Waiting[]
   bytes: number
+  isInRound: boolean
+  /** Says what is rejected of the round under way where it is to wait again; undefined for nothing. */
+  refusalOf: RefusalOf | undefined
 }
 
 /**
@@ -64,7 +74,7 @@ export function makeConditionalQueue(
   onAdd: () => void,
   clock: Clock = systemClock,
 ): ConditionalQueue {
-  const queue: Contents = { waiting: [], bytes: 0 }
+  const queue: Contents = { waiting: [], bytes: 0, isInRound: false, refusalOf: undefined }
 
   function enqueue<Result>(asked: Asked<Result>): Promise<Result> {
     const { weight } = asked
@@ -105,12 +115,20 @@ export function makeConditionalQueue(
       if (items.length === 0) return undefined
       // Numbers rise where there is nothing to write as well.
       const last = assign(Math.max(1, decided.flatMap(({ writes }) => writes).length))
+      queue.isInRound = true
       const verdicts = await mirror.appendConditional(session, decided, last).catch((error) => {
         settleFailure(queue, items, error)
+        endRound(queue)
         throw error
       })
       settleVerdicts(queue, items, verdicts)
+      endRound(queue)
       return verdicts.some(({ outcome }) => outcome === 'landed') ? 'landed' : 'asked'
+    },
+
+    rejectWhere(refusalOf) {
+      if (queue.isInRound) queue.refusalOf = refusalOf
+      rejectWhere(queue, refusalOf)
     },
 
     abandon(error) {
@@ -125,7 +143,8 @@ export function makeConditionalQueue(
 function settleFailure(queue: Contents, items: readonly Waiting[], error: unknown): void {
   const isForContent = error instanceof NotAppended && !error.logIsDown && items.length > 1
   if (isForContent) bisect(items)
-  if (isForContent || error instanceof Unappendable) queue.waiting = [...items, ...queue.waiting]
+  const waitAgain = isForContent || error instanceof Unappendable || error instanceof RingUnseen
+  if (waitAgain) queue.waiting = [...items, ...queue.waiting]
   else rejectAll(queue, items, refusal(error))
 }
 
@@ -138,6 +157,22 @@ function settleVerdicts(queue: Contents, items: readonly Waiting[], verdicts: re
     if (!verdict || verdict.outcome === 'overtaken') return
     queue.bytes -= item.asked.weight
     item.settle(verdict)
+  })
+}
+
+/** What the round has left to wait is among the others again. */
+function endRound(queue: Contents): void {
+  const { refusalOf } = queue
+  queue.isInRound = false
+  queue.refusalOf = undefined
+  if (refusalOf) rejectWhere(queue, refusalOf)
+}
+
+function rejectWhere(queue: Contents, refusalOf: RefusalOf): void {
+  queue.waiting = queue.waiting.filter((item) => {
+    const refusal = firstRefusal(refusalOf, item.asked.keys())
+    if (refusal !== undefined) rejectAll(queue, [item], refusal)
+    return refusal === undefined
   })
 }
 

@@ -1,12 +1,6 @@
-import type { HeldPut, HeldPuts } from '../../core/held-put.ts'
+import { distinctHashes, type HeldPut, type HeldPuts } from '../../core/held-put.ts'
 import type { Fingerprint } from '../../kv/index.ts'
 import { type BucketSums, bucketOf, checksumOf, fingerprintOf, makeBucketSums } from './fingerprint.ts'
-
-/** The hashes of a segment, each once. */
-function distinctHashes(puts: HeldPuts, segment: number): Uint32Array {
-  const sorted = puts.hashesIn(segment).sort()
-  return sorted.filter((hash, index) => index === 0 || hash !== sorted[index - 1])
-}
 
 /** Digests of all keys. What changes meanwhile may be in them or not. */
 export function* sumUp(puts: HeldPuts): Generator<void, BucketSums> {

@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from 'vitest'
 import type { BatchEnd, Entry, Write } from '../../../kvs/core/entry.ts'
 import { type LogSession, Unavailable } from '../../../kvs/log/log.ts'
-import { makeReplica } from '../../../kvs/replica/replica.ts'
+import { makeReplica, type ReplicaOptions } from '../../../kvs/replica/replica.ts'
 import type { Spool } from '../../../kvs/spool/index.ts'
 import { entryOf } from '../../support/entries.ts'
 
@@ -56,7 +56,11 @@ export function makeScriptedLog() {
 }
 
 /** Starts a replica on the log, with the spool if there is one, and waits until it serves. Stops it after the test. */
-export async function startReplica(log: ReturnType<typeof makeScriptedLog>, spool?: Spool) {
+export async function startReplica(
+  log: ReturnType<typeof makeScriptedLog>,
+  spool?: Spool,
+  options: Partial<ReplicaOptions> = {},
+) {
   const quiet = () => undefined
   const store = makeReplica({
     log,
@@ -69,6 +73,7 @@ export async function startReplica(log: ReturnType<typeof makeScriptedLog>, spoo
     waitTimeoutMs: 2_000,
     maxLagMs: 1_000,
     logger: { info: quiet, warn: quiet, error: quiet },
+    ...options,
   })
   const running = store.run()
   onTestFinished(async () => {

@@ -299,3 +299,11 @@ test('a key that stays is visited whatever happens to others meanwhile, and one 
   const staying = keys.filter((key) => key.startsWith('stays'))
   expect(staying.toSorted()).toEqual(Array.from({ length: 3_000 }, (_, n) => `stays ${n}`).toSorted())
 })
+
+test.each([false, true])('an entry on the ring changes no key, also where its text is one; with ranks: %s', (ranks) => {
+  const view = makeView({ logId, ranks })
+  view.apply(entryOf(1n, put('a')))
+  view.apply(entryOf(2n, { kind: 'ring', key: 'a' }))
+  view.applyPacked(packed(entryOf(3n, { kind: 'ring', key: 'a' })))
+  expect([view.has('a', undefined), view.tombstones, view.position.sequence]).toEqual([true, 0, 3n])
+})

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { positionAfter } from '../../../../kvs/http/api/freshness.ts'
 import { serve } from '../serve.ts'
 
 const ask = (url: string, position: string, init: RequestInit = {}) =>
@@ -88,4 +89,10 @@ test('every answer has the node’s position', async () => {
     expect([path, answer.headers.get('kvs-position')]).toEqual([path, 'cafe0123=0'])
   }
   expect(await request('PATCH', '/v1/a')).toContain('KVS-Position: cafe0123=0')
+})
+
+test('what a client has sent of logs that the node knows nothing of comes back to it', () => {
+  const store = { position: () => 'cafe=5' }
+  expect(positionAfter(store, 'a', 'beef=9,cafe=3')).toBe('beef=9,cafe=5')
+  expect(positionAfter(store, 'a', 'beef=0,stamp=7')).toBe('beef=0,cafe=5,stamp=7')
 })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { KvsError } from '../../../../kvs/core/errors.ts'
+import { KvsError, NotOwner } from '../../../../kvs/core/errors.ts'
 import { weight } from '../../../../kvs/core/operation/operation.ts'
 import { makeWriteQueue } from '../../../../kvs/replica/append/write-queue.ts'
 import { put as putWrite } from '../../../support/entries.ts'
@@ -223,4 +223,50 @@ test('a write of a refused batch that has waited for too long is told that it is
   vi.advanceTimersByTime(1)
   expect(await Promise.all(answers)).toEqual(['not_stored', 'not_stored'])
   expect([queue.length, queue.bytes]).toEqual([0, 0])
+})
+
+const unless =
+  (...keys: string[]) =>
+  (key: string) =>
+    keys.includes(key) ? undefined : new NotOwner('ring=2')
+
+test('what waits and is refused is rejected at once, and gives its room back', async () => {
+  const queue = makeWriteQueue({ ...roomy, maxWrites: 2 })
+  const writes = [code(queue.add(put('a'))), code(queue.add(put('b', 1_000)))]
+  queue.rejectWhere(unless('a'))
+  expect(await writes[1]).toBe('not_owner')
+  expect([queue.length, queue.bytes]).toEqual([1, weight(put('a'))])
+  void queue.add(put('a'))
+  expect(queue.take().map(({ key }) => key)).toEqual(['a', 'a'])
+  queue.committed(upTo(2n))
+  expect([await writes[0], queue.bytes]).toEqual(['stored', 0])
+})
+
+test('a batch under way is settled by the log, whatever is refused meanwhile', async () => {
+  const queue = makeWriteQueue(roomy)
+  const writes = ['a', 'b'].map((key) => queue.add(put(key)))
+  queue.take()
+  queue.rejectWhere(unless())
+  queue.leaveInDoubt({ last: 2n, mayLandUntil: undefined })
+  queue.rejectWhere(unless())
+  queue.committed(upTo(2n))
+  expect((await Promise.all(writes)).map((stored) => stored !== 'spooled' && stored.sequence)).toEqual([1n, 2n])
+})
+
+test('where it is not in the log, what is refused of it is rejected instead of waiting again', async () => {
+  const queue = makeWriteQueue(roomy)
+  const writes = ['a', 'b'].map((key) => code(queue.add(put(key))))
+  queue.take()
+  queue.rejectWhere(unless('b'))
+  queue.putBack()
+  expect(await writes[0]).toBe('not_owner')
+  expect([queue.take().map(({ key }) => key), queue.bytes]).toEqual([['b'], weight(put('b'))])
+  queue.committed(upTo(1n))
+  // The next batch is not held to what was said during this one.
+  const later = code(queue.add(put('a')))
+  queue.take()
+  queue.putBack()
+  queue.take()
+  queue.committed(upTo(2n))
+  expect(await later).toBe('stored')
 })

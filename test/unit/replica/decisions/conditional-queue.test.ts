@@ -1,11 +1,18 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { ConditionFailed, KvsError } from '../../../../kvs/core/errors.ts'
+import { ConditionFailed, KvsError, NotOwner } from '../../../../kvs/core/errors.ts'
 import { formatPosition, type Position, parsePosition, positionAt } from '../../../../kvs/core/position.ts'
 import { ConditionsFailed, type Operation } from '../../../../kvs/core/transaction.ts'
 import { versionAt } from '../../../../kvs/core/version.ts'
 import type { AskedTransaction, ConditionalWrite } from '../../../../kvs/kv/kv.ts'
-import { type Decided, type LogSession, NotAppended, Undecided, type Verdict } from '../../../../kvs/log/log.ts'
+import {
+  type Decided,
+  type LogSession,
+  NotAppended,
+  RingUnseen,
+  Undecided,
+  type Verdict,
+} from '../../../../kvs/log/log.ts'
 import { makeConditionalQueue } from '../../../../kvs/replica/decisions/conditional-queue.ts'
 import { hashOfTransaction } from '../../../../kvs/replica/decisions/request-hash.ts'
 import type { Mirror } from '../../../../kvs/replica/mirror.ts'
@@ -521,4 +528,55 @@ test('under an idempotency key, a repetition is told by what was asked and not b
   // The log keeps such hashes, so that they never change.
   const known = '2607e060'
   expect((await requestOf(undefined, undefined))?.slice(0, 8)).toBe(known)
+})
+
+const without = (unowned: string) => (key: string) => (key === unowned ? new NotOwner('ring=2') : undefined)
+const transactionOf = (condition: string, operation: string): AskedTransaction => ({
+  conditions: [{ key: condition, precondition: {} }],
+  operations: [put(operation)],
+  idempotencyKey: undefined,
+})
+
+test('what waits is rejected where one of its keys is refused, and gives its room back', async () => {
+  const { queue, rounds, round } = makeQueue()
+  const refused = [
+    queue.add(write('x')),
+    queue.transact(transactionOf('x', 'a')),
+    queue.transact(transactionOf('a', 'x')),
+  ].map(code)
+  const kept = code(queue.add(write('a')))
+  queue.rejectWhere(without('x'))
+  expect(await Promise.all(refused)).toEqual(['not_owner', 'not_owner', 'not_owner'])
+  await round()
+  expect([await kept, keysOf(rounds[0]), queue.bytes]).toEqual(['stored', ['a'], 0])
+})
+
+test('a round that meets an entry on the ring waits again, to be decided anew', async () => {
+  const { queue, queueOf, rounds, round } = makeQueue({ a: 1n })
+  queueOf.judge = () => new RingUnseen(new Error('unseen'))
+  const first = code(queue.add(write('a', ifMatch(1n))))
+  await expect(round()).rejects.toBeInstanceOf(RingUnseen)
+  expect(queue.length).toBe(1)
+  queueOf.values.a = 2n
+  queueOf.judge = ({ current }) => ({ outcome: 'refused', entry: undefined, current })
+  await round()
+  expect([await first, rounds.length, queue.bytes]).toEqual(['condition_failed', 2, 0])
+})
+
+test('what is refused while its round is under way is rejected only where it would wait again', async () => {
+  const { queue, queueOf, round } = makeQueue()
+  const both = ['x', 'y'].map((key) => code(queue.add(write(key))))
+  queueOf.judge = (_, place) => {
+    queue.rejectWhere(without(place === 0 ? 'x' : 'y'))
+    const outcome = place === 0 ? 'landed' : 'overtaken'
+    return { outcome, entry: place === 0 ? pointAt(100n) : undefined, current: undefined }
+  }
+  await round()
+  expect(await Promise.all(both)).toEqual(['stored', 'not_owner'])
+  const next = code(queue.add(write('y')))
+  queueOf.judge = () => ({ outcome: 'overtaken', entry: undefined, current: undefined })
+  await round()
+  expect(queue.length).toBe(1)
+  queue.abandon(new KvsError('draining'))
+  expect(await next).toBe('draining')
 })

@@ -1,0 +1,60 @@
+import { KvsError } from '../core/errors.ts'
+import type { RingChangeEntry } from '../log/index.ts'
+
+/** How a replica of the log of a ring's member and what the node does for the ring know of each other. */
+export interface RingHooks {
+  /** Undefined where the log is no member's. Then an entry on the ring is one of an unknown kind. */
+  readonly ring?: RingGuard | undefined
+}
+
+export interface RingGuard {
+  /** @throws NotOwner where the log does not take the key */
+  requireOwned(key: string): void
+  /**
+   * Takes an entry on the ring that the log has: from now on `requireOwned` goes by it. Called with the newest one
+   * whenever a session is opened, before anything is served or appended by that, and with each that is applied later,
+   * in the same step. In the order of their sequences; the same one may come again.
+   * @throws where it can't read the text; the node has diverged then
+   */
+  note(entry: RingChangeEntry): void
+}
+
+/** Error for a client that asks for this key; undefined where the log takes it. */
+export type RefusalOf = (key: string) => KvsError | undefined
+
+/** What the ring's log does not take, by what it was told last. */
+export function unownedBy(ring: Pick<RingGuard, 'requireOwned'>): RefusalOf {
+  return (key) => {
+    try {
+      ring.requireOwned(key)
+      return undefined
+    } catch (error) {
+      if (error instanceof KvsError) return error
+      throw error
+    }
+  }
+}
+
+/**
+ * Has the node go by an entry on the ring: what waits in vain from now on is rejected at once.
+ * @throws as `RingGuard.note`; and without a guard, since the node could not know which keys the log takes
+ */
+export function takeRing(
+  { ring }: RingHooks,
+  entry: RingChangeEntry,
+  queues: readonly { rejectWhere(refusalOf: RefusalOf): void }[],
+): void {
+  if (ring === undefined) throw new Error('the log belongs to a member of a ring, and KVS_ADDRESS is not set')
+  ring.note(entry)
+  const unowned = unownedBy(ring)
+  for (const queue of queues) queue.rejectWhere(unowned)
+}
+
+/** The refusal of the first key that has one. */
+export function firstRefusal(refusalOf: RefusalOf, keys: readonly string[]): KvsError | undefined {
+  for (const key of keys) {
+    const refusal = refusalOf(key)
+    if (refusal !== undefined) return refusal
+  }
+  return undefined
+}
