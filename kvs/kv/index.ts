@@ -44,9 +44,11 @@ export {
   type RingState,
   ringPath,
 } from './ring.ts'
+export { ringStatusOf } from './ring-status.ts'
 export {
   type Comparison,
   type PeerStatus,
+  type RingStatus,
   type SitesStatus,
   type SpoolStatus,
   type State,

@@ -29,6 +29,8 @@ export interface Status {
   readonly spool: SpoolStatus
   /** Undefined where the log is no site. */
   readonly sites?: SitesStatus
+  /** Undefined where the node can't be a member of a ring. */
+  readonly ring?: RingStatus
 }
 
 /** What a node does for its site. */
@@ -67,6 +69,27 @@ export interface PeerStatus {
   readonly behind: number | null
   /** How long ago this site had all that the other one had, in milliseconds; null before it had. */
   readonly lag: number | null
+}
+
+/** What a node knows of the ring. */
+export interface RingStatus {
+  /** `ID=VERSION`, as in the header KVS-Ring, of the newest version that it knows; null in no ring. */
+  readonly version: string | null
+  /** This node's address in the ring. */
+  readonly self: string
+  /** Slots whose keys its log takes, as in `0-2999,8001-9999`; empty for none. */
+  readonly owns: string
+  /** Address of the member whose log decides the next version; null in no ring. */
+  readonly home: string | null
+  /** How many positions that version has. */
+  readonly positions: number
+  /** What is under way in that version; null for nothing. */
+  readonly change: {
+    /** Slots that this node is to own. */
+    readonly owns: string
+    /** How many positions there are to be. */
+    readonly positions: number
+  } | null
 }
 
 export interface SpoolStatus {

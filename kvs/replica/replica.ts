@@ -164,6 +164,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
       ...{ replayed: mirror.replayed, total: mirror.total, position: mirror.position ?? null },
       spool: spoolStatusOf(options, parts.refusals),
       ...(options.sitesStatus && { sites: options.sitesStatus() }),
+      ...(options.ringStatus && { ring: options.ringStatus() }),
     }),
   }
 }

@@ -1,4 +1,4 @@
-import type { SitesStatus } from '../kv/index.ts'
+import type { RingStatus, SitesStatus } from '../kv/index.ts'
 
 /** How a replica of a site's log and what the node does for its site know of each other. */
 export interface SiteHooks {
@@ -10,6 +10,8 @@ export interface SiteHooks {
   readonly onMembership?: () => void
   /** What `status` says of other sites. */
   readonly sitesStatus?: () => SitesStatus
+  /** What `status` says of the ring. */
+  readonly ringStatus?: () => RingStatus
   /** Called whenever more of the log has been applied, after the replay. */
   readonly onAdvance?: () => void
 }

@@ -75,7 +75,7 @@ describeWithDocker('three nodes that are watched', () => {
       `${prometheus}/api/v1/rules`,
     )
     const rules = data.groups.flatMap((group) => group.rules)
-    expect(rules).toHaveLength(15)
+    expect(rules).toHaveLength(17)
     await until('all are evaluated', async () => rules.every(({ health }) => health !== 'unknown'))
     expect(rules.filter(({ health }) => health === 'err')).toEqual([])
   })
@@ -84,8 +84,8 @@ describeWithDocker('three nodes that are watched', () => {
     await client.putPairs()
     await client.expectPairs('?consistent')
     await client.request('/v1/not-there')
-    // Of what has not happened here, or is of sites; and a week is not told from some minutes.
-    const empty = ['ALERTS', 'unparsed', 'kvs_site_', 'predict_linear', '/ (kvs_replay_entries']
+    // Of what has not happened here, or is of sites or a ring; and a week is not told from some minutes.
+    const empty = ['ALERTS', 'unparsed', 'kvs_site_', 'kvs_ring_', 'predict_linear', '/ (kvs_replay_entries']
     for (const expr of queriesOf({ instance: '.*', interval: '1m' })) {
       if (empty.some((part) => expr.includes(part))) await query(expr)
       else await until(`there is ${expr}`, async () => (await query(expr)).length > 0, 60_000)

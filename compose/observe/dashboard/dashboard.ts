@@ -4,6 +4,7 @@ import { following, node } from './node.ts'
 import { now } from './now.ts'
 import { arrange, source } from './panels.ts'
 import { requestsRow } from './requests.ts'
+import { ring } from './ring.ts'
 import { sites } from './sites.ts'
 
 /** The dashboard for operators. `npm run dashboard` writes it to the file that Grafana reads. */
@@ -40,5 +41,5 @@ export const dashboard: Dashboard = {
       },
     ],
   },
-  panels: arrange([now, requestsRow, log, following, sites, node]),
+  panels: arrange([now, requestsRow, log, following, sites, ring, node]),
 }

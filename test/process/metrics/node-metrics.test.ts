@@ -13,7 +13,7 @@ const own = (families: Map<string, Family>) => [...families.values()].filter(({ 
 /** The rows of the tables in docs/metrics.md: name, type and labels. */
 function documented(): { name: string; type: string; labels: string[]; of: string }[] {
   const text = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')
-  const rows = text.matchAll(/^\| `(kvs_\w+)` \| (\w+) \| ([^|]*) \| (both|node|site|forwarder) \|/gm)
+  const rows = text.matchAll(/^\| `(kvs_\w+)` \| (\w+) \| ([^|]*) \| (both|node|site|ring|forwarder) \|/gm)
   return [...rows].map(([, name = '', type = '', labels = '', of = '']) => ({
     ...{ name, type, of },
     labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label = '']) => label),
@@ -58,6 +58,22 @@ test('a node of a site has further ones, as docs/metrics.md has them', async () 
       .map(({ name, type }) => [name, type]),
   )
   for (const family of sites) followsConventions(family)
+})
+
+test('so has a node that may be a member of a ring', async () => {
+  const node = await startReadyNode(makeDirectory(), {
+    ...toEnvironment((await makeDatabase()).target),
+    KVS_ADDRESS: '127.0.0.1:1',
+  })
+  const { families, value } = await scrape(node)
+  const ring = own(families).filter(({ name }) => name.startsWith('kvs_ring_'))
+  expect(ring.map(({ name, type }) => [name, type])).toEqual(
+    documented()
+      .filter(({ of }) => of === 'ring')
+      .map(({ name, type }) => [name, type]),
+  )
+  for (const family of ring) followsConventions(family)
+  expect([value('kvs_ring_version'), value('kvs_ring_slots_owned')]).toEqual([0, 10_000])
 })
 
 /** https://prometheus.io/docs/practices/naming/, and what `promtool check metrics` looks for. */

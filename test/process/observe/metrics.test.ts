@@ -29,7 +29,9 @@ async function metricsOfAllKinds(): Promise<Map<string, Told>> {
   await fetch(`${node.url}/v1/key`, { method: 'PUT', body: 'value' })
   const forwarder = await startNode(makeDirectory(), { FORWARDING_ADDRESS: new URL(node.url).host })
   await fetch(`${forwarder.url}/v1/key`)
-  return new Map([...(await metricsOf(forwarder.url)), ...(await metricsOf(node.url))])
+  const member = await startReadyNode(makeDirectory(), { KVS_ADDRESS: '127.0.0.1:1' })
+  const nodes = [forwarder, node, member]
+  return new Map((await Promise.all(nodes.map(({ url }) => metricsOf(url)))).flatMap((told) => [...told]))
 }
 
 describe('what /metrics tells', () => {

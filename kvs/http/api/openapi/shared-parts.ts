@@ -172,6 +172,7 @@ const schemas = {
       lag: { type: ['integer', 'null'], description: 'Milliseconds.' },
       spool: { type: 'object', description: 'What waits on the node’s disk for the log.' },
       sites: { type: 'object', description: 'Where the log is a site: how the node follows the others.' },
+      ring: { type: 'object', description: 'Where the node may be a member of a ring: what it knows of it.' },
       target: { ...text, description: 'Of a forwarding node: where it sends requests.' },
       answer: { description: 'Of a forwarding node: what its target’s `/readyz` says.' },
     },
