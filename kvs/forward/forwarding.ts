@@ -15,6 +15,7 @@ import {
 import {
   collectionRights,
   type Exchange,
+  errorReply,
   type Guard,
   type HttpTally,
   type ReceiveBody,
@@ -25,7 +26,7 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import { forwarderMetrics, httpMetrics, makeMetricsReader } from '../metrics/index.ts'
 import type { Tls } from '../tls/index.ts'
-import { hasPassed } from './onward-headers.ts'
+import { drawPseudonym, hasPassed, headersOnward } from './onward-headers.ts'
 import { type ForwardRequest, makeRequestForwarder } from './request-forwarding.ts'
 import { makeTarget, type Target } from './target.ts'
 import { makeTargetHealth } from './target-health.ts'
@@ -72,10 +73,14 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
     random = systemRandom,
   } = options
   let isStopping = false
-  const pseudonym = `kvs-${random.uuid().replaceAll('-', '').slice(-16)}`
+  const pseudonym = drawPseudonym(random)
   const target = makeTarget({ address: options.address, tls, timeoutMs, logger })
   const health = makeTargetHealth(target.name, logger, clock)
-  const forward = makeRequestForwarder({ target, timeoutMs, pseudonym, health })
+  const forward = makeRequestForwarder({
+    ...{ target, timeoutMs, health },
+    headersOf: (request) => headersOnward(request, pseudonym),
+    unanswered: async (request) => errorReply(request, new KvsError('cannot_forward'), [], renderAsErrorJson),
+  })
   const forwardKeys = (place: KeyPlace) => makeKeyForwarder(place, forward)
   const forwardAny: Handle = (request) => forward(request)
   const forwardCollections = makeCollectionForwarder(forward)

@@ -1,4 +1,5 @@
 export { makeForwarder } from './forwarding.ts'
+export { makeRingRouting, type RingRouting } from './ring-routing.ts'
 export { makeTarget, type Target } from './target.ts'
 export { checkTarget } from './target-check.ts'
 export { explain, Late } from './target-failures.ts'

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { idempotencyKeyOf } from '../http/api/index.ts'
 import type { Request } from '../http/exchange/index.ts'
+import type { Random } from '../lib/random.ts'
 
 /** Headers as they came: names and values in turn. */
 type RawHeaders = readonly string[]
@@ -26,12 +27,26 @@ export function endToEnd(headers: RawHeaders): string[] {
  * @throws KvsError bad_request
  */
 export function headersOnward(request: Request, pseudonym: string): string[] {
-  const headers = endToEnd(request.headers)
   const dropped = request.caller === undefined ? notOnward : [...notOnward, 'idempotency-key']
-  const kept = headers.filter((_, index) => !dropped.includes(nameAt(headers, index - (index % 2))))
+  const kept = withoutHeaders(endToEnd(request.headers), dropped)
   const idempotencyKey = request.caller && idempotencyKeyOnward(request)
   const own = idempotencyKey === undefined ? [] : ['Idempotency-Key', idempotencyKey]
   return [...kept, ...own, 'Via', `${request.version} ${pseudonym}`]
+}
+
+/**
+ * The same for its way to another member of the ring, which knows the callers that this node knows: the
+ * Idempotency-Key goes on as it came, for the member to make it the caller's own.
+ * @param ring the version of the ring that this node goes by
+ */
+export function headersToMember(request: Request, pseudonym: string, ring: string): string[] {
+  const kept = withoutHeaders(endToEnd(request.headers), [...notOnward, 'kvs-ring'])
+  return [...kept, 'KVS-Ring', ring, 'Via', `${request.version} ${pseudonym}`]
+}
+
+/** @param names in lower case */
+export function withoutHeaders(headers: RawHeaders, names: readonly string[]): string[] {
+  return headers.filter((_, index) => !names.includes(nameAt(headers, index - (index % 2))))
 }
 
 /** The target may know no callers, so that this node gives each of them keys of its own. A read has no use for any. */
@@ -39,6 +54,11 @@ function idempotencyKeyOnward(request: Request): string | undefined {
   if (request.method === 'GET' || request.method === 'HEAD') return undefined
   const key = idempotencyKeyOf(request)
   return key && hash('sha256', key, 'hex')
+}
+
+/** A name by which a node knows what it has sent on. */
+export function drawPseudonym(random: Random): string {
+  return `kvs-${random.uuid().replaceAll('-', '').slice(-16)}`
 }
 
 /** Whether the request was here before: two forwarders point at each other, or one at itself. */

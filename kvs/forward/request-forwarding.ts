@@ -1,21 +1,18 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { KvsError } from '../core/errors.ts'
 import {
   type BodySink,
   Broken,
-  errorReply,
   hasBody,
   noteWait,
   originForm,
   type Reply,
   type Request,
   type Resource,
-  renderAsErrorJson,
   type StreamedBody,
 } from '../http/exchange/index.ts'
 import type { Timer } from '../lib/clock.ts'
-import { endToEnd, headersOnward } from './onward-headers.ts'
+import { endToEnd, withoutHeaders } from './onward-headers.ts'
 import type { Target, TargetRequest } from './target.ts'
 import { explain, Late } from './target-failures.ts'
 import type { TargetHealth } from './target-health.ts'
@@ -26,15 +23,24 @@ export interface RequestForwardingOptions {
   readonly target: Pick<Target, 'dispatcher' | 'name' | 'servername'>
   /** Longest wait for the target: to take a connection, to take more of a body, to reply. */
   readonly timeoutMs: number
-  readonly pseudonym: string
   readonly health: TargetHealth
+  /**
+   * The headers that go on.
+   * @throws KvsError bad_request
+   */
+  readonly headersOf: (request: Request) => string[]
+  /**
+   * Makes the reply where the target gives no answer, or rejects with an error for the client.
+   * @param reason as `explain` has it
+   */
+  readonly unanswered: (request: Request, reason: string) => Promise<Reply>
 }
 
 /**
  * Sends a request on, and returns the reply.
- * @param received its body, where that was read already
+ * @param received its body, where that was read already; null where the request goes on without one
  */
-export type ForwardRequest = (request: Request, received?: Buffer) => Promise<Reply>
+export type ForwardRequest = (request: Request, received?: Buffer | null) => Promise<Reply>
 
 /**
  * Makes the handler that sends a request on, and its reply back, each as it comes. What breaks off on one side breaks
@@ -50,7 +56,7 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
   private readonly request: Request
   private readonly options: RequestForwardingOptions
   private readonly upload: Readable | null
-  private resolve: (reply: Reply) => void = () => undefined
+  private resolve: (reply: Reply | Promise<Reply>) => void = () => undefined
   private reject: (error: Error) => void = () => undefined
   private controller: Dispatcher.DispatchController | undefined = undefined
   private givenUp: Error | undefined = undefined
@@ -64,9 +70,10 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
   private early: Buffer[] = []
   private bytes = 0
 
-  constructor(request: Request, options: RequestForwardingOptions, received: Buffer | undefined) {
-    const { target, pseudonym, timeoutMs } = options
-    const headers = headersOnward(request, pseudonym)
+  constructor(request: Request, options: RequestForwardingOptions, received: Buffer | null | undefined) {
+    const { target, timeoutMs } = options
+    const onward = options.headersOf(request)
+    const headers = received === null ? withoutHeaders(onward, ['content-length']) : onward
     this.request = request
     this.options = options
     this.upload = received === undefined && hasBody(request) ? openUpload(request) : null
@@ -186,8 +193,8 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
       return
     }
     options.health.failed(reason)
-    if (!this.hasReplied) this.resolve(errorReply(request, new KvsError('cannot_forward'), [], renderAsErrorJson))
-    else this.sink?.abort()
+    if (this.hasReplied) this.sink?.abort()
+    else this.resolve(options.unanswered(request, reason))
   }
 }
 

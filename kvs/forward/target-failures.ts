@@ -25,6 +25,7 @@ const sentences: Record<string, (target: string, caSetting: string) => string> =
   ENETUNREACH: unreachable,
   UND_ERR_CONNECT_TIMEOUT: (target) => `${target} takes no connection`,
   UND_ERR_SOCKET: brokeOff,
+  UND_ERR_BODY_TIMEOUT: (target) => `the rest of the answer of ${target} does not come`,
   UND_ERR_DESTROYED: () => 'this node has been told to stop',
   ECONNRESET: brokeOff,
   EPIPE: brokeOff,

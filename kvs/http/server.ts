@@ -24,6 +24,7 @@ import {
   maxValueFormBytes,
   type ReadMetrics,
   type RouteTable,
+  type Routing,
   readinessOf,
   receivingForms,
 } from './api/index.ts'
@@ -44,6 +45,8 @@ export interface NodeRoutesOptions {
   readonly store: Kv
   /** What there is for other sites; undefined where the log is no site. */
   readonly site?: SiteService | undefined
+  /** Where requests are answered in a ring; undefined where there is none. */
+  readonly routing?: Routing | undefined
   readonly readMetrics: ReadMetrics
   readonly maxValueBytes: number
   readonly budget: MemoryBudget
@@ -63,7 +66,7 @@ export function makeServer(options: ServerOptions): HttpServer {
 
 /** The route table of a node. */
 export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
-  const { store, site, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
+  const { store, site, routing, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
   const receiveBody = checkingDigests(makeBodyReceiver({ maxBytes: maxValueBytes, budget }))
   const receiveTransaction = checkingDigests(
     makeBodyReceiver({ maxBytes: maxTransactionBody, budget, what: 'transaction' }),
@@ -76,14 +79,14 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
   const holdReply = makeReplyHold(budget)
   const openListing = makeListShares(store)
   const withCopies = (handlers: Readonly<Record<string, Handle>>) => awaitingCopies(handlers, site?.copies)
-  const payloads = makePayloadHandlers({ store, receiveForm, receiveValueForm, holdReply, maxValueBytes })
+  const payloads = makePayloadHandlers({ store, receiveForm, receiveValueForm, holdReply, maxValueBytes, routing })
   return makeRouteTable({
     about: aboutNode,
-    keysOf: (dialect) => withCopies(makeKeyHandlers(dialect, { store, receiveBody, dropBody, holdReply })),
+    keysOf: (dialect) => withCopies(makeKeyHandlers(dialect, { store, receiveBody, dropBody, holdReply, routing })),
     collections: withCopies({
       ...makeListHandlers({ store, openListing, holdBytes: makeBytesHold(budget), log: logger }),
       DELETE: makeClearHandler({ store, openListing, dropBody, allowsClear }),
-      POST: makeTransactionHandler({ store, receiveBody: receiveTransaction, maxValueBytes }),
+      POST: makeTransactionHandler({ store, receiveBody: receiveTransaction, maxValueBytes, routing }),
     }),
     payloads: { ...payloads, keys: withCopies(payloads.keys) },
     members: makeMembersHandlers(site?.members, receiveForm),

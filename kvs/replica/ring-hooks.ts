@@ -1,4 +1,6 @@
 import { KvsError } from '../core/errors.ts'
+import { ringEntryIn } from '../core/ring/ring-text.ts'
+import { allSlots, isSameSlots } from '../core/ring/slot-ranges.ts'
 import type { RingChangeEntry } from '../log/index.ts'
 
 /** How a replica of the log of a ring's member and what the node does for the ring know of each other. */
@@ -44,7 +46,11 @@ export function takeRing(
   entry: RingChangeEntry,
   queues: readonly { rejectWhere(refusalOf: RefusalOf): void }[],
 ): void {
-  if (ring === undefined) throw new Error('the log belongs to a member of a ring, and KVS_ADDRESS is not set')
+  if (ring === undefined) {
+    // A ring that was given up has left the log all that there is.
+    if (isSameSlots(ringEntryIn(entry.text)?.owns ?? [], allSlots)) return
+    throw new Error('the log belongs to a member of a ring: set KVS_ADDRESS, and not KVS_PEERS')
+  }
   ring.note(entry)
   const unowned = unownedBy(ring)
   for (const queue of queues) queue.rejectWhere(unowned)

@@ -30,7 +30,11 @@ export interface Binding {
    * @param isCheck only looks whether it could
    */
   give(ring: Ring, isCheck: boolean): Promise<void>
-  /** Has the log own what a settled version says, unless it has an entry of this one or a later one. */
+  /**
+   * Has the log own what a settled version says, unless it has an entry of this one or a later one. It gives up nothing
+   * by that which it has not given up before: unless it was restored, and then others have it by now, whatever keys are
+   * there still.
+   */
   settle(ring: Ring): Promise<void>
   /**
    * Appends the next version, as its home.
@@ -57,9 +61,9 @@ export function makeBinding(parts: BindingParts): Binding {
         // Or it is in another ring.
         bound !== undefined && (isOf(bound, ring) ? bound.ring.version >= ring.version : isFormed(bound.ring))
       if (isDone(own.bound)) return
-      await append(parts, (bound) =>
-        isDone(bound) ? undefined : { ring, self: own.self, owns: ownedBy(ring, own.self) },
-      )
+      const plan: Plan = (bound) =>
+        isDone(bound) ? undefined : { ring, self: own.self, owns: ownedBy(ring, own.self) }
+      await append(parts, plan, { isGivenUp: isOf(own.bound, ring) })
     },
     async decide(ring) {
       let isDecided = false
@@ -116,7 +120,8 @@ async function requireEmpty({ own, node }: BindingParts, vacated: SlotRanges): P
   if (keys > 0) conflict(`${keys} keys of ${own.self} would have to move to another member, which is not done yet`)
 }
 
-async function append(parts: BindingParts, plan: Plan): Promise<void> {
+/** @param isGivenUp whether what the entry takes from the log is another's already */
+async function append(parts: BindingParts, plan: Plan, { isGivenUp = false } = {}): Promise<void> {
   const { own, node, ringLog } = parts
   for (let tries = 1; ; tries++) {
     await node.waitForHead()
@@ -124,7 +129,7 @@ async function append(parts: BindingParts, plan: Plan): Promise<void> {
     const seen = node.sequence()
     const entry = plan(own.bound)
     if (entry === undefined) return
-    const vacated = slotsWithout(own.owns, entry.owns)
+    const vacated = isGivenUp ? [] : slotsWithout(own.owns, entry.owns)
     await requireEmpty(parts, vacated)
     const end = await askedOfLog(ringLog.append(formatRingEntry(entry), seen, vacated))
     if (end !== undefined) return node.waitFor(positionAt(node.logId(), end.sequence))

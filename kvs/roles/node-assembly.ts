@@ -5,10 +5,12 @@ import { type EmbeddedPostgres, makeEmbeddedPostgres } from '../log/embedded/ind
 import { type AppendTally, type Log, makeAppendTally } from '../log/index.ts'
 import { makeCheckpointer, makePostgresLog, type PostgresLogOptions, readMigrations } from '../log/postgres/index.ts'
 import { type MemoryBudget, makeCollector, makeMemoryBudget, minGarbageBytes } from '../memory/index.ts'
-import { httpMetrics, makeMetricsReader, nodeMetrics, siteMetrics } from '../metrics/index.ts'
+import { ringStatusOf } from '../kv/index.ts'
+import { httpMetrics, makeMetricsReader, nodeMetrics, ringMetrics, siteMetrics } from '../metrics/index.ts'
 import { makeReplica, type Replica } from '../replica/index.ts'
 import type { Sites } from '../sites/index.ts'
 import { makeSlotFiles, makeTakeover, type Slot } from '../slots/index.ts'
+import { makeNodeRing, type NodeRing } from './node-ring.ts'
 import { makeAdvances, makeNodeSites } from './node-sites.ts'
 import type { ServiceProcess } from './service-process.ts'
 
@@ -28,6 +30,8 @@ export interface NodeParts {
   readonly store: Replica
   /** Undefined where the log is no site. */
   readonly sites: Sites | undefined
+  /** Undefined where the node can be in no ring. */
+  readonly ring: NodeRing | undefined
   readonly budget: MemoryBudget
   readonly tally: HttpTally
   readonly readMetrics: ReturnType<typeof makeMetricsReader>
@@ -74,11 +78,14 @@ export function assembleNode(
       advances,
       stopping: stopping.signal,
     })
+  const ring =
+    config.ring && makeNodeRing(config, config.ring, context, { target, logId: () => logId, store: () => store })
   const store = makeReplica({
     ...storeOptions(config, context, slot),
     log,
     onAdvance: advances.tell,
     ...(sites && hooksOf(sites, context)),
+    ...(ring && { ring: ring.member, ringStatus: () => ringStatusOf(ring.member) }),
     onDrained: budget.collectGarbage,
     onReplayed(replayed) {
       logId = replayed
@@ -87,11 +94,12 @@ export function assembleNode(
       void checkpointer.run(stopping.signal)
       void takeover?.run(replayed, stopping.signal)
       void sites?.run(stopping.signal)
+      void ring?.member.run(stopping.signal)
     },
   })
   const { version } = context
-  const metrics = makeMetrics({ version, store, sites, appends, budget, checkpointer })
-  return { embedded, store: wrapStore(store), sites, budget, ...metrics }
+  const metrics = makeMetrics({ version, store, sites, ring, appends, budget, checkpointer })
+  return { embedded, store: wrapStore(store), sites, ring, budget, ...metrics }
 }
 
 /** How the store and what the node does for its site know of each other. */
@@ -192,12 +200,13 @@ interface MetricsParts {
   readonly version: string
   readonly store: Replica
   readonly sites: Sites | undefined
+  readonly ring: NodeRing | undefined
   readonly appends: AppendTally
   readonly budget: MemoryBudget
   readonly checkpointer: ReturnType<typeof makeCheckpointer>
 }
 
-function makeMetrics({ version, store, sites, appends, budget, checkpointer }: MetricsParts) {
+function makeMetrics({ version, store, sites, ring, appends, budget, checkpointer }: MetricsParts) {
   const tally = makeHttpTally()
   const readMetrics = makeMetricsReader([
     ...nodeMetrics({
@@ -206,6 +215,7 @@ function makeMetrics({ version, store, sites, appends, budget, checkpointer }: M
       oldestSnapshot: () => checkpointer.oldestSnapshot,
     }),
     ...(sites ? siteMetrics({ store, sites }) : []),
+    ...(ring ? ringMetrics({ ring: ring.member, routing: ring.routing }) : []),
     ...httpMetrics(tally),
   ])
   return { tally, readMetrics }

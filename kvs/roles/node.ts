@@ -25,11 +25,13 @@ export async function runNode(
 ): Promise<void> {
   const { logger, guard, crossOrigin, stopRequested, reloads } = service
   const slot = await openSlot(config, service)
-  const { embedded, store, sites, budget, readMetrics, tally } = assembleNode(config, service, slot, replacements)
+  const { embedded, store, sites, ring, budget, readMetrics, tally } = assembleNode(config, service, slot, replacements)
   const { allowsClear } = config.access
   const shared = {
     store,
     site: sites,
+    ring: ring?.member,
+    routing: ring?.routing,
     budget,
     tally,
     readMetrics,

@@ -1,4 +1,4 @@
-import { ConditionFailed, KvsError, NotAdmitted } from '../../core/errors.ts'
+import { ConditionFailed, KvsError, NotAdmitted, NotOwner } from '../../core/errors.ts'
 
 /** KVS-Position; none where the position is empty. */
 export function positionHeader(position: string): string[] {
@@ -11,6 +11,7 @@ export function headersOf(error: KvsError): string[] {
   if (error instanceof MethodNotAllowed) return ['Allow', error.allowed.join(', ')]
   if (error instanceof ClearBrokeOff) return ['KVS-Deleted', String(error.deleted)]
   if (error instanceof ConditionFailed && error.tag !== undefined) return ['ETag', `"${error.tag}"`]
+  if (error instanceof NotOwner) return ['KVS-Ring', error.ring]
   // RFC 9110, 12.5.3
   if (error.code === 'unsupported_encoding') return ['Accept-Encoding', 'identity']
   return []

@@ -39,11 +39,27 @@ export async function awaitBegin(
   { dropBody, store }: { readonly dropBody: DropBody; readonly store: Pick<Kv, 'dependencyOn'> },
   minPosition: string | undefined,
 ): Promise<Position | undefined> {
+  await awaitWhole(request, dropBody)
+  return awaitDependency(request, store, minPosition)
+}
+
+/** Waits until a request is there as a whole, and drops its body. Rejects as `DropBody` does. */
+export async function awaitWhole(request: Request, dropBody: DropBody): Promise<void> {
   const body = dropBody(request)
-  if (body !== undefined) {
-    noteWait(request, 'body')
-    await body
-  }
+  if (body === undefined) return
+  noteWait(request, 'body')
+  await body
+}
+
+/**
+ * Waits until the store is as fresh as a write asks for. Rejects with `bad_position`, `behind` or `not_ready`.
+ * @returns as `Kv.dependencyOn`
+ */
+export async function awaitDependency(
+  request: Request,
+  store: Pick<Kv, 'dependencyOn'>,
+  minPosition: string | undefined,
+): Promise<Position | undefined> {
   let after: Position | undefined
   if (minPosition !== undefined) {
     noteWait(request, 'position')

@@ -1,5 +1,5 @@
-import type { Found } from '../../core/entry.ts'
-import type { Kv } from '../../kv/index.ts'
+import type { Found, Write } from '../../core/entry.ts'
+import type { Kv, Stored } from '../../kv/index.ts'
 import {
   type DropBody,
   errorReply,
@@ -12,30 +12,40 @@ import {
 } from '../exchange/index.ts'
 import { type Dialect, spooled } from './dialect.ts'
 import { positionHeader } from './error-headers.ts'
-import { awaitFreshness, isConsistent, positionAfter } from './freshness.ts'
+import { awaitFreshness, awaitWhole, isConsistent, positionAfter } from './freshness.ts'
 import { deadlineHeadersOf, timeHeadersOf } from './lifetime-headers.ts'
 import { isModified } from './precondition-headers.ts'
 import { refuseUnmet } from './refused-headers.ts'
 import type { Handle } from './route.ts'
+import { answerAtOwner, type Routing } from './routing.ts'
 import { makeCountHandler } from './transactions/count-handler.ts'
-import { execute, writeTermsOf } from './write-command.ts'
+import { execute, type WriteTerms, writeTermsOf } from './write-command.ts'
 
 export interface KeyHandlersOptions {
   readonly store: Kv
   readonly receiveBody: ReceiveBody
   readonly dropBody: DropBody
   readonly holdReply: HoldReply
+  /** Undefined where there is no ring. */
+  readonly routing?: Routing | undefined
 }
 
 /** Makes the handlers of a dialect's keys: each decodes a command, asks the store, and encodes the result. */
 export function makeKeyHandlers(
   dialect: Dialect,
-  { store, receiveBody, dropBody, holdReply }: KeyHandlersOptions,
+  { store, receiveBody, dropBody, holdReply, routing }: KeyHandlersOptions,
 ): Readonly<Record<string, Handle>> {
   function read(request: Request): Reply | Promise<Reply> {
     const key = dialect.keyOf(request)
     refuseUnmet(request)
-    const fresh = awaitFreshness(request, store, isConsistent(request.query), key)
+    const needsHead = isConsistent(request.query)
+    // Where there is no ring, a read does without a closure.
+    if (routing === undefined) return readHere(request, key, needsHead)
+    return routing.answer(request, [key], () => readHere(request, key, needsHead))
+  }
+
+  function readHere(request: Request, key: string, needsHead: boolean): Reply | Promise<Reply> {
+    const fresh = awaitFreshness(request, store, needsHead, key)
     return fresh === undefined ? readNow(request, key) : readFresh(request, key, fresh)
   }
 
@@ -75,32 +85,36 @@ export function makeKeyHandlers(
     const terms = writeTermsOf(request)
     const contentType = dialect.contentTypeOf(request)
     noteWait(request, 'body')
-    return receiveBody(request, async (body) => {
+    return receiveBody(request, (body) => {
       const value = dialect.valueOf(body)
-      request.telemetry.bytes = value.length
-      noteWait(request, 'log')
-      const stored = await execute(store, { kind: 'put', key, value, contentType }, terms)
-      request.telemetry.stored = stored
-      return dialect.stored(stored, positionAfter(store, key, terms.minPosition))
+      const putHere = async () => {
+        request.telemetry.bytes = value.length
+        const stored = await write(request, { kind: 'put', key, value, contentType }, terms)
+        return dialect.stored(stored, positionAfter(store, key, terms.minPosition))
+      }
+      return answerAtOwner(routing, request, [key], putHere, body)
     })
   }
 
   async function remove(request: Request): Promise<Reply> {
     const key = dialect.keyOf(request)
     const terms = writeTermsOf(request)
-    const body = dropBody(request)
-    if (body !== undefined) {
-      noteWait(request, 'body')
-      await body
-    }
+    await awaitWhole(request, dropBody)
+    return answerAtOwner(routing, request, [key], async () => {
+      const stored = await write(request, { kind: 'delete', key }, terms)
+      return dialect.deleted(stored, positionAfter(store, key, terms.minPosition))
+    })
+  }
+
+  async function write(request: Request, asked: Write, terms: WriteTerms): Promise<Stored> {
     noteWait(request, 'log')
-    const stored = await execute(store, { kind: 'delete', key }, terms)
+    const stored = await execute(store, asked, terms)
     request.telemetry.stored = stored
-    return dialect.deleted(stored, positionAfter(store, key, terms.minPosition))
+    return stored
   }
 
   const { counted } = dialect
-  const count = counted && makeCountHandler({ dialect, counted, store, dropBody })
+  const count = counted && makeCountHandler({ dialect, counted, store, dropBody, routing })
   return { GET: read, HEAD: read, PUT: put, DELETE: remove, ...(count && { POST: count }) }
 }
 

@@ -55,7 +55,8 @@ const contentHeaders = new Set(
  * Conditions of RFC 9110, 13.1. Without a GET, If-Range means nothing, and If-Modified-Since must be ignored (13.1.3).
  */
 const conditions = new Set(['if-match', 'if-none-match', 'if-range', 'if-modified-since'])
-const ownHeaders = new Set(['kvs-min-position'])
+/** KVS-Ring is sent by members of a ring to each other. */
+const ownHeaders = new Set(['kvs-min-position', 'kvs-ring'])
 
 const unknownContent = refusal('is not supported with a value: nothing of it would be kept')
 const unknownCondition = refusal('is not supported on a write: conditions are If-Match and If-None-Match')

@@ -28,6 +28,20 @@ export interface Routing {
   partsFor(request: Request): Promise<readonly Part[] | undefined>
 }
 
+/**
+ * Answers a request where its keys belong; here where there is no ring.
+ * @param local and the other parameters as `Routing.answer` has them
+ */
+export async function answerAtOwner(
+  routing: Routing | undefined,
+  request: Request,
+  keys: readonly string[],
+  local: () => Promise<Reply>,
+  body?: Buffer,
+): Promise<Reply> {
+  return routing === undefined ? local() : routing.answer(request, keys, local, body)
+}
+
 /** A member's part of the keys. */
 export interface Part {
   readonly address: string

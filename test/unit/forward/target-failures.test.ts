@@ -11,6 +11,7 @@ test.each<[Error, string]>([
   [coded('EHOSTUNREACH'), 'kvs:8080 can’t be reached'],
   [coded('UND_ERR_CONNECT_TIMEOUT'), 'kvs:8080 takes no connection'],
   [coded('UND_ERR_SOCKET', 'other side closed'), 'the connection to kvs:8080 broke off before its answer was there'],
+  [coded('UND_ERR_BODY_TIMEOUT'), 'the rest of the answer of kvs:8080 does not come'],
   [coded('HPE_INVALID_CONSTANT', 'not HTTP'), 'kvs:8080: not HTTP (HPE_INVALID_CONSTANT)'],
   [new Late('no answer within 15000 ms'), 'kvs:8080: no answer within 15000 ms'],
 ])('%o is told as %s', (error, sentence) => {

@@ -219,7 +219,7 @@ test('so does any entry on the ring where the node is in none', async () => {
   const store = await startReplica(log)
   log.addRing('x')
   await expect.poll(() => store.status().state).toBe('log diverged')
-  expect(store.status().reason).toContain('KVS_ADDRESS is not set')
+  expect(store.status().reason).toContain('set KVS_ADDRESS, and not KVS_PEERS')
 })
 
 test('in a ring a position waits for the part of this log alone', async () => {

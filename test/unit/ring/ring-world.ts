@@ -63,7 +63,7 @@ export interface WorldOptions {
 /** Members of a ring in one process, on virtual time: their logs are real in what they refuse, and nothing else is. */
 export function makeRingWorld({ seed = 1, addresses, onEntry }: WorldOptions): RingWorld {
   const scheduler = makeScheduler()
-  const random = makeSeededRandom(seed)
+  const random = makeSeededRandom(seed, 'ring')
   const lines: string[] = []
   const logs = new Map(addresses.map((address) => [address, makeLog()]))
   const nodes = new Map<string, WorldNode>()

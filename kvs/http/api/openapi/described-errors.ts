@@ -20,7 +20,10 @@ export const errors = {
   ],
   /** Of what is not open to everybody. */
   ofCallers: ['unauthorized', 'forbidden', 'too_many_requests'],
-  ofKeys: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'condition_failed', 'log_down'],
+  ofKeys: [
+    ...(['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'condition_failed'] as const),
+    ...(['log_down', 'not_owner'] as const),
+  ],
   ofReads: ['no_such_key'],
   ofWrites: [
     ...(['idempotency_key_reused', 'unsupported_encoding', 'value_too_large'] as const),
@@ -31,6 +34,7 @@ export const errors = {
     ...(['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'] as const),
     ...(['idempotency_key_reused', 'unsupported_encoding', 'value_too_large'] as const),
     ...(['bad_digest', 'not_stored', 'undecided', 'not_a_number', 'out_of_range'] as const),
+    'not_owner',
   ],
   ofMembers: [
     'no_such_page',
@@ -42,7 +46,7 @@ export const errors = {
     'condition_failed',
     'log_down',
   ],
-  ofCollections: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'],
+  ofCollections: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down', 'not_owner'],
   ofFeeds: ['not_ready', 'log_down', 'overloaded', 'draining', 'went_back', 'removed'],
   ofSitePositions: ['not_ready', 'behind', 'log_down'],
   ofSiteCopies: ['not_ready', 'removed'],
@@ -96,6 +100,7 @@ function errorHeaders(status: number): Part {
   if (status === 405) names.push('Allow')
   if (status === 412) names.push('ETag')
   if (status === 415) names.push('Accept-Encoding')
+  if (status === 421) names.push('KVS-Ring')
   return headerRefs(...names)
 }
 

@@ -138,6 +138,7 @@ const responseHeaders = {
   },
   Vary: { description: 'What the answer depends on.', schema: text },
   'Accept-Encoding': { description: 'The codings that are taken.', schema: text },
+  'KVS-Ring': { description: 'The version of the ring that the node goes by, for its members.', schema: text },
   'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } },
   'X-Request-Id': { description: 'The request in the service’s log.', schema: text },
   'WWW-Authenticate': { description: 'What a token lacks (RFC 6750).', schema: text },

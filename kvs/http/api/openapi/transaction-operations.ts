@@ -15,7 +15,7 @@ export const transaction: Description = {
     202: { ...tooFewCopies, content: json('Committed') },
     412: { description: 'Nothing is done.', headers: ['KVS-Position'], content: json('ConditionsFailed') },
   },
-  errors: [...errors.ofTransactions, 'transaction_too_large'],
+  errors: [...errors.ofTransactions, 'transaction_too_large', 'several_owners'],
 }
 
 const number: Part = { 'text/plain': { schema: { type: 'string', pattern: '^-?[0-9]+$' } } }

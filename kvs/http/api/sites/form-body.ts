@@ -20,13 +20,14 @@ export type Form = ReadonlyMap<string, Buffer>
 
 /**
  * Receives the parameters of a request and hands them to `use`: those of its query and those of its body, which is a
- * form (application/x-www-form-urlencoded) whatever its Content-Type says. `takes` has the names that are known.
+ * form (application/x-www-form-urlencoded) whatever its Content-Type says. `takes` has the names that are known. The
+ * body goes with them as it came, for whoever passes the request on.
  * Rejects as `ReceiveBody` does, and with `bad_request`.
  */
 export type ReceiveForm = <Result>(
   request: Request,
   takes: readonly string[],
-  use: (form: Form) => Promise<Result>,
+  use: (form: Form, body: Buffer) => Promise<Result>,
 ) => Promise<Result>
 
 export function receivingForms(receiveBody: ReceiveBody): ReceiveForm {
@@ -37,7 +38,7 @@ export function receivingForms(receiveBody: ReceiveBody): ReceiveForm {
     noteWait(request, 'body')
     return receiveBody(request, (body) => {
       noteWait(request, undefined)
-      return use(formIn([Buffer.from(request.query, 'latin1'), body], takes))
+      return use(formIn([Buffer.from(request.query, 'latin1'), body], takes), body)
     })
   }
 }

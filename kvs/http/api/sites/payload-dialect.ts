@@ -11,6 +11,7 @@ import { timeHeadersOf } from '../lifetime-headers.ts'
 import { isModified } from '../precondition-headers.ts'
 import { refuseUnmet } from '../refused-headers.ts'
 import type { Handle } from '../route.ts'
+import { answerAtOwner, type Routing } from '../routing.ts'
 import { execute, termsOf, type WriteTerms } from '../write-command.ts'
 import { type Form, type ReceiveForm, textIn } from './form-body.ts'
 import { readPayload, writePayload } from './payload.ts'
@@ -44,6 +45,8 @@ export interface PayloadHandlersOptions {
   readonly holdReply: HoldReply
   /** Largest value, in bytes. */
   readonly maxValueBytes: number
+  /** Undefined where there is no ring. */
+  readonly routing?: Routing | undefined
 }
 
 /** Handlers by method. */
@@ -51,51 +54,68 @@ type Handlers = Readonly<Record<string, Handle>>
 
 /** Makes the handlers of the dialect's keys, and those that search for one. */
 export function makePayloadHandlers(options: PayloadHandlersOptions): { keys: Handlers; search: Handlers } {
-  const { store, receiveForm, receiveValueForm, holdReply, maxValueBytes } = options
+  const { store, receiveForm, receiveValueForm, holdReply, maxValueBytes, routing } = options
 
   const get: Handle = (request) => {
     const key = keyOf(request, payloadKeys)
     refuseUnmet(request)
-    return receiveForm(request, ['payload'], async (form) => {
-      const { found, seen } = await read(store, request, key, form)
-      request.telemetry.bytes = found?.value.length
-      if (!isModified(request, found)) return notModified(found, seen.position, store.now)
-      if (found === undefined) throw missing(seen)
-      const reply = foundAnswer(found, seen)
-      reply.headers.push(...timeHeadersOf(found, request, store.now))
-      if (request.method === 'GET') holdReply(request, reply, found.value)
-      return reply
+    return receiveForm(request, ['payload'], (form, body) => {
+      const position = payloadIn(form)
+      return answerAtOwner(routing, request, [key], () => getHere(request, key, position), body)
     })
+  }
+
+  async function getHere(request: Request, key: string, position: Position): Promise<Reply> {
+    const { found, seen } = await read(store, request, key, position)
+    request.telemetry.bytes = found?.value.length
+    if (!isModified(request, found)) return notModified(found, seen.position, store.now)
+    if (found === undefined) throw missing(seen)
+    const reply = foundAnswer(found, seen)
+    reply.headers.push(...timeHeadersOf(found, request, store.now))
+    if (request.method === 'GET') holdReply(request, reply, found.value)
+    return reply
   }
 
   const search: Handle = (request) => {
     const key = keyOf(request, payloadSearch)
     refuseUnmet(request)
-    return receiveForm(request, ['payload'], async (form) => {
-      const { found, seen } = await read(store, request, key, form)
-      return searchAnswer(found !== undefined, seen)
+    return receiveForm(request, ['payload'], (form, body) => {
+      const position = payloadIn(form)
+      const searchHere = async () => {
+        const { found, seen } = await read(store, request, key, position)
+        return searchAnswer(found !== undefined, seen)
+      }
+      return answerAtOwner(routing, request, [key], searchHere, body)
     })
   }
 
   const put: Handle = (request) => {
     const key = keyOf(request, payloadKeys)
     const terms = termsOf(request)
-    return receiveValueForm(request, ['val', 'payload'], async (form): Promise<Reply> => {
+    return receiveValueForm(request, ['val', 'payload'], (form, body) => {
       const value = valueIn(form, maxValueBytes)
-      request.telemetry.bytes = value.length
-      // As with curl's own type at /v1, what the value is gets told from its bytes.
-      const asked = { kind: 'put', key, value, contentType: undefined } as const
-      const { stored, seen } = await write(store, request, asked, terms, form)
-      return storedAnswer(stored, seen)
+      const position = payloadIn(form)
+      const putHere = async () => {
+        request.telemetry.bytes = value.length
+        // As with curl's own type at /v1, what the value is gets told from its bytes.
+        const asked = { kind: 'put', key, value, contentType: undefined } as const
+        const { stored, seen } = await write(store, request, asked, terms, position)
+        return storedAnswer(stored, seen)
+      }
+      return answerAtOwner(routing, request, [key], putHere, body)
     })
   }
 
   const remove: Handle = (request) => {
     const key = keyOf(request, payloadKeys)
     const terms = termsOf(request)
-    return receiveForm(request, ['payload'], async (form): Promise<Reply> => {
-      const { stored, seen } = await write(store, request, { kind: 'delete', key }, terms, form)
-      return deletedAnswer(stored, seen)
+    return receiveForm(request, ['payload'], (form, body) => {
+      const position = payloadIn(form)
+      const removeHere = async () => {
+        const { stored, seen } = await write(store, request, { kind: 'delete', key }, terms, position)
+        return deletedAnswer(stored, seen)
+      }
+      return answerAtOwner(routing, request, [key], removeHere, body)
     })
   }
 
@@ -125,9 +145,8 @@ async function read(
   store: Kv,
   request: Request,
   key: string,
-  form: Form,
+  position: Position,
 ): Promise<{ found: Found | undefined; seen: Seen }> {
-  const position = payloadIn(form)
   noteWait(request, 'position')
   await awaitFreshness(request, store, false)
   await satisfy(store, position, key, () => store.waitFor(position, key))
@@ -142,10 +161,9 @@ async function write(
   request: Request,
   asked: Write,
   terms: WriteTerms,
-  form: Form,
+  position: Position,
 ): Promise<{ stored: Stored; seen: Seen }> {
   const { key } = asked
-  const position = payloadIn(form)
   noteWait(request, 'position')
   const after = await satisfy(store, position, key, () => store.dependencyOn(position))
   noteWait(request, 'log')

@@ -3,8 +3,9 @@ import { ConditionsFailed } from '../../../core/transaction.ts'
 import type { AskedTransaction, Kv, TransactedEntry } from '../../../kv/index.ts'
 import type { DropBody } from '../../exchange/index.ts'
 import type { Dialect } from '../dialect.ts'
-import { awaitBegin, positionAfter } from '../freshness.ts'
+import { awaitDependency, awaitWhole, positionAfter } from '../freshness.ts'
 import type { Handle } from '../route.ts'
+import { answerAtOwner, type Routing } from '../routing.ts'
 import { termsOf } from '../write-command.ts'
 import { countIn } from './count-query.ts'
 
@@ -13,21 +14,26 @@ export interface CountHandlerOptions {
   readonly counted: NonNullable<Dialect['counted']>
   readonly store: Pick<Kv, 'transact' | 'dependencyOn' | 'position'>
   readonly dropBody: DropBody
+  /** Undefined where there is no ring. */
+  readonly routing: Routing | undefined
 }
 
 /** Makes the handler that counts on a key's value: a transaction of one operation, which the query names. */
-export function makeCountHandler({ dialect, counted, store, dropBody }: CountHandlerOptions): Handle {
+export function makeCountHandler({ dialect, counted, store, dropBody, routing }: CountHandlerOptions): Handle {
   return async (request) => {
     const key = dialect.keyOf(request)
     // The answer tells the value.
     request.caller?.require('read')
     const count = countIn(request.query, key)
     const { precondition, idempotencyKey, minPosition } = termsOf(request)
-    const after = await awaitBegin(request, { dropBody, store }, minPosition)
     const conditions = precondition === undefined ? [] : [{ key, precondition }]
-    const entry = await transactOne(store, { conditions, operations: [count], idempotencyKey, after })
-    request.telemetry.stored = { ...entry, replaced: false }
-    return counted(entry, positionAfter(store, key, minPosition))
+    await awaitWhole(request, dropBody)
+    return answerAtOwner(routing, request, [key], async () => {
+      const after = await awaitDependency(request, store, minPosition)
+      const entry = await transactOne(store, { conditions, operations: [count], idempotencyKey, after })
+      request.telemetry.stored = { ...entry, replaced: false }
+      return counted(entry, positionAfter(store, key, minPosition))
+    })
   }
 }
 

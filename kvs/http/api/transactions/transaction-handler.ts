@@ -6,6 +6,7 @@ import { jsonReply, noteWait, type ReceiveBody, type Reply, type Request } from 
 import { positionHeader } from '../error-headers.ts'
 import { joinPositions, positionIn } from '../freshness.ts'
 import type { Handle } from '../route.ts'
+import { answerAtOwner, type Routing } from '../routing.ts'
 import { type WriteTerms, writeTermsOf } from '../write-command.ts'
 import { requireAccess } from './transaction-access.ts'
 import { type AskedBody, transactionIn } from './transaction-body.ts'
@@ -19,10 +20,14 @@ export interface TransactionHandlerOptions {
   readonly receiveBody: ReceiveBody
   /** Largest size of one value, in bytes. */
   readonly maxValueBytes: number
+  /** Undefined where there is no ring. */
+  readonly routing?: Routing | undefined
 }
 
 /** Makes the handler of `POST /v1/:`, which does all of a transaction, or nothing. */
-export function makeTransactionHandler({ store, receiveBody, maxValueBytes }: TransactionHandlerOptions): Handle {
+export function makeTransactionHandler(options: TransactionHandlerOptions): Handle {
+  const { store, receiveBody, maxValueBytes, routing } = options
+
   async function transact(request: Request, body: AskedBody, terms: WriteTerms): Promise<Reply> {
     const { idempotencyKey, minPosition } = terms
     let after: Position | undefined
@@ -56,7 +61,8 @@ export function makeTransactionHandler({ store, receiveBody, maxValueBytes }: Tr
       request.telemetry.bytes = body.length
       const transaction = transactionIn(body, maxValueBytes)
       requireAccess(request.caller, transaction)
-      return transact(request, transaction, terms)
+      const keys = routing === undefined ? [] : keysOf(transaction)
+      return answerAtOwner(routing, request, keys, () => transact(request, transaction, terms), body)
     })
   }
 }
@@ -73,6 +79,11 @@ export function transactionTermsOf(request: Request): WriteTerms {
   const terms = writeTermsOf(request)
   if (terms.precondition === undefined) return terms
   throw new KvsError('bad_request', 'a transaction has its conditions in its body, under "if"; nothing was stored')
+}
+
+/** Each key once. */
+function keysOf({ conditions, operations }: Transaction): readonly string[] {
+  return [...new Set([...conditions, ...operations].map(({ key }) => key))]
 }
 
 /** As `positionAfter`, for several keys, most of which have the same. */

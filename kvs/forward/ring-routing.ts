@@ -1,0 +1,198 @@
+import { KvsError, NotOwner } from '../core/errors.ts'
+import type { Routing } from '../http/api/index.ts'
+import { Broken, headerOf, type Reply, type Request, type StreamedBody } from '../http/exchange/index.ts'
+import type { RingService } from '../kv/index.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import type { Logger } from '../lib/logging.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
+import { drawPseudonym, valuesOf } from './onward-headers.ts'
+import { type MemberTarget, makeRingMembers } from './ring-members.ts'
+import { commonOwners } from './ring-owners.ts'
+import { makeRingPart } from './ring-part.ts'
+
+export interface RingRoutingOptions {
+  readonly ring: Pick<RingService, 'self' | 'current' | 'versionText' | 'owns' | 'ownersOf' | 'members' | 'learnFrom'>
+  /** Makes the pool of connections to a member. Called once for each address, and the pool is closed by `stop`. */
+  readonly targetOf: (address: string) => MemberTarget
+  /** Longest wait for a member: to take a connection, to take more of a body, to reply. */
+  readonly timeoutMs: number
+  /** How long a request whose keys no member takes is tried again, in milliseconds. */
+  readonly waitTimeoutMs: number
+  readonly logger: Logger
+  /** Node's own by default, as is `random`. */
+  readonly clock?: Pick<Clock, 'now'>
+  readonly random?: Random
+}
+
+export interface RingRouting extends Routing {
+  readonly counts: RingRoutingCounts
+  /** Ends every connection to a member. Requests that still wait for an answer get their 503. */
+  stop(): Promise<void>
+}
+
+/** What was done so far, for the metrics. */
+export interface RingRoutingCounts {
+  /** Requests sent to other members, those for their parts of the keys among them. */
+  readonly passedOn: number
+  /** How many of these the member has refused, since it does not own the keys. */
+  readonly refusedByVersion: number
+  /** How often a request was tried again, here or elsewhere. */
+  readonly retried: number
+}
+
+/** What `Routing.answer` is called with. */
+interface Asked {
+  readonly request: Request
+  readonly keys: readonly string[]
+  readonly local: () => Reply | Promise<Reply>
+  readonly body: Buffer | undefined
+}
+
+const firstPauseMs = 20
+const maxPauseMs = 200
+
+/**
+ * Has requests answered where their keys belong. A request is sent on only once, but for where a member has refused it
+ * with `not_owner`: then nothing was done, and it is tried again until `waitTimeoutMs` is over.
+ */
+export function makeRingRouting(options: RingRoutingOptions): RingRouting {
+  const { ring, targetOf, timeoutMs, waitTimeoutMs, logger, clock = systemClock, random = systemRandom } = options
+  const counts = { passedOn: 0, refusedByVersion: 0, retried: 0 }
+  const pseudonym = drawPseudonym(random)
+  const versionText = () => ring.versionText()
+  const members = makeRingMembers({ targetOf, timeoutMs, pseudonym, versionText, logger, clock })
+
+  /** Tries until somebody takes the keys. */
+  async function find(asked: Asked): Promise<Reply> {
+    const { request } = asked
+    const endsAt = request.clock.now() + waitTimeoutMs
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, maxPauseMs)) {
+      requireClient(request)
+      const version = versionText()
+      const reply = await tryOnce(asked)
+      if (reply !== undefined) return reply
+      if (isFromMember(request)) throw new NotOwner(versionText())
+      const leftMs = endsAt - request.clock.now()
+      if (leftMs <= 0) throw nobodyYet(waitTimeoutMs)
+      if (versionText() === version) await pause(request, Math.min(pauseMs, leftMs))
+      counts.retried++
+    }
+  }
+
+  /** Undefined where nobody takes the keys now, and nothing was done. */
+  async function tryOnce(asked: Asked): Promise<Reply | undefined> {
+    const { request, keys, local } = asked
+    if (ownsAll(keys)) return unlessMoved(local)
+    if (isFromMember(request)) return undefined
+    for (const address of commonOwners(ring, keys)) {
+      const reply = address === ring.self ? undefined : await passOn(asked, address)
+      if (reply !== undefined) return reply
+      requireClient(request)
+    }
+    return undefined
+  }
+
+  /** Undefined where the member does not own the keys. */
+  async function passOn({ request, body }: Asked, address: string): Promise<Reply | undefined> {
+    const { forward } = members.at(address)
+    counts.passedOn++
+    const reply = await forward(request, body ?? null)
+    const [version] = valuesOf(reply.headers, 'kvs-ring')
+    if (reply.status !== 421 || version === undefined) return reply
+    await discard(request, reply.body as StreamedBody, timeoutMs)
+    await refused(address, version)
+    return undefined
+  }
+
+  async function refused(address: string, version: string): Promise<void> {
+    counts.refusedByVersion++
+    if (version !== versionText()) await ring.learnFrom(address)
+  }
+
+  const ownsAll = (keys: readonly string[]) => keys.every((key) => ring.owns(key))
+
+  return {
+    counts,
+
+    answer(request, keys, local, body) {
+      const asker = headerOf(request, 'kvs-ring')
+      if (asker !== undefined && idIn(asker) !== idIn(versionText())) throw new NotOwner(versionText())
+      const asked = { request, keys, local, body }
+      if (!ownsAll(keys)) return find(asked)
+      const findAnew = (error: unknown) => {
+        if (error instanceof NotOwner) return find(asked)
+        throw error
+      }
+      try {
+        const reply = local()
+        return reply instanceof Promise ? reply.catch(findAnew) : reply
+      } catch (error) {
+        return findAnew(error)
+      }
+    },
+
+    async partsFor(request) {
+      const asker = headerOf(request, 'kvs-ring')
+      if (asker !== undefined && asker !== versionText()) throw new NotOwner(versionText())
+      if (asker !== undefined || ring.current() === undefined) return undefined
+      return ring.members().map((address) =>
+        makeRingPart({
+          ...{ address, isOwn: address === ring.self, versionText, timeoutMs, pseudonym, refused },
+          memberAt(address) {
+            const member = members.at(address)
+            counts.passedOn++
+            return member
+          },
+        }),
+      )
+    },
+
+    stop: () => members.stop(),
+  }
+}
+
+const isFromMember = (request: Request) => headerOf(request, 'kvs-ring') !== undefined
+
+/** Id of the ring in a KVS-Ring; empty for none. */
+const idIn = (version: string) => version.split('=', 1)[0]
+
+/** Undefined where the keys have moved to another member meanwhile. */
+async function unlessMoved(local: () => Reply | Promise<Reply>): Promise<Reply | undefined> {
+  try {
+    return await local()
+  } catch (error) {
+    if (error instanceof NotOwner) return undefined
+    throw error
+  }
+}
+
+/** @throws Broken */
+function requireClient(request: Request): void {
+  if (request.isOver) throw new Broken('the client is gone')
+}
+
+/** Reads the rest of an answer, and drops it. One that does not come is given up. */
+async function discard(request: Request, body: StreamedBody, timeoutMs: number): Promise<void> {
+  const forwarded = request.resource
+  const timer = request.clock.after(timeoutMs, () => forwarded?.release())
+  await new Promise<void>((resolve) => {
+    body.open({ write: () => true, onDrain: () => undefined, end: resolve, abort: resolve })
+  })
+  timer.cancel()
+  request.resource = undefined
+}
+
+/** Ends early where the client goes away. */
+async function pause(request: Request, ms: number): Promise<void> {
+  const gone = new AbortController()
+  request.resource = { release: () => gone.abort() }
+  await request.clock.sleep(ms, gone.signal)
+  request.resource = undefined
+}
+
+function nobodyYet(waitTimeoutMs: number): KvsError {
+  return new KvsError(
+    'cannot_forward',
+    `the ring is being changed, and no member has taken the key within ${waitTimeoutMs} ms; nothing was done`,
+  )
+}

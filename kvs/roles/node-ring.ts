@@ -1,0 +1,68 @@
+import type { Config, PostgresTarget } from '../config/index.ts'
+import { slotOf } from '../core/ring/slot.ts'
+import { hasSlot } from '../core/ring/slot-ranges.ts'
+import { makeRingRouting, makeTarget, type RingRouting } from '../forward/index.ts'
+import { makePostgresRingLog } from '../log/postgres/index.ts'
+import type { Replica } from '../replica/index.ts'
+import { makeHttpMember, makeRingMember, type OwnNode, type RingMember } from '../ring/index.ts'
+import { countKeysIn } from '../view/index.ts'
+import type { ServiceProcess } from './service-process.ts'
+
+/** What a node that may be a member of a ring has for it. */
+export interface NodeRing {
+  readonly member: RingMember
+  readonly routing: RingRouting
+}
+
+interface NodeRingParts {
+  readonly target: PostgresTarget
+  readonly logId: () => string | undefined
+  readonly store: () => Replica
+}
+
+/** Wires a node's part in a ring. Starts nothing. */
+export function makeNodeRing(
+  config: Config,
+  { address, token, tls }: NonNullable<Config['ring']>,
+  { logger }: Pick<ServiceProcess, 'logger'>,
+  { target, logId, store }: NodeRingParts,
+): NodeRing {
+  const { postgresTimeoutMs, appendTimeoutMs, forwardTimeoutMs, waitTimeoutMs } = config
+  const targetOf = (to: string) => {
+    const forHttps = to.startsWith('https://') ? tls : undefined
+    return makeTarget({ address: to, tls: forHttps, timeoutMs: forwardTimeoutMs, logger })
+  }
+  const member = makeRingMember({
+    self: address,
+    node: ownNode(store),
+    ringLog: makePostgresRingLog({
+      ...{ target, logId, timeoutMs: postgresTimeoutMs, appendTimeoutMs },
+      warn: (message) => logger.warn(message),
+    }),
+    connect: (to) => makeHttpMember(targetOf(to), token),
+    logger,
+  })
+  const routing = makeRingRouting({ ring: member, targetOf, timeoutMs: forwardTimeoutMs, waitTimeoutMs, logger })
+  return { member, routing }
+}
+
+/** What the ring asks of a node, by its store. */
+function ownNode(store: () => Replica): OwnNode {
+  return {
+    requireReadable: () => store().followed.requireReadable(),
+    logId: () => store().followed.logId(),
+    sequence: () => store().followed.sequence(),
+    waitFor: (position) => store().waitFor(position),
+    waitForHead: () => store().waitForHead(),
+    async countKeysIn(slots) {
+      const { followed } = store()
+      let keys = 0
+      function* counting() {
+        keys = yield* countKeysIn(followed.puts(), (key) => hasSlot(slots, slotOf(key)))
+      }
+      await followed.inSlices(counting())
+      return keys
+    },
+    spooled: () => store().status().spool.writes,
+  }
+}
