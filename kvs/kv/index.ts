@@ -43,7 +43,7 @@ export {
   type RingService,
   type RingState,
   ringPath,
-} from './ring.ts'
+} from './ring-service.ts'
 export { ringStatusOf } from './ring-status.ts'
 export {
   type Comparison,

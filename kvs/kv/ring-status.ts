@@ -1,6 +1,6 @@
-import { slotsOfMember } from '../core/ring/ring.ts'
+import { slotsOfMember } from '../core/ring/description.ts'
 import { formatRanges } from '../core/ring/slot-ranges.ts'
-import type { RingService } from './ring.ts'
+import type { RingService } from './ring-service.ts'
 import type { RingStatus } from './status.ts'
 
 /** What `status` says of the ring, as a node knows it at this moment. */

@@ -1,5 +1,5 @@
 import { positionAt } from '../core/position.ts'
-import { addressesIn, isSamePositions, type Ring, type RingEntry, slotsOfMember } from '../core/ring/ring.ts'
+import { addressesIn, isSamePositions, type Ring, type RingEntry, slotsOfMember } from '../core/ring/description.ts'
 import { formatRingEntry } from '../core/ring/ring-text.ts'
 import { allSlots, isSameSlots, type SlotRanges, slotsInBoth, slotsWithout } from '../core/ring/slot-ranges.ts'
 import { askedOfLog, type RingLog } from '../log/index.ts'
@@ -25,8 +25,8 @@ const mostTries = 100
  */
 export interface Binding {
   /**
-   * Gives up what `ring.next` takes from this log. On return the log has an entry that says so, of that version. Rejects
-   * with `ring_conflict` where it can't.
+   * Gives up what `ring.next` takes from this log. On return the log has an entry that says so, of that version.
+   * Rejects with `ring_conflict` where it can't.
    * @param isCheck only looks whether it could
    */
   give(ring: Ring, isCheck: boolean): Promise<void>
@@ -89,7 +89,7 @@ function follows(ring: Ring, before: Ring): boolean {
   return ring.next === undefined && [before.next, before.positions].some((one) => isSamePositions(one, ring.positions))
 }
 
-/** What a member has before a change and after it. Who joins a ring brings nothing along, unless that is being formed. */
+/** What a member has before a change and after it. Who joins brings nothing along, unless the ring is being formed. */
 function keptThrough({ positions, next = new Map() }: Ring, self: string): SlotRanges {
   const after = slotsOfMember(next, self)
   return positions.size === 0 ? after : slotsInBoth(slotsOfMember(positions, self), after)

@@ -7,7 +7,7 @@ import {
   type Ring,
   slotsOfMember,
   sortedPositions,
-} from '../core/ring/ring.ts'
+} from '../core/ring/description.ts'
 import { slotsWithout } from '../core/ring/slot-ranges.ts'
 import type { AskedRingChange, RingPlan } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'

@@ -1,4 +1,4 @@
-import type { Ring } from '../core/ring/ring.ts'
+import type { Ring } from '../core/ring/description.ts'
 import type { AskedRingChange, RingService, RingState } from '../kv/index.ts'
 
 /**

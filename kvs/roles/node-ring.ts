@@ -1,5 +1,5 @@
 import type { Config, PostgresTarget } from '../config/index.ts'
-import { slotOf } from '../core/ring/slot.ts'
+import { slotOf } from '../core/ring/key-slot.ts'
 import { hasSlot } from '../core/ring/slot-ranges.ts'
 import { makeRingRouting, makeTarget, type RingRouting } from '../forward/index.ts'
 import { makePostgresRingLog } from '../log/postgres/index.ts'

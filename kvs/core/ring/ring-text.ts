@@ -1,6 +1,6 @@
-import type { Positions, Ring, RingEntry } from './ring.ts'
-import { sortedPositions } from './ring.ts'
-import { slotCount } from './slot.ts'
+import type { Positions, Ring, RingEntry } from './description.ts'
+import { sortedPositions } from './description.ts'
+import { slotCount } from './key-slot.ts'
 import type { SlotRange, SlotRanges } from './slot-ranges.ts'
 
 /** A ring as a JSON object. */

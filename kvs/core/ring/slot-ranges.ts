@@ -1,4 +1,4 @@
-import { slotCount } from './slot.ts'
+import { slotCount } from './key-slot.ts'
 
 /** Slots from `from` through `through`. */
 export interface SlotRange {

@@ -1,4 +1,4 @@
-import { slotOf } from '../../core/ring/slot.ts'
+import { slotOf } from '../../core/ring/key-slot.ts'
 import { hasSlot, type SlotRanges } from '../../core/ring/slot-ranges.ts'
 import type { Batch, Landing } from '../index.ts'
 import { beginAppend, insert } from './appending.ts'

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import type { Ring } from '../../../kvs/core/ring/ring.ts'
+import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { makeRingRouting, type RingRoutingOptions } from '../../../kvs/forward/ring-routing.ts'
 import { makeTarget } from '../../../kvs/forward/target.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'

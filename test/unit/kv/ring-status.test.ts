@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Ring } from '../../../kvs/core/ring/ring.ts'
+import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { allSlots, type SlotRanges } from '../../../kvs/core/ring/slot-ranges.ts'
 import { ringStatusOf } from '../../../kvs/kv/ring-status.ts'
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { Ring } from '../../../kvs/core/ring/ring.ts'
+import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { allSlots, type SlotRanges } from '../../../kvs/core/ring/slot-ranges.ts'
 import { type RingSources, ringMetrics } from '../../../kvs/metrics/ring-metrics.ts'
 

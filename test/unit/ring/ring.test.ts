@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { slotOf } from '../../../kvs/core/ring/slot.ts'
+import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { countSlots, formatRanges } from '../../../kvs/core/ring/slot-ranges.ts'
 import { makeRingWorld, type RingWorld } from './ring-world.ts'
 

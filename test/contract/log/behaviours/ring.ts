@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Write } from '../../../../kvs/core/entry.ts'
-import { slotOf } from '../../../../kvs/core/ring/slot.ts'
+import { slotOf } from '../../../../kvs/core/ring/key-slot.ts'
 import { allSlots, noSlots, type SlotRanges } from '../../../../kvs/core/ring/slot-ranges.ts'
 import { type LogSession, NotAppended, RingUnseen, Unavailable } from '../../../../kvs/log/index.ts'
 import { put, remove } from '../../../support/entries.ts'

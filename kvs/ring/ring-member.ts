@@ -1,5 +1,5 @@
 import { NotOwner } from '../core/errors.ts'
-import { addressesIn, membersOf, type Positions, type Ring } from '../core/ring/ring.ts'
+import { addressesIn, membersOf, type Positions, type Ring } from '../core/ring/description.ts'
 import type { RingPlan, RingService } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'

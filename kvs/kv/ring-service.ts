@@ -1,4 +1,4 @@
-import type { Positions, Ring } from '../core/ring/ring.ts'
+import type { Positions, Ring } from '../core/ring/description.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 
 /** Where members of a ring ask each other what they know of it, and tell of a newer version. */

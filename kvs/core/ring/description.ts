@@ -1,4 +1,4 @@
-import { slotCount } from './slot.ts'
+import { slotCount } from './key-slot.ts'
 import { joined, type SlotRanges } from './slot-ranges.ts'
 
 /** Addresses of members, `host:port` or `https://host:port`, by their positions; a member may have several. */
