@@ -1,5 +1,5 @@
 import type { RingLog } from '../index.ts'
-import { makeSideConnections, once, type SideOptions } from './memory-side-connection.ts'
+import { makeSideConnections, once, type SideOptions } from './memory-side.ts'
 
 export type MemoryRingLogOptions = SideOptions
 

@@ -2,7 +2,7 @@ import { type LastOfOrigin, type LogImport, type LogReader, makeTakenOver, pageL
 import type { MemoryConnection } from './memory-connection.ts'
 import { explained, explainLoss } from './memory-failures.ts'
 import { askHead, type PageLimits, readPage } from './reading.ts'
-import { makeSideConnections, once, type SideConnections, type SideOptions } from './memory-side-connection.ts'
+import { makeSideConnections, once, type SideConnections, type SideOptions } from './memory-side.ts'
 import { deletesBetween, entryAt, lastOfOrigins, membersOf, positionThrough, type Tables } from './tables.ts'
 
 export interface MemorySiteLogOptions extends SideOptions {

@@ -65,7 +65,7 @@ export async function makePostgresLogServer(): Promise<LogServer> {
   }
 }
 
-const tables = ['transactions', 'writers', 'answers', 'log_head']
+const tables = ['transactions', 'writers', 'answers']
 
 const strayDelete = `1, 'k', NULL, NULL, now(), '', false, NULL, NULL`
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Diverged, NotAppended, Unappendable, Undecided } from '../../../kvs/log/log.ts'
+import { Diverged, NotAppended, RingUnseen, Unappendable, Unavailable, Undecided } from '../../../kvs/log/log.ts'
 import { makeWriter } from '../../../kvs/log/writer.ts'
 import type { Batch, Judgement, Landing, Registration, WriterStatements } from '../../../kvs/log/writer-port.ts'
 import { decided } from '../../contract/log/batches.ts'
@@ -199,4 +199,45 @@ test('of conditional writes, only those that land advance the numbers', async ()
   expect(again.verdicts[0]).toMatchObject({ outcome: 'answered', entry: { sequence: 2n }, current: undefined })
   const fenced = { ...statements, appendConditional: async () => undefined }
   await expect(writer.appendConditional(fenced, 'id', [asked], 5n)).rejects.toThrow(Unappendable)
+})
+
+test('an entry on the ring takes the next number, where it lands', async () => {
+  const { statements, sent } = makeStatements()
+  const writer = make()
+  await writer.register(statements)
+  expect(await writer.appendRing(statements, 'one', 0n, [])).toEqual(endAt(1n))
+  const overtaken = { ...statements, appendRing: async () => ({ outcome: 'overtaken', serverSeconds: 1_001 }) as const }
+  expect(await writer.appendRing(overtaken, 'other', 0n, [])).toBeUndefined()
+  expect(writer.committed).toEqual({ number: 1n, end: endAt(1n) })
+  await writer.appendRing(statements, 'other', 1n, [])
+  expect(sent.map(({ after, last }) => [after, last])).toEqual([
+    [0n, 1n],
+    [1n, 2n],
+  ])
+})
+
+test('an entry on the ring whose writer was replaced may be tried again, and one whose answer was lost may be there', async () => {
+  const { statements } = makeStatements()
+  const writer = make()
+  await writer.register(statements)
+  const fenced = { ...statements, appendRing: async () => ({ outcome: 'fenced', serverSeconds: 1_000 }) as const }
+  await expect(writer.appendRing(fenced, 'one', 0n, [])).rejects.toThrow(Unavailable)
+  const lost = { ...statements, appendRing: () => Promise.reject(new Error('connection lost')) }
+  await expect(writer.appendRing(lost, 'one', 0n, [])).rejects.toThrow(Undecided)
+})
+
+test('an append before an entry on the ring was told of is not there, and is sent again under its number', async () => {
+  const { statements, sent } = makeStatements()
+  const unseen = { append: () => Promise.reject(new Error('entry 3')), failureOf: () => 'unseen' as const }
+  const seen: unknown[] = []
+  const seeRing = async (...told: unknown[]) => void seen.push(told)
+  const writer = make()
+  await writer.register(statements)
+  const append = writer.append({ ...statements, ...unseen }, [put('a')])
+  await expect(append).rejects.toThrow(new RingUnseen(new Error('entry 3')))
+  expect(writer.committed.number).toBe(0n)
+  await writer.seeRing({ ...statements, seeRing }, 3n)
+  expect(seen).toEqual([['w', 's1', 3n]])
+  await writer.append(statements, [put('a')])
+  expect(sent).toMatchObject([{ after: 0n, last: 1n }])
 })

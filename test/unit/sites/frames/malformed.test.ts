@@ -86,6 +86,7 @@ test.each<[string, Buffer, RegExp]>([
   ],
   ['an unknown flag', changed(put1({}), { 6: 34 }), /the entry has unknown flags: 34$/],
   ['an unknown kind', changed(put1({}), { 5: 7 }), /the entry is of an unknown kind: 7$/],
+  ['an entry on a ring', changed(entryAt(1n, remove), { 5: 5 }), /the entry is of an unknown kind: 5$/],
   [
     'a long content type',
     after(put1({ contentType: 'ц'.repeat(256) })),
