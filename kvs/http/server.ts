@@ -109,7 +109,8 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
     }),
     ...(ring && {
       ring: makeRingRoutes({
-        ...{ store, ring, routing, openListing, dropBody, holdReply, budget, maxValueBytes, allowsClear },
+        ...{ store, ring, routing, openListing, dropBody, holdReply, maxValueBytes, allowsClear },
+        receiving: (what, maxBytes) => checkingDigests(makeBodyReceiver({ maxBytes, budget, what })),
         log: logger,
       }),
     }),

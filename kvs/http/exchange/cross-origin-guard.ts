@@ -20,9 +20,9 @@ const changedByGet = /^\/(?:add_node|remove_node|clear_cache)(?:\/|$)/
  * of another origin may have sent, and undefined for all others.
  *
  * Sec-Fetch-Site is believed over Origin, which may name a proxy that Host does not name. Following a link is allowed:
- * no page sees the reply. It is not where a GET changes something. A browser sends such a GET without Sec-Fetch-Site
- * where it does not trust the connection (http:// beyond the loopback), and never has Origin in it: there Referer has to
- * name the service.
+ * no page sees the reply. It is not where a GET changes something. A browser sends a GET without Sec-Fetch-Site where
+ * it does not trust the connection (http:// beyond the loopback), and without Origin: there Referer has to name the
+ * service.
  */
 export function makeCrossOriginGuard({ hosts }: CrossOriginBounds): (request: Request) => KvsError | undefined {
   /** Host that was last found to be allowed; clients send the same one over and over. */
@@ -55,8 +55,8 @@ export function makeCrossOriginGuard({ hosts }: CrossOriginBounds): (request: Re
     if (hosts === 'loopback' && host && !isOwn(host)) return new KvsError('misdirected')
     const isChange = method === 'GET' && changedByGet.test(request.path)
     if (site === undefined) {
-      if (origin !== undefined && !isAt(origin, host)) return new KvsError('cross_origin')
-      return isChange && mayBeOfPage(request, host) ? new KvsError('cross_origin') : undefined
+      const isForeign = origin === undefined ? isChange && mayBeOfPage(request, host) : !isAt(origin, host)
+      return isForeign ? new KvsError('cross_origin') : undefined
     }
     if (site === 'same-origin' || site === 'none') return undefined
     const isLink = mode === 'navigate' && (method === 'GET' || method === 'HEAD') && !isChange
@@ -64,11 +64,11 @@ export function makeCrossOriginGuard({ hosts }: CrossOriginBounds): (request: Re
   }
 }
 
-/** Whether a page of another origin may have sent a GET without Origin and Sec-Fetch-Site, which may lack Referer too. */
+/** Whether a page of another origin may have sent this GET, which has neither Sec-Fetch-Site nor Origin. */
 function mayBeOfPage(request: Request, host: string | undefined): boolean {
   const referer = headerOf(request, 'referer')
   if (referer !== undefined) return !isAt(URL.parse(referer)?.origin ?? '', host)
-  // What every browser begins its name with, and other clients do not.
+  // A page can leave Referer out. What every browser begins its name with, and most other clients do not, stays.
   return /^Mozilla\//i.test(headerOf(request, 'user-agent') ?? '')
 }
 

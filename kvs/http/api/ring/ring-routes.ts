@@ -1,6 +1,5 @@
 import { changePath, givePath, type Kv, type RingService, ringPath } from '../../../kv/index.ts'
-import type { MemoryBudget } from '../../../memory/index.ts'
-import { checkingDigests, type DropBody, type HoldReply, makeBodyReceiver } from '../../exchange/index.ts'
+import type { DropBody, HoldReply, ReceiveBody } from '../../exchange/index.ts'
 import type { OpenListing } from '../lists/list-shares.ts'
 import type { DefectLog } from '../lists/list-stream.ts'
 import type { Handle, RouteTable } from '../route.ts'
@@ -21,7 +20,8 @@ export interface RingRoutesOptions {
   readonly openListing: OpenListing
   readonly dropBody: DropBody
   readonly holdReply: HoldReply
-  readonly budget: MemoryBudget
+  /** Makes what receives bodies of up to `maxBytes`. @param what a body is, for an error */
+  readonly receiving: (what: 'body' | 'form', maxBytes: number) => ReceiveBody
   /** Largest value, in bytes. */
   readonly maxValueBytes: number
   /** Whether everybody may clear keys where there is no guard. */
@@ -31,13 +31,11 @@ export interface RingRoutesOptions {
 
 /** Makes the routes of a node that may be a member of a ring: those between members, and those of the dialect. */
 export function makeRingRoutes(options: RingRoutesOptions): RouteTable {
-  const { ring, budget, maxValueBytes, dropBody } = options
-  const receive = (what: 'body' | 'form', maxBytes: number) =>
-    checkingDigests(makeBodyReceiver({ maxBytes, budget, what }))
-  const members = makeRingHandlers(ring, receive('body', maxRingBody))
-  const receiveForm = receivingForms(receive('form', maxRingBody))
+  const { ring, receiving, maxValueBytes, dropBody } = options
+  const members = makeRingHandlers(ring, receiving('body', maxRingBody))
+  const receiveForm = receivingForms(receiving('form', maxRingBody))
   const shape = makeHashRingHandlers({ ring, receiveForm, dropBody })
-  const receiveBody = receive('form', maxValueFormBytes(maxValueBytes))
+  const receiveBody = receiving('form', maxValueFormBytes(maxValueBytes))
   const keys = makeRouteDialect({ ...options, receiveBody })
   return {
     [ringPath]: { methods: { GET: members.show, PUT: members.learn }, rights: { GET: 'replicate', PUT: 'replicate' } },
