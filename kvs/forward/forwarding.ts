@@ -4,6 +4,7 @@ import {
   aboutForwarder,
   collectionFor,
   collectionPrefix,
+  forwardedDialectRoutes,
   type Handle,
   type KeyPlace,
   keyFor,
@@ -98,6 +99,7 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
       search: asMethods(forwardKeys(payloadSearch), 'GET', 'HEAD'),
     },
     members: asMethods(forwardAny, 'GET', 'HEAD', 'PUT', 'DELETE'),
+    ring: forwardedDialectRoutes(forwardAny),
     ready: makeReadiness({ target, pseudonym, health, isStopping: () => isStopping, guard }),
     position: () => '',
     readMetrics: makeMetricsReader([

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { type Kv, maxFingerprintBytes, type SiteService } from '../kv/index.ts'
+import { type Kv, maxFingerprintBytes, type RingService, type SiteService } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
 import {
   aboutNode,
@@ -17,6 +17,7 @@ import {
   makePayloadHandlers,
   makePositionHandler,
   makeRejoinHandler,
+  makeRingRoutes,
   makeRouteTable,
   makeTransactionHandler,
   maxFormBytes,
@@ -45,7 +46,9 @@ export interface NodeRoutesOptions {
   readonly store: Kv
   /** What there is for other sites; undefined where the log is no site. */
   readonly site?: SiteService | undefined
-  /** Where requests are answered in a ring; undefined where there is none. */
+  /** What there is of a ring; undefined where the node can be no member of one. */
+  readonly ring?: RingService | undefined
+  /** Where requests are answered in a ring; undefined where the node answers everything itself. */
   readonly routing?: Routing | undefined
   readonly readMetrics: ReadMetrics
   readonly maxValueBytes: number
@@ -66,7 +69,7 @@ export function makeServer(options: ServerOptions): HttpServer {
 
 /** The route table of a node. */
 export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
-  const { store, site, routing, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
+  const { store, site, ring, routing, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
   const receiveBody = checkingDigests(makeBodyReceiver({ maxBytes: maxValueBytes, budget }))
   const receiveTransaction = checkingDigests(
     makeBodyReceiver({ maxBytes: maxTransactionBody, budget, what: 'transaction' }),
@@ -103,6 +106,13 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
         makeBodyReceiver({ maxBytes: maxFingerprintBytes, budget, what: 'body' }),
         logger,
       ),
+    }),
+    ...(ring && {
+      ring: makeRingRoutes({
+        ...{ store, ring, routing, openListing, dropBody, holdReply, maxValueBytes, allowsClear },
+        receiving: (what, maxBytes) => checkingDigests(makeBodyReceiver({ maxBytes, budget, what })),
+        log: logger,
+      }),
     }),
     guard,
   })

@@ -33,7 +33,7 @@ export interface RingService {
 
   /**
    * Has the ring be this, and forms it where there is none. Resolves once every member shows it and every key is where
-   * it belongs. Rejects with `ring_conflict`, or with `cannot_forward` where a member that it concerns can't be reached.
+   * it belongs. Rejects with `ring_conflict`, or with `cannot_forward` where one of them can’t be reached.
    */
   replace(positions: Positions): Promise<void>
   /** As `replace`, for one more position. */

@@ -1,7 +1,7 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
 import { addressesIn, membersOf, ownerOf, type Ring, type RingEntry } from '../core/ring/description.ts'
-import { ringEntryIn } from '../core/ring/ring-text.ts'
 import { slotOf } from '../core/ring/key-slot.ts'
+import { ringEntryIn } from '../core/ring/ring-text.ts'
 import { allSlots, hasSlot, type SlotRanges } from '../core/ring/slot-ranges.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type RingChangeEntry } from '../log/index.ts'

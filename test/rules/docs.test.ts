@@ -67,7 +67,10 @@ test('docs/states.md has every state', () => {
 
 test('docs/api.md has every route', () => {
   const served = Object.entries(fakeRoutes()).flatMap(([path, { methods }]) => {
-    const shown = path.replace('*:', 'PREFIX:').replace('*', 'KEY')
+    const shown = path
+      .replace('*:', 'PREFIX:')
+      .replace('*', 'KEY')
+      .replace(/(?<=\/):(\w+)/g, (_, name: string) => name.toUpperCase())
     // Transactions are posted to one path.
     return Object.keys(methods).map((method) => `${method} ${method === 'POST' ? shown.replace('PREFIX', '') : shown}`)
   })

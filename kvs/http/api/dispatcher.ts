@@ -72,9 +72,12 @@ export function makeDispatcher(options: DispatcherOptions): (exchange: Exchange)
   }
 }
 
+/** Longest part of a path that a route has a name for: an address, percent-encoded. Keys may be longer. */
+const maxParamLength = 1_000
+
 /** The router knows paths alone: methods are told apart by `admit`. */
 function makeFinder(routes: RouteTable): (path: string) => Labelled | undefined {
-  const router = makeRouter()
+  const router = makeRouter({ maxParamLength })
   /** The router has no pattern that goes on after a wildcard. */
   const collections: (Labelled & { prefix: string })[] = []
   for (const [path, route] of Object.entries(routes)) {

@@ -42,6 +42,8 @@ export interface Service {
   readonly rejoin?: Handle | undefined
   /** Handlers by which they compare values with this one, by method. */
   readonly digests?: Handlers | undefined
+  /** What there is for a ring, and for the dialect that speaks of it; undefined where the node is in none. */
+  readonly ring?: RouteTable | undefined
   /** Undefined where everybody may do everything. */
   readonly guard: Guard | undefined
   /**
@@ -70,6 +72,7 @@ export function makeRouteTable(service: Service): RouteTable {
     ...(sitePosition && { [positionPath]: siteRoute(sitePosition) }),
     ...(siteCopies && { [copiesPath]: siteRoute(siteCopies) }),
     ...(rejoin && { [rejoinPath]: { methods: { POST: rejoin }, rights: { POST: 'replicate' } } }),
+    ...service.ring,
     ...(digests && { [digestsPath]: { methods: digests, rights: { GET: 'replicate', POST: 'replicate' } } }),
   }
   const keys = [

@@ -1,4 +1,5 @@
 import { KvsError } from '../../core/errors.ts'
+import { headerOf } from './headers.ts'
 import type { Request } from './request.ts'
 
 /** How a service without tokens is kept from web pages in the browsers of those who can connect to it. */
@@ -10,13 +11,18 @@ export interface CrossOriginBounds {
 /** Names that no attacker can make resolve to an address of their choice (RFC 6761, 6.3). */
 const ownHost = /^(?:(?:[\w-]+\.)*localhost\.?|\d+\.\d+\.\d+\.\d+|\[[\da-f:.]+\])(?::\d*)?$/i
 
+/** Paths at which a GET changes something, as the dialect of a ring has them (http/api/ring/dialect-paths.ts). */
+const changedByGet = /^\/(?:add_node|remove_node|clear_cache)(?:\/|$)/
+
 /**
  * Makes the guard against cross-origin requests: CSRF, and DNS rebinding, where a page's own name resolves to this
  * service so that the browser takes the service for the page's. The guard returns the error for a request that a page
  * of another origin may have sent, and undefined for all others.
  *
  * Sec-Fetch-Site is believed over Origin, which may name a proxy that Host does not name. Following a link is allowed:
- * no page sees the reply.
+ * no page sees the reply. It is not where a GET changes something. A browser sends a GET without Sec-Fetch-Site where
+ * it does not trust the connection (http:// beyond the loopback), and without Origin: there Referer has to name the
+ * service.
  */
 export function makeCrossOriginGuard({ hosts }: CrossOriginBounds): (request: Request) => KvsError | undefined {
   /** Host that was last found to be allowed; clients send the same one over and over. */
@@ -29,7 +35,8 @@ export function makeCrossOriginGuard({ hosts }: CrossOriginBounds): (request: Re
     return true
   }
 
-  return ({ headers, method }) => {
+  return (request) => {
+    const { headers, method } = request
     let host: string | undefined
     let origin: string | undefined
     let site: string | undefined
@@ -46,10 +53,23 @@ export function makeCrossOriginGuard({ hosts }: CrossOriginBounds): (request: Re
       else if (lower === 'sec-fetch-mode') mode = headers[at + 1]
     }
     if (hosts === 'loopback' && host && !isOwn(host)) return new KvsError('misdirected')
-    if (site === undefined) return origin === undefined || isAt(origin, host) ? undefined : new KvsError('cross_origin')
+    const isChange = method === 'GET' && changedByGet.test(request.path)
+    if (site === undefined) {
+      const isForeign = origin === undefined ? isChange && mayBeOfPage(request, host) : !isAt(origin, host)
+      return isForeign ? new KvsError('cross_origin') : undefined
+    }
     if (site === 'same-origin' || site === 'none') return undefined
-    return mode === 'navigate' && (method === 'GET' || method === 'HEAD') ? undefined : new KvsError('cross_origin')
+    const isLink = mode === 'navigate' && (method === 'GET' || method === 'HEAD') && !isChange
+    return isLink ? undefined : new KvsError('cross_origin')
   }
+}
+
+/** Whether a page of another origin may have sent this GET, which has neither Sec-Fetch-Site nor Origin. */
+function mayBeOfPage(request: Request, host: string | undefined): boolean {
+  const referer = headerOf(request, 'referer')
+  if (referer !== undefined) return !isAt(URL.parse(referer)?.origin ?? '', host)
+  // A page can leave Referer out. What every browser begins its name with, and most other clients do not, stays.
+  return /^Mozilla\//i.test(headerOf(request, 'user-agent') ?? '')
 }
 
 function isAt(origin: string, host = ''): boolean {

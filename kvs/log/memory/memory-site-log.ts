@@ -1,8 +1,8 @@
 import { type LastOfOrigin, type LogImport, type LogReader, makeTakenOver, pageLimits, type SiteLog } from '../index.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { explained, explainLoss } from './memory-failures.ts'
-import { askHead, type PageLimits, readPage } from './reading.ts'
 import { makeSideConnections, once, type SideConnections, type SideOptions } from './memory-side.ts'
+import { askHead, type PageLimits, readPage } from './reading.ts'
 import { deletesBetween, entryAt, lastOfOrigins, membersOf, positionThrough, type Tables } from './tables.ts'
 
 export interface MemorySiteLogOptions extends SideOptions {

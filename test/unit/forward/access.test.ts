@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { makeFakeRing } from '../http/fake-ring.ts'
 import { bearer, guarded, guardOf, secretOf } from '../http/guarded.ts'
 import { serve } from '../http/serve.ts'
 import { request, startClient, startForwarder, startRawTarget, startTarget } from './serve.ts'
@@ -42,6 +43,16 @@ test('what a forwarder may not be asked for does not reach its target', async ()
     ['GET', '/keyValue-store/search/b', 'bounded', 403],
     ['PUT', '/keyValue-store/%62', 'bounded', 403],
     ['GET', '//v1/a/x', 'bounded', 403],
+    ['GET', '/route?key=a', 'write', 403],
+    ['GET', '/route?key=a', 'bounded', 403],
+    ['POST', '/route', 'read', 403],
+    ['GET', '/cache?key=a', '', 401],
+    ['GET', '/hash_ring', 'write', 403],
+    ['POST', '/hash_ring', 'write', 403],
+    ['GET', '/add_node/1/a:1', 'read', 403],
+    ['GET', '/remove_node/a:1', 'write', 403],
+    ['GET', '/clear_cache', 'admin', 403],
+    ['GET', '/ring', 'read', 403],
     ['GET', '/v1/a/../b', 'bounded', 400],
     ['GET', '/v1/a/x#', 'bounded', 400],
     ['GET', 'http://elsewhere/v1/b', 'bounded', 403],
@@ -154,4 +165,22 @@ describe('/readyz', () => {
     const answer = await request(port, 'GET', '/readyz', header('admin') + header('read'))
     expect(answer).toMatch(/"answer":\{"state":"serving"\}\}/)
   })
+})
+
+test('the dialect of a ring is asked for with the rights that a node asks for', async () => {
+  const ring = makeFakeRing()
+  const node = await serve({ ring })
+  const tokens = `${door} routed:read+write:${secretOf('routed')}:route/`
+  const { url } = await startForwarder(node.port, { guard: guardOf(tokens) })
+  const ask = async (method: string, path: string, name: string, body?: string) => {
+    const answer = await fetch(url + path, { method, headers: bearer(name), ...(body !== undefined && { body }) })
+    return [answer.status, await answer.text()]
+  }
+  expect(await ask('POST', '/route', 'write', 'key=a&val=one')).toEqual([200, 'OK'])
+  expect(await ask('GET', '/route?key=a', 'read')).toEqual([200, 'one'])
+  expect(await ask('POST', '/cache', 'routed', 'key=b&val=two')).toEqual([200, 'OK'])
+  expect(await ask('GET', '/cache?key=b', 'routed')).toEqual([200, 'two'])
+  expect(await ask('GET', '/fetch_keys', 'read')).toEqual([200, '["a","b"]\n'])
+  expect(await ask('GET', '/add_node/1/a:1', 'admin')).toEqual([200, 'OK'])
+  expect(await ask('GET', '/hash_ring', 'read')).toEqual([200, '{"ring":{"1":"a:1"},"_sorted_keys":[1]}\n'])
 })

@@ -30,6 +30,7 @@ import { askedTransaction } from '../../../kvs/replica/decisions/asked-transacti
 import { makeView } from '../../../kvs/view/view.ts'
 import { entryOf } from '../../support/entries.ts'
 import { makeFakeLists } from './fake-lists.ts'
+import { makeFakeRing } from './fake-ring.ts'
 import { makeFakeSite } from './fake-site.ts'
 
 const logId = 'cafe0123'
@@ -159,6 +160,7 @@ export function fakeRoutes() {
   return nodeRoutes({
     store,
     site: makeFakeSite(),
+    ring: makeFakeRing(),
     readMetrics,
     maxValueBytes: 1_000,
     budget,

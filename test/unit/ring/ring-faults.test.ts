@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ownerOf } from '../../../kvs/core/ring/description.ts'
-import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
+import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
 import { countSlots, formatRanges, slotsInBoth } from '../../../kvs/core/ring/slot-ranges.ts'
 import { makeRingWorld, type RingWorld } from './ring-world.ts'
 

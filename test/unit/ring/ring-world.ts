@@ -1,6 +1,6 @@
 import { KvsError, NotOwner } from '../../../kvs/core/errors.ts'
-import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
+import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
 import { hasSlot, type SlotRanges } from '../../../kvs/core/ring/slot-ranges.ts'
 import type { RingLog } from '../../../kvs/log/index.ts'
 import { type MemberClient, makeRingMember, type OwnNode, type RingMember } from '../../../kvs/ring/index.ts'

@@ -24,7 +24,7 @@ export interface ClearHandlerOptions {
 const maxUnderWay = 1_000
 
 /** How far a clear has come. */
-interface Progress {
+export interface Progress {
   deleted: number
   isSpooled: boolean
   /** The last of the deletes in the log; undefined where there is none. */
@@ -68,8 +68,11 @@ function minPositionOf(request: Request): string | undefined {
   return minPosition
 }
 
-/** @throws ClearBrokeOff, Broken */
-async function deleteAll(
+/**
+ * Deletes the keys of a listing, each by a delete of its own.
+ * @throws ClearBrokeOff, Broken
+ */
+export async function deleteAll(
   request: Request,
   store: Kv,
   listing: KeyListing,

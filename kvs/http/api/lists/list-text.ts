@@ -11,7 +11,7 @@ export interface ListForm {
   readonly end: string
 }
 
-const array: ListForm = {
+export const jsonArray: ListForm = {
   contentType: 'application/json',
   begin: '[',
   separator: ',',
@@ -35,7 +35,7 @@ export const maxChunkItems = 1_000
 export function formFor(request: Request): ListForm {
   const accept = headerOf(request, 'accept')
   const wantsLines = accept !== undefined && /\bapplication\/x-ndjson\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(accept)
-  return wantsLines ? lines : array
+  return wantsLines ? lines : jsonArray
 }
 
 /**

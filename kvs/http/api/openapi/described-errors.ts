@@ -34,7 +34,7 @@ export const errors = {
     ...(['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'] as const),
     ...(['idempotency_key_reused', 'unsupported_encoding', 'value_too_large'] as const),
     ...(['bad_digest', 'not_stored', 'undecided', 'not_a_number', 'out_of_range'] as const),
-    'not_owner',
+    ...(['several_owners', 'not_owner'] as const),
   ],
   ofMembers: [
     'no_such_page',
@@ -52,6 +52,9 @@ export const errors = {
   ofSiteCopies: ['not_ready', 'removed'],
   ofDigests: ['not_ready', 'behind', 'draining', 'removed'],
   ofRejoining: ['value_too_large', 'log_down', 'undecided'],
+  /** Of the paths that are there where the node may be in a ring. */
+  ofRings: ['no_such_page', 'not_owner', 'ring_conflict'],
+  ofRingChanges: ['not_ready', 'log_down', 'not_stored', 'undecided', 'value_too_large', 'unsupported_encoding'],
   ofClears: [
     ...(['clear_not_allowed', 'unsupported_encoding', 'value_too_large'] as const),
     ...(['not_stored', 'undecided', 'spool_full'] as const),

@@ -4,6 +4,7 @@ import { type Description, operationOf } from './operation-description.ts'
 import { pageOperations } from './page-operations.ts'
 import type { Part } from './part.ts'
 import { membersOperations, payloadOperations, searchOperations } from './payload-operations.ts'
+import { ringOperations } from './ring-operations.ts'
 import { components } from './shared-parts.ts'
 import { count, transaction } from './transaction-operations.ts'
 
@@ -17,6 +18,7 @@ const paths: Readonly<Record<string, Readonly<Record<string, Description>>>> = {
   '/keyValue-store/{key}': payloadOperations,
   '/keyValue-store/search/{key}': searchOperations,
   '/view': membersOperations,
+  ...ringOperations,
   ...pageOperations,
 }
 

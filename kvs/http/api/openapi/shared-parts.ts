@@ -3,6 +3,7 @@ import { maxKeyBytes } from '../../../core/limits.ts'
 import { states } from '../../../kv/index.ts'
 import type { Part } from './part.ts'
 import { payloadParameters, payloadSchemas } from './payload-parts.ts'
+import { ringParameters, ringSchemas } from './ring-parts.ts'
 import { siteFlags } from './site-operations.ts'
 import { transactionSchemas } from './transaction-parts.ts'
 
@@ -195,6 +196,7 @@ const schemas = {
   },
   ...transactionSchemas,
   ...payloadSchemas,
+  ...ringSchemas,
   Live: { type: 'object', required: ['live'], properties: { live: { const: true } } },
 } as const
 
@@ -221,6 +223,7 @@ export const components: Part = {
     ...queryFlags,
     ...siteFlags,
     ...payloadParameters,
+    ...ringParameters,
     Add: counting('add', 'Adds to the number, which begins at 0.'),
     Min: counting('min', 'Lowers the number to this where it is higher.'),
     Max: counting('max', 'Raises the number to this where it is lower.'),

@@ -69,10 +69,10 @@ function addressIn(form: Form): string {
 }
 
 /** @throws KvsError bad_request */
-function requireNoTerms(request: Request): void {
+export function requireNoTerms(request: Request, path = membersPath): void {
   const { precondition, idempotencyKey, lifetime, minPosition } = termsOf(request)
   const hasNone = [precondition, idempotencyKey, lifetime, minPosition].every((term) => term === undefined)
-  if (!hasNone) throw bad(`${membersPath} takes no conditions, lifetimes, positions or Idempotency-Key`)
+  if (!hasNone) throw bad(`${path} takes no conditions, lifetimes, positions or Idempotency-Key`)
 }
 
 const bad = (message: string) => new KvsError('bad_request', `${message}; nothing was done`)

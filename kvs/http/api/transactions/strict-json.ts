@@ -4,10 +4,21 @@ import { KvsError } from '../../../core/errors.ts'
 /** An object of a request that was parsed. */
 export type Members = Readonly<Record<string, unknown>>
 
-/** More levels, more names of one object, and more commas and brackets than any request has. */
+/** Deeper than any request is nested. */
 const maxLevels = 8
-const maxNames = 16
-const maxParts = 16_384
+
+/** What a JSON text may be made of. */
+export interface JsonBounds {
+  /** What the text is, as an error names it. */
+  readonly what: string
+  /** Most names of one object. */
+  readonly maxNames: number
+  /** Most commas and opening brackets. */
+  readonly maxParts: number
+}
+
+/** More names and more parts than any transaction has. */
+const ofTransactions: JsonBounds = { what: 'the body', maxNames: 16, maxParts: 16_384 }
 
 /** A number as it stands in the body: parsing would round it. */
 export class JsonNumber {
@@ -23,15 +34,16 @@ export class JsonNumber {
  * A number becomes a `JsonNumber`. What would hold everything else up for long is refused before.
  * @throws KvsError bad_request, transaction_too_large
  */
-export function parseStrictly(body: Buffer): unknown {
-  if (!isUtf8(body)) throw new KvsError('bad_request', 'the body is not valid UTF-8; nothing was stored')
+export function parseStrictly(body: Buffer, bounds = ofTransactions): unknown {
+  const { what } = bounds
+  if (!isUtf8(body)) throw new KvsError('bad_request', `${what} is not valid UTF-8; nothing was stored`)
   const text = body.toString()
-  const flaw = flawIn(text)
+  const flaw = flawIn(text, bounds)
   try {
     if (flaw === undefined) return JSON.parse(text, withNumbersAsText)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new KvsError('bad_request', `the body is not JSON: ${onOneLine(error.message)}; nothing was stored`)
+    throw new KvsError('bad_request', `${what} is not JSON: ${onOneLine(error.message)}; nothing was stored`)
   }
   throw new KvsError('bad_request', `${flaw}; nothing was stored`)
 }
@@ -57,7 +69,7 @@ export function quoted(text: string): string {
  * any text, and leaves to `JSON.parse` what is no JSON at all.
  * @throws KvsError transaction_too_large
  */
-function flawIn(text: string): string | undefined {
+function flawIn(text: string, { what, maxNames, maxParts }: JsonBounds): string | undefined {
   /** Names so far of each object that is open; undefined for an array. */
   const open: (Set<string> | undefined)[] = []
   let isNameNext = false
@@ -69,16 +81,16 @@ function flawIn(text: string): string | undefined {
       const names = open.at(-1)
       if (isNameNext && names !== undefined) {
         const name = nameIn(text.slice(at, end))
-        if (names.has(name)) return `the body has the name ${quoted(name)} twice in one object`
+        if (names.has(name)) return `${what} has the name ${quoted(name)} twice in one object`
         names.add(name)
-        if (names.size > maxNames) return `the body has an object of more than ${maxNames} members`
+        if (names.size > maxNames) return `${what} has an object of more than ${maxNames} members`
         isNameNext = false
       }
       at = end - 1
     } else if (character === '{' || character === '[') {
       isNameNext = character === '{'
       open.push(isNameNext ? new Set() : undefined)
-      if (open.length > maxLevels) return `the body is nested deeper than ${maxLevels} levels`
+      if (open.length > maxLevels) return `${what} is nested deeper than ${maxLevels} levels`
       parts++
     } else if (character === '}' || character === ']') {
       isNameNext = false
@@ -88,7 +100,7 @@ function flawIn(text: string): string | undefined {
       parts++
     }
     if (parts > maxParts)
-      throw new KvsError('transaction_too_large', 'the body has more parts than any transaction; nothing was stored')
+      throw new KvsError('transaction_too_large', `${what} has more parts than any transaction; nothing was stored`)
   }
   return undefined
 }

@@ -6,6 +6,7 @@ import { membersPath } from '../../../../kvs/http/api/sites/members-handlers.ts'
 import { copiesPath } from '../../../../kvs/kv/copies.ts'
 import { digestsPath, feedPath, rejoinPath } from '../../../../kvs/kv/feed.ts'
 import { until } from '../../../support/until.ts'
+import { makeFakeRing } from '../fake-ring.ts'
 import { makeFakeSite } from '../fake-site.ts'
 import { bearer, combinations, guarded, nameOf, secretOf } from '../guarded.ts'
 import { fakeRoutes } from '../serve.ts'
@@ -23,6 +24,27 @@ test('every method of every route has a right that it asks for, or is open to al
   )
 })
 
+const ring = '{"id":"beef","version":1,"home":"a:1","positions":{"1":"a:1"},"next":null,"standbys":[]}'
+
+/** Those of the ring's paths, by path, and by method where one takes another. */
+const ringRequests: Readonly<Record<string, [url: string, body: string]>> = {
+  '/ring': ['/ring', ''],
+  'PUT /ring': ['/ring', ring],
+  '/ring/give': ['/ring/give', `{"ring":${ring},"check":true}`],
+  '/ring/change': ['/ring/change', '{"asker":"a:1","remove":"a:1"}'],
+  '/route': ['/route?key=a', ''],
+  'POST /route': ['/route', 'key=a&val=1'],
+  '/cache': ['/cache?key=a', ''],
+  'POST /cache': ['/cache', 'key=a&val=1'],
+  '/route_test': ['/route_test?key=a', ''],
+  '/fetch_keys': ['/fetch_keys', ''],
+  '/clear_cache': ['/clear_cache', ''],
+  '/hash_ring': ['/hash_ring', ''],
+  'POST /hash_ring': ['/hash_ring', 'data={"nodes":[{"ip":"a:1","key":1}]}'],
+  '/add_node/:position/:address': ['/add_node/1/a:1', ''],
+  '/remove_node/:address': ['/remove_node/a:1', ''],
+}
+
 /** A request that is answered where nothing is wrong. */
 function askedOf(method: string, path: string): [url: string, body: string] {
   if (path === feedPath) return [`${path}?site=b`, '']
@@ -30,6 +52,7 @@ function askedOf(method: string, path: string): [url: string, body: string] {
   if (path === copiesPath) return [`${path}?log=b&sequence=1`, '']
   if (path === digestsPath) return [path, '']
   if (path === membersPath) return [path, method === 'GET' || method === 'HEAD' ? '' : 'ip_port=a:1']
+  if (path in ringRequests) return ringRequests[`${method} ${path}`] ?? ringRequests[path] ?? [path, '']
   if (path.startsWith('/keyValue-store/')) return [path.replace('*', 'a%2Fkey'), method === 'PUT' ? 'val=1' : '']
   if (method !== 'POST') return [path.replace('*', 'a/key'), method === 'PUT' ? '{"value":1}' : '']
   return path.endsWith(':') ? [path.replace('*', ''), '{"do":[{"delete":"a/key"}]}'] : ['/v1/a/key?add=1', '']
@@ -42,7 +65,7 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`
 
   test('without a token', async () => {
-    const { request, store } = await guarded({ site: makeFakeSite() })
+    const { request, store } = await guarded({ site: makeFakeSite(), ring: makeFakeRing() })
     const answer = await request(method, url, length, body)
     if (needed === 'open') return expect(answer).toMatch(/^HTTP\/1.1 200 /)
     expect(answer).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n/)
@@ -52,7 +75,7 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   })
 
   test.each(['Bearer wrong-0123456789abcdef', 'Basic eDp5'])('with %s', async (authorization) => {
-    const { request } = await guarded({ site: makeFakeSite() })
+    const { request } = await guarded({ site: makeFakeSite(), ring: makeFakeRing() })
     const answer = await request(method, url, `${length}Authorization: ${authorization}\r\n`, body)
     const challenge = authorization.startsWith('Bearer') ? ', error="invalid_token"' : ''
     if (needed === 'open') return expect(answer).toMatch(/^HTTP\/1.1 200 /)
@@ -62,7 +85,7 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
   })
 
   test.each(combinations)('with a token for %s %s %s', async (...granted: Right[]) => {
-    const { request, store } = await guarded({ site: makeFakeSite() })
+    const { request, store } = await guarded({ site: makeFakeSite(), ring: makeFakeRing() })
     const authorization = `Authorization: Bearer ${secretOf(nameOf(granted.filter(Boolean)))}\r\n`
     const answer = await request(method, url, `${length}${authorization}`, body)
     const missing = rights.find((right) => right !== 'open' && right !== undefined && !granted.includes(right))

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { makeDirectory, startNode } from '../../../support/node.ts'
 import { request as requestTo, startForwarder, startTarget } from '../../forward/serve.ts'
-import { serve } from '../serve.ts'
+import { makeFakeRing } from '../fake-ring.ts'
+import { fakeRoutes, serve } from '../serve.ts'
 
 const status = (answer: string) => Number(answer.split(' ')[1])
 const loopback = { crossOrigin: { hosts: 'loopback' } } as const
@@ -78,6 +79,52 @@ test('no page can write by following a link, and one of another origin is not to
   expect(status(await request('PUT', '/v1/a', headers, 'x'))).toBe(403)
   expect(store.writes).toEqual([])
   expect(status(await raw(get('x', 'Sec-Fetch-Site: cross-site').replace('/v1/a', '/readyz')))).toBe(403)
+})
+
+describe.each(['/add_node/1/a:1', '/remove_node/a:1', '/clear_cache'])(
+  'a GET of %s, which changes something,',
+  (path) => {
+    const browser = 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0'
+
+    test.each([
+      [403, ['Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: navigate']],
+      [403, ['Sec-Fetch-Site: same-site', 'Sec-Fetch-Mode: navigate']],
+      [403, ['Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: no-cors']],
+      [403, ['Origin: http://other.test']],
+      [403, [browser]],
+      [403, [browser, 'Referer: http://other.test/kvs.test:8080']],
+      [403, ['Referer: https://other.test/']],
+      [403, [browser, 'Referer: nonsense']],
+      [200, []],
+      [200, ['User-Agent: python-requests/2.32.5']],
+      [200, ['Sec-Fetch-Site: none', 'Sec-Fetch-Mode: navigate', browser]],
+      [200, ['Sec-Fetch-Site: same-origin', browser]],
+      [200, [browser, 'Referer: http://kvs.test:8080/v1/a']],
+      [200, [browser, 'Origin: http://kvs.test:8080']],
+    ] as const)('gets %i with %j', async (expected, headers) => {
+      const ring = makeFakeRing()
+      const { raw, store } = await serve({ ...anyHost, ring, allowsClear: true })
+      await store.write({ kind: 'put', key: 'route/a', value: Buffer.from('1'), contentType: undefined })
+      const answer = await raw(get('kvs.test:8080', ...headers).replace('/v1/a', path))
+      expect(status(answer)).toBe(expected)
+      const isDone = ring.asked.length > 0 || store.get('route/a') === undefined
+      expect(isDone).toBe(expected === 200)
+    })
+  },
+)
+
+test('every path at which a GET changes something is kept from web pages', async () => {
+  const { raw } = await serve({ ...anyHost, ring: makeFakeRing(), allowsClear: true })
+  // No HEAD is taken where a GET changes something; sites and members of a ring take none either, and only show.
+  const changing = Object.entries(fakeRoutes()).filter(
+    ([path, { methods }]) => methods.GET && !methods.HEAD && !/^\/(sites|ring)\b/.test(path),
+  )
+  expect(changing.length).toBe(3)
+  for (const [path] of changing) {
+    const target = path.replace(':position', '1').replace(':address', 'a:1')
+    const link = get('x', 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: navigate').replace('/v1/a', target)
+    expect([path, status(await raw(link))]).toEqual([path, 403])
+  }
 })
 
 test('a forwarding node refuses the same, and hands nothing on', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { catalogue, type ErrorCode, KvsError } from '../../../../../kvs/core/errors.ts'
 import { makeOpenApiDocument } from '../../../../../kvs/http/api/openapi/document.ts'
 import { startForwarder } from '../../../forward/serve.ts'
+import { makeFakeRing } from '../../fake-ring.ts'
 import { makeFakeFeed, makeFakeMembers, makeFakeSite } from '../../fake-site.ts'
 import { bearer, guardOf, secretOf } from '../../guarded.ts'
 import { fakeRoutes, serve } from '../../serve.ts'
@@ -32,10 +33,18 @@ const operations = Object.entries(paths).flatMap(([path, methods]) =>
 const routes = fakeRoutes()
 
 /** A route's path as the document writes it. */
-const templateOf = (path: string) => path.replace('*:', '{prefix}:').replace('*', '{key}')
+const templateOf = (path: string) =>
+  path
+    .replace('*:', '{prefix}:')
+    .replace('*', '{key}')
+    .replace(/(?<=\/):(\w+)/g, '{$1}')
 
 /** A path of the document as a request may have it. */
-const targetOf = (path: string) => path.replace(/\{.*\}/, 'a')
+const targetOf = (path: string) =>
+  path
+    .replace('{position}', '1')
+    .replace('{address}', 'a:1')
+    .replace(/\{.*\}/, 'a')
 
 const parametersOf = ({ parameters: refs = [] }: Operation) =>
   refs.flatMap(({ $ref }) => parameters[$ref.split('/').at(-1) ?? ''] ?? [])
@@ -91,12 +100,13 @@ test('a path’s query flags are those that the service names where it refuses o
 function bodyOf(method: string, path: string): string | undefined {
   if (path.startsWith('/keyValue-store/')) return method === 'PUT' ? 'val=1' : undefined
   if (path === '/view') return undefined
+  if (path === '/route' || path === '/cache') return method === 'POST' ? 'key=a&val=1' : undefined
   if (method === 'PUT') return '{"value":1}'
   return path === '/v1/:' && method === 'POST' ? '{"do":[{"delete":"a"}]}' : undefined
 }
 
 test('every header that the document names is taken', async () => {
-  const { url } = await serve({ allowsClear: true })
+  const { url } = await serve({ allowsClear: true, ring: makeFakeRing() })
   for (const { path, method, operation } of operations) {
     const body = bodyOf(method, path)
     const values: Record<string, string> = {
@@ -113,7 +123,9 @@ test('every header that the document names is taken', async () => {
       'KVS-Expires': '2030-01-01T00:00:00Z',
       'X-TTL': '60',
     }
-    const target = `${targetOf(path)}${path === '/v1/{key}' && method === 'POST' ? '?add=1' : ''}`
+    const isRouted = /^\/(route|cache)$/.test(path) && method !== 'POST'
+    const query = path === '/v1/{key}' && method === 'POST' ? '?add=1' : isRouted ? '?key=a' : ''
+    const target = `${targetOf(path)}${query}`
     for (const { name } of parametersOf(operation).filter((parameter) => parameter.in === 'header')) {
       const headers = { [name]: values[name] ?? '' }
       const answer = await fetch(`${url}${target}`, { method, headers, ...(body !== undefined && { body }) })
@@ -203,6 +215,32 @@ describe('answers', () => {
     ['PUT', '/view', { 'If-Match': '*' }, 'ip_port=a:1'],
     ['DELETE', '/view?ip_port=a:1'],
     ['DELETE', '/view?ip_port=a:1'],
+    ['POST', '/route', {}, 'key=a&val=1'],
+    ['POST', '/route', {}, 'key=a'],
+    ['POST', '/route', { 'If-None-Match': '*' }, 'key=a&val=1'],
+    ['POST', '/cache', {}, `key=a&val=${'x'.repeat(1_001)}`],
+    ['GET', '/route?key=a'],
+    ['GET', '/route?key=nothing'],
+    ['GET', '/route'],
+    ['HEAD', '/cache?key=a'],
+    ['GET', '/cache?key=a', { 'If-None-Match': '*' }],
+    ['GET', '/cache?key=a', { 'KVS-Min-Position': 'cafe0123=99' }],
+    ['PUT', '/cache?key=a'],
+    ['GET', '/route_test?key=a'],
+    ['GET', '/route_test?key=%00'],
+    ['GET', '/fetch_keys'],
+    ['HEAD', '/fetch_keys'],
+    ['GET', '/clear_cache'],
+    ['GET', '/hash_ring'],
+    ['POST', '/hash_ring', {}, 'data={"nodes":[{"ip":"a:1","key":1}]}'],
+    ['POST', '/hash_ring', {}, 'data={}'],
+    ['GET', '/add_node/1/a:1'],
+    ['POST', '/add_node/1/a'],
+    ['GET', '/remove_node/b:1'],
+    ['GET', '/ring'],
+    ['PUT', '/ring', {}, '{}'],
+    ['POST', '/ring/give', {}, '{}'],
+    ['POST', '/ring/change', {}, '{"asker":"a:1","remove":"a:1"}'],
     ...['/', '/livez', '/readyz', '/healthz', '/metrics', '/openapi.json'].flatMap((path): [string, string][] =>
       ['GET', 'HEAD', 'PUT'].map((method) => [method, path]),
     ),
@@ -213,6 +251,8 @@ describe('answers', () => {
       const path = target
         .replace(/\?.*/, '')
         .replace(/^\/v1\/.+:$/, '/v1/{prefix}:')
+        .replace(/^\/add_node\/.*/, '/add_node/{position}/{address}')
+        .replace(/^\/remove_node\/.*/, '/remove_node/{address}')
         .replace(/^\/(v1|kvs|keyValue-store\/search|keyValue-store(?!\/search))\/[^{:]+$/, '/$1/{key}')
       const known = paths[path]?.[method.toLowerCase()] ?? paths[path]?.get
       const answer = await fetch(`${url}${target}`, {
@@ -227,7 +267,8 @@ describe('answers', () => {
       const text = await answer.text()
       if (text !== '') {
         const types = Object.keys(told?.content ?? {}).map((name) => name.replace(/;.*/, ''))
-        expect(types, `${what} ${type}`).toContain(path === '/v1/{key}' && method === 'GET' && answer.ok ? '*/*' : type)
+        const isValue = ['/v1/{key}', '/route', '/cache'].includes(path) && method === 'GET' && answer.ok
+        expect(types, `${what} ${type}`).toContain(isValue ? '*/*' : type)
       }
       const own = [
         'kvs-position',
@@ -248,25 +289,25 @@ describe('answers', () => {
   }
 
   test('every answer is described: status, media type, headers and code', async () => {
-    await check((await serve({ site: makeFakeSite() })).url)
+    await check((await serve({ ring: makeFakeRing(), site: makeFakeSite() })).url)
   })
 
   test('where there are other sites', async () => {
-    const { url, store } = await serve({ site: makeFakeSite(makeFakeMembers()) })
+    const { url, store } = await serve({ ring: makeFakeRing(), site: makeFakeSite(makeFakeMembers()) })
     await check(url)
     store.isSite = true
     await check(url)
   })
 
   test('where keys may be cleared', async () => {
-    const { url, store } = await serve({ allowsClear: true, site: makeFakeSite() })
+    const { url, store } = await serve({ allowsClear: true, ring: makeFakeRing(), site: makeFakeSite() })
     await check(url)
     store.spools = true
     await check(url)
   })
 
   test('while the log is down as well', async () => {
-    const { url, store } = await serve({ site: makeFakeSite() })
+    const { url, store } = await serve({ ring: makeFakeRing(), site: makeFakeSite() })
     store.spools = true
     await check(url)
   })
@@ -276,14 +317,30 @@ describe('answers', () => {
     async (code) => {
       const feed = makeFakeFeed()
       feed.failure = new KvsError(code)
-      const { url, store } = await serve({ site: makeFakeSite(undefined, feed) })
+      const { url, store } = await serve({ ring: makeFakeRing(), site: makeFakeSite(undefined, feed) })
       store.failure = new KvsError(code)
       await check(url)
     },
   )
 
+  test('where the ring fails', async () => {
+    for (const code of ['ring_conflict', 'cannot_forward', 'not_owner', 'not_ready', 'undecided'] as const) {
+      const ring = makeFakeRing()
+      ring.failure = new KvsError(code)
+      await check((await serve({ ring, site: makeFakeSite() })).url)
+    }
+  })
+
+  test('where a key belongs to another member', async () => {
+    await check((await serve({ ring: makeFakeRing('here:1', [0, 'there:1']), site: makeFakeSite() })).url)
+  })
+
   test('to callers without a token, and without the right', async () => {
-    const { url } = await serve({ site: makeFakeSite(), guard: guardOf(`writer:write:${secretOf('writer')}`) })
+    const { url } = await serve({
+      ring: makeFakeRing(),
+      site: makeFakeSite(),
+      guard: guardOf(`writer:write:${secretOf('writer')}`),
+    })
     await check(url)
     await check(url, bearer('writer'))
   })

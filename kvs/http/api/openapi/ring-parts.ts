@@ -1,0 +1,105 @@
+import { maxKeyBytes } from '../../../core/limits.ts'
+import { routedPrefix, slotCount } from '../../../core/ring/key-slot.ts'
+
+const text = { type: 'string' }
+const address = { ...text, examples: ['10.0.0.2:5000'] }
+const position = { type: 'integer', minimum: 0, maximum: slotCount - 1 }
+const key = {
+  ...text,
+  description: `A text of 1 to ${maxKeyBytes - routedPrefix.length} bytes of UTF-8.`,
+}
+const positions = {
+  description: 'Addresses of members by their positions, which are numbers in decimal digits.',
+  type: 'object',
+  additionalProperties: address,
+} as const
+
+/** Parameters of the ring's paths, by the name that a reference to them has. */
+export const ringParameters = {
+  RoutedKey: { name: 'key', in: 'query', required: true, description: key.description, schema: { ...text } },
+  RingPosition: {
+    name: 'position',
+    in: 'path',
+    required: true,
+    description: 'A position in the ring.',
+    schema: position,
+  },
+  RingAddress: {
+    name: 'address',
+    in: 'path',
+    required: true,
+    description: 'The address of a member: `IP:PORT`.',
+    schema: address,
+  },
+} as const
+
+export const ringSchemas = {
+  Positions: positions,
+  Ring: {
+    type: 'object',
+    required: ['id', 'version', 'home', 'positions', 'next', 'standbys'],
+    properties: {
+      id: { ...text, pattern: '^[0-9a-f]{1,64}$' },
+      version: { type: 'integer', minimum: 1 },
+      home: address,
+      positions: { $ref: '#/components/schemas/Positions' },
+      next: {
+        description: 'What a change leads to that is under way; null for none.',
+        oneOf: [{ $ref: '#/components/schemas/Positions' }, { type: 'null' }],
+      },
+      standbys: { type: 'array', items: address },
+    },
+  },
+  RingState: {
+    type: 'object',
+    required: ['ring', 'self', 'owns'],
+    properties: {
+      ring: {
+        description: 'Null where the node is in none.',
+        oneOf: [{ $ref: '#/components/schemas/Ring' }, { type: 'null' }],
+      },
+      self: address,
+      owns: { ...text, description: 'The slots whose keys its log takes.', examples: ['0-2999,8001-9999'] },
+    },
+  },
+  GiveRequest: {
+    type: 'object',
+    required: ['ring', 'check'],
+    additionalProperties: false,
+    properties: { ring: { $ref: '#/components/schemas/Ring' }, check: { type: 'boolean' } },
+  },
+  ChangeRequest: {
+    description: 'Has one of replace, add and remove.',
+    type: 'object',
+    required: ['asker'],
+    additionalProperties: false,
+    properties: {
+      asker: address,
+      replace: { $ref: '#/components/schemas/Positions' },
+      add: {
+        type: 'object',
+        required: ['position', 'address'],
+        additionalProperties: false,
+        properties: { position, address },
+      },
+      remove: address,
+    },
+  },
+  RoutedValueForm: {
+    type: 'object',
+    required: ['key', 'val'],
+    properties: { key, val: { ...text, description: 'The value; any bytes.' } },
+  },
+  HashRingForm: {
+    type: 'object',
+    required: ['data'],
+    properties: {
+      data: { ...text, description: 'JSON.', examples: ['{"nodes":[{"ip":"10.0.0.2:5000","key":"3000"}]}'] },
+    },
+  },
+  HashRing: {
+    type: 'object',
+    required: ['ring', '_sorted_keys'],
+    properties: { ring: { $ref: '#/components/schemas/Positions' }, _sorted_keys: { type: 'array', items: position } },
+  },
+} as const

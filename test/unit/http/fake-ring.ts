@@ -1,0 +1,62 @@
+import { type KvsError, NotOwner } from '../../../kvs/core/errors.ts'
+import { membersOf, ownerOf, type Positions, type Ring, slotsOfMember } from '../../../kvs/core/ring/description.ts'
+import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
+import { allSlots } from '../../../kvs/core/ring/slot-ranges.ts'
+import type { RingService } from '../../../kvs/kv/ring-service.ts'
+
+/** A ring in which every change is made at once and nobody is asked, for tests of the HTTP side. */
+export function makeFakeRing(self = 'here:1', ...start: (readonly [position: number, address: string])[]) {
+  let ring: Ring | undefined = start.length === 0 ? undefined : ringOf(new Map(start), 1)
+  const asked: [what: string, ...details: unknown[]][] = []
+
+  function change(what: string, detail: unknown, positions: Positions): Promise<void> {
+    if (fake.failure) return Promise.reject(fake.failure)
+    asked.push([what, detail])
+    ring = ringOf(positions, (ring?.version ?? 0) + 1)
+    return Promise.resolve()
+  }
+
+  async function note(...call: [string, ...unknown[]]): Promise<void> {
+    if (fake.failure) throw fake.failure
+    asked.push(call)
+  }
+
+  const fake = {
+    self,
+    asked,
+    failure: undefined as KvsError | undefined,
+    current: () => ring,
+    versionText: () => (ring === undefined ? '' : `${ring.id}=${ring.version}`),
+    owns: (key: string) => ring === undefined || ownerOf(ring.positions, slotOf(key)) === self,
+    requireOwned(key: string) {
+      if (!fake.owns(key)) throw new NotOwner(fake.versionText())
+    },
+    ownersOf: (key: string) => [(ring && ownerOf(ring.positions, slotOf(key))) ?? self],
+    members: () => (ring === undefined ? [self] : membersOf(ring.positions)),
+    learnFrom: async () => undefined,
+    replace: (positions: Positions) => change('replace', Object.fromEntries(positions), positions),
+    add: (position: number, address: string) =>
+      change('add', [position, address], new Map([...(ring?.positions ?? []), [position, address]])),
+    remove: (address: string) =>
+      change('remove', address, new Map([...(ring?.positions ?? [])].filter(([, member]) => member !== address))),
+    state: () => ({ ring, self, owns: ring === undefined ? allSlots : slotsOfMember(ring.positions, self) }),
+    async learn(learnt: Ring) {
+      await note('learn', learnt)
+      ring = learnt
+    },
+    give: (given: Ring, isCheck: boolean) => note('give', given, isCheck),
+    change: (change: unknown) => note('change', change),
+  } satisfies RingService & Record<string, unknown>
+  return fake
+}
+
+function ringOf(positions: Positions, version: number): Ring {
+  return {
+    id: 'beef',
+    version,
+    home: positions.values().next().value ?? 'here:1',
+    positions,
+    next: undefined,
+    standbys: [],
+  }
+}
