@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { describeWithDocker } from './docker.ts'
+import { makeRingChecks, underRoute } from './ring-checks.ts'
 import { ownerByHand, ringWords } from './ring-client.ts'
 import { type RingStack, startRing } from './stack-of-ring.ts'
 
@@ -26,7 +27,7 @@ describeWithDocker('the ring with a Postgres for each node', () => {
     for (const word of ringWords) expect((await stack.balancer.put(word, 'x')).status).toBe(200)
     for (const [index, { address }] of stack.nodes.entries()) {
       const own = ringWords.filter((word) => ownerByHand(positions, word) === address)
-      expect((await keysIn(index + 1)).toSorted()).toEqual(own.map((word) => `route/${word}`).toSorted())
+      expect((await keysIn(index + 1)).toSorted()).toEqual(underRoute(own).toSorted())
     }
   })
 
@@ -37,14 +38,14 @@ describeWithDocker('the ring with a Postgres for each node', () => {
   })
 
   test('after a kill of all, nodes and logs, the ring and the keys are as before', async () => {
+    const checks = makeRingChecks(stack)
     const positions = await stack.afresh()
-    for (const word of ringWords) expect((await stack.balancer.put(word, word)).status).toBe(200)
+    await checks.putWords()
     await stack.compose('kill')
     await stack.compose('start')
     await stack.serving()
-    for (const node of stack.nodes) {
-      expect(await node.ring()).toEqual(positions)
-      for (const word of ringWords) expect(await node.get(word)).toEqual({ status: 200, text: word })
-    }
+    await checks.nginxReachesNodes()
+    await checks.ringIs(positions)
+    await checks.wordsAreThere(positions)
   })
 })
