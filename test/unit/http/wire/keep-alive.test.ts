@@ -16,13 +16,13 @@ const rows = [...read('docs/tls.md').matchAll(/^\| (.+) \| (\d+s) \| `(\d+s)` \|
   ([, name = '', kept = '', ours = '']) => ({ name, keptMs: ms(kept), oursMs: ms(ours) }),
 )
 
-/** What an overlay of compose sets for the service, where its environment does not. */
-function defaultIn(overlay: string): number {
-  const { services } = parse(read(overlay), { logLevel: 'silent' }) as {
-    services: { kvs: { environment: Record<string, string> } }
+/** What an overlay of compose sets for a service, where its environment does not. */
+function defaultIn(overlay: string, service = 'kvs'): number {
+  const { services } = parse(read(overlay), { logLevel: 'silent', merge: true }) as {
+    services: Record<string, { environment: Record<string, string> }>
   }
-  const [, value = ''] =
-    /^\$\{KVS_KEEPALIVE_TIMEOUT:-(\w+)\}$/.exec(services.kvs.environment.KVS_KEEPALIVE_TIMEOUT ?? '') ?? []
+  const set = services[service]?.environment.KVS_KEEPALIVE_TIMEOUT ?? ''
+  const [, value = ''] = /^\$\{KVS_KEEPALIVE_TIMEOUT:-(\w+)\}$/.exec(set) ?? []
   return ms(value)
 }
 
@@ -37,12 +37,16 @@ test('the service is told to keep idle connections longer than the balancer befo
   }
 })
 
-test('on Google’s VM and behind our own HAProxy it is set so', () => {
+test('on Google’s VM and behind our own HAProxy and nginx it is set so', () => {
   const rowOf = (name: string) => rows.find((row) => row.name.startsWith(name))
   expect(defaultIn('compose/gcp/vm.yml')).toBe(rowOf('Google')?.oursMs)
   expect(defaultIn('compose/nodes.yml')).toBe(rowOf('HAProxy')?.oursMs)
   const [, client = ''] = /^ {2}timeout client (\w+)$/m.exec(read('compose/nodes/haproxy.cfg')) ?? []
   expect(rowOf('HAProxy')?.keptMs).toBe(ms(client) + 5_000)
+  for (const node of ['node-1', 'node-2', 'node-3'])
+    expect(defaultIn('compose/ring.yml', node)).toBe(rowOf('nginx')?.oursMs)
+  const [, kept = ''] = /^ {4}keepalive_timeout (\w+);$/m.exec(read('compose/ring/nginx.conf')) ?? []
+  expect(rowOf('nginx')?.keptMs).toBe(ms(kept))
   for (const document of ['docs/deploy.md', 'docs/tls.md']) expect(read(document)).toContain('KVS_KEEPALIVE_TIMEOUT')
 })
 
