@@ -24,6 +24,7 @@ import {
   maxValueFormBytes,
   type ReadMetrics,
   type RouteTable,
+  type Routing,
   readinessOf,
   receivingForms,
 } from './api/index.ts'
@@ -51,6 +52,8 @@ export interface NodeRoutesOptions {
   readonly guard?: Guard | undefined
   /** Whether everybody may clear keys where there is no guard. */
   readonly allowsClear: boolean
+  /** Where requests are answered in a ring; undefined where there is none. */
+  readonly routing?: Routing | undefined
   readonly logger: Logger
 }
 
@@ -63,7 +66,7 @@ export function makeServer(options: ServerOptions): HttpServer {
 
 /** The route table of a node. */
 export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
-  const { store, site, readMetrics, maxValueBytes, budget, guard, allowsClear, logger } = options
+  const { store, site, readMetrics, maxValueBytes, budget, guard, allowsClear, routing, logger } = options
   const receiveBody = checkingDigests(makeBodyReceiver({ maxBytes: maxValueBytes, budget }))
   const receiveTransaction = checkingDigests(
     makeBodyReceiver({ maxBytes: maxTransactionBody, budget, what: 'transaction' }),
@@ -81,8 +84,8 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
     about: aboutNode,
     keysOf: (dialect) => withCopies(makeKeyHandlers(dialect, { store, receiveBody, dropBody, holdReply })),
     collections: withCopies({
-      ...makeListHandlers({ store, openListing, holdBytes: makeBytesHold(budget), log: logger }),
-      DELETE: makeClearHandler({ store, openListing, dropBody, allowsClear }),
+      ...makeListHandlers({ store, openListing, holdBytes: makeBytesHold(budget), log: logger, routing }),
+      DELETE: makeClearHandler({ store, openListing, dropBody, allowsClear, routing }),
       POST: makeTransactionHandler({ store, receiveBody: receiveTransaction, maxValueBytes }),
     }),
     payloads: { ...payloads, keys: withCopies(payloads.keys) },
