@@ -57,6 +57,8 @@ export interface NodeRoutesOptions {
   readonly guard?: Guard | undefined
   /** Whether everybody may clear keys where there is no guard. */
   readonly allowsClear: boolean
+  /** Where requests are answered in a ring; undefined where there is none. */
+  readonly routing?: Routing | undefined
   readonly logger: Logger
 }
 
@@ -87,8 +89,8 @@ export function nodeRoutes(options: NodeRoutesOptions): RouteTable {
     about: aboutNode,
     keysOf: (dialect) => withCopies(makeKeyHandlers(dialect, { store, receiveBody, dropBody, holdReply, routing })),
     collections: withCopies({
-      ...makeListHandlers({ store, openListing, holdBytes: makeBytesHold(budget), log: logger }),
-      DELETE: makeClearHandler({ store, openListing, dropBody, allowsClear }),
+      ...makeListHandlers({ store, openListing, holdBytes: makeBytesHold(budget), log: logger, routing }),
+      DELETE: makeClearHandler({ store, openListing, dropBody, allowsClear, routing }),
       POST: makeTransactionHandler({ store, receiveBody: receiveTransaction, maxValueBytes, routing }),
     }),
     payloads: { ...payloads, keys: withCopies(payloads.keys) },

@@ -46,3 +46,8 @@ export class ClearBrokeOff extends KvsError {
     this.deleted = deleted
   }
 }
+
+/** The sentence of a `ClearBrokeOff` without the number of keys: what has ended the clear. Others stay as they are. */
+export function withoutCount(message: string): string {
+  return message.replace(/^the clear broke off after \d+ keys, and can be repeated: /, '')
+}

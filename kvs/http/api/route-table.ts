@@ -3,7 +3,7 @@ import { copiesPath, digestsPath, feedPath, positionPath, rejoinPath } from '../
 import { collectionRights, type Guard, keyRights } from '../exchange/index.ts'
 import { courseworkDialect } from './coursework-dialect.ts'
 import type { Dialect, KeyPlace } from './dialect.ts'
-import { collectionPrefix } from './lists/list-handlers.ts'
+import { collectionPrefix } from './lists/asked-list.ts'
 import { frontPage } from './pages/front-page.ts'
 import { healthRoute, liveness } from './pages/health-routes.ts'
 import { metricsRoute, type ReadMetrics } from './pages/metrics-route.ts'

@@ -5,10 +5,12 @@ import { Broken, type DropBody, noteWait, type Reply, type Request } from '../..
 import { spooled } from '../dialect.ts'
 import { ClearBrokeOff } from '../error-headers.ts'
 import { awaitBegin, joinPositions } from '../freshness.ts'
-import { collectionFor } from '../key-decoding.ts'
+import { type Collection, collectionFor } from '../key-decoding.ts'
 import type { Handle } from '../route.ts'
+import type { Routing } from '../routing.ts'
 import { writeTermsOf } from '../write-command.ts'
-import { collectionPrefix } from './list-handlers.ts'
+import { collectionPrefix } from './asked-list.ts'
+import { gatheringClear } from './gathered/gathered-clear.ts'
 import { rangesOf } from './list-ranges.ts'
 import type { OpenListing } from './list-shares.ts'
 
@@ -18,6 +20,8 @@ export interface ClearHandlerOptions {
   readonly dropBody: DropBody
   /** Whether a caller who is not known may clear keys: where there are no tokens, everybody is. */
   readonly allowsClear: boolean
+  /** Undefined where there is no ring. */
+  readonly routing?: Routing | undefined
 }
 
 /** Most deletes of one clear that are under way. */
@@ -33,13 +37,14 @@ export interface Progress {
 
 /**
  * Makes the handler that deletes the keys of a collection: those that are shown when it begins, each by a delete of its
- * own. It stops where its client goes away. What it has deleted stays deleted.
+ * own. It stops where its client goes away. What it has deleted stays deleted. In a ring it has all members delete
+ * theirs.
  */
-export function makeClearHandler({ store, openListing, dropBody, allowsClear }: ClearHandlerOptions): Handle {
-  return async (request) => {
-    const collection = collectionFor(request, request.path.slice(collectionPrefix.length))
-    if (request.caller === undefined && !allowsClear) throw new KvsError('clear_not_allowed')
-    const minPosition = minPositionOf(request)
+export function makeClearHandler(options: ClearHandlerOptions): Handle {
+  const { store, openListing, dropBody, allowsClear, routing } = options
+
+  async function clear(request: Request): Promise<Reply> {
+    const { collection, minPosition } = askedClearOf(request, allowsClear)
     const after = await awaitBegin(request, { dropBody, store }, minPosition)
     const ranges = rangesOf(collection, { after: undefined, delimiter: undefined })
     const listing = await openListing(request, { ranges, limit: undefined, delimiter: undefined })
@@ -51,6 +56,21 @@ export function makeClearHandler({ store, openListing, dropBody, allowsClear }: 
       listing.close()
     }
   }
+
+  if (routing === undefined) return clear
+  return gatheringClear(clear, { routing, dropBody, check: (request) => void askedClearOf(request, allowsClear) })
+}
+
+interface AskedClear {
+  readonly collection: Collection
+  readonly minPosition: string | undefined
+}
+
+/** @throws KvsError bad_key, bad_request, forbidden, clear_not_allowed */
+function askedClearOf(request: Request, allowsClear: boolean): AskedClear {
+  const collection = collectionFor(request, request.path.slice(collectionPrefix.length))
+  if (request.caller === undefined && !allowsClear) throw new KvsError('clear_not_allowed')
+  return { collection, minPosition: minPositionOf(request) }
 }
 
 /** @throws KvsError bad_request */

@@ -1,77 +1,65 @@
-import { KvsError } from '../../../core/errors.ts'
 import type { KeyRange } from '../../../core/key-range.ts'
 import type { KeyListing, Kv, ValuePage } from '../../../kv/index.ts'
-import {
-  Broken,
-  type HeldBytes,
-  type HoldBytes,
-  hasHeader,
-  noteWait,
-  type Reply,
-  type Request,
-  valueHeaders,
-} from '../../exchange/index.ts'
+import { Broken, type HeldBytes, type HoldBytes, noteWait, type Reply, type Request } from '../../exchange/index.ts'
 import { awaitFreshness } from '../freshness.ts'
-import { type Collection, collectionFor } from '../key-decoding.ts'
-import { refuseUnmet } from '../refused-headers.ts'
 import type { Handle } from '../route.ts'
+import type { Routing } from '../routing.ts'
+import { type AskedList, askedListOf, listHeaders } from './asked-list.ts'
+import { gatheringLists } from './gathered/gathered-lists.ts'
 import { nextPage } from './list-link.ts'
-import { type ListQuery, listQueryOf } from './list-query.ts'
 import { rangesOf } from './list-ranges.ts'
 import type { OpenListing } from './list-shares.ts'
 import { type DefectLog, listReply } from './list-stream.ts'
-import { chunksOf, formFor, type ListForm } from './list-text.ts'
+import { chunksOf } from './list-text.ts'
 import { listedValue, maxShownBytes, textBytesOf } from './listed-value.ts'
-
-/** Path below which collections are, with the slash at its end. */
-export const collectionPrefix = '/v1/'
 
 export interface ListHandlersOptions {
   readonly store: Kv
   readonly openListing: OpenListing
   readonly holdBytes: HoldBytes
   readonly log: DefectLog
+  /** Undefined where there is no ring. */
+  readonly routing?: Routing | undefined
 }
 
 /** A list that is to be shown. */
-interface List extends Collection {
-  readonly request: Request
-  readonly query: ListQuery
+interface List extends AskedList {
   readonly ranges: readonly KeyRange[]
-  readonly form: ListForm
 }
 
 /** Keys are taken and made in slices of this many, so that nothing else waits for all of a page. */
 const sliceKeys = 250
 
-/** Makes the handlers that list a collection. They have its headers alone for a HEAD, and make no text for it. */
+/**
+ * Makes the handlers that list a collection. They have its headers alone for a HEAD, and make no text for it. In a ring
+ * they gather what all members have of it.
+ */
 export function makeListHandlers(options: ListHandlersOptions): Readonly<Record<string, Handle>> {
-  const { store } = options
+  const { store, routing } = options
 
   async function list(request: Request): Promise<Reply> {
-    const collection = collectionFor(request, request.path.slice(collectionPrefix.length))
-    refuseUnmet(request)
-    refuseConditions(request)
-    const query = listQueryOf(request.query)
+    const asked = askedListOf(request)
+    const { query } = asked
     const fresh = awaitFreshness(request, store, query.isConsistent)
     if (fresh !== undefined) {
       noteWait(request, 'position')
       await fresh
       noteWait(request, undefined)
     }
-    const list = { ...collection, request, query, ranges: rangesOf(collection, query), form: formFor(request) }
+    const list = { ...asked, ranges: rangesOf(asked, query) }
     if (query.shows === 'count') return count(list, options)
     if (query.shows === 'values') return showValues(list, query.limit ?? 1, options)
     return query.limit === undefined ? showKeys(list, options) : showPage(list, query.limit, options)
   }
 
-  return { GET: list, HEAD: list }
+  const handle = routing === undefined ? list : gatheringLists(list, { ...options, routing })
+  return { GET: handle, HEAD: handle }
 }
 
 async function count({ request, ranges, form }: List, { store, log }: ListHandlersOptions): Promise<Reply> {
   const { count, position } = await store.countKeys(ranges)
   const body = Buffer.from(`${JSON.stringify({ count })}\n`)
-  const headers = headersOf(form, position)
+  const headers = listHeaders(form, position)
   return listReply(request, { headers, chunks: [body].values(), close: () => undefined, log })
 }
 
@@ -82,11 +70,11 @@ async function showKeys(list: List, { openListing, log }: ListHandlersOptions): 
   if (request.method === 'HEAD') {
     const listing = await openListing(request, { ranges, limit: 1, delimiter })
     listing.close()
-    return headOf(headersOf(form, listing.position))
+    return headOf(listHeaders(form, listing.position))
   }
   const listing = await openListing(request, { ranges, limit: undefined, delimiter })
   const chunks = chunksOf(keyTexts(listing), form)
-  return listReply(request, { headers: headersOf(form, listing.position), chunks, close: () => listing.close(), log })
+  return listReply(request, { headers: listHeaders(form, listing.position), chunks, close: () => listing.close(), log })
 }
 
 function* keyTexts(listing: KeyListing): Generator<string, undefined> {
@@ -108,7 +96,7 @@ async function showPage(
   try {
     const names = await namesIn(listing, request, holdBytes(request))
     const link = nextPage(list, listing.hasMore ? names.at(-1) : undefined)
-    const headers = [...headersOf(form, listing.position), ...link]
+    const headers = [...listHeaders(form, listing.position), ...link]
     if (request.method === 'HEAD') return headOf(headers)
     const texts = names.values().map((name) => JSON.stringify(name))
     return listReply(request, { headers, chunks: chunksOf(texts, form), close: () => undefined, log })
@@ -135,7 +123,7 @@ async function showValues(list: List, limit: number, options: ListHandlersOption
   const { store, holdBytes, log } = options
   const page = await store.listValues({ ranges, limit, maxBytes: maxShownBytes })
   const { items, position, last } = page
-  const headers = [...headersOf(form, position), ...nextPage(list, last)]
+  const headers = [...listHeaders(form, position), ...nextPage(list, last)]
   if (request.method === 'HEAD') return headOf(headers)
   holdBytes(request).add(bytesOf(page))
   const texts = items.values().map(({ key, found }) => listedValue(key, found))
@@ -153,19 +141,4 @@ function delimiterOf({ query: { delimiter }, prefix }: List) {
   return delimiter === undefined ? undefined : { text: Buffer.from(delimiter), after: Buffer.byteLength(prefix) }
 }
 
-function headersOf({ contentType }: ListForm, position: string): string[] {
-  return ['Content-Type', contentType, 'KVS-Position', position, 'Vary', 'Accept', ...valueHeaders]
-}
-
 const headOf = (headers: string[]): Reply => ({ status: 200, headers, body: undefined })
-
-/** A list has neither an ETag nor a date that a condition could be about. */
-function refuseConditions(request: Request): void {
-  for (const name of ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since']) {
-    if (!hasHeader(request, name.toLowerCase())) continue
-    throw new KvsError(
-      'bad_request',
-      `${name} is not supported on a list, which has no ETag and no date; nothing was done`,
-    )
-  }
-}

@@ -14,7 +14,8 @@ export interface ListQuery {
 }
 
 const maxLimit = 10_000
-const defaultLimitOfValues = 1_000
+/** A page has no more values, whatever its limit is. */
+export const maxValuesOfPage = 1_000
 const maxDelimiterCharacters = 16
 
 const known: KnownFlags = {
@@ -36,7 +37,7 @@ export function listQueryOf(query: string): ListQuery {
   const limit = limitOf(flags)
   return {
     shows,
-    limit: shows === 'values' ? (limit ?? defaultLimitOfValues) : limit,
+    limit: shows === 'values' ? (limit ?? maxValuesOfPage) : limit,
     after: afterOf(flags),
     delimiter: delimiterOf(flags),
     isConsistent: isSet(flags, 'consistent', known),
