@@ -1,6 +1,6 @@
 import { type Dispatcher, request as send } from 'undici'
 import { KvsError } from '../../../kvs/core/errors.ts'
-import { slotOf } from '../../../kvs/core/ring/slot.ts'
+import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import type { Part, PartReply, Routing } from '../../../kvs/http/api/routing.ts'
 import { hasHeader } from '../../../kvs/http/exchange/headers.ts'
 import type { Request } from '../../../kvs/http/exchange/request.ts'
