@@ -57,8 +57,6 @@ export interface NodeRoutesOptions {
   readonly guard?: Guard | undefined
   /** Whether everybody may clear keys where there is no guard. */
   readonly allowsClear: boolean
-  /** Where requests are answered in a ring; undefined where there is none. */
-  readonly routing?: Routing | undefined
   readonly logger: Logger
 }
 

@@ -12,6 +12,8 @@ export const changePath = '/ring/change'
 export interface RingService {
   /** This node's address in the ring. */
   readonly self: string
+  /** @throws KvsError not_ready before the log is replayed: what follows is known from then on */
+  requireKnown(): void
   /** The newest version that this node knows; undefined where it is in no ring, and owns every key. */
   current(): Ring | undefined
   /** Text of that version for the header KVS-Ring: `ID=VERSION`; empty where it is in no ring. */

@@ -73,6 +73,7 @@ export function makeRingMember(options: RingOptions): RingMember {
     get self() {
       return own.self
     },
+    requireKnown: options.node.requireReadable,
     current: () => own.current,
     versionText: own.versionText,
     owns: own.ownsKey,

@@ -57,6 +57,7 @@ export async function runNode(
     if (config.drainDelayMs > 0) await sleep(config.drainDelayMs)
     timeLeft = countdown(config.shutdownTimeoutMs, clock)
     await shutDownGracefully(listening, store.stop, timeLeft, clock)
+    await ring?.routing.stop()
   } finally {
     await Promise.race([embedded?.stop(), sleep(timeLeft())])
     await Promise.race([slot.close(), sleep(slotCloseMs)])

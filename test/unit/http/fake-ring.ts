@@ -1,4 +1,4 @@
-import { type KvsError, NotOwner } from '../../../kvs/core/errors.ts'
+import { KvsError, NotOwner } from '../../../kvs/core/errors.ts'
 import { membersOf, ownerOf, type Positions, type Ring, slotsOfMember } from '../../../kvs/core/ring/description.ts'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { allSlots } from '../../../kvs/core/ring/slot-ranges.ts'
@@ -25,6 +25,10 @@ export function makeFakeRing(self = 'here:1', ...start: (readonly [position: num
     self,
     asked,
     failure: undefined as KvsError | undefined,
+    isStarting: false,
+    requireKnown() {
+      if (fake.isStarting) throw new KvsError('not_ready')
+    },
     current: () => ring,
     versionText: () => (ring === undefined ? '' : `${ring.id}=${ring.version}`),
     owns: (key: string) => ring === undefined || ownerOf(ring.positions, slotOf(key)) === self,

@@ -22,7 +22,7 @@ export const errors = {
   ofCallers: ['unauthorized', 'forbidden', 'too_many_requests'],
   ofKeys: [
     ...(['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'condition_failed'] as const),
-    ...(['log_down', 'not_owner'] as const),
+    'log_down',
   ],
   ofReads: ['no_such_key'],
   ofWrites: [
@@ -34,7 +34,6 @@ export const errors = {
     ...(['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'] as const),
     ...(['idempotency_key_reused', 'unsupported_encoding', 'value_too_large'] as const),
     ...(['bad_digest', 'not_stored', 'undecided', 'not_a_number', 'out_of_range'] as const),
-    ...(['several_owners', 'not_owner'] as const),
   ],
   ofMembers: [
     'no_such_page',
@@ -46,7 +45,7 @@ export const errors = {
     'condition_failed',
     'log_down',
   ],
-  ofCollections: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down', 'not_owner'],
+  ofCollections: ['bad_key', 'bad_position', 'not_ready', 'behind', 'overloaded', 'draining', 'log_down'],
   ofFeeds: ['not_ready', 'log_down', 'overloaded', 'draining', 'went_back', 'removed'],
   ofSitePositions: ['not_ready', 'behind', 'log_down'],
   ofSiteCopies: ['not_ready', 'removed'],

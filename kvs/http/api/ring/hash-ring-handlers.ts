@@ -28,12 +28,14 @@ export function makeHashRingHandlers({ ring, receiveForm, dropBody }: HashRingOp
   const ownerOfKey: Handle = (request) => {
     const key = routedKeyIn(request, queryFormOf(request, ['key']))
     refuseUnmet(request)
+    ring.requireKnown()
     return textReply(ring.ownersOf(key)[0] ?? ring.self)
   }
 
   const show: Handle = (request) => {
     queryFormOf(request, [])
     refuseUnmet(request)
+    ring.requireKnown()
     const positions = ring.current()?.positions ?? none
     return jsonReply(200, { ring: positionsJson(positions), _sorted_keys: sortedPositions(positions) })
   }

@@ -27,6 +27,7 @@ export function makeRingHandlers(ring: RingService, receiveBody: ReceiveBody) {
 
   const show: Handle = (request) => {
     requireWholeReach(request)
+    ring.requireKnown()
     return stateReply(ring)
   }
   const learn = taking((body) => ring.learn(ringInBody(body)))

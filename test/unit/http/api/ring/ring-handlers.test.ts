@@ -15,6 +15,7 @@ const ring: Ring = {
     [8_000, 'https://b:1'],
   ]),
   next: new Map([[3_000, 'a:1']]),
+  joining: ['c:1'],
   standbys: ['c:1'],
 }
 const text = JSON.stringify(ringJson(ring))
@@ -25,6 +26,14 @@ test('a member says what it knows and owns', async () => {
   expect(await get('/ring')).toEqual([200, '{"ring":null,"self":"a:1","owns":"0-9999"}\n'])
   await known.learn(ring)
   expect(await get('/ring')).toEqual([200, state])
+})
+
+test('a member that has not read its log yet says that it knows nothing, and not that there is no ring', async () => {
+  const { get, ring: known } = await serveRing({}, makeFakeRing('a:1', [3_000, 'a:1']))
+  known.isStarting = true
+  for (const path of ['/ring', '/hash_ring', '/route_test?key=a']) expect((await get(path))[0]).toBe(503)
+  known.isStarting = false
+  for (const path of ['/ring', '/hash_ring', '/route_test?key=a']) expect((await get(path))[0]).toBe(200)
 })
 
 test('a member is told of a version', async () => {
