@@ -131,6 +131,20 @@ test('a superseded entry has its place, and no effect', () => {
   expect(view.position.sequence).toBe(3n)
 })
 
+test.each(['join', 'leave', 'ring'] as const)('an entry of the kind %s has its place, and changes no key', (kind) => {
+  const write = { kind, key: 'a', after: positionAt('beef0123', 9n) }
+  for (const how of ['one by one', 'in bulk']) {
+    const view = makeView({ logId, ranks: true })
+    view.apply(entryOf(1n, put('a', '1')))
+    if (how === 'in bulk') view.applyPacked(packed(entryOf(2n, write)))
+    else expect(view.apply(entryOf(2n, write))).toBe(false)
+    expect(view.get('a')).toMatchObject({ value: Buffer.from('1'), tag: 'cafe0123-1-00000000' })
+    expect(view.dependencyOf('a')).toBeUndefined()
+    expect(view.tombstones).toBe(0)
+    expect(view.position.sequence).toBe(2n)
+  }
+})
+
 test.each([
   ['its own millisecond', 1, false],
   ['the one after it', 2, true],

@@ -185,7 +185,7 @@ export function describeRing(makeServer: MakeLogServer): void {
       await expect(append(session, 3n)).rejects.toThrow(RingUnseen)
     })
 
-    test('what lands is not stored as answered under its idempotency key before', async () => {
+    test('a refused batch leaves no answers under idempotency keys', async () => {
       await appendRing('gives away')
       const once = [decided(put('a'), { idempotency: { key: 'i', request: Buffer.from('r') } })]
       await expect(session.appendConditional(once, 1n)).rejects.toThrow(RingUnseen)

@@ -2,9 +2,11 @@ import { globSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
+  changesNoKey,
   codeOf,
   decodeWrite,
   effectOf,
+  isMembership,
   kindNames,
   kindOfCode,
   partsOf,
@@ -104,6 +106,15 @@ test('a put sets the value of its key, a delete removes it', () => {
   expect(effectOf('put')).toBe('set')
   expect(effectOf('delete')).toBe('remove')
   fc.assert(fc.property(write, (write) => setsValue(write) === (effectOf(write.kind) === 'set')))
+})
+
+test('what is about a group of sites or a ring changes no key, and only the former is about members', () => {
+  fc.assert(
+    fc.property(write, (write) => {
+      expect(changesNoKey(write)).toBe(['join', 'leave', 'ring'].includes(write.kind))
+      expect(isMembership(write)).toBe(['join', 'leave'].includes(write.kind))
+    }),
+  )
 })
 
 test('a write weighs its value, twice the length of its key, and 64 bytes', () => {
