@@ -11,14 +11,17 @@ import {
 } from '../../../../kvs/core/ring/ring-text.ts'
 import { everySlot, positions, ranges } from './arbitraries.ts'
 
-const ring: fc.Arbitrary<Ring> = fc.record({
+const settled: fc.Arbitrary<Ring> = fc.record({
   id: fc.stringMatching(/^[0-9a-f]{1,64}$/),
   version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
   home: fc.constantFrom('a:1', 'https://b:1'),
   positions: fc.oneof(positions, fc.constant(new Map())),
-  next: fc.option(positions, { nil: undefined }),
+  next: fc.constant(undefined),
   standbys: fc.array(fc.constantFrom('d:1', 'e:1')),
 })
+const joining = fc.array(fc.constantFrom('d:1', 'f:1'))
+const changing = fc.tuple(settled, positions, joining).map(([ring, next, joining]) => ({ ...ring, next, joining }))
+const ring: fc.Arbitrary<Ring> = fc.oneof(settled, changing)
 const entry: fc.Arbitrary<RingEntry> = fc.record({ ring, self: fc.constantFrom('a:1', 'b:1'), owns: ranges })
 
 test('an entry comes back from its text', () => {
@@ -54,6 +57,8 @@ test('a text is as other programs read it', () => {
 test.each([
   ['no object', []],
   ['nothing', null],
+  ['a change without who joins by it', { ...formed, next: formed.positions }],
+  ['a change that a number joins by', { ...formed, next: formed.positions, joining: [1] }],
   ['an id that is none', { ...formed, id: 'CAFE' }],
   ['an empty id', { ...formed, id: '' }],
   ['an id of 65 digits', { ...formed, id: 'a'.repeat(65) }],
