@@ -64,8 +64,8 @@ function unanswered(name: string, error: unknown): KvsError {
     error instanceof Error ? (error as NodeJS.ErrnoException) : { code: '', message: `${error}` }
   const isLate = code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
   const reason =
-    isLate || !(error instanceof Error) ? `${name} gives no answer: ${message}` : explain(error, name, 'KVS_PEER_CA')
-  return new KvsError('cannot_forward', `${reason}; it is needed for the ring`, { cause: error })
+    isLate || !(error instanceof Error) ? `no answer came (${message})` : explain(error, name, 'KVS_PEER_CA')
+  return new KvsError('cannot_forward', `the ring needs ${name}: ${reason}`, { cause: error })
 }
 
 /** The member's own error where that is the caller's to know, and one that names it otherwise. */

@@ -37,7 +37,13 @@ export interface RingEntry {
 /** The member that a slot belongs to: that of the first position at or after it, else of the lowest position. */
 export function ownerOf(positions: Positions, slot: number): string | undefined {
   const sorted = sortedPositions(positions)
-  const found = sorted.find((position) => position >= slot) ?? sorted[0]
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] as number) < slot) low = middle + 1
+    else high = middle
+  }
+  const found = sorted[low] ?? sorted[0]
   return found === undefined ? undefined : positions.get(found)
 }
 
