@@ -60,6 +60,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
   const counts = { passedOn: 0, refusedByVersion: 0, retried: 0 }
   const pseudonym = drawPseudonym(random)
   const versionText = () => ring.versionText()
+  let isLearning = false
   const members = makeRingMembers({ targetOf, timeoutMs, pseudonym, versionText, logger, clock })
 
   /** Tries until somebody takes the keys. */
@@ -71,7 +72,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
       const version = versionText()
       const reply = await tryOnce(asked)
       if (reply !== undefined) return reply
-      if (isFromMember(request)) throw new NotOwner(versionText())
+      if (isFromMember(request)) throw refusalOf(headerOf(request, 'kvs-ring') ?? '')
       const leftMs = endsAt - request.clock.now()
       if (leftMs <= 0) throw nobodyYet(waitTimeoutMs)
       if (versionText() === version) await pause(request, Math.min(pauseMs, leftMs))
@@ -109,6 +110,18 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
     if (version !== versionText()) await ring.learnFrom(address)
   }
 
+  /** Refuses a member that goes by another version. Where that is the newer one, this node asks the home for it. */
+  function refusalOf(asker: string): NotOwner {
+    const home = ring.current()?.home
+    if (home !== undefined && !isLearning && isLater(asker, versionText())) {
+      isLearning = true
+      void ring.learnFrom(home).finally(() => {
+        isLearning = false
+      })
+    }
+    return new NotOwner(versionText())
+  }
+
   const ownsAll = (keys: readonly string[]) => keys.every((key) => ring.owns(key))
 
   return {
@@ -133,7 +146,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
 
     async partsFor(request) {
       const asker = headerOf(request, 'kvs-ring')
-      if (asker !== undefined && asker !== versionText()) throw new NotOwner(versionText())
+      if (asker !== undefined && asker !== versionText()) throw refusalOf(asker)
       if (asker !== undefined || ring.current() === undefined) return undefined
       return ring.members().map((address) =>
         makeRingPart({
@@ -155,6 +168,12 @@ const isFromMember = (request: Request) => headerOf(request, 'kvs-ring') !== und
 
 /** Id of the ring in a KVS-Ring; empty for none. */
 const idIn = (version: string) => version.split('=', 1)[0]
+
+/** Whether a version comes after another one of its ring. */
+function isLater(version: string, other: string): boolean {
+  const numberIn = (text: string) => Number(text.slice(text.indexOf('=') + 1))
+  return idIn(version) === idIn(other) && numberIn(version) > numberIn(other)
+}
 
 /** Undefined where the keys have moved to another member meanwhile. */
 async function unlessMoved(local: () => Reply | Promise<Reply>): Promise<Reply | undefined> {

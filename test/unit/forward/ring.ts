@@ -18,7 +18,7 @@ export function makeFakeRing(...members: string[]) {
     learned: [] as string[],
     /** What it learns. */
     learns: () => {},
-    current: () => (fake.version === '' ? undefined : ({ id: 'cafe' } as Ring)),
+    current: () => (fake.version === '' ? undefined : ({ id: 'cafe', home: 'home:1' } as Ring)),
     versionText: () => fake.version,
     owns: (key: string) => !fake.owners.has(key),
     ownersOf: (key: string) => fake.owners.get(key) ?? [self],
