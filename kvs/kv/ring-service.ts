@@ -14,6 +14,11 @@ export interface RingService {
   readonly self: string
   /** @throws KvsError not_ready before the log is replayed: what follows is known from then on */
   requireKnown(): void
+  /**
+   * Resolves once this node knows all that its log has on the ring. Rejects with `not_ready`, or with `log_down` where
+   * the log can't be asked.
+   */
+  catchUp(): Promise<void>
   /** The newest version that this node knows; undefined where it is in no ring, and owns every key. */
   current(): Ring | undefined
   /** Text of that version for the header KVS-Ring: `ID=VERSION`; empty where it is in no ring. */
@@ -45,7 +50,10 @@ export interface RingService {
 
   /** What this node says of itself at `ringPath`. */
   state(): RingState
-  /** Takes over a version that a member tells of, where it is newer; on return the log has it where it has to. */
+  /**
+   * Takes over a version that a member tells of, where it is newer, and the home of the ring confirms it; on return the
+   * log has it. Rejects with `cannot_forward` where the home can't be asked.
+   */
   learn(ring: Ring): Promise<void>
   /**
    * Gives up what the change `ring.next` takes from this member, or all that it had where it was in no ring. On return

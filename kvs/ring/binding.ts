@@ -32,8 +32,8 @@ export interface Binding {
   give(ring: Ring, isCheck: boolean): Promise<void>
   /**
    * Has the log own what a settled version says, unless it has an entry of this one or a later one. It gives up nothing
-   * by that which it has not given up before: unless it was restored, and then others have it by now, whatever keys are
-   * there still.
+   * by that which it has not given up before: unless it was restored, or is another one, and then others have it by now,
+   * whatever keys are there still.
    */
   settle(ring: Ring): Promise<void>
   /**
@@ -55,6 +55,9 @@ export function makeBinding(parts: BindingParts): Binding {
         const isDone = isOf(bound, ring) && bound?.ring.version === ring.version && isSameSlots(own.owns, owns())
         return isDone ? undefined : { ring, self: own.self, owns: owns() }
       })
+      // The node may have lost its log just before that, taken writes into its spool, and brought them to the log since.
+      await parts.node.waitForHead()
+      await requireEmpty(parts, slotsWithout(hadBefore(ring, own.self), own.owns))
     },
     async settle(ring) {
       const isDone = (bound: RingEntry | undefined) =>
@@ -63,7 +66,7 @@ export function makeBinding(parts: BindingParts): Binding {
       if (isDone(own.bound)) return
       const plan: Plan = (bound) =>
         isDone(bound) ? undefined : { ring, self: own.self, owns: ownedBy(ring, own.self) }
-      await append(parts, plan, { isGivenUp: isOf(own.bound, ring) })
+      await append(parts, plan, { isGivenUp: true })
     },
     async decide(ring) {
       let isDecided = false
@@ -95,6 +98,11 @@ function keptThrough({ positions, next = new Map() }: Ring, self: string): SlotR
   return positions.size === 0 ? after : slotsInBoth(slotsOfMember(positions, self), after)
 }
 
+/** What a member has before a change: everything, where it joins by that. */
+function hadBefore({ positions, joining = [] }: Ring, self: string): SlotRanges {
+  return positions.size === 0 || joining.includes(self) ? allSlots : slotsOfMember(positions, self)
+}
+
 /** Every key, where a ring was given up. */
 function ownedBy(ring: Ring, self: string): SlotRanges {
   return isFormed(ring) ? slotsOfMember(ring.positions, self) : allSlots
@@ -115,8 +123,8 @@ function requireGivable({ own, node }: BindingParts, ring: Ring): void {
 /** @throws KvsError ring_conflict */
 async function requireEmpty({ own, node }: BindingParts, vacated: SlotRanges): Promise<void> {
   if (vacated.length === 0) return
-  if (node.spooled() > 0) conflict(`${own.self} has writes in its spool that its log has not taken yet`)
   const keys = await node.countKeysIn(vacated)
+  if (node.spooled() > 0) conflict(`${own.self} has writes in its spool that its log has not taken yet`)
   if (keys > 0) conflict(`${keys} keys of ${own.self} would have to move to another member, which is not done yet`)
 }
 

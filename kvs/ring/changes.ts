@@ -9,7 +9,7 @@ import {
   sortedPositions,
 } from '../core/ring/description.ts'
 import { slotsWithout } from '../core/ring/slot-ranges.ts'
-import type { AskedRingChange, RingPlan } from '../kv/index.ts'
+import type { AskedRingChange } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { Random } from '../lib/random.ts'
@@ -17,6 +17,7 @@ import type { Binding } from './binding.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnNode } from './own-node.ts'
 import { conflict, isFormed, type OwnRing } from './own-ring.ts'
+import { nextVersion } from './planned-version.ts'
 
 export interface ChangesParts {
   readonly own: OwnRing
@@ -24,6 +25,10 @@ export interface ChangesParts {
   readonly binding: Binding
   /** Also for this node itself. */
   readonly memberAt: (address: string) => MemberClient
+  /** Asks all that the ring names for a version that is newer than this node's own, and takes it over. Never rejects. */
+  readonly askAround: (ring: Ring) => Promise<void>
+  /** Aborts when the node is told to stop. */
+  readonly stopping: AbortSignal
   readonly logger: Logger
   readonly clock: Clock
   readonly random: Random
@@ -61,7 +66,7 @@ export function makeChanges(parts: ChangesParts): Changes {
 }
 
 async function change(parts: ChangesParts, asked: AskedRingChange): Promise<void> {
-  const { own, node, binding } = parts
+  const { own, node, binding, memberAt } = parts
   for (;;) {
     await node.waitForHead()
     const before = own.bound !== undefined && isFormed(own.bound.ring) ? own.bound.ring : undefined
@@ -69,51 +74,42 @@ async function change(parts: ChangesParts, asked: AskedRingChange): Promise<void
       throw new NotOwner(own.versionText(), `the home of the ring is ${before.home}; nothing was changed`)
     }
     if (before?.next !== undefined) {
-      await finish(parts, before).catch(() => undefined) // it is not this one's error
+      await finishLeft(parts, before)
       continue
     }
-    const ring = nextOf(parts, before, asked)
+    if (before !== undefined && !(await isNewest(parts, before))) continue
+    const ring = nextVersion(before, asked, own.self, parts.random)
     if (ring === undefined) return
-    await forEach(losersOf(ring), (address) => parts.memberAt(address).give(ring, true))
+    await forEach(ring.joining ?? [], (address) => requireSelf(memberAt(address), address))
+    await forEach(losersOf(ring), (address) => memberAt(address).give(ring, true))
     // Somebody else may have decided the next version meanwhile.
     if (await binding.decide(ring)) return finish(parts, ring)
   }
 }
 
-/** The version that begins a change; undefined where all is as asked. */
-function nextOf(
-  { own, random }: ChangesParts,
-  before: Ring | undefined,
-  { asker, change }: AskedRingChange,
-): Ring | undefined {
-  const positions = before?.positions ?? new Map<number, string>()
-  const next = planned(positions, change)
-  if (next.size === 0) conflict('a ring has one member at least')
-  const inRing = before === undefined ? [] : addressesIn(before)
-  const knowing = [...inRing, asker, own.self]
-  const members = membersOf(next)
-  const standbys = [...new Set(knowing)].filter((address) => !members.includes(address)).toSorted()
-  if (before !== undefined && isSamePositions(next, positions) && `${standbys}` === `${before.standbys}`)
-    return undefined
-  const id = before?.id ?? random.uuid().replaceAll('-', '').slice(0, 16)
-  const joining = [...members, ...standbys].filter((address) => !inRing.includes(address))
-  return { id, version: (before?.version ?? 0) + 1, home: own.self, positions, next, standbys, joining }
+/** Ends a change that is under way, whatever comes of it. Rejects where it can't be ended now. */
+async function finishLeft(parts: ChangesParts, ring: Ring): Promise<void> {
+  const failure = await finish(parts, ring).catch((error: unknown) => error)
+  const { bound } = parts.own
+  if (failure !== undefined && bound?.ring.id === ring.id && bound.ring.version === ring.version) throw failure
 }
 
-/** @throws KvsError ring_conflict */
-function planned(positions: Positions, plan: RingPlan): Positions {
-  if (plan.kind === 'replace') return plan.positions
-  if (positions.size === 0) conflict('there is no ring yet: POST /hash_ring forms one')
-  if (plan.kind === 'add') {
-    const taken = positions.get(plan.position)
-    if (taken !== undefined && taken !== plan.address) conflict(`the position ${plan.position} is ${taken}’s`)
-    return new Map([...positions, [plan.position, plan.address]])
-  }
-  const left = [...positions].filter(([, address]) => address !== plan.address)
-  if (left.length === positions.size)
-    conflict(`${plan.address} is no member of the ring: ${membersOf(positions).join(', ')}`)
-  if (left.length === 0) conflict(`${plan.address} is the only member of the ring`)
-  return new Map(left)
+/**
+ * Whether nobody knows a version after this one, the newest of this log. There may be one where the log was restored:
+ * then its home is another member, or this log has to have that version first.
+ */
+async function isNewest({ own, askAround }: ChangesParts, ring: Ring): Promise<boolean> {
+  await askAround(ring)
+  const isBehind = own.latest?.id === ring.id && own.latest.version > ring.version
+  if (!isBehind) return true
+  if (own.bound?.ring.version !== ring.version) return false
+  return conflict(`the log of ${own.self} lacks versions of the ring that others know: was it restored?`)
+}
+
+/** Rejects with `ring_conflict` where the node at an address goes by another one. */
+export async function requireSelf(member: MemberClient, address: string): Promise<void> {
+  const { self } = await member.state()
+  if (self !== address) conflict(`the node at ${address} has the address ${self} (KVS_ADDRESS)`)
 }
 
 /** Who has to give something up: members that lose slots, and those that are to join, which had all to themselves. */
@@ -125,32 +121,41 @@ function losersOf({ positions, next = new Map(), joining = [] }: Ring): string[]
 }
 
 async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
-  const { own, binding, logger, clock } = parts
-  const { next } = ring
-  const { id, version, next: isUnderWay } = own.bound?.ring ?? {}
+  const { own, node, binding, logger, clock } = parts
+  await node.waitForHead()
+  const { id, version, next } = own.bound?.ring ?? {}
   // Somebody may have brought it to its end by now.
-  if (next === undefined || id !== ring.id || version !== ring.version || isUnderWay === undefined) return
+  if (id !== ring.id || version !== ring.version || next === undefined) return
   const began = clock.now()
   logger.info(`ring ${ring.id}, version ${ring.version}: ${textOf(ring.positions)} is to be ${textOf(next)}`)
   const failure = await forEach(losersOf(ring), (address) => {
     return reach(parts, address, (member) => member.give(ring, false))
   }).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
-  const settled = failure === undefined ? settledAs(ring, next, own.self) : settledAs(ring, ring.positions, own.self)
-  if (await binding.decide(settled)) {
-    const ms = Math.round(clock.now() - began)
-    if (failure === undefined) logger.info(`the ring is ${textOf(next)} now, after ${ms} ms`)
-    else logger.warn(`the ring stays as it was: ${failure.message}`)
-  }
-  await spread(parts, settled, addressesIn(ring))
-  if (failure !== undefined) throw failure
+  const made = settledAs(ring, next, own.self)
+  await binding.decide(failure === undefined ? made : calledOff(ring, own.self))
+  // Another node of the home may have decided otherwise. What is in the log is what everybody is told.
+  const settled = own.bound?.ring
+  if (settled?.id !== ring.id || settled.next !== undefined) return
+  const isMade = isSamePositions(settled.positions, next) && `${settled.standbys}` === `${made.standbys}`
+  const ms = Math.round(clock.now() - began)
+  if (isMade) logger.info(`the ring is ${textOf(next)} now, after ${ms} ms`)
+  else
+    logger.warn(`the ring stays as it was: ${failure?.message ?? 'another node of this member called the change off'}`)
+  await spread(parts, settled, addressesIn(ring), isMade)
+  if (!isMade) throw failure ?? new KvsError('ring_conflict', 'the change was called off; nothing was changed')
 }
 
-/** @param positions those of the change, or those before it */
+/** The version by which all stays as it was before a change. */
+function calledOff(ring: Ring, self: string): Ring {
+  const { joining = [] } = ring
+  const settled = settledAs(ring, ring.positions, self)
+  return { ...settled, standbys: settled.standbys.filter((address) => !joining.includes(address)) }
+}
+
 function settledAs(ring: Ring, positions: Positions, self: string): Ring {
-  const { id, version, joining = [] } = ring
+  const { id, version } = ring
   const members = membersOf(positions)
-  const left = positions === ring.next ? [] : joining
-  const standbys = addressesIn(ring).filter((address) => !members.includes(address) && !left.includes(address))
+  const standbys = addressesIn(ring).filter((address) => !members.includes(address))
   return {
     ...{ id, version: version + 1, positions, next: undefined, standbys: standbys.toSorted() },
     home: members.includes(self) ? self : (members[0] ?? self),
@@ -158,10 +163,10 @@ function settledAs(ring: Ring, positions: Positions, self: string): Ring {
 }
 
 /**
- * Tells all that the change has been about. Resolves once the members own what is theirs; rejects where one of them
- * can't be told. It asks for the version by itself once it can.
+ * Tells all that the change has been about. Resolves once the members own what is theirs. Where one of them can't be
+ * told it rejects if the change is made, which is not to look as if it were done: the member asks by itself once it can.
  */
-async function spread(parts: ChangesParts, ring: Ring, addresses: readonly string[]): Promise<void> {
+async function spread(parts: ChangesParts, ring: Ring, addresses: readonly string[], isMade: boolean): Promise<void> {
   const { memberAt, logger } = parts
   const members = membersOf(ring.positions)
   const others = [...new Set(addresses)].filter((address) => !members.includes(address))
@@ -170,15 +175,20 @@ async function spread(parts: ChangesParts, ring: Ring, addresses: readonly strin
     const isStrange = error instanceof KvsError && error.code === 'ring_conflict'
     if (!isStrange) logger.info(`${address} is not told of the ring’s version ${ring.version} yet: ${error.message}`)
   }
+  const notOwning = (address: string) => (error: Error) => {
+    if (!isMade) return notTold(address)(error)
+    const sentence = `the ring is changed, but ${address} does not own its part yet: ${error.message}`
+    throw new KvsError('cannot_forward', sentence, { cause: error })
+  }
   await Promise.all([
-    forEach(members, (address) => reach(parts, address, (member) => member.learn(ring))),
+    forEach(members, (address) => reach(parts, address, (member) => member.learn(ring)).catch(notOwning(address))),
     forEach(others, (address) => memberAt(address).learn(ring).catch(notTold(address))),
   ])
 }
 
 /** Asks a member until it answers, for as long as patience lasts. What it refuses is not asked again. */
 async function reach(
-  { memberAt, clock }: ChangesParts,
+  { memberAt, clock, stopping }: ChangesParts,
   address: string,
   ask: (member: MemberClient) => Promise<void>,
 ): Promise<void> {
@@ -188,9 +198,9 @@ async function reach(
       return await ask(memberAt(address))
     } catch (error) {
       const isRefusal = error instanceof KvsError && error.status < 500
-      if (isRefusal || clock.now() >= end) throw error
+      if (isRefusal || stopping.aborted || clock.now() >= end) throw error
     }
-    await clock.sleep(pauseMs)
+    await clock.sleep(pauseMs, stopping)
   }
 }
 

@@ -1,5 +1,5 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
-import { addressesIn, membersOf, ownerOf, type Ring, type RingEntry } from '../core/ring/description.ts'
+import { addressesIn, membersOf, ownerOf, type Ring, type RingEntry, slotsOfMember } from '../core/ring/description.ts'
 import { slotOf } from '../core/ring/key-slot.ts'
 import { ringEntryIn } from '../core/ring/ring-text.ts'
 import { allSlots, hasSlot, type SlotRanges } from '../core/ring/slot-ranges.ts'
@@ -53,7 +53,13 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
   const isIn = (ring: Ring) => isFormed(ring) && (bound?.ring.id === ring.id || addressesIn(ring).includes(configured))
   const current = () => (heard !== undefined && isIn(heard) ? heard : undefined)
   const self = () => (bound !== undefined && isFormed(bound.ring) ? bound.self : configured)
-  const owns = () => bound?.owns ?? allSlots
+  const owns = () => bound?.owns ?? ownedUnbound()
+
+  /** What a log without an entry on the ring takes: all, unless the ring counts on it, as where the log is a new one. */
+  function ownedUnbound(): SlotRanges {
+    const ring = current()
+    return ring === undefined || ring.next !== undefined ? allSlots : slotsOfMember(ring.positions, configured)
+  }
 
   function hear(ring: Ring): boolean {
     const isNewer = ring.id === heard?.id ? ring.version > heard.version : heard === undefined || !isIn(heard)
@@ -81,7 +87,7 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
       const known = current()
       return known === undefined ? '' : `${known.id}=${known.version}`
     },
-    ownsKey: (key) => bound === undefined || hasSlot(bound.owns, slotOf(key)),
+    ownsKey: (key) => (bound === undefined && heard === undefined) || hasSlot(owns(), slotOf(key)),
     requireOwned(key) {
       if (!ring.ownsKey(key)) throw new NotOwner(ring.versionText())
     },

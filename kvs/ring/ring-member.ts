@@ -6,7 +6,8 @@ import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { RingChangeEntry, RingLog } from '../log/index.ts'
 import { makeBinding } from './binding.ts'
-import { type Changes, makeChanges } from './changes.ts'
+import { makeChanges, requireSelf } from './changes.ts'
+import { askAround, keepUp } from './keeping-up.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnNode } from './own-node.ts'
 import { conflict, isFormed, makeOwnRing, type OwnRing } from './own-ring.ts'
@@ -16,10 +17,10 @@ export interface RingMember extends RingService {
   /** Takes an entry on the ring from the node's log, as `OwnRing.note`. */
   note(entry: RingChangeEntry): void
   /**
-   * Keeps up with the ring, and brings to an end what was left under way, until the signal aborts. Begins once the node
+   * Keeps up with the ring, and brings to an end what was left under way, until the node stops. Begins once the node
    * has replayed its log. Never rejects.
    */
-  run(signal: AbortSignal): Promise<void>
+  run(): Promise<void>
 }
 
 export interface RingOptions {
@@ -28,18 +29,18 @@ export interface RingOptions {
   readonly node: OwnNode
   readonly ringLog: RingLog
   readonly connect: (address: string) => MemberClient
+  /** Aborts when the node is told to stop. */
+  readonly stopping: AbortSignal
   readonly logger: Logger
   readonly clock?: Clock
   readonly random?: Random
 }
 
-/** How often the home is asked for a newer version, in milliseconds. Requests bring it sooner. */
-const refreshMs = 2_000
 /** How often a change may find that its home has moved. */
 const mostHomes = 10
 
 export function makeRingMember(options: RingOptions): RingMember {
-  const { logger, clock = systemClock, random = systemRandom } = options
+  const { node, stopping, logger, clock = systemClock, random = systemRandom } = options
   const own = makeOwnRing(options.self, logger)
   const binding = makeBinding({ ...options, own })
   const clients = new Map<string, MemberClient>()
@@ -51,29 +52,48 @@ export function makeRingMember(options: RingOptions): RingMember {
     return client
   }
 
-  async function learn(ring: Ring): Promise<void> {
+  /** Takes over a version that is known to be decided, where it is newer. On return the log has it, once settled. */
+  async function takeOver(ring: Ring): Promise<void> {
     if (!isAbout(ring, own)) conflict(`the ring does not name ${own.self}`)
     own.hear(ring)
-    if (ring.next === undefined && (own.bound?.ring.id === ring.id || own.current?.id === ring.id)) {
-      await binding.settle(ring)
+    const isIn = own.bound?.ring.id === ring.id || own.current?.id === ring.id
+    if (ring.next === undefined && isIn) await binding.settle(ring)
+  }
+
+  /** Whoever tells of a version may be mistaken: the home knows what is decided. */
+  async function learn(ring: Ring): Promise<void> {
+    if (!isAbout(ring, own)) conflict(`the ring does not name ${own.self}`)
+    const known = own.latest
+    if (known?.id === ring.id && known.version >= ring.version) return takeOver(known)
+    const home = known?.id === ring.id && known.home !== own.self ? known.home : ring.home
+    const { ring: confirmed } = await memberAt(home).state()
+    if (confirmed?.id !== ring.id || confirmed.version < ring.version) {
+      conflict(`${home}, the home of the ring, does not know its version ${ring.version}`)
     }
+    await takeOver(confirmed)
   }
 
   async function learnFrom(address: string): Promise<void> {
     try {
       const { ring } = await memberAt(address).state()
-      if (ring !== undefined) await learn(ring)
+      if (ring !== undefined) await takeOver(ring)
     } catch {
       // Whoever asked goes on with what is known.
     }
   }
 
-  const changes = makeChanges({ ...options, own, binding, memberAt, clock, random })
+  const around = { own, memberAt, takeOver }
+  const changes = makeChanges({
+    ...{ own, node, binding, memberAt, stopping, logger, clock, random },
+    // Whoever is out of reach, or in no ring, has nothing newer to tell.
+    askAround: (ring) => askAround(around, ring).catch(() => undefined),
+  })
   const service: RingService = {
     get self() {
       return own.self
     },
-    requireKnown: options.node.requireReadable,
+    requireKnown: node.requireReadable,
+    catchUp: node.waitForHead,
     current: () => own.current,
     versionText: own.versionText,
     owns: own.ownsKey,
@@ -90,10 +110,16 @@ export function makeRingMember(options: RingOptions): RingMember {
     give: binding.give,
     change: changes.change,
   }
-  const itself: MemberClient = { ...service, state: async () => service.state(), learn, give: binding.give }
+  const itself: MemberClient = {
+    state: async () => service.state(),
+    learn: takeOver,
+    give: binding.give,
+    change: changes.change,
+  }
 
   /** Has the home of the ring make a change. */
   async function ask(change: RingPlan): Promise<void> {
+    node.requireReadable()
     const asked = { asker: own.self, change }
     for (let tries = 1; ; tries++) {
       const home = own.current?.home ?? (await findHome(memberAt, own, change))
@@ -114,7 +140,7 @@ export function makeRingMember(options: RingOptions): RingMember {
       return own.self
     },
     note: own.note,
-    run: (signal) => keepUp({ own, changes, memberAt, learn, logger, clock, random }, signal),
+    run: () => keepUp({ ...around, changes, logger, clock, random }, stopping),
   }
 }
 
@@ -133,68 +159,9 @@ async function findHome(memberAt: (address: string) => MemberClient, own: OwnRin
   if (first === undefined) conflict(`${own.self} is in no ring: POST /hash_ring forms one`)
   for (const address of [first, ...others]) {
     if (address === own.self) continue
-    const { ring, self } = await memberAt(address).state()
-    if (self !== address) conflict(`the node at ${address} has the address ${self} (KVS_ADDRESS)`)
+    await requireSelf(memberAt(address), address)
+    const { ring } = await memberAt(address).state()
     if (ring !== undefined && isFormed(ring)) return ring.home
   }
   return first
-}
-
-interface KeepingUp {
-  readonly own: OwnRing
-  readonly changes: Changes
-  readonly memberAt: (address: string) => MemberClient
-  readonly learn: (ring: Ring) => Promise<void>
-  readonly logger: Logger
-  readonly clock: Clock
-  readonly random: Random
-}
-
-async function keepUp(parts: KeepingUp, signal: AbortSignal): Promise<void> {
-  const { own, changes, learn, logger, clock, random } = parts
-  let left: Ring | undefined
-  let told = ''
-  while (!signal.aborted) {
-    try {
-      const { bound } = own
-      const isUnderWay = bound?.ring.next !== undefined && bound.ring.home === own.self
-      // Whoever has begun it brings it to its end sooner, unless it is gone.
-      if (isUnderWay && left === bound.ring) await changes.finish(bound.ring)
-      left = isUnderWay ? bound.ring : undefined
-      if (own.current !== undefined && own.current.next === undefined) await learn(own.current)
-      await refresh(parts)
-      told = ''
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      if (reason !== told && !signal.aborted) logger.warn(`the ring: ${reason}`)
-      told = reason
-    }
-    await clock.sleep(refreshMs * (0.75 + random.fraction() / 2), signal)
-  }
-}
-
-/** Asks the home for what it knows; where that can't be reached, the others in turn, until one answers. */
-async function refresh({ own, memberAt, learn }: KeepingUp): Promise<void> {
-  const ring = own.current
-  if (ring === undefined || ring.home === own.self) return
-  const members = [ring.home, ...membersOf(ring.positions), ...membersOf(ring.next ?? new Map())]
-  for (const address of new Set(members)) {
-    if (address === own.self) continue
-    const state = await memberAt(address)
-      .state()
-      .catch(() => undefined)
-    if (state === undefined) continue
-    const isOver = address === ring.home && ring.positions.size === 0 && state.ring?.id !== ring.id
-    if (isOver) await learn(givenUp(ring))
-    else if (state.ring !== undefined) await learn(state.ring)
-    return
-  }
-}
-
-/**
- * A ring that was never formed, and whose home has gone on to another one: nobody leaves a ring that was. This node may
- * have been out of reach when the home gave it up.
- */
-function givenUp(ring: Ring): Ring {
-  return { ...ring, version: ring.version + 1, next: undefined, standbys: [] }
 }

@@ -79,7 +79,13 @@ export function assembleNode(
       stopping: stopping.signal,
     })
   const ring =
-    config.ring && makeNodeRing(config, config.ring, context, { target, logId: () => logId, store: () => store })
+    config.ring &&
+    makeNodeRing(config, config.ring, context, {
+      target,
+      logId: () => logId,
+      store: () => store,
+      stopping: stopping.signal,
+    })
   const store = makeReplica({
     ...storeOptions(config, context, slot),
     log,
@@ -94,7 +100,7 @@ export function assembleNode(
       void checkpointer.run(stopping.signal)
       void takeover?.run(replayed, stopping.signal)
       void sites?.run(stopping.signal)
-      void ring?.member.run(stopping.signal)
+      void ring?.member.run()
     },
   })
   const { version } = context

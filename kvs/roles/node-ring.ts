@@ -18,6 +18,7 @@ interface NodeRingParts {
   readonly target: PostgresTarget
   readonly logId: () => string | undefined
   readonly store: () => Replica
+  readonly stopping: AbortSignal
 }
 
 /** Wires a node's part in a ring. Starts nothing. */
@@ -25,7 +26,7 @@ export function makeNodeRing(
   config: Config,
   { address, token, tls }: NonNullable<Config['ring']>,
   { logger }: Pick<ServiceProcess, 'logger'>,
-  { target, logId, store }: NodeRingParts,
+  { target, logId, store, stopping }: NodeRingParts,
 ): NodeRing {
   const { postgresTimeoutMs, appendTimeoutMs, forwardTimeoutMs, waitTimeoutMs } = config
   const targetOf = (to: string) => {
@@ -40,6 +41,7 @@ export function makeNodeRing(
       warn: (message) => logger.warn(message),
     }),
     connect: (to) => makeHttpMember(targetOf(to), token),
+    stopping,
     logger,
   })
   const routing = makeRingRouting({ ring: member, targetOf, timeoutMs: forwardTimeoutMs, waitTimeoutMs, logger })

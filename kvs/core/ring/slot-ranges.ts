@@ -13,7 +13,14 @@ export const allSlots: SlotRanges = [{ from: 0, through: slotCount - 1 }]
 export const noSlots: SlotRanges = []
 
 export function hasSlot(ranges: SlotRanges, slot: number): boolean {
-  return ranges.some(({ from, through }) => from <= slot && slot <= through)
+  let [low, high] = [0, ranges.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((ranges[middle] as SlotRange).through < slot) low = middle + 1
+    else high = middle
+  }
+  const found = ranges[low]
+  return found !== undefined && found.from <= slot
 }
 
 export function countSlots(ranges: SlotRanges): number {
@@ -25,21 +32,31 @@ export function isSameSlots(one: SlotRanges, other: SlotRanges): boolean {
 }
 
 export function slotsInBoth(one: SlotRanges, other: SlotRanges): SlotRanges {
-  return slotsWhere((slot) => hasSlot(one, slot) && hasSlot(other, slot), [...one, ...other])
+  const both: SlotRange[] = []
+  for (let [at, otherAt] = [0, 0]; ; ) {
+    const [range, otherRange] = [one[at], other[otherAt]]
+    if (range === undefined || otherRange === undefined) return joined(both)
+    const from = Math.max(range.from, otherRange.from)
+    const through = Math.min(range.through, otherRange.through)
+    if (from <= through) both.push({ from, through })
+    if (range.through < otherRange.through) at++
+    else otherAt++
+  }
 }
 
 /** The slots of the first that the second lacks. */
 export function slotsWithout(one: SlotRanges, other: SlotRanges): SlotRanges {
-  return slotsWhere((slot) => hasSlot(one, slot) && !hasSlot(other, slot), [...one, ...other])
+  return slotsInBoth(one, gapsOf(other))
 }
 
-/** @param bounds ranges between whose ends `isIn` says the same of all slots */
-function slotsWhere(isIn: (slot: number) => boolean, bounds: SlotRanges): SlotRanges {
-  const starts = new Set([0, ...bounds.flatMap(({ from, through }) => [from, through + 1])])
-  const sorted = [...starts].filter((start) => start < slotCount).sort((one, other) => one - other)
-  return joined(
-    sorted.flatMap((from, index) => (isIn(from) ? [{ from, through: (sorted[index + 1] ?? slotCount) - 1 }] : [])),
-  )
+/** All slots but those of the ranges. */
+function gapsOf(ranges: SlotRanges): SlotRanges {
+  const starts = [0, ...ranges.map(({ through }) => through + 1)]
+  const ends = [...ranges.map(({ from }) => from - 1), slotCount - 1]
+  return starts.flatMap((from, index) => {
+    const through = ends[index] as number
+    return from <= through ? [{ from, through }] : []
+  })
 }
 
 /** @param ranges sorted and disjoint */

@@ -29,6 +29,9 @@ export function makeFakeRing(self = 'here:1', ...start: (readonly [position: num
     requireKnown() {
       if (fake.isStarting) throw new KvsError('not_ready')
     },
+    async catchUp(): Promise<void> {
+      fake.requireKnown()
+    },
     current: () => ring,
     versionText: () => (ring === undefined ? '' : `${ring.id}=${ring.version}`),
     owns: (key: string) => ring === undefined || ownerOf(ring.positions, slotOf(key)) === self,

@@ -81,13 +81,14 @@ export function makeRingWorld({ seed = 1, addresses, onEntry }: WorldOptions): R
       node: nodeOf(address),
       ringLog: ringLogOf(address),
       connect: (to) => clientOf(address, to),
+      stopping: stopping.signal,
       logger: { info: (line) => note(address, line), warn: (line) => note(address, line), error: () => undefined },
       clock: makeVirtualClock(scheduler, lane),
       random: makeServiceRandom(random),
     })
     nodes.set(address, { member, lane, log, applied: 0, stopping })
     applyAll(address)
-    void member.run(stopping.signal)
+    void member.run()
   }
 
   function note(address: string, line: string): void {

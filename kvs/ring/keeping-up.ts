@@ -1,0 +1,102 @@
+import { addressesIn, type Ring } from '../core/ring/description.ts'
+import type { RingState } from '../kv/index.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/logging.ts'
+import type { Random } from '../lib/random.ts'
+import type { Changes } from './changes.ts'
+import type { MemberClient } from './member-client.ts'
+import type { OwnRing } from './own-ring.ts'
+
+export interface KeepingUp {
+  readonly own: OwnRing
+  readonly changes: Changes
+  readonly memberAt: (address: string) => MemberClient
+  /** Takes over a version that a member has answered with. */
+  readonly takeOver: (ring: Ring) => Promise<void>
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** How often the home is asked for a newer version, in milliseconds. Requests bring it sooner. */
+const refreshMs = 2_000
+
+/** Keeps up with the ring, and ends what was left under way at this home, until the signal aborts. Never rejects. */
+export async function keepUp(parts: KeepingUp, signal: AbortSignal): Promise<void> {
+  const { own, changes, takeOver, logger, clock, random } = parts
+  const refresh = makeRefresh(parts)
+  let left: Ring | undefined
+  let told = ''
+  while (!signal.aborted) {
+    try {
+      const { bound } = own
+      const isUnderWay = bound?.ring.next !== undefined && bound.ring.home === own.self
+      // Whoever has begun it brings it to its end sooner, unless it is gone.
+      if (isUnderWay && left === bound.ring) await changes.finish(bound.ring)
+      left = isUnderWay ? bound.ring : undefined
+      if (own.current !== undefined) await takeOver(own.current)
+      await refresh()
+      told = ''
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (reason !== told && !signal.aborted) logger.warn(`the ring: ${reason}`)
+      told = reason
+    }
+    await clock.sleep(refreshMs * (0.75 + random.fraction() / 2), signal)
+  }
+}
+
+/** What a member says of itself; undefined where it gives no answer. */
+const stateOf = (member: MemberClient): Promise<RingState | undefined> => member.state().catch(() => undefined)
+
+/** Asks all that the ring names what they know, and takes over the newest of it. */
+export async function askAround(
+  { own, memberAt, takeOver }: Pick<KeepingUp, 'own' | 'memberAt' | 'takeOver'>,
+  ring: Ring,
+): Promise<void> {
+  const others = addressesIn(ring).filter((address) => address !== own.self)
+  const states = await Promise.all(others.map((address) => stateOf(memberAt(address))))
+  const known = states.flatMap((state) => (state?.ring?.id === ring.id ? state.ring : []))
+  const newest = known.toSorted((one, other) => other.version - one.version)[0]
+  if (newest !== undefined && newest.version > ring.version) await takeOver(newest)
+}
+
+/**
+ * Makes the function that looks for a newer version: at the home, and elsewhere where that has none. The home looks
+ * around as well, since its log may have been restored: first everywhere, and then at one member after the other, which
+ * it tells of the ring where that knows less. So a member whose log is a new one hears that the ring counts on it.
+ */
+function makeRefresh(parts: KeepingUp): () => Promise<void> {
+  const { own, memberAt, takeOver } = parts
+  let turn = 0
+
+  async function lookAround(ring: Ring): Promise<void> {
+    const others = addressesIn(ring).filter((address) => address !== own.self)
+    if (turn++ === 0) return askAround(parts, ring)
+    const address = others[turn % others.length]
+    const state = address === undefined ? undefined : await stateOf(memberAt(address))
+    if (state === undefined || address === undefined) return
+    const version = state.ring?.id === ring.id ? state.ring.version : 0
+    if (version > ring.version && state.ring !== undefined) await takeOver(state.ring)
+    else if (version < ring.version && ring.next === undefined) await memberAt(address).learn(ring)
+  }
+
+  return async () => {
+    const ring = own.current
+    if (ring === undefined) return
+    if (ring.home === own.self) return lookAround(ring)
+    const state = await stateOf(memberAt(ring.home))
+    if (state?.ring?.id === ring.id && state.ring.version >= ring.version) await takeOver(state.ring)
+    else if (state?.ring !== undefined && state.ring.id !== ring.id && ring.positions.size === 0) {
+      await takeOver(givenUp(ring))
+    } else await askAround(parts, ring)
+  }
+}
+
+/**
+ * A ring that was never formed, and whose home has gone on to another one: nobody leaves a ring that was. This node may
+ * have been out of reach when the home gave it up.
+ */
+function givenUp(ring: Ring): Ring {
+  return { ...ring, version: ring.version + 1, next: undefined, joining: undefined, standbys: [] }
+}
