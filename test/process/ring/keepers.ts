@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { SeededRandom } from '../../../tools/lab/seeded-random.ts'
 import { slotByHand } from '../../container/ring-client.ts'
 import type { Answer } from '../../support/client.ts'
@@ -65,7 +66,7 @@ export function makeKeeper({ name, nodes, random, isIn, deletes }: KeeperOptions
     const answer = await get(key).catch(() => undefined)
     if (answer === undefined || answer.status >= 500) return
     const expected = keys.get(key)?.acknowledged
-    if (valueOf(answer) !== expected)
+    if (shownIn(answer) !== expected)
       wrong.push(`${key} at ${address}: ${answer.status} ${answer.body}, not ${expected}`)
   }
 
@@ -81,11 +82,13 @@ export function makeKeeper({ name, nodes, random, isIn, deletes }: KeeperOptions
         const key = own[at] as string
         const isKnown = (await write(key, `${name} ${turn}`)) && (!deletes || (await write(key, undefined)))
         if (isKnown) await readBack(key)
-        else own[at] = newKey()
+        else {
+          own[at] = newKey()
+          await sleep(50)
+        }
         // What is left there would be in the way of every change from here on.
         if (!isKnown && deletes) await removeForGood(key)
-        if (random.chance(0.2))
-          await new Promise((resolve) => setTimeout(resolve, random.integer(1, deletes ? 150 : 20)))
+        if (random.chance(0.2)) await sleep(random.integer(1, deletes ? 500 : 20))
       }
     },
   }
@@ -98,13 +101,13 @@ export function makeKeeper({ name, nodes, random, isIn, deletes }: KeeperOptions
         .remove(key)
         .catch(() => undefined)
       if (answer !== undefined && answer.status < 300) return
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await sleep(100)
     }
   }
 }
 
 /** Undefined where there is no such key. */
-export const valueOf = ({ status, body }: Answer) => (status === 200 ? body : undefined)
+export const shownIn = ({ status, body }: Answer) => (status === 200 ? body : undefined)
 
 /** Values of which one has to be there. */
 export const possibleValues = ({ acknowledged, unknown }: Kept, deletes: boolean) => [

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { makeSeededRandom, type SeededRandom } from '../../../tools/lab/seeded-random.ts'
 import { ownerByHand, slotByHand } from '../../container/ring-client.ts'
 import { until } from '../../support/until.ts'
-import { type Keeper, makeKeeper, possibleValues, valueOf } from './keepers.ts'
+import { type Keeper, makeKeeper, possibleValues, shownIn } from './keepers.ts'
 import { keysInLog, ownPart, type RingNode, type RingState, startRing } from './nodes.ts'
 
 const kills = Number(process.env.RING_KILLS ?? 30)
@@ -131,7 +131,7 @@ async function expectKept(nodes: readonly RingNode[], staying: readonly Keeper[]
   ] as const) {
     for (const [key, kept] of keepers.flatMap(({ keys }) => [...keys])) {
       const at = nodes.find(({ address }) => address === ownerByHand(positions, key))
-      const value = valueOf((await at?.get(key)) ?? { status: 0, headers: {}, body: '' })
+      const value = shownIn((await at?.get(key)) ?? { status: 0, headers: {}, body: '' })
       expect([key, possibleValues(kept, deletes)]).toEqual([key, expect.arrayContaining([value])])
     }
   }
