@@ -31,7 +31,9 @@ export interface KeeperOptions {
   readonly deletes: boolean
 }
 
-/** Writes unique values to keys of its own through any node, one after the other, and reads each back through another. */
+/**
+ * Writes unique values to keys of its own through any node, one after the other, and reads each back through another.
+ */
 export function makeKeeper({ name, nodes, random, isIn, deletes }: KeeperOptions): Keeper {
   const keys = new Map<string, Kept>()
   const wrong: string[] = []

@@ -28,7 +28,7 @@ export interface RingNode {
   /** The process that runs, or ran last. */
   readonly process: Node
   start(): Promise<void>
-  /** Kills it, and resolves once it has ended. */
+  /** Kills it (SIGKILL), and resolves once it has ended. */
   kill(): Promise<void>
   ask(call: Call): Promise<Answer>
   state(): Promise<RingState>

@@ -14,7 +14,9 @@ const inByteOrder = (keys: readonly string[]) =>
 
 const statusOf = ({ status }: Answer) => status
 
-test('a ring formed at its standby: each node stores, shows, lists and counts the keys of all', async () => {
+test('a ring formed at its standby: each node stores, shows, lists and counts the keys of all', {
+  timeout: 120_000,
+}, async () => {
   const { nodes, positions } = await startRing()
   const [one, two, standby] = nodes
   for (const node of nodes) {
@@ -43,7 +45,7 @@ test('a ring formed at its standby: each node stores, shows, lists and counts th
   }
 })
 
-test('/route_test agrees with the definition for 10,000 random keys', async () => {
+test('/route_test agrees with the definition for 10,000 random keys', { timeout: 120_000 }, async () => {
   const { nodes, positions } = await startRing()
   const call = makeClient()
   const batch = 200
