@@ -22,7 +22,7 @@ test('a node that starts on the log of a member without KVS_ADDRESS, or with KVS
   expect(await keysInLog(one)).toEqual([own])
 })
 
-test('nor does one that served the log before it was a member’s', async () => {
+test('nor does one on the log of a standby', async () => {
   const { nodes } = await startRing()
   const [one, , standby] = nodes
   const stranger = await startNode(makeDirectory(), toEnvironment(standby.database.target))
