@@ -8,6 +8,8 @@ export interface Proxy {
   blackhole(): void
   /** What is sent to Postgres is held back, as where packets are lost and sent again: it arrives with `release`. */
   hold(): void
+  /** What Postgres sends is held back in the same way: it does what it is asked, and nobody hears of it. */
+  deafen(): void
   release(): void
   /** Every connection is reset, and new ones are. */
   cut(): void
@@ -23,6 +25,7 @@ export async function startProxy(socketPath: string, conditions: Conditions = {}
     port: proxy.port,
     blackhole: () => proxy.set({ ...conditions, holds: 'both' }),
     hold: () => proxy.set({ ...conditions, holds: 'up' }),
+    deafen: () => proxy.set({ ...conditions, holds: 'down' }),
     release: () => proxy.set(conditions),
     cut: () => proxy.set({ ...conditions, isCut: true }),
     heal() {

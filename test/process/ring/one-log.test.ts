@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { slotByHand } from '../../container/ring-client.ts'
+import { makeClient } from '../../support/client.ts'
+import type { Database } from '../../support/database.ts'
+import { makeDirectory, startReadyNode, toEnvironment } from '../../support/node.ts'
+import { startProxy } from '../../support/proxy.ts'
+import { until } from '../../support/until.ts'
+import { keysInLog, startRing } from './nodes.ts'
+
+/** Keys of the slots that member two loses where 5000 becomes a position, and gets back where it goes. */
+const movingKeys = (count: number, prefix: string) =>
+  Array.from({ length: count * 20 }, (_, number) => `${prefix}-${number}`)
+    .filter((key) => slotByHand(key) > 3000 && slotByHand(key) <= 5000)
+    .slice(0, count)
+
+/** When the log was last asked to append something of a node's. */
+async function lastAppend({ sql }: Database): Promise<number> {
+  const [row] = await sql<{ at: number }>(`
+    SELECT coalesce(max(extract(epoch FROM query_start)), 0)::float8 AS at FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'kvs' AND query LIKE '%FROM append_%'`)
+  return row?.at ?? 0
+}
+
+test('a node whose log has given keys away, and which can’t have read so yet, passes on what is written to it', async () => {
+  const { nodes } = await startRing()
+  const [one, two, standby] = nodes
+  const call = makeClient()
+  const { target } = two.database
+  const toLog = await startProxy(`${target.host}/.s.PGSQL.${target.port}`)
+  const second = await startReadyNode(makeDirectory(), {
+    ...toEnvironment({ ...target, host: '127.0.0.1', port: toLog.port }),
+    KVS_ADDRESS: two.address,
+  })
+  const write = (method: string, key: string) => call(second.url, { method, path: `/v1/${key}`, body: key })
+
+  for (const round of [1, 2]) {
+    const keys = movingKeys(20, `round-${round}`)
+    await write('DELETE', keys[0] ?? '')
+    toLog.deafen()
+    expect((await one.ask({ path: `/add_node/5000/${standby.address}` })).body).toBe('OK')
+    const before = await lastAppend(two.database)
+    const written = keys.map((key) => write('PUT', key))
+    await until('the log is asked to take some of it', async () => (await lastAppend(two.database)) > before)
+    toLog.release()
+    expect((await Promise.all(written)).map(({ status }) => status)).toEqual(keys.map(() => 201))
+
+    expect((await keysInLog(standby)).toSorted()).toEqual(keys.toSorted())
+    expect(await keysInLog(two)).toEqual([])
+    for (const node of nodes) {
+      const read = await Promise.all(keys.map((key) => node.get(key)))
+      expect(read.map(({ body }) => body)).toEqual(keys)
+    }
+    // They are in the way, so all stays as it is.
+    const removed = await two.ask({ path: `/remove_node/${standby.address}` })
+    expect([removed.status, removed.body]).toEqual([409, expect.stringContaining('20 keys')])
+    await Promise.all(keys.map((key) => write('DELETE', key)))
+    expect((await two.ask({ path: `/remove_node/${standby.address}` })).status).toBe(200)
+  }
+})
