@@ -15,9 +15,9 @@ describeWithDocker('the ring with a Postgres for each node', () => {
 
   afterAll(() => stack?.down())
 
-  /** Keys of the dialect in the log of a node, by the number of its Postgres. */
-  async function keysIn(number: number): Promise<string[]> {
-    const query = `SELECT key FROM transactions WHERE event_type = 2`
+  /** The key column of entries of one kind in the log of a node, by the number of its Postgres. */
+  async function keysIn(number: number, eventType = 2): Promise<string[]> {
+    const query = `SELECT key FROM transactions WHERE event_type = ${eventType} ORDER BY sequence`
     const keys = await stack.compose('exec', '-T', `postgres-${number}`, 'psql', '-U', 'kvs', '-Atc', query)
     return keys.split('\n').filter((key) => key !== '')
   }
@@ -28,6 +28,14 @@ describeWithDocker('the ring with a Postgres for each node', () => {
     for (const [index, { address }] of stack.nodes.entries()) {
       const own = ringWords.filter((word) => ownerByHand(positions, word) === address)
       expect((await keysIn(index + 1)).toSorted()).toEqual(underRoute(own).toSorted())
+    }
+  })
+
+  test('psql shows the versions of the ring in each log, the last one last', async () => {
+    const positions = await stack.afresh()
+    for (const [index, { address }] of stack.nodes.entries()) {
+      const texts = await keysIn(index + 1, 5)
+      expect(JSON.parse(texts.at(-1) ?? '')).toMatchObject({ self: address, ring: { next: null, positions } })
     }
   })
 
