@@ -21,7 +21,7 @@ import { openUpload } from './upload.ts'
 
 export interface RequestForwardingOptions {
   readonly target: Pick<Target, 'dispatcher' | 'name' | 'servername'>
-  /** Longest wait for the target: to take a connection, to take more of a body, to reply. */
+  /** Longest wait for the target: to take a connection, to take more of a body, to reply, to go on with its reply. */
   readonly timeoutMs: number
   readonly health: TargetHealth
   /**
@@ -69,6 +69,8 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
   /** Chunks that came before the head was written. */
   private early: Buffer[] = []
   private bytes = 0
+  /** Whether the client has to take more of the reply before the target may go on. */
+  private isPaused = false
 
   constructor(request: Request, options: RequestForwardingOptions, received: Buffer | null | undefined) {
     const { target, timeoutMs } = options
@@ -114,7 +116,7 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
   ): void {
     if (status < 200) return
     const { request, options } = this
-    this.timer.cancel()
+    this.movedAt = request.clock.now()
     options.health.answered()
     noteWait(request, undefined)
     this.hasReplied = true
@@ -125,16 +127,23 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.bytes += chunk.length
     this.request.telemetry.bytes = this.bytes
+    this.movedAt = this.request.clock.now()
     if (this.sink === undefined) {
       this.early.push(chunk)
       return
     }
     if (this.sink.write(chunk)) return
     controller.pause()
-    this.sink.onDrain(() => controller.resume())
+    this.isPaused = true
+    this.sink.onDrain(() => {
+      this.isPaused = false
+      this.movedAt = this.request.clock.now()
+      controller.resume()
+    })
   }
 
   onResponseEnd(): void {
+    this.timer.cancel()
     this.isOver = true
     this.sink?.end()
     this.upload?.destroy()
@@ -167,10 +176,13 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
     else this.giveUp(new Late(`no answer within ${options.timeoutMs} ms`))
   }
 
-  /** While the client has to send more of the body, the target is not late. */
+  /** While the client has to send more of the body, or to take more of the reply, the target is not late. */
   private get isClientsTurn(): boolean {
-    const { upload, controller, request } = this
-    return upload !== null && controller !== undefined && !request.body.isComplete && !upload.isPaused()
+    const { upload, controller, request, isPaused } = this
+    if (isPaused) return true
+    return (
+      !this.hasReplied && upload !== null && controller !== undefined && !request.body.isComplete && !upload.isPaused()
+    )
   }
 
   private giveUp(error: Error): void {
@@ -190,6 +202,7 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
     request.telemetry.reason = isClients ? error.message : reason
     if (isClients) {
       this.reject(error instanceof Broken ? error : new Broken(error.message))
+      this.sink?.abort()
       return
     }
     options.health.failed(reason)

@@ -72,7 +72,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
       const version = versionText()
       const reply = await tryOnce(asked)
       if (reply !== undefined) return reply
-      if (isFromMember(request)) throw refusalOf(headerOf(request, 'kvs-ring') ?? '')
+      if (isFromMember(request)) throw refusalOf(askerOf(request) ?? '')
       const leftMs = endsAt - request.clock.now()
       if (leftMs <= 0) throw nobodyYet(waitTimeoutMs)
       if (versionText() === version) await pause(request, Math.min(pauseMs, leftMs))
@@ -100,7 +100,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
     const reply = await forward(request, body ?? null)
     const [version] = valuesOf(reply.headers, 'kvs-ring')
     if (reply.status !== 421 || version === undefined) return reply
-    await discard(request, reply.body as StreamedBody, timeoutMs)
+    await discard(request, reply.body as StreamedBody)
     await refused(address, version)
     return undefined
   }
@@ -119,7 +119,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
         isLearning = false
       })
     }
-    return new NotOwner(versionText())
+    return new NotOwner(versionText(), asker === versionText() ? undefined : otherVersion(versionText()))
   }
 
   const ownsAll = (keys: readonly string[]) => keys.every((key) => ring.owns(key))
@@ -128,8 +128,8 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
     counts,
 
     answer(request, keys, local, body) {
-      const asker = headerOf(request, 'kvs-ring')
-      if (asker !== undefined && idIn(asker) !== idIn(versionText())) throw new NotOwner(versionText())
+      const asker = askerOf(request)
+      if (asker !== undefined && idIn(asker) !== idIn(versionText())) throw refusalOf(asker)
       const asked = { request, keys, local, body }
       if (!ownsAll(keys)) return find(asked)
       const findAnew = (error: unknown) => {
@@ -145,7 +145,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
     },
 
     async partsFor(request) {
-      const asker = headerOf(request, 'kvs-ring')
+      const asker = askerOf(request)
       if (asker !== undefined && asker !== versionText()) throw refusalOf(asker)
       if (asker !== undefined || ring.current() === undefined) return undefined
       return ring.members().map((address) =>
@@ -164,9 +164,24 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
   }
 }
 
-const isFromMember = (request: Request) => headerOf(request, 'kvs-ring') !== undefined
+const isFromMember = (request: Request) => askerOf(request) !== undefined
 
-/** Id of the ring in a KVS-Ring; empty for none. */
+/**
+ * The version of the ring that a member goes by which has passed on a request; undefined where a client has sent it.
+ * @throws KvsError bad_request
+ */
+function askerOf(request: Request): string | undefined {
+  const text = headerOf(request, 'kvs-ring')
+  if (text === undefined || /^[0-9a-f]{1,64}=[1-9]\d{0,15}$/.test(text)) return text
+  throw new KvsError('bad_request', 'KVS-Ring takes what it had in an answer, ID=VERSION; nothing was done')
+}
+
+const otherVersion = (version: string) =>
+  version === ''
+    ? 'this node is in no ring, and KVS-Ring names one; nothing was done'
+    : `this node goes by the version ${version} of the ring, and KVS-Ring names another; nothing was done`
+
+/** Id of the ring in a version's text; empty for none. */
 const idIn = (version: string) => version.split('=', 1)[0]
 
 /** Whether a version comes after another one of its ring. */
@@ -190,14 +205,11 @@ function requireClient(request: Request): void {
   if (request.isOver) throw new Broken('the client is gone')
 }
 
-/** Reads the rest of an answer, and drops it. One that does not come is given up. */
-async function discard(request: Request, body: StreamedBody, timeoutMs: number): Promise<void> {
-  const forwarded = request.resource
-  const timer = request.clock.after(timeoutMs, () => forwarded?.release())
+/** Reads the rest of an answer, and drops it. One that does not come is given up by whoever reads it. */
+async function discard(request: Request, body: StreamedBody): Promise<void> {
   await new Promise<void>((resolve) => {
     body.open({ write: () => true, onDrain: () => undefined, end: resolve, abort: resolve })
   })
-  timer.cancel()
   request.resource = undefined
 }
 

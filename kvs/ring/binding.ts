@@ -32,8 +32,8 @@ export interface Binding {
   give(ring: Ring, isCheck: boolean): Promise<void>
   /**
    * Has the log own what a settled version says, unless it has an entry of this one or a later one. It gives up nothing
-   * by that which it has not given up before: unless it was restored, or is another one, and then others have it by now,
-   * whatever keys are there still.
+   * by that which it has not given up before; unless it was restored, or is a new log, and then others have that by
+   * now, whatever keys are there still.
    */
   settle(ring: Ring): Promise<void>
   /**
@@ -55,7 +55,7 @@ export function makeBinding(parts: BindingParts): Binding {
         const isDone = isOf(bound, ring) && bound?.ring.version === ring.version && isSameSlots(own.owns, owns())
         return isDone ? undefined : { ring, self: own.self, owns: owns() }
       })
-      // The node may have lost its log just before that, taken writes into its spool, and brought them to the log since.
+      // The node may have lost its log just before, taken writes into its spool, and brought them to the log since.
       await parts.node.waitForHead()
       await requireEmpty(parts, slotsWithout(hadBefore(ring, own.self), own.owns))
     },
@@ -125,7 +125,9 @@ async function requireEmpty({ own, node }: BindingParts, vacated: SlotRanges): P
   if (vacated.length === 0) return
   const keys = await node.countKeysIn(vacated)
   if (node.spooled() > 0) conflict(`${own.self} has writes in its spool that its log has not taken yet`)
-  if (keys > 0) conflict(`${keys} keys of ${own.self} would have to move to another member, which is not done yet`)
+  if (keys === 0) return
+  const what = keys === 1 ? '1 key' : `${keys} keys`
+  conflict(`${what} of ${own.self} would have to move to another member, which is not done yet`)
 }
 
 /** @param isGivenUp whether what the entry takes from the log is another's already */

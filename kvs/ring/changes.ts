@@ -25,7 +25,7 @@ export interface ChangesParts {
   readonly binding: Binding
   /** Also for this node itself. */
   readonly memberAt: (address: string) => MemberClient
-  /** Asks all that the ring names for a version that is newer than this node's own, and takes it over. Never rejects. */
+  /** Asks all that the ring names for a version that is newer than this node's, and takes it over. Never rejects. */
   readonly askAround: (ring: Ring) => Promise<void>
   /** Aborts when the node is told to stop. */
   readonly stopping: AbortSignal
@@ -127,7 +127,8 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
   // Somebody may have brought it to its end by now.
   if (id !== ring.id || version !== ring.version || next === undefined) return
   const began = clock.now()
-  logger.info(`ring ${ring.id}, version ${ring.version}: ${textOf(ring.positions)} is to be ${textOf(next)}`)
+  const joining = ring.joining?.length ? `; ${ring.joining.join(', ')} joins` : ''
+  logger.info(`ring ${ring.id}, version ${ring.version}: ${textOf(ring.positions)} is to be ${textOf(next)}${joining}`)
   const failure = await forEach(losersOf(ring), (address) => {
     return reach(parts, address, (member) => member.give(ring, false))
   }).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
@@ -164,7 +165,7 @@ function settledAs(ring: Ring, positions: Positions, self: string): Ring {
 
 /**
  * Tells all that the change has been about. Resolves once the members own what is theirs. Where one of them can't be
- * told it rejects if the change is made, which is not to look as if it were done: the member asks by itself once it can.
+ * told, it rejects if the change is made, so that nobody takes it for done. The member asks by itself once it can.
  */
 async function spread(parts: ChangesParts, ring: Ring, addresses: readonly string[], isMade: boolean): Promise<void> {
   const { memberAt, logger } = parts

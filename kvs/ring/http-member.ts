@@ -5,7 +5,9 @@ import { explain, type Target } from '../forward/index.ts'
 import { type AskedRingChange, changePath, givePath, type RingState, ringPath } from '../kv/index.ts'
 import type { MemberClient } from './member-client.ts'
 
-/** How long an answer may take that needs the member's own log, in milliseconds. */
+/** How long a member may take to say what it knows, in milliseconds. */
+const stateMs = 3_000
+/** The same for what it has to do in its own log. */
 const answerMs = 10_000
 /** The same for a change, which has to wait for every member that it concerns. */
 const changeMs = 40_000
@@ -45,7 +47,7 @@ export function makeHttpMember(target: Target, token: string | undefined): Membe
   }
 
   return {
-    state: () => ask('GET', ringPath),
+    state: () => ask('GET', ringPath, undefined, stateMs),
     learn: async (ring) => void (await ask('PUT', ringPath, ringJson(ring))),
     give: async (ring, check) => void (await ask('POST', givePath, { ring: ringJson(ring), check })),
     change: async (asked) => void (await ask('POST', changePath, changeJson(asked), changeMs)),
@@ -60,11 +62,9 @@ function changeJson({ asker, change }: AskedRingChange): object {
 }
 
 function unanswered(name: string, error: unknown): KvsError {
-  const { code, message } =
-    error instanceof Error ? (error as NodeJS.ErrnoException) : { code: '', message: `${error}` }
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
   const isLate = code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
-  const reason =
-    isLate || !(error instanceof Error) ? `no answer came (${message})` : explain(error, name, 'KVS_PEER_CA')
+  const reason = error instanceof Error && !isLate ? explain(error, name, 'KVS_PEER_CA') : 'it gives no answer in time'
   return new KvsError('cannot_forward', `the ring needs ${name}: ${reason}`, { cause: error })
 }
 

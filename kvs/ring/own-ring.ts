@@ -2,7 +2,7 @@ import { KvsError, NotOwner } from '../core/errors.ts'
 import { addressesIn, membersOf, ownerOf, type Ring, type RingEntry, slotsOfMember } from '../core/ring/description.ts'
 import { slotOf } from '../core/ring/key-slot.ts'
 import { ringEntryIn } from '../core/ring/ring-text.ts'
-import { allSlots, hasSlot, type SlotRanges } from '../core/ring/slot-ranges.ts'
+import { allSlots, countSlots, formatRanges, hasSlot, isSameSlots, type SlotRanges } from '../core/ring/slot-ranges.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type RingChangeEntry } from '../log/index.ts'
 
@@ -55,7 +55,7 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
   const self = () => (bound !== undefined && isFormed(bound.ring) ? bound.self : configured)
   const owns = () => bound?.owns ?? ownedUnbound()
 
-  /** What a log without an entry on the ring takes: all, unless the ring counts on it, as where the log is a new one. */
+  /** What a log without an entry on the ring takes: all, unless the ring counts on it, as on a new log. */
   function ownedUnbound(): SlotRanges {
     const ring = current()
     return ring === undefined || ring.next !== undefined ? allSlots : slotsOfMember(ring.positions, configured)
@@ -106,11 +106,15 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
       if (sequence <= boundAt) return
       const entry = ringEntryIn(text)
       if (entry === undefined) throw new Diverged(`its entry ${sequence} is on a ring, and not one of this version’s`)
-      const wasSelf = self()
+      const [wasSelf, wasBound] = [self(), bound]
       bound = entry
       boundAt = sequence
       if (heard?.id !== entry.ring.id) heard = entry.ring
       else hear(entry.ring)
+      if (bound.ring.version !== wasBound?.ring.version || !isSameSlots(bound.owns, wasBound.owns)) {
+        const version = `version ${bound.ring.version} of the ring ${bound.ring.id}`
+        logger.info(`${version}: this log owns ${countSlots(bound.owns)} slots (${formatRanges(bound.owns) || 'none'})`)
+      }
       if (self() !== configured && self() !== wasSelf) {
         logger.warn(`the log is the member ${self()} of its ring, whatever KVS_ADDRESS (${configured}) says`)
       }

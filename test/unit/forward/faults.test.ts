@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { expect, test } from 'vitest'
+import { connect } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Guard } from '../../../kvs/http/exchange/caller.ts'
 import { makeHttpTally } from '../../../kvs/http/exchange/request-tally.ts'
 import { makeLogger } from '../../../kvs/logger/logger.ts'
@@ -119,6 +120,35 @@ test.each([
   const answer = await fetch(`${url}/v1/a`)
   for (const { socket } of target.connections) socket.destroy()
   await expect(answer.text()).rejects.toThrow()
+})
+
+test('an answer that comes to a halt breaks off for the client, and the target is told', async () => {
+  const target = await startRawTarget(({ socket }) =>
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfive!'),
+  )
+  const { port } = await startForwarder(target.port, { forwardTimeoutMs: 100 })
+  const client = startClient(port)
+  client.send(head('GET'))
+  await client.receives(/five!/)
+  expect(await until('the client is told', client.ended)).toBe('error')
+  await until('the target is told', (await target.connection()).ended)
+})
+
+test('a client that takes its answer slowly is not taken for a target that has come to a halt', async () => {
+  const size = 50_000_000
+  const { port: targetPort } = await startTarget((request, response) => {
+    if (request.url?.endsWith('large')) response.end(Buffer.alloc(size))
+  })
+  const { port } = await startForwarder(targetPort, { forwardTimeoutMs: 50 })
+  const client = connect(port)
+  onTestFinished(() => void client.destroy())
+  client.write('GET /v1/large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await once(client, 'readable')
+  // Begun later, these have each waited as long as is waited.
+  for (let i = 0; i < 3; i++) expect(await request(port, 'GET', '/v1/silent')).toMatch(/^HTTP\/1.1 503 /)
+  let bytes = 0
+  for await (const chunk of client) bytes += chunk.length
+  expect(bytes).toBeGreaterThan(size)
 })
 
 test.each([

@@ -144,6 +144,19 @@ test('a refusal leads to what the member knows, and to another try elsewhere', a
   expect(routing.counts).toEqual({ passedOn: 2, refusedByVersion: 1, retried: 1 })
 })
 
+test('a refusal that comes to a halt is a refusal all the same', async () => {
+  const halting = await startRawTarget(({ socket }) => {
+    socket.write('HTTP/1.1 421 Misdirected Request\r\nKVS-Ring: cafe=2\r\nContent-Length: 100\r\n\r\nthe')
+  })
+  const owner = await startEcho()
+  const ring = makeFakeRing()
+  ring.owners.set('a', [`127.0.0.1:${halting.port}`])
+  ring.learns = () => void ring.owners.set('a', [owner.address])
+  const { url } = await serveMember(ring, { routing: { timeoutMs: 100 } })
+  expect((await fetch(`${url}/v1/a`)).status).toBe(207)
+  expect(halting.requests()).toBe(1)
+})
+
 test('while a change is under way, the next candidate is asked, and all of them again until one takes the key', async () => {
   const [before, after] = [await startRefusing(), await startRefusing()]
   const ring = makeFakeRing()
@@ -240,12 +253,17 @@ test('a request from a member is never passed on', async () => {
   ring.owners.set('a', [member.address]).set('b', ['two:2'])
   const { request, store } = await serveMember(ring)
   const refused = /^HTTP\/1\.1 421 [\s\S]*KVS-Ring: cafe=1/
-  for (const version of ['cafe=0', 'cafe=1', 'cafe=2', 'beef=1', '']) {
+  for (const version of ['cafe=1', 'cafe=2', 'beef=1']) {
     const from = `KVS-Ring: ${version}\r\n`
     expect(await request('GET', '/v1/a', from)).toMatch(refused)
     expect(await request('PUT', '/v1/a', `${from}Content-Length: 1\r\n`, 'x')).toMatch(refused)
     const two = '{"do":[{"delete":"a"},{"delete":"b"}]}'
     expect(await request('POST', '/v1/:', `${from}Content-Length: ${two.length}\r\n`, two)).toMatch(refused)
+  }
+  for (const version of ['', 'cafe', 'cafe=0', 'CAFE=1', 'cafe=1,cafe=1', 'x'.repeat(5_000)]) {
+    const [head, text] = (await request('GET', '/v1/own', `KVS-Ring: ${version}\r\n`)).split('\r\n\r\n')
+    expect(head).toMatch(/^HTTP\/1\.1 400 /)
+    expect(text).toBe('KVS-Ring takes what it had in an answer, ID=VERSION; nothing was done\n')
   }
   expect(member.asked).toEqual([])
   expect(await request('GET', '/v1/own', 'KVS-Ring: cafe=2\r\n')).toMatch(/^HTTP\/1\.1 404 /)

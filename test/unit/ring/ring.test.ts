@@ -52,7 +52,7 @@ describe('a ring is formed', () => {
     await world.settle(world.put(b, key))
     await expect(world.settle(world.node(a).replace(first))).rejects.toMatchObject({
       code: 'ring_conflict',
-      message: `1 keys of ${b} would have to move to another member, which is not done yet; nothing was changed`,
+      message: `1 key of ${b} would have to move to another member, which is not done yet; nothing was changed`,
     })
     expect(world.node(b).owns(key)).toBe(true)
     expect(world.node(a).owns(keyIn(3001, 8000))).toBe(true)
@@ -170,7 +170,7 @@ describe('a ring is changed', () => {
     const world = await formed()
     const key = keyIn(3500, 5000)
     await world.settle(world.put(b, key))
-    await expect(world.settle(world.node(b).add(5000, c))).rejects.toThrow('1 keys of')
+    await expect(world.settle(world.node(b).add(5000, c))).rejects.toThrow('1 key of')
     expect(world.node(b).owns(key)).toBe(true)
     // Those that need not move are in nobody's way.
     await world.settle(world.node(b).add(slotOf(key) - 1, c))

@@ -41,7 +41,7 @@ type Received =
 type Lost = 'refused' | 'reset' | 'late'
 
 /** Error codes that promise that nothing was stored. */
-const notStored = new Set(['not_stored', 'overloaded', 'not_ready', 'spool_full', 'log_down', 'behind'])
+const notStored = new Set(['not_stored', 'overloaded', 'not_ready', 'spool_full', 'log_down', 'behind', 'not_owner'])
 
 export function makeRequester(url: string, timeoutMs: number): Requester {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })

@@ -43,7 +43,10 @@ export function makeHashRingHandlers({ ring, receiveForm, dropBody }: HashRingOp
   const replace: Handle = (request) => {
     requireNoTerms(request, request.path)
     return receiveForm(request, ['data'], async (form) => {
-      await ring.replace(nodesIn(form))
+      const positions = nodesIn(form)
+      noteWait(request, 'target')
+      await ring.replace(positions)
+      noteWait(request, undefined)
       return done()
     })
   }
@@ -57,8 +60,9 @@ export function makeHashRingHandlers({ ring, receiveForm, dropBody }: HashRingOp
       const parts = partsOf(request)
       noteWait(request, 'body')
       await dropBody(request)
-      noteWait(request, undefined)
+      noteWait(request, 'target')
       await change(parts)
+      noteWait(request, undefined)
       return done()
     }
 

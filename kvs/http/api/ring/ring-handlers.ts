@@ -19,8 +19,9 @@ export function makeRingHandlers(ring: RingService, receiveBody: ReceiveBody) {
       requireWholeReach(request)
       noteWait(request, 'body')
       return receiveBody(request, async (body) => {
-        noteWait(request, undefined)
+        noteWait(request, 'target')
         await act(body)
+        noteWait(request, undefined)
         return stateReply(ring)
       })
     }
