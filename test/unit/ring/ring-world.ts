@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly seed?: number
   /** Addresses of the members. */
   readonly addresses: readonly string[]
+  /** Another address at which a member is reached. */
+  readonly alias?: readonly [alias: string, address: string] | undefined
   /** How many nodes each member's log has, behind its address. */
   readonly nodes?: number
   readonly faults?: Partial<Faults>
@@ -69,7 +71,7 @@ const answerMs = 1_000
 
 /** Members of a ring in one process, on virtual time: their logs are real in what they refuse, and nothing else is. */
 export function makeRingWorld(options: WorldOptions): RingWorld {
-  const { seed = 1, addresses, nodes: perLog = 1, faults = {}, onEntry } = options
+  const { seed = 1, addresses, alias, nodes: perLog = 1, faults = {}, onEntry } = options
   const scheduler = makeScheduler()
   const random = makeSeededRandom(seed, 'ring')
   const lines: string[] = []
@@ -182,7 +184,7 @@ export function makeRingWorld(options: WorldOptions): RingWorld {
     async function ask<T>(act: (member: RingMember) => Promise<T>): Promise<T> {
       const { lane } = live(from)
       const { promise, resolve, reject } = Promise.withResolvers<T>()
-      const name = reached(to)
+      const name = reached(to === alias?.[0] ? alias[1] : to)
       lane.after(name === undefined ? latency() : answerMs, () => {
         reject(new KvsError('cannot_forward', `the ring needs ${to}: it gives no answer`))
       })

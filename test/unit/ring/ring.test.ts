@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { countSlots, formatRanges } from '../../../kvs/core/ring/slot-ranges.ts'
 import { makeRingWorld, type RingWorld } from './ring-world.ts'
@@ -10,7 +11,7 @@ const first = new Map([
   [8000, b],
 ])
 
-async function formed(options: { seed?: number } = {}): Promise<RingWorld> {
+async function formed(options: { seed?: number; alias?: readonly [string, string] } = {}): Promise<RingWorld> {
   const world = makeRingWorld({ addresses, ...options })
   await world.settle(world.node(a).replace(first))
   return world
@@ -204,6 +205,126 @@ describe('a ring is changed', () => {
       for (const address of addresses.slice(0, 3)) expect(world.node(address).current()?.next).toBe(undefined)
     }
   })
+})
+
+describe('a log that is not what it was', () => {
+  test('the home, with the log of before it was taken out, goes by what the others know', async () => {
+    const world = await formed()
+    const before = [...world.logOf(a).entries]
+    await world.settle(world.node(b).remove(a))
+    world.restore(a, before)
+    await world.pass(5_000)
+    expect(ownedBy(world)).toEqual(['', '0-9999', '', ''])
+    await world.settle(world.node(a).add(1000, a))
+    expect(ownedBy(world)).toEqual(['0-1000,8001-9999', '1001-8000', '', ''])
+  })
+
+  test('it makes no change before that', async () => {
+    const world = await formed()
+    const before = [...world.logOf(a).entries]
+    await world.settle(world.node(b).remove(a))
+    world.restore(a, before)
+    await world.settle(
+      world
+        .node(a)
+        .add(1000, c)
+        .catch(() => undefined),
+    )
+    const versions = new Set(addresses.slice(0, 3).map((address) => world.node(address).versionText()))
+    await world.pass(5_000)
+    expect([...versions].length).toBeLessThanOrEqual(2)
+    expect(countSlots(world.logOf(b).owns ?? []) + countSlots(world.logOf(a).owns ?? [])).toBeLessThanOrEqual(10_000)
+    expect(world.node(a).versionText()).toBe(world.node(b).versionText())
+  })
+
+  test('a member with the log of before a change takes nothing that is another’s by now, whatever keys it has', async () => {
+    const world = await formed()
+    const key = keyIn(3500, 5000)
+    await world.settle(world.put(b, key))
+    const before = [...world.logOf(b).entries]
+    await world.settle(world.remove(b, key))
+    await world.settle(world.node(b).add(5000, c))
+    world.restore(b, before)
+    await world.pass(5_000)
+    expect(world.node(b).owns(key)).toBe(false)
+    expect(ownedBy(world)).toEqual(['0-3000,8001-9999', '5001-8000', '3001-5000', ''])
+  })
+
+  test('a member with an empty log hears from the home that the ring counts on it', async () => {
+    const world = await formed()
+    world.restore(b, [])
+    expect(world.node(b).current()).toBe(undefined)
+    await world.pass(10_000)
+    expect(ownedBy(world)[1]).toBe('3001-8000')
+  })
+})
+
+test('writes in the spool keep slots from being given up, also those that have come meanwhile', async () => {
+  const world = await formed()
+  world.spool(b, 1)
+  await expect(world.settle(world.node(b).add(5000, c))).rejects.toThrow(`${b} has writes in its spool`)
+  world.spool(b, 0)
+  for (let ms = 20; ms < 300; ms += 5) {
+    const adding = world
+      .node(b)
+      .add(5000, c)
+      .then(
+        () => true,
+        () => false,
+      )
+    await world.pass(ms)
+    const isGiven = formatRanges(world.logOf(b).owns ?? []) === '5001-8000'
+    world.spool(b, 1)
+    const isMade = await world.settle(adding)
+    // Either the spool was in time, or the change had passed this member by then.
+    if (!isMade) expect(ownedBy(world)[1]).toBe('3001-8000')
+    else expect(isGiven).toBe(true)
+    world.spool(b, 0)
+    await world.pass(1_000)
+    if (isMade) await world.settle(world.node(b).remove(c))
+  }
+})
+
+describe('an address has to be the one that its node goes by', () => {
+  test.each([
+    ['as a member to be', (world: RingWorld) => world.node(a).add(5000, 'alias:1')],
+    ['in another ring of the same nodes', (world: RingWorld) => world.node(a).replace(new Map([[3000, 'alias:1']]))],
+  ])('%s', async (_, change) => {
+    const world = await formed({ alias: ['alias:1', c] })
+    await expect(world.settle(change(world))).rejects.toMatchObject({
+      code: 'ring_conflict',
+      message: `the node at alias:1 has the address ${c} (KVS_ADDRESS); nothing was changed`,
+    })
+    expect(ownedBy(world)).toEqual(['0-3000,8001-9999', '3001-8000', '', ''])
+  })
+})
+
+describe('a version that a member is told of', () => {
+  test('is one that the home has decided', async () => {
+    const world = await formed()
+    const ring = world.node(b).current() as Ring
+    const forged = { ...ring, version: ring.version + 1, positions: new Map([[3000, a]]) }
+    await expect(world.settle(world.node(b).learn(forged))).rejects.toThrow(`${a}, the home of the ring, does not know`)
+    expect(ownedBy(world)[1]).toBe('3001-8000')
+    world.kill(a)
+    await expect(world.settle(world.node(b).learn(forged))).rejects.toMatchObject({ code: 'cannot_forward' })
+  })
+
+  test('is about the member', async () => {
+    const world = await formed()
+    const ring = { ...(world.node(b).current() as Ring), id: 'beef' }
+    await expect(
+      world.settle(world.node(d).learn({ ...ring, positions: new Map([[1, a]]), standbys: [] })),
+    ).rejects.toThrow(`the ring does not name ${d}`)
+  })
+})
+
+test('a ring has 1,000 positions at most', async () => {
+  const world = makeRingWorld({ addresses })
+  const positions = (count: number) => new Map(Array.from({ length: count }, (_, position) => [position, a]))
+  await expect(world.settle(world.node(a).replace(positions(1_001)))).rejects.toThrow('1000 at most')
+  await world.settle(world.node(a).replace(positions(1_000)))
+  expect(ownedBy(world)[0]).toBe('0-9999')
 })
 
 test('an entry that this program does not know stops the node', async () => {
