@@ -51,7 +51,7 @@ export interface RingWorld {
   /** Names of all nodes: the address, where its log has one alone. */
   readonly names: readonly string[]
   logOf(address: string): WorldLog
-  /** Puts another log in the place of a member's, as it was at some point or an empty one, and starts its nodes anew. */
+  /** Puts another log in the place of a member's, and starts its nodes anew. */
   restore(address: string, entries: readonly LogEntry[]): void
   node(name: string): RingMember
   isUp(name: string): boolean
