@@ -75,7 +75,8 @@ test('nothing is told while nothing is decided, and a change that waits for it g
   const { changes, told } = makeHome(
     (ring, append) => {
       appends++
-      if (ring.next === undefined) throw new KvsError('log_down')
+      // So that one that goes in circles comes to an end.
+      if (ring.next === undefined && appends < 20) throw new KvsError('log_down')
       append(ring)
       return true
     },
