@@ -18,8 +18,8 @@ ALTER TABLE writers ADD COLUMN ring_seen bigint NOT NULL DEFAULT 0;
 COMMENT ON COLUMN writers.ring_seen IS
   'the session has applied the entries with event_type 5 through this sequence; below log_head.ring_sequence, it may not append';
 
--- Slot of a key, as kvs/core/ring/slot.ts has it: the MD5 of its UTF-8 bytes as an integer, modulo 10,000, taken over
--- words of 32 bits. The prefix of the keys of the dialect with /route does not count.
+-- Slot of a key, as kvs/core/ring/key-slot.ts has it: the MD5 of its UTF-8 bytes as an integer, modulo 10,000, taken
+-- over words of 32 bits. The prefix of the keys of the dialect with /route does not count.
 CREATE FUNCTION slot_of(key text) RETURNS integer LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   digest  text := md5(CASE WHEN starts_with(key, 'route/') THEN substr(key, 7) ELSE key END);

@@ -120,7 +120,9 @@ export const catalogue = {
   not_owner: {
     status: 421,
     message: 'the key belongs to another member of the ring; nothing was done',
-    when: 'a request is not to be passed on, since it has the header KVS-Ring, and its key is another member’s',
+    when:
+      'a request is not to be passed on, since it has the header KVS-Ring, and its key is another member’s, or the ' +
+      'node is in no ring',
   },
   idempotency_key_reused: {
     status: 422,

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { KvsError } from '../core/errors.ts'
 import { type Kv, maxFingerprintBytes, type RingService, type SiteService } from '../kv/index.ts'
 import type { MemoryBudget } from '../memory/index.ts'
 import {
@@ -36,6 +37,7 @@ import {
   makeBodyReceiver,
   makeBytesHold,
   makeReplyHold,
+  type Request,
 } from './exchange/index.ts'
 import { type HttpOptions, type HttpServer, makeHttpServer } from './wire/index.ts'
 
@@ -62,9 +64,20 @@ export interface NodeRoutesOptions {
 
 /** Makes the HTTP server of a node with all its routes. It does not listen yet. */
 export function makeServer(options: ServerOptions): HttpServer {
-  const { store, guard, logger } = options
+  const { store, guard, logger, routing } = options
   const routes = nodeRoutes(options)
-  return makeHttpServer(options, makeDispatcher({ routes, guard, logger, position: () => store.position() }))
+  const refusalOf = routing === undefined ? refusalToMembers : () => undefined
+  return makeHttpServer(options, makeDispatcher({ routes, guard, logger, refusalOf, position: () => store.position() }))
+}
+
+/**
+ * A node that can be in no ring takes nothing that a member passes on to it: what it stored would be where nobody looks
+ * for it. It has another member's address, or has lost its settings.
+ */
+function refusalToMembers({ headers }: Pick<Request, 'headers'>): KvsError | undefined {
+  const isFromMember = headers.some((name, at) => at % 2 === 0 && name.length === 8 && /^kvs-ring$/i.test(name))
+  if (!isFromMember) return undefined
+  return new KvsError('not_owner', 'KVS-Ring names a ring, and this node is in none (KVS_ADDRESS); nothing was done')
 }
 
 /** The route table of a node. */

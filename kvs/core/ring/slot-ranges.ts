@@ -10,7 +10,6 @@ export interface SlotRange {
 export type SlotRanges = readonly SlotRange[]
 
 export const allSlots: SlotRanges = [{ from: 0, through: slotCount - 1 }]
-export const noSlots: SlotRanges = []
 
 export function hasSlot(ranges: SlotRanges, slot: number): boolean {
   let [low, high] = [0, ranges.length]

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { type KvsError, NotOwner } from '../../../kvs/core/errors.ts'
-import { noSlots } from '../../../kvs/core/ring/slot-ranges.ts'
 import { makeMemoryRingLog } from '../../../kvs/log/memory/index.ts'
 import type { RingGuard } from '../../../kvs/replica/ring-hooks.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
@@ -70,7 +69,7 @@ test.each([1, 2, 3, 4, 5])(
       if (integer(0, 2) === 0) {
         const unowned = keys.filter(() => integer(0, 2) === 0)
         const last = BigInt(world.server.entries.length)
-        await world.settled(ringLog.append(`${round} ${unowned.join(' ')}`.trim(), last, noSlots))
+        await world.settled(ringLog.append(`${round} ${unowned.join(' ')}`.trim(), last, []))
       }
     }
     const settled = await world.settled(Promise.all(answers))

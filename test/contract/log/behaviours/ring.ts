@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Write } from '../../../../kvs/core/entry.ts'
 import { slotOf } from '../../../../kvs/core/ring/key-slot.ts'
-import { allSlots, noSlots, type SlotRanges } from '../../../../kvs/core/ring/slot-ranges.ts'
+import { allSlots, type SlotRanges } from '../../../../kvs/core/ring/slot-ranges.ts'
 import { type LogSession, NotAppended, RingUnseen, Unavailable } from '../../../../kvs/log/index.ts'
 import { put, remove } from '../../../support/entries.ts'
 import { readAll } from '../../../support/read-all.ts'
@@ -18,7 +18,7 @@ export function describeRing(makeServer: MakeLogServer): void {
     session = await server.makeLog().open()
   })
 
-  const appendRing = (text: string, seen = 0n, vacated: SlotRanges = noSlots) =>
+  const appendRing = (text: string, seen = 0n, vacated: SlotRanges = []) =>
     server.makeRingLog().append(text, seen, vacated)
   const keysIn = async (log: LogSession) => (await readAll(log)).map(({ write }) => write.key)
 
@@ -129,7 +129,7 @@ export function describeRing(makeServer: MakeLogServer): void {
     ]
     const stored: [string, Write, SlotRanges][] = [
       ['a put elsewhere', put(key), elsewhere],
-      ['a put where nothing is given away', put(key), noSlots],
+      ['a put where nothing is given away', put(key), []],
       ['a delete', remove(key), allSlots],
     ]
     test.each(stored)('but it is after %s', async (_, write, vacated) => {
@@ -146,9 +146,9 @@ export function describeRing(makeServer: MakeLogServer): void {
       const network = await server.makeNetwork()
       const ringLog = server.makeRingLog({ network })
       network.cut()
-      await expect(ringLog.append('one', 0n, noSlots)).rejects.toThrow(Unavailable)
+      await expect(ringLog.append('one', 0n, [])).rejects.toThrow(Unavailable)
       network.heal()
-      expect(await ringLog.append('one', 0n, noSlots)).toMatchObject({ sequence: 1n })
+      expect(await ringLog.append('one', 0n, [])).toMatchObject({ sequence: 1n })
     })
 
     test('where the log takes no writes', async () => {

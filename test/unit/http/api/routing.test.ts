@@ -127,11 +127,22 @@ test('what a member may not pass on is 421, with the version of the ring, in eac
   )
 })
 
-test('without a ring, KVS-Ring is a header as any other', async () => {
-  const { request } = await serveForms()
-  const ring = 'KVS-Ring: cafe=6\r\n'
-  expect(await request('PUT', '/v1/a', `${ring}Content-Length: 1\r\n`, 'x')).toMatch(/^HTTP\/1\.1 201 /)
-  expect(await request('GET', '/v1/a', ring)).toMatch(/^HTTP\/1\.1 200 /)
+test('a node that can be in no ring takes nothing that a member passes on to it', async () => {
+  const { request, store } = await serveForms()
+  for (const name of ['KVS-Ring', 'kvs-ring']) {
+    const ring = `${name}: cafe=6\r\n`
+    for (const [method, path, more = '', body = ''] of [
+      ['GET', '/v1/a'],
+      ['GET', '/v1/:'],
+      ['DELETE', '/v1/:'],
+      ['PUT', '/v1/a', 'Content-Length: 1\r\n', 'x'],
+      ['POST', '/v1/a?add=1'],
+    ] as const) {
+      const answer = await request(method, path, ring + more, body)
+      expect(answer).toMatch(/^HTTP\/1\.1 421 [\s\S]*this node is in none \(KVS_ADDRESS\); nothing was done\n$/)
+    }
+  }
+  expect(store.writes).toEqual([])
   expect(await request('GET', '/v1/a', 'KVS-Rings: x\r\n')).toMatch(/^HTTP\/1\.1 400 /)
 })
 
