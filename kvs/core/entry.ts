@@ -1,4 +1,7 @@
+import type { EarlierVersion } from './earlier-version.ts'
+import type { Delete } from './operation/delete.ts'
 import type { Write, WriteKind } from './operation/operation.ts'
+import type { Put } from './operation/put.ts'
 import type { Position } from './position.ts'
 
 export type { Write }
@@ -27,7 +30,21 @@ export interface Entry {
   readonly stamp: number
   /** Where the entry was first written; undefined where that is this log. */
   readonly origin: Origin | undefined
+  /**
+   * Where a key has moved between logs by this entry, as `MovedWrite.earlier`; undefined for what a client asked for.
+   */
+  readonly earlier?: EarlierVersion | undefined
   readonly write: Write
+}
+
+/**
+ * A write by which a key moves between logs, rather than one that a client asked for: a put where it moves to; a delete
+ * where the copy of another log's key goes.
+ */
+export interface MovedWrite {
+  readonly write: Put | Delete
+  /** The version of the value that has moved; of a delete, that of the value or the delete it follows. */
+  readonly earlier: EarlierVersion
 }
 
 /** An entry's place in the log that it was first written in. */
@@ -61,6 +78,8 @@ export interface PackedEntry {
   originSequence: number
   /** As the write's `after`, as text. */
   after: string | undefined
+  /** As `Entry.earlier`, as `formatEarlier` writes it. */
+  earlier?: string | undefined
   bytes: Buffer
   digestStart: number
   digestLength: number

@@ -36,13 +36,21 @@ export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 export type { Members, SiteService } from './members.ts'
 export { requireKnownLogs } from './own-log.ts'
 export {
+  type AskedChanges,
+  type AskedKeys,
   type AskedRingChange,
+  callOffPath,
   changePath,
   givePath,
+  type MovedPage,
+  movedChangesPath,
+  movedKeysPath,
   type RingPlan,
   type RingService,
   type RingState,
   ringPath,
+  type TakeProgress,
+  takePath,
 } from './ring-service.ts'
 export { ringStatusOf } from './ring-status.ts'
 export {

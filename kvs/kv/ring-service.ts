@@ -1,3 +1,5 @@
+import type { MovedWrite } from '../core/entry.ts'
+import type { Position } from '../core/position.ts'
 import type { Positions, Ring } from '../core/ring/description.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 
@@ -7,6 +9,15 @@ export const ringPath = '/ring'
 export const givePath = '/ring/give'
 /** Where a member asks the home of its ring for a change. */
 export const changePath = '/ring/change'
+
+/** Where the home of a ring has a member take what a change gives it. */
+export const takePath = '/ring/take'
+/** Where a member that takes keys asks for the values of the one that has them. */
+export const movedKeysPath = '/ring/keys'
+/** The same for what was written to them since. */
+export const movedChangesPath = '/ring/changes'
+/** Where a change of the ring that is under way is called off. */
+export const callOffPath = '/ring/call_off'
 
 /** What a node knows of the ring, and what may be asked of it. */
 export interface RingService {
@@ -57,10 +68,26 @@ export interface RingService {
   learn(ring: Ring): Promise<void>
   /**
    * Gives up what the change `ring.next` takes from this member, or all that it had where it was in no ring. On return
-   * that is in the log. Rejects with `ring_conflict` where it can't: it has keys there, or is in another ring.
+   * that is in the log. Rejects with `ring_conflict` where it can't: it was in no ring and has keys, or is in another.
    * @param isCheck only looks whether it could
+   * @returns a position of this member's log with all that was ever written to what it has given up
    */
-  give(ring: Ring, isCheck: boolean): Promise<void>
+  give(ring: Ring, isCheck: boolean): Promise<Position>
+  /**
+   * Copies to this member what the change `ring.next` gives it, from those that have it, and goes on by itself. Answers
+   * soon, with how far it is: the home asks again. Rejects with `ring_conflict` where the change is over.
+   * @param gives what `give` has returned, by the address of each that gives; undefined before they have
+   */
+  take(ring: Ring, gives: ReadonlyMap<string, Position> | undefined): Promise<TakeProgress>
+  /**
+   * Keys of some slots with their values, for the member that takes them. Rejects with `ring_conflict` where the change
+   * is over: from then on they may be deleted here.
+   */
+  movedKeys(asked: AskedKeys): Promise<MovedPage>
+  /** What was written to keys of some slots after a position of this log. Rejects as `movedKeys`. */
+  movedChanges(asked: AskedChanges): Promise<MovedPage>
+  /** Calls off the change that is under way: all stays as it was. Rejects with `ring_conflict` where there is none. */
+  callOff(): Promise<void>
   /** Makes a change as the home of the ring, for another node. Rejects as `replace`, and with `NotOwner` elsewhere. */
   change(asked: AskedRingChange): Promise<void>
 }
@@ -69,6 +96,52 @@ export interface RingState {
   readonly ring: Ring | undefined
   readonly self: string
   readonly owns: SlotRanges
+  /** How far this node has applied its log; `nowhere` before it knows the log. */
+  readonly position: Position
+}
+
+/** How far a member has taken what a change gives it. */
+export interface TakeProgress {
+  /**
+   * `copying`; `following`: nearly all is here, and what is written there comes soon after; `taken`: all that the gives
+   * tell of is here, durably.
+   */
+  readonly state: 'copying' | 'following' | 'taken'
+  /** How many keys were compared or written since this node has begun. */
+  readonly keys: number
+  /** What keeps it from going on; undefined where nothing does. */
+  readonly obstacle: string | undefined
+}
+
+/** Part of a change that a member asks another one for. */
+interface AskedPart {
+  readonly ringId: string
+  /** Version by which the slots are to change hands. */
+  readonly version: number
+  readonly slots: SlotRanges
+}
+
+export interface AskedKeys extends AskedPart {
+  /** The page begins after this key; undefined for the first one. */
+  readonly after: string | undefined
+}
+
+export interface AskedChanges extends AskedPart {
+  /** A position of the log that is asked. */
+  readonly after: Position
+}
+
+/** A bounded part of what a member has of some slots. */
+export interface MovedPage {
+  /**
+   * Of keys: what is written later than this, or was changed while pages are read, is among the changes after it. Of
+   * changes: what the page comes up to.
+   */
+  readonly position: Position
+  /** Keys in order, each once; changes in the order of the log, of each key perhaps several. */
+  readonly items: readonly MovedWrite[]
+  /** The key that the page of keys ends with, shown or not. Undefined where nothing comes after it, for now. */
+  readonly last: string | undefined
 }
 
 /** A change that a node asks the home of the ring for. */
@@ -82,3 +155,5 @@ export type RingPlan =
   | { readonly kind: 'replace'; readonly positions: Positions }
   | { readonly kind: 'add'; readonly position: number; readonly address: string }
   | { readonly kind: 'remove'; readonly address: string }
+  /** No change, but that the one under way is called off. */
+  | { readonly kind: 'call off' }

@@ -28,7 +28,7 @@ export {
 } from './log.ts'
 export { nextDigest } from './next-digest.ts'
 export { makePageSize, pageLimits } from './page-size.ts'
-export type { RingLog } from './ring-log.ts'
+export type { EntryReader, KeyMover, RingLog } from './ring-log.ts'
 export { wholeMilliseconds } from './server-time.ts'
 export type {
   DeletedKey,

@@ -1,5 +1,6 @@
-import type { BatchEnd } from '../core/entry.ts'
+import type { BatchEnd, MovedWrite } from '../core/entry.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
+import type { LogReader } from './site-log.ts'
 
 /** What a member of a ring asks of its own log, beside the session of a node. */
 export interface RingLog {
@@ -12,4 +13,29 @@ export interface RingLog {
    * value to a key of the slots `vacated`
    */
   append(text: string, seen: bigint, vacated: SlotRanges): Promise<BatchEnd | undefined>
+  /** Connects to read the log for another member. Rejects as `Log.open`. */
+  openReader(): Promise<EntryReader>
+  /**
+   * Connects as the one node of the log that moves keys, until the connection ends: nothing that an earlier one has
+   * sent lands from then on. Undefined where another node does so already. Rejects as `Log.open`.
+   */
+  openMover(): Promise<KeyMover | undefined>
+}
+
+export type EntryReader = Pick<LogReader, 'logId' | 'lost' | 'askHead' | 'read' | 'close'>
+
+/** Moves keys that this log does not own, or does not yet: clients see none of it. */
+export interface KeyMover {
+  readonly logId: string
+  /** Resolves with the reason when the connection is gone, by close() as well. Never rejects. */
+  readonly lost: Promise<Error>
+  /**
+   * Appends the writes as one batch, in this order. On return they are committed and durable. Rejects with `Undecided`
+   * where they may or may not be there, or land later; never after another `openMover` of the log has returned.
+   * @param ringEntry sequence of the entry on the ring that the caller goes by
+   * @returns undefined where nothing was stored, since the log's newest entry on the ring is another one
+   */
+  append(moved: readonly MovedWrite[], ringEntry: bigint): Promise<BatchEnd | undefined>
+  /** Lets another node take over. Never rejects; idempotent. */
+  close(): Promise<void>
 }

@@ -16,9 +16,15 @@ export interface RingGuard {
    * Takes an entry on the ring that the log has: from now on `requireOwned` goes by it. Called with the newest one
    * whenever a session is opened, before anything is served or appended by that, and with each that is applied later,
    * in the same step. In the order of their sequences; the same one may come again.
+   * @returns whether the log owns other slots from now on: then readers see other keys in lists and counts
    * @throws where it can't read the text; the node has diverged then
    */
-  note(entry: RingChangeEntry): void
+  note(entry: RingChangeEntry): boolean
+  /**
+   * Whether a key that the log holds is a copy, which is another member's: lists and counts leave it out. It costs
+   * next to nothing where there are no copies, and a hash of the key where there may be some.
+   */
+  isCopy(key: string): boolean
 }
 
 /** Error for a client that asks for this key; undefined where the log takes it. */

@@ -1,5 +1,7 @@
+import type { Found } from '../core/entry.ts'
 import type { Position } from '../core/position.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
+import type { OrderedKeys } from '../order/index.ts'
 
 /** What the ring asks of this node: how far it has applied its own log, and what it holds. */
 export interface OwnNode {
@@ -18,6 +20,13 @@ export interface OwnNode {
    * meanwhile. Rejects where the node stops.
    */
   countKeysIn(slots: SlotRanges): Promise<number>
+  /**
+   * The keys of these slots that have a value in the log, in order. A key that has one all the time is among them,
+   * whatever is written meanwhile. Rejects where the node stops.
+   */
+  keysIn(slots: SlotRanges): Promise<OrderedKeys>
+  /** The value that a key has by the entries applied, with its tag, whoever owns it, and also past its deadline. */
+  heldValue(key: string): Found | undefined
   /** How many writes wait in the spool for the log. */
   spooled(): number
 }
