@@ -25,6 +25,7 @@ export const dailyFunctions: readonly string[] = [
   ...['notify_of_append', 'digest_at', 'advance_checkpoint', 'checkpoint_hash', 'checkpoint_is_of_log'],
   ...['checkpoint_batch_end', 'stamp_of', 'stamp_at', 'append_foreign', 'origins_through'],
   ...['forget_deletes', 'deletes_between', 'slot_of', 'append_ring', 'see_ring'],
+  ...['append_moved', 'earlier_version_at'],
 ]
 
 interface Missing {
