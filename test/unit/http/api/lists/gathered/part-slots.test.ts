@@ -1,9 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { slotOf } from '../../../../../../kvs/core/ring/key-slot.ts'
-import { formatRanges, hasSlot, rangesInText, type SlotRanges } from '../../../../../../kvs/core/ring/slot-ranges.ts'
+import {
+  allSlots,
+  formatRanges,
+  hasSlot,
+  rangesInText,
+  type SlotRanges,
+} from '../../../../../../kvs/core/ring/slot-ranges.ts'
 import type { AnsweredPart } from '../../../../../../kvs/http/api/lists/gathered/gather.ts'
 import { requireEverySlotOnce } from '../../../../../../kvs/http/api/lists/gathered/part-slots.ts'
 import { until } from '../../../../../support/until.ts'
+import { serve } from '../../../serve.ts'
 import { serveRing } from '../../../serve-ring.ts'
 
 const lists = [':', ':?limit=40', ':?values', ':?count', ':?delimiter=/']
@@ -158,11 +165,14 @@ describe('KVS-Ring-Slots', () => {
   })
 
   test('is not in the answer to a client', async () => {
-    const { url } = await serveRing(2)
-    for (const path of lists) {
-      expect((await fetch(`${url}/v1/${path}`)).headers.has('kvs-ring-slots')).toBe(false)
+    const single = await serve({ allowsClear: true })
+    single.store.lists.owns = allSlots
+    for (const { url } of [single, await serveRing(2)]) {
+      for (const path of lists) {
+        expect((await fetch(`${url}/v1/${path}`)).headers.has('kvs-ring-slots')).toBe(false)
+      }
+      expect((await fetch(`${url}/v1/:`, clear)).headers.has('kvs-ring-slots')).toBe(false)
     }
-    expect((await fetch(`${url}/v1/:`, clear)).headers.has('kvs-ring-slots')).toBe(false)
   })
 
   test.each([
