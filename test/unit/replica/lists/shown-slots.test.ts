@@ -37,7 +37,7 @@ test('the slots told are those of the step in which the keys are read', async ()
 })
 
 test('they are those that the log owns, and none where it can be in no ring', async () => {
-  const ring = { ...makeGuard(), state: () => ({ owns: some ?? [] }) }
+  const ring = { ...makeGuard(), isCopy: () => false, state: () => ({ owns: some ?? [] }) }
   const member = await startReplica(makeFencedLog(), undefined, { ring })
   expect(await toldBy(member)).toEqual([some, some, some])
   const single = await startReplica(makeFencedLog(), undefined, {})
