@@ -115,7 +115,10 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return shown.get(key)
     },
 
-    ...makeLists({ ...parts, position: positionOfAll, requireReadable }),
+    ...makeLists({
+      ...{ ...parts, position: positionOfAll, requireReadable },
+      owns: () => options.ring?.state().owns,
+    }),
     ...tokens,
 
     ...makeAcceptedWrites({ ...parts, unowned: options.ring && unownedBy(options.ring) }),

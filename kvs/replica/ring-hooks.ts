@@ -1,6 +1,7 @@
 import { KvsError } from '../core/errors.ts'
 import { ringEntryIn } from '../core/ring/ring-text.ts'
 import { allSlots, isSameSlots } from '../core/ring/slot-ranges.ts'
+import type { RingState } from '../kv/index.ts'
 import type { RingChangeEntry } from '../log/index.ts'
 
 /** How a replica of the log of a ring's member and what the node does for the ring know of each other. */
@@ -25,6 +26,8 @@ export interface RingGuard {
    * next to nothing where there are no copies, and a hash of the key where there may be some.
    */
   isCopy(key: string): boolean
+  /** The slots whose keys the log takes, as `requireOwned` goes by them. */
+  state(): Pick<RingState, 'owns'>
 }
 
 /** Error for a client that asks for this key; undefined where the log takes it. */
