@@ -27,6 +27,7 @@ const names = {
   delete: ['kind', 'key', 'deadline', 'earlier'],
 } as const
 
+/** Leaves out what a write comes `after`: no write has that in a ring, whose logs are no sites. */
 export function formatMovedPage({ position, items, last }: MovedPage): Buffer {
   const head = { position: formatPosition(position), last: last ?? null, items: items.map(itemJson) }
   const values = items.flatMap(({ write }) => (write.kind === 'put' ? [write.value] : []))

@@ -31,7 +31,8 @@ export function giveIn(body: Buffer): { readonly ring: Ring; readonly isCheck: b
 }
 
 /**
- * Reads a change that a member asks for: `{"asker":ADDRESS,"replace":{"3000":ADDRESS}}`, or with `add`, `remove` or `call_off`.
+ * Reads a change that a member asks for: `{"asker":ADDRESS,"replace":{"3000":ADDRESS}}`, or with `add`, `remove` or
+ * `call_off`.
  * @throws KvsError bad_request
  */
 export function changeIn(body: Buffer): AskedRingChange {
