@@ -2,7 +2,10 @@ import { expect, test, vi } from 'vitest'
 import { NotOwner } from '../../../kvs/core/errors.ts'
 import type { KeyRange } from '../../../kvs/core/key-range.ts'
 import { makeMemoryRingLog } from '../../../kvs/log/memory/index.ts'
-import { put } from '../../support/entries.ts'
+import { askedWrite } from '../../../kvs/replica/decisions/asked-write.ts'
+import { takeRound } from '../../../kvs/replica/decisions/conditional-round.ts'
+import { makeView } from '../../../kvs/view/index.ts'
+import { entryOf, put } from '../../support/entries.ts'
 import { makeFencedLog, makeGuard } from './fenced-log.ts'
 import { startReplica } from './scripted-log.ts'
 import { makeWorld, quiet } from './virtual-nodes.ts'
@@ -58,6 +61,19 @@ test('what the log holds of a key is there for its ring, whoever owns it', async
   expect(store.followed.heldValue('none')).toBeUndefined()
 })
 
+test('a condition on a moved value is held against its earlier tag, and rests on its entry in this log', () => {
+  const view = makeView({ logId: 'cafe0123' })
+  const earlier = { tag: 'beef4567-12-ff00aa01', modifiedAt: 5 }
+  view.apply(entryOf(1n, put('a'), { earlier }))
+  const decidedIf = (tag: string) => {
+    const asked = askedWrite({ write: put('a'), precondition: { ifMatch: [tag] }, idempotencyKey: undefined })
+    return takeRound([{ asked, request: undefined, part: undefined }], view, 0).decided
+  }
+  const current = { sequence: 1n, tag: earlier.tag }
+  expect(decidedIf(earlier.tag)).toMatchObject([{ writes: [put('a')], reads: ['a'], current }])
+  expect(decidedIf('cafe0123-1-01000000')).toMatchObject([{ writes: [], current }])
+})
+
 test('copies that lapse do not keep the node from recording what has ended, nor from going on', async () => {
   const world = makeWorld()
   const warn = vi.fn()
@@ -70,8 +86,14 @@ test('copies that lapse do not keep the node from recording what has ended, nor 
   const ringLog = makeMemoryRingLog({ server: world.server, name: 'ring' })
   const append = (round: number) =>
     world.settled(ringLog.append(`${round} ${copies.join(' ')}`, BigInt(world.server.entries.length), []))
-  await world.until(() => world.expiries().length > 0)
-  await append(1)
+  let isSent = false
+  node.delay = ({ kind }) => {
+    isSent ||= kind === 'append-conditional'
+    return kind === 'append-conditional' ? 300 : 1
+  }
+  await world.until(() => isSent)
+  await append(1) // before the expiries: they are refused, and rejected since their keys are copies
+  node.delay = () => 1
   await append(2)
   await world.until(() => node.store.measures().view.keys === 0)
   const ended = world.expiries().map(({ key }) => key)
