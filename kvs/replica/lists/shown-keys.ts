@@ -36,7 +36,7 @@ export interface ShownKeys {
   noteBytes(bytes: Buffer, start: number, length: number): void
   /**
    * Readers see other keys from now on, any number of them. Call it in the same step as the change. What is kept or
-   * being built is let go, and built anew for the next list; who waits for it waits for that. A snapshot stays as it is.
+   * being built is let go, and built anew for the next list; who waits for it waits for that. A snapshot stays.
    */
   drop(): void
   /**
