@@ -200,7 +200,9 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
       expiry.noteOthers(entry)
     },
     onKey: note,
-    onRing: (entry) => takeRing(options, entry, [queue, conditional]),
+    onRing(entry) {
+      if (takeRing(options, entry, [queue, conditional])) shownKeys.drop()
+    },
   })
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)
@@ -224,7 +226,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   })
   const refusals = makeSpoolRefusals(logger)
   const held = makeHeldBatch(clock, note)
-  const shown = makeShown({ mirror, spool, held, now: log.now })
+  const shown = makeShown({ mirror, spool, held, now: log.now, ring: options.ring })
   const slices = makeSlices({ clock, ...options.slices })
   const shownKeys = makeShownKeys({ mirror, spool, shown, slices, lapse: expiry.lapse })
   spool?.onChange(note)

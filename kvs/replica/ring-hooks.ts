@@ -48,21 +48,23 @@ export function unownedBy(ring: Pick<RingGuard, 'requireOwned'>): RefusalOf {
 
 /**
  * Has the node go by an entry on the ring: what waits in vain from now on is rejected at once.
- * @throws as `RingGuard.note`; and without a guard, since the node could not know which keys the log takes
+ * @returns as `RingGuard.note`
+ * @throws as that; and without a guard, since the node could not know which keys the log takes
  */
 export function takeRing(
   { ring }: RingHooks,
   entry: RingChangeEntry,
   queues: readonly { rejectWhere(refusalOf: RefusalOf): void }[],
-): void {
+): boolean {
   if (ring === undefined) {
     // A ring that was given up has left the log all that there is.
-    if (isSameSlots(ringEntryIn(entry.text)?.owns ?? [], allSlots)) return
+    if (isSameSlots(ringEntryIn(entry.text)?.owns ?? [], allSlots)) return false
     throw new Error('the log belongs to a member of a ring: set KVS_ADDRESS, and not KVS_PEERS')
   }
-  ring.note(entry)
+  const ownsOthers = ring.note(entry)
   const unowned = unownedBy(ring)
   for (const queue of queues) queue.rejectWhere(unowned)
+  return ownsOthers
 }
 
 /** The refusal of the first key that has one. */

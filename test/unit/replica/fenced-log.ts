@@ -82,8 +82,11 @@ export function makeGuard() {
     note(entry: RingChangeEntry) {
       if (entry.text === '?') throw new Error('no ring')
       guard.notes.push(entry)
+      const before = guard.unowned.join(' ')
       guard.unowned = entry.text.split(' ')
+      return entry.text !== before
     },
+    isCopy: (key: string) => guard.unowned.includes(key),
     requireOwned(key: string) {
       if (guard.unowned.includes(key)) throw new NotOwner(`ring=${guard.notes.length}`)
     },

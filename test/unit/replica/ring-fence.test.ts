@@ -16,7 +16,9 @@ function makeGuard() {
     state: () => ({ owns: allSlots }),
     note({ text }: { readonly text: string }) {
       guard.unowned = keysIn(text)
+      return true
     },
+    isCopy: (key: string) => guard.unowned.includes(key),
     requireOwned(key: string) {
       if (guard.unowned.includes(key)) throw new NotOwner('ring=1')
     },
