@@ -89,7 +89,7 @@ export function makeMirror(options: MirrorOptions = {}): Mirror {
     landed: undefined,
     applied: makeAppliedEntries(mostHeld),
     replayedFrom: undefined,
-    ring: makeRingNews(options.onRing ?? nothing),
+    ring: makeRingNews(options.ring ?? { note: nothing, foresee: nothing }),
     ...{ onOthers, onKey, onMembership, hashSecret, site },
   }
   let sessions = 0
@@ -157,7 +157,7 @@ async function requireSamePast(progress: Progress, session: LogSession): Promise
   if (logId !== progress.logId) throw anotherLog(placeText(progress), logId)
   noteHead(progress, sequence)
   if (!(await session.holds(progress.view.position))) throw wentBack(placeText(progress), sequence)
-  progress.ring.begin(session.head)
+  progress.ring.begin(session.head, progress.view.position.sequence)
 }
 
 async function catchUp(progress: Progress, session: LogSession, afterPage?: () => Promise<void>) {
@@ -167,6 +167,7 @@ async function catchUp(progress: Progress, session: LogSession, afterPage?: () =
     if (!(await applyPage(progress, session, session.head.sequence, progress.own))) requireWhole(progress, session)
     await afterPage?.()
   }
+  progress.ring.caughtUp()
   const { own } = progress
   progress.own = []
   return own

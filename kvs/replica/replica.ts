@@ -25,7 +25,7 @@ import type { MirrorOptions } from './mirror-progress.ts'
 import { makeOutage } from './outage.ts'
 import { makeTokens } from './position-tokens.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
-import { type RingHooks, takeRing, unownedBy } from './ring-hooks.ts'
+import { makeRingTaker, type RingHooks, unownedBy } from './ring-hooks.ts'
 import { makeRounds, type Rounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
@@ -200,9 +200,10 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
       expiry.noteOthers(entry)
     },
     onKey: note,
-    onRing(entry) {
-      if (takeRing(options, entry, [queue, conditional])) shownKeys.drop()
-    },
+    ring: makeRingTaker(options, {
+      queues: () => [queue, conditional],
+      onOwnsOthers: () => shownKeys.drop(),
+    }),
   })
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)

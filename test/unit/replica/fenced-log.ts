@@ -86,6 +86,12 @@ export function makeGuard() {
       guard.unowned = entry.text.split(' ')
       return entry.text !== before
     },
+    foresee(entry: RingChangeEntry | undefined) {
+      if (entry === undefined) return false
+      if (entry.text === '?') throw new Error('no ring')
+      guard.unowned = [...new Set([...guard.unowned, ...entry.text.split(' ')])]
+      return true
+    },
     isCopy: (key: string) => guard.unowned.includes(key),
     requireOwned(key: string) {
       if (guard.unowned.includes(key)) throw new NotOwner(`ring=${guard.notes.length}`)

@@ -18,6 +18,10 @@ function makeGuard() {
       guard.unowned = keysIn(text)
       return true
     },
+    foresee(entry: { readonly text: string } | undefined) {
+      guard.unowned = [...guard.unowned, ...keysIn(entry?.text ?? '')]
+      return true
+    },
     isCopy: (key: string) => guard.unowned.includes(key),
     requireOwned(key: string) {
       if (guard.unowned.includes(key)) throw new NotOwner('ring=1')
