@@ -35,6 +35,7 @@ export type {
 export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 export type { Members, SiteService } from './members.ts'
 export { requireKnownLogs } from './own-log.ts'
+export { type PassedOnWrite, spooledPath } from './passed-on.ts'
 export {
   type AskedChanges,
   type AskedKeys,

@@ -1,4 +1,4 @@
-import { changePath, givePath, ringPath } from '../../../kv/index.ts'
+import { changePath, givePath, ringPath, spooledPath } from '../../../kv/index.ts'
 import { errors } from './described-errors.ts'
 import type { Answer, Description } from './operation-description.ts'
 import type { Part } from './part.ts'
@@ -85,6 +85,12 @@ export const ringOperations: Readonly<Record<string, Readonly<Record<string, Des
     PUT: betweenMembers('learnRing', 'Tells a member of a newer version', 'Ring'),
   },
   [givePath]: { POST: betweenMembers('giveSlots', 'Has a member give up what a change takes from it', 'GiveRequest') },
+  [spooledPath]: {
+    POST: {
+      ...betweenMembers('passOnSpooled', 'Has a member do what another one has in its spool', 'SpooledRequest'),
+      errors: [...ofBodies, 'bad_key', 'draining'],
+    },
+  },
   [changePath]: { POST: betweenMembers('changeRing', 'Has the home of the ring change it', 'ChangeRequest') },
   '/route': values('Routed', 'a key, from the member that owns it'),
   '/cache': values('Cached', 'a key that this member owns'),

@@ -42,13 +42,13 @@ export function makeRingHandlers(ring: RingService, receiveBody: ReceiveBody) {
 }
 
 /** Whose keys are whose is said for all keys. @throws KvsError bad_request, forbidden */
-function requireWholeReach(request: Request): void {
+export function requireWholeReach(request: Request): void {
   queryFormOf(request, [])
   const prefixes = request.caller?.prefixesWithin('') ?? ['']
   if (prefixes[0] !== '') throw new KvsError('forbidden', 'a ring is of all keys, and the token has prefixes')
 }
 
-function stateReply(service: RingService): Reply {
+export function stateReply(service: RingService): Reply {
   const { ring, self, owns } = service.state()
   return jsonReply(200, { ring: ring === undefined ? null : ringJson(ring), self, owns: formatRanges(owns) })
 }

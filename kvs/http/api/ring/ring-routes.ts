@@ -1,4 +1,4 @@
-import { changePath, givePath, type Kv, type RingService, ringPath } from '../../../kv/index.ts'
+import { changePath, givePath, type Kv, type RingService, ringPath, spooledPath } from '../../../kv/index.ts'
 import type { DropBody, HoldReply, ReceiveBody } from '../../exchange/index.ts'
 import type { OpenListing } from '../lists/list-shares.ts'
 import type { DefectLog } from '../lists/list-stream.ts'
@@ -11,6 +11,7 @@ import { makeCacheClearer, makeKeysHandler } from './own-keys.ts'
 import { maxRingBody } from './ring-body.ts'
 import { makeRingHandlers } from './ring-handlers.ts'
 import { makeRouteDialect } from './route-dialect.ts'
+import { makeSpooledHandler } from './spooled-handler.ts'
 
 export interface RingRoutesOptions {
   readonly store: Kv
@@ -31,15 +32,17 @@ export interface RingRoutesOptions {
 
 /** Makes the routes of a node that may be a member of a ring: those between members, and those of the dialect. */
 export function makeRingRoutes(options: RingRoutesOptions): RouteTable {
-  const { ring, receiving, maxValueBytes, dropBody } = options
+  const { store, ring, receiving, maxValueBytes, dropBody } = options
   const members = makeRingHandlers(ring, receiving('body', maxRingBody))
   const receiveForm = receivingForms(receiving('form', maxRingBody))
   const shape = makeHashRingHandlers({ ring, receiveForm, dropBody })
   const receiveBody = receiving('form', maxValueFormBytes(maxValueBytes))
+  const spooled = makeSpooledHandler({ store, ring, receiveBody: receiving('body', maxValueFormBytes(maxValueBytes)) })
   const keys = makeRouteDialect({ ...options, receiveBody })
   return {
     [ringPath]: { methods: { GET: members.show, PUT: members.learn }, rights: { GET: 'replicate', PUT: 'replicate' } },
     [givePath]: { methods: { POST: members.give }, rights: { POST: 'replicate' } },
+    [spooledPath]: { methods: { POST: spooled }, rights: { POST: 'replicate' } },
     [changePath]: { methods: { POST: members.change }, rights: { POST: 'replicate' } },
     ...dialectRoutes({
       '/route': keys.routed,

@@ -26,11 +26,15 @@ test('every method of every route has a right that it asks for, or is open to al
 
 const ring = '{"id":"beef","version":1,"home":"a:1","positions":{"1":"a:1"},"next":null,"standbys":[]}'
 
+const passedOn =
+  '{"idempotency_key":"a","key":"a","kind":"delete","value":null,"content_type":null,"deadline":null,"seen":null}'
+
 /** Those of the ring's paths, by path, and by method where one takes another. */
 const ringRequests: Readonly<Record<string, [url: string, body: string]>> = {
   '/ring': ['/ring', ''],
   'PUT /ring': ['/ring', ring],
   '/ring/give': ['/ring/give', `{"ring":${ring},"check":true}`],
+  '/ring/spooled': ['/ring/spooled', passedOn],
   '/ring/change': ['/ring/change', '{"asker":"a:1","remove":"a:1"}'],
   '/route': ['/route?key=a', ''],
   'POST /route': ['/route', 'key=a&val=1'],

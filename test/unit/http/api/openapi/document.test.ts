@@ -240,6 +240,7 @@ describe('answers', () => {
     ['GET', '/ring'],
     ['PUT', '/ring', {}, '{}'],
     ['POST', '/ring/give', {}, '{}'],
+    ['POST', '/ring/spooled', {}, '{}'],
     ['POST', '/ring/change', {}, '{"asker":"a:1","remove":"a:1"}'],
     ...['/', '/livez', '/readyz', '/healthz', '/metrics', '/openapi.json'].flatMap((path): [string, string][] =>
       ['GET', 'HEAD', 'PUT'].map((method) => [method, path]),
