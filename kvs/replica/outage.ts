@@ -2,7 +2,7 @@ import { batchLimits } from '../core/limits.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type LogSession, RingUnseen } from '../log/index.ts'
 import { type BatchParts, spoolBatch } from './append/batches.ts'
-import { NotPassedOn, type Passing } from './append/passing-on.ts'
+import { NotPassedOn, type Passing } from './append/given-away.ts'
 import { makeDrain } from './append/spool-drain.ts'
 import { requireSameLog } from './log-continuity.ts'
 

@@ -4,7 +4,7 @@ import { slotOf } from '../core/ring/key-slot.ts'
 import { ringEntryIn } from '../core/ring/ring-text.ts'
 import { allSlots, hasSlot, isSameSlots } from '../core/ring/slot-ranges.ts'
 import type { RingChangeEntry } from '../log/index.ts'
-import type { Passing } from './append/passing-on.ts'
+import type { Passing } from './append/given-away.ts'
 
 /** How a replica of the log of a ring's member and what the node does for the ring know of each other. */
 export interface RingHooks {

@@ -4,7 +4,7 @@ import { type LogSession, Undecided } from '../../log/index.ts'
 import type { LogPosition, Spool } from '../../spool/index.ts'
 import type { View } from '../../view/index.ts'
 import type { Mirror } from '../mirror.ts'
-import { makePassedOn, type Passing } from './passing-on.ts'
+import { makePassedOn, type Passing } from './given-away.ts'
 
 /** What keeps step with the log beside a drain: a node's mirror or, where nobody reads values, a mere position. */
 export interface LogFollower extends Pick<Mirror, 'logId' | 'readThrough'> {

@@ -6,7 +6,7 @@ import { requireNameable } from '../key-decoding.ts'
 import { JsonNumber, parseStrictly, typeName } from '../transactions/strict-json.ts'
 import { requireMembers } from './ring-body.ts'
 
-const bounds = { what: 'the body', maxNames: 7, maxParts: 16 }
+const bounds = { what: 'the body', maxNames: 16, maxParts: 16 }
 
 /**
  * Reads a write that is passed on: `{"idempotency_key":TEXT,"key":TEXT,"kind":"put","value":BASE64,

@@ -45,7 +45,7 @@ function requireSameRing(request: Request, ring: RingService): void {
  * questions are asked in the same order, each under a key of its own. Rejects as `Kv.writeIf`, but with no
  * `ConditionFailed`.
  */
-async function doOnce(store: SpooledHandlerOptions['store'], passedOn: PassedOnWrite): Promise<void> {
+export async function doOnce(store: SpooledHandlerOptions['store'], passedOn: PassedOnWrite): Promise<void> {
   const { write, seen, idempotencyKey } = passedOn
   const isDone = await tryIf(store, write, unchanged(seen), idempotencyKey)
   if (isDone || seen === undefined || seen.tag === '' || !hasPassed(seen.deadline, store.now())) return
