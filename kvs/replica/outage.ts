@@ -30,8 +30,8 @@ export interface Outage {
    * Appends the spool's writes to the log, in order. What is written meanwhile is spooled as well, up to the last
    * stretch, so that nothing passes what came before it. Where another member of the ring is to have some of it and
    * can't be asked, it waits for that as long as the session lasts. Meanwhile the log is read, since what it waits for
-   * may be a change of the ring that this node has to go on with. Rejects as `LogSession.appendSpooled` and `Spool.oldest` do;
-   * nothing is dropped.
+   * may be a change of the ring that this node has to go on with. Rejects as `LogSession.appendSpooled` and
+   * `Spool.oldest` do; nothing is dropped.
    * @param onBatch called after each batch but the last with what is left
    * @returns how many writes have left the spool since it was last empty
    */

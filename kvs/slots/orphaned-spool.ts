@@ -30,8 +30,8 @@ const advice = 'start a node on the log they are for, with this KVS_DATA_DIR'
 
 /**
  * Appends the spool of a dead node to the log, as that node would: under its identity and its numbers, each write once,
- * in order, and superseded if another writer's entry came first. What the log has given away is passed on. It may be interrupted at any moment and repeated by
- * whoever locks the slot. The spool is closed when it returns or rejects.
+ * in order, and superseded if another writer's entry came first. What the log has given away is passed on. It may be
+ * interrupted at any moment and repeated by whoever locks the slot. The spool is closed when it returns or rejects.
  * @returns number of writes that left the spool
  * @throws UnreadableSpool; Diverged when the spool is for another log; any other error may pass by a later retry
  */

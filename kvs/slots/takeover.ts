@@ -98,8 +98,8 @@ async function drainSlot(state: TakeoverState, slot: number, logId: string, sign
 }
 
 /**
- * Logs nothing about a slot that a node holds, or about a ring that has just changed, which is normal, and nothing about
- * an outage, which the node itself reports.
+ * Logs nothing about a slot that a node holds, or about a ring that has just changed, which is normal, and nothing
+ * about an outage, which the node itself reports.
  */
 function warnOfFailure(state: TakeoverState, slot: number, error: Error): void {
   if ([SlotHeld, SpoolHeld, Unavailable, Undecided, RingUnseen].some((kind) => error instanceof kind)) return

@@ -29,7 +29,9 @@ export interface PassedOn {
 const mostAtOnce = 8
 
 export function makePassedOn({ owns, passOn }: Passing, spool: Pick<Spool, 'isNewest'>): PassedOn {
-  /** Numbers of writes in the spool. What was passed on stays so, even where the log gets its key back before it lands. */
+  /**
+   * Numbers of writes in the spool. What was passed on stays so, even where the log gets its key back before it lands.
+   */
   const passed = new Set<bigint>()
 
   return {

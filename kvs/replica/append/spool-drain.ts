@@ -21,10 +21,10 @@ export interface DrainOptions {
 
 /**
  * Appends the oldest writes of the spool, as many as make a batch, reads them back, and takes them out of the spool.
- * All that the session's log had of the spool's writer must have been read before. What
- * belongs to other members of the ring is passed on first, and comes into the log as superseded, so that the numbers are
- * those of the log in any case. After a crash between the two it is passed on again. Rejects as
- * `LogSession.appendSpooled`, `LogSession.read` and `Spool.oldest` do, and with `NotPassedOn`; nothing is dropped then.
+ * All that the session's log had of the spool's writer must have been read before. What belongs to other members of the
+ * ring is passed on first, and comes into the log as superseded, so that the numbers are those of the log in any case.
+ * After a crash between the two it is passed on again. Rejects as `LogSession.appendSpooled`, `LogSession.read` and
+ * `Spool.oldest` do, and with `NotPassedOn`; nothing is dropped then.
  * @returns how many writes have left the spool
  */
 export type DrainBatch = (session: LogSession) => Promise<number>

@@ -4,7 +4,8 @@ import { noSpaceToUpgrade, sqliteFull } from './thread-messages.ts'
 /**
  * Version of the file as `PRAGMA user_version` has it; an older file gets it when it is opened. Version 1 brought
  * deadlines, and another name for the column `content_type`: a program that knows only version 0 looks at no version,
- * and so can't read the file, instead of losing them. Version 2 brought dependencies, and version 3 what writes had seen.
+ * and so can't read the file, instead of losing them. Version 2 brought dependencies, and version 3 what writes had
+ * seen.
  */
 const fileVersion = 3n
 

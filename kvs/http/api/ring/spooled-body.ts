@@ -10,8 +10,8 @@ const bounds = { what: 'the body', maxNames: 16, maxParts: 16 }
 
 /**
  * Reads a write that is passed on: `{"idempotency_key":TEXT,"key":TEXT,"kind":"put","value":BASE64,
- * "content_type":TEXT|null,"deadline":MILLISECONDS|null,"seen":{"tag":TEXT,"deadline":MILLISECONDS|null}|null}`. A delete has
- * neither value, nor content type, nor deadline: each is null.
+ * "content_type":TEXT|null,"deadline":MILLISECONDS|null,"seen":{"tag":TEXT,"deadline":MILLISECONDS|null}|null}`. A
+ * delete has neither value, nor content type, nor deadline: each is null.
  * @throws KvsError bad_request, bad_key
  */
 export function passedOnIn(body: Buffer): PassedOnWrite {
