@@ -36,6 +36,7 @@ export type { KeyCount, KeyListing, KeyQuery, ShownState, ValuePage } from './li
 export type { Members, SiteService } from './members.ts'
 export { BadMovedPage, formatMovedPage, movedPageType, parseMovedPage } from './moved-page.ts'
 export { requireKnownLogs } from './own-log.ts'
+export { type PassedOnWrite, spooledPath } from './passed-on.ts'
 export {
   type AskedChanges,
   type AskedKeys,

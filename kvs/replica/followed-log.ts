@@ -27,6 +27,8 @@ export interface FollowedLog {
   logId(): string
   /** As `Kv.waitFor`. */
   waitFor(position: Position): Promise<void>
+  /** As `Kv.waitForHead`, and also while the spool is on its way to the log. */
+  waitForHead(): Promise<void>
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
   /**
@@ -62,7 +64,7 @@ export interface FollowedLog {
 export function makeFollowedLog(
   mirror: Mirror,
   log: Pick<Log, 'now'>,
-  node: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices' | 'requestTail' | 'spooledKeys'>,
+  node: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'waitForHead' | 'inSlices' | 'requestTail' | 'spooledKeys'>,
 ): FollowedLog {
   const deletes = rememberedDeletes(mirror, node.inSlices)
   return {

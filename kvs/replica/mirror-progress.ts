@@ -7,6 +7,8 @@ import type { RingNews, RingTaker } from './ring-news.ts'
 export interface MirrorOptions {
   /** Called for each entry read that has an effect and that another node has written. */
   readonly onOthers?: (entry: Entry) => void
+  /** Called after the replay for each entry read that this node has written, with or without an effect. */
+  readonly onOwn?: (entry: Entry) => void
   /**
    * Called after the replay for each key that an entry has brought into the view or taken out of it, in the same step.
    */

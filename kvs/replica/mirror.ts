@@ -80,7 +80,8 @@ export interface Mirror {
 const nothing = () => undefined
 
 export function makeMirror(options: MirrorOptions = {}): Mirror {
-  const { onOthers = nothing, onKey = nothing, onMembership = nothing, hashSecret, site = false, mostHeld } = options
+  const { onOthers = nothing, onOwn = nothing, onKey = nothing, onMembership = nothing } = options
+  const { hashSecret, site = false, mostHeld } = options
   const progress: Progress = {
     view: makeView(),
     ...{ logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n },
@@ -90,7 +91,7 @@ export function makeMirror(options: MirrorOptions = {}): Mirror {
     applied: makeAppliedEntries(mostHeld),
     replayedFrom: undefined,
     ring: makeRingNews(options.ring ?? { note: nothing, foresee: nothing }),
-    ...{ onOthers, onKey, onMembership, hashSecret, site },
+    ...{ onOthers, onOwn, onKey, onMembership, hashSecret, site },
   }
   let sessions = 0
   let position = { of: progress.view.position, text: '' }

@@ -25,7 +25,7 @@ import type { MirrorOptions } from './mirror-progress.ts'
 import { makeOutage } from './outage.ts'
 import { makeTokens } from './position-tokens.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
-import { makeRingTaker, type RingHooks, unownedBy } from './ring-hooks.ts'
+import { makeRingTaker, passingOf, type RingHooks, unownedBy } from './ring-hooks.ts'
 import { makeRounds, type Rounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
@@ -157,6 +157,12 @@ export function makeReplica(options: ReplicaOptions): Replica {
       },
       requestTail: parts.rounds.requestTail,
       waitFor: tokens.waitFor,
+      async waitForHead() {
+        // A spool may wait for a change of the ring that waits for this.
+        const refusal = refusalOf(machine.state, machine.state.kind === 'draining spool' ? 'reads' : 'headWaits')
+        if (refusal) throw refusal
+        await waits.untilHeadApplied()
+      },
       inSlices: parts.slices.run,
       spooledKeys: () => options.spool?.keys() ?? [],
     }),
@@ -199,6 +205,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
       spool?.supersede(entry)
       expiry.noteOthers(entry)
     },
+    onOwn: (entry) => spool?.noteOwn(entry),
     onKey: note,
     ring: makeRingTaker(options, {
       queues: () => [queue, conditional],
@@ -234,7 +241,8 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   const numbers = makeWriteNumbers(spool?.last ?? 0n)
   const batches = { queue, numbers, mirror, machine, spool, spools: spooling.on, held, refusals, clock }
   const rounds = makeRounds({ ...batches, conditional, waits, connector })
-  const outage = makeOutage({ ...batches, logger, onDrained: options.onDrained })
+  const passing = passingOf(options)
+  const outage = makeOutage({ ...batches, logger, passing, read: rounds.read, onDrained: options.onDrained })
   const { onReplayed, tailIntervalMs } = options
   const loop = makeSessionLoop({
     ...{ ...batches, conditional, waits, connector, rounds, outage },

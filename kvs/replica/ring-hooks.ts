@@ -1,15 +1,27 @@
+import type { SpooledWrite } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
+import { slotOf } from '../core/ring/key-slot.ts'
 import { ringEntryIn } from '../core/ring/ring-text.ts'
-import { allSlots, isSameSlots } from '../core/ring/slot-ranges.ts'
+import { allSlots, hasSlot, isSameSlots } from '../core/ring/slot-ranges.ts'
 import type { RingState } from '../kv/index.ts'
 import type { RingChangeEntry } from '../log/index.ts'
+import type { Passing } from './append/given-away.ts'
 import type { RingTaker } from './ring-news.ts'
 
 /** How a replica of the log of a ring's member and what the node does for the ring know of each other. */
 export interface RingHooks {
   /** Undefined where the log is no member's. Then an entry on the ring is one of an unknown kind. */
   readonly ring?: RingGuard | undefined
+  /** Undefined where the log is no member's, or has no other members to pass on to. */
+  readonly passOn?: PassOn | undefined
 }
+
+/**
+ * Passes on a spooled write whose key the log has given away, to the member that owns it now. It is done there once,
+ * however often it is passed on, and superseded where the key has changed there. Rejects where no owner can be asked
+ * now: then it may have been done or not, and is to be passed on again.
+ */
+export type PassOn = (spooled: SpooledWrite) => Promise<void>
 
 export interface RingGuard {
   /** @throws NotOwner where the log does not take the key */
@@ -40,6 +52,13 @@ export interface RingGuard {
 
 /** Error for a client that asks for this key; undefined where the log takes it. */
 export type RefusalOf = (key: string) => KvsError | undefined
+
+/** How the node's spool is drained where its log has given keys away; undefined where there is no other member. */
+export function passingOf({ ring, passOn }: RingHooks): Passing | undefined {
+  if (ring === undefined || passOn === undefined) return undefined
+  const unowned = unownedBy(ring)
+  return { owns: (key) => unowned(key) === undefined, passOn }
+}
 
 /** What the ring's log does not take, by what it was told last. */
 export function unownedBy(ring: Pick<RingGuard, 'requireOwned'>): RefusalOf {
@@ -76,6 +95,17 @@ export function makeRingTaker({ ring }: RingHooks, { queues, onOwnsOthers }: Rin
     if (ownsOthers) onOwnsOthers()
   }
   return { note: (entry) => take(entry, 'note'), foresee: (entry) => take(entry, 'foresee') }
+}
+
+/**
+ * Whether a log takes a key, by its newest entry on the ring, or by there being none.
+ * @throws where it can't read the entry's text
+ */
+export function ownedBy(newest: RingChangeEntry | undefined): (key: string) => boolean {
+  if (newest === undefined) return () => true
+  const entry = ringEntryIn(newest.text)
+  if (entry === undefined) throw new Error(`entry ${newest.sequence} of the log is on a ring, and can’t be read`)
+  return (key) => hasSlot(entry.owns, slotOf(key))
 }
 
 /** The refusal of the first key that has one. */

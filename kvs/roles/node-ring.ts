@@ -5,7 +5,14 @@ import { makeRingRouting, makeTarget, type RingRouting } from '../forward/index.
 import { makePostgresRingLog } from '../log/postgres/index.ts'
 import { makeOrderedKeys } from '../order/index.ts'
 import type { Replica } from '../replica/index.ts'
-import { makeHttpMember, makeRingMember, type OwnNode, type RingMember } from '../ring/index.ts'
+import {
+  makeHttpMember,
+  makeHttpSpooled,
+  makePassingOn,
+  makeRingMember,
+  type OwnNode,
+  type RingMember,
+} from '../ring/index.ts'
 import { countKeysIn, visitKeysIn } from '../view/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
@@ -13,6 +20,8 @@ import type { ServiceProcess } from './service-process.ts'
 export interface NodeRing {
   readonly member: RingMember
   readonly routing: RingRouting
+  /** As `makePassingOn`. */
+  readonly passOn: ReturnType<typeof makePassingOn>
 }
 
 interface NodeRingParts {
@@ -46,7 +55,8 @@ export function makeNodeRing(
     logger,
   })
   const routing = makeRingRouting({ ring: member, targetOf, timeoutMs: forwardTimeoutMs, waitTimeoutMs, logger })
-  return { member, routing }
+  const passOn = makePassingOn({ ring: member, connect: (to) => makeHttpSpooled(targetOf(to), token) })
+  return { member, routing, passOn }
 }
 
 /** What the ring asks of a node, by its store. */
@@ -56,7 +66,7 @@ function ownNode(store: () => Replica): OwnNode {
     logId: () => store().followed.logId(),
     sequence: () => store().followed.sequence(),
     waitFor: (position) => store().waitFor(position),
-    waitForHead: () => store().waitForHead(),
+    waitForHead: () => store().followed.waitForHead(),
     async countKeysIn(slots) {
       const { followed } = store()
       let keys = 0

@@ -236,3 +236,15 @@ test('a value that is a window on a larger piece of memory does not keep that fr
   expect(write).toEqual(put('a', 'of'))
   expect(write?.kind === 'put' && write.value.buffer.byteLength).toBe(2)
 })
+
+test('what moves between logs supersedes a write only where it is a value that the write had not seen', async () => {
+  const spool = await open()
+  const tag = 'beef4567-3-0000000a'
+  await spool.add(1n, [put('a'), put('b'), put('c')], seen, true, () => ({ tag, deadline: undefined }))
+  const moved = { isOwn: false, earlier: { tag, modifiedAt: 1 } }
+  spool.supersede(entryOf(8n, put('a', 'moved'), moved))
+  spool.supersede(entryOf(9n, remove('b'), moved))
+  const newer = { tag: 'beef4567-4-0000000b', modifiedAt: 2 }
+  spool.supersede(entryOf(10n, put('c', 'moved'), { ...moved, earlier: newer }))
+  expect((await spool.oldest()).map(({ superseded }) => superseded)).toEqual([false, false, true])
+})

@@ -6,6 +6,7 @@ import {
   movedKeysPath,
   movedPageType,
   ringPath,
+  spooledPath,
   takePath,
 } from '../../../kv/index.ts'
 import { errors } from './described-errors.ts'
@@ -101,6 +102,12 @@ export const ringOperations: Readonly<Record<string, Readonly<Record<string, Des
     PUT: betweenMembers('learnRing', 'Tells a member of a newer version', 'Ring'),
   },
   [givePath]: { POST: betweenMembers('giveSlots', 'Has a member give up what a change takes from it', 'GiveRequest') },
+  [spooledPath]: {
+    POST: {
+      ...betweenMembers('passOnSpooled', 'Has a member do what another one has in its spool', 'SpooledRequest'),
+      errors: [...ofBodies, 'bad_key', 'draining'],
+    },
+  },
   [changePath]: { POST: betweenMembers('changeRing', 'Has the home of the ring change it', 'ChangeRequest') },
   [takePath]: {
     POST: betweenMembers('takeSlots', 'Has a member take what a change gives it', 'TakeRequest', progress),

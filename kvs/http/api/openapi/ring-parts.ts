@@ -9,6 +9,8 @@ const key = {
   ...text,
   description: `A text of 1 to ${maxKeyBytes - routedPrefix.length} bytes of UTF-8.`,
 }
+/** In milliseconds since 1970. */
+const moment = { type: ['integer', 'null'], minimum: 0 }
 const positions = {
   description: 'Addresses of members by their positions, which are numbers in decimal digits.',
   type: 'object',
@@ -123,6 +125,31 @@ export const ringSchemas = {
     oneOf: [text, { type: 'null' }],
   }),
   MovedChangesRequest: askedPart(logPosition),
+  SpooledRequest: {
+    type: 'object',
+    required: ['idempotency_key', 'key', 'kind', 'value', 'content_type', 'deadline', 'seen'],
+    additionalProperties: false,
+    properties: {
+      idempotency_key: { ...text, description: 'The same each time this write is passed on.' },
+      key: text,
+      kind: { enum: ['put', 'delete'] },
+      value: { type: ['string', 'null'], description: 'In Base64; null for a delete.' },
+      content_type: { type: ['string', 'null'] },
+      deadline: { ...moment, description: 'When the key is to end by itself; null for never.' },
+      seen: {
+        description: 'What the key had when the write was accepted; null where that is not known.',
+        oneOf: [
+          {
+            type: 'object',
+            required: ['tag', 'deadline'],
+            additionalProperties: false,
+            properties: { tag: { ...text, description: 'Its ETag; empty where it had no value.' }, deadline: moment },
+          },
+          { type: 'null' },
+        ],
+      },
+    },
+  },
   ChangeRequest: {
     description: 'Has one of replace, add, remove and call_off.',
     type: 'object',

@@ -89,14 +89,14 @@ export function makeRingHandlers({ ring, receiveBody, dropBody, holdReply }: Rin
 }
 
 /** Whose keys are whose is said for all keys. @throws KvsError bad_request, forbidden */
-function requireWholeReach(request: Request): void {
+export function requireWholeReach(request: Request): void {
   queryFormOf(request, [])
   const prefixes = request.caller?.prefixesWithin('') ?? ['']
   if (prefixes[0] !== '') throw new KvsError('forbidden', 'a ring is of all keys, and the token has prefixes')
 }
 
 /** @param given position that the member has given its keys up at; that of its state where it has given none */
-function stateReply(service: RingService, given?: Position): Reply {
+export function stateReply(service: RingService, given?: Position): Reply {
   const { ring, self, owns, position } = service.state()
   return jsonReply(200, {
     ring: ring === undefined ? null : ringJson(ring),

@@ -8,6 +8,7 @@ import {
   movedKeysPath,
   type RingService,
   ringPath,
+  spooledPath,
   takePath,
 } from '../../../kv/index.ts'
 import type { DropBody, HoldReply, ReceiveBody } from '../../exchange/index.ts'
@@ -22,6 +23,7 @@ import { makeCacheClearer, makeKeysHandler } from './own-keys.ts'
 import { maxRingBody } from './ring-body.ts'
 import { makeRingHandlers } from './ring-handlers.ts'
 import { makeRouteDialect } from './route-dialect.ts'
+import { makeSpooledHandler } from './spooled-handler.ts'
 
 export interface RingRoutesOptions {
   readonly store: Kv
@@ -42,15 +44,17 @@ export interface RingRoutesOptions {
 
 /** Makes the routes of a node that may be a member of a ring: those between members, and those of the dialect. */
 export function makeRingRoutes(options: RingRoutesOptions): RouteTable {
-  const { ring, receiving, maxValueBytes, dropBody, holdReply } = options
+  const { store, ring, receiving, maxValueBytes, dropBody, holdReply } = options
   const members = makeRingHandlers({ ring, receiveBody: receiving('body', maxRingBody), dropBody, holdReply })
   const receiveForm = receivingForms(receiving('form', maxRingBody))
   const shape = makeHashRingHandlers({ ring, receiveForm, dropBody })
   const receiveBody = receiving('form', maxValueFormBytes(maxValueBytes))
+  const spooled = makeSpooledHandler({ store, ring, receiveBody: receiving('body', maxValueFormBytes(maxValueBytes)) })
   const keys = makeRouteDialect({ ...options, receiveBody })
   return {
     [ringPath]: { methods: { GET: members.show, PUT: members.learn }, rights: { GET: 'replicate', PUT: 'replicate' } },
     [givePath]: posting(members.give, 'replicate'),
+    [spooledPath]: posting(spooled, 'replicate'),
     [changePath]: posting(members.change, 'replicate'),
     [takePath]: posting(members.take, 'replicate'),
     [movedKeysPath]: posting(members.keys, 'replicate'),

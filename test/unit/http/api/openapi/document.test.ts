@@ -241,6 +241,7 @@ describe('answers', () => {
     ['GET', '/ring'],
     ['PUT', '/ring', {}, '{}'],
     ['POST', '/ring/give', {}, '{}'],
+    ['POST', '/ring/spooled', {}, '{}'],
     ['POST', '/ring/change', {}, '{"asker":"a:1","remove":"a:1"}'],
     ['POST', '/ring/take', {}, '{}'],
     ['POST', '/ring/take', {}, `{"ring":${ring},"gives":null}`],
