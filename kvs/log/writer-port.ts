@@ -1,4 +1,5 @@
 import type { BatchEnd, ForeignEntry, LogPoint, SpooledWrite, Write } from '../core/entry.ts'
+import type { MovedAnswer } from '../core/moved-answer.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 import type { Committed, Decided, Verdict } from './log.ts'
 
@@ -26,9 +27,11 @@ export type Landing<Otherwise = 'late' | 'fenced'> =
   | { readonly outcome: Otherwise; readonly serverSeconds: number }
 
 /** The log's answer to one decision. */
-export interface Judgement extends Pick<Verdict, 'outcome' | 'entry' | 'note'> {
+export interface Judgement extends Pick<Verdict, 'outcome' | 'entry' | 'origin' | 'note'> {
   /** The entry of the value that the key had, as it was answered before; undefined for every other outcome. */
   readonly current: LogPoint | undefined
+  /** The same of a value that this log does not have, or not first: its tag. */
+  readonly currentTag?: string | undefined
 }
 
 export interface Registration {
@@ -74,6 +77,13 @@ export interface WriterStatements {
    * key of the slots `vacated`, and nothing was stored. Never `unseen`.
    */
   appendRing(batch: Batch, text: string, seen: bigint, vacated: SlotRanges): Promise<Landing<'overtaken' | 'fenced'>>
+  /** As `KeyMover.keepAnswers`, for the writer's session. `fenced`: another one is registered, and nothing was stored. */
+  keepAnswers(
+    writerId: string,
+    session: string,
+    answers: readonly MovedAnswer[],
+    ringEntry: bigint,
+  ): Promise<'kept' | 'overtaken' | 'fenced'>
   /** As `LogSession.seeRing`, for the writer's session; does nothing where another one is registered. */
   seeRing(writerId: string, session: string, through: bigint): Promise<void>
   /**

@@ -1,4 +1,5 @@
 import type { BatchEnd, ForeignEntry, SpooledWrite, Write } from '../core/entry.ts'
+import type { MovedAnswer } from '../core/moved-answer.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 import { versionAt } from '../core/version.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
@@ -55,6 +56,8 @@ export interface Writer {
     seen: bigint,
     vacated: SlotRanges,
   ): Promise<BatchEnd | undefined>
+  /** As `KeyMover.keepAnswers`; `Unavailable` where another session of the writer has taken its place. */
+  keepAnswers(statements: WriterStatements, answers: readonly MovedAnswer[], ringEntry: bigint): Promise<boolean>
   /** As `LogSession.seeRing`. */
   seeRing(statements: WriterStatements, through: bigint): Promise<void>
 }
@@ -137,6 +140,11 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       serverTime.note(landing.serverSeconds)
       return undefined
     },
+    async keepAnswers(statements, answers, ringEntry) {
+      const outcome = await statements.keepAnswers(numbering.id, numbering.session, answers, ringEntry)
+      if (outcome === 'fenced') throw new Unavailable(replacedAsMover)
+      return outcome === 'kept'
+    },
     seeRing: (statements, through) => statements.seeRing(numbering.id, numbering.session, through),
     async appendConditional(
       statements,
@@ -191,11 +199,9 @@ async function send<Answer>(
 
 /** What was answered before is taken from the log, all else from the node's own decision. */
 function verdictOf(judgement: Judgement, decided: Decided | undefined, logId: string): Verdict {
-  const { outcome, current } = judgement
-  return {
-    ...judgement,
-    current: outcome === 'answered' ? current && versionAt(logId, current) : decided?.current,
-  }
+  const { outcome, entry, origin, note, current, currentTag: tag } = judgement
+  const before = tag === undefined ? current && versionAt(logId, current) : { sequence: current?.sequence ?? 0n, tag }
+  return { outcome, entry, origin, note, current: outcome === 'answered' ? before : decided?.current }
 }
 
 const writesOf = ({ writes }: Decided) => writes
@@ -208,6 +214,8 @@ const repeated = 'an entry of another log was to be taken over that the log has 
 const replaced = 'another node takes over the entries of other logs in this one’s place'
 
 const replacedOnRing = 'another change of the ring was under way in this log at the same time'
+
+const replacedAsMover = 'another node moves keys into this log in this one’s place'
 
 const tooLate =
   'by its clock a batch came to its turn after the node had given up on it, and was not stored: did that clock jump ' +
