@@ -16,9 +16,12 @@ export function answersPageJson({ answers, through }: MovedAnswersPage): object 
   return { answers: answers.map(answerJson), through: String(through) }
 }
 
-function answerJson({ key, request, slot, logId, entry, currentTag = null, note = null }: MovedAnswer): object {
+function answerJson({ key, request, slot, logId, entry, currentTag, note }: MovedAnswer): object {
   const point = entry && { sequence: String(entry.sequence), digest: entry.digest.toString('hex') }
-  return { key, request: request.toString('base64'), slot, log: logId, entry: point ?? null, current: currentTag, note }
+  return {
+    ...{ key, request: request.toString('base64'), slot, log: logId },
+    ...{ entry: point ?? null, current: currentTag ?? null, note: note ?? null },
+  }
 }
 
 /**

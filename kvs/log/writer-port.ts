@@ -1,4 +1,4 @@
-import type { BatchEnd, ForeignEntry, LogPoint, SpooledWrite, Write } from '../core/entry.ts'
+import type { BatchEnd, ForeignEntry, LogPoint, MovedWrite, SpooledWrite, Write } from '../core/entry.ts'
 import type { MovedAnswer } from '../core/moved-answer.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 import type { Committed, Decided, Verdict } from './log.ts'
@@ -30,7 +30,7 @@ export type Landing<Otherwise = 'late' | 'fenced'> =
 export interface Judgement extends Pick<Verdict, 'outcome' | 'entry' | 'origin' | 'note'> {
   /** The entry of the value that the key had, as it was answered before; undefined for every other outcome. */
   readonly current: LogPoint | undefined
-  /** The same of a value that this log does not have, or not first: its tag. */
+  /** Tag of that value where another log has given it; undefined where this one has. */
   readonly currentTag?: string | undefined
 }
 
@@ -77,6 +77,11 @@ export interface WriterStatements {
    * key of the slots `vacated`, and nothing was stored. Never `unseen`.
    */
   appendRing(batch: Batch, text: string, seen: bigint, vacated: SlotRanges): Promise<Landing<'overtaken' | 'fenced'>>
+  /**
+   * Appends the entries by which keys move. `overtaken`: the log's newest entry on the ring is not `ringEntry`, and
+   * nothing was stored. Never `unseen`.
+   */
+  appendMoved(batch: Batch, moved: readonly MovedWrite[], ringEntry: bigint): Promise<Landing<'overtaken' | 'fenced'>>
   /** As `KeyMover.keepAnswers`, for the writer's session. `fenced`: another one is registered, and nothing was stored. */
   keepAnswers(
     writerId: string,

@@ -1,4 +1,4 @@
-import type { BatchEnd, ForeignEntry, SpooledWrite, Write } from '../core/entry.ts'
+import type { BatchEnd, ForeignEntry, MovedWrite, SpooledWrite, Write } from '../core/entry.ts'
 import type { MovedAnswer } from '../core/moved-answer.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 import { versionAt } from '../core/version.ts'
@@ -56,6 +56,12 @@ export interface Writer {
     seen: bigint,
     vacated: SlotRanges,
   ): Promise<BatchEnd | undefined>
+  /** As `KeyMover.append`; `Unavailable` where another session of the writer has taken its place. */
+  appendMoved(
+    statements: WriterStatements,
+    moved: readonly MovedWrite[],
+    ringEntry: bigint,
+  ): Promise<BatchEnd | undefined>
   /** As `KeyMover.keepAnswers`; `Unavailable` where another session of the writer has taken its place. */
   keepAnswers(statements: WriterStatements, answers: readonly MovedAnswer[], ringEntry: bigint): Promise<boolean>
   /** As `LogSession.seeRing`. */
@@ -84,6 +90,19 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
     }
     if (landing.outcome === 'fenced') throw new Unappendable(copied)
     throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error(tooLate) })
+  }
+
+  /** @param replacedBy what to say where another session is registered */
+  async function landUnlessOvertaken(
+    last: bigint,
+    sending: Promise<Landing<'overtaken' | 'fenced'>>,
+    replacedBy: string,
+  ): Promise<BatchEnd | undefined> {
+    const landing = await sending
+    if (landing.outcome === 'fenced') throw new Unavailable(replacedBy)
+    if (landing.outcome === 'landed') return land(last, Promise.resolve(landing))
+    serverTime.note(landing.serverSeconds)
+    return undefined
   }
 
   return {
@@ -132,17 +151,17 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
     },
     async appendRing(statements, text, seen, vacated) {
       const last = committedOf(numbering).number + 1n
-      const landing = await send(numbering, statements, last, (batch) =>
-        statements.appendRing(batch, text, seen, vacated),
-      )
-      if (landing.outcome === 'fenced') throw new Unavailable(replacedOnRing)
-      if (landing.outcome === 'landed') return land(last, Promise.resolve(landing))
-      serverTime.note(landing.serverSeconds)
-      return undefined
+      const sending = send(numbering, statements, last, (batch) => statements.appendRing(batch, text, seen, vacated))
+      return landUnlessOvertaken(last, sending, replacedOnRing)
+    },
+    async appendMoved(statements, moved, ringEntry) {
+      const last = numberAfter(numbering, moved)
+      const sending = send(numbering, statements, last, (batch) => statements.appendMoved(batch, moved, ringEntry))
+      return landUnlessOvertaken(last, sending, replacedMover)
     },
     async keepAnswers(statements, answers, ringEntry) {
       const outcome = await statements.keepAnswers(numbering.id, numbering.session, answers, ringEntry)
-      if (outcome === 'fenced') throw new Unavailable(replacedAsMover)
+      if (outcome === 'fenced') throw new Unavailable(replacedMover)
       return outcome === 'kept'
     },
     seeRing: (statements, through) => statements.seeRing(numbering.id, numbering.session, through),
@@ -213,9 +232,9 @@ const repeated = 'an entry of another log was to be taken over that the log has 
 
 const replaced = 'another node takes over the entries of other logs in this one’s place'
 
-const replacedOnRing = 'another change of the ring was under way in this log at the same time'
+const replacedMover = 'another node moves the keys of this log in this one’s place'
 
-const replacedAsMover = 'another node moves keys into this log in this one’s place'
+const replacedOnRing = 'another change of the ring was under way in this log at the same time'
 
 const tooLate =
   'by its clock a batch came to its turn after the node had given up on it, and was not stored: did that clock jump ' +

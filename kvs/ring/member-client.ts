@@ -6,7 +6,8 @@ import type { AnswerService, RingService, RingState } from '../kv/index.ts'
  * `RingService` has it, or with `cannot_forward` where the member gives no answer, or none that a member would give.
  */
 export interface MemberClient
-  extends Pick<RingService, 'give' | 'take' | 'movedKeys' | 'movedChanges' | 'change'>, AnswerService {
+  extends Pick<RingService, 'give' | 'take' | 'movedKeys' | 'movedChanges' | 'change'>,
+    AnswerService {
   state(): Promise<RingState>
   /** As `RingService.learn`. */
   learn(ring: Ring): Promise<void>

@@ -5,6 +5,7 @@ import { describeExactlyOnce } from './behaviours/exactly-once.ts'
 import { describeFollowing } from './behaviours/following.ts'
 import { describeForgetting } from './behaviours/forgetting.ts'
 import { describeImports } from './behaviours/imports.ts'
+import { describeMoved } from './behaviours/moved.ts'
 import { describeMovedAnswers } from './behaviours/moved-answers.ts'
 import { describeRefusals } from './behaviours/refusals.ts'
 import { describeReplay } from './behaviours/replay.ts'
@@ -33,6 +34,7 @@ const behaviours = [
   describeSitePositions,
   describeForgetting,
   describeRing,
+  describeMoved,
   describeMovedAnswers,
 ]
 

@@ -40,6 +40,11 @@ function makeStatements(answers: Partial<WriterStatements> = {}) {
       sent.push(batch)
       return { outcome: 'landed', end: endAt(batch.last), serverSeconds: 1_000 }
     },
+    async appendMoved(batch) {
+      sent.push(batch)
+      return { outcome: 'landed', end: endAt(batch.last), serverSeconds: 1_000 }
+    },
+    keepAnswers: async () => 'kept',
     seeRing: async () => undefined,
     failureOf: () => 'unknown',
     ...answers,

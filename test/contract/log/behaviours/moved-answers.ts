@@ -42,7 +42,11 @@ export function describeMovedAnswers(makeServer: MakeLogServer): void {
       decided(put('landed'), { idempotency: under('k-landed') }),
       decided(put('a', 'replaced'), { idempotency: under('k-replaced'), current: { sequence: 1n, tag: '' } }),
       decided(put('b'), { lands: false, idempotency: under('k-refused') }),
-      decided(put('c'), { lands: false, idempotency: under('k-refused-for-value'), current: { sequence: 2n, tag: '' } }),
+      decided(put('c'), {
+        lands: false,
+        idempotency: under('k-refused-for-value'),
+        current: { sequence: 2n, tag: '' },
+      }),
       decidedTogether([put('d'), remove('e')], { idempotency: under('k-together', 'r', '{"values":["é",null]}') }),
       decidedTogether([], { reads: ['f', 'g'], idempotency: under('k-failed', 'r', '{"failed":[]}') }),
     ]
@@ -92,7 +96,9 @@ export function describeMovedAnswers(makeServer: MakeLogServer): void {
       const current = { sequence: end?.sequence ?? 0n, tag: earlier.tag }
       const refused = decided(put('a'), { lands: false, current, idempotency: under('k') })
       await judge(taker.session, refused)
-      expect(await judge(taker.session, refused)).toMatchObject([{ outcome: 'answered', current: { tag: earlier.tag } }])
+      expect(await judge(taker.session, refused)).toMatchObject([
+        { outcome: 'answered', current: { tag: earlier.tag } },
+      ])
       expect((await answersIn(taker.server)).answers).toMatchObject([{ key: 'k', currentTag: earlier.tag }])
     })
   })
