@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { isRolledBack, takesNoWrites } from '../../../../kvs/log/postgres/postgres-errors.ts'
 import { makeDatabase, makeLog } from '../../../support/database.ts'
 
-/** What a program asks of a log that knows the schema up to version 6, 7 or 8: nothing of deadlines, or of sites. */
+/** What a program asks of a log that knows the schema up to version 6, 7, 8 or 12: nothing of deadlines, of sites, or of answers that move. */
 const statements: readonly (readonly [name: string, text: string, code: string])[] = [
   ['the log’s end', 'SELECT flaw, sequence, digest FROM log_end', '42P01'],
   [
@@ -48,10 +48,16 @@ const statements: readonly (readonly [name: string, text: string, code: string])
     `SELECT checkpoint_hash(sequence, key, value, content_type, digest, recorded_at, deadline) FROM checkpoint_entries`,
     '42883',
   ],
+  [
+    'a conditional append in a site',
+    `SELECT outcome FROM append_conditional($1, $1, 0, 1, 0, '{2}', '{a}', '{x}', '{NULL}', NULL, NULL, NULL, '{1}', '{1}', '{a}',
+      NULL, '{}', '{}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')`,
+    '42883',
+  ],
 ]
 
 test.each(statements)(
-  'a program that knows nothing of deadlines, or of sites, gets no answer to its question for %s',
+  'a program that knows nothing of deadlines, sites, or moved answers, gets no answer to its question for %s',
   async (_, text, code) => {
     const database = await makeDatabase()
     await (await makeLog(database).open()).close()
