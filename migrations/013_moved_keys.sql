@@ -77,6 +77,11 @@ BEGIN
   stamp := at.stamp;
 END $$;
 
+-- 012_ring.sql says what it does. Under its old name a program of the version before asks for it, which would misread
+-- the entries above. They come after an entry on the ring alone: at that one it gets no answer, and connects anew to a
+-- schema that it refuses.
+ALTER FUNCTION see_ring(uuid, uuid, bigint) RENAME TO note_ring_seen;
+
 -- Two functions look at these versions. The rest of them is as it was.
 DO $$
 DECLARE

@@ -37,9 +37,9 @@ function positionOf(last: ReadonlyMap<string, LastOfOrigin>): Position {
 }
 
 /**
- * Id of the one writer that has a log's entries of a purpose, whichever node appends them: those that it takes
- * over, those about members, those on the ring, and those by which keys move. So the registration of the next one fences the one before, and no
- * late batch of that lands.
+ * Id of the one writer that has a log's entries of a purpose, whichever node appends them: those that it takes over,
+ * those about members, those on the ring, and those by which keys move. So the registration of the next one fences the
+ * one before, and no late batch of that lands.
  */
 export function siteWriterId(purpose: 'import' | 'members' | 'ring' | 'move', logId: string): string {
   const hash = createHash('sha256').update(`${purpose} ${logId}`).digest('hex')

@@ -172,7 +172,7 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
     },
     keepAnswers: (...asked) => keepAnswers(connection, timeoutMs, ...asked),
     async seeRing(writerId, session, through) {
-      await connection.query({ text: 'SELECT see_ring($1, $2, $3)', values: [writerId, session, through] })
+      await connection.query({ text: 'SELECT note_ring_seen($1, $2, $3)', values: [writerId, session, through] })
     },
     failureOf(error) {
       if (!isRolledBack(error)) return 'unknown'
