@@ -36,6 +36,7 @@ export type {
 export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
 export type { Members, SiteService } from './members.ts'
 export { type AnswerService, type AskedAnswers, movedAnswersPath } from './moved-answers.ts'
+export { BadMovedPage, formatMovedPage, movedPageType, parseMovedPage } from './moved-page.ts'
 export { requireKnownLogs } from './own-log.ts'
 export {
   type AskedChanges,
