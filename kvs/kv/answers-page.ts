@@ -43,7 +43,7 @@ function answerIn(value: unknown, index: number): MovedAnswer {
   if (typeof request !== 'string' || !/^[0-9a-z+/]+={0,2}$/i.test(request)) throw bad('hash of a request')
   if (!Number.isInteger(slot) || (slot as number) < 0 || (slot as number) >= slotCount) throw bad('slot')
   if (typeof log !== 'string' || !isLogId(log)) throw bad('id of a log')
-  if (current !== null && !isText(current)) throw bad('tag of a value')
+  if (current !== null && (!isText(current) || !/^[!#-~]{1,200}$/.test(current))) throw bad('tag of a value')
   if (note !== null && !isText(note)) throw bad('note')
   const point = entry === null ? undefined : pointIn(entry)
   if (entry !== null && point === undefined) throw bad('entry')
