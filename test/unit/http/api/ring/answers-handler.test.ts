@@ -61,10 +61,10 @@ test('a member whose change is over says so', async () => {
 })
 
 test('answers are for members alone, of all keys', async () => {
-  const guard = guardOf({ name: 'some', secret: secretOf('some'), rights: ['replicate'], prefixes: ['a/'] })
+  const guard = guardOf(`bounded:replicate:${secretOf('bounded')}:a/`)
   const { url } = await serveRing({ guard }, makeFakeRing())
   const ask = async (headers: Record<string, string>) =>
     (await fetch(`${url}/ring/answers`, { method: 'POST', body: `{${part},"after":"0"}`, headers })).status
   expect(await ask({})).toBe(401)
-  expect(await ask(bearer('some'))).toBe(403)
+  expect(await ask(bearer('bounded'))).toBe(403)
 })

@@ -1,23 +1,5 @@
-import type { MovedAnswersPage } from '../../core/moved-answer.ts'
 import type { AnswerService, AskedAnswers } from '../../kv/index.ts'
-import { askedOfLog, type KeyMover, type RingLog } from '../../log/index.ts'
-
-/**
- * A page of the answers that this member's log keeps, for the member that takes the slots. Whoever calls it has found
- * that the change of that version is not over; answers stay in the log afterwards as well. Rejects with `log_down` where
- * the log can't be asked.
- */
-export async function movedAnswersOf(
-  ringLog: Pick<RingLog, 'openReader'>,
-  { slots, after }: AskedAnswers,
-): Promise<MovedAnswersPage> {
-  const reader = await askedOfLog(ringLog.openReader())
-  try {
-    return await askedOfLog(reader.readAnswers(slots, after))
-  } finally {
-    await reader.close()
-  }
-}
+import type { KeyMover } from '../../log/index.ts'
 
 /**
  * Takes the answers that another member has for the slots that this one is to own, page by page, and keeps them in this
