@@ -60,8 +60,8 @@ BEGIN
   outcome := 'kept';
 END $$;
 
--- append_conditional keeps the slot of each answer, which the node tells, and returns what another log has answered. The
--- rest of it is as in 009_sites.sql.
+-- append_conditional keeps the slot of each answer, which the node tells, and returns what another log has answered.
+-- The rest of it is as in 009_sites.sql.
 DO $$
 DECLARE
   former      text := 'append_conditional'::regproc::regprocedure;

@@ -9,8 +9,8 @@ export class BadAnswersPage extends Error {
 }
 
 /**
- * What is sent as JSON: `{"answers":[…],"through":"12"}`, with sequences and numbers as text, the hash of the request in
- * base64, and the digest of the entry in hexadecimal digits.
+ * What is sent as JSON: `{"answers":[…],"through":"12"}`, with sequences and numbers as text, the hash of the request
+ * in base64, and the digest of the entry in hexadecimal digits.
  */
 export function answersPageJson({ answers, through }: MovedAnswersPage): object {
   return { answers: answers.map(answerJson), through: String(through) }

@@ -25,8 +25,8 @@ export interface RingLog {
 
 export interface EntryReader extends Pick<LogReader, 'logId' | 'lost' | 'askHead' | 'read' | 'close'> {
   /**
-   * The answers kept for idempotency keys whose slot is one of these, after a number; 0n is before all. Whoever has read
-   * on until a page comes up to no more than it was asked from has all that was answered before it asked for that page.
+   * The answers kept for idempotency keys whose slot is one of these, after a number; 0n is before all. Whoever has
+   * read on until a page comes up to no more than it was asked from has all that was answered before it asked for that.
    * Those that were answered before there were slots are not among them. Rejects with `Unavailable`.
    */
   readAnswers(slots: SlotRanges, after: bigint): Promise<MovedAnswersPage>
@@ -46,8 +46,8 @@ export interface KeyMover {
   append(moved: readonly MovedWrite[], ringEntry: bigint): Promise<BatchEnd | undefined>
   /**
    * Keeps answers of other logs, in this order: those whose idempotency key has no answer here yet. On return they are
-   * durable; they count among the answers that are kept as new ones do. Idempotent: after `Unavailable` they may be there
-   * or not, and may be sent again.
+   * durable; they count among the answers that are kept as new ones do. Idempotent: after `Unavailable` they may be
+   * there or not, and may be sent again.
    * @param ringEntry as for `append`
    * @returns false where nothing was stored, since the log's newest entry on the ring is another one
    */

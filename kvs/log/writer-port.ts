@@ -82,7 +82,9 @@ export interface WriterStatements {
    * nothing was stored. Never `unseen`.
    */
   appendMoved(batch: Batch, moved: readonly MovedWrite[], ringEntry: bigint): Promise<Landing<'overtaken' | 'fenced'>>
-  /** As `KeyMover.keepAnswers`, for the writer's session. `fenced`: another one is registered, and nothing was stored. */
+  /**
+   * As `KeyMover.keepAnswers`, for the writer's session. `fenced`: another one is registered, and nothing was stored.
+   */
   keepAnswers(
     writerId: string,
     session: string,
