@@ -1,3 +1,4 @@
+export { answersPageIn, answersPageJson, BadAnswersPage } from './answers-page.ts'
 export { type AskedCopy, type Copies, type CopyWait, copiesPath, type LogCopy } from './copies.ts'
 export {
   BadDigestText,
@@ -34,6 +35,7 @@ export type {
 } from './kv.ts'
 export type { KeyCount, KeyListing, KeyQuery, ShownState, ValuePage } from './listing.ts'
 export type { Members, SiteService } from './members.ts'
+export { type AnswerService, type AskedAnswers, movedAnswersPath } from './moved-answers.ts'
 export { BadMovedPage, formatMovedPage, movedPageType, parseMovedPage } from './moved-page.ts'
 export { requireKnownLogs } from './own-log.ts'
 export { type PassedOnWrite, spooledPath } from './passed-on.ts'

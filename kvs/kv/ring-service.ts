@@ -2,6 +2,7 @@ import type { MovedWrite } from '../core/entry.ts'
 import type { Position } from '../core/position.ts'
 import type { Positions, Ring } from '../core/ring/description.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
+import type { AnswerService } from './moved-answers.ts'
 
 /** Where members of a ring ask each other what they know of it, and tell of a newer version. */
 export const ringPath = '/ring'
@@ -20,7 +21,7 @@ export const movedChangesPath = '/ring/changes'
 export const callOffPath = '/ring/call_off'
 
 /** What a node knows of the ring, and what may be asked of it. */
-export interface RingService {
+export interface RingService extends AnswerService {
   /** This node's address in the ring. */
   readonly self: string
   /** @throws KvsError not_ready before the log is replayed: what follows is known from then on */

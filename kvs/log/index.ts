@@ -1,3 +1,4 @@
+export { slotOfAnswer } from './answer-slot.ts'
 export { type AppendTally, makeAppendTally } from './append-tally.ts'
 export {
   type Advance,

@@ -151,6 +151,8 @@ export interface Verdict {
   readonly outcome: 'landed' | 'refused' | 'overtaken' | 'answered' | 'reused'
   /** The first write's entry, which those of the others follow; undefined where nothing was stored. */
   readonly entry: LogPoint | undefined
+  /** Id of the log that has answered, and has that entry, where it is another one; undefined for this log. */
+  readonly origin?: string | undefined
   /** As in the decision. */
   readonly current: Version | undefined
   /** What was kept with the answer; undefined for every other outcome than `answered`. */

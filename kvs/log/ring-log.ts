@@ -1,4 +1,5 @@
 import type { BatchEnd, MovedWrite } from '../core/entry.ts'
+import type { MovedAnswer, MovedAnswersPage } from '../core/moved-answer.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 import type { LogReader } from './site-log.ts'
 
@@ -22,7 +23,14 @@ export interface RingLog {
   openMover(): Promise<KeyMover | undefined>
 }
 
-export type EntryReader = Pick<LogReader, 'logId' | 'lost' | 'askHead' | 'read' | 'close'>
+export interface EntryReader extends Pick<LogReader, 'logId' | 'lost' | 'askHead' | 'read' | 'close'> {
+  /**
+   * The answers kept for idempotency keys whose slot is one of these, after a number; 0n is before all. Whoever has
+   * read on until a page comes up to no more than it was asked from has all that was answered before it asked for that.
+   * Those that were answered before there were slots are not among them. Rejects with `Unavailable`.
+   */
+  readAnswers(slots: SlotRanges, after: bigint): Promise<MovedAnswersPage>
+}
 
 /** Moves keys that this log does not own, or does not yet: clients see none of it. */
 export interface KeyMover {
@@ -36,6 +44,14 @@ export interface KeyMover {
    * @returns undefined where nothing was stored, since the log's newest entry on the ring is another one
    */
   append(moved: readonly MovedWrite[], ringEntry: bigint): Promise<BatchEnd | undefined>
+  /**
+   * Keeps answers of other logs, in this order: those whose idempotency key has no answer here yet. On return they are
+   * durable; they count among the answers that are kept as new ones do. Idempotent: after `Unavailable` they may be
+   * there or not, and may be sent again.
+   * @param ringEntry as for `append`
+   * @returns false where nothing was stored, since the log's newest entry on the ring is another one
+   */
+  keepAnswers(answers: readonly MovedAnswer[], ringEntry: bigint): Promise<boolean>
   /** Lets another node take over. Never rejects; idempotent. */
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
-import type { EarlierVersion } from '../core/earlier-version.ts'
 import type { BatchEnd, ForeignEntry, LogPoint, MovedWrite, SpooledWrite, Write } from '../core/entry.ts'
+import type { MovedAnswer } from '../core/moved-answer.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 import type { Committed, Decided, Verdict } from './log.ts'
 
@@ -27,11 +27,11 @@ export type Landing<Otherwise = 'late' | 'fenced'> =
   | { readonly outcome: Otherwise; readonly serverSeconds: number }
 
 /** The log's answer to one decision. */
-export interface Judgement extends Pick<Verdict, 'outcome' | 'entry' | 'note'> {
+export interface Judgement extends Pick<Verdict, 'outcome' | 'entry' | 'origin' | 'note'> {
   /** The entry of the value that the key had, as it was answered before; undefined for every other outcome. */
   readonly current: LogPoint | undefined
-  /** As the `earlier` of that entry. */
-  readonly currentEarlier?: EarlierVersion | undefined
+  /** Tag of that value where another log has given it; undefined where this one has. */
+  readonly currentTag?: string | undefined
 }
 
 export interface Registration {
@@ -82,6 +82,15 @@ export interface WriterStatements {
    * nothing was stored. Never `unseen`.
    */
   appendMoved(batch: Batch, moved: readonly MovedWrite[], ringEntry: bigint): Promise<Landing<'overtaken' | 'fenced'>>
+  /**
+   * As `KeyMover.keepAnswers`, for the writer's session. `fenced`: another one is registered, and nothing was stored.
+   */
+  keepAnswers(
+    writerId: string,
+    session: string,
+    answers: readonly MovedAnswer[],
+    ringEntry: bigint,
+  ): Promise<'kept' | 'overtaken' | 'fenced'>
   /** As `LogSession.seeRing`, for the writer's session; does nothing where another one is registered. */
   seeRing(writerId: string, session: string, through: bigint): Promise<void>
   /**

@@ -1,7 +1,7 @@
-import type { EarlierVersion } from '../core/earlier-version.ts'
-import type { BatchEnd, ForeignEntry, LogPoint, MovedWrite, SpooledWrite, Write } from '../core/entry.ts'
+import type { BatchEnd, ForeignEntry, MovedWrite, SpooledWrite, Write } from '../core/entry.ts'
+import type { MovedAnswer } from '../core/moved-answer.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
-import { type Version, versionAt } from '../core/version.ts'
+import { versionAt } from '../core/version.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import { brokenLog } from './divergence.ts'
@@ -62,6 +62,8 @@ export interface Writer {
     moved: readonly MovedWrite[],
     ringEntry: bigint,
   ): Promise<BatchEnd | undefined>
+  /** As `KeyMover.keepAnswers`; `Unavailable` where another session of the writer has taken its place. */
+  keepAnswers(statements: WriterStatements, answers: readonly MovedAnswer[], ringEntry: bigint): Promise<boolean>
   /** As `LogSession.seeRing`. */
   seeRing(statements: WriterStatements, through: bigint): Promise<void>
 }
@@ -157,6 +159,11 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
       const sending = send(numbering, statements, last, (batch) => statements.appendMoved(batch, moved, ringEntry))
       return landUnlessOvertaken(last, sending, replacedMover)
     },
+    async keepAnswers(statements, answers, ringEntry) {
+      const outcome = await statements.keepAnswers(numbering.id, numbering.session, answers, ringEntry)
+      if (outcome === 'fenced') throw new Unavailable(replacedMover)
+      return outcome === 'kept'
+    },
     seeRing: (statements, through) => statements.seeRing(numbering.id, numbering.session, through),
     async appendConditional(
       statements,
@@ -211,17 +218,9 @@ async function send<Answer>(
 
 /** What was answered before is taken from the log, all else from the node's own decision. */
 function verdictOf(judgement: Judgement, decided: Decided | undefined, logId: string): Verdict {
-  const { currentEarlier, ...rest } = judgement
-  const { outcome, current } = rest
-  return {
-    ...rest,
-    current: outcome === 'answered' ? current && versionOf(logId, current, currentEarlier) : decided?.current,
-  }
-}
-
-/** A value that has moved keeps the tag that it had before. */
-function versionOf(logId: string, entry: LogPoint, earlier: EarlierVersion | undefined): Version {
-  return earlier === undefined ? versionAt(logId, entry) : { sequence: entry.sequence, tag: earlier.tag }
+  const { outcome, entry, origin, note, current, currentTag: tag } = judgement
+  const before = tag === undefined ? current && versionAt(logId, current) : { sequence: current?.sequence ?? 0n, tag }
+  return { outcome, entry, origin, note, current: outcome === 'answered' ? before : decided?.current }
 }
 
 const writesOf = ({ writes }: Decided) => writes

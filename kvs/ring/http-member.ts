@@ -4,17 +4,20 @@ import { positionsJson, ringJson } from '../core/ring/ring-text.ts'
 import { formatRanges } from '../core/ring/slot-ranges.ts'
 import type { Target } from '../forward/index.ts'
 import {
+  type AskedAnswers,
   type AskedChanges,
   type AskedKeys,
   type AskedRingChange,
   changePath,
   givePath,
+  movedAnswersPath,
   movedChangesPath,
   movedKeysPath,
   movedPageType,
   ringPath,
   takePath,
 } from '../kv/index.ts'
+import { answersIn } from './asked-answers.ts'
 import { changesIn, keysIn } from './asked-page.ts'
 import { givenIn, progressIn, stateIn } from './member-answers.ts'
 import { type MemberTimes, makeMemberAsk, memberTimes } from './member-ask.ts'
@@ -66,6 +69,10 @@ export function makeHttpMember(
       const after = formatPosition(asked.after)
       return changesIn(name, asked, await page(movedChangesPath, { ...partJson(asked), after }))
     },
+    async movedAnswers(asked) {
+      const after = String(asked.after)
+      return answersIn(name, asked, await post(movedAnswersPath, { ...partJson(asked), after }))
+    },
     async change(asked) {
       stateIn(name, await post(changePath, changeJson(asked), changeMs))
     },
@@ -79,7 +86,7 @@ function takeJson(ring: Ring, gives: ReadonlyMap<string, Position> | undefined):
   return { ring: ringJson(ring), gives: Object.fromEntries(texts) }
 }
 
-function partJson({ ringId, version, slots }: AskedKeys | AskedChanges): object {
+function partJson({ ringId, version, slots }: AskedKeys | AskedChanges | AskedAnswers): object {
   return { id: ringId, version, slots: formatRanges(slots) }
 }
 

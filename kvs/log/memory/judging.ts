@@ -1,10 +1,7 @@
-import type { LogPoint } from '../../core/entry.ts'
 import { hasPassed } from '../../core/version.ts'
-import type { Decided, Idempotency, Judgement } from '../index.ts'
-import { entryAt, keysAfter, type Tables } from './tables.ts'
-
-/** How many answers are kept; older ones are forgotten. */
-const mostAnswers = 100_000
+import { type Decided, type Idempotency, type Judgement, slotOfAnswer } from '../index.ts'
+import { addAnswer, pointsOf } from './answer-rows.ts'
+import { keysAfter, type Tables } from './tables.ts'
 
 /**
  * Judges each decision against the answers given before, the entries after `seen`, the time of the batch, and what
@@ -30,32 +27,22 @@ function answered(tables: Tables, idempotency: Idempotency | undefined): Judgeme
   const answer = idempotency && tables.answers.get(idempotency.key)
   if (answer === undefined || idempotency === undefined) return undefined
   if (!answer.request.equals(idempotency.request)) return judgement('reused')
-  const { sequence, current, note } = answer
-  const currentEarlier = current === undefined ? undefined : entryAt(tables, current)?.earlier
-  return {
-    ...{ outcome: 'answered', entry: pointAt(tables, sequence), note },
-    ...{ current: pointAt(tables, current), currentEarlier },
-  }
+  return { outcome: 'answered', ...pointsOf(tables, answer), note: answer.note }
 }
 
 function judgement(outcome: Judgement['outcome']): Judgement {
   return { outcome, entry: undefined, current: undefined, note: undefined }
 }
 
-function pointAt(tables: Tables, sequence: bigint | undefined): LogPoint | undefined {
-  if (sequence === undefined) return undefined
-  return { sequence, digest: entryAt(tables, sequence)?.digest ?? Buffer.alloc(0) }
-}
-
 /** Keeps what was answered under idempotency keys. What was overtaken was not answered: it is decided anew. */
-export function keepAnswers({ answers }: Tables, decided: readonly Decided[], judgements: readonly Judgement[]): void {
-  for (const [index, { idempotency, current }] of decided.entries()) {
+export function keepAnswers(tables: Tables, decided: readonly Decided[], judgements: readonly Judgement[]): void {
+  for (const [index, one] of decided.entries()) {
+    const { idempotency, current } = one
     const { outcome, entry } = judgements[index] ?? judgement('refused')
     if (idempotency === undefined || (outcome !== 'landed' && outcome !== 'refused')) continue
     const { key, note } = idempotency
     const request = Buffer.from(idempotency.request)
-    answers.set(key, { request, note, sequence: entry?.sequence, current: current?.sequence })
-    const [oldest] = answers.keys()
-    if (answers.size > mostAnswers && oldest !== undefined) answers.delete(oldest)
+    const slot = slotOfAnswer(one) ?? 0
+    addAnswer(tables, key, { request, slot, note, sequence: entry?.sequence, current: current?.sequence })
   }
 }

@@ -1,4 +1,5 @@
 import type { EntryReader } from '../index.ts'
+import { readAnswers } from './answer-rows.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { explained, explainLoss } from './memory-failures.ts'
 import { askHead, type PageLimits, readPage } from './reading.ts'
@@ -15,6 +16,8 @@ export function makeEntryReader(
     lost: explainLoss(connection),
     askHead: () => explained(askHead(connection, timeoutMs / 2).then(([end]) => end)),
     read: (after, through) => explained(readPage(connection, after, through, noWriter, limits)),
+    readAnswers: (slots, after) =>
+      explained(connection.query('read-answers', (tables) => readAnswers(tables, slots, after))),
     close: async () => connection.close(),
   }
 }

@@ -39,6 +39,7 @@ async function makeMover(
     logId,
     lost: explainLoss(connection),
     append: (moved, ringEntry) => explained(writer.appendMoved(statements, moved, ringEntry)),
+    keepAnswers: (answers, ringEntry) => explained(writer.keepAnswers(statements, answers, ringEntry)),
     close: async () => connection.close(),
   }
 }

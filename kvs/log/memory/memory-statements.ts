@@ -1,4 +1,5 @@
 import type { WriterStatements } from '../index.ts'
+import { keepMovedAnswers } from './answer-rows.ts'
 import { appendConditional, appendForeign, appendSpooled, appendWrites } from './appending.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { appendMoved } from './moving.ts'
@@ -28,6 +29,12 @@ export function makeMemoryStatements({ query }: MemoryConnection, appendTimeoutM
       query('append-ring', (tables, now) => appendRing(tables, now, batch, text, seen, vacated), appendTimeoutMs),
     appendMoved: (batch, moved, ringEntry) =>
       query('append-moved', (tables, now) => appendMoved(tables, now, batch, moved, ringEntry), appendTimeoutMs),
+    keepAnswers: (writerId, session, answers, ringEntry) =>
+      query(
+        'keep-answers',
+        (tables) => keepMovedAnswers(tables, writerId, session, answers, ringEntry),
+        appendTimeoutMs,
+      ),
     seeRing: (writerId, session, through) => query('see-ring', (tables) => seeRing(tables, writerId, session, through)),
     failureOf: (error) => (error instanceof StatementRefused ? error.reason : 'unknown'),
   }

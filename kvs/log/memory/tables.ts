@@ -1,6 +1,7 @@
 import type { EarlierVersion } from '../../core/earlier-version.ts'
 import type { LogPoint, Origin, Reached, Write } from '../../core/entry.ts'
 import { maxDeadline } from '../../core/limits.ts'
+import type { MovedAnswer } from '../../core/moved-answer.ts'
 import { codeOf, setsValue } from '../../core/operation/operation.ts'
 import type { Position } from '../../core/position.ts'
 import type { Random } from '../../lib/random.ts'
@@ -48,11 +49,17 @@ export interface WriterRow {
 
 /** What was answered under an idempotency key. */
 export interface AnswerRow {
+  /** Rises with each answer. */
+  readonly number: bigint
   readonly request: Buffer
-  /** Sequence of the first entry; undefined where nothing was stored. */
+  /** As `MovedAnswer.slot`. */
+  readonly slot: number
+  /** Sequence of the first entry; undefined where nothing was stored here. */
   readonly sequence: bigint | undefined
-  /** Sequence of the value that the key had before a single write; undefined where it had none. */
+  /** Sequence of the value that the key had before a single write; undefined where it had none here. */
   readonly current: bigint | undefined
+  /** What another log has answered; undefined where this one has. */
+  readonly moved?: Pick<MovedAnswer, 'logId' | 'entry' | 'currentTag'>
   readonly note: string | undefined
 }
 
@@ -78,6 +85,8 @@ export interface Tables {
   readonly writers: Map<string, WriterRow>
   /** The oldest comes first. */
   readonly answers: Map<string, AnswerRow>
+  /** Number of the last answer; 0n for none. */
+  lastAnswer: bigint
   checkpoint: Checkpoint | undefined
   /** As `LogImport.forgotten`. */
   forgotten: number
@@ -99,6 +108,7 @@ export function makeTables(random: Random): Tables {
     entries: [],
     writers: new Map(),
     answers: new Map(),
+    lastAnswer: 0n,
     checkpoint: undefined,
     forgotten: 0,
     ringSequence: 0n,

@@ -1,4 +1,4 @@
-import type { Decided } from '../index.ts'
+import { type Decided, slotOfAnswer } from '../index.ts'
 import { batchColumns } from './batch-columns.ts'
 import { bigintArray, byteaArray, integerArray, textArray, timestampArray } from './binary-arrays.ts'
 
@@ -21,7 +21,14 @@ export function decidedColumns(decided: readonly Decided[]): unknown[] {
     textArray(decided.map(({ idempotency }) => idempotency?.key)),
     byteaArray(decided.map(({ idempotency }) => idempotency?.request)),
     textArray(decided.map(({ idempotency }) => idempotency?.note)),
+    slotsOf(decided),
   ]
+}
+
+/** Null where no answer is kept; beside answers that are, the slot of one that is not is 0, and means nothing. */
+function slotsOf(decided: readonly Decided[]): Buffer | null {
+  const slots = decided.map(slotOfAnswer)
+  return slots.some((slot) => slot !== undefined) ? integerArray(slots.map((slot) => slot ?? 0)) : null
 }
 
 /** Null where none of them ends at a time. */

@@ -1,4 +1,5 @@
 import type { EntryReader } from '../index.ts'
+import { readAnswers } from './answer-statements.ts'
 import { askHead } from './log-end.ts'
 import { lastSequence, type ReadPage } from './page-reader.ts'
 import { explainLoss, withExplanation } from './session-failures.ts'
@@ -19,6 +20,7 @@ export function makeEntryReader(side: SideConnection, readPage: ReadPage, timeou
         where,
       ),
     read: (after, through = lastSequence) => withExplanation(readPage(connection, after, through, noWriter), where),
+    readAnswers: (slots, after) => withExplanation(readAnswers(connection, logId, slots, after), where),
     close: () => connection.close(),
   }
 }

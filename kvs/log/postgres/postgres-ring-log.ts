@@ -53,6 +53,7 @@ async function makeMover(connections: SideConnections, side: SideConnection): Pr
     logId,
     lost: explainLoss(connection, where),
     append: (moved, ringEntry) => withExplanation(writer.appendMoved(statements, moved, ringEntry), where),
+    keepAnswers: (answers, ringEntry) => withExplanation(writer.keepAnswers(statements, answers, ringEntry), where),
     close: () => connection.close(),
   }
 }

@@ -1,4 +1,3 @@
-import { earlierIn } from '../../core/earlier-version.ts'
 import type { BatchEnd, LogPoint } from '../../core/entry.ts'
 import {
   type Batch,
@@ -10,6 +9,7 @@ import {
   type WriterStatements,
   wholeMilliseconds,
 } from '../index.ts'
+import { keepAnswers } from './answer-statements.ts'
 import { batchColumns, foreignColumns, movedColumns } from './batch-columns.ts'
 import { booleanArray, integerArray } from './binary-arrays.ts'
 import type { Connection } from './connection.ts'
@@ -42,18 +42,20 @@ const append = appendWrites('append', { until: '$12', superseded: 'NULL', seen: 
 const appendSpooled = appendWrites('append_spooled', { until: 'NULL', superseded: '$12', seen: '$13' })
 
 /**
- * migrations/008_transactions.sql says what the function does. Digests are looked up only for earlier answers: an entry
- * that lands has the head's, and the node's view has those of current values.
+ * migrations/008_transactions.sql says what the function does, and 014_moved_answers.sql what it has of another log's
+ * answers. Digests are looked up only for earlier answers: an entry that lands has the head's, and the node's view has
+ * those of current values.
  */
 const appendConditional: Prepared = {
   name: 'append_conditional',
   text: `SELECT outcome, sequence, current, note, head, head_digest,
-      CASE outcome WHEN 'answered' THEN digest_at(sequence) END,
+      CASE outcome WHEN 'answered' THEN coalesce(digest, digest_at(sequence)) END,
       CASE outcome WHEN 'answered' THEN digest_at(current) END,
-      CASE outcome WHEN 'answered' THEN earlier_version_at(current) END,
+      CASE outcome WHEN 'answered' THEN coalesce(current_tag, split_part(earlier_version_at(current), '@', 1)) END,
+      origin,
       ${secondsOf('recorded_at')}, stamp
     FROM append_conditional(
-      $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
+      $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
     )`,
 }
 
@@ -112,7 +114,8 @@ type JudgementRow = [
   headDigest: Buffer,
   answeredDigest: Buffer | null,
   answeredCurrentDigest: Buffer | null,
-  answeredCurrentEarlier: string | null,
+  answeredCurrentTag: string | null,
+  origin: string | null,
   recordedSeconds: number,
   stamp: string,
 ]
@@ -155,7 +158,7 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
     async appendConditional(batch, decided, seen) {
       const rows = await run<JudgementRow>(appendConditional, batch, [seen, ...decidedColumns(decided)])
       const [first] = rows
-      return first && { judgements: rows.map(judgementOf), end: endAt(first[4], first[5], first[9], first[10]) }
+      return first && { judgements: rows.map(judgementOf), end: endAt(first[4], first[5], first[10], first[11]) }
     },
     async appendForeign(batch, entries, seen) {
       return landingOf(await run(appendForeign, batch, [seen, ...foreignColumns(entries)]))
@@ -167,6 +170,7 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
     async appendMoved(batch, moved, ringEntry) {
       return landingOf(await run(appendMoved, batch, [ringEntry, ...movedColumns(moved)]))
     },
+    keepAnswers: (...asked) => keepAnswers(connection, timeoutMs, ...asked),
     async seeRing(writerId, session, through) {
       await connection.query({ text: 'SELECT note_ring_seen($1, $2, $3)', values: [writerId, session, through] })
     },
@@ -188,13 +192,14 @@ function landingOf<Otherwise>([row]: LandingRow<Otherwise>[]): Landing<Otherwise
 }
 
 function judgementOf(row: JudgementRow): Judgement {
-  const [outcome, sequence, current, note, , headDigest, answeredDigest, currentDigest, currentEarlier] = row
+  const [outcome, sequence, current, note, , headDigest, answeredDigest, currentDigest, tag, origin] = row
   const isAnswered = outcome === 'answered'
   return {
     outcome,
     entry: sequence === null ? undefined : pointAt(sequence, isAnswered ? answeredDigest : headDigest),
     current: !isAnswered || current === null ? undefined : pointAt(current, currentDigest),
-    currentEarlier: currentEarlier === null ? undefined : earlierIn(currentEarlier),
+    currentTag: tag ?? undefined,
+    origin: origin ?? undefined,
     note: note ?? undefined,
   }
 }

@@ -37,11 +37,12 @@ export function askedTransaction(transaction: AskedTransaction): Asked<Transacte
       const writes = after === undefined ? asDecided : asDecided.map((write) => ({ ...write, after }))
       return { writes, current: undefined, note: idempotencyKey === undefined ? undefined : noteOf(outcome) }
     },
-    answer({ outcome, entry, note }, logId) {
+    answer({ outcome, entry, origin, note }, ownLog) {
       if (outcome === 'reused') throw new KvsError('idempotency_key_reused')
       const { values, refusal } = outcome === 'answered' ? outcomeIn(note, transaction) : decided
       if (refusal !== undefined) throw refusal
       if (entry === undefined) throw new Error('a transaction that was done has no entry')
+      const logId = origin ?? ownLog
       const entries = operations.map((_, index) => {
         const version = versionAt(logId, { ...entry, sequence: entry.sequence + BigInt(index) })
         return { ...version, value: values[index] }

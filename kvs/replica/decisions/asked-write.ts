@@ -21,10 +21,10 @@ export function askedWrite(conditional: ConditionalWrite): Asked<InLog> {
       const current = isExpiry(write) ? state.versionInLog(write.key) : state.versionOf(write.key)
       return { writes: holds(precondition, current) ? [write] : [], current, note: undefined }
     },
-    answer({ outcome, entry, current }, logId) {
+    answer({ outcome, entry, origin, current }, logId) {
       if (outcome === 'reused') throw new KvsError('idempotency_key_reused')
       if (entry === undefined) throw new ConditionFailed(current?.tag)
-      return { ...versionAt(logId, entry), replaced: current !== undefined }
+      return { ...versionAt(origin ?? logId, entry), replaced: current !== undefined }
     },
   }
 }

@@ -2,9 +2,11 @@ import type { MovedWrite } from '../../core/entry.ts'
 import type { Position } from '../../core/position.ts'
 import type { SlotRanges } from '../../core/ring/slot-ranges.ts'
 import type { MovedPage } from '../../kv/index.ts'
+import type { KeyMover } from '../../log/index.ts'
 import type { MemberClient } from '../member-client.ts'
 import type { OwnNode } from '../own-node.ts'
 import { type Differences, makeDifferences } from './differences.ts'
+import { takeAnswers } from './taking-answers.ts'
 
 /** What a member takes from another one: where from, and by which change. */
 export interface CopySource {
@@ -27,6 +29,12 @@ export interface Copy {
   readonly position: Position | undefined
   /** Whether nothing more was to be had there, the last time that it was asked. */
   readonly isNear: boolean
+  /**
+   * Takes the answers to idempotency keys that are kept there since the last time. Returns false where nothing more was
+   * kept here, since the log's newest entry on the ring is another one than `ringEntry`. Rejects as `step`, and as
+   * `KeyMover.keepAnswers`.
+   */
+  takeAnswers(mover: Pick<KeyMover, 'keepAnswers'>, ringEntry: bigint): Promise<boolean>
   /** Goes on by one page. Returns how many keys that were. Where the member rejects, the same step may be done again. */
   step(store: StoreMoved): Promise<number>
 }
@@ -36,6 +44,8 @@ export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: Co
   let comparison: { readonly begun: Position; readonly differences: Differences; after: string } | undefined
   let position: Position | undefined
   let isNear = false
+  /** Number of the last answer there that is here. */
+  let answered = 0n
 
   async function compare(store: StoreMoved): Promise<number> {
     const page = await giver.movedKeys({ ringId, version, slots, after: comparison?.after })
@@ -65,6 +75,11 @@ export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: Co
     },
     get isNear() {
       return isNear
+    },
+    async takeAnswers(mover, ringEntry) {
+      const through = await takeAnswers(giver, mover, { ringId, version, slots, after: answered }, ringEntry)
+      answered = through ?? answered
+      return through !== undefined
     },
     step: (store) => (position === undefined ? compare(store) : follow(store, position)),
   }

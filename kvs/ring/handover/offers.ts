@@ -5,7 +5,7 @@ import { slotOf } from '../../core/ring/key-slot.ts'
 import { ringEntryIn } from '../../core/ring/ring-text.ts'
 import { formatRanges, hasSlot, type SlotRanges } from '../../core/ring/slot-ranges.ts'
 import { versionAt } from '../../core/version.ts'
-import type { AskedChanges, AskedKeys, MovedPage, RingService } from '../../kv/index.ts'
+import type { AskedAnswers, AskedChanges, AskedKeys, MovedPage, RingService } from '../../kv/index.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { askedOfLog, type EntryReader, type RingLog } from '../../log/index.ts'
 import type { OrderedKeys } from '../../order/index.ts'
@@ -24,7 +24,7 @@ export interface OffersParts {
  * by the entries that the answer rests on: afterwards this log's copies are deleted, and who took that for deletes of
  * clients would lose the keys.
  */
-export type Offers = Pick<RingService, 'movedKeys' | 'movedChanges'>
+export type Offers = Pick<RingService, 'movedKeys' | 'movedChanges' | 'movedAnswers'>
 
 /** The keys of some slots as they were found at a moment. */
 interface Offered {
@@ -100,11 +100,20 @@ export function makeOffers(parts: OffersParts): Offers {
         last: through >= head ? undefined : last?.write.key,
       }
     },
+
+    // Answers stay in the log, so that it does not matter when they are read.
+    async movedAnswers(asked) {
+      node.requireReadable()
+      requireNotOver(own, asked)
+      return reader.readAnswers(asked)
+    },
   }
 }
 
+type AskedPart = AskedKeys | AskedChanges | AskedAnswers
+
 /** @throws KvsError ring_conflict */
-function requireNotOver({ bound, self }: OwnRing, { ringId, version }: AskedKeys | AskedChanges): void {
+function requireNotOver({ bound, self }: OwnRing, { ringId, version }: AskedPart): void {
   if (bound === undefined || bound.ring.id !== ringId) conflict(`${self} is not in the ring ${ringId}`)
   if (bound.ring.version > version) conflict(`the change of the ring by its version ${version} is over at ${self}`)
 }
@@ -184,10 +193,18 @@ function makeSharedReader({ ringLog, node, clock }: OffersParts) {
       .unref()
   }
 
+  function current(): Promise<EntryReader> {
+    used++
+    return opening ?? open()
+  }
+
   return {
+    async readAnswers({ slots, after }: AskedAnswers) {
+      const reader = await current()
+      return askedOfLog(reader.readAnswers(slots, after))
+    },
     async read({ after: position }: AskedChanges) {
-      const reader = await (opening ?? open())
-      used++
+      const reader = await current()
       const { logId } = reader
       if (!position.sequences.has(logId) || logId !== node.logId()) conflict('the log is another one by now')
       const after = sequenceIn(position, logId)

@@ -45,6 +45,8 @@ export class TakeRun {
   private readonly wake: AbortSignal
   private gives: ReadonlyMap<string, Position> | undefined
   private copies: ReadonlyMap<string, Copy> | undefined
+  /** The copies whose answers were taken, and whether that was after all had given. */
+  private readonly answered = new Map<Copy, 'before' | 'after'>()
   private keys = 0
   private obstacle: string | undefined
   /** When the home asked for the last time, by the clock. */
@@ -86,11 +88,12 @@ export class TakeRun {
   }
 
   private get state(): TakeProgress['state'] {
-    const { copies, gives } = this
-    if (copies === undefined || [...copies.values()].some(({ isNear }) => !isNear)) return 'copying'
-    const isTaken = [...copies].every(([address, { position }]) => {
+    const { copies, gives, answered } = this
+    if (copies === undefined || [...copies.values()].some((copy) => !answered.has(copy))) return 'copying'
+    const isTaken = [...copies].every(([address, copy]) => {
       const given = gives?.get(address)
-      return given !== undefined && position !== undefined && covers(position, given)
+      const { position } = copy
+      return given && position && covers(position, given) && answered.get(copy) === 'after'
     })
     return isTaken ? 'taken' : 'following'
   }
@@ -128,6 +131,7 @@ export class TakeRun {
     try {
       // Whatever others have moved before is known from here on, and nobody else moves anything.
       await node.waitForHead()
+      this.answered.clear()
       this.copies = this.makeCopies()
       while (this.isWanted) await this.round(mover)
     } finally {
@@ -162,33 +166,45 @@ export class TakeRun {
     else await (gives === undefined ? clock.sleep(restMs, this.wake) : clock.sleep(shortRestMs, stopping))
   }
 
-  /** A member that gives no answer is asked again: the copy holds. */
+  /** A member that gives no answer is asked again: the copy holds. What this log fails in ends it. */
   private async step(address: string, copy: Copy, mover: KeyMover): Promise<number> {
     const { clock, stopping } = this.parts
-    let stored: unknown
-    const store: StoreMoved = async (moved) => {
-      await this.store(mover, moved).catch((error: unknown) => {
-        stored = error
+    let failure: unknown
+    const here = <T>(answer: Promise<T>): Promise<T> => {
+      return askedOfLog(answer).catch((error: unknown) => {
+        failure = error
         throw error
       })
     }
     try {
-      const keys = await copy.step(store)
+      const keys = await copy.step((moved) => here(this.store(mover, moved)))
+      if (copy.isNear) {
+        await this.takeAnswers(copy, { keepAnswers: (...answers) => here(mover.keepAnswers(...answers)) })
+      }
       this.obstacle = undefined
       return keys
     } catch (error) {
-      if (stored !== undefined || !(error instanceof KvsError)) throw error
+      if (failure !== undefined || !(error instanceof KvsError)) throw error
       this.note(`${address}: ${error.message}`)
       await clock.sleep(retryMs, stopping)
       return 0
     }
   }
 
+  /** Once before all have given, so that few are left, and once after that. */
+  private async takeAnswers(copy: Copy, mover: Pick<KeyMover, 'keepAnswers'>): Promise<void> {
+    const at = this.gives === undefined ? 'before' : 'after'
+    const was = this.answered.get(copy)
+    if (was === at || was === 'after') return
+    if (await copy.takeAnswers(mover, this.parts.own.boundAt)) this.answered.set(copy, at)
+    else await this.parts.node.waitForHead()
+  }
+
   private async store(mover: KeyMover, moved: Parameters<StoreMoved>[0]): Promise<void> {
     const { node, own } = this.parts
     while (moved.length > 0) {
       if (!this.isWanted) conflict(`version ${this.version} of the ring is over, or nobody asks for it`)
-      const end = await askedOfLog(mover.append(moved, own.boundAt))
+      const end = await mover.append(moved, own.boundAt)
       if (end !== undefined) {
         this.count.moved += moved.length
         return

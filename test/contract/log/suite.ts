@@ -6,6 +6,7 @@ import { describeFollowing } from './behaviours/following.ts'
 import { describeForgetting } from './behaviours/forgetting.ts'
 import { describeImports } from './behaviours/imports.ts'
 import { describeMoved } from './behaviours/moved.ts'
+import { describeMovedAnswers } from './behaviours/moved-answers.ts'
 import { describeRefusals } from './behaviours/refusals.ts'
 import { describeReplay } from './behaviours/replay.ts'
 import { describeRing } from './behaviours/ring.ts'
@@ -34,6 +35,7 @@ const behaviours = [
   describeForgetting,
   describeRing,
   describeMoved,
+  describeMovedAnswers,
 ]
 
 /** All that kvs/log/log.ts, site-log.ts and ring-log.ts promise, as tests of one implementation. */

@@ -1,8 +1,10 @@
 import { KvsError, NotOwner } from '../../../kvs/core/errors.ts'
+import type { MovedAnswersPage } from '../../../kvs/core/moved-answer.ts'
 import { positionAt } from '../../../kvs/core/position.ts'
 import { membersOf, ownerOf, type Positions, type Ring, slotsOfMember } from '../../../kvs/core/ring/description.ts'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { allSlots } from '../../../kvs/core/ring/slot-ranges.ts'
+import type { AskedAnswers } from '../../../kvs/kv/moved-answers.ts'
 import type {
   AskedChanges,
   AskedKeys,
@@ -80,6 +82,11 @@ export function makeFakeRing(self = 'here:1', ...start: (readonly [position: num
     async movedChanges(part: AskedChanges): Promise<MovedPage> {
       await note('changes', part)
       return fake.page
+    },
+    answers: { answers: [], through: 7n } as MovedAnswersPage,
+    async movedAnswers(part: AskedAnswers): Promise<MovedAnswersPage> {
+      await note('answers', part)
+      return fake.answers
     },
     callOff: () => note('call off'),
     change: (change: unknown) => note('change', change),

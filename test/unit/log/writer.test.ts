@@ -44,6 +44,7 @@ function makeStatements(answers: Partial<WriterStatements> = {}) {
       sent.push(batch)
       return { outcome: 'landed', end: endAt(batch.last), serverSeconds: 1_000 }
     },
+    keepAnswers: async () => 'kept',
     seeRing: async () => undefined,
     failureOf: () => 'unknown',
     ...answers,
@@ -228,6 +229,24 @@ test('an entry on the ring whose writer was replaced may be tried again, and one
   await expect(writer.appendRing(fenced, 'one', 0n, [])).rejects.toThrow(Unavailable)
   const lost = { ...statements, appendRing: () => Promise.reject(new Error('connection lost')) }
   await expect(writer.appendRing(lost, 'one', 0n, [])).rejects.toThrow(Undecided)
+})
+
+test('answers of another log are kept for the writer’s session, unless that was replaced', async () => {
+  const { statements } = makeStatements()
+  const told: unknown[] = []
+  const answering = (outcome: 'kept' | 'overtaken' | 'fenced') => ({
+    ...statements,
+    async keepAnswers(...asked: unknown[]) {
+      told.push(asked)
+      return outcome
+    },
+  })
+  const writer = make()
+  await writer.register(statements)
+  expect(await writer.keepAnswers(answering('kept'), [], 7n)).toBe(true)
+  expect(await writer.keepAnswers(answering('overtaken'), [], 8n)).toBe(false)
+  await expect(writer.keepAnswers(answering('fenced'), [], 9n)).rejects.toThrow(Unavailable)
+  expect(told).toEqual([7n, 8n, 9n].map((ringEntry) => ['w', 's1', [], ringEntry]))
 })
 
 test('an append before an entry on the ring was told of is not there, and is sent again under its number', async () => {

@@ -2,6 +2,7 @@ import {
   callOffPath,
   changePath,
   givePath,
+  movedAnswersPath,
   movedChangesPath,
   movedKeysPath,
   movedPageType,
@@ -32,6 +33,8 @@ const moved: Answer = {
     'A line of JSON with all but the values, then the values, then four bytes with the CRC-32 of all before.',
   content: { [movedPageType]: { schema: { type: 'string' } } },
 }
+
+const answers: Answer = { description: 'The answers, and how far they go.', content: json('MovedAnswers') }
 
 /** What a member asks of another one. */
 function betweenMembers(id: string, summary: string, schema: string, answer = known): Description {
@@ -117,6 +120,14 @@ export const ringOperations: Readonly<Record<string, Readonly<Record<string, Des
   },
   [movedChangesPath]: {
     POST: betweenMembers('listMovedChanges', 'What was written to such keys since', 'MovedChangesRequest', moved),
+  },
+  [movedAnswersPath]: {
+    POST: betweenMembers(
+      'listMovedAnswers',
+      'What requests about such keys were answered',
+      'MovedAnswersRequest',
+      answers,
+    ),
   },
   [callOffPath]: {
     POST: {

@@ -19,6 +19,7 @@ const positions = {
 
 const ringId = { ...text, pattern: '^[0-9a-f]{1,64}$' }
 const slots = { ...text, examples: ['0-2999,8001-9999'] }
+const answerNumber = { ...text, pattern: '^\\d{1,18}$' }
 const logPosition = { ...text, examples: ['c18e0369c0ffee01=42'] }
 
 /** What a member asks for of some slots. @param after where it goes on */
@@ -125,6 +126,41 @@ export const ringSchemas = {
     oneOf: [text, { type: 'null' }],
   }),
   MovedChangesRequest: askedPart(logPosition),
+  MovedAnswersRequest: askedPart({ ...answerNumber, description: 'The page begins after this one; 0 for the first.' }),
+  MovedAnswers: {
+    type: 'object',
+    required: ['answers', 'through'],
+    properties: {
+      answers: { type: 'array', items: { $ref: '#/components/schemas/MovedAnswer' } },
+      through: { ...answerNumber, description: 'The last one that was looked at: the next page begins after it.' },
+    },
+  },
+  MovedAnswer: {
+    type: 'object',
+    required: ['key', 'request', 'slot', 'log', 'entry', 'current', 'note'],
+    properties: {
+      key: { ...text, description: 'The idempotency key, after the name of a token where there are some.' },
+      request: { ...text, description: 'A hash of the request, in base64.' },
+      slot: position,
+      log: { ...text, description: 'The log that has answered.' },
+      entry: {
+        description: 'The first entry there; null where nothing was stored.',
+        oneOf: [
+          {
+            type: 'object',
+            required: ['sequence', 'digest'],
+            properties: { sequence: answerNumber, digest: { ...text, pattern: '^([0-9a-f]{2})*$' } },
+          },
+          { type: 'null' },
+        ],
+      },
+      current: {
+        description: 'Tag of the value that the key had; null where it had none.',
+        oneOf: [text, { type: 'null' }],
+      },
+      note: { description: 'What the answer has beside entries; null for nothing.', oneOf: [text, { type: 'null' }] },
+    },
+  },
   SpooledRequest: {
     type: 'object',
     required: ['idempotency_key', 'key', 'kind', 'value', 'content_type', 'deadline', 'seen'],

@@ -2,7 +2,7 @@ import { maxKeyBytes } from '../../../core/limits.ts'
 import { type Position, parsePosition } from '../../../core/position.ts'
 import type { Ring } from '../../../core/ring/description.ts'
 import { rangesInText, type SlotRanges } from '../../../core/ring/slot-ranges.ts'
-import type { AskedChanges, AskedKeys } from '../../../kv/index.ts'
+import type { AskedAnswers, AskedChanges, AskedKeys } from '../../../kv/index.ts'
 import { JsonNumber, parseStrictly, typeName } from '../transactions/strict-json.ts'
 import { addressOf, bad, bodyBounds, isMembers, requireMembers, ringOf } from './ring-body.ts'
 
@@ -49,6 +49,17 @@ export function askedKeysIn(body: Buffer): AskedKeys {
 export function askedChangesIn(body: Buffer): AskedChanges {
   const { after, ...part } = partIn(body)
   return { ...part, after: positionOf(after, 'after') }
+}
+
+/**
+ * Reads which answers a member asks for: as with keys, but after the number of an answer, `"0"` for the first ones.
+ * @throws KvsError bad_request
+ */
+export function askedAnswersIn(body: Buffer): AskedAnswers {
+  const { after, ...part } = partIn(body)
+  if (typeof after !== 'string' || !/^\d{1,18}$/.test(after))
+    throw bad('after is to be the number of an answer, as text: "0" for the first ones')
+  return { ...part, after: BigInt(after) }
 }
 
 function partIn(body: Buffer) {

@@ -14,6 +14,7 @@ import {
 } from '../../exchange/index.ts'
 import type { Handle } from '../route.ts'
 import { requireNoTerms } from '../sites/members-handlers.ts'
+import { answersReply } from './answers-handler.ts'
 import { askedChangesIn, askedKeysIn, takeIn } from './handover-body.ts'
 import { changeIn, giveIn, ringInBody } from './ring-body.ts'
 import { queryFormOf } from './route-dialect.ts'
@@ -75,6 +76,8 @@ export function makeRingHandlers({ ring, receiveBody, dropBody, holdReply }: Rin
     pageReply(request, await ring.movedChanges(askedChangesIn(body)), holdReply),
   )
 
+  const answers = taking((body) => answersReply(ring, body))
+
   const callOff: Handle = async (request) => {
     requireNoTerms(request, callOffPath)
     queryFormOf(request, [])
@@ -85,7 +88,7 @@ export function makeRingHandlers({ ring, receiveBody, dropBody, holdReply }: Rin
     noteWait(request, undefined)
     return stateReply(ring)
   }
-  return { show, learn, give, change, take, keys, changes, callOff }
+  return { show, learn, give, change, take, keys, changes, answers, callOff }
 }
 
 /** Whose keys are whose is said for all keys. @throws KvsError bad_request, forbidden */

@@ -4,6 +4,7 @@ import {
   changePath,
   givePath,
   type Kv,
+  movedAnswersPath,
   movedChangesPath,
   movedKeysPath,
   type RingService,
@@ -59,6 +60,7 @@ export function makeRingRoutes(options: RingRoutesOptions): RouteTable {
     [takePath]: posting(members.take, 'replicate'),
     [movedKeysPath]: posting(members.keys, 'replicate'),
     [movedChangesPath]: posting(members.changes, 'replicate'),
+    [movedAnswersPath]: posting(members.answers, 'replicate'),
     [callOffPath]: posting(members.callOff, 'admin'),
     ...dialectRoutes({
       '/route': keys.routed,

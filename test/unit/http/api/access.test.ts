@@ -39,6 +39,7 @@ const ringRequests: Readonly<Record<string, [url: string, body: string]>> = {
   '/ring/take': ['/ring/take', `{"ring":${ring},"gives":null}`],
   '/ring/keys': ['/ring/keys', '{"id":"beef","version":1,"slots":"0-9999","after":null}'],
   '/ring/changes': ['/ring/changes', '{"id":"beef","version":1,"slots":"0-9999","after":"cafe=7"}'],
+  '/ring/answers': ['/ring/answers', '{"id":"beef","version":1,"slots":"0-9999","after":"0"}'],
   '/ring/call_off': ['/ring/call_off', ''],
   '/route': ['/route?key=a', ''],
   'POST /route': ['/route', 'key=a&val=1'],

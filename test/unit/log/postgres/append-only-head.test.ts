@@ -248,7 +248,7 @@ test('later entries are found without reading the whole log, also by a plan made
     await client.query('BEGIN')
     await client.query(
       `SELECT append_conditional($1, $2, $3, $4, $3, '{2}', '{a}', '{x}', '{NULL}', NULL, NULL, NULL, '{1}', '{1}', '{a}', NULL, ` +
-        `'{}', '{}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')`,
+        `'{}', '{}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', NULL)`,
       ids,
     )
     ids[3] = entries + 2

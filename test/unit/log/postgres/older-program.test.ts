@@ -49,6 +49,12 @@ const statements: readonly (readonly [name: string, text: string, code: string])
     '42883',
   ],
   [
+    'a conditional append in a site',
+    `SELECT outcome FROM append_conditional($1, $1, 0, 1, 0, '{2}', '{a}', '{x}', '{NULL}', NULL, NULL, NULL, '{1}', '{1}', '{a}',
+      NULL, '{}', '{}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')`,
+    '42883',
+  ],
+  [
     'the keys of a site’s checkpoint',
     `SELECT checkpoint_hash(sequence, lives, key, value, content_type, digest, recorded_at, deadline, stamp, origin, dependency)
       FROM checkpoint_entries`,

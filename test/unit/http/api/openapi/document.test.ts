@@ -248,6 +248,7 @@ describe('answers', () => {
     ['POST', '/ring/keys', {}, '{}'],
     ['POST', '/ring/keys', {}, '{"id":"beef","version":1,"slots":"0-9999","after":null}'],
     ['POST', '/ring/changes', {}, '{"id":"beef","version":1,"slots":"0-9999","after":"cafe=7"}'],
+    ['POST', '/ring/answers', {}, '{"id":"beef","version":1,"slots":"0-9999","after":"0"}'],
     ['POST', '/ring/call_off'],
     ['POST', '/ring/call_off', { 'If-Match': '*' }],
     ...['/', '/livez', '/readyz', '/healthz', '/metrics', '/openapi.json'].flatMap((path): [string, string][] =>
