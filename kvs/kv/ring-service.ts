@@ -106,9 +106,9 @@ export interface RingState {
 export interface RingProgress {
   /** What this node takes from others; null where it takes nothing. */
   readonly taking: Taking | null
-  /** How many keys it has compared or written since its start, for all changes, to take them. */
+  /** How many writes it has stored since its start, for all changes, to take keys. */
   readonly moved: number
-  /** Keys here that are another member's, and still to be deleted; null where they were not counted yet. */
+  /** Keys here that are another member's, and still to be deleted; null before a count, and while a change is made. */
   readonly copies: number | null
 }
 

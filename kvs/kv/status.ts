@@ -94,7 +94,7 @@ export interface RingStatus {
   } | null
   /** What this node takes from other members; null where it takes nothing. */
   readonly taking: Taking | null
-  /** How many keys are still to be deleted here that are another member's; null where they were not counted yet. */
+  /** How many keys are still to be deleted here that are another member's; null before a count, and during a change. */
   readonly copies: number | null
 }
 

@@ -73,13 +73,13 @@ function moveMetrics(ring: RingSources['ring']): Metric[] {
     {
       name: 'kvs_ring_moved_keys_total',
       type: 'counter',
-      help: 'Keys that this node has compared or written to take them from other members',
+      help: 'Writes that this node has stored to take keys from other members: puts of them, and deletes of what they lack',
       read: () => ring.progress().moved,
     },
     {
       name: 'kvs_ring_copies',
       type: 'gauge',
-      help: 'Keys here that are another member’s, and still to be deleted; absent before they are counted',
+      help: 'Keys here that are another member’s, and still to be deleted; absent before a count, and during a change',
       read: () => ring.progress().copies ?? undefined,
     },
   ]

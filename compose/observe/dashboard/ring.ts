@@ -30,7 +30,7 @@ export const ring: Row = {
     ),
     graph(
       'Keys taken',
-      'By members that a change gives keys to: compared, or written, a second. KVS_HANDOVER_RATE bounds it.',
+      'Writes a second by which members take the keys that a change gives them. KVS_HANDOVER_RATE bounds it.',
       [[`sum by (instance) (${rate('kvs_ring_moved_keys_total')})`, '{{instance}}']],
       { unit: 'none', min: 0 },
     ),

@@ -143,7 +143,7 @@ test('clients that write and read all the time see neither an error nor an old v
 test('KVS_HANDOVER_RATE bounds how fast keys move; a change that is called off meanwhile leaves nothing behind', async () => {
   const { nodes, positions } = await startRing({ KVS_HANDOVER_RATE: '40' })
   const [one, two, three] = nodes
-  const keys = numbered(2_000, 'slow').filter(moves).slice(0, 160)
+  const keys = numbered(2_000, 'slow').filter(moves).slice(0, 100)
   await putValues(nodes, [...keys, ...keysOf(positions, one.address, 20, 'other')])
   const before = await seeAll(one, keys)
 
@@ -169,7 +169,7 @@ test('KVS_HANDOVER_RATE bounds how fast keys move; a change that is called off m
   const began = performance.now()
   await change(two, `/add_node/5000/${three.address}`)
   const seconds = (performance.now() - began) / 1_000
-  expect(seconds).toBeGreaterThan(keys.length / 40 - 1)
+  expect(seconds).toBeGreaterThan(keys.length / 40 - 0.5)
   expect(seconds).toBeLessThan(20)
   expect(await seeAll(two, keys)).toEqual(before)
   await withoutCopies(nodes)
