@@ -115,7 +115,10 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return shown.get(key)
     },
 
-    ...makeLists({ ...parts, position: positionOfAll, requireReadable }),
+    ...makeLists({
+      ...{ ...parts, position: positionOfAll, requireReadable },
+      owns: () => options.ring?.state().owns,
+    }),
     ...tokens,
 
     ...makeAcceptedWrites({ ...parts, unowned: options.ring && unownedBy(options.ring) }),
@@ -197,7 +200,9 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
       expiry.noteOthers(entry)
     },
     onKey: note,
-    onRing: (entry) => takeRing(options, entry, [queue, conditional]),
+    onRing(entry) {
+      if (takeRing(options, entry, [queue, conditional])) shownKeys.drop()
+    },
   })
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)
@@ -221,7 +226,7 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   })
   const refusals = makeSpoolRefusals(logger)
   const held = makeHeldBatch(clock, note)
-  const shown = makeShown({ mirror, spool, held, now: log.now })
+  const shown = makeShown({ mirror, spool, held, now: log.now, ring: options.ring })
   const slices = makeSlices({ clock, ...options.slices })
   const shownKeys = makeShownKeys({ mirror, spool, shown, slices, lapse: expiry.lapse })
   spool?.onChange(note)

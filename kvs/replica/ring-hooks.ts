@@ -1,6 +1,7 @@
 import { KvsError } from '../core/errors.ts'
 import { ringEntryIn } from '../core/ring/ring-text.ts'
 import { allSlots, isSameSlots } from '../core/ring/slot-ranges.ts'
+import type { RingState } from '../kv/index.ts'
 import type { RingChangeEntry } from '../log/index.ts'
 
 /** How a replica of the log of a ring's member and what the node does for the ring know of each other. */
@@ -25,6 +26,8 @@ export interface RingGuard {
    * next to nothing where there are no copies, and a hash of the key where there may be some.
    */
   isCopy(key: string): boolean
+  /** The slots whose keys the log takes, as `requireOwned` goes by them. */
+  state(): Pick<RingState, 'owns'>
 }
 
 /** Error for a client that asks for this key; undefined where the log takes it. */
@@ -45,21 +48,23 @@ export function unownedBy(ring: Pick<RingGuard, 'requireOwned'>): RefusalOf {
 
 /**
  * Has the node go by an entry on the ring: what waits in vain from now on is rejected at once.
- * @throws as `RingGuard.note`; and without a guard, since the node could not know which keys the log takes
+ * @returns as `RingGuard.note`
+ * @throws as that; and without a guard, since the node could not know which keys the log takes
  */
 export function takeRing(
   { ring }: RingHooks,
   entry: RingChangeEntry,
   queues: readonly { rejectWhere(refusalOf: RefusalOf): void }[],
-): void {
+): boolean {
   if (ring === undefined) {
     // A ring that was given up has left the log all that there is.
-    if (isSameSlots(ringEntryIn(entry.text)?.owns ?? [], allSlots)) return
+    if (isSameSlots(ringEntryIn(entry.text)?.owns ?? [], allSlots)) return false
     throw new Error('the log belongs to a member of a ring: set KVS_ADDRESS, and not KVS_PEERS')
   }
-  ring.note(entry)
+  const ownsOthers = ring.note(entry)
   const unowned = unownedBy(ring)
   for (const queue of queues) queue.rejectWhere(unowned)
+  return ownsOthers
 }
 
 /** The refusal of the first key that has one. */

@@ -3,9 +3,10 @@ import { slotOf } from '../core/ring/key-slot.ts'
 import { hasSlot } from '../core/ring/slot-ranges.ts'
 import { makeRingRouting, makeTarget, type RingRouting } from '../forward/index.ts'
 import { makePostgresRingLog } from '../log/postgres/index.ts'
+import { makeOrderedKeys } from '../order/index.ts'
 import type { Replica } from '../replica/index.ts'
 import { makeHttpMember, makeRingMember, type OwnNode, type RingMember } from '../ring/index.ts'
-import { countKeysIn } from '../view/index.ts'
+import { countKeysIn, visitKeysIn } from '../view/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
 /** What a node that may be a member of a ring has for it. */
@@ -66,6 +67,13 @@ function ownNode(store: () => Replica): OwnNode {
       await followed.inSlices(counting())
       return keys
     },
+    async keysIn(slots) {
+      const { followed } = store()
+      const keys = makeOrderedKeys()
+      await followed.inSlices(visitKeysIn(followed.puts(), (key) => hasSlot(slots, slotOf(key)), keys.add))
+      return keys
+    },
+    heldValue: (key) => store().followed.heldValue(key),
     spooled: () => store().status().spool.writes,
   }
 }

@@ -1,5 +1,5 @@
 import type { Entry } from '../core/entry.ts'
-import { isExpiry } from '../core/operation/operation.ts'
+import { isExpiry, setsValue } from '../core/operation/operation.ts'
 import type { Landed, LandedWrites } from './landed-writes.ts'
 import type { NewestWrites } from './newest-writes.ts'
 import type { LogPosition } from './spool-storage.ts'
@@ -18,8 +18,9 @@ export interface Superseding {
 }
 
 /** See `Spool.supersede`. */
-export function supersedeKey(state: Superseding, { sequence, origin, write }: Entry): void {
-  if (isExpiry(write)) return
+export function supersedeKey(state: Superseding, { sequence, origin, earlier, write }: Entry): void {
+  // Neither is what a client asked for: a key has ended by itself, or the copy of another log’s key goes.
+  if (isExpiry(write) || (earlier !== undefined && !setsValue(write))) return
   const { key } = write
   const newest = state.newest.get(key)
   if (newest === undefined || sequence <= (state.position?.sequence ?? 0n)) return

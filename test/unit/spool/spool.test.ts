@@ -121,6 +121,16 @@ test('another node’s entry supersedes all that waits for its key by then, and 
   expect(spool.get('a')).toEqual(put('a', '3'))
 })
 
+test('a copy that goes supersedes nothing, since no client asked for that; one that comes does', async () => {
+  const spool = await open()
+  const earlier = { tag: 'beef4567-3-00000000', modifiedAt: 5 }
+  await spool.add(1n, [put('a', 'mine'), put('b', 'mine')], seen)
+  spool.supersede(entryOf(8n, remove('a'), { earlier }))
+  spool.supersede(entryOf(9n, put('b', 'theirs'), { earlier }))
+  expect([spool.get('a'), spool.get('b')]).toEqual([put('a', 'mine'), undefined])
+  expect((await spool.oldest()).map(({ superseded }) => superseded)).toEqual([false, true])
+})
+
 test('an entry that comes before a write which has landed does not supersede it; a later one does', async () => {
   const spool = await open()
   await spool.add(1n, [put('a', 'mine'), put('b', 'mine')], seen)
