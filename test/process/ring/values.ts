@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
 import { ownerByHand, type RingPositions } from '../../container/ring-client.ts'
 import { until } from '../../support/until.ts'
@@ -8,8 +8,8 @@ import { keysInLog, type RingNode } from './nodes.ts'
 export interface Seen {
   readonly status: number
   readonly headers: Readonly<Record<string, string | null>>
-  /** The value, in base64. */
-  readonly value: string
+  /** SHA-256 of the value. */
+  readonly digest: string
 }
 
 const kept = ['ETag', 'Last-Modified', 'Content-Type', 'KVS-Expires']
@@ -18,7 +18,7 @@ const kept = ['ETag', 'Last-Modified', 'Content-Type', 'KVS-Expires']
 export async function see({ url }: RingNode, key: string): Promise<Seen> {
   const answer = await fetch(`${url}/v1/${encodeURIComponent(key)}`)
   const headers = Object.fromEntries(kept.map((name) => [name, answer.headers.get(name)]))
-  return { status: answer.status, headers, value: Buffer.from(await answer.arrayBuffer()).toString('base64') }
+  return { status: answer.status, headers, digest: hash('sha256', new Uint8Array(await answer.arrayBuffer())) }
 }
 
 /** By key, for some at a time. */
