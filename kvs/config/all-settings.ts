@@ -3,6 +3,7 @@ import { forwarderSettings, forwardingSettings } from './settings/forwarding-set
 import { httpSettings } from './settings/http-settings.ts'
 import { loggingSettings } from './settings/logging-settings.ts'
 import { postgresSettings } from './settings/postgres-settings.ts'
+import { ringSettings } from './settings/ring-settings.ts'
 import { siteSettings } from './settings/site-settings.ts'
 import { storeSettings } from './settings/store-settings.ts'
 import { tlsSettings } from './settings/tls-settings.ts'
@@ -14,6 +15,7 @@ export const serviceSettings = {
   ...tlsSettings,
   ...storeSettings,
   ...siteSettings,
+  ...ringSettings,
   ...forwarderSettings,
   ...loggingSettings,
 }

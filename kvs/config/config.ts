@@ -5,7 +5,7 @@ import { isForwarding, unusedByForwarding } from './forwarding-config.ts'
 import { warnOfLibpqVariables } from './libpq-variables.ts'
 import { nearest } from './nearest-name.ts'
 import { type PostgresTarget, readPostgres, unusedByEmbedded } from './postgres-target.ts'
-import { type RingConfig, readRing } from './ring-config.ts'
+import { type RingConfig, readRing, unusedWithoutRing } from './ring-config.ts'
 import { warnOfServiceLinks, withoutServiceLinks } from './service-links.ts'
 import { forwarderSettings, forwardingSettings } from './settings/forwarding-settings.ts'
 import { type Environment, givenTexts, parseTexts, type Setting, type Values } from './settings-table.ts'
@@ -103,6 +103,7 @@ export function readConfig(given: Environment): Config {
   if (problems.length > 0 || postgres === undefined) throw new InvalidConfig(problems)
   const unused = [...unusedSettings(env, postgres), ...unusedWithoutHttps(env, forwardingAddress)]
   warnings.push(...unused, ...unusedWarning(...unusedWithoutSites(used, sites, ring)))
+  warnings.push(...unusedWarning(...unusedWithoutRing(used, ring)))
   const waitTimeoutMs = sites?.waitTimeoutMs ?? service.waitTimeoutMs
   return { ...service, waitTimeoutMs, postgres, access, forwardingAddress, tls, forwardTls, sites, ring, warnings }
 }

@@ -50,10 +50,12 @@ export {
   movedChangesPath,
   movedKeysPath,
   type RingPlan,
+  type RingProgress,
   type RingService,
   type RingState,
   ringPath,
   type TakeProgress,
+  type Taking,
   takePath,
 } from './ring-service.ts'
 export { ringStatusOf } from './ring-status.ts'

@@ -62,6 +62,8 @@ export interface RingService extends AnswerService {
 
   /** What this node says of itself at `ringPath`. */
   state(): RingState
+  /** What keys are on their way here, and which are still here that are another member's. Costs next to nothing. */
+  progress(): RingProgress
   /**
    * Takes over a version that a member tells of, where it is newer, and the home of the ring confirms it; on return the
    * log has it. Rejects with `cannot_forward` where the home can't be asked.
@@ -99,6 +101,26 @@ export interface RingState {
   readonly owns: SlotRanges
   /** How far this node has applied its log; `nowhere` before it knows the log. */
   readonly position: Position
+}
+
+/** What a node tells of keys that change hands. */
+export interface RingProgress {
+  /** What this node takes from others; null where it takes nothing. */
+  readonly taking: Taking | null
+  /** How many writes it has stored since its start, for all changes, to take keys. */
+  readonly moved: number
+  /** Keys here that are another member's, and still to be deleted; null before a count, and while a change is made. */
+  readonly copies: number | null
+}
+
+/** How far a node is with what a change gives it. The fields are those of `TakeProgress`. */
+export interface Taking {
+  /** Version of the ring by which it takes them. */
+  readonly version: number
+  readonly state: TakeProgress['state']
+  readonly keys: number
+  /** Null where nothing keeps it from going on. */
+  readonly obstacle: string | null
 }
 
 /** How far a member has taken what a change gives it. */

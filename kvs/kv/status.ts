@@ -1,3 +1,5 @@
+import type { Taking } from './ring-service.ts'
+
 /** The states of a node, each with what it means. test/rules/docs.test.ts holds the table in docs/states.md to it. */
 export const states = {
   starting: 'waiting for the log; `/v1` answers 503',
@@ -90,6 +92,10 @@ export interface RingStatus {
     /** How many positions there are to be. */
     readonly positions: number
   } | null
+  /** What this node takes from other members; null where it takes nothing. */
+  readonly taking: Taking | null
+  /** How many keys are still to be deleted here that are another member's; null before a count, and during a change. */
+  readonly copies: number | null
 }
 
 export interface SpoolStatus {

@@ -1,9 +1,9 @@
 import { countSlots } from '../core/ring/slot-ranges.ts'
-import type { RingService } from '../kv/index.ts'
+import type { RingService, Taking } from '../kv/index.ts'
 import type { Metric } from './metric.ts'
 
 export interface RingSources {
-  readonly ring: Pick<RingService, 'current' | 'members' | 'state'>
+  readonly ring: Pick<RingService, 'current' | 'members' | 'state' | 'progress'>
   readonly routing: { readonly counts: RoutingCounts }
 }
 
@@ -19,7 +19,7 @@ export interface RoutingCounts {
 
 /** Metrics of a node that may be a member of a ring. */
 export function ringMetrics({ ring, routing }: RingSources): Metric[] {
-  return [...versionMetrics(ring), ...shareMetrics(ring), ...requestMetrics(routing)]
+  return [...versionMetrics(ring), ...shareMetrics(ring), ...moveMetrics(ring), ...requestMetrics(routing)]
 }
 
 /** Each has the id of the ring, so that the versions of two rings are not compared; it is empty in no ring. */
@@ -57,6 +57,35 @@ function shareMetrics(ring: RingSources['ring']): Metric[] {
     },
   ]
 }
+
+/** Of keys that change hands. */
+function moveMetrics(ring: RingSources['ring']): Metric[] {
+  return [
+    {
+      name: 'kvs_ring_taking',
+      type: 'gauge',
+      help: '1 for the state of what this node takes from other members, 0 for the others, and for all if it takes nothing',
+      read() {
+        const now = ring.progress().taking?.state
+        return takingStates.map((state) => ({ labels: { state }, value: Number(state === now) }))
+      },
+    },
+    {
+      name: 'kvs_ring_moved_keys_total',
+      type: 'counter',
+      help: 'Writes that this node has stored to take keys from other members: puts of them, and deletes of what they lack',
+      read: () => ring.progress().moved,
+    },
+    {
+      name: 'kvs_ring_copies',
+      type: 'gauge',
+      help: 'Keys here that are another member’s, and still to be deleted; absent before a count, and during a change',
+      read: () => ring.progress().copies ?? undefined,
+    },
+  ]
+}
+
+const takingStates: readonly Taking['state'][] = ['copying', 'following', 'taken']
 
 function requestMetrics(routing: RingSources['routing']): Metric[] {
   return [

@@ -1,17 +1,17 @@
 import { NotOwner } from '../core/errors.ts'
 import { nowhere, type Position, positionAt } from '../core/position.ts'
 import { addressesIn, membersOf, type Positions, type Ring } from '../core/ring/description.ts'
-import type { RingPlan, RingService } from '../kv/index.ts'
+import type { RingPlan, RingProgress, RingService } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { RingChangeEntry, RingLog } from '../log/index.ts'
 import { makeBinding } from './binding.ts'
 import { makeChanges, requireSelf } from './changes.ts'
-import { keepClearing, makeCopies } from './handover/clearing-copies.ts'
+import { type Copies, keepClearing, makeCopies } from './handover/clearing-copies.ts'
 import { makeOffers } from './handover/offers.ts'
 import { makePace } from './handover/pace.ts'
-import { makeTaking } from './handover/taking.ts'
+import { makeTaking, type Taking } from './handover/taking.ts'
 import { askAround, keepUp } from './keeping-up.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnNode } from './own-node.ts'
@@ -122,6 +122,7 @@ export function makeRingMember(options: RingOptions): RingMember {
     remove: (address) => ask({ kind: 'remove', address }),
     // One that was given up is told of as well: who was about to join has to know.
     state: () => ({ ring: own.latest, self: own.self, owns: own.owns, position: positionOf(node) }),
+    progress: () => progressOf(taking, copies),
     learn,
     give: binding.give,
     take: taking.take,
@@ -190,6 +191,11 @@ async function findHome(memberAt: (address: string) => MemberClient, own: OwnRin
     if (ring !== undefined && isFormed(ring)) return ring.home
   }
   return first
+}
+
+function progressOf({ progress, moved }: Taking, copies: Copies): RingProgress {
+  const taking = progress && { ...progress, obstacle: progress.obstacle ?? null }
+  return { taking: taking ?? null, moved, copies: copies.count ?? null }
 }
 
 function positionOf(node: OwnNode): Position {

@@ -34,7 +34,7 @@ interface NodeRingParts {
 /** Wires a node's part in a ring. Starts nothing. */
 export function makeNodeRing(
   config: Config,
-  { address, token, tls }: NonNullable<Config['ring']>,
+  { address, token, tls, handoverRate }: NonNullable<Config['ring']>,
   { logger }: Pick<ServiceProcess, 'logger'>,
   { target, logId, store, stopping }: NodeRingParts,
 ): NodeRing {
@@ -51,6 +51,7 @@ export function makeNodeRing(
       warn: (message) => logger.warn(message),
     }),
     connect: (to) => makeHttpMember(targetOf(to), token),
+    handoverRate,
     stopping,
     logger,
   })

@@ -75,7 +75,7 @@ describeWithDocker('three nodes that are watched', () => {
       `${prometheus}/api/v1/rules`,
     )
     const rules = data.groups.flatMap((group) => group.rules)
-    expect(rules).toHaveLength(17)
+    expect(rules).toHaveLength(18)
     await until('all are evaluated', async () => rules.every(({ health }) => health !== 'unknown'))
     expect(rules.filter(({ health }) => health === 'err')).toEqual([])
   })

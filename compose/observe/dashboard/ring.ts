@@ -29,6 +29,24 @@ export const ring: Row = {
       { unit: 'none', min: 0 },
     ),
     graph(
+      'Keys taken',
+      'Writes a second by which members take the keys that a change gives them. KVS_HANDOVER_RATE bounds it.',
+      [[`sum by (instance) (${rate('kvs_ring_moved_keys_total')})`, '{{instance}}']],
+      { unit: 'none', min: 0 },
+    ),
+    graph(
+      'How far keys are taken',
+      'The state of what each member takes: it copies, it follows what is written meanwhile, or it has all.',
+      [[`${of('kvs_ring_taking')} == 1`, '{{instance}} {{state}}']],
+      { unit: 'none', min: 0, max: 1 },
+    ),
+    graph(
+      'Copies',
+      'Keys that are another member’s, and still to be deleted. It falls to 0 some time after a change.',
+      [[of('kvs_ring_copies'), '{{instance}}']],
+      { unit: 'none', min: 0 },
+    ),
+    graph(
       'Requests passed on',
       'To other members. The more members there are, the larger the share of all requests.',
       [[`sum by (instance) (${rate('kvs_ring_requests_passed_on_total')})`, '{{instance}}']],

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SeededRandom } from '../../../tools/lab/seeded-random.ts'
-import { slotByHand } from '../../container/ring-client.ts'
 import type { Answer } from '../../support/client.ts'
 import type { RingNode } from './nodes.ts'
 
@@ -25,27 +24,19 @@ export interface KeeperOptions {
   readonly name: string
   readonly nodes: readonly RingNode[]
   readonly random: SeededRandom
-  /** The slots that its keys are of. */
-  readonly isIn: (slot: number) => boolean
-  /** Whether it deletes what it has put, so that a change of the ring has nothing in its way now and then. */
-  readonly deletes: boolean
 }
 
 /**
- * Writes unique values to keys of its own through any node, one after the other, and reads each back through another.
+ * Writes unique values to keys of its own through any node, one after the other, deletes one now and then, and reads
+ * each back through another.
  */
-export function makeKeeper({ name, nodes, random, isIn, deletes }: KeeperOptions): Keeper {
+export function makeKeeper({ name, nodes, random }: KeeperOptions): Keeper {
   const keys = new Map<string, Kept>()
   const wrong: string[] = []
   let drawn = 0
   let acknowledged = 0
 
-  function newKey(): string {
-    for (;;) {
-      const key = `${name}-${drawn++}`
-      if (isIn(slotByHand(key))) return key
-    }
-  }
+  const newKey = () => `${name}-${drawn++}`
 
   /** @returns false where nobody knows whether it is done */
   async function write(key: string, value: string | undefined): Promise<boolean> {
@@ -82,37 +73,23 @@ export function makeKeeper({ name, nodes, random, isIn, deletes }: KeeperOptions
       for (let turn = 0; !signal.aborted; turn++) {
         const at = random.integer(0, own.length - 1)
         const key = own[at] as string
-        const isKnown = (await write(key, `${name} ${turn}`)) && (!deletes || (await write(key, undefined)))
-        if (isKnown) await readBack(key)
+        const value = random.chance(0.2) ? undefined : `${name} ${turn}`
+        if (await write(key, value)) await readBack(key)
         else {
           own[at] = newKey()
           await sleep(50)
         }
-        // What is left there would be in the way of every change from here on.
-        if (!isKnown && deletes) await removeForGood(key)
-        if (random.chance(0.2)) await sleep(random.integer(1, deletes ? 500 : 20))
+        if (random.chance(0.2)) await sleep(random.integer(1, 20))
       }
     },
-  }
-
-  /** Deletes a key of which nobody knows what it is at. It may have its value again: the PUT may come yet. */
-  async function removeForGood(key: string): Promise<void> {
-    for (let tries = 0; tries < 200; tries++) {
-      const answer = await random
-        .pick(nodes)
-        .remove(key)
-        .catch(() => undefined)
-      if (answer !== undefined && answer.status < 300) return
-      await sleep(100)
-    }
   }
 }
 
 /** Undefined where there is no such key. */
 export const shownIn = ({ status, body }: Answer) => (status === 200 ? body : undefined)
 
-/** Values of which one has to be there. */
-export const possibleValues = ({ acknowledged, unknown }: Kept, deletes: boolean) => [
+/** Values of which one has to be there; undefined stands for none. */
+export const possibleValues = ({ acknowledged, unknown }: Kept) => [
   acknowledged,
-  ...(unknown === undefined ? [] : [unknown.value, ...(deletes ? [undefined] : [])]),
+  ...(unknown === undefined ? [] : [unknown.value]),
 ]

@@ -30,6 +30,7 @@ test('nothing set gives the defaults', () => {
     maxLagMs: 10_000,
     waitTimeoutMs: 5_000,
     digestIntervalMs: 300_000,
+    handoverRate: 10_000,
     drainDelayMs: 0,
     shutdownTimeoutMs: 10_000,
     headersTimeoutMs: 10_000,

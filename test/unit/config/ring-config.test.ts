@@ -44,9 +44,31 @@ describe('a node that can be in a ring', () => {
     ])
   })
 
+  test('copies as many keys a second from other members as it is told, or without bound', () => {
+    const rateOf = (KVS_HANDOVER_RATE: string) => readConfig({ KVS_ADDRESS, KVS_HANDOVER_RATE }).ring?.handoverRate
+    expect(rateOf('')).toBe(10_000)
+    expect([rateOf('1'), rateOf('1000000'), rateOf('unlimited')]).toEqual([1, 1_000_000, Number.POSITIVE_INFINITY])
+    for (const KVS_HANDOVER_RATE of ['0', '-1', '1.5', '1000001', '1k', 'never'])
+      expect(problemsOf({ KVS_ADDRESS, KVS_HANDOVER_RATE })).toEqual([
+        expect.stringMatching(/^KVS_HANDOVER_RATE: .* is not a whole number from 1 to 1000000, or unlimited$/),
+      ])
+  })
+
   test('has no copies at other sites to wait for', () => {
     expect(problemsOf({ KVS_ADDRESS, KVS_MIN_COPIES: '2' })).toEqual([
       expect.stringMatching(/^KVS_MIN_COPIES \(2\) needs other sites/),
     ])
   })
+})
+
+test('a node that can be in no ring says that it copies no keys', () => {
+  const warningsOf = (env: Record<string, string>) => readConfig({ ...env, KVS_HANDOVER_RATE: '100' }).warnings
+  expect(warningsOf({ KVS_ADDRESS })).toEqual([])
+  expect(warningsOf({})).toEqual(['not used: KVS_HANDOVER_RATE; KVS_ADDRESS is not set'])
+  expect(warningsOf({ KVS_ADDRESS, KVS_PEERS: 'site-b:8080' })).toEqual([
+    'not used: KVS_HANDOVER_RATE; KVS_PEERS is set',
+  ])
+  expect(warningsOf({ FORWARDING_ADDRESS: 'kvs:8080' })).toEqual([
+    'not used: KVS_HANDOVER_RATE; every request is forwarded, since FORWARDING_ADDRESS is set',
+  ])
 })

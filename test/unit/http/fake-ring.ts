@@ -69,10 +69,11 @@ export function makeFakeRing(self = 'here:1', ...start: (readonly [position: num
       await note('give', given, isCheck)
       return positionAt('cafe', 8n)
     },
-    progress: { state: 'copying', keys: 0, obstacle: undefined } as TakeProgress,
-    async take(taken: Ring, gives: unknown): Promise<TakeProgress> {
-      await note('take', taken, gives)
-      return fake.progress
+    progress: () => ({ taking: null, moved: 0, copies: 0 }),
+    taken: { state: 'copying', keys: 0, obstacle: undefined } as TakeProgress,
+    async take(asked: Ring, gives: unknown): Promise<TakeProgress> {
+      await note('take', asked, gives)
+      return fake.taken
     },
     page: { position: positionAt('cafe', 7n), items: [], last: undefined } as MovedPage,
     async movedKeys(part: AskedKeys): Promise<MovedPage> {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { nowhere } from '../../../kvs/core/position.ts'
 import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { allSlots, type SlotRanges } from '../../../kvs/core/ring/slot-ranges.ts'
+import type { RingProgress } from '../../../kvs/kv/index.ts'
 import { ringStatusOf } from '../../../kvs/kv/ring-status.ts'
 
 const self = 'a:1'
@@ -14,21 +15,25 @@ const ring: Ring = {
   next: undefined,
 }
 
-const statusOf = (current: Ring | undefined, owns: SlotRanges) =>
+const nothing: RingProgress = { taking: null, moved: 7, copies: null }
+
+const statusOf = (current: Ring | undefined, owns: SlotRanges, progress = nothing) =>
   ringStatusOf({
     current: () => current,
     versionText: () => (current ? `${current.id}=${current.version}` : ''),
     state: () => ({ ring: current, self, owns, position: nowhere }),
+    progress: () => progress,
   })
 
 test('in no ring a node owns all slots, and there is neither a version nor a home', () => {
   expect(statusOf(undefined, allSlots)).toEqual({
     ...{ version: null, self, owns: '0-9999', home: null, positions: 0, change: null },
+    ...{ taking: null, copies: null },
   })
 })
 
 test('in a ring it says what its log takes, whatever the version would give it', () => {
-  const status = { version: 'cafe=7', self, home: 'b:1', positions: 2, change: null }
+  const status = { version: 'cafe=7', self, home: 'b:1', positions: 2, change: null, taking: null, copies: null }
   const owned = [
     { from: 0, through: 2_999 },
     { from: 8_000, through: 9_999 },
@@ -45,4 +50,10 @@ test('while a change is under way it says what the node is to own, and how many 
   })
   const without = new Map([[7_999, 'b:1']])
   expect(statusOf({ ...ring, next: without }, []).change).toEqual({ owns: '', positions: 1 })
+})
+
+test('it says what the node takes from others, and what it has that is another member’s', () => {
+  const taking = { version: 8, state: 'copying', keys: 300, obstacle: 'b:1 gives no answer' } as const
+  expect(statusOf(ring, [], { taking, moved: 900, copies: 0 })).toMatchObject({ taking, copies: 0 })
+  expect(statusOf(ring, [], { taking: null, moved: 900, copies: 12 })).toMatchObject({ taking: null, copies: 12 })
 })

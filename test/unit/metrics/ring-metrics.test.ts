@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { nowhere } from '../../../kvs/core/position.ts'
 import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { allSlots, type SlotRanges } from '../../../kvs/core/ring/slot-ranges.ts'
+import type { RingProgress } from '../../../kvs/kv/index.ts'
 import { type RingSources, ringMetrics } from '../../../kvs/metrics/ring-metrics.ts'
 
 const self = 'a:1'
@@ -14,14 +15,21 @@ const ring: Ring = {
   ]),
   next: undefined,
 }
+const nothing: RingProgress = { taking: null, moved: 0, copies: null }
 const none = { passedOn: 0, refusedByVersion: 0, retried: 0 }
 
-function sourcesOf(current: Ring | undefined, owns: SlotRanges, members: string[]): RingSources {
+function sourcesOf(
+  current: Ring | undefined,
+  owns: SlotRanges,
+  members: string[],
+  progress: RingProgress = nothing,
+): RingSources {
   return {
     ring: {
       current: () => current,
       members: () => members,
       state: () => ({ ring: current, self, owns, position: nowhere }),
+      progress: () => progress,
     },
     routing: { counts: none },
   }
@@ -30,6 +38,9 @@ function sourcesOf(current: Ring | undefined, owns: SlotRanges, members: string[
 /** What each metric reads, by its name without `kvs_ring_`. */
 const readAll = (sources: RingSources) =>
   Object.fromEntries(ringMetrics(sources).map(({ name, read }) => [name.replace('kvs_ring_', ''), read()]))
+const takingAs = (now: string) =>
+  ['copying', 'following', 'taken'].map((state) => ({ labels: { state }, value: state === now ? 1 : 0 }))
+const noMoves = { taking: takingAs('nothing'), moved_keys_total: 0, copies: undefined }
 const noRequests = { requests_passed_on_total: 0, refused_by_version_total: 0, retries_total: 0 }
 
 test('in no ring the version is 0, of no ring, and the node owns all slots', () => {
@@ -37,6 +48,7 @@ test('in no ring the version is 0, of no ring, and the node owns all slots', () 
     version: [{ labels: { ring: '' }, value: 0 }],
     change_under_way: [{ labels: { ring: '' }, value: 0 }],
     ...{ slots_owned: 10_000, members: 1 },
+    ...noMoves,
     ...noRequests,
   })
 })
@@ -50,6 +62,7 @@ test('in a ring they tell its version by its id, how many own a part, and what t
     version: [{ labels: { ring: 'cafe' }, value: 7 }],
     change_under_way: [{ labels: { ring: 'cafe' }, value: 0 }],
     ...{ slots_owned: 5_000, members: 2 },
+    ...noMoves,
     ...noRequests,
   })
 })
@@ -59,6 +72,17 @@ test('a change is under way as long as the version says what it leads to', () =>
   const read = readAll(sourcesOf(changing, [], [self, 'b:1']))
   expect(read.change_under_way).toEqual([{ labels: { ring: 'cafe' }, value: 1 }])
   expect(read.slots_owned).toBe(0)
+})
+
+test('keys that move are told of: the state, how many, and how many are still to be deleted', () => {
+  const taking = { version: 8, state: 'following', keys: 300, obstacle: null } as const
+  const read = (progress: RingProgress) => readAll(sourcesOf(ring, [], [self], progress))
+  expect(read({ taking, moved: 900, copies: 0 })).toMatchObject({
+    ...{ taking: takingAs('following'), moved_keys_total: 900, copies: 0 },
+  })
+  expect(read({ taking: null, moved: 901, copies: 12 })).toMatchObject({
+    ...{ taking: takingAs('nothing'), moved_keys_total: 901, copies: 12 },
+  })
 })
 
 test('requests are counted as the routing has counted them when it is asked', () => {

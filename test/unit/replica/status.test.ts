@@ -23,7 +23,16 @@ function statusWith(ringStatus?: () => RingStatus) {
 }
 
 test('what the node knows of the ring is told where it may be a member of one, before there is a log as well', () => {
-  const ring = { version: null, self: 'a:1', owns: '0-9999', home: null, positions: 0, change: null }
+  const ring = {
+    version: null,
+    self: 'a:1',
+    owns: '0-9999',
+    home: null,
+    positions: 0,
+    change: null,
+    taking: null,
+    copies: null,
+  }
   expect(statusWith(() => ring)).toMatchObject({ state: 'starting', ring })
   expect(statusWith()).not.toHaveProperty('ring')
 })

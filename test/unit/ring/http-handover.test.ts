@@ -78,8 +78,8 @@ test('a member is asked to take, and says how far it is', async () => {
   const { member, known } = await servedMember()
   const gives = new Map([['https://b:1', positionAt('cafe', 7n)]])
   expect(await member.take(ring, undefined)).toEqual({ state: 'copying', keys: 0, obstacle: undefined })
-  known.progress = { state: 'taken', keys: 7, obstacle: 'none' }
-  expect(await member.take(ring, gives)).toEqual(known.progress)
+  known.taken = { state: 'taken', keys: 7, obstacle: 'none' }
+  expect(await member.take(ring, gives)).toEqual(known.taken)
   expect(known.asked).toEqual([
     ['take', ring, undefined],
     ['take', ring, gives],

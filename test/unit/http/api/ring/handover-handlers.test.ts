@@ -45,7 +45,7 @@ test.each([
 
 test('a member that takes says what keeps it from going on', async () => {
   const { ask, ring: known } = await serveRing({}, makeFakeRing('b:1'))
-  known.progress = { state: 'following', keys: 12, obstacle: 'a:1 does not answer' }
+  known.taken = { state: 'following', keys: 12, obstacle: 'a:1 does not answer' }
   const answer = await ask('POST', '/ring/take', `{"ring":${text},"gives":null}`)
   expect(answer).toEqual([200, '{"state":"following","keys":12,"obstacle":"a:1 does not answer"}\n'])
 })
