@@ -1,4 +1,4 @@
-import { positionAt } from '../core/position.ts'
+import { type Position, positionAt } from '../core/position.ts'
 import { addressesIn, isSamePositions, type Ring, type RingEntry, slotsOfMember } from '../core/ring/description.ts'
 import { formatRingEntry } from '../core/ring/ring-text.ts'
 import { allSlots, isSameSlots, type SlotRanges, slotsInBoth, slotsWithout } from '../core/ring/slot-ranges.ts'
@@ -20,16 +20,22 @@ const mostTries = 100
 
 /**
  * Binds this node's log to a ring: appends what the log owns from there on. An entry is based on what the log had
- * through a sequence, and the log refuses it where that does not hold any more; then it is decided anew. Nothing is
- * given up that has a value. Each function is idempotent, and any node of the log may call it at any time.
+ * through a sequence, and the log refuses it where that does not hold any more; then it is decided anew. Each function
+ * is idempotent, and any node of the log may call it at any time.
  */
 export interface Binding {
   /**
    * Gives up what `ring.next` takes from this log. On return the log has an entry that says so, of that version.
-   * Rejects with `ring_conflict` where it can't.
+   * Rejects with `ring_conflict` where it can't: who joins has no keys to give.
    * @param isCheck only looks whether it could
+   * @returns a position of the log that has the entry
    */
-  give(ring: Ring, isCheck: boolean): Promise<void>
+  give(ring: Ring, isCheck: boolean): Promise<Position>
+  /**
+   * Has the log know of a change that is to give it slots: on return it has an entry of that version, which changes
+   * nothing of what it owns. Rejects with `ring_conflict` where the change is over, as far as the log knows.
+   */
+  prepare(ring: Ring): Promise<void>
   /**
    * Has the log own what a settled version says, unless it has an entry of this one or a later one. It gives up nothing
    * by that which it has not given up before; unless it was restored, or is a new log, and then others have that by
@@ -44,20 +50,33 @@ export interface Binding {
 }
 
 export function makeBinding(parts: BindingParts): Binding {
-  const { own } = parts
+  const { own, node } = parts
+  const here = () => positionAt(node.logId(), node.sequence())
   return {
     async give(ring, isCheck) {
       requireGivable(parts, ring)
       const owns = () => slotsInBoth(own.owns, keptThrough(ring, own.self))
-      if (isCheck) return requireEmpty(parts, slotsWithout(own.owns, owns()))
-      await append(parts, (bound) => {
+      // The keys of a member move on; who joins has no member yet that would take them.
+      const isEmptied = isJoining(ring, own.self)
+      if (isCheck) {
+        if (isEmptied) await requireEmpty(parts, slotsWithout(own.owns, owns()))
+        return here()
+      }
+      const plan: Plan = (bound) => {
         requireGivable(parts, ring)
-        const isDone = isOf(bound, ring) && bound?.ring.version === ring.version && isSameSlots(own.owns, owns())
+        const isDone = isVersion(bound, ring) && isSameSlots(own.owns, owns())
         return isDone ? undefined : { ring, self: own.self, owns: owns() }
-      })
-      // The node may have lost its log just before, taken writes into its spool, and brought them to the log since.
-      await parts.node.waitForHead()
-      await requireEmpty(parts, slotsWithout(hadBefore(ring, own.self), own.owns))
+      }
+      await append(parts, plan, { isEmptied })
+      return here()
+    },
+    async prepare(ring) {
+      const plan: Plan = (bound) => {
+        requireGivable(parts, ring)
+        const owns = slotsInBoth(own.owns, slotsOfMember(ring.positions, own.self))
+        return isVersion(bound, ring) ? undefined : { ring, self: own.self, owns }
+      }
+      await append(parts, plan, { isEmptied: true })
     },
     async settle(ring) {
       const isDone = (bound: RingEntry | undefined) =>
@@ -66,7 +85,7 @@ export function makeBinding(parts: BindingParts): Binding {
       if (isDone(own.bound)) return
       const plan: Plan = (bound) =>
         isDone(bound) ? undefined : { ring, self: own.self, owns: ownedBy(ring, own.self) }
-      await append(parts, plan, { isGivenUp: true })
+      await append(parts, plan)
     },
     async decide(ring) {
       let isDecided = false
@@ -82,6 +101,12 @@ export function makeBinding(parts: BindingParts): Binding {
 
 const isOf = (bound: RingEntry | undefined, { id }: Ring) => bound?.ring.id === id
 
+const isVersion = (bound: RingEntry | undefined, ring: Ring) =>
+  isOf(bound, ring) && bound?.ring.version === ring.version
+
+/** Whether the change brings the member into the ring: until then it had everything to itself. */
+const isJoining = ({ positions, joining = [] }: Ring, self: string) => positions.size === 0 || joining.includes(self)
+
 /** Where there is no ring, or one that was given up. */
 const isFirst = (ring: Ring, bound: RingEntry | undefined) => ring.version === 1 && !isOf(bound, ring)
 
@@ -96,11 +121,6 @@ function follows(ring: Ring, before: Ring): boolean {
 function keptThrough({ positions, next = new Map() }: Ring, self: string): SlotRanges {
   const after = slotsOfMember(next, self)
   return positions.size === 0 ? after : slotsInBoth(slotsOfMember(positions, self), after)
-}
-
-/** What a member has before a change: everything, where it joins by that. */
-function hadBefore({ positions, joining = [] }: Ring, self: string): SlotRanges {
-  return positions.size === 0 || joining.includes(self) ? allSlots : slotsOfMember(positions, self)
 }
 
 /** Every key, where a ring was given up. */
@@ -124,14 +144,14 @@ function requireGivable({ own, node }: BindingParts, ring: Ring): void {
 async function requireEmpty({ own, node }: BindingParts, vacated: SlotRanges): Promise<void> {
   if (vacated.length === 0) return
   const keys = await node.countKeysIn(vacated)
-  if (node.spooled() > 0) conflict(`${own.self} has writes in its spool that its log has not taken yet`)
   if (keys === 0) return
   const what = keys === 1 ? '1 key' : `${keys} keys`
-  conflict(`${what} of ${own.self} would have to move to another member, which is not done yet`)
+  const advice = `form the ring with ${own.self} alone, and add the others then`
+  conflict(`${own.self} has ${what} of others’ slots, and a node that joins has none: ${advice}`)
 }
 
-/** @param isGivenUp whether what the entry takes from the log is another's already */
-async function append(parts: BindingParts, plan: Plan, { isGivenUp = false } = {}): Promise<void> {
+/** @param isEmptied whether the slots that the entry takes from the log may have no key there */
+async function append(parts: BindingParts, plan: Plan, { isEmptied = false } = {}): Promise<void> {
   const { own, node, ringLog } = parts
   for (let tries = 1; ; tries++) {
     await node.waitForHead()
@@ -139,7 +159,7 @@ async function append(parts: BindingParts, plan: Plan, { isGivenUp = false } = {
     const seen = node.sequence()
     const entry = plan(own.bound)
     if (entry === undefined) return
-    const vacated = isGivenUp ? [] : slotsWithout(own.owns, entry.owns)
+    const vacated = isEmptied ? slotsWithout(own.owns, entry.owns) : []
     await requireEmpty(parts, vacated)
     const end = await askedOfLog(ringLog.append(formatRingEntry(entry), seen, vacated))
     if (end !== undefined) return node.waitFor(positionAt(node.logId(), end.sequence))

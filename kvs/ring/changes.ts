@@ -5,15 +5,14 @@ import {
   membersOf,
   type Positions,
   type Ring,
-  slotsOfMember,
   sortedPositions,
 } from '../core/ring/description.ts'
-import { slotsWithout } from '../core/ring/slot-ranges.ts'
 import type { AskedRingChange } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { Random } from '../lib/random.ts'
 import type { Binding } from './binding.ts'
+import { forEach, handOver, losersOf } from './handover/handing-over.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnNode } from './own-node.ts'
 import { conflict, isFormed, type OwnRing } from './own-ring.ts'
@@ -40,9 +39,10 @@ const pauseMs = 200
 
 /**
  * Changes of the ring, as its home makes them. A change is two versions in the home's log. The first says what the ring
- * is to be: from then on each member that loses something gives it up, in its own log. The second says that the ring is
- * that now, once all have; or that all stays as it was, where one can't. Only by that one does anybody take what others
- * gave up. So no slot ever has two owners, whoever fails at whatever moment, and any node of the home can go on.
+ * is to be: from then on keys are copied, and each member that loses some gives them up, in its own log. The second says
+ * that the ring is that now, once all have moved; or that all stays as it was, where that can't be. Only by that one
+ * does anybody own what others gave up. So no slot ever has two owners, whoever fails at whatever moment, and any node
+ * of the home can go on.
  */
 export interface Changes {
   /** As `RingService.change`. */
@@ -60,7 +60,7 @@ export function makeChanges(parts: ChangesParts): Changes {
     return done
   }
   return {
-    change: (asked) => inTurn(() => change(parts, asked)),
+    change: (asked) => (asked.change.kind === 'call off' ? callOff(parts) : inTurn(() => change(parts, asked))),
     finish: (ring) => inTurn(() => finish(parts, ring)),
   }
 }
@@ -81,10 +81,23 @@ async function change(parts: ChangesParts, asked: AskedRingChange): Promise<void
     const ring = nextVersion(before, asked, own.self, parts.random)
     if (ring === undefined) return
     await forEach(ring.joining ?? [], (address) => requireSelf(memberAt(address), address))
-    await forEach(losersOf(ring), (address) => memberAt(address).give(ring, true))
+    const giving = [...losersOf(ring), ...(ring.joining ?? [])]
+    await forEach(giving, async (address) => void (await memberAt(address).give(ring, true)))
     // Somebody else may have decided the next version meanwhile.
     if (await binding.decide(ring)) return finish(parts, ring)
   }
+}
+
+/** Ends a change that another call has under way: all stays as it was. */
+async function callOff(parts: ChangesParts): Promise<void> {
+  const { own, node, binding } = parts
+  await node.waitForHead()
+  const ring = own.bound?.ring
+  if (ring?.next === undefined) conflict('no change of the ring is under way')
+  if (ring.home !== own.self) throw new NotOwner(own.versionText(), `the home of the ring is ${ring.home}`)
+  const settled = calledOff(ring, own.self)
+  if (!(await binding.decide(settled))) conflict('the change was ended by somebody else')
+  await spread(parts, settled, addressesIn(ring), false)
 }
 
 /** Ends a change that is under way, whatever comes of it. Rejects where it can't be ended now. */
@@ -112,14 +125,6 @@ export async function requireSelf(member: MemberClient, address: string): Promis
   if (self !== address) conflict(`the node at ${address} has the address ${self} (KVS_ADDRESS)`)
 }
 
-/** Who has to give something up: members that lose slots, and those that are to join, which had all to themselves. */
-function losersOf({ positions, next = new Map(), joining = [] }: Ring): string[] {
-  const losing = membersOf(positions).filter((address) => {
-    return slotsWithout(slotsOfMember(positions, address), slotsOfMember(next, address)).length > 0
-  })
-  return [...losing, ...joining]
-}
-
 async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
   const { own, node, binding, logger, clock } = parts
   await node.waitForHead()
@@ -129,9 +134,10 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
   const began = clock.now()
   const joining = ring.joining?.length ? `; ${ring.joining.join(', ')} joins` : ''
   logger.info(`ring ${ring.id}, version ${ring.version}: ${textOf(ring.positions)} is to be ${textOf(next)}${joining}`)
-  const failure = await forEach(losersOf(ring), (address) => {
-    return reach(parts, address, (member) => member.give(ring, false))
-  }).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
+  const failure = await handOver({ own, clock, reach: (...asked) => reach(parts, ...asked) }, ring).then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+  )
   const made = settledAs(ring, next, own.self)
   await binding.decide(failure === undefined ? made : calledOff(ring, own.self))
   // Another node of the home may have decided otherwise. What is in the log is what everybody is told.
@@ -188,11 +194,11 @@ async function spread(parts: ChangesParts, ring: Ring, addresses: readonly strin
 }
 
 /** Asks a member until it answers, for as long as patience lasts. What it refuses is not asked again. */
-async function reach(
+async function reach<T>(
   { memberAt, clock, stopping }: ChangesParts,
   address: string,
-  ask: (member: MemberClient) => Promise<void>,
-): Promise<void> {
+  ask: (member: MemberClient) => Promise<T>,
+): Promise<T> {
   const end = clock.now() + patienceMs
   for (;;) {
     try {
@@ -203,12 +209,6 @@ async function reach(
     }
     await clock.sleep(pauseMs, stopping)
   }
-}
-
-const forEach = async (addresses: readonly string[], act: (address: string) => Promise<void>): Promise<undefined> => {
-  const results = await Promise.allSettled(addresses.map(act))
-  const failed = results.find(({ status }) => status === 'rejected')
-  if (failed?.status === 'rejected') throw failed.reason
 }
 
 function textOf(positions: Positions): string {

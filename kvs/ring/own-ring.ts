@@ -15,12 +15,16 @@ export interface OwnRing {
   readonly self: string
   /** The newest entry that the node's log has on the ring; undefined where there is none. */
   readonly bound: RingEntry | undefined
+  /** Sequence of that entry; 0n where there is none. */
+  readonly boundAt: bigint
   /** The newest description that is known, also of a ring that was given up; undefined where there never was one. */
   readonly latest: Ring | undefined
   /** The same; undefined where the node is in no ring. */
   readonly current: Ring | undefined
   /** The slots whose keys the log takes. */
   readonly owns: SlotRanges
+  /** Whether the log may hold keys of other slots. */
+  readonly mayHoldCopies: boolean
   /** As `RingService.versionText`. */
   versionText(): string
   ownsKey(key: string): boolean
@@ -30,11 +34,16 @@ export interface OwnRing {
   ownersOf(key: string): readonly string[]
   /** As `RingService.members`. */
   members(): readonly string[]
+  /** Whether a key that the log holds is a copy, which is another member's. */
+  isCopy(key: string): boolean
   /**
    * Takes an entry of the log, in their order.
+   * @returns whether the log owns other slots from now on
    * @throws Diverged where that is none of this program's
    */
-  note(entry: RingChangeEntry): void
+  note(entry: RingChangeEntry): boolean
+  /** The log was found to hold no copies. That stays so as long as its newest entry on the ring is this one. */
+  noteNoCopies(boundAt: bigint): void
   /** Takes over a description that was decided. Returns whether it is newer than the one before. */
   hear(ring: Ring): boolean
 }
@@ -48,6 +57,7 @@ export function isFormed({ positions, next }: Ring): boolean {
 export function makeOwnRing(configured: string, logger: Logger): OwnRing {
   let bound: RingEntry | undefined
   let boundAt = 0n
+  let mayHoldCopies = false
   let heard: Ring | undefined
 
   const isIn = (ring: Ring) => isFormed(ring) && (bound?.ring.id === ring.id || addressesIn(ring).includes(configured))
@@ -74,6 +84,9 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
     get bound() {
       return bound
     },
+    get boundAt() {
+      return boundAt
+    },
     get latest() {
       return heard
     },
@@ -83,6 +96,9 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
     get owns() {
       return owns()
     },
+    get mayHoldCopies() {
+      return mayHoldCopies
+    },
     versionText() {
       const known = current()
       return known === undefined ? '' : `${known.id}=${known.version}`
@@ -91,6 +107,7 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
     requireOwned(key) {
       if (!ring.ownsKey(key)) throw new NotOwner(ring.versionText())
     },
+    isCopy: (key) => mayHoldCopies && !ring.ownsKey(key),
     ownersOf(key) {
       const { positions, next } = current() ?? {}
       const slot = slotOf(key)
@@ -103,12 +120,13 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
       return members.length > 0 ? members : [self()]
     },
     note({ sequence, text }) {
-      if (sequence <= boundAt) return
+      if (sequence <= boundAt) return false
       const entry = ringEntryIn(text)
       if (entry === undefined) throw new Diverged(`its entry ${sequence} is on a ring, and not one of this version’s`)
-      const [wasSelf, wasBound] = [self(), bound]
+      const [wasSelf, wasBound, owned] = [self(), bound, owns()]
       bound = entry
       boundAt = sequence
+      mayHoldCopies = !isSameSlots(bound.owns, allSlots)
       if (heard?.id !== entry.ring.id) heard = entry.ring
       else hear(entry.ring)
       if (bound.ring.version !== wasBound?.ring.version || !isSameSlots(bound.owns, wasBound.owns)) {
@@ -118,6 +136,10 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
       if (self() !== configured && self() !== wasSelf) {
         logger.warn(`the log is the member ${self()} of its ring, whatever KVS_ADDRESS (${configured}) says`)
       }
+      return !isSameSlots(bound.owns, owned)
+    },
+    noteNoCopies(at) {
+      if (at === boundAt) mayHoldCopies = false
     },
     hear,
   }

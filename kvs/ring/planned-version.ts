@@ -38,6 +38,7 @@ export function nextVersion(
 function planned(positions: Positions, plan: RingPlan): Positions {
   if (plan.kind === 'replace') return plan.positions
   if (positions.size === 0) conflict('there is no ring yet: POST /hash_ring forms one')
+  if (plan.kind === 'call off') conflict('no change of the ring is under way')
   if (plan.kind === 'add') {
     const taken = positions.get(plan.position)
     if (taken !== undefined && taken !== plan.address) conflict(`the position ${plan.position} is ${taken}’s`)

@@ -1,4 +1,5 @@
 import { NotOwner } from '../core/errors.ts'
+import { nowhere, type Position, positionAt } from '../core/position.ts'
 import { addressesIn, membersOf, type Positions, type Ring } from '../core/ring/description.ts'
 import type { RingPlan, RingService } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
@@ -7,6 +8,10 @@ import { type Random, systemRandom } from '../lib/random.ts'
 import type { RingChangeEntry, RingLog } from '../log/index.ts'
 import { makeBinding } from './binding.ts'
 import { makeChanges, requireSelf } from './changes.ts'
+import { keepClearing, makeCopies } from './handover/copies.ts'
+import { makeOffers } from './handover/offers.ts'
+import { makePace } from './handover/pace.ts'
+import { makeTaking } from './handover/taking.ts'
 import { askAround, keepUp } from './keeping-up.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnNode } from './own-node.ts'
@@ -15,7 +20,9 @@ import { conflict, isFormed, makeOwnRing, type OwnRing } from './own-ring.ts'
 /** A node's part in a ring. */
 export interface RingMember extends RingService {
   /** Takes an entry on the ring from the node's log, as `OwnRing.note`. */
-  note(entry: RingChangeEntry): void
+  note(entry: RingChangeEntry): boolean
+  /** As `OwnRing.isCopy`. */
+  isCopy(key: string): boolean
   /**
    * Keeps up with the ring, and brings to an end what was left under way, until the node stops. Begins once the node
    * has replayed its log. Never rejects.
@@ -29,6 +36,8 @@ export interface RingOptions {
   readonly node: OwnNode
   readonly ringLog: RingLog
   readonly connect: (address: string) => MemberClient
+  /** Most keys a second that are compared or deleted while keys move; Infinity for no bound, which is the default. */
+  readonly handoverRate?: number
   /** Aborts when the node is told to stop. */
   readonly stopping: AbortSignal
   readonly logger: Logger
@@ -44,6 +53,11 @@ export function makeRingMember(options: RingOptions): RingMember {
   const own = makeOwnRing(options.self, logger)
   const binding = makeBinding({ ...options, own })
   const clients = new Map<string, MemberClient>()
+  const pace = makePace(options.handoverRate ?? Infinity, clock)
+  const moving = { ...options, own, memberAt, pace, clock }
+  const taking = makeTaking({ ...moving, binding })
+  const copies = makeCopies(moving)
+  const offers = makeOffers(moving)
 
   function memberAt(address: string): MemberClient {
     if (address === own.self) return itself
@@ -105,15 +119,20 @@ export function makeRingMember(options: RingOptions): RingMember {
     add: (position, address) => ask({ kind: 'add', position, address }),
     remove: (address) => ask({ kind: 'remove', address }),
     // One that was given up is told of as well: who was about to join has to know.
-    state: () => ({ ring: own.latest, self: own.self, owns: own.owns }),
+    state: () => ({ ring: own.latest, self: own.self, owns: own.owns, position: positionOf(node) }),
     learn,
     give: binding.give,
+    take: taking.take,
+    ...offers,
     change: changes.change,
+    callOff: () => ask({ kind: 'call off' }),
   }
   const itself: MemberClient = {
     state: async () => service.state(),
     learn: takeOver,
     give: binding.give,
+    take: taking.take,
+    ...offers,
     change: changes.change,
   }
 
@@ -140,7 +159,11 @@ export function makeRingMember(options: RingOptions): RingMember {
       return own.self
     },
     note: own.note,
-    run: () => keepUp({ ...around, changes, logger, clock, random }, stopping),
+    isCopy: own.isCopy,
+    async run() {
+      const keeping = { logger, clock, random }
+      await Promise.all([keepUp({ ...around, ...keeping, changes }, stopping), keepClearing(copies, keeping, stopping)])
+    },
   }
 }
 
@@ -164,4 +187,9 @@ async function findHome(memberAt: (address: string) => MemberClient, own: OwnRin
     if (ring !== undefined && isFormed(ring)) return ring.home
   }
   return first
+}
+
+function positionOf(node: OwnNode): Position {
+  const logId = node.logId()
+  return logId === '' ? nowhere : positionAt(logId, node.sequence())
 }

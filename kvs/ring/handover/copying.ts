@@ -1,0 +1,71 @@
+import type { MovedWrite } from '../../core/entry.ts'
+import type { Position } from '../../core/position.ts'
+import type { SlotRanges } from '../../core/ring/slot-ranges.ts'
+import type { MovedPage } from '../../kv/index.ts'
+import type { MemberClient } from '../member-client.ts'
+import type { OwnNode } from '../own-node.ts'
+import { type Differences, makeDifferences } from './differences.ts'
+
+/** What a member takes from another one: where from, and by which change. */
+export interface CopySource {
+  readonly giver: MemberClient
+  readonly ringId: string
+  readonly version: number
+  readonly slots: SlotRanges
+}
+
+/** Stores writes of keys that are to be this log's. On return they are durable. */
+export type StoreMoved = (moved: readonly MovedWrite[]) => Promise<void>
+
+/**
+ * The copy of some slots, from one member. First all keys are compared, and then what is written to them is followed,
+ * in the order of the other log. It holds as long as nobody else moves keys of this log. So where `store` has rejected,
+ * or another node may have been at it, a copy is begun anew: that finds whatever is different by then.
+ */
+export interface Copy {
+  /** The copy has all that was written there through this position; undefined while keys are compared. */
+  readonly position: Position | undefined
+  /** Whether nothing more was to be had there, the last time that it was asked. */
+  readonly isNear: boolean
+  /** Goes on by one page. Returns how many keys that were. Where the member rejects, the same step may be done again. */
+  step(store: StoreMoved): Promise<number>
+}
+
+export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: CopySource): Copy {
+  const { giver, ringId, version, slots } = source
+  let comparison: { readonly begun: Position; readonly differences: Differences; after: string } | undefined
+  let position: Position | undefined
+  let isNear = false
+
+  async function compare(store: StoreMoved): Promise<number> {
+    const page = await giver.movedKeys({ ringId, version, slots, after: comparison?.after })
+    const { begun, differences } = comparison ?? (await begin(page))
+    await store(differences.of(page))
+    comparison = { begun, differences, after: page.last ?? '' }
+    if (page.last === undefined) position = begun
+    return page.items.length
+  }
+
+  const begin = async ({ position }: MovedPage) => ({
+    begun: position,
+    differences: makeDifferences(node, await node.keysIn(slots)),
+  })
+
+  async function follow(store: StoreMoved, after: Position): Promise<number> {
+    const page = await giver.movedChanges({ ringId, version, slots, after })
+    await store(page.items)
+    position = page.position
+    isNear = page.last === undefined
+    return page.items.length
+  }
+
+  return {
+    get position() {
+      return position
+    },
+    get isNear() {
+      return isNear
+    },
+    step: (store) => (position === undefined ? compare(store) : follow(store, position)),
+  }
+}

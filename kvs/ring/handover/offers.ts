@@ -1,0 +1,188 @@
+import type { Entry, MovedWrite } from '../../core/entry.ts'
+import type { Put } from '../../core/operation/put.ts'
+import { positionAt, sequenceIn } from '../../core/position.ts'
+import { slotOf } from '../../core/ring/key-slot.ts'
+import { ringEntryIn } from '../../core/ring/ring-text.ts'
+import { formatRanges, hasSlot, type SlotRanges } from '../../core/ring/slot-ranges.ts'
+import { versionAt } from '../../core/version.ts'
+import type { AskedChanges, AskedKeys, MovedPage, RingService } from '../../kv/index.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { askedOfLog, type EntryReader, type RingLog } from '../../log/index.ts'
+import type { OrderedKeys } from '../../order/index.ts'
+import type { OwnNode } from '../own-node.ts'
+import { conflict, type OwnRing } from '../own-ring.ts'
+
+export interface OffersParts {
+  readonly own: OwnRing
+  readonly node: OwnNode
+  readonly ringLog: RingLog
+  readonly clock: Clock
+}
+
+/**
+ * What a member that gives slots up tells the one that takes them. That is so only as long as the change is not over,
+ * by the entries that the answer rests on: afterwards this log's copies are deleted, and who took that for deletes of
+ * clients would lose the keys.
+ */
+export type Offers = Pick<RingService, 'movedKeys' | 'movedChanges'>
+
+/** The keys of some slots as they were found at a moment. */
+interface Offered {
+  readonly name: string
+  readonly sequence: bigint
+  readonly keys: OrderedKeys
+}
+
+/** What a page of keys has at most: it is read in one step. */
+const mostKeys = 500
+const mostBytes = 1024 * 1024
+/** How many sets of keys are kept, in case that the next page is asked for. */
+const mostOffered = 8
+/** How long a connection to the log is kept for the next page, in milliseconds. */
+const idleMs = 10_000
+
+export function makeOffers(parts: OffersParts): Offers {
+  const { own, node } = parts
+  const reader = makeSharedReader(parts)
+  /** The one that was used last comes last. */
+  const offered = new Map<string, Offered>()
+
+  /** Begins anew with the first page. Another node of this log may have served the pages before. */
+  async function offeredFor(asked: AskedKeys): Promise<Offered> {
+    const name = `${asked.ringId} ${asked.version} ${formatRanges(asked.slots)}`
+    const known = asked.after === undefined ? undefined : offered.get(name)
+    offered.delete(name)
+    const found = known ?? (await find(name, asked.slots))
+    offered.set(name, found)
+    for (const oldest of [...offered.keys()].slice(0, -mostOffered)) offered.delete(oldest)
+    return found
+  }
+
+  async function find(name: string, slots: SlotRanges): Promise<Offered> {
+    // Whoever takes the keys goes by the position of the first page, which another node may have told.
+    await node.waitForHead()
+    const sequence = node.sequence()
+    return { name, sequence, keys: await node.keysIn(slots) }
+  }
+
+  return {
+    async movedKeys(asked) {
+      node.requireReadable()
+      requireNotOver(own, asked)
+      const { name, keys, sequence } = await offeredFor(asked)
+      // Again, and in the same step as the values are read.
+      requireNotOver(own, asked)
+      const page = readPage(node, keys, asked.after)
+      if (page.last === undefined) offered.delete(name)
+      return { position: positionAt(node.logId(), sequence), ...page }
+    },
+
+    async movedChanges(asked) {
+      node.requireReadable()
+      requireNotOver(own, asked)
+      const head = node.sequence()
+      const { logId, entries, after } = await reader.read(asked)
+      for (const { write } of entries) if (write.kind === 'ring') requireNotOverBy(write.key, asked)
+      const last = entries.at(-1)
+      const through = last?.sequence ?? after
+      return {
+        position: positionAt(logId, through),
+        items: entries.flatMap((entry) => movedBy(entry, logId, asked.slots)),
+        last: through >= head ? undefined : last?.write.key,
+      }
+    },
+  }
+}
+
+/** @throws KvsError ring_conflict */
+function requireNotOver({ bound, self }: OwnRing, { ringId, version }: AskedKeys | AskedChanges): void {
+  if (bound === undefined || bound.ring.id !== ringId) conflict(`${self} is not in the ring ${ringId}`)
+  if (bound.ring.version > version) conflict(`the change of the ring by its version ${version} is over at ${self}`)
+}
+
+/** The same by an entry of the log that this node may not have applied yet. */
+function requireNotOverBy(text: string, { ringId, version }: AskedChanges): void {
+  const ring = ringEntryIn(text)?.ring
+  if (ring?.id === ringId && ring.version <= version) return
+  conflict(`the change of the ring by its version ${version} is over`)
+}
+
+function readPage(node: OwnNode, keys: OrderedKeys, after: string | undefined): Pick<MovedPage, 'items' | 'last'> {
+  const items: MovedWrite[] = []
+  let bytes = 0
+  let key = after
+  const snapshot = keys.snapshot()
+  const walk = snapshot.walk({
+    ranges: [{ from: startAfter(after), to: undefined }],
+    limit: mostKeys,
+    delimiter: undefined,
+  })
+  for (let [encoded] = walk.take(1); encoded !== undefined; [encoded] = walk.take(1)) {
+    key = encoded.toString()
+    const item = heldPut(node, key)
+    if (item !== undefined) items.push(item)
+    bytes += item?.write.value.length ?? 0
+    if (bytes >= mostBytes) break
+  }
+  const last = walk.hasMore ? key : undefined
+  snapshot.close()
+  return { items, last }
+}
+
+/** The first key after another one, in bytes. */
+function startAfter(key: string | undefined): Buffer {
+  return key === undefined ? Buffer.alloc(0) : Buffer.from(`${key}\0`)
+}
+
+/** A put of what a key has; undefined where it has nothing. */
+export function heldPut(node: OwnNode, key: string): (MovedWrite & { readonly write: Put }) | undefined {
+  const { tag, modifiedAt, value, contentType, deadline } = node.heldValue(key) ?? {}
+  if (value === undefined || tag === undefined || modifiedAt === undefined) return undefined
+  return { write: { kind: 'put', key, value, contentType, deadline }, earlier: { tag, modifiedAt } }
+}
+
+/** What an entry has done to a key of the slots; nothing where it is about something else. */
+function movedBy(entry: Entry, logId: string, slots: SlotRanges): MovedWrite[] {
+  const { write, superseded, recordedAt } = entry
+  if (superseded || (write.kind !== 'put' && write.kind !== 'delete') || !hasSlot(slots, slotOf(write.key))) return []
+  const earlier = entry.earlier ?? { tag: versionAt(logId, entry).tag, modifiedAt: recordedAt }
+  // The end of a key by itself is a delete as any other elsewhere.
+  return [{ write: write.kind === 'put' ? write : { kind: 'delete', key: write.key }, earlier }]
+}
+
+/** One connection to the log for all who ask, which is closed when nobody has asked for a while. */
+function makeSharedReader({ ringLog, node, clock }: OffersParts) {
+  let opening: Promise<EntryReader> | undefined
+  let used = 0
+
+  function open(): Promise<EntryReader> {
+    const opened = askedOfLog(ringLog.openReader())
+    opening = opened
+    const forget = () => {
+      if (opening === opened) opening = undefined
+    }
+    opened.then((reader) => void reader.lost.then(forget), forget)
+    closeWhenIdle(opened, ++used)
+    return opened
+  }
+
+  function closeWhenIdle(opened: Promise<EntryReader>, at: number): void {
+    clock
+      .after(idleMs, () => {
+        if (at !== used) return closeWhenIdle(opened, used)
+        opened.then((reader) => reader.close()).catch(() => undefined)
+      })
+      .unref()
+  }
+
+  return {
+    async read({ after: position }: AskedChanges) {
+      const reader = await (opening ?? open())
+      used++
+      const { logId } = reader
+      if (!position.sequences.has(logId) || logId !== node.logId()) conflict('the log is another one by now')
+      const after = sequenceIn(position, logId)
+      return { logId, after, entries: await askedOfLog(reader.read(after)) }
+    },
+  }
+}

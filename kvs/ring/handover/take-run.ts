@@ -1,0 +1,207 @@
+import { KvsError } from '../../core/errors.ts'
+import { covers, type Position } from '../../core/position.ts'
+import { membersOf, type Ring, slotsOfMember } from '../../core/ring/description.ts'
+import { slotsInBoth } from '../../core/ring/slot-ranges.ts'
+import type { TakeProgress } from '../../kv/index.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../lib/logging.ts'
+import { askedOfLog, type KeyMover, type RingLog } from '../../log/index.ts'
+import type { MemberClient } from '../member-client.ts'
+import type { OwnNode } from '../own-node.ts'
+import { conflict, type OwnRing } from '../own-ring.ts'
+import { type Copy, makeCopy, type StoreMoved } from './copying.ts'
+import type { Pace } from './pace.ts'
+
+export interface RunParts {
+  readonly own: OwnRing
+  readonly node: OwnNode
+  readonly ringLog: Pick<RingLog, 'openMover'>
+  readonly memberAt: (address: string) => MemberClient
+  /** Holds for keys that are compared, and not for what was written to them meanwhile. */
+  readonly pace: Pace
+  /** Aborts when the node is told to stop. */
+  readonly stopping: AbortSignal
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/** The pause after all that there was has been copied, before more is asked for, in milliseconds. */
+const restMs = 50
+/** The pause after something went wrong, in milliseconds. */
+const retryMs = 200
+/** The pause while the last entries are waited for, in milliseconds. */
+const shortRestMs = 5
+/** For how long a node goes on that nobody asks, in milliseconds. The home may ask another node of this member. */
+const unaskedMs = 5_000
+
+/** Takes what one change gives, until the change is over or nobody asks any more. */
+export class TakeRun {
+  readonly version: number
+  isOver = false
+  private readonly parts: RunParts
+  private readonly ring: Ring
+  private readonly count: { moved: number }
+  private readonly given = new AbortController()
+  private readonly wake: AbortSignal
+  private gives: ReadonlyMap<string, Position> | undefined
+  private copies: ReadonlyMap<string, Copy> | undefined
+  private keys = 0
+  private obstacle: string | undefined
+  /** When the home asked for the last time, by the clock. */
+  private asked: number
+  private waiting: PromiseWithResolvers<void> | undefined
+
+  constructor(parts: RunParts, ring: Ring, count: { moved: number }) {
+    this.parts = parts
+    this.ring = ring
+    this.version = ring.version
+    this.count = count
+    this.wake = AbortSignal.any([this.given.signal, parts.stopping])
+    this.asked = parts.clock.now()
+    void this.go()
+  }
+
+  isOf({ id, version }: Ring): boolean {
+    return id === this.ring.id && version === this.version
+  }
+
+  /** The home asks. */
+  ask(gives: ReadonlyMap<string, Position> | undefined): void {
+    this.asked = this.parts.clock.now()
+    if (gives === undefined) return
+    this.gives = gives
+    this.given.abort()
+  }
+
+  /** Resolves at once where it has come as far as was asked for, or with the next step towards that. */
+  news(): Promise<void> | undefined {
+    const { state, obstacle } = this.progress
+    if (this.isOver || obstacle !== undefined || state === (this.gives ? 'taken' : 'following')) return undefined
+    this.waiting ??= Promise.withResolvers<void>()
+    return this.waiting.promise
+  }
+
+  get progress(): TakeProgress {
+    return { state: this.state, keys: this.keys, obstacle: this.obstacle }
+  }
+
+  private get state(): TakeProgress['state'] {
+    const { copies, gives } = this
+    if (copies === undefined || [...copies.values()].some(({ isNear }) => !isNear)) return 'copying'
+    const isTaken = [...copies].every(([address, { position }]) => {
+      const given = gives?.get(address)
+      return given !== undefined && position !== undefined && covers(position, given)
+    })
+    return isTaken ? 'taken' : 'following'
+  }
+
+  /** Whether the change is under way still, as far as the log knows, and somebody asks for it. */
+  private get isWanted(): boolean {
+    const { own, clock, stopping } = this.parts
+    const { id, version } = own.bound?.ring ?? {}
+    const isUnderWay = id === this.ring.id && version === this.version
+    return isUnderWay && clock.now() - this.asked < unaskedMs && !stopping.aborted
+  }
+
+  private async go(): Promise<void> {
+    const { clock, logger, stopping } = this.parts
+    while (this.isWanted) {
+      try {
+        await this.withMover()
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        if (reason !== this.obstacle) logger.warn(`keys that version ${this.version} of the ring moves here: ${reason}`)
+        this.note(reason)
+      }
+      this.copies = undefined
+      await clock.sleep(retryMs, stopping)
+    }
+    this.isOver = true
+    this.note(undefined)
+  }
+
+  /** Copies with one mover, as long as that lasts; does nothing where another node of the log has it. */
+  private async withMover(): Promise<void> {
+    const { node, ringLog } = this.parts
+    const mover = await askedOfLog(ringLog.openMover())
+    if (mover === undefined) return
+    try {
+      // Whatever others have moved before is known from here on, and nobody else moves anything.
+      await node.waitForHead()
+      this.copies = this.makeCopies()
+      while (this.isWanted) await this.round(mover)
+    } finally {
+      await mover.close()
+    }
+  }
+
+  private makeCopies(): Map<string, Copy> {
+    const { node, own, memberAt } = this.parts
+    const { id: ringId, version, positions, next = new Map() } = this.ring
+    const taken = slotsOfMember(next, own.self)
+    const givers = membersOf(positions).filter((address) => address !== own.self)
+    const sources = givers.map((address) => [address, slotsInBoth(slotsOfMember(positions, address), taken)] as const)
+    const copyOf = ([address, slots]: (typeof sources)[number]) =>
+      [address, makeCopy(node, { giver: memberAt(address), ringId, version, slots })] as const
+    return new Map(sources.filter(([, slots]) => slots.length > 0).map(copyOf))
+  }
+
+  /** Has each copy go on by a step, and rests where nothing is left to do. */
+  private async round(mover: KeyMover): Promise<void> {
+    const { pace, stopping, clock } = this.parts
+    for (const [address, copy] of this.copies ?? []) {
+      const isComparing = copy.position === undefined
+      const keys = await this.step(address, copy, mover)
+      this.keys += keys
+      if (isComparing) await pace.after(keys, stopping)
+    }
+    const { state, gives } = this
+    if (state === 'copying') return
+    this.note(this.obstacle)
+    if (state === 'taken') await clock.sleep(restMs, stopping)
+    else await (gives === undefined ? clock.sleep(restMs, this.wake) : clock.sleep(shortRestMs, stopping))
+  }
+
+  /** A member that gives no answer is asked again: the copy holds. */
+  private async step(address: string, copy: Copy, mover: KeyMover): Promise<number> {
+    const { clock, stopping } = this.parts
+    let stored: unknown
+    const store: StoreMoved = async (moved) => {
+      await this.store(mover, moved).catch((error: unknown) => {
+        stored = error
+        throw error
+      })
+    }
+    try {
+      const keys = await copy.step(store)
+      this.obstacle = undefined
+      return keys
+    } catch (error) {
+      if (stored !== undefined || !(error instanceof KvsError)) throw error
+      this.note(`${address}: ${error.message}`)
+      await clock.sleep(retryMs, stopping)
+      return 0
+    }
+  }
+
+  private async store(mover: KeyMover, moved: Parameters<StoreMoved>[0]): Promise<void> {
+    const { node, own } = this.parts
+    while (moved.length > 0) {
+      if (!this.isWanted) conflict(`version ${this.version} of the ring is over, or nobody asks for it`)
+      const end = await askedOfLog(mover.append(moved, own.boundAt))
+      if (end !== undefined) {
+        this.count.moved += moved.length
+        return
+      }
+      // There is an entry on the ring that this node has not applied yet: of this change, or of its end.
+      await node.waitForHead()
+    }
+  }
+
+  /** Tells those who wait how it goes. */
+  private note(obstacle: string | undefined): void {
+    this.obstacle = obstacle
+    this.waiting?.resolve()
+    this.waiting = undefined
+  }
+}
