@@ -1,4 +1,5 @@
 import { KvsError } from '../../../kvs/core/errors.ts'
+import type { MovedPage } from '../../../kvs/kv/index.ts'
 import type { MemberClient } from '../../../kvs/ring/index.ts'
 import type { Lane } from '../../../tools/simulator/scheduler.ts'
 import type { WorldNode } from './world-nodes.ts'
@@ -20,6 +21,13 @@ export interface WorldNetwork {
 const usualMs = 1_000
 const changeMs = 40_000
 
+/** As if a page had no room for more keys. */
+function shortened(page: MovedPage, count: number): MovedPage {
+  if (page.items.length <= count) return page
+  const items = page.items.slice(0, count)
+  return { ...page, items, last: items.at(-1)?.write.key }
+}
+
 /** @param reached one of the nodes at an address that are up, as a balancer chooses; undefined where there is none */
 export function makeWorldNetwork(parts: WorldParts, reached: (address: string) => WorldNode | undefined): WorldNetwork {
   const { scheduler, random, happens, latency } = parts
@@ -30,7 +38,7 @@ export function makeWorldNetwork(parts: WorldParts, reached: (address: string) =
     from.after(node === undefined ? latency() : answerMs, () => {
       reject(new KvsError('cannot_forward', `the ring needs ${to}: it gives no answer`))
     })
-    const isLost = happens('losesAnswers', 15)
+    const isLost = happens('losesAnswers', 40)
     node?.lane.after(latency(), () => {
       act(node).then(
         (answer) => isLost || void from.after(latency(), () => resolve(answer)),
@@ -63,7 +71,10 @@ export function makeWorldNetwork(parts: WorldParts, reached: (address: string) =
         learn: (ring) => askOften(from, to, ({ member }) => member.learn(ring)),
         give: (...asked) => askOften(from, to, ({ member }) => member.give(...asked)),
         take: (...asked) => askOften(from, to, ({ member }) => member.take(...asked)),
-        movedKeys: (asked) => askOften(from, to, ({ member }) => member.movedKeys(asked)),
+        movedKeys: async (asked) => {
+          const page = await askOften(from, to, ({ member }) => member.movedKeys(asked))
+          return shortened(page, random.integer(1, 4))
+        },
         movedChanges: (asked) => askOften(from, to, ({ member }) => member.movedChanges(asked)),
         change: (asked) => askOften(from, to, ({ member }) => member.change(asked), changeMs),
       }

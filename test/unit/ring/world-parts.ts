@@ -40,6 +40,8 @@ export interface WorldParts {
   readonly scheduler: Scheduler
   readonly random: SeededRandom
   readonly plants: Plants
+  /** Nothing goes wrong as long as this is set. */
+  isCalm: boolean
   has(fault: keyof Faults): boolean
   /** Whether a fault strikes now, as it does once in so many times. */
   happens(fault: keyof Faults, oneIn: number): boolean
@@ -53,10 +55,11 @@ export function makeWorldParts(seed: number, faults: Partial<Faults>, plants: Pl
   const scheduler = makeScheduler()
   const random = makeSeededRandom(seed, 'ring')
   const has = (fault: keyof Faults) => faults[fault] === true
-  const happens = (fault: keyof Faults, oneIn: number) => has(fault) && random.integer(1, oneIn) === 1
-  const latency = () => (happens('delays', 10) ? random.integer(1, 4_000) : random.integer(1, 20))
-  return {
-    ...{ scheduler, random, plants, has, happens, latency },
+  const latency = () => (parts.happens('delays', 20) ? random.integer(1, 4_000) : random.integer(1, 20))
+  const parts: WorldParts = {
+    ...{ scheduler, random, plants, isCalm: false, has, latency },
+    happens: (fault, oneIn) => has(fault) && !parts.isCalm && random.integer(1, oneIn) === 1,
     delay: (lane, ms = latency()) => new Promise((resolve) => void lane.after(ms, resolve)),
   }
+  return parts
 }
