@@ -92,7 +92,7 @@ export function makeRingWorld(options: WorldOptions): RingWorld {
 
   function start(name: string): void {
     const address = addressOf(name)
-    if (plants.restart !== undefined) logs.set(address, logFrom(address, plants.restart(logOf(name).entries)))
+    if (plants.restart !== undefined) logs.set(address, logFrom(address, plants.restart(logOf(name))))
     const { connect } = network
     const options = { parts, name, address, connect, logOf: () => logOf(name), hasOthers: perLog > 1 }
     nodes.set(name, startNode({ ...options, note: (line) => note(name, line) }))

@@ -55,7 +55,7 @@ export interface WorldLog {
 
 interface WorldLogOptions {
   readonly id: string
-  /** What the log has when it begins; stored entries keep their times. */
+  /** What the log has when it begins; stored entries keep their times and digests. */
   readonly start?: readonly LogEntry[]
   /** Time of the log's server, in milliseconds since 1970. */
   readonly now: () => number
@@ -70,8 +70,8 @@ export function makeWorldLog({ id, start = [], now, onEntry }: WorldLogOptions):
   let boundAt = 0n
 
   function add(entry: LogEntry): StoredEntry {
-    const recordedAt = 'recordedAt' in entry ? (entry as StoredEntry).recordedAt : now()
-    const digest = nextDigest(entries.at(-1)?.digest, entry)
+    const known: Partial<StoredEntry> = entry
+    const { recordedAt = now(), digest = nextDigest(entries.at(-1)?.digest, entry) } = known
     const stored: StoredEntry = { ...entry, sequence: BigInt(entries.length + 1), digest, recordedAt }
     entries.push(stored)
     applyEntry(held, id, stored)

@@ -27,8 +27,8 @@ export interface Plants {
   readonly node?: (node: OwnNode) => OwnNode
   /** What a node asks another member for. */
   readonly member?: (client: MemberClient) => MemberClient
-  /** Returns what is left of a log's entries when one of its nodes starts. */
-  readonly restart?: (entries: readonly LogEntry[]) => readonly LogEntry[]
+  /** Returns what a log has when one of its nodes starts. */
+  readonly restart?: (log: WorldLog) => readonly LogEntry[]
   /** Called after each entry on the ring that a log has taken. */
   readonly bound?: (log: WorldLog, parts: WorldParts) => void
   /** Whether a node writes whatever it is passed on by another node, without looking whether it owns the key. */
