@@ -12,7 +12,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { Random } from '../lib/random.ts'
 import type { Binding } from './binding.ts'
-import { forEach, handOver, losersOf } from './handover/handing-over.ts'
+import { forEach, handOver, losersOf, takersOf } from './handover/handing-over.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnNode } from './own-node.ts'
 import { conflict, isFormed, type OwnRing } from './own-ring.ts'
@@ -81,11 +81,22 @@ async function change(parts: ChangesParts, asked: AskedRingChange): Promise<void
     const ring = nextVersion(before, asked, own.self, parts.random)
     if (ring === undefined) return
     await forEach(ring.joining ?? [], (address) => requireSelf(memberAt(address), address))
+    if (before !== undefined) await bringUp(parts, before, ring)
     const giving = [...losersOf(ring), ...(ring.joining ?? [])]
     await forEach(giving, async (address) => void (await memberAt(address).give(ring, true)))
     // Somebody else may have decided the next version meanwhile.
     if (await binding.decide(ring)) return finish(parts, ring)
   }
+}
+
+/** Has those that a change is about own what they have before it, also where they were out of reach since. */
+async function bringUp({ memberAt }: ChangesParts, before: Ring, ring: Ring): Promise<void> {
+  const known = addressesIn(before)
+  const moving = new Set([...losersOf(ring), ...takersOf(ring)])
+  await forEach(
+    [...moving].filter((address) => known.includes(address)),
+    (address) => memberAt(address).learn(before),
+  )
 }
 
 /** Ends a change that another call has under way: all stays as it was. */

@@ -28,7 +28,7 @@ export function losersOf({ positions, next = new Map() }: Ring): readonly string
 }
 
 /** Who takes slots from others. Where there was no ring yet, nobody has anything to take. */
-function takersOf({ positions, next = new Map() }: Ring): readonly string[] {
+export function takersOf({ positions, next = new Map() }: Ring): readonly string[] {
   if (positions.size === 0) return []
   return membersOf(next).filter((address) => {
     return slotsWithout(slotsOfMember(next, address), slotsOfMember(positions, address)).length > 0

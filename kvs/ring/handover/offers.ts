@@ -28,48 +28,57 @@ export type Offers = Pick<RingService, 'movedKeys' | 'movedChanges'>
 
 /** The keys of some slots as they were found at a moment. */
 interface Offered {
-  readonly name: string
   readonly sequence: bigint
   readonly keys: OrderedKeys
+  usedAt: number
 }
 
 /** What a page of keys has at most: it is read in one step. */
 const mostKeys = 500
 const mostBytes = 1024 * 1024
-/** How many sets of keys are kept, in case that the next page is asked for. */
-const mostOffered = 8
-/** How long a connection to the log is kept for the next page, in milliseconds. */
-const idleMs = 10_000
+/** How long what the next page needs is kept, in milliseconds: the keys in order, and a connection to the log. */
+const idleMs = 30_000
 
 export function makeOffers(parts: OffersParts): Offers {
-  const { own, node } = parts
+  const { own, node, clock } = parts
   const reader = makeSharedReader(parts)
-  /** The one that was used last comes last. */
   const offered = new Map<string, Offered>()
 
   /** Begins anew with the first page. Another node of this log may have served the pages before. */
-  async function offeredFor(asked: AskedKeys): Promise<Offered> {
-    const name = `${asked.ringId} ${asked.version} ${formatRanges(asked.slots)}`
-    const known = asked.after === undefined ? undefined : offered.get(name)
-    offered.delete(name)
-    const found = known ?? (await find(name, asked.slots))
-    offered.set(name, found)
-    for (const oldest of [...offered.keys()].slice(0, -mostOffered)) offered.delete(oldest)
+  async function offeredFor(name: string, { slots, after }: AskedKeys): Promise<Offered> {
+    const known = after === undefined ? undefined : offered.get(name)
+    const found = known ?? (await find(slots))
+    found.usedAt = clock.now()
+    if (known === undefined) {
+      offered.set(name, found)
+      forgetWhenIdle(name, found)
+    }
     return found
   }
 
-  async function find(name: string, slots: SlotRanges): Promise<Offered> {
+  async function find(slots: SlotRanges): Promise<Offered> {
     // Whoever takes the keys goes by the position of the first page, which another node may have told.
     await node.waitForHead()
     const sequence = node.sequence()
-    return { name, sequence, keys: await node.keysIn(slots) }
+    return { sequence, keys: await node.keysIn(slots), usedAt: 0 }
+  }
+
+  function forgetWhenIdle(name: string, found: Offered): void {
+    clock
+      .after(idleMs, () => {
+        if (offered.get(name) !== found) return
+        if (clock.now() - found.usedAt >= idleMs) offered.delete(name)
+        else forgetWhenIdle(name, found)
+      })
+      .unref()
   }
 
   return {
     async movedKeys(asked) {
       node.requireReadable()
       requireNotOver(own, asked)
-      const { name, keys, sequence } = await offeredFor(asked)
+      const name = `${asked.ringId} ${asked.version} ${formatRanges(asked.slots)}`
+      const { keys, sequence } = await offeredFor(name, asked)
       // Again, and in the same step as the values are read.
       requireNotOver(own, asked)
       const page = readPage(node, keys, asked.after)
