@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
 import { hasSlot, type SlotRanges, slotsWithout } from '../../../kvs/core/ring/slot-ranges.ts'
-import type { LogEntry, WorldLog } from './world-log.ts'
+import type { StoredEntry, WorldLog } from './world-log.ts'
 import type { Plants } from './world-parts.ts'
 import { runMoves, type ScheduleOptions } from './world-schedule.ts'
 
@@ -34,12 +34,14 @@ const flipsBeforeDurable: Plants = {
 
 /** A log that does not know any more that it has given slots up, once its node starts anew. */
 const forgetsRefusal: Plants = {
-  restart(log) {
-    const { entries } = log
-    const at = entries.findLastIndex(({ kind }) => kind === 'ring')
-    const before = entries.slice(0, Math.max(0, at)).findLast(({ kind }) => kind === 'ring')
-    if (givenUp(log).length === 0 || before?.kind !== 'ring') return entries
-    return entries.map((entry, index) => (index === at ? { ...entry, kind: 'ring', text: before.text } : entry))
+  restart({ entries }) {
+    const bound = entries.flatMap((entry) => (entry.kind === 'ring' ? entry : []))
+    const owned = bound.map(({ text }) => ringEntryIn(text)?.owns ?? [])
+    const at = owned.findLastIndex((owns, index) => slotsWithout(owned[index - 1] ?? [], owns).length > 0)
+    const [before, given] = [bound[at - 1], bound[at]]
+    if (before === undefined || given === undefined) return entries
+    const isForgotten = (entry: StoredEntry) => entry.kind === 'ring' && entry.sequence >= given.sequence
+    return entries.map((entry) => (isForgotten(entry) ? { ...entry, kind: 'ring', text: before.text } : entry))
   },
 }
 

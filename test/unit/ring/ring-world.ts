@@ -42,8 +42,6 @@ export interface RingWorld {
   isUp(name: string): boolean
   kill(name: string): void
   start(name: string): void
-  /** Has a node say that so many writes wait in its spool. */
-  spool(name: string, writes: number): void
   /** Writes a key at a node, as a client that the node would not pass on. Returns whether the log has taken it. */
   put(name: string, key: string): Promise<boolean>
   remove(name: string, key: string): Promise<boolean>
@@ -111,9 +109,6 @@ export function makeRingWorld(options: WorldOptions): RingWorld {
     },
     node: (name) => live(name).member,
     kill: (name) => live(name).lane.end(),
-    spool(name, writes) {
-      live(name).spooled = writes
-    },
     put: (name, key) => write(name, 'put', key),
     remove: (name, key) => write(name, 'delete', key),
     async settle(promise, ms = 120_000) {

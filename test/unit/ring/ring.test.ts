@@ -47,13 +47,14 @@ describe('a ring is formed', () => {
     expect(world.logOf(c).owns).toEqual([])
   })
 
-  test('a key that would have to move keeps it from being formed, and all is as before', async () => {
+  test('a key of another’s slots keeps it from being formed, and all is as before', async () => {
     const world = makeRingWorld({ addresses })
+    const advice = `form the ring with ${b} alone, and add the others then`
     const key = keyIn(0, 3000)
     await world.settle(world.put(b, key))
     await expect(world.settle(world.node(a).replace(first))).rejects.toMatchObject({
       code: 'ring_conflict',
-      message: `1 key of ${b} would have to move to another member, which is not done yet; nothing was changed`,
+      message: `${b} has 1 key of others’ slots, and a node that joins has none: ${advice}; nothing was changed`,
     })
     expect(world.node(b).owns(key)).toBe(true)
     expect(world.node(a).owns(keyIn(3001, 8000))).toBe(true)
@@ -167,15 +168,54 @@ describe('a ring is changed', () => {
     await expect(world.settle(world.node(b).remove(a))).rejects.toThrow('the only member')
   })
 
-  test('keys in the way are counted, and stay where they are', async () => {
+  test('keys move along as they are, and no copy stays', async () => {
     const world = await formed()
     const key = keyIn(3500, 5000)
+    const stays = keyIn(5001, 8000)
     await world.settle(world.put(b, key))
-    await expect(world.settle(world.node(b).add(5000, c))).rejects.toThrow('1 key of')
-    expect(world.node(b).owns(key)).toBe(true)
-    // Those that need not move are in nobody's way.
-    await world.settle(world.node(b).add(slotOf(key) - 1, c))
-    expect(world.node(b).owns(key)).toBe(true)
+    await world.settle(world.put(b, stays))
+    const before = world.logOf(b).held.get(key)
+    await world.settle(world.node(b).add(5000, c))
+    expect(world.node(c).owns(key)).toBe(true)
+    expect(world.live(c).held.get(key)).toEqual(before)
+    expect(world.node(b).isCopy(key)).toBe(true)
+    await world.pass(5_000)
+    expect([...world.logOf(b).keys()]).toEqual([stays])
+    await world.settle(world.node(c).remove(c))
+    expect(world.live(b).held.get(key)).toEqual(before)
+  })
+
+  test('who joins has no keys', async () => {
+    const world = await formed()
+    const key = keyIn(3500, 5000)
+    await world.settle(world.put(c, key))
+    await expect(world.settle(world.node(b).add(5000, c))).rejects.toThrow(`${c} has 1 key of`)
+    expect(world.node(c).owns(key)).toBe(true)
+    await world.settle(world.remove(c, key))
+    await world.settle(world.node(b).add(5000, c))
+    expect(ownedBy(world)).toEqual(['0-3000,8001-9999', '5001-8000', '3001-5000', ''])
+  })
+
+  test('a change is called off, whoever is asked, and all stays as it was', async () => {
+    for (const asked of [a, b]) {
+      const world = await formed()
+      const key = keyIn(3500, 5000)
+      await world.settle(world.put(b, key))
+      await expect(world.settle(world.node(asked).callOff())).rejects.toThrow('no change of the ring is under way')
+      const adding = world
+        .node(b)
+        .add(5000, c)
+        .then(String, (error: Error) => error.message)
+      await world.scheduler.run(() => world.logOf(a).bound?.ring.next !== undefined, 60_000)
+      world.kill(c)
+      await world.settle(world.node(asked).callOff())
+      expect(await world.settle(adding)).not.toBe('undefined')
+      world.start(c)
+      await world.pass(10_000)
+      expect(ownedBy(world).slice(0, 2)).toEqual(['0-3000,8001-9999', '3001-8000'])
+      expect(world.node(c).current()).toBe(undefined)
+      expect(world.logOf(c).keys().size).toBe(0)
+    }
   })
 
   test('a member that does not answer keeps what it has, and the change is refused', async () => {
@@ -257,32 +297,6 @@ describe('a log that is not what it was', () => {
     await world.pass(10_000)
     expect(ownedBy(world)[1]).toBe('3001-8000')
   })
-})
-
-test('writes in the spool keep slots from being given up, also those that have come meanwhile', async () => {
-  const world = await formed()
-  world.spool(b, 1)
-  await expect(world.settle(world.node(b).add(5000, c))).rejects.toThrow(`${b} has writes in its spool`)
-  world.spool(b, 0)
-  for (let ms = 20; ms < 300; ms += 5) {
-    const adding = world
-      .node(b)
-      .add(5000, c)
-      .then(
-        () => true,
-        () => false,
-      )
-    await world.pass(ms)
-    const isGiven = formatRanges(world.logOf(b).owns ?? []) === '5001-8000'
-    world.spool(b, 1)
-    const isMade = await world.settle(adding)
-    // Either the spool was in time, or the change had passed this member by then.
-    if (!isMade) expect(ownedBy(world)[1]).toBe('3001-8000')
-    else expect(isGiven).toBe(true)
-    world.spool(b, 0)
-    await world.pass(1_000)
-    if (isMade) await world.settle(world.node(b).remove(c))
-  }
 })
 
 describe('an address has to be the one that its node goes by', () => {

@@ -21,8 +21,6 @@ export interface WorldNode {
   readonly lane: Lane
   /** What keys have by the entries that it has applied. */
   readonly held: ReadonlyMap<string, Found>
-  /** How many writes wait in its spool, as it says. */
-  spooled: number
   /** Applies all that the log has. */
   applyAll(): void
   /** The same a little later, as a node that the log tells of new entries. */
@@ -70,7 +68,7 @@ export function startNode({ parts, name, address, logOf, connect, note, hasOther
       return keys
     },
     heldValue: (key) => held.get(key),
-    spooled: () => node.spooled,
+    spooled: () => 0,
   }
 
   const member = makeRingMember({
@@ -99,7 +97,7 @@ export function startNode({ parts, name, address, logOf, connect, note, hasOther
   }
 
   const node: WorldNode = {
-    ...{ name, address, member, lane, held, spooled: 0, applyAll },
+    ...{ name, address, member, lane, held, applyAll },
     applySoon() {
       if (willApply) return
       willApply = true
