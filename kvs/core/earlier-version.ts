@@ -1,4 +1,4 @@
-import { maxLogIdLength } from './position.ts'
+import { partsOfTag } from './version.ts'
 
 /**
  * The version that a value had in the log that it was first written in. A value that moves to another log keeps it:
@@ -16,10 +16,13 @@ export function formatEarlier({ tag, modifiedAt }: EarlierVersion): string {
   return `${tag}@${modifiedAt}`
 }
 
-/** Reads what `formatEarlier` has made; undefined for anything else. */
+/**
+ * Reads what `formatEarlier` has made; undefined for anything else, and for a sequence or a time of more than 48 bits.
+ */
 export function earlierIn(text: string): EarlierVersion | undefined {
-  const [, tag, modifiedAt] = pattern.exec(text) ?? []
-  return tag === undefined || modifiedAt === undefined ? undefined : { tag, modifiedAt: Number(modifiedAt) }
+  const [, tag = '', digits] = pattern.exec(text) ?? []
+  const modifiedAt = Number(digits)
+  return modifiedAt < 2 ** 48 && partsOfTag(tag) !== undefined ? { tag, modifiedAt } : undefined
 }
 
-const pattern = new RegExp(`^([0-9a-z._-]{1,${maxLogIdLength}}-\\d{1,16}-[0-9a-f]{8})@(\\d{1,15})$`, 'i')
+const pattern = /^([^@]+)@(0|[1-9]\d{0,14})$/

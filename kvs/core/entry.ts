@@ -96,6 +96,19 @@ export interface SpooledWrite {
   /** Whether another node's entry overtook it, one that the node had not seen when it accepted the write. */
   readonly superseded: boolean
   readonly write: Write
+  /**
+   * What the log had of the key when the write was accepted, or what an earlier write of its node has made of it since.
+   * Undefined where an earlier version of the program has spooled it.
+   */
+  readonly seen?: SeenValue | undefined
+}
+
+/** What a key has in a log: enough to tell later whether it has changed. */
+export interface SeenValue {
+  /** As `Version.tag`; empty where the key had no value. */
+  readonly tag: string
+  /** As `Found.deadline`: from then on the key may have no value, though nobody has changed it. */
+  readonly deadline: number | undefined
 }
 
 /** The current value of a key. */

@@ -1,4 +1,5 @@
 import type { LogPoint } from './entry.ts'
+import { maxLogIdLength } from './position.ts'
 
 /** The entry that set a value. */
 export interface Version {
@@ -49,6 +50,24 @@ export function tagOf(logId: string, sequence: number | bigint, mark: number): s
   const third = hex[(mark >>> 8) & 0xff] as string
   return `${logId}-${sequence}-${first}${second}${third}${hex[mark & 0xff]}`
 }
+
+/** What a tag is made of. */
+export interface TagParts {
+  readonly logId: string
+  readonly sequence: number
+  /** As `markOf` returns it. */
+  readonly mark: number
+}
+
+/** Reads what `tagOf` has made; undefined for anything else, and for a sequence of more than 48 bits. */
+export function partsOfTag(tag: string): TagParts | undefined {
+  const [, logId, digits, mark] = pattern.exec(tag) ?? []
+  if (logId === undefined || mark === undefined) return undefined
+  const sequence = Number(digits)
+  return sequence < 2 ** 48 ? { logId, sequence, mark: Number.parseInt(mark, 16) | 0 } : undefined
+}
+
+const pattern = new RegExp(`^([0-9A-Za-z._-]{1,${maxLogIdLength}})-(0|[1-9]\\d{0,14})-([0-9a-f]{8})$`)
 
 export function versionAt(logId: string, { sequence, digest }: LogPoint): Version {
   return { sequence, tag: tagOf(logId, sequence, markOf(digest, 0, digest.length)) }

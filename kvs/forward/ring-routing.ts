@@ -126,6 +126,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
 
   return {
     counts,
+    waitTimeoutMs,
 
     answer(request, keys, local, body) {
       const asker = askerOf(request)

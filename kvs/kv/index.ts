@@ -32,9 +32,11 @@ export type {
   Transacted,
   TransactedEntry,
 } from './kv.ts'
-export type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
+export type { KeyCount, KeyListing, KeyQuery, ShownState, ValuePage } from './listing.ts'
 export type { Members, SiteService } from './members.ts'
+export { BadMovedPage, formatMovedPage, movedPageType, parseMovedPage } from './moved-page.ts'
 export { requireKnownLogs } from './own-log.ts'
+export { type PassedOnWrite, spooledPath } from './passed-on.ts'
 export {
   type AskedChanges,
   type AskedKeys,

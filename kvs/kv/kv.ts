@@ -4,7 +4,7 @@ import type { Position } from '../core/position.ts'
 import type { Precondition } from '../core/precondition.ts'
 import type { Transaction } from '../core/transaction.ts'
 import type { Version } from '../core/version.ts'
-import type { KeyListing, KeyQuery, ValuePage } from './listing.ts'
+import type { KeyCount, KeyListing, KeyQuery, ValuePage } from './listing.ts'
 import type { Status } from './status.ts'
 
 /** What a dialect or a client of the store may ask of it. `replica/` implements it over one log. */
@@ -67,7 +67,7 @@ export interface Kv {
    */
   listValues(query: { ranges: readonly KeyRange[]; limit: number; maxBytes: number }): Promise<ValuePage>
   /** Number of keys in the ranges, which are sorted and disjoint. Rejects as `listKeys` does. */
-  countKeys(ranges: readonly KeyRange[]): Promise<{ readonly count: number; readonly position: string }>
+  countKeys(ranges: readonly KeyRange[]): Promise<KeyCount>
   /**
    * Position that `get` shows now, as text for a header; empty before the log is known.
    * @param key the key that a client has read, or written: with what its newest entry depends on and the site has not

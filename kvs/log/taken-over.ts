@@ -37,11 +37,11 @@ function positionOf(last: ReadonlyMap<string, LastOfOrigin>): Position {
 }
 
 /**
- * Id of the one writer that has a log's entries of a purpose, whichever node appends them: those that it takes
- * over, those about members, and those on the ring. So the registration of the next one fences the one before, and no
- * late batch of that lands.
+ * Id of the one writer that has a log's entries of a purpose, whichever node appends them: those that it takes over,
+ * those about members, those on the ring, and those by which keys move. So the registration of the next one fences the
+ * one before, and no late batch of that lands.
  */
-export function siteWriterId(purpose: 'import' | 'members' | 'ring', logId: string): string {
+export function siteWriterId(purpose: 'import' | 'members' | 'ring' | 'move', logId: string): string {
   const hash = createHash('sha256').update(`${purpose} ${logId}`).digest('hex')
   // RFC 9562, 5.8: version 8, made as one likes
   const [, a, b, c, d, e] = /^(.{8})(.{4}).(.{3}).(.{3})(.{12})/.exec(hash) ?? []

@@ -1,4 +1,5 @@
-import type { BatchEnd, ForeignEntry, LogPoint, SpooledWrite, Write } from '../core/entry.ts'
+import type { EarlierVersion } from '../core/earlier-version.ts'
+import type { BatchEnd, ForeignEntry, LogPoint, MovedWrite, SpooledWrite, Write } from '../core/entry.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
 import type { Committed, Decided, Verdict } from './log.ts'
 
@@ -29,6 +30,8 @@ export type Landing<Otherwise = 'late' | 'fenced'> =
 export interface Judgement extends Pick<Verdict, 'outcome' | 'entry' | 'note'> {
   /** The entry of the value that the key had, as it was answered before; undefined for every other outcome. */
   readonly current: LogPoint | undefined
+  /** As the `earlier` of that entry. */
+  readonly currentEarlier?: EarlierVersion | undefined
 }
 
 export interface Registration {
@@ -74,6 +77,11 @@ export interface WriterStatements {
    * key of the slots `vacated`, and nothing was stored. Never `unseen`.
    */
   appendRing(batch: Batch, text: string, seen: bigint, vacated: SlotRanges): Promise<Landing<'overtaken' | 'fenced'>>
+  /**
+   * Appends the entries by which keys move. `overtaken`: the log's newest entry on the ring is not `ringEntry`, and
+   * nothing was stored. Never `unseen`.
+   */
+  appendMoved(batch: Batch, moved: readonly MovedWrite[], ringEntry: bigint): Promise<Landing<'overtaken' | 'fenced'>>
   /** As `LogSession.seeRing`, for the writer's session; does nothing where another one is registered. */
   seeRing(writerId: string, session: string, through: bigint): Promise<void>
   /**

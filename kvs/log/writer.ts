@@ -1,6 +1,7 @@
-import type { BatchEnd, ForeignEntry, SpooledWrite, Write } from '../core/entry.ts'
+import type { EarlierVersion } from '../core/earlier-version.ts'
+import type { BatchEnd, ForeignEntry, LogPoint, MovedWrite, SpooledWrite, Write } from '../core/entry.ts'
 import type { SlotRanges } from '../core/ring/slot-ranges.ts'
-import { versionAt } from '../core/version.ts'
+import { type Version, versionAt } from '../core/version.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import { brokenLog } from './divergence.ts'
@@ -55,6 +56,12 @@ export interface Writer {
     seen: bigint,
     vacated: SlotRanges,
   ): Promise<BatchEnd | undefined>
+  /** As `KeyMover.append`; `Unavailable` where another session of the writer has taken its place. */
+  appendMoved(
+    statements: WriterStatements,
+    moved: readonly MovedWrite[],
+    ringEntry: bigint,
+  ): Promise<BatchEnd | undefined>
   /** As `LogSession.seeRing`. */
   seeRing(statements: WriterStatements, through: bigint): Promise<void>
 }
@@ -81,6 +88,19 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
     }
     if (landing.outcome === 'fenced') throw new Unappendable(copied)
     throw new Undecided(`the writes up to ${last} came too late`, { cause: new Error(tooLate) })
+  }
+
+  /** @param replacedBy what to say where another session is registered */
+  async function landUnlessOvertaken(
+    last: bigint,
+    sending: Promise<Landing<'overtaken' | 'fenced'>>,
+    replacedBy: string,
+  ): Promise<BatchEnd | undefined> {
+    const landing = await sending
+    if (landing.outcome === 'fenced') throw new Unavailable(replacedBy)
+    if (landing.outcome === 'landed') return land(last, Promise.resolve(landing))
+    serverTime.note(landing.serverSeconds)
+    return undefined
   }
 
   return {
@@ -129,13 +149,13 @@ export function makeWriter({ id, timeoutMs, clock = systemClock, random = system
     },
     async appendRing(statements, text, seen, vacated) {
       const last = committedOf(numbering).number + 1n
-      const landing = await send(numbering, statements, last, (batch) =>
-        statements.appendRing(batch, text, seen, vacated),
-      )
-      if (landing.outcome === 'fenced') throw new Unavailable(replacedOnRing)
-      if (landing.outcome === 'landed') return land(last, Promise.resolve(landing))
-      serverTime.note(landing.serverSeconds)
-      return undefined
+      const sending = send(numbering, statements, last, (batch) => statements.appendRing(batch, text, seen, vacated))
+      return landUnlessOvertaken(last, sending, replacedOnRing)
+    },
+    async appendMoved(statements, moved, ringEntry) {
+      const last = numberAfter(numbering, moved)
+      const sending = send(numbering, statements, last, (batch) => statements.appendMoved(batch, moved, ringEntry))
+      return landUnlessOvertaken(last, sending, replacedMover)
     },
     seeRing: (statements, through) => statements.seeRing(numbering.id, numbering.session, through),
     async appendConditional(
@@ -191,11 +211,17 @@ async function send<Answer>(
 
 /** What was answered before is taken from the log, all else from the node's own decision. */
 function verdictOf(judgement: Judgement, decided: Decided | undefined, logId: string): Verdict {
-  const { outcome, current } = judgement
+  const { currentEarlier, ...rest } = judgement
+  const { outcome, current } = rest
   return {
-    ...judgement,
-    current: outcome === 'answered' ? current && versionAt(logId, current) : decided?.current,
+    ...rest,
+    current: outcome === 'answered' ? current && versionOf(logId, current, currentEarlier) : decided?.current,
   }
+}
+
+/** A value that has moved keeps the tag that it had before. */
+function versionOf(logId: string, entry: LogPoint, earlier: EarlierVersion | undefined): Version {
+  return earlier === undefined ? versionAt(logId, entry) : { sequence: entry.sequence, tag: earlier.tag }
 }
 
 const writesOf = ({ writes }: Decided) => writes
@@ -206,6 +232,8 @@ const timerSlackMs = 2
 const repeated = 'an entry of another log was to be taken over that the log has already, or that is its own'
 
 const replaced = 'another node takes over the entries of other logs in this one’s place'
+
+const replacedMover = 'another node moves the keys of this log in this one’s place'
 
 const replacedOnRing = 'another change of the ring was under way in this log at the same time'
 

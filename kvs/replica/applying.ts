@@ -6,8 +6,10 @@ import type { Progress } from './mirror-progress.ts'
 export function applyAll(progress: Progress, entries: readonly Entry[], own?: boolean[]): void {
   for (const entry of entries) {
     const replaced = apply(progress, entry)
-    if (entry.isOwn) own?.push(replaced)
-    else if (!entry.superseded && !changesNoKey(entry.write)) progress.onOthers(entry)
+    if (entry.isOwn) {
+      own?.push(replaced)
+      progress.onOwn(entry)
+    } else if (!entry.superseded && !changesNoKey(entry.write)) progress.onOthers(entry)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AppliedReader } from '../core/applied-reader.ts'
+import type { Found } from '../core/entry.ts'
 import type { HeldPuts } from '../core/held-put.ts'
 import type { LastSeen, Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
@@ -26,6 +27,8 @@ export interface FollowedLog {
   logId(): string
   /** As `Kv.waitFor`. */
   waitFor(position: Position): Promise<void>
+  /** As `Kv.waitForHead`, and also while the spool is on its way to the log. */
+  waitForHead(): Promise<void>
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
   /**
@@ -47,6 +50,8 @@ export interface FollowedLog {
   noteLanded(batch: LandedBatch): void
   /** The keys that the view has by now. */
   puts(): HeldPuts
+  /** The value that a key has by the entries applied, whoever owns it, and also past its deadline. */
+  heldValue(key: string): Found | undefined
   /** As `Slices.run`. */
   inSlices(work: Iterator<unknown>): Promise<void>
   /** Keys of the writes that this node has in its spool, a key once or more often: they are still to land. */
@@ -59,7 +64,7 @@ export interface FollowedLog {
 export function makeFollowedLog(
   mirror: Mirror,
   log: Pick<Log, 'now'>,
-  node: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'inSlices' | 'requestTail' | 'spooledKeys'>,
+  node: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'waitForHead' | 'inSlices' | 'requestTail' | 'spooledKeys'>,
 ): FollowedLog {
   const deletes = rememberedDeletes(mirror, node.inSlices)
   return {
@@ -78,6 +83,7 @@ export function makeFollowedLog(
       node.requestTail()
     },
     puts: () => mirror.view,
+    heldValue: (key) => mirror.view.get(key),
     now: () => log.now() ?? 0,
   }
 }

@@ -1,23 +1,22 @@
 import type { Entry } from '../core/entry.ts'
-import type { LandedBatch, RingChangeEntry, WholeBatches } from '../log/index.ts'
+import type { LandedBatch, WholeBatches } from '../log/index.ts'
 import type { View } from '../view/index.ts'
 import type { AppliedEntries, HeldBounds } from './applied-entries.ts'
-import type { RingNews } from './ring-news.ts'
+import type { RingNews, RingTaker } from './ring-news.ts'
 
 export interface MirrorOptions {
   /** Called for each entry read that has an effect and that another node has written. */
   readonly onOthers?: (entry: Entry) => void
+  /** Called after the replay for each entry read that this node has written, with or without an effect. */
+  readonly onOwn?: (entry: Entry) => void
   /**
    * Called after the replay for each key that an entry has brought into the view or taken out of it, in the same step.
    */
   readonly onKey?: (key: string) => void
   /** Called after the replay for each entry that is about the members of the group. */
   readonly onMembership?: () => void
-  /**
-   * Called with the newest entry on the ring whenever a session is given, and with each that is applied after the
-   * replay, in the same step. What it throws has the node diverge.
-   */
-  readonly onRing?: (entry: RingChangeEntry) => void
+  /** Is told of entries on the ring: as the node applies them, or before that of the newest one of a new session. */
+  readonly ring?: RingTaker
   /** As in `ViewOptions`. */
   readonly hashSecret?: Buffer | undefined
   /** Whether the log takes over entries of other logs. */
@@ -27,7 +26,7 @@ export interface MirrorOptions {
 }
 
 /** What the functions of mirror.ts and those beside it change. */
-export interface Progress extends Required<Omit<MirrorOptions, 'mostHeld' | 'onRing'>> {
+export interface Progress extends Required<Omit<MirrorOptions, 'mostHeld' | 'ring'>> {
   view: View
   logId: string | undefined
   /** Sequences up to here may have gaps. */

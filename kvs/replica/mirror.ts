@@ -80,7 +80,8 @@ export interface Mirror {
 const nothing = () => undefined
 
 export function makeMirror(options: MirrorOptions = {}): Mirror {
-  const { onOthers = nothing, onKey = nothing, onMembership = nothing, hashSecret, site = false, mostHeld } = options
+  const { onOthers = nothing, onOwn = nothing, onKey = nothing, onMembership = nothing } = options
+  const { hashSecret, site = false, mostHeld } = options
   const progress: Progress = {
     view: makeView(),
     ...{ logId: undefined, gapsUpTo: 0n, loaded: 0, replayed: 0, total: 0, head: 0n },
@@ -89,8 +90,8 @@ export function makeMirror(options: MirrorOptions = {}): Mirror {
     landed: undefined,
     applied: makeAppliedEntries(mostHeld),
     replayedFrom: undefined,
-    ring: makeRingNews(options.onRing ?? nothing),
-    ...{ onOthers, onKey, onMembership, hashSecret, site },
+    ring: makeRingNews(options.ring ?? { note: nothing, foresee: nothing }),
+    ...{ onOthers, onOwn, onKey, onMembership, hashSecret, site },
   }
   let sessions = 0
   let position = { of: progress.view.position, text: '' }
@@ -157,7 +158,7 @@ async function requireSamePast(progress: Progress, session: LogSession): Promise
   if (logId !== progress.logId) throw anotherLog(placeText(progress), logId)
   noteHead(progress, sequence)
   if (!(await session.holds(progress.view.position))) throw wentBack(placeText(progress), sequence)
-  progress.ring.begin(session.head)
+  progress.ring.begin(session.head, progress.view.position.sequence)
 }
 
 async function catchUp(progress: Progress, session: LogSession, afterPage?: () => Promise<void>) {
@@ -167,6 +168,7 @@ async function catchUp(progress: Progress, session: LogSession, afterPage?: () =
     if (!(await applyPage(progress, session, session.head.sequence, progress.own))) requireWhole(progress, session)
     await afterPage?.()
   }
+  progress.ring.caughtUp()
   const { own } = progress
   progress.own = []
   return own

@@ -1,12 +1,17 @@
 import { batchLimits } from '../core/limits.ts'
 import type { Logger } from '../lib/logging.ts'
-import type { LogSession } from '../log/index.ts'
+import { type LogSession, RingUnseen } from '../log/index.ts'
 import { type BatchParts, spoolBatch } from './append/batches.ts'
+import { NotPassedOn, type Passing } from './append/given-away.ts'
 import { makeDrain } from './append/spool-drain.ts'
 import { requireSameLog } from './log-continuity.ts'
 
 export interface OutageOptions extends BatchParts {
   readonly logger: Pick<Logger, 'warn'>
+  /** Undefined where the log takes all keys. */
+  readonly passing?: Passing | undefined
+  /** As `Rounds.read`. */
+  readonly read: (session: LogSession) => Promise<void>
   /** Called after a batch has gone from the spool to the log, which leaves garbage. */
   readonly onDrained?: (() => void) | undefined
 }
@@ -23,8 +28,10 @@ export interface Outage {
   findOvertaken(session: LogSession): Promise<void>
   /**
    * Appends the spool's writes to the log, in order. What is written meanwhile is spooled as well, up to the last
-   * stretch, so that nothing passes what came before it. Rejects as `LogSession.appendSpooled` and `Spool.oldest` do;
-   * nothing is dropped.
+   * stretch, so that nothing passes what came before it. Where another member of the ring is to have some of it and
+   * can't be asked, it waits for that as long as the session lasts. Meanwhile the log is read, since what it waits for
+   * may be a change of the ring that this node has to go on with. Rejects as `LogSession.appendSpooled` and
+   * `Spool.oldest` do; nothing is dropped.
    * @param onBatch called after each batch but the last with what is left
    * @returns how many writes have left the spool since it was last empty
    */
@@ -67,7 +74,10 @@ export function makeOutage(options: OutageOptions): Outage {
       const { sequence: through } = mirror.view.position
       for (let after = spool.position?.sequence ?? 0n; after < through; ) {
         const page = await session.read(after, through)
-        for (const entry of page) if (!entry.isOwn && !entry.superseded) spool.supersede(entry)
+        for (const entry of page) {
+          if (entry.isOwn) spool.noteOwn(entry)
+          else if (!entry.superseded) spool.supersede(entry)
+        }
         after = page.at(-1)?.sequence ?? through
       }
     },
@@ -76,17 +86,54 @@ export function makeOutage(options: OutageOptions): Outage {
   }
 }
 
+/** How long a drain that waits for another member does so before it tries again, in milliseconds. */
+const firstPauseMs = 100
+const longestPauseMs = 3_000
+
+/** Reads the log for a while, and spools what is written. Rejects where the session is lost. */
+async function passTime(options: OutageOptions, session: LogSession, ms: number): Promise<void> {
+  const { queue, spools, clock, read } = options
+  const endsAt = clock.now() + ms
+  for (let left = ms; left > 0; left = endsAt - clock.now()) {
+    const pause = clock.sleep(Math.min(left, firstPauseMs))
+    await (spools ? Promise.race([queue.filled(), pause]) : pause)
+    if (queue.length > 0) await spoolBatch(options)
+    await read(session)
+  }
+}
+
 function makeSpoolEmptier(options: OutageOptions): Outage['drain'] {
-  const { spool, mirror, refusals, logger, onDrained } = options
+  const { spool, mirror, refusals, logger, passing, read, onDrained } = options
   if (!spool) return async () => 0
-  const drainBatch = makeDrain({ spool, follower: mirror, logger })
+  const drainBatch = makeDrain({ spool, follower: mirror, logger, passing })
   let drained = 0
+
+  /** As `DrainBatch`, by the newest entry on the ring that was read. */
+  async function drainNext(session: LogSession): Promise<number> {
+    let told = ''
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+      if (mirror.ring.isUntold) await mirror.ring.tell(session)
+      try {
+        return await drainBatch(session)
+      } catch (error) {
+        if (error instanceof RingUnseen) {
+          await read(session)
+          if (!mirror.ring.isUntold) throw error
+          continue
+        }
+        if (!(error instanceof NotPassedOn)) throw error
+        if (error.message !== told) logger.warn(`the spool waits for another member of the ring: ${error.message}`)
+        told = error.message
+      }
+      await passTime(options, session, pauseMs)
+    }
+  }
 
   return async (session, onBatch) => {
     // Two batches out for one in, so that it comes to an end beside clients that write as fast as they can.
     for (let batches = 1; spool.writes > 0; batches++) {
       if (batches > 1) onBatch(spool.writes)
-      drained += await drainBatch(session)
+      drained += await drainNext(session)
       onDrained?.()
       const isLong = spool.writes > batchLimits.writes || spool.bytes > batchLimits.bytes
       if (isLong && batches % 2 === 0) await spoolBatch(options)

@@ -25,7 +25,7 @@ import type { MirrorOptions } from './mirror-progress.ts'
 import { makeOutage } from './outage.ts'
 import { makeTokens } from './position-tokens.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
-import { type RingHooks, takeRing, unownedBy } from './ring-hooks.ts'
+import { makeRingTaker, passingOf, type RingHooks, unownedBy } from './ring-hooks.ts'
 import { makeRounds, type Rounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
@@ -115,7 +115,10 @@ export function makeReplica(options: ReplicaOptions): Replica {
       return shown.get(key)
     },
 
-    ...makeLists({ ...parts, position: positionOfAll, requireReadable }),
+    ...makeLists({
+      ...{ ...parts, position: positionOfAll, requireReadable },
+      owns: () => options.ring?.state().owns,
+    }),
     ...tokens,
 
     ...makeAcceptedWrites({ ...parts, unowned: options.ring && unownedBy(options.ring) }),
@@ -154,6 +157,12 @@ export function makeReplica(options: ReplicaOptions): Replica {
       },
       requestTail: parts.rounds.requestTail,
       waitFor: tokens.waitFor,
+      async waitForHead() {
+        // A spool may wait for a change of the ring that waits for this.
+        const refusal = refusalOf(machine.state, machine.state.kind === 'draining spool' ? 'reads' : 'headWaits')
+        if (refusal) throw refusal
+        await waits.untilHeadApplied()
+      },
       inSlices: parts.slices.run,
       spooledKeys: () => options.spool?.keys() ?? [],
     }),
@@ -196,8 +205,12 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
       spool?.supersede(entry)
       expiry.noteOthers(entry)
     },
+    onOwn: (entry) => spool?.noteOwn(entry),
     onKey: note,
-    onRing: (entry) => takeRing(options, entry, [queue, conditional]),
+    ring: makeRingTaker(options, {
+      queues: () => [queue, conditional],
+      onOwnsOthers: () => shownKeys.drop(),
+    }),
   })
   const queue = makeWriteQueue(limits, clock)
   const conditional = makeConditionalQueue(mirror, log.now, limits, queue.wake, clock)
@@ -221,14 +234,15 @@ function assemble(options: ReplicaOptions, signal: AbortSignal): ReplicaParts {
   })
   const refusals = makeSpoolRefusals(logger)
   const held = makeHeldBatch(clock, note)
-  const shown = makeShown({ mirror, spool, held, now: log.now })
+  const shown = makeShown({ mirror, spool, held, now: log.now, ring: options.ring })
   const slices = makeSlices({ clock, ...options.slices })
   const shownKeys = makeShownKeys({ mirror, spool, shown, slices, lapse: expiry.lapse })
   spool?.onChange(note)
   const numbers = makeWriteNumbers(spool?.last ?? 0n)
   const batches = { queue, numbers, mirror, machine, spool, spools: spooling.on, held, refusals, clock }
   const rounds = makeRounds({ ...batches, conditional, waits, connector })
-  const outage = makeOutage({ ...batches, logger, onDrained: options.onDrained })
+  const passing = passingOf(options)
+  const outage = makeOutage({ ...batches, logger, passing, read: rounds.read, onDrained: options.onDrained })
   const { onReplayed, tailIntervalMs } = options
   const loop = makeSessionLoop({
     ...{ ...batches, conditional, waits, connector, rounds, outage },

@@ -22,6 +22,8 @@ export interface Rounds {
    * before anything is appended. Rejects where the log is down, with what waited left to wait or to be spooled.
    */
   run(session: LogSession): Promise<void>
+  /** Reads the log, and appends nothing. Rejects as `Mirror.tail`. */
+  read(session: LogSession): Promise<void>
 }
 
 export function makeRounds(parts: RoundParts): Rounds {
@@ -47,7 +49,18 @@ export function makeRounds(parts: RoundParts): Rounds {
     })
   }
 
+  async function read(session: LogSession): Promise<void> {
+    const answer = waits.beginQuestion()
+    isTailDue = false
+    const head = await mirror.tail(session)
+    connector.resetPauses()
+    answer(head)
+    waits.advance(mirror.view.position.sequence)
+  }
+
   return {
+    read,
+
     get isDue() {
       return isTailDue || waits.needsHead || hasWrites()
     },

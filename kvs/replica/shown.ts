@@ -5,6 +5,7 @@ import type { Spool } from '../spool/index.ts'
 import type { VisitKey } from '../view/index.ts'
 import type { HeldBatch } from './append/held-batch.ts'
 import type { Mirror } from './mirror.ts'
+import type { RingGuard } from './ring-hooks.ts'
 
 export interface ShownParts {
   readonly mirror: Pick<Mirror, 'view'>
@@ -13,26 +14,29 @@ export interface ShownParts {
   readonly held: Pick<HeldBatch, 'hides'>
   /** The log server's clock, as `Log.now`. */
   readonly now: () => number | undefined
+  /** Undefined where the log is no ring member's. */
+  readonly ring?: Pick<RingGuard, 'isCopy'> | undefined
 }
 
 /**
  * What readers see: the view, with the spool over it, without what a held batch hides, and without keys from their
- * deadlines on. Whatever changes the answers for a key tells `ShownKeys.note`.
+ * deadlines on. Whatever changes the answers for a key tells `ShownKeys.note`; a change of the ring, `ShownKeys.drop`.
  */
 export interface Shown {
-  /** The key's value; undefined where readers see none. */
+  /** The key's value; undefined where readers see none. Who asks has seen to it that the log owns the key. */
   get(key: string): Found | undefined
-  /** Whether `get` has a value. */
+  /** Whether the key is in lists and counts: whether `get` has a value, and the key is no copy of another member's. */
   has(key: string): boolean
   /** The same for a key that the view has, with its deadline there. It mostly does without the key as text. */
   hasOfView: (...key: Parameters<VisitKey>) => boolean
 }
 
-export function makeShown({ mirror, spool, held, now }: ShownParts): Shown {
+export function makeShown({ mirror, spool, held, now, ring }: ShownParts): Shown {
   /** The write that readers see instead of what the view has. */
   const spooledOver = (key: string): Write | undefined => (held.hides(key) ? undefined : spool?.get(key))
 
   function has(key: string): boolean {
+    if (ring?.isCopy(key)) return false
     const spooled = spooledOver(key)
     if (spooled === undefined) return mirror.view.has(key, now())
     return setsValue(spooled) && !hasPassed(spooled.deadline, now())
@@ -46,8 +50,8 @@ export function makeShown({ mirror, spool, held, now }: ShownParts): Shown {
     },
     has,
     hasOfView(bytes, start, length, deadline) {
-      if (spool === undefined || spool.writes === 0) return !hasPassed(deadline, now())
-      return has(bytes.toString('utf8', start, start + length))
+      const isForView = ring === undefined && (spool === undefined || spool.writes === 0)
+      return isForView ? !hasPassed(deadline, now()) : has(bytes.toString('utf8', start, start + length))
     },
   }
 }

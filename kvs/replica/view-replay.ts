@@ -21,6 +21,7 @@ export async function replay(progress: Progress, session: LogSession): Promise<R
     progress.replayed++
   })
   requireWhole(progress, session)
+  progress.ring.caughtUp()
   progress.replayedFrom = undefined
   const { loaded, replayed } = progress
   progress.total = replayed

@@ -1,107 +1,92 @@
-import { type ErrorCode, KvsError, NotOwner } from '../core/errors.ts'
-import { positionsJson, ringIn, ringJson } from '../core/ring/ring-text.ts'
-import { rangesInText } from '../core/ring/slot-ranges.ts'
-import { explain, type Target } from '../forward/index.ts'
-import { type AskedRingChange, changePath, givePath, type RingState, ringPath } from '../kv/index.ts'
+import { formatPosition, type Position } from '../core/position.ts'
+import type { Ring } from '../core/ring/description.ts'
+import { positionsJson, ringJson } from '../core/ring/ring-text.ts'
+import { formatRanges } from '../core/ring/slot-ranges.ts'
+import type { Target } from '../forward/index.ts'
+import {
+  type AskedChanges,
+  type AskedKeys,
+  type AskedRingChange,
+  changePath,
+  givePath,
+  movedChangesPath,
+  movedKeysPath,
+  movedPageType,
+  ringPath,
+  takePath,
+} from '../kv/index.ts'
+import { changesIn, keysIn } from './asked-page.ts'
+import { givenIn, progressIn, stateIn } from './member-answers.ts'
+import { type MemberTimes, makeMemberAsk, memberTimes } from './member-ask.ts'
 import type { MemberClient } from './member-client.ts'
 
-/** How long a member may take to say what it knows, in milliseconds. */
-const stateMs = 3_000
-/** The same for what it has to do in its own log. */
-const answerMs = 10_000
-/** The same for a change, which has to wait for every member that it concerns. */
-const changeMs = 40_000
-/** What is read of an answer, in characters. */
+/** What is read of an answer, in bytes. */
 const mostText = 4 * 1024 * 1024
-
-/** Errors that a member may have answered with, and that are the caller's to know as they are. */
-const passedOn: readonly ErrorCode[] = ['ring_conflict', 'cannot_forward', 'bad_request', 'forbidden', 'unauthorized']
+/**
+ * The same of a page of keys. A page has about 1 MiB of values, but for one whose only value is larger, and no value
+ * comes near to this.
+ */
+const mostPage = 1024 * 1024 * 1024
 
 /**
  * Asks another member over HTTP.
  * @param token to show there; undefined for none
  */
-export function makeHttpMember(target: Target, token: string | undefined): MemberClient {
-  const { dispatcher, name, servername } = target
-  const common = {
-    ...{ host: name, accept: 'application/json', 'content-type': 'application/json' },
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
-  }
+export function makeHttpMember(
+  target: Target,
+  token: string | undefined,
+  { stateMs, answerMs, changeMs }: MemberTimes = memberTimes,
+): MemberClient {
+  const { name } = target
+  const ask = makeMemberAsk(target, token)
 
-  async function ask(method: 'GET' | 'PUT' | 'POST', path: string, body?: object, timeoutMs = answerMs) {
-    try {
-      const {
-        statusCode,
-        headers,
-        body: answer,
-      } = await dispatcher.request({
-        ...{ method, path, headers: common, body: body === undefined ? null : JSON.stringify(body), servername },
-        ...{ headersTimeout: timeoutMs, bodyTimeout: timeoutMs },
-      } as Parameters<typeof dispatcher.request>[0])
-      const text = (await answer.text()).slice(0, mostText)
-      if (statusCode !== 200) throw refusalOf(name, statusCode, headers['kvs-ring'], text)
-      return stateIn(name, text)
-    } catch (error) {
-      throw error instanceof KvsError ? error : unanswered(name, error)
-    }
-  }
+  const post = (path: string, body: object, timeoutMs = answerMs) =>
+    ask({ method: 'POST', path, body, most: mostText, timeoutMs })
+  const page = (path: string, body: object) =>
+    ask({ method: 'POST', path, body, type: movedPageType, most: mostPage, timeoutMs: answerMs })
 
   return {
-    state: () => ask('GET', ringPath, undefined, stateMs),
-    learn: async (ring) => void (await ask('PUT', ringPath, ringJson(ring))),
-    give: async (ring, check) => void (await ask('POST', givePath, { ring: ringJson(ring), check })),
-    change: async (asked) => void (await ask('POST', changePath, changeJson(asked), changeMs)),
+    async state() {
+      return stateIn(name, await ask({ method: 'GET', path: ringPath, most: mostText, timeoutMs: stateMs }))
+    },
+    async learn(ring) {
+      const body = ringJson(ring)
+      stateIn(name, await ask({ method: 'PUT', path: ringPath, body, most: mostText, timeoutMs: answerMs }))
+    },
+    async give(ring, check) {
+      return givenIn(name, await post(givePath, { ring: ringJson(ring), check }), check)
+    },
+    async take(ring, gives) {
+      return progressIn(name, await post(takePath, takeJson(ring, gives)))
+    },
+    async movedKeys(asked) {
+      return keysIn(name, asked, await page(movedKeysPath, { ...partJson(asked), after: asked.after ?? null }))
+    },
+    async movedChanges(asked) {
+      const after = formatPosition(asked.after)
+      return changesIn(name, asked, await page(movedChangesPath, { ...partJson(asked), after }))
+    },
+    async change(asked) {
+      stateIn(name, await post(changePath, changeJson(asked), changeMs))
+    },
   }
+}
+
+/** What is posted to `takePath`. */
+function takeJson(ring: Ring, gives: ReadonlyMap<string, Position> | undefined): object {
+  if (gives === undefined) return { ring: ringJson(ring), gives: null }
+  const texts = [...gives].map(([address, position]) => [address, formatPosition(position)])
+  return { ring: ringJson(ring), gives: Object.fromEntries(texts) }
+}
+
+function partJson({ ringId, version, slots }: AskedKeys | AskedChanges): object {
+  return { id: ringId, version, slots: formatRanges(slots) }
 }
 
 /** What is posted to `changePath`. */
 function changeJson({ asker, change }: AskedRingChange): object {
   if (change.kind === 'replace') return { asker, replace: positionsJson(change.positions) }
   if (change.kind === 'remove') return { asker, remove: change.address }
+  if (change.kind === 'call off') return { asker, call_off: true }
   return { asker, add: { position: change.position, address: change.address } }
-}
-
-function unanswered(name: string, error: unknown): KvsError {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-  const isLate = code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
-  const reason = error instanceof Error && !isLate ? explain(error, name, 'KVS_PEER_CA') : 'it gives no answer in time'
-  return new KvsError('cannot_forward', `the ring needs ${name}: ${reason}`, { cause: error })
-}
-
-/** The member's own error where that is the caller's to know, and one that names it otherwise. */
-function refusalOf(name: string, status: number, ring: string | string[] | undefined, text: string): KvsError {
-  const { code, detail } = problemIn(text)
-  if (code === 'not_owner') return new NotOwner(String(ring ?? ''), detail)
-  const known = passedOn.find((one) => one === code)
-  if (known !== undefined && detail !== undefined) return new KvsError(known, detail)
-  const hint = status === 404 ? '; is KVS_ADDRESS set there? Is it of this version?' : ''
-  return new KvsError('cannot_forward', `${name} answers ${status}: ${(detail ?? text).slice(0, 300)}${hint}`)
-}
-
-function problemIn(text: string): { code?: string; detail?: string } {
-  try {
-    const { code, detail } = JSON.parse(text)
-    return { ...(typeof code === 'string' && { code }), ...(typeof detail === 'string' && { detail }) }
-  } catch {
-    return {}
-  }
-}
-
-/** Reads `{"ring":RING|null,"self":ADDRESS,"owns":RANGES}`. */
-function stateIn(name: string, text: string): RingState {
-  const { ring, self, owns } = recordIn(text)
-  const known = ring === null ? undefined : ringIn(ring)
-  const ranges = typeof owns === 'string' ? rangesInText(owns) : undefined
-  if ((ring !== null && known === undefined) || typeof self !== 'string' || ranges === undefined) {
-    throw new KvsError('cannot_forward', `${name} does not answer what it knows of the ring: is it of this version?`)
-  }
-  return { ring: known, self, owns: ranges }
-}
-
-function recordIn(text: string): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(text))
-  } catch {
-    return {}
-  }
 }

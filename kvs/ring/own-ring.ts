@@ -2,7 +2,15 @@ import { KvsError, NotOwner } from '../core/errors.ts'
 import { addressesIn, membersOf, ownerOf, type Ring, type RingEntry, slotsOfMember } from '../core/ring/description.ts'
 import { slotOf } from '../core/ring/key-slot.ts'
 import { ringEntryIn } from '../core/ring/ring-text.ts'
-import { allSlots, countSlots, formatRanges, hasSlot, isSameSlots, type SlotRanges } from '../core/ring/slot-ranges.ts'
+import {
+  allSlots,
+  countSlots,
+  formatRanges,
+  hasSlot,
+  isSameSlots,
+  type SlotRanges,
+  slotsInBoth,
+} from '../core/ring/slot-ranges.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type RingChangeEntry } from '../log/index.ts'
 
@@ -42,6 +50,12 @@ export interface OwnRing {
    * @throws Diverged where that is none of this program's
    */
   note(entry: RingChangeEntry): boolean
+  /**
+   * Takes the newest entry that the log has, and that this node has not applied: what it gives away is no longer this
+   * log's, and what it gives the log is not here yet. Undefined takes back what was foreseen.
+   * @returns, and throws, as `note`
+   */
+  foresee(entry: RingChangeEntry | undefined): boolean
   /** The log was found to hold no copies. That stays so as long as its newest entry on the ring is this one. */
   noteNoCopies(boundAt: bigint): void
   /** Takes over a description that was decided. Returns whether it is newer than the one before. */
@@ -58,12 +72,16 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
   let bound: RingEntry | undefined
   let boundAt = 0n
   let mayHoldCopies = false
+  /** What is foreseen, until it is applied. */
+  let ahead: RingEntry | undefined
+  let aheadAt = 0n
   let heard: Ring | undefined
 
   const isIn = (ring: Ring) => isFormed(ring) && (bound?.ring.id === ring.id || addressesIn(ring).includes(configured))
   const current = () => (heard !== undefined && isIn(heard) ? heard : undefined)
   const self = () => (bound !== undefined && isFormed(bound.ring) ? bound.self : configured)
-  const owns = () => bound?.owns ?? ownedUnbound()
+  const ownsByLog = () => bound?.owns ?? ownedUnbound()
+  const owns = () => (ahead === undefined ? ownsByLog() : slotsInBoth(ownsByLog(), ahead.owns))
 
   /** What a log without an entry on the ring takes: all, unless the ring counts on it, as on a new log. */
   function ownedUnbound(): SlotRanges {
@@ -75,6 +93,17 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
     const isNewer = ring.id === heard?.id ? ring.version > heard.version : heard === undefined || !isIn(heard)
     if (isNewer) heard = ring
     return isNewer
+  }
+
+  /** What a log says counts, whatever was heard of another ring. */
+  function takeHeard(ring: Ring): void {
+    if (heard?.id !== ring.id) heard = ring
+    else hear(ring)
+  }
+
+  function foreseen(entry: RingChangeEntry | undefined): void {
+    ahead = entry && entryIn(entry.sequence, entry.text)
+    aheadAt = entry?.sequence ?? 0n
   }
 
   const ring: OwnRing = {
@@ -121,14 +150,13 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
     },
     note({ sequence, text }) {
       if (sequence <= boundAt) return false
-      const entry = ringEntryIn(text)
-      if (entry === undefined) throw new Diverged(`its entry ${sequence} is on a ring, and not one of this version’s`)
+      const entry = entryIn(sequence, text)
       const [wasSelf, wasBound, owned] = [self(), bound, owns()]
       bound = entry
       boundAt = sequence
+      if (sequence >= aheadAt) foreseen(undefined)
       mayHoldCopies = !isSameSlots(bound.owns, allSlots)
-      if (heard?.id !== entry.ring.id) heard = entry.ring
-      else hear(entry.ring)
+      takeHeard(entry.ring)
       if (bound.ring.version !== wasBound?.ring.version || !isSameSlots(bound.owns, wasBound.owns)) {
         const version = `version ${bound.ring.version} of the ring ${bound.ring.id}`
         logger.info(`${version}: this log owns ${countSlots(bound.owns)} slots (${formatRanges(bound.owns) || 'none'})`)
@@ -136,7 +164,16 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
       if (self() !== configured && self() !== wasSelf) {
         logger.warn(`the log is the member ${self()} of its ring, whatever KVS_ADDRESS (${configured}) says`)
       }
-      return !isSameSlots(bound.owns, owned)
+      return !isSameSlots(owns(), owned)
+    },
+    foresee(entry) {
+      const owned = owns()
+      foreseen(entry)
+      if (ahead !== undefined) {
+        mayHoldCopies = true
+        takeHeard(ahead.ring)
+      }
+      return !isSameSlots(owns(), owned)
     },
     noteNoCopies(at) {
       if (at === boundAt) mayHoldCopies = false
@@ -144,6 +181,13 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
     hear,
   }
   return ring
+}
+
+/** @throws Diverged */
+function entryIn(sequence: bigint, text: string): RingEntry {
+  const entry = ringEntryIn(text)
+  if (entry !== undefined) return entry
+  throw new Diverged(`its entry ${sequence} is on a ring, and not one of this version’s`)
 }
 
 /** @throws KvsError ring_conflict */

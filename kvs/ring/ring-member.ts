@@ -8,7 +8,7 @@ import { type Random, systemRandom } from '../lib/random.ts'
 import type { RingChangeEntry, RingLog } from '../log/index.ts'
 import { makeBinding } from './binding.ts'
 import { makeChanges, requireSelf } from './changes.ts'
-import { keepClearing, makeCopies } from './handover/copies.ts'
+import { keepClearing, makeCopies } from './handover/clearing-copies.ts'
 import { makeOffers } from './handover/offers.ts'
 import { makePace } from './handover/pace.ts'
 import { makeTaking } from './handover/taking.ts'
@@ -21,6 +21,8 @@ import { conflict, isFormed, makeOwnRing, type OwnRing } from './own-ring.ts'
 export interface RingMember extends RingService {
   /** Takes an entry on the ring from the node's log, as `OwnRing.note`. */
   note(entry: RingChangeEntry): boolean
+  /** As `OwnRing.foresee`. */
+  foresee(entry: RingChangeEntry | undefined): boolean
   /** As `OwnRing.isCopy`. */
   isCopy(key: string): boolean
   /**
@@ -159,6 +161,7 @@ export function makeRingMember(options: RingOptions): RingMember {
       return own.self
     },
     note: own.note,
+    foresee: own.foresee,
     isCopy: own.isCopy,
     async run() {
       const keeping = { logger, clock, random }

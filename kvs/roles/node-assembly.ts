@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type Config, forPurpose, type PostgresTarget } from '../config/index.ts'
+import type { SpooledWrite } from '../core/entry.ts'
 import { type HttpTally, makeHttpTally } from '../http/exchange/index.ts'
 import { ringStatusOf } from '../kv/index.ts'
 import { type EmbeddedPostgres, makeEmbeddedPostgres } from '../log/embedded/index.ts'
@@ -66,7 +67,7 @@ export function assembleNode(
     ...{ timeoutMs: config.postgresTimeoutMs, warn: (message) => logger.warn(message) },
     tombstones: config.sites !== undefined,
   })
-  const takeover = makeSlotTakeover(config, context, slot, { logOptions, store: () => store })
+  const takeover = makeSlotTakeover(config, context, slot, { logOptions, store: () => store, ring: () => ring })
   const budget = makeBudget(config)
   const advances = makeAdvances()
   const sites =
@@ -91,7 +92,7 @@ export function assembleNode(
     log,
     onAdvance: advances.tell,
     ...(sites && hooksOf(sites, context)),
-    ...(ring && { ring: ring.member, ringStatus: () => ringStatusOf(ring.member) }),
+    ...(ring && ringHooksOf(ring, slot)),
     onDrained: budget.collectGarbage,
     onReplayed(replayed) {
       logId = replayed
@@ -115,6 +116,14 @@ function hooksOf(sites: Sites, { logger }: AssemblyContext) {
     isRemoved: () => sites.isRemoved,
     onMembership: () =>
       void sites.refreshMembers().catch((error) => logger.warn(`cannot read the members: ${error.message}`)),
+  }
+}
+
+/** The same for its ring. */
+function ringHooksOf({ member, passOn }: NodeRing, { writerId }: Slot) {
+  return {
+    ...{ ring: member, ringStatus: () => ringStatusOf(member) },
+    passOn: (spooled: SpooledWrite) => passOn(writerId, spooled),
   }
 }
 
@@ -180,12 +189,14 @@ function locatePostgres(
 interface TakeoverParts {
   readonly logOptions: SharedLogOptions
   readonly store: () => Replica
+  /** Undefined where the node can be in no ring. */
+  readonly ring: () => NodeRing | undefined
 }
 
 /** Undefined when no spool can be orphaned: the log is embedded, or the node has no slot. */
 function makeSlotTakeover(config: Config, { logger }: AssemblyContext, slot: Slot, parts: TakeoverParts) {
   if (config.postgres === 'embedded' || slot.number === undefined) return undefined
-  const { logOptions, store } = parts
+  const { logOptions, store, ring } = parts
   return makeTakeover({
     slots: makeSlotFiles(config.dataDir),
     ownSlot: slot.number,
@@ -197,6 +208,7 @@ function makeSlotTakeover(config: Config, { logger }: AssemblyContext, slot: Slo
         info: () => undefined,
         warn: () => undefined,
       }),
+    passOn: config.ring && ((writerId, spooled) => (ring() as NodeRing).passOn(writerId, spooled)),
     isServing: () => store().status().state === 'serving',
     logger,
   })

@@ -3,15 +3,25 @@ import { slotOf } from '../core/ring/key-slot.ts'
 import { hasSlot } from '../core/ring/slot-ranges.ts'
 import { makeRingRouting, makeTarget, type RingRouting } from '../forward/index.ts'
 import { makePostgresRingLog } from '../log/postgres/index.ts'
+import { makeOrderedKeys } from '../order/index.ts'
 import type { Replica } from '../replica/index.ts'
-import { makeHttpMember, makeRingMember, type OwnNode, type RingMember } from '../ring/index.ts'
-import { countKeysIn } from '../view/index.ts'
+import {
+  makeHttpMember,
+  makeHttpSpooled,
+  makePassingOn,
+  makeRingMember,
+  type OwnNode,
+  type RingMember,
+} from '../ring/index.ts'
+import { countKeysIn, visitKeysIn } from '../view/index.ts'
 import type { ServiceProcess } from './service-process.ts'
 
 /** What a node that may be a member of a ring has for it. */
 export interface NodeRing {
   readonly member: RingMember
   readonly routing: RingRouting
+  /** As `makePassingOn`. */
+  readonly passOn: ReturnType<typeof makePassingOn>
 }
 
 interface NodeRingParts {
@@ -45,7 +55,8 @@ export function makeNodeRing(
     logger,
   })
   const routing = makeRingRouting({ ring: member, targetOf, timeoutMs: forwardTimeoutMs, waitTimeoutMs, logger })
-  return { member, routing }
+  const passOn = makePassingOn({ ring: member, connect: (to) => makeHttpSpooled(targetOf(to), token) })
+  return { member, routing, passOn }
 }
 
 /** What the ring asks of a node, by its store. */
@@ -55,7 +66,7 @@ function ownNode(store: () => Replica): OwnNode {
     logId: () => store().followed.logId(),
     sequence: () => store().followed.sequence(),
     waitFor: (position) => store().waitFor(position),
-    waitForHead: () => store().waitForHead(),
+    waitForHead: () => store().followed.waitForHead(),
     async countKeysIn(slots) {
       const { followed } = store()
       let keys = 0
@@ -65,6 +76,13 @@ function ownNode(store: () => Replica): OwnNode {
       await followed.inSlices(counting())
       return keys
     },
+    async keysIn(slots) {
+      const { followed } = store()
+      const keys = makeOrderedKeys()
+      await followed.inSlices(visitKeysIn(followed.puts(), (key) => hasSlot(slots, slotOf(key)), keys.add))
+      return keys
+    },
+    heldValue: (key) => store().followed.heldValue(key),
     spooled: () => store().status().spool.writes,
   }
 }

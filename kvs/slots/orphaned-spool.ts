@@ -1,7 +1,8 @@
+import type { SpooledWrite } from '../core/entry.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import type { Logger } from '../lib/logging.ts'
 import { Diverged, type Log, type LogSession } from '../log/index.ts'
-import { makeDrain, requireSameLog } from '../replica/index.ts'
+import { makeDrain, ownedBy, requireSameLog } from '../replica/index.ts'
 import { NoSpace, Outdated, openSpool, type Spool, SpoolHeld } from '../spool/index.ts'
 import { makePositionFollower } from './position-follower.ts'
 import type { SlotLock } from './slot-storage.ts'
@@ -14,7 +15,11 @@ export interface OrphanOptions {
   /** Returns that log for appends under a writer's identity. */
   readonly logOf: (writerId: string) => Log
   readonly logger: Pick<Logger, 'warn'>
+  /** As `PassOn`, for a write of a writer; undefined where the log is no member's of a ring. */
+  readonly passOn?: PassOnFor | undefined
 }
+
+export type PassOnFor = (writerId: string, spooled: SpooledWrite) => Promise<void>
 
 /** The spool can't be read, and a retry would not help. */
 export class UnreadableSpool extends Error {
@@ -25,12 +30,13 @@ const advice = 'start a node on the log they are for, with this KVS_DATA_DIR'
 
 /**
  * Appends the spool of a dead node to the log, as that node would: under its identity and its numbers, each write once,
- * in order, and superseded if another writer's entry came first. It may be interrupted at any moment and repeated by
- * whoever locks the slot. The spool is closed when it returns or rejects.
+ * in order, and superseded if another writer's entry came first. What the log has given away is passed on. It may be
+ * interrupted at any moment and repeated by whoever locks the slot. The spool is closed when it returns or rejects.
  * @returns number of writes that left the spool
  * @throws UnreadableSpool; Diverged when the spool is for another log; any other error may pass by a later retry
  */
-export async function drainOrphan({ slot, logId, logOf, logger }: OrphanOptions, signal: AbortSignal): Promise<number> {
+export async function drainOrphan(options: OrphanOptions, signal: AbortSignal): Promise<number> {
+  const { slot, logId, logOf } = options
   const spool = await openOrphan(slot)
   try {
     if (spool.writes === 0) return 0
@@ -38,7 +44,7 @@ export async function drainOrphan({ slot, logId, logOf, logger }: OrphanOptions,
     const opening = logOf(slot.writerId).open()
     try {
       const session = await unlessAborted(opening, signal)
-      return session ? await drain(spool, session, logger, signal) : 0
+      return session ? await drain(spool, session, options, signal) : 0
     } finally {
       await opening.then(
         (session) => session.close(),
@@ -61,15 +67,23 @@ function openOrphan({ spoolStorage: storage }: OrphanOptions['slot']): Promise<S
  * An abort closes the session, so that the drain ends as on a lost connection, and never in the middle of a change of
  * the spool.
  */
-async function drain(spool: Spool, session: LogSession, logger: Pick<Logger, 'warn'>, signal: AbortSignal) {
+async function drain(
+  spool: Spool,
+  session: LogSession,
+  { slot, logger, passOn }: OrphanOptions,
+  signal: AbortSignal,
+): Promise<number> {
   const stop = () => void session.close()
   signal.addEventListener('abort', stop)
   try {
     requireSameLog(spool, session.head.logId, advice)
     const start = await startPosition(spool, session, logger)
-    const follower = makePositionFollower(start, (entry) => spool.supersede(entry))
+    const follower = makePositionFollower(start, spool.supersede, spool.noteOwn)
     await follower.readThrough(session, session.head.sequence)
-    const drainBatch = makeDrain({ spool, follower, logger })
+    // By the session's own head: the node may not have read as far.
+    const owns = ownedBy(session.head.ring)
+    const passing = passOn && { owns, passOn: (spooled: SpooledWrite) => passOn(slot.writerId, spooled) }
+    const drainBatch = makeDrain({ spool, follower, logger, passing })
     let drained = 0
     while (spool.writes > 0 && !signal.aborted) drained += await drainBatch(session)
     return drained

@@ -7,8 +7,13 @@ import type { LogPosition } from '../spool/index.ts'
  * Follows a log from a position on and keeps the position only, without a view: the drain of an orphaned spool needs no
  * more.
  * @param onOthers called for each effective entry that another writer than the session's has written
+ * @param onOwn called for each entry that the session's writer has written
  */
-export function makePositionFollower({ logId, ...start }: LogPosition, onOthers: (entry: Entry) => void): LogFollower {
+export function makePositionFollower(
+  { logId, ...start }: LogPosition,
+  onOthers: (entry: Entry) => void,
+  onOwn: (entry: Entry) => void = () => undefined,
+): LogFollower {
   let position: LogPoint = start
 
   /** @param gapsUpTo sequences up to here may have gaps */
@@ -18,7 +23,8 @@ export function makePositionFollower({ logId, ...start }: LogPosition, onOthers:
       throw new Diverged(`entry ${sequence} of the log came after entry ${position.sequence}`)
     }
     position = { sequence, digest }
-    if (!entry.isOwn && !entry.superseded) onOthers(entry)
+    if (entry.isOwn) onOwn(entry)
+    else if (!entry.superseded) onOthers(entry)
   }
 
   return {

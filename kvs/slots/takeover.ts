@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
-import { Diverged, type Log, Unavailable, Undecided } from '../log/index.ts'
+import { Diverged, type Log, RingUnseen, Unavailable, Undecided } from '../log/index.ts'
 import { SpoolHeld } from '../spool/index.ts'
-import { drainOrphan, UnreadableSpool } from './orphaned-spool.ts'
+import { drainOrphan, type PassOnFor, UnreadableSpool } from './orphaned-spool.ts'
 import { SlotHeld, type SlotStorage } from './slot-storage.ts'
 
 export interface TakeoverOptions {
@@ -16,6 +16,8 @@ export interface TakeoverOptions {
   readonly ownSlot: number
   /** Returns the log for appends under a writer's identity. */
   readonly logOf: (writerId: string) => Log
+  /** As `OrphanOptions.passOn`. */
+  readonly passOn?: PassOnFor | undefined
   /** Whether this node reaches the log now. */
   readonly isServing: () => boolean
   readonly logger: Pick<Logger, 'info' | 'warn'>
@@ -75,14 +77,14 @@ async function scanSlots(state: TakeoverState, logId: string, signal: AbortSigna
 
 /** Returns the number of writes that it appended to the log. */
 async function drainSlot(state: TakeoverState, slot: number, logId: string, signal: AbortSignal): Promise<number> {
-  const { slots, logOf, finished } = state
+  const { slots, logOf, passOn, finished } = state
   const fingerprint = await slots.fingerprint(slot)
   if (fingerprint === undefined || fingerprint === finished.get(slot)) return 0
   const lock = await slots.lockExisting(slot)
   const warn = (message: string) => warnOnce(state, slot, message)
   let isFinished = false
   try {
-    const drained = await drainOrphan({ slot: lock, logId, logOf, logger: { warn } }, signal)
+    const drained = await drainOrphan({ slot: lock, logId, logOf, passOn, logger: { warn } }, signal)
     isFinished = !signal.aborted
     return drained
   } catch (error) {
@@ -96,11 +98,11 @@ async function drainSlot(state: TakeoverState, slot: number, logId: string, sign
 }
 
 /**
- * Logs nothing about a slot that a node holds, which is normal, and nothing about an outage, which the node itself
- * reports.
+ * Logs nothing about a slot that a node holds, or about a ring that has just changed, which is normal, and nothing
+ * about an outage, which the node itself reports.
  */
 function warnOfFailure(state: TakeoverState, slot: number, error: Error): void {
-  if ([SlotHeld, SpoolHeld, Unavailable, Undecided].some((kind) => error instanceof kind)) return
+  if ([SlotHeld, SpoolHeld, Unavailable, Undecided, RingUnseen].some((kind) => error instanceof kind)) return
   warnOnce(state, slot, `${isPermanent(error) ? 'left alone' : 'not brought to the log yet'}: ${error.message}`)
 }
 

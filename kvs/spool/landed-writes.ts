@@ -1,4 +1,4 @@
-import type { Write } from '../core/entry.ts'
+import type { SeenValue, Write } from '../core/entry.ts'
 import { batchLimits } from '../core/limits.ts'
 import type { SpoolStorage } from './spool-storage.ts'
 
@@ -12,6 +12,8 @@ export interface Landed {
 export interface NewestWrite {
   readonly number: bigint
   readonly write: Write | undefined
+  /** As `SpooledWrite.seen`. */
+  seen: SeenValue | undefined
 }
 
 /** What the log has of the spool, with the newest write of each key. */
@@ -34,8 +36,8 @@ export async function readLanded(
   const newest = new Map<string, NewestWrite>()
   for (let after = removed; after < landed.number; ) {
     const page = await storage.read({ after, through: landed.number, ...batchLimits })
-    for (const { number, superseded, write } of page) {
-      if (!superseded) newest.set(write.key, { number, write: keepsValues ? write : undefined })
+    for (const { number, superseded, write, seen } of page) {
+      if (!superseded) newest.set(write.key, { number, write: keepsValues ? write : undefined, seen })
     }
     after = page.at(-1)?.number ?? landed.number
   }

@@ -1,4 +1,4 @@
-import type { LogPoint, SpooledWrite } from '../core/entry.ts'
+import type { LogPoint, SeenValue, SpooledWrite } from '../core/entry.ts'
 
 /** Position of a node in a log, with the log's id. */
 export interface LogPosition extends LogPoint {
@@ -14,9 +14,11 @@ export interface SpoolChange {
    * as failed; they leave the storage before `added` enters it.
    */
   readonly last: bigint
-  readonly added: readonly Pick<SpooledWrite, 'number' | 'write'>[]
+  readonly added: readonly Pick<SpooledWrite, 'number' | 'write' | 'seen'>[]
   /** Writes of the key up to and including the number are superseded. */
   readonly superseded: readonly (readonly [key: string, through: bigint])[]
+  /** What writes of the key up to and including the number have for `seen` from now on. Undefined for none. */
+  readonly seen?: readonly (readonly [key: string, through: bigint, seen: SeenValue])[]
   readonly position: LogPosition
 }
 

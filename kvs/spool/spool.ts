@@ -1,4 +1,4 @@
-import type { Entry, SpooledWrite } from '../core/entry.ts'
+import type { Entry, SeenValue, SpooledWrite } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
 import { batchLimits } from '../core/limits.ts'
 import { setsValue, type Write, weight } from '../core/operation/operation.ts'
@@ -8,7 +8,8 @@ import { withOwnMemory } from './own-memory.ts'
 import { additionError, openingError } from './spool-errors.ts'
 import type { LogPosition, SpoolStorage } from './spool-storage.ts'
 import { makeSpooledDeadlines, type SpooledDeadlines } from './spooled-deadlines.ts'
-import { type Superseding, supersedeKey } from './superseding.ts'
+import { type Stored, store } from './storing.ts'
+import { asKnown, noteOwn, supersedeKey } from './superseding.ts'
 
 /**
  * The queue of writes that this node has accepted and that are not in the log yet, in the order of their numbers. Calls
@@ -36,13 +37,22 @@ export interface Spool {
    * durable, and `get` returns them. Rejects with `spool_full` past the bound or on a full disk, or with `undecided`
    * when a failing disk leaves open whether a restart will find them. After a rejection the spool has none of them.
    * @param isBound false for writes that must not be refused because of the bound
+   * @param seenOf what the log has of a key at this position
    */
-  add(first: bigint, writes: readonly Write[], position: LogPosition, isBound?: boolean): Promise<void>
+  add(
+    first: bigint,
+    writes: readonly Write[],
+    position: LogPosition,
+    isBound?: boolean,
+    seenOf?: (key: string) => SeenValue,
+  ): Promise<void>
   /**
    * Reads the oldest writes, as many as one batch holds; empty when the spool is. Rejects with a `SpoolStorageError`.
    * @param part fraction of a batch; at least one write is read
    */
   oldest(part?: number): Promise<readonly SpooledWrite[]>
+  /** Whether the spool has no newer write of the key, and this one is not superseded. */
+  isNewest(spooled: Pick<SpooledWrite, 'number' | 'write'>): boolean
   /** Makes `get` ignore the writes up to and including this number, because the log and the view have them. */
   hide(through: bigint): void
   /**
@@ -64,6 +74,8 @@ export interface Spool {
    * the later one. It only ends `get` for a write that has landed before it.
    */
   supersede(entry: Entry): void
+  /** Takes note of an entry of this node's, as it is read: writes of its key that wait come after it, and see it. */
+  noteOwn(entry: Entry): void
   /**
    * Calls `visit` for keys of which a write in the spool has come to its deadline, at most `most` of them, each once.
    * `get` goes on returning such a write.
@@ -88,8 +100,7 @@ const shrinkAboveBytes = 16 * 1024 * 1024
 const maxNumber = 2n ** 63n - 1n
 
 /** State of an open spool. */
-interface SpoolState extends Superseding {
-  readonly storage: SpoolStorage
+interface SpoolState extends Stored {
   readonly maxBytes: number
   readonly keepsValues: boolean
   /** Of the writes, and of those that have left since the spool was last empty. */
@@ -98,8 +109,6 @@ interface SpoolState extends Superseding {
   bytes: number
   /** Highest value of `bytes` since the storage was last shrunk. */
   peakBytes: number
-  /** Number of the last write that was removed; 0n before the first one. */
-  removed: bigint
 }
 
 /**
@@ -108,7 +117,7 @@ interface SpoolState extends Superseding {
  */
 export async function openSpool({ storage, maxBytes, keepsValues = true }: SpoolOptions): Promise<Spool> {
   const state: SpoolState = {
-    ...{ storage, maxBytes, keepsValues, newest: makeNewestWrites(), superseded: new Map() },
+    ...{ storage, maxBytes, keepsValues, newest: makeNewestWrites(), superseded: new Map(), seen: new Map() },
     deadlines: makeSpooledDeadlines(),
     ...{ writes: 0, bytes: 0, peakBytes: 0, last: 0n, removed: 0n, position: undefined },
     ...{ landed: nothingLanded, committed: nothingLanded },
@@ -134,8 +143,10 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
     get: (key) => (state.newest.size === 0 ? undefined : state.newest.get(key)?.write),
     keys: () => state.newest.keys(),
     onChange: (act) => state.newest.onChange(act),
-    add: (first, writes, position, isBound = true) => addWrites(state, { first, writes, position, isBound }),
+    add: (first, writes, position, isBound = true, seenOf = undefined) =>
+      addWrites(state, { first, writes, position, isBound, seenOf }),
     oldest: (part = 1) => readOldest(state, part),
+    isNewest: ({ number, write }) => state.newest.get(write.key)?.number === number,
     hide: (through) => hideThrough(state, through),
     remove: (oldest, position) => removeOldest(state, oldest, position),
     async noteLanded(landed) {
@@ -146,6 +157,7 @@ export async function openSpool({ storage, maxBytes, keepsValues = true }: Spool
       state.committed = committed
     },
     supersede: (entry) => supersedeKey(state, entry),
+    noteOwn: (entry) => noteOwn(state, entry),
     lapse: (now, most, visit) => state.deadlines.lapse(now, most, visit),
     close: () => storage.close(),
   }
@@ -161,12 +173,12 @@ async function load(state: SpoolState): Promise<void> {
 }
 
 /** Counts and indexes a write that is stored. */
-function include(state: SpoolState, { number, write, superseded }: SpooledWrite): void {
+function include(state: SpoolState, { number, write, superseded, seen }: SpooledWrite): void {
   state.writes++
   state.bytes += weight(write)
   state.peakBytes = Math.max(state.peakBytes, state.bytes)
   state.last = number
-  if (!superseded) state.newest.set(write.key, { number, write: state.keepsValues ? write : undefined })
+  if (!superseded) state.newest.set(write.key, { number, write: state.keepsValues ? write : undefined, seen })
   if (setsValue(write) && write.deadline !== undefined) state.deadlines.add(write.key, write.deadline)
 }
 
@@ -175,29 +187,19 @@ interface Addition {
   readonly writes: readonly Write[]
   readonly position: LogPosition
   readonly isBound: boolean
+  readonly seenOf: ((key: string) => SeenValue) | undefined
 }
 
-async function addWrites(state: SpoolState, { first, writes, position, isBound }: Addition): Promise<void> {
+async function addWrites(state: SpoolState, { first, writes, position, isBound, seenOf }: Addition): Promise<void> {
   const bytes = writes.reduce((sum, write) => sum + weight(write), 0)
   if (isBound && state.bytes + bytes > state.maxBytes) throw new KvsError('spool_full')
   const added = writes.map((write, index) => {
-    return { number: first + BigInt(index), superseded: false, write: withOwnMemory(write) }
+    return { number: first + BigInt(index), superseded: false, write: withOwnMemory(write), seen: seenOf?.(write.key) }
   })
   await store(state, added, position).catch((error) => {
     throw additionError(error)
   })
   for (const spooled of added) include(state, spooled)
-}
-
-/** Makes added writes durable, with all that was removed and superseded since the last change. */
-async function store(state: SpoolState, added: readonly SpooledWrite[], position: LogPosition): Promise<void> {
-  const { storage, removed, last } = state
-  const superseded = [...state.superseded]
-  await storage.change({ removed, last, added, superseded, position })
-  state.position = position
-  for (const [key, through] of superseded) {
-    if (state.superseded.get(key) === through) state.superseded.delete(key)
-  }
 }
 
 async function readOldest(state: SpoolState, part: number): Promise<readonly SpooledWrite[]> {
@@ -208,10 +210,7 @@ async function readOldest(state: SpoolState, part: number): Promise<readonly Spo
     writes: Math.ceil(batchLimits.writes * part),
     bytes: batchLimits.bytes * part,
   })
-  return page.map((spooled) => {
-    const isSuperseded = spooled.superseded || spooled.number <= (state.superseded.get(spooled.write.key) ?? 0n)
-    return { ...spooled, superseded: isSuperseded }
-  })
+  return page.map((spooled) => asKnown(state, spooled))
 }
 
 function hideThrough({ newest }: SpoolState, through: bigint): void {
@@ -223,7 +222,9 @@ async function removeOldest(state: SpoolState, oldest: readonly SpooledWrite[], 
     state.writes--
     state.bytes -= weight(write)
     state.removed = number
-    if (state.newest.get(write.key)?.number === number) state.newest.delete(write.key)
+    if (state.newest.get(write.key)?.number !== number) continue
+    state.newest.delete(write.key)
+    state.seen.delete(write.key) // none is left that could have seen anything
   }
   if (state.writes === 0) state.deadlines.clear()
   await store(state, [], position)

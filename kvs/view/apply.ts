@@ -3,15 +3,18 @@ import { encodeKey } from '../core/key-bytes.ts'
 import { maxKeyBytes } from '../core/limits.ts'
 import { changesNoKey, effectOf, isExpiry, setsValue } from '../core/operation/operation.ts'
 import { markOf } from '../core/version.ts'
+import type { LogNumbers } from './log-numbers.ts'
 import type { PackedMap } from './packed-map.ts'
 import type { Ranks } from './ranks.ts'
 import type { Content, PackedRank } from './record-layout.ts'
+import { packEarlier } from './shown-versions.ts'
 
 /** What is kept of keys' newest entries. */
 export interface Newest {
   readonly values: PackedMap
   /** Undefined where ranks are not kept. */
   readonly ranks: Ranks | undefined
+  readonly logs: LogNumbers
 }
 
 /**
@@ -21,7 +24,7 @@ export interface Newest {
  * @throws ViewFull
  */
 export function applyEntry(newest: Newest, entry: Entry, sequence: number, encoded: Buffer): boolean {
-  const { digest, write, recordedAt, stamp, origin } = entry
+  const { digest, write, recordedAt, stamp, origin, earlier } = entry
   if (changesNoKey(write)) return false
   const keyLength = encodeKey(write.key, encoded)
   if (keyLength < 0) return false
@@ -41,6 +44,7 @@ export function applyEntry(newest: Newest, entry: Entry, sequence: number, encod
     recordedAt,
     deadline,
     rank,
+    earlier: earlier && packEarlier(newest.logs, earlier),
   })
 }
 
@@ -69,6 +73,7 @@ export function applyPackedEntry(newest: Newest, entry: PackedEntry): void {
     recordedAt,
     deadline,
     rank,
+    earlier: entry.earlier === undefined ? undefined : packEarlier(newest.logs, entry.earlier),
   })
 }
 

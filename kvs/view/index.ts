@@ -1,4 +1,4 @@
-export { countKeysIn } from './count-keys.ts'
+export { countKeysIn, visitKeysIn } from './count-keys.ts'
 export { OutOfOrder } from './cursor.ts'
 export type { LapsedKey } from './lapsed-keys.ts'
 export type { VisitKey } from './packed-map.ts'

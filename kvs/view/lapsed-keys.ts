@@ -1,5 +1,7 @@
-import { type CurrentVersion, tagOf, type Version } from '../core/version.ts'
+import type { Version } from '../core/version.ts'
+import type { LogNumbers } from './log-numbers.ts'
 import type { PackedMap } from './packed-map.ts'
+import { versionAt } from './shown-versions.ts'
 
 /** A key whose deadline has passed, with the version of its value. */
 export interface LapsedKey extends Version {
@@ -24,16 +26,11 @@ export function lapse(
 }
 
 /** As `View.lapsed`. */
-export function listLapsed(map: PackedMap, most: number, logId: string): LapsedKey[] {
+export function listLapsed(map: PackedMap, most: number, logs: LogNumbers): LapsedKey[] {
   return Array.from({ length: Math.min(most, map.deadlines.lapsed) }, (_, index) => {
     const address = map.deadlines.lapsedAt(index)
     const { buffer, start, length } = map.keyAt(address)
-    const { sequence, tag, deadline = 0 } = versionAt(map, address, logId)
+    const { sequence, tag, deadline = 0 } = versionAt(map, logs, address)
     return { key: buffer.toString('utf8', start, start + length), sequence, tag, deadline }
   })
-}
-
-export function versionAt(map: PackedMap, address: number, logId: string): CurrentVersion {
-  const sequence = BigInt(map.sequenceAt(address))
-  return { sequence, tag: tagOf(logId, sequence, map.markAt(address)), deadline: map.deadlineAt(address) }
 }

@@ -8,7 +8,7 @@ import { makeSlabs } from './slabs.ts'
 
 /** A map from keys, as bytes, to values. Both are packed in slabs and found by a hash index. */
 export interface PackedMap
-  extends Pick<Records, 'read' | 'keyAt' | 'sequenceAt' | 'markAt' | 'deadlineAt' | 'rankAt' | 'deadlines'>,
+  extends Pick<Records, 'read' | 'keyAt' | 'sequenceAt' | 'tagAt' | 'deadlineAt' | 'rankAt' | 'deadlines'>,
     Pick<KeyIndex, 'segments' | 'hashesIn' | 'visit'> {
   /** Number of keys. */
   readonly size: number
@@ -59,7 +59,7 @@ export function makePackedMap(slabBytes?: number, secret?: Buffer): PackedMap {
     keyAt: records.keyAt,
     deadlines: records.deadlines,
     sequenceAt: records.sequenceAt,
-    markAt: records.markAt,
+    tagAt: records.tagAt,
     deadlineAt: records.deadlineAt,
     rankAt: records.rankAt,
     find: (key, start, length) => index.find(hash(key, start, length), key, start, length),

@@ -1,7 +1,7 @@
 import type { Rank } from '../core/rank.ts'
+import type { LogNumbers } from './log-numbers.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
-import { maxOrigins, type PackedRank } from './record-layout.ts'
-import { ViewFull } from './slabs.ts'
+import type { PackedRank } from './record-layout.ts'
 
 /** The ranks of keys' newest entries as records keep them, and tombstones: those of deletes, which have no value. */
 export interface Ranks {
@@ -9,7 +9,7 @@ export interface Ranks {
   /**
    * Packs the rank of an entry.
    * @param origin id of the log that it was first written in; undefined where it is this one
-   * @throws ViewFull at more than `maxOrigins` of them
+   * @throws ViewFull as `LogNumbers.of`
    */
   pack(stamp: number, isExpiry: boolean, origin: string | undefined): PackedRank
   unpack(rank: PackedRank): Rank
@@ -33,42 +33,27 @@ export interface Tombstones extends Pick<PackedMap, 'size' | 'memory'> {
 }
 
 /**
- * @param logId id of the log that is applied
+ * @param logs those of the view
  * @param slabBytes as for a map, as is `hashSecret`
  */
-export function makeRanks(logId: string, slabBytes?: number, hashSecret?: Buffer): Ranks {
-  /** Ids of origins by their numbers; this log has 0. */
-  const origins = [logId]
-  /** The origin of the last entry of another log, with its number: entries of one come in runs. */
-  let lastOrigin = logId
-  let lastNumber = 0
-
-  function numberOf(origin: string): number {
-    if (origin !== lastOrigin) {
-      lastNumber = indexOf(origins, origin)
-      lastOrigin = origin
-    }
-    return lastNumber
-  }
-
+export function makeRanks(logs: LogNumbers, slabBytes?: number, hashSecret?: Buffer): Ranks {
   return {
     tombstones: makeTombstones(slabBytes, hashSecret),
-    pack: (stamp, isExpiry, origin) => ({ stamp, isExpiry, origin: origin === undefined ? 0 : numberOf(origin) }),
-    unpack: ({ stamp, isExpiry, origin }) => ({ stamp, isExpiry, origin: origins[origin] as string }),
+    pack: (stamp, isExpiry, origin) => ({ stamp, isExpiry, origin: origin === undefined ? 0 : logs.of(origin) }),
+    unpack: ({ stamp, isExpiry, origin }) => ({ stamp, isExpiry, origin: logs.idOf(origin) }),
   }
-}
-
-/** Index of an origin, which is added where it is new. */
-function indexOf(origins: string[], origin: string): number {
-  const index = origins.indexOf(origin)
-  if (index >= 0) return index
-  if (origins.length >= maxOrigins) throw new ViewFull(`this log has entries of more than ${maxOrigins} logs`)
-  return origins.push(origin) - 1
 }
 
 const noValue = Buffer.alloc(0)
 /** What a record has and a tombstone does not. */
-const nothing = { value: noValue, valueStart: 0, valueLength: 0, contentType: undefined, deadline: undefined }
+const nothing = {
+  value: noValue,
+  valueStart: 0,
+  valueLength: 0,
+  contentType: undefined,
+  deadline: undefined,
+  earlier: undefined,
+}
 
 function makeTombstones(slabBytes?: number, hashSecret?: Buffer): Tombstones {
   const map = makePackedMap(slabBytes, hashSecret)

@@ -10,14 +10,15 @@ import {
   isPacked,
   keyOffset,
   type PackedRank,
+  type PackedTag,
   readDeadline,
   readKeyLength,
   readLargeValueNumber,
-  readMark,
+  readModifiedAt,
   readRank,
-  readRecordedAt,
   readSequence,
   readSlot,
+  readTag,
   readValueLength,
   recordSize,
   writeHeader,
@@ -25,8 +26,11 @@ import {
 } from './record-layout.ts'
 import type { Slabs } from './slabs.ts'
 
-/** What a record has of the entry that it was made from. */
-type Source = Pick<Content, 'sequence' | 'mark' | 'recordedAt' | 'deadline'>
+/** What a record has beside its value. */
+interface Times extends Pick<Content, 'deadline'> {
+  /** Time of the entry that the record was made from, or of its earlier version. */
+  readonly modifiedAt: number
+}
 
 /** Keys with their values, packed into slabs. */
 export interface Records {
@@ -38,14 +42,14 @@ export interface Records {
   keyAt(address: number): { buffer: Buffer; start: number; length: number }
   /** Sequence of the entry that the record was made from. */
   sequenceAt(address: number): number
-  /** Mark of that entry's digest, as `markOf` returns it. */
-  markAt(address: number): number
+  /** Tag of that entry, or of its earlier version. */
+  tagAt(address: number): PackedTag
   /** Deadline of the key; undefined where it has none. */
   deadlineAt(address: number): number | undefined
   /** Rank of the entry; undefined where it was added without one. */
   rankAt(address: number): PackedRank | undefined
   /** Copies the record, so that the result shares no memory with later changes. */
-  read(address: number): Value & Source
+  read(address: number): Value & Times
   /**
    * Adds a record. Returns its address.
    * @throws ViewFull
@@ -100,7 +104,7 @@ export function makeRecords(slabs: Slabs): Records {
       return { buffer, start: at + keyOffset(buffer, at), length: readKeyLength(buffer, at) }
     },
     sequenceAt: (address) => readSequence(slabs.buffer(address), slabs.offset(address)),
-    markAt: (address) => readMark(slabs.buffer(address), slabs.offset(address)),
+    tagAt: (address) => readTag(slabs.buffer(address), slabs.offset(address)),
     deadlineAt: (address) => readDeadline(slabs.buffer(address), slabs.offset(address)),
     rankAt: (address) => readRank(slabs.buffer(address), slabs.offset(address)),
     read: (address) => readRecord(slabs.buffer(address), slabs.offset(address), largeValues),
@@ -167,12 +171,10 @@ function writeRecord(buffer: Buffer, at: number, content: Content, largeValues: 
 }
 
 function readRecord(buffer: Buffer, at: number, largeValues: LargeValues): ReturnType<Records['read']> {
-  const sequence = readSequence(buffer, at)
-  const mark = readMark(buffer, at)
-  const recordedAt = readRecordedAt(buffer, at)
+  const modifiedAt = readModifiedAt(buffer, at)
   const deadline = readDeadline(buffer, at)
   const number = readLargeValueNumber(buffer, at)
-  if (number >= 0) return { ...largeValues.get(number), sequence, mark, recordedAt, deadline }
+  if (number >= 0) return { ...largeValues.get(number), modifiedAt, deadline }
   const start = at + keyOffset(buffer, at) + readKeyLength(buffer, at)
   const end = start + readValueLength(buffer, at)
   const value = Buffer.allocUnsafe(end - start)
@@ -180,5 +182,5 @@ function readRecord(buffer: Buffer, at: number, largeValues: LargeValues): Retur
   const contentType = hasContentType(buffer, at)
     ? buffer.toString('utf8', end + 1, end + 1 + byteAt(buffer, end))
     : undefined
-  return { value, contentType, sequence, mark, recordedAt, deadline }
+  return { value, contentType, modifiedAt, deadline }
 }

@@ -5,15 +5,17 @@ import { maxKeyBytes } from '../core/limits.ts'
 import { changesNoKey } from '../core/operation/operation.ts'
 import { type LastSeen, logsIn, type Position } from '../core/position.ts'
 import type { Rank } from '../core/rank.ts'
-import { type CurrentVersion, hasPassed, tagOf } from '../core/version.ts'
+import { type CurrentVersion, hasPassed } from '../core/version.ts'
 import { applyEntry, applyPackedEntry } from './apply.ts'
 import { makeCursor } from './cursor.ts'
 import { makeDependencies, setDependency } from './dependencies.ts'
 import { type Forgetting, makeForgetting } from './forgetting.ts'
-import { type LapsedKey, lapse, listLapsed, versionAt } from './lapsed-keys.ts'
+import { type LapsedKey, lapse, listLapsed } from './lapsed-keys.ts'
+import { makeLogNumbers } from './log-numbers.ts'
 import { makePackedMap, type PackedMap } from './packed-map.ts'
 import { putAt } from './puts.ts'
 import { makeRanks } from './ranks.ts'
+import { foundAt, versionAt } from './shown-versions.ts'
 import { makeVector } from './vector.ts'
 
 /**
@@ -54,7 +56,10 @@ export interface View
   lapse(now: number, most: number, visit: (buffer: Buffer, start: number, length: number) => void): number
   /** At most so many keys whose deadline has passed, in no order. */
   lapsed(most: number): readonly LapsedKey[]
-  /** Version of the key's value; undefined when it has none. */
+  /**
+   * Version of the key's value; undefined when it has none. Of a moved value it has the tag of the earlier version, as
+   * `get` and `lapsed` have it too, and the sequence of the entry in this log.
+   */
   versionOf(key: string): CurrentVersion | undefined
   /**
    * Rank of the key's newest entry, a put or a delete. Undefined where the key has none, where its delete is forgotten
@@ -114,8 +119,9 @@ export interface ViewOptions {
 export function makeView(options: ViewOptions = {}): View {
   const { logId = '', gapsUpTo = 0n, slabBytes, hashSecret } = options
   const map = makePackedMap(slabBytes, hashSecret)
-  const ranks = options.ranks ? makeRanks(logId, slabBytes, hashSecret) : undefined
-  const newest = { values: map, ranks }
+  const logs = makeLogNumbers(logId)
+  const ranks = options.ranks ? makeRanks(logs, slabBytes, hashSecret) : undefined
+  const newest = { values: map, ranks, logs }
   const cursor = makeCursor(Number(gapsUpTo))
   const vector = makeVector(logId)
   const dependencies = ranks && makeDependencies(vector.reached)
@@ -144,9 +150,7 @@ export function makeView(options: ViewOptions = {}): View {
 
     get(key) {
       const address = find(key)
-      if (address === 0) return undefined
-      const { value, contentType, sequence, mark, recordedAt, deadline } = map.read(address)
-      return { value, contentType, tag: tagOf(logId, sequence, mark), modifiedAt: recordedAt, deadline }
+      return address === 0 ? undefined : foundAt(map, logs, address)
     },
 
     has(key, now) {
@@ -169,7 +173,7 @@ export function makeView(options: ViewOptions = {}): View {
 
     versionOf(key) {
       const address = find(key)
-      return address === 0 ? undefined : versionAt(map, address, logId)
+      return address === 0 ? undefined : versionAt(map, logs, address)
     },
 
     rankOf(key) {
@@ -201,7 +205,7 @@ export function makeView(options: ViewOptions = {}): View {
       return map.deadlines.next
     },
     lapse: (now, most, visit) => lapse(map, now, most, visit),
-    lapsed: (most) => listLapsed(map, most, logId),
+    lapsed: (most) => listLapsed(map, most, logs),
 
     apply(entry) {
       const { digest, origin, write } = entry

@@ -1,3 +1,4 @@
+import { formatEarlier } from '../../kvs/core/earlier-version.ts'
 import type { Entry, LogPoint, PackedEntry, Write } from '../../kvs/core/entry.ts'
 import type { Delete } from '../../kvs/core/operation/delete.ts'
 import { setsValue } from '../../kvs/core/operation/operation.ts'
@@ -28,7 +29,8 @@ export function entryOf(sequence: bigint, write: Write, rest: Partial<Entry> = {
 }
 
 /** The same as it comes in bulk. */
-export function packed({ sequence, digest, superseded, recordedAt, stamp, origin, write }: Entry): PackedEntry {
+export function packed(entry: Entry): PackedEntry {
+  const { sequence, digest, superseded, recordedAt, stamp, origin, earlier, write } = entry
   const key = Buffer.from(write.key)
   const value = setsValue(write) ? write.value : Buffer.alloc(0)
   return {
@@ -42,6 +44,7 @@ export function packed({ sequence, digest, superseded, recordedAt, stamp, origin
     origin: origin?.logId,
     originSequence: Number(origin?.sequence ?? 0),
     after: write.after && formatPosition(write.after),
+    earlier: earlier && formatEarlier(earlier),
     bytes: Buffer.concat([digest, key, value]),
     digestStart: 0,
     digestLength: digest.length,

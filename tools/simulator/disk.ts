@@ -168,7 +168,12 @@ function applyChange(disk: DiskState, { removed, last, added, ...change }: Spool
   if (added.length === 0) {
     for (const [key, through] of superseded) if (through <= removed) superseded.delete(key)
   }
-  for (const { number, write } of added) writes.set(number, { number, superseded: false, write })
+  for (const one of added) writes.set(one.number, { ...one, superseded: false })
+  for (const [key, through, seen] of change.seen ?? []) {
+    for (const one of writes.values()) {
+      if (one.write.key === key && one.number <= through) writes.set(one.number, { ...one, seen })
+    }
+  }
   for (const [key, through] of change.superseded) superseded.set(key, through)
   disk.position = change.position
 }

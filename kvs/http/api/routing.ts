@@ -26,6 +26,8 @@ export interface Routing {
    * another version of the ring.
    */
   partsFor(request: Request): Promise<readonly Part[] | undefined>
+  /** How long a request is tried again whose keys, or parts, are changing hands, in milliseconds. */
+  readonly waitTimeoutMs: number
 }
 
 /**

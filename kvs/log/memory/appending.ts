@@ -1,3 +1,4 @@
+import type { EarlierVersion } from '../../core/earlier-version.ts'
 import type { BatchEnd, ForeignEntry, LogPoint, SpooledWrite, Write } from '../../core/entry.ts'
 import { codeOf, isExpiry as isExpiryWrite, isMembership, setsValue } from '../../core/operation/operation.ts'
 import { maxStamp, outranks } from '../../core/rank.ts'
@@ -52,10 +53,16 @@ export function appendSpooled(
 ): Landing {
   const turn = beginAppend(tables, serverSeconds, batch)
   if (turn === undefined) return { outcome: 'fenced', serverSeconds }
-  const overtaken = keysAfter(tables, seen, (entry) => !isExpiry(entry) && entry.origin === undefined)
+  const overtaken = keysAfter(tables, seen, isOfAClient)
   const writes = spooled.map(({ write }) => write)
   const superseded = spooled.map(({ write, superseded }) => superseded || overtaken.has(write.key.toWellFormed()))
   return { outcome: 'landed', end: insert(tables, turn, batch, writes, { superseded }), serverSeconds }
+}
+
+/** Whether the entry was first written here, for a client: no expiry, and not what a mover has deleted. */
+function isOfAClient(entry: StoredEntry): boolean {
+  const isMovedDelete = entry.value === undefined && entry.earlier !== undefined
+  return !isExpiry(entry) && !isMovedDelete && entry.origin === undefined
 }
 
 /** Commits what was decided and still holds. Undefined where the session is no longer the writer's. */
@@ -143,7 +150,7 @@ export interface Turn {
 
 /**
  * Undefined where the session is no longer the writer's. Throws where it has not told of an entry on the ring.
- * @param mayBeUnseen as for those who append such entries
+ * @param mayBeUnseen as for those who append such entries, or go by one of them in another way
  */
 export function beginAppend(
   tables: Tables,
@@ -177,7 +184,7 @@ export function insert(
   turn: Turn,
   { session, last }: Batch,
   writes: readonly Write[],
-  { superseded, lapsed, foreign }: Extras = {},
+  { superseded, lapsed, foreign, earlier }: Extras = {},
 ): BatchEnd {
   const { writer, end, recordedAt } = turn
   requireTaken(tables, writes)
@@ -200,6 +207,7 @@ export function insert(
       highestStamp: stamp,
       origin: foreign?.[index]?.origin,
       after: write.after,
+      earlier: earlier?.[index],
       writer,
       writeNumber: index === writes.length - 1 ? last : undefined,
     }
@@ -216,6 +224,8 @@ interface Extras {
   readonly lapsed?: readonly (bigint | undefined)[]
   /** The entries of other logs that they come from. */
   readonly foreign?: readonly ForeignEntry[]
+  /** The versions that keys that move had before. */
+  readonly earlier?: readonly EarlierVersion[]
 }
 
 function stampOf(tables: Tables, sequence: bigint | undefined): number | undefined {

@@ -31,7 +31,11 @@ function answered(tables: Tables, idempotency: Idempotency | undefined): Judgeme
   if (answer === undefined || idempotency === undefined) return undefined
   if (!answer.request.equals(idempotency.request)) return judgement('reused')
   const { sequence, current, note } = answer
-  return { outcome: 'answered', entry: pointAt(tables, sequence), current: pointAt(tables, current), note }
+  const currentEarlier = current === undefined ? undefined : entryAt(tables, current)?.earlier
+  return {
+    ...{ outcome: 'answered', entry: pointAt(tables, sequence), note },
+    ...{ current: pointAt(tables, current), currentEarlier },
+  }
 }
 
 function judgement(outcome: Judgement['outcome']): Judgement {

@@ -17,9 +17,11 @@ export interface Client {
 
 /**
  * A statement runs on the server, all of it at one moment: `serverSeconds` since 1970 by the server's clock. `takeLead`
- * makes its session the leader until that ends; it returns false where another session is.
+ * makes its session the leader of a purpose until that ends; it returns false where another session is.
  */
-export type Statement<Result> = (tables: Tables, serverSeconds: number, takeLead: () => boolean) => Result
+export type Statement<Result> = (tables: Tables, serverSeconds: number, takeLead: TakeLead) => Result
+
+type TakeLead = (of: 'import' | 'move') => boolean
 
 /** The server's end of a connection. */
 export interface ServerSession {
@@ -87,7 +89,7 @@ export function makeMemoryServer({
   let tables = makeTables(random)
   let isUp = true
   let refusal: string | undefined
-  let leader: ServerSession | undefined
+  const leaders = new Map<Parameters<TakeLead>[0], ServerSession>()
   const sessions = new Map<ServerSession, Client>()
 
   function connect(client: Client): ServerSession {
@@ -97,7 +99,7 @@ export function makeMemoryServer({
       run(statement) {
         if (!sessions.has(session)) throw new SessionEnded('the server has ended the session')
         const before = tables.entries.length
-        const result = statement(tables, clock.wallTime() / 1_000, () => takeLead(session))
+        const result = statement(tables, clock.wallTime() / 1_000, (of) => takeLead(session, of))
         if (tables.entries.length > before) notifyOthers(session)
         return result
       },
@@ -107,9 +109,11 @@ export function makeMemoryServer({
     return session
   }
 
-  function takeLead(session: ServerSession): boolean {
-    if (leader === undefined || !sessions.has(leader)) leader = session
-    return leader === session
+  function takeLead(session: ServerSession, of: Parameters<TakeLead>[0]): boolean {
+    const leader = leaders.get(of)
+    if (leader !== undefined && sessions.has(leader)) return leader === session
+    leaders.set(of, session)
+    return true
   }
 
   function notifyOthers(sender: ServerSession): void {
@@ -171,6 +175,7 @@ const strayDelete: Omit<StoredEntry, 'sequence'> = {
   highestStamp: 0,
   origin: undefined,
   after: undefined,
+  earlier: undefined,
   superseded: false,
   writer: undefined,
   writeNumber: undefined,

@@ -1,8 +1,9 @@
 import { type LastOfOrigin, type LogImport, type LogReader, makeTakenOver, pageLimits, type SiteLog } from '../index.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { explained, explainLoss } from './memory-failures.ts'
+import { makeEntryReader } from './memory-reader.ts'
 import { makeSideConnections, once, type SideConnections, type SideOptions } from './memory-side.ts'
-import { askHead, type PageLimits, readPage } from './reading.ts'
+import { askHead, type PageLimits } from './reading.ts'
 import { deletesBetween, entryAt, lastOfOrigins, membersOf, positionThrough, type Tables } from './tables.ts'
 
 export interface MemorySiteLogOptions extends SideOptions {
@@ -36,9 +37,7 @@ export function makeMemorySiteLog(options: MemorySiteLogOptions): SiteLog {
 function makeReader(connection: MemoryConnection, logId: string, timeoutMs: number, limits: PageLimits): LogReader {
   const { query } = connection
   return {
-    logId,
-    lost: explainLoss(connection),
-    askHead: () => explained(askHead(connection, timeoutMs / 2).then(([end]) => end)),
+    ...makeEntryReader(connection, logId, timeoutMs, limits),
     positionThrough: (sequence) =>
       explained(
         query('read-position', (tables) => {
@@ -53,8 +52,6 @@ function makeReader(connection: MemoryConnection, logId: string, timeoutMs: numb
           return entry?.origin === undefined ? entry?.stamp : undefined
         }),
       ),
-    read: (after, through) => explained(readPage(connection, after, through, noWriter, limits)),
-    close: async () => connection.close(),
   }
 }
 
@@ -65,7 +62,7 @@ async function makeImport(
   { registerWriter, timeoutMs }: SideConnections,
   limits: PageLimits,
 ): Promise<LogImport | undefined> {
-  if (!(await connection.query('take-lead', (_tables, _now, takeLead) => takeLead()))) {
+  if (!(await connection.query('take-lead', (_tables, _now, takeLead) => takeLead('import')))) {
     connection.close()
     return undefined
   }
@@ -107,6 +104,3 @@ function raiseForgotten(tables: Tables, through: number): number {
   tables.forgotten = Math.max(tables.forgotten, through)
   return tables.forgotten
 }
-
-/** Writers count from 1, so no entry is this one's. */
-const noWriter = 0

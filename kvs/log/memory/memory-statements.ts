@@ -1,6 +1,7 @@
 import type { WriterStatements } from '../index.ts'
 import { appendConditional, appendForeign, appendSpooled, appendWrites } from './appending.ts'
 import type { MemoryConnection } from './memory-connection.ts'
+import { appendMoved } from './moving.ts'
 import { registerWriter } from './registering.ts'
 import { appendRing, seeRing } from './ring-appending.ts'
 import { StatementRefused } from './tables.ts'
@@ -25,6 +26,8 @@ export function makeMemoryStatements({ query }: MemoryConnection, appendTimeoutM
       query('append-foreign', (tables, now) => appendForeign(tables, now, batch, entries, seen), appendTimeoutMs),
     appendRing: (batch, text, seen, vacated) =>
       query('append-ring', (tables, now) => appendRing(tables, now, batch, text, seen, vacated), appendTimeoutMs),
+    appendMoved: (batch, moved, ringEntry) =>
+      query('append-moved', (tables, now) => appendMoved(tables, now, batch, moved, ringEntry), appendTimeoutMs),
     seeRing: (writerId, session, through) => query('see-ring', (tables) => seeRing(tables, writerId, session, through)),
     failureOf: (error) => (error instanceof StatementRefused ? error.reason : 'unknown'),
   }

@@ -13,6 +13,7 @@ export type StatementKind =
   | 'append-conditional'
   | 'append-foreign'
   | 'append-ring'
+  | 'append-moved'
   | 'see-ring'
   | 'read-position'
   | 'take-lead'

@@ -1,3 +1,4 @@
+import { formatEarlier } from '../../core/earlier-version.ts'
 import type { PackedEntry } from '../../core/entry.ts'
 import { kindOfCode } from '../../core/operation/operation.ts'
 import { formatPosition } from '../../core/position.ts'
@@ -21,6 +22,7 @@ export function makePacker(): (entry: StoredEntry) => PackedEntry {
     origin: undefined,
     originSequence: 0,
     after: undefined,
+    earlier: undefined,
     bytes: scratch,
     digestStart: 0,
     digestLength: 0,
@@ -47,6 +49,7 @@ export function makePacker(): (entry: StoredEntry) => PackedEntry {
     packed.origin = entry.origin?.logId
     packed.originSequence = Number(entry.origin?.sequence ?? 0)
     packed.after = entry.after && formatPosition(entry.after)
+    packed.earlier = entry.earlier && formatEarlier(entry.earlier)
     packed.digestLength = digest
     packed.keyStart = digest
     packed.keyLength = key

@@ -63,6 +63,7 @@ export async function readPage(
     recordedAt: entry.recordedAt,
     stamp: entry.stamp,
     origin: entry.origin,
+    earlier: entry.earlier,
     write: toWrite(entry),
   }))
 }

@@ -1,3 +1,4 @@
+import type { EarlierVersion } from '../../core/earlier-version.ts'
 import type { LogPoint, Origin, Reached, Write } from '../../core/entry.ts'
 import { maxDeadline } from '../../core/limits.ts'
 import { codeOf, setsValue } from '../../core/operation/operation.ts'
@@ -28,6 +29,8 @@ export interface StoredEntry {
   readonly origin: Origin | undefined
   /** As the write's `after`. */
   readonly after: Position | undefined
+  /** As `Entry.earlier`. */
+  readonly earlier: EarlierVersion | undefined
   readonly superseded: boolean
   /** Number of the writer that it came from; undefined where no append has written it. */
   readonly writer: number | undefined

@@ -1,4 +1,5 @@
-import type { ForeignEntry } from '../../core/entry.ts'
+import { formatEarlier } from '../../core/earlier-version.ts'
+import type { ForeignEntry, MovedWrite } from '../../core/entry.ts'
 import { codeOf, setsValue, type Write } from '../../core/operation/operation.ts'
 import { formatPosition } from '../../core/position.ts'
 import { maxStamp } from '../../core/rank.ts'
@@ -23,6 +24,14 @@ export function foreignColumns(entries: readonly ForeignEntry[]): unknown[] {
     textArray(entries.map(({ origin }) => origin.logId)),
     bigintArray(entries.map(({ origin }) => origin.sequence)),
     booleanArray(entries.map(({ superseded }) => superseded)),
+  ]
+}
+
+/** The columns of keys that move, as parameters of `append_moved`: those of a batch, then the earlier versions. */
+export function movedColumns(moved: readonly MovedWrite[]): unknown[] {
+  return [
+    ...batchColumns(moved.map(({ write }) => write)),
+    textArray(moved.map(({ earlier }) => formatEarlier(earlier))),
   ]
 }
 

@@ -32,9 +32,9 @@ export const checkpointEntries = `
   SELECT sequence, lives, key,
          CASE WHEN value IS NOT NULL OR NOT lives THEN value
               ELSE (SELECT value FROM transactions WHERE sequence = entry.sequence) END AS value,
-         content_type, digest, recorded_at, deadline, stamp, origin, dependency,
-         checkpoint_hash(sequence, lives, key, value, content_type, digest, recorded_at, deadline, stamp, origin, dependency)
-           AS hash
+         content_type, digest, recorded_at, deadline, stamp, origin, dependency, earlier_version,
+         checkpoint_hash(sequence, lives, key, value, content_type, digest, recorded_at, deadline, stamp, origin, dependency,
+                         earlier_version) AS hash
   FROM checkpoint_entries AS entry`
 
 /** Undefined where there is no checkpoint, or none that was made from this log's history. */

@@ -1,3 +1,4 @@
+import { earlierIn } from '../../core/earlier-version.ts'
 import type { Entry } from '../../core/entry.ts'
 import { decodeWrite, kindOfCode, type Write } from '../../core/operation/operation.ts'
 import { parsePosition } from '../../core/position.ts'
@@ -15,7 +16,8 @@ const readPage = {
   name: 'read',
   text: `
     SELECT sequence, event_type, key, value, content_type, ${secondsOf('deadline')}, ${secondsOf('recorded_at')}, digest,
-           superseded, coalesce(writer = $2, false), stamp, origin, origin_sequence, dependency
+           superseded, coalesce(writer = $2, false), stamp, origin, origin_sequence, dependency,
+           earlier_version
     FROM (
       SELECT *, sum(size) OVER (ORDER BY sequence) - size AS bytes_before
       FROM (
@@ -45,6 +47,7 @@ type Row = [
   origin: string | null,
   originSequence: string | null,
   dependency: string | null,
+  earlier: string | null,
 ]
 
 /**
@@ -69,7 +72,7 @@ export function makePageReader(): ReadPage {
 }
 
 function toEntry(row: Row): Entry {
-  const [sequence, , , , , , recordedSeconds, digest, superseded, isOwn, stamp, origin, originSequence] = row
+  const [sequence, , , , , , recordedSeconds, digest, superseded, isOwn, stamp, origin, originSequence, , earlier] = row
   const recordedAt = wholeMilliseconds(recordedSeconds)
   return {
     sequence: BigInt(sequence),
@@ -79,6 +82,7 @@ function toEntry(row: Row): Entry {
     recordedAt,
     stamp: stamp === null ? stampAt(recordedAt) : Number(stamp),
     origin: origin === null ? undefined : { logId: origin, sequence: BigInt(originSequence ?? 0) },
+    earlier: earlier === null ? undefined : earlierIn(earlier),
     write: toWrite(row),
   }
 }

@@ -1,6 +1,8 @@
 import type { Membership } from '../../core/operation/membership.ts'
 import { type LastOfOrigin, type LogImport, type LogReader, makeTakenOver, type SiteLog } from '../index.ts'
+import { makeEntryReader } from './entry-reader.ts'
 import { forgetDeletes, readDeletes, readForgotten } from './forgotten-deletes.ts'
+import { takeLead } from './lead.ts'
 import { askHead } from './log-end.ts'
 import { lastSequence, makePageReader, type ReadPage } from './page-reader.ts'
 import { explainLoss, withExplanation } from './session-failures.ts'
@@ -11,7 +13,7 @@ import {
   type SideConnections,
   type SideOptions,
 } from './side-connection.ts'
-import { highestStamp, makeOwnEnd, readMembers, readOrigins, stampOfOwn, takeLead } from './site-statements.ts'
+import { highestStamp, makeOwnEnd, readMembers, readOrigins, stampOfOwn } from './site-statements.ts'
 
 export type PostgresSiteLogOptions = SideOptions
 
@@ -42,7 +44,7 @@ async function appendMember({ connections }: State, side: SideConnection, change
 }
 
 function makeReader({ timeoutMs, readPage }: State, side: SideConnection): LogReader {
-  const { connection, where, processId, logId } = side
+  const { connection, where, logId } = side
   const ownEnd = makeOwnEnd(connection)
   const explained = <T>(answer: Promise<T>) => withExplanation(answer, where)
 
@@ -54,20 +56,16 @@ function makeReader({ timeoutMs, readPage }: State, side: SideConnection): LogRe
   }
 
   return {
-    logId,
-    lost: explainLoss(connection, where),
-    askHead: () => explained(askHead(connection, timeoutMs / 2, processId, () => undefined)),
+    ...makeEntryReader(side, readPage, timeoutMs),
     positionThrough: (sequence) => explained(positionThrough(sequence)),
     stampAt: (sequence) => explained(stampOfOwn(connection, sequence)),
-    read: (after, through = lastSequence) => explained(readPage(connection, after, through, noWriter)),
-    close: () => connection.close(),
   }
 }
 
 /** Takes the lead before anything else, so that what it reads then is final. */
 async function makeImport({ timeoutMs, connections }: State, side: SideConnection): Promise<LogImport | undefined> {
   const { connection, where, processId, logId } = side
-  if (!(await takeLead(connection, logId))) {
+  if (!(await takeLead(connection, logId, 'import'))) {
     await connection.close()
     return undefined
   }
@@ -101,6 +99,3 @@ async function makeImport({ timeoutMs, connections }: State, side: SideConnectio
     close: () => connection.close(),
   }
 }
-
-/** Writers count from 1, so no entry is this one's. */
-const noWriter = 0

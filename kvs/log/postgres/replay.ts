@@ -17,7 +17,7 @@ import { readTimestamp } from './timestamps.ts'
 
 const columns = [
   ...['sequence', 'event_type', 'superseded', 'digest', 'key', 'value', 'content_type'],
-  ...['recorded_at', 'deadline', 'stamp', 'origin', 'origin_sequence', 'dependency'],
+  ...['recorded_at', 'deadline', 'stamp', 'origin', 'origin_sequence', 'dependency', 'earlier_version'],
 ]
 
 /** As `LogSession.replay`, through a sequence. */
@@ -49,6 +49,7 @@ export function replay(
     entry.origin = (lengths[10] as number) < 0 ? undefined : originOf(data, starts[10] as number, lengths[10] as number)
     entry.originSequence = entry.origin === undefined ? 0 : readSequence(data, starts[11] as number)
     entry.after = textOf(data, starts[12] as number, lengths[12] as number)
+    entry.earlier = textOf(data, starts[13] as number, lengths[13] as number)
     apply(entry)
   })
   return connection.copy(`COPY (${rows}) TO STDOUT (FORMAT binary)`, read)
@@ -98,9 +99,9 @@ async function loadEntries(connection: Connection, load: (entry: PackedEntry) =>
   const sum = Buffer.alloc(8)
   let keys = 0
   let isWhole = true
-  const read = makeRowReader(12, (data, { starts, lengths }) => {
+  const read = makeRowReader(13, (data, { starts, lengths }) => {
     keys++
-    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[11] as number) + at)
+    for (let at = 0; at < sum.length; at++) sum[at] = byte(sum, at) ^ byte(data, (starts[12] as number) + at)
     const lives = data[starts[1] as number] === 1
     if (lives && (lengths[3] as number) < 0) isWhole = false
     if (!isWhole) return
@@ -119,6 +120,7 @@ async function loadEntries(connection: Connection, load: (entry: PackedEntry) =>
     entry.stamp = stampOf(data, starts[8] as number, lengths[8] as number, entry.recordedAt)
     entry.origin = (lengths[9] as number) < 0 ? undefined : originOf(data, starts[9] as number, lengths[9] as number)
     entry.after = textOf(data, starts[10] as number, lengths[10] as number)
+    entry.earlier = textOf(data, starts[11] as number, lengths[11] as number)
     load(entry)
   })
   await connection.copy(`COPY (${checkpointEntries}) TO STDOUT (FORMAT binary)`, read)
@@ -173,6 +175,7 @@ function makePackedEntry(): PackedEntry {
     origin: undefined,
     originSequence: 0,
     after: undefined,
+    earlier: undefined,
     bytes: Buffer.alloc(0),
     digestStart: 0,
     digestLength: 0,

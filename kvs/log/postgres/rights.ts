@@ -24,7 +24,8 @@ export const dailyFunctions: readonly string[] = [
   ...['begin_change', 'begin_append', 'append_writes', 'append_conditional', 'register_writer', 'next_digest'],
   ...['notify_of_append', 'digest_at', 'advance_checkpoint', 'checkpoint_hash', 'checkpoint_is_of_log'],
   ...['checkpoint_batch_end', 'stamp_of', 'stamp_at', 'append_foreign', 'origins_through'],
-  ...['forget_deletes', 'deletes_between', 'slot_of', 'append_ring', 'see_ring'],
+  ...['forget_deletes', 'deletes_between', 'slot_of', 'append_ring', 'note_ring_seen'],
+  ...['append_moved', 'earlier_version_at'],
 ]
 
 interface Missing {

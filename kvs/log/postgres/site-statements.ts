@@ -1,25 +1,6 @@
 import type { LastOfOrigin, MemberEntry } from '../index.ts'
 import type { Connection } from './connection.ts'
 
-/**
- * Takes the lead of all nodes of a log, for as long as the connection lasts. The first number spells "kvss"; the second
- * tells the logs of one database apart, since its schemas share their locks.
- * @returns false where another connection has it
- */
-export async function takeLead(connection: Connection, logId: string): Promise<boolean> {
-  // A node that vanished without a word would keep the lead until the server misses it, for hours as it is by default.
-  const settings = { tcp_keepalives_idle: '10', tcp_keepalives_interval: '5', tcp_keepalives_count: '3' }
-  await connection.query({
-    text: 'SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS wanted (name, value)',
-    values: [Object.keys(settings), Object.values(settings)],
-  })
-  const { rows } = await connection.query<[boolean]>({
-    text: 'SELECT pg_try_advisory_lock($1, hashtext($2))',
-    values: [0x6b767373, logId],
-  })
-  return rows[0]?.[0] === true
-}
-
 /** What the log has of each other origin, through a sequence here. */
 export async function readOrigins(connection: Connection, through: bigint): Promise<LastOfOrigin[]> {
   const { rows } = await connection.query<[string, string, string]>({

@@ -1,8 +1,8 @@
+import { earlierIn } from '../../core/earlier-version.ts'
 import type { BatchEnd, LogPoint } from '../../core/entry.ts'
 import {
   type Batch,
   brokenLog,
-  type Decided,
   Diverged,
   type Judgement,
   type Landing,
@@ -10,9 +10,10 @@ import {
   type WriterStatements,
   wholeMilliseconds,
 } from '../index.ts'
-import { batchColumns, foreignColumns } from './batch-columns.ts'
-import { bigintArray, booleanArray, byteaArray, integerArray, textArray, timestampArray } from './binary-arrays.ts'
+import { batchColumns, foreignColumns, movedColumns } from './batch-columns.ts'
+import { booleanArray, integerArray } from './binary-arrays.ts'
 import type { Connection } from './connection.ts'
+import { decidedColumns } from './decided-columns.ts'
 import { serverSeconds } from './log-end.ts'
 import { isBrokenLog, isRingUnseen, isRolledBack, takesNoWrites } from './postgres-errors.ts'
 import { secondsOf } from './timestamps.ts'
@@ -49,6 +50,7 @@ const appendConditional: Prepared = {
   text: `SELECT outcome, sequence, current, note, head, head_digest,
       CASE outcome WHEN 'answered' THEN digest_at(sequence) END,
       CASE outcome WHEN 'answered' THEN digest_at(current) END,
+      CASE outcome WHEN 'answered' THEN earlier_version_at(current) END,
       ${secondsOf('recorded_at')}, stamp
     FROM append_conditional(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
@@ -69,6 +71,14 @@ const appendRing: Prepared = {
   text: `
   SELECT outcome, sequence, digest, ${secondsOf('recorded_at')}, stamp, ${serverSeconds}
   FROM append_ring($1, $2, $3, $4, $5, $6, $7, $8)`,
+}
+
+/** migrations/013_moved_keys.sql says what the function does. */
+const appendMoved: Prepared = {
+  name: 'append_moved',
+  text: `
+  SELECT outcome, sequence, digest, ${secondsOf('recorded_at')}, stamp, ${serverSeconds}
+  FROM append_moved($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 }
 
 const sessionOf = 'SELECT session FROM writers WHERE id = $1'
@@ -102,6 +112,7 @@ type JudgementRow = [
   headDigest: Buffer,
   answeredDigest: Buffer | null,
   answeredCurrentDigest: Buffer | null,
+  answeredCurrentEarlier: string | null,
   recordedSeconds: number,
   stamp: string,
 ]
@@ -144,7 +155,7 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
     async appendConditional(batch, decided, seen) {
       const rows = await run<JudgementRow>(appendConditional, batch, [seen, ...decidedColumns(decided)])
       const [first] = rows
-      return first && { judgements: rows.map(judgementOf), end: endAt(first[4], first[5], first[8], first[9]) }
+      return first && { judgements: rows.map(judgementOf), end: endAt(first[4], first[5], first[9], first[10]) }
     },
     async appendForeign(batch, entries, seen) {
       return landingOf(await run(appendForeign, batch, [seen, ...foreignColumns(entries)]))
@@ -153,8 +164,11 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
       const ranges = [vacated.map(({ from }) => from), vacated.map(({ through }) => through)]
       return landingOf(await run(appendRing, batch, [text, seen, ...ranges.map(integerArray)]))
     },
+    async appendMoved(batch, moved, ringEntry) {
+      return landingOf(await run(appendMoved, batch, [ringEntry, ...movedColumns(moved)]))
+    },
     async seeRing(writerId, session, through) {
-      await connection.query({ text: 'SELECT see_ring($1, $2, $3)', values: [writerId, session, through] })
+      await connection.query({ text: 'SELECT note_ring_seen($1, $2, $3)', values: [writerId, session, through] })
     },
     failureOf(error) {
       if (!isRolledBack(error)) return 'unknown'
@@ -163,39 +177,6 @@ export function makeWriterStatements(connection: Connection, timeoutMs: number):
       return takesNoWrites(error) ? 'down' : 'refused'
     },
   }
-}
-
-/**
- * The parameters of `append_conditional` after writer, session, numbers and `seen`. Places count from 1, as Postgres
- * does.
- */
-function decidedColumns(decided: readonly Decided[]): unknown[] {
-  const reads = pairsOf(decided, ({ reads }) => reads)
-  const builtOn = pairsOf(decided, ({ builtOn }) => builtOn)
-  return [
-    ...batchColumns(decided.flatMap(({ writes }) => writes)),
-    integerArray(decided.map(({ writes }) => writes.length)),
-    integerArray(reads.map(({ place }) => place)),
-    textArray(reads.map(({ item }) => item)),
-    timesOf(decided),
-    integerArray(builtOn.map(({ place }) => place)),
-    integerArray(builtOn.map(({ item }) => item + 1)),
-    bigintArray(decided.map(({ current }) => current?.sequence)),
-    textArray(decided.map(({ idempotency }) => idempotency?.key)),
-    byteaArray(decided.map(({ idempotency }) => idempotency?.request)),
-    textArray(decided.map(({ idempotency }) => idempotency?.note)),
-  ]
-}
-
-/** Null where none of them ends at a time. */
-function timesOf(decided: readonly Decided[]): Buffer | null {
-  const hasSome = decided.some(({ holdsUntil }) => holdsUntil !== undefined)
-  return hasSome ? timestampArray(decided.map(({ holdsUntil }) => holdsUntil)) : null
-}
-
-/** Each item of each decision, with the place of that. */
-function pairsOf<Item>(decided: readonly Decided[], itemsOf: (decided: Decided) => readonly Item[]) {
-  return decided.flatMap((one, index) => itemsOf(one).map((item) => ({ place: index + 1, item })))
 }
 
 function landingOf<Otherwise>([row]: LandingRow<Otherwise>[]): Landing<Otherwise> {
@@ -207,12 +188,13 @@ function landingOf<Otherwise>([row]: LandingRow<Otherwise>[]): Landing<Otherwise
 }
 
 function judgementOf(row: JudgementRow): Judgement {
-  const [outcome, sequence, current, note, , headDigest, answeredDigest, answeredCurrentDigest] = row
+  const [outcome, sequence, current, note, , headDigest, answeredDigest, currentDigest, currentEarlier] = row
   const isAnswered = outcome === 'answered'
   return {
     outcome,
     entry: sequence === null ? undefined : pointAt(sequence, isAnswered ? answeredDigest : headDigest),
-    current: !isAnswered || current === null ? undefined : pointAt(current, answeredCurrentDigest),
+    current: !isAnswered || current === null ? undefined : pointAt(current, currentDigest),
+    currentEarlier: currentEarlier === null ? undefined : earlierIn(currentEarlier),
     note: note ?? undefined,
   }
 }

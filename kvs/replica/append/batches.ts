@@ -1,3 +1,4 @@
+import type { SeenValue } from '../../core/entry.ts'
 import { KvsError } from '../../core/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type LogSession, NotAppended, Unappendable, Undecided } from '../../log/index.ts'
@@ -84,7 +85,8 @@ export async function spoolBatch(parts: BatchParts): Promise<void> {
   const isHeld = until > clock.now()
   if (isHeld) held.hide(writes)
   try {
-    await spool.add(last - BigInt(writes.length) + 1n, writes, positionOf(mirror), doubt === undefined)
+    const first = last - BigInt(writes.length) + 1n
+    await spool.add(first, writes, positionOf(mirror), doubt === undefined, (key) => seenIn(mirror, key))
     refusals.noteTaken()
     if (doubt) numbers.spooledInDoubt = last
     if (isHeld) {
@@ -99,6 +101,12 @@ export async function spoolBatch(parts: BatchParts): Promise<void> {
     refusals.noteRefused(error, writes.length)
     queue.failed(doubt ? new KvsError('undecided') : error)
   }
+}
+
+/** What the view has of a key, whether or not it has lapsed. */
+function seenIn({ view }: Pick<Mirror, 'view'>, key: string): SeenValue {
+  const { tag = '', deadline } = view.versionOf(key) ?? {}
+  return { tag, deadline }
 }
 
 /**

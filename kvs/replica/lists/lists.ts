@@ -1,5 +1,5 @@
 import { KvsError } from '../../core/errors.ts'
-import type { KeyListing, Kv, ValuePage } from '../../kv/index.ts'
+import type { KeyListing, Kv, ShownState, ValuePage } from '../../kv/index.ts'
 import type { KeySnapshot, KeyWalk } from '../../order/index.ts'
 import type { Shown } from '../shown.ts'
 import type { ShownKeys } from './shown-keys.ts'
@@ -12,6 +12,8 @@ export interface ListsParts {
   readonly shownKeys: Pick<ShownKeys, 'withKeys'>
   /** As `Kv.position`, for a client that has read all keys. */
   readonly position: () => string
+  /** The slots whose keys the log takes; undefined where it can be in no ring. */
+  readonly owns: () => ShownState['owns']
   /** Throws `not_ready` where nothing may be read. */
   readonly requireReadable: () => void
 }
@@ -21,8 +23,11 @@ export const maxOpenLists = 64
 /** Most values of a page. They are read in one step, so that the page is of one moment: in 1 ms. */
 export const maxPageValues = 1_000
 
-export function makeLists({ shown, shownKeys, position, requireReadable }: ListsParts): Lists {
+export function makeLists({ shown, shownKeys, position, owns, requireReadable }: ListsParts): Lists {
   let open = 0
+
+  /** Call it in the step in which the keys are read: a step later, slots may have changed hands. */
+  const shownState = (): ShownState => ({ position: position(), owns: owns() })
 
   /** Returns what ends the list; calls of it after the first do nothing. */
   function begin(): () => void {
@@ -57,7 +62,7 @@ export function makeLists({ shown, shownKeys, position, requireReadable }: Lists
       try {
         return await shownKeys.withKeys({ ranges, count }, (keys) => {
           const snapshot = keys.snapshot()
-          return makeListing(position(), snapshot, snapshot.walk(query), end)
+          return makeListing(shownState(), snapshot, snapshot.walk(query), end)
         })
       } catch (error) {
         end()
@@ -72,7 +77,7 @@ export function makeLists({ shown, shownKeys, position, requireReadable }: Lists
           const snapshot = keys.snapshot()
           try {
             const walk = snapshot.walk({ ranges, limit, delimiter: undefined })
-            return { position: position(), ...readValues(walk, maxBytes, shown) }
+            return { ...shownState(), ...readValues(walk, maxBytes, shown) }
           } finally {
             snapshot.close()
           }
@@ -84,15 +89,15 @@ export function makeLists({ shown, shownKeys, position, requireReadable }: Lists
       listOnce(() =>
         shownKeys.withKeys({ ranges, count: undefined }, (keys) => ({
           count: keys.count(ranges),
-          position: position(),
+          ...shownState(),
         })),
       ),
   }
 }
 
-function makeListing(position: string, snapshot: KeySnapshot, walk: KeyWalk, end: () => void): KeyListing {
+function makeListing(state: ShownState, snapshot: KeySnapshot, walk: KeyWalk, end: () => void): KeyListing {
   return {
-    position,
+    ...state,
     take: (most) => walk.take(most),
     get hasMore() {
       return walk.hasMore
@@ -105,7 +110,7 @@ function makeListing(position: string, snapshot: KeySnapshot, walk: KeyWalk, end
 }
 
 /** Reads values until the next one would be too much. */
-function readValues(walk: KeyWalk, maxBytes: number, shown: Pick<Shown, 'get'>): Omit<ValuePage, 'position'> {
+function readValues(walk: KeyWalk, maxBytes: number, shown: Pick<Shown, 'get'>): Omit<ValuePage, keyof ShownState> {
   const items: ValuePage['items'][number][] = []
   let bytes = 0
   let last: string | undefined

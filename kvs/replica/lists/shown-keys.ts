@@ -24,7 +24,7 @@ export interface KeyDemand {
 
 /**
  * The keys that readers see, in order. Before the first list there is nothing of it. Then it is built in slices, from
- * the spool's keys and the view's, and kept for good: whatever changes what is shown notes the key.
+ * the spool's keys and the view's, and kept: whatever changes what is shown notes the key.
  */
 export interface ShownKeys {
   /**
@@ -34,6 +34,11 @@ export interface ShownKeys {
   note(key: string): void
   /** The same for a key in UTF-8, as a window on a buffer. */
   noteBytes(bytes: Buffer, start: number, length: number): void
+  /**
+   * Readers see other keys from now on, any number of them. Call it in the same step as the change. What is kept or
+   * being built is let go, and built anew for the next list; who waits for it waits for that. A snapshot stays.
+   */
+  drop(): void
   /**
    * Calls `use` with a set that has the keys demanded, as readers see them in this very step; it may have others. Until
    * all keys are in order, the first ones are found by a scan. Rejects with the error of `Slices.stop`.
@@ -48,6 +53,31 @@ type Receiver = Pick<OrderedKeys, 'add' | 'remove'>
 const maxScans = 2
 
 export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
+  let kept = makeKeptKeys(parts)
+
+  return {
+    note: (key) => kept.note(key),
+    noteBytes: (...key) => kept.noteBytes(...key),
+    drop() {
+      kept.drop()
+      kept = makeKeptKeys(parts)
+    },
+    async withKeys(demand, use) {
+      for (;;) {
+        const used = await kept.withKeys(demand, use)
+        if (used !== undefined) return used[0]
+      }
+    },
+  }
+}
+
+/** The keys from one `ShownKeys.drop` to the next. */
+interface KeptKeys extends Pick<ShownKeys, 'note' | 'noteBytes' | 'drop'> {
+  /** As `ShownKeys.withKeys`. Resolves with undefined, without a call of `use`, once `drop` was called. */
+  withKeys<Result>(demand: KeyDemand, use: (keys: OrderedKeys) => Result): Promise<[Result] | undefined>
+}
+
+function makeKeptKeys(parts: ShownKeysParts): KeptKeys {
   const { shown, slices, lapse } = parts
   const receivers = new Set<Receiver>()
   const keys = makeOrderedKeys()
@@ -55,6 +85,7 @@ export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
   const encoded = Buffer.alloc(maxKeyBytes)
   let building: Promise<void> | undefined
   let isBuilt = false
+  let isDropped = false
   /** The scan under way: one at a time, so that the build has every second slice. */
   let scanning: Promise<unknown> | undefined
 
@@ -69,10 +100,17 @@ export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
     }
   }
 
+  function* untilDropped(steps: Iterable<unknown>) {
+    for (const step of steps) {
+      if (isDropped) return
+      yield step
+    }
+  }
+
   /** Tells the receiver of all keys, and from now on of every change. */
   function fill(receiver: Receiver): Promise<void> {
     receivers.add(receiver)
-    return slices.run(findKeys(parts, receiver, note))
+    return slices.run(untilDropped(findKeys(parts, receiver, note)))
   }
 
   function build(): Promise<void> {
@@ -87,7 +125,7 @@ export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
     try {
       await fill(first)
       while (lapse()) await pause()
-      return first.isEnough ? [use(first.keys)] : undefined
+      return first.isEnough && !isDropped ? [use(first.keys)] : undefined
     } finally {
       receivers.delete(first)
       scanning = undefined
@@ -102,9 +140,13 @@ export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
     noteBytes(bytes, start, length) {
       if (receivers.size > 0) note(bytes.toString('utf8', start, start + length))
     },
+    drop() {
+      isDropped = true
+      receivers.clear()
+    },
     async withKeys({ ranges, count }, use) {
       const built = build()
-      for (let scans = 0; count !== undefined && !isBuilt && scans < maxScans; ) {
+      for (let scans = 0; count !== undefined && !isBuilt && !isDropped && scans < maxScans; ) {
         if (scanning !== undefined) {
           await Promise.race([scanning, built])
           continue
@@ -113,11 +155,11 @@ export function makeShownKeys(parts: ShownKeysParts): ShownKeys {
         const scanned = scan(makeFirstKeys(ranges, count), use)
         scanning = scanned
         const found = await scanned
-        if (found !== undefined) return found[0]
+        if (found !== undefined) return found
       }
       if (!isBuilt) await built
       while (lapse()) await pause()
-      return use(keys)
+      return isDropped ? undefined : [use(keys)]
     },
   }
 }

@@ -1,12 +1,12 @@
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { SpooledWrite } from '../../core/entry.ts'
+import type { SeenValue, SpooledWrite } from '../../core/entry.ts'
 import { decodeWrite, kindNames, setsValue, type Write, weight } from '../../core/operation/operation.ts'
 import { formatPosition, type Position, parsePosition } from '../../core/position.ts'
 import { freeBuffer } from '../../lib/buffers.ts'
 import { makePrivateFile } from '../../lib/files.ts'
 import type { LogPosition, SpoolChange, SpoolRange } from '../spool-storage.ts'
-import { noSpaceToUpgrade, sqliteFull } from './thread-messages.ts'
+import { upgrade } from './file-version.ts'
 
 /**
  * The methods of `SpoolStorage` on an SQLite database. Every call blocks, and throws SQLite's errors with their
@@ -19,24 +19,6 @@ export interface SpoolFile {
   shrink(): void
   close(): void
 }
-
-/**
- * Version of the file as `PRAGMA user_version` has it; an older file gets it when it is opened. Version 1 brought
- * deadlines, and another name for the column `content_type`: a program that knows only version 0 looks at no version,
- * and so can't read the file, instead of losing them. Version 2 brought dependencies.
- */
-const fileVersion = 2n
-
-// `position` has one row. `superseded` has one row for a key, because another node's entry supersedes all waiting
-// writes of its key.
-const schema = `
-  CREATE TABLE IF NOT EXISTS spooled
-    (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB, media_type TEXT,
-    deadline INTEGER, dependency TEXT);
-  CREATE TABLE IF NOT EXISTS superseded (key TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS position
-    (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), log_id TEXT NOT NULL, sequence INTEGER NOT NULL,
-    digest BLOB NOT NULL)`
 
 /**
  * A commit is one write and one flush in WAL mode, and `synchronous = FULL` makes it durable. On macOS only `fullfsync`
@@ -61,46 +43,6 @@ export function openSpoolFile(path: string): SpoolFile {
   }
 }
 
-/**
- * Brings the file to `fileVersion`, all of it or nothing. Throws where a newer program has written it. A full disk
- * under a file with writes is another error than SQLite's: a start that took the file for a missing one would give the
- * numbers of its writes to others.
- */
-function upgrade(database: DatabaseSync): void {
-  const version = versionOf(database)
-  if (version > fileVersion) {
-    throw new Error(`it has version ${version}, and this program knows versions up to ${fileVersion}: run a newer one`)
-  }
-  if (version === fileVersion) return
-  database.exec('BEGIN IMMEDIATE')
-  try {
-    const columns = database.prepare("SELECT name FROM pragma_table_info('spooled')").all()
-    const has = (column: string) => columns.some(({ name }) => name === column)
-    if (has('content_type')) {
-      database.exec('ALTER TABLE spooled RENAME COLUMN content_type TO media_type')
-      database.exec('ALTER TABLE spooled ADD COLUMN deadline INTEGER')
-    }
-    if (columns.length > 0 && !has('dependency')) database.exec('ALTER TABLE spooled ADD COLUMN dependency TEXT')
-    database.exec(`${schema}; PRAGMA user_version = ${fileVersion}; COMMIT`)
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK')
-    const isFull = (error as { errcode?: number }).errcode === sqliteFull
-    if (isFull && holdsWrites(database)) throw new Error(`${noSpaceToUpgrade} ${fileVersion}`, { cause: error })
-    throw error
-  }
-}
-
-function holdsWrites(database: DatabaseSync): boolean {
-  const hasTable = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'spooled'").get() !== undefined
-  return hasTable && database.prepare('SELECT 1 FROM spooled LIMIT 1').get() !== undefined
-}
-
-function versionOf(database: DatabaseSync): bigint {
-  const statement = database.prepare('PRAGMA user_version')
-  statement.setReadBigInts(true)
-  return statement.get()?.user_version as bigint
-}
-
 function prepareStatements(database: DatabaseSync) {
   const prepare = (sql: string): StatementSync => {
     const statement = database.prepare(sql)
@@ -109,33 +51,45 @@ function prepareStatements(database: DatabaseSync) {
   }
   return {
     select: prepare(`
-      SELECT number, kind, key, value, media_type, deadline, dependency,
-        number <= coalesce(superseded.through, 0) AS superseded
-      FROM spooled LEFT JOIN superseded USING (key) WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`),
+      SELECT number, kind, spooled.key AS key, value, media_type, deadline, dependency,
+        number <= coalesce(superseded.through, 0) AS superseded,
+        CASE WHEN number <= landed.through THEN landed.seen ELSE spooled.seen END AS seen,
+        CASE WHEN number <= landed.through THEN landed.seen_deadline ELSE spooled.seen_deadline END AS seen_deadline
+      FROM spooled LEFT JOIN superseded ON superseded.key = spooled.key LEFT JOIN landed ON landed.key = spooled.key
+      WHERE number > ? AND number <= ? ORDER BY number LIMIT ?`),
     selectPosition: prepare('SELECT log_id, sequence, digest FROM position'),
     insert: prepare(`
-      INSERT INTO spooled (number, kind, key, value, media_type, deadline, dependency) VALUES (?, ?, ?, ?, ?, ?, ?)`),
+      INSERT INTO spooled (number, kind, key, value, media_type, deadline, dependency, seen, seen_deadline)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     remove: prepare('DELETE FROM spooled WHERE number <= ? OR number > ?'),
     removeSuperseded: prepare('DELETE FROM superseded WHERE through <= ?'),
     supersede: prepare('INSERT OR REPLACE INTO superseded (key, through) VALUES (?, ?)'),
+    removeLanded: prepare('DELETE FROM landed WHERE through <= ?'),
+    land: prepare('INSERT OR REPLACE INTO landed (key, through, seen, seen_deadline) VALUES (?, ?, ?, ?)'),
     setPosition: prepare('INSERT OR REPLACE INTO position (only_row, log_id, sequence, digest) VALUES (1, ?, ?, ?)'),
   }
 }
 
 function makeSpoolFile(database: DatabaseSync): SpoolFile {
-  const { select, selectPosition, insert, remove, removeSuperseded, supersede, setPosition } =
-    prepareStatements(database)
+  const statements = prepareStatements(database)
+  const { select, selectPosition } = statements
 
-  function apply({ removed, last, added, superseded, position }: SpoolChange): void {
-    remove.run(removed, last)
-    if (added.length === 0) removeSuperseded.run(removed)
-    for (const { number, write } of added) {
+  function apply({ removed, last, added, superseded, seen = [], position }: SpoolChange): void {
+    statements.remove.run(removed, last)
+    if (added.length === 0) {
+      statements.removeSuperseded.run(removed)
+      statements.removeLanded.run(removed)
+    }
+    for (const { number, write, seen } of added) {
       const { kind, key, deadline = null, after } = write
       const [value, contentType = null] = setsValue(write) ? [write.value, write.contentType] : [null]
-      insert.run(number, kind, key, value, contentType, deadline, (after && formatPosition(after)) || null)
+      const dependency = (after && formatPosition(after)) || null
+      const seenParts = [seen?.tag ?? null, seen?.deadline ?? null]
+      statements.insert.run(number, kind, key, value, contentType, deadline, dependency, ...seenParts)
     }
-    for (const [key, through] of superseded) supersede.run(key, through)
-    setPosition.run(position.logId, position.sequence, position.digest)
+    for (const [key, through] of superseded) statements.supersede.run(key, through)
+    for (const [key, through, { tag, deadline = null }] of seen) statements.land.run(key, through, tag, deadline)
+    statements.setPosition.run(position.logId, position.sequence, position.digest)
   }
 
   return {
@@ -216,7 +170,13 @@ function openIfPresent(path: string): number | undefined {
 }
 
 function toSpooled(row: Record<string, unknown>): SpooledWrite {
-  return { number: row.number as bigint, superseded: row.superseded === 1n, write: toWrite(row) }
+  return { number: row.number as bigint, superseded: row.superseded === 1n, write: toWrite(row), seen: toSeen(row) }
+}
+
+function toSeen({ seen, seen_deadline: deadline }: Record<string, unknown>): SeenValue | undefined {
+  return typeof seen === 'string'
+    ? { tag: seen, deadline: deadline === null ? undefined : Number(deadline) }
+    : undefined
 }
 
 function toWrite({ kind, key, value, media_type: type, deadline, dependency }: Record<string, unknown>): Write {

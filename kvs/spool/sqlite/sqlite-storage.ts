@@ -106,11 +106,11 @@ function storageError(message: string, code: number | undefined): SpoolStorageEr
  */
 function copyLargeValues(added: SpoolChange['added']): { added: SpoolChange['added']; moved: ArrayBuffer[] } {
   const moved: ArrayBuffer[] = []
-  const copies = added.map(({ number, write }) => {
-    if (!setsValue(write) || write.value.length < minMovedBytes) return { number, write }
+  const copies = added.map(({ number, write, seen }) => {
+    if (!setsValue(write) || write.value.length < minMovedBytes) return { number, write, seen }
     const value = Buffer.from(new Uint8Array(write.value).buffer)
     moved.push(value.buffer)
-    return { number, write: { ...write, value } }
+    return { number, write: { ...write, value }, seen }
   })
   return { added: copies, moved }
 }

@@ -5,6 +5,7 @@ import { describeExactlyOnce } from './behaviours/exactly-once.ts'
 import { describeFollowing } from './behaviours/following.ts'
 import { describeForgetting } from './behaviours/forgetting.ts'
 import { describeImports } from './behaviours/imports.ts'
+import { describeMoved } from './behaviours/moved.ts'
 import { describeRefusals } from './behaviours/refusals.ts'
 import { describeReplay } from './behaviours/replay.ts'
 import { describeRing } from './behaviours/ring.ts'
@@ -32,6 +33,7 @@ const behaviours = [
   describeSitePositions,
   describeForgetting,
   describeRing,
+  describeMoved,
 ]
 
 /** All that kvs/log/log.ts, site-log.ts and ring-log.ts promise, as tests of one implementation. */

@@ -99,6 +99,31 @@ describe.each(Object.entries(implementations))('a storage in %s', (_, makeMedium
     expect(await isSuperseded(await storage.reopened())).toEqual([true, false, true, false])
   })
 
+  test('a write keeps what it had seen, until an earlier one of its key has landed', async () => {
+    const storage = open()
+    const seen = { tag: 'cafe0123-7-0000000a', deadline: undefined }
+    const ending = { tag: 'cafe0123-6-0000000b', deadline: 5 }
+    const added = [
+      { ...row(1n, 'a'), seen },
+      { ...row(2n, 'b'), seen: { tag: '', deadline: undefined } },
+      { ...row(3n, 'a'), seen: ending },
+      row(4n, 'c'),
+      { number: 5n, write: put('b', 'v'.repeat(100_000)), seen: ending },
+    ]
+    await storage.change({ ...nothing, added })
+    const seenIn = async (from: SpoolStorage) => (await from.read(everything)).map(({ seen }) => seen)
+    expect(await seenIn(storage)).toEqual(added.map((write) => ('seen' in write ? write.seen : undefined)))
+    const since = { tag: 'cafe0123-8-0000000c', deadline: 9 }
+    await storage.change({ ...nothing, removed: 1n, last: 5n, seen: [['a', 5n, since]] })
+    await storage.change({ ...nothing, removed: 1n, last: 5n, added: [{ ...row(6n, 'a'), seen }] })
+    const expected = [{ tag: '', deadline: undefined }, since, undefined, ending, seen]
+    expect(await seenIn(storage)).toEqual(expected)
+    const reopened = await storage.reopened()
+    expect(await seenIn(reopened)).toEqual(expected)
+    await reopened.change({ ...nothing, removed: 5n, last: 6n })
+    expect(await seenIn(reopened)).toEqual([seen])
+  })
+
   test('calls are executed in the order in which they were made', async () => {
     const storage = open()
     const calls = [

@@ -121,9 +121,9 @@ function notesVectorsApart(server: MemoryServer): MemoryServer {
     let appended: number | undefined
     return (statement) =>
       session.run((tables, seconds, takeLead) => {
-        const lead = () => {
+        const lead: typeof takeLead = (of) => {
           isImport = true
-          return takeLead()
+          return takeLead(of)
         }
         if (!isImport) return statement(tables, seconds, lead)
         noted = appended ?? noted

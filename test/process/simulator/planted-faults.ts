@@ -366,6 +366,7 @@ function missesKeysPutAgain(kv: Kv): Kv {
 function without(listing: KeyListing, removed: ReadonlySet<string>): KeyListing {
   return {
     position: listing.position,
+    owns: listing.owns,
     take: (most) => listing.take(most).filter((key) => !removed.has(key.toString())),
     get hasMore() {
       return listing.hasMore

@@ -1,7 +1,9 @@
 import type { Found } from '../../../kvs/core/entry.ts'
 import { KvsError } from '../../../kvs/core/errors.ts'
 import type { KeyRange } from '../../../kvs/core/key-range.ts'
-import type { KeyListing, KeyQuery, Kv } from '../../../kvs/kv/index.ts'
+import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
+import { hasSlot, type SlotRanges } from '../../../kvs/core/ring/slot-ranges.ts'
+import type { KeyListing, KeyQuery, Kv, ShownState } from '../../../kvs/kv/index.ts'
 
 interface FakeListsOptions {
   readonly keys: () => Iterable<string>
@@ -18,13 +20,19 @@ export function makeFakeLists({ keys, get, position }: FakeListsOptions) {
     listings: [] as KeyQuery[],
     /** How many keys a listing has given when `take` throws, as by a defect. */
     defectAt: Infinity,
+    /** The slots whose keys are shown; undefined shows all. */
+    owns: undefined as SlotRanges | undefined,
     listKeys,
     listValues,
-    countKeys: async (ranges: readonly KeyRange[]) => ({ count: keysWithin(ranges).length, position: position() }),
+    countKeys: async (ranges: readonly KeyRange[]) => ({ count: keysWithin(ranges).length, ...state() }),
   } satisfies Pick<Kv, 'listKeys' | 'listValues' | 'countKeys'> & Record<string, unknown>
 
+  const state = (): ShownState => ({ position: position(), owns: lists.owns })
+
   function keysWithin(ranges: readonly KeyRange[]): Buffer[] {
-    const sorted = Array.from(keys(), (key) => Buffer.from(key)).toSorted(Buffer.compare)
+    const { owns } = lists
+    const owned = Array.from(keys()).filter((key) => owns === undefined || hasSlot(owns, slotOf(key)))
+    const sorted = owned.map((key) => Buffer.from(key)).toSorted(Buffer.compare)
     return sorted.filter((key) =>
       ranges.some(({ from, to }) => Buffer.compare(from, key) <= 0 && (!to || Buffer.compare(key, to) < 0)),
     )
@@ -42,7 +50,7 @@ export function makeFakeLists({ keys, get, position }: FakeListsOptions) {
     const shown = names.filter((name, index) => index === 0 || !name.equals(names[index - 1] as Buffer))
     let [at, isClosed, last] = [0, false, [] as Buffer[]]
     return {
-      position: position(),
+      ...state(),
       take(most) {
         if (isClosed) throw new Error('the listing is closed')
         if (at >= lists.defectAt) throw new Error('a defect')
@@ -69,7 +77,7 @@ export function makeFakeLists({ keys, get, position }: FakeListsOptions) {
       bytes += found.value.length
       return index >= limit || (index > 0 && bytes > maxBytes)
     })
-    return { position: position(), items: end < 0 ? all : all.slice(0, end), last: all[end - 1]?.key }
+    return { ...state(), items: end < 0 ? all : all.slice(0, end), last: all[end - 1]?.key }
   }
 
   return lists

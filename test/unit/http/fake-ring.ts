@@ -1,8 +1,16 @@
 import { KvsError, NotOwner } from '../../../kvs/core/errors.ts'
+import { positionAt } from '../../../kvs/core/position.ts'
 import { membersOf, ownerOf, type Positions, type Ring, slotsOfMember } from '../../../kvs/core/ring/description.ts'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { allSlots } from '../../../kvs/core/ring/slot-ranges.ts'
-import type { RingService } from '../../../kvs/kv/ring-service.ts'
+import type {
+  AskedChanges,
+  AskedKeys,
+  MovedPage,
+  RingService,
+  RingState,
+  TakeProgress,
+} from '../../../kvs/kv/ring-service.ts'
 
 /** A ring in which every change is made at once and nobody is asked, for tests of the HTTP side. */
 export function makeFakeRing(self = 'here:1', ...start: (readonly [position: number, address: string])[]) {
@@ -46,12 +54,34 @@ export function makeFakeRing(self = 'here:1', ...start: (readonly [position: num
       change('add', [position, address], new Map([...(ring?.positions ?? []), [position, address]])),
     remove: (address: string) =>
       change('remove', address, new Map([...(ring?.positions ?? [])].filter(([, member]) => member !== address))),
-    state: () => ({ ring, self, owns: ring === undefined ? allSlots : slotsOfMember(ring.positions, self) }),
+    position: positionAt('cafe', 7n),
+    state: (): RingState => ({
+      ...{ ring, self, position: fake.position },
+      owns: ring === undefined ? allSlots : slotsOfMember(ring.positions, self),
+    }),
     async learn(learnt: Ring) {
       await note('learn', learnt)
       ring = learnt
     },
-    give: (given: Ring, isCheck: boolean) => note('give', given, isCheck),
+    async give(given: Ring, isCheck: boolean) {
+      await note('give', given, isCheck)
+      return positionAt('cafe', 8n)
+    },
+    progress: { state: 'copying', keys: 0, obstacle: undefined } as TakeProgress,
+    async take(taken: Ring, gives: unknown): Promise<TakeProgress> {
+      await note('take', taken, gives)
+      return fake.progress
+    },
+    page: { position: positionAt('cafe', 7n), items: [], last: undefined } as MovedPage,
+    async movedKeys(part: AskedKeys): Promise<MovedPage> {
+      await note('keys', part)
+      return fake.page
+    },
+    async movedChanges(part: AskedChanges): Promise<MovedPage> {
+      await note('changes', part)
+      return fake.page
+    },
+    callOff: () => note('call off'),
     change: (change: unknown) => note('change', change),
   } satisfies RingService & Record<string, unknown>
   return fake

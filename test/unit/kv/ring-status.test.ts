@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { nowhere } from '../../../kvs/core/position.ts'
 import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { allSlots, type SlotRanges } from '../../../kvs/core/ring/slot-ranges.ts'
 import { ringStatusOf } from '../../../kvs/kv/ring-status.ts'
@@ -17,7 +18,7 @@ const statusOf = (current: Ring | undefined, owns: SlotRanges) =>
   ringStatusOf({
     current: () => current,
     versionText: () => (current ? `${current.id}=${current.version}` : ''),
-    state: () => ({ ring: current, self, owns }),
+    state: () => ({ ring: current, self, owns, position: nowhere }),
   })
 
 test('in no ring a node owns all slots, and there is neither a version nor a home', () => {

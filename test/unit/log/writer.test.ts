@@ -40,6 +40,10 @@ function makeStatements(answers: Partial<WriterStatements> = {}) {
       sent.push(batch)
       return { outcome: 'landed', end: endAt(batch.last), serverSeconds: 1_000 }
     },
+    async appendMoved(batch) {
+      sent.push(batch)
+      return { outcome: 'landed', end: endAt(batch.last), serverSeconds: 1_000 }
+    },
     seeRing: async () => undefined,
     failureOf: () => 'unknown',
     ...answers,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { nowhere } from '../../../kvs/core/position.ts'
 import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { allSlots, type SlotRanges } from '../../../kvs/core/ring/slot-ranges.ts'
 import { type RingSources, ringMetrics } from '../../../kvs/metrics/ring-metrics.ts'
@@ -17,7 +18,11 @@ const none = { passedOn: 0, refusedByVersion: 0, retried: 0 }
 
 function sourcesOf(current: Ring | undefined, owns: SlotRanges, members: string[]): RingSources {
   return {
-    ring: { current: () => current, members: () => members, state: () => ({ ring: current, self, owns }) },
+    ring: {
+      current: () => current,
+      members: () => members,
+      state: () => ({ ring: current, self, owns, position: nowhere }),
+    },
     routing: { counts: none },
   }
 }

@@ -1,5 +1,6 @@
 import type { BatchEnd, Write } from '../../../kvs/core/entry.ts'
 import { NotOwner } from '../../../kvs/core/errors.ts'
+import { allSlots } from '../../../kvs/core/ring/slot-ranges.ts'
 import { type Decided, type LogSession, type RingChangeEntry, RingUnseen } from '../../../kvs/log/index.ts'
 import type { RingGuard } from '../../../kvs/replica/ring-hooks.ts'
 import { makeScriptedLog } from './scripted-log.ts'
@@ -77,11 +78,21 @@ export function makeGuard() {
   const guard = {
     notes: [] as RingChangeEntry[],
     unowned: [] as string[],
+    state: () => ({ owns: allSlots }),
     note(entry: RingChangeEntry) {
       if (entry.text === '?') throw new Error('no ring')
       guard.notes.push(entry)
+      const before = guard.unowned.join(' ')
       guard.unowned = entry.text.split(' ')
+      return entry.text !== before
     },
+    foresee(entry: RingChangeEntry | undefined) {
+      if (entry === undefined) return false
+      if (entry.text === '?') throw new Error('no ring')
+      guard.unowned = [...new Set([...guard.unowned, ...entry.text.split(' ')])]
+      return true
+    },
+    isCopy: (key: string) => guard.unowned.includes(key),
     requireOwned(key: string) {
       if (guard.unowned.includes(key)) throw new NotOwner(`ring=${guard.notes.length}`)
     },

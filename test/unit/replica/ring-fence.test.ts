@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { type KvsError, NotOwner } from '../../../kvs/core/errors.ts'
+import { allSlots } from '../../../kvs/core/ring/slot-ranges.ts'
 import { makeMemoryRingLog } from '../../../kvs/log/memory/index.ts'
 import type { RingGuard } from '../../../kvs/replica/ring-hooks.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
@@ -12,9 +13,16 @@ const keysIn = (text: string) => text.split(' ').slice(1)
 function makeGuard() {
   const guard = {
     unowned: [] as string[],
+    state: () => ({ owns: allSlots }),
     note({ text }: { readonly text: string }) {
       guard.unowned = keysIn(text)
+      return true
     },
+    foresee(entry: { readonly text: string } | undefined) {
+      guard.unowned = [...guard.unowned, ...keysIn(entry?.text ?? '')]
+      return true
+    },
+    isCopy: (key: string) => guard.unowned.includes(key),
     requireOwned(key: string) {
       if (guard.unowned.includes(key)) throw new NotOwner('ring=1')
     },

@@ -15,6 +15,10 @@ export function makeSpoolMemory(): SpoolStorage {
       const isSuperseded = ({ number, write }: SpooledWrite) => number <= (superseded.get(write.key) ?? 0n)
       writes.splice(0, writes.length, ...writes.map((one) => (isSuperseded(one) ? { ...one, superseded: true } : one)))
       writes.push(...change.added.map((added) => ({ ...added, superseded: false })))
+      for (const [key, through, seen] of change.seen ?? []) {
+        const follows = ({ number, write }: SpooledWrite) => write.key === key && number <= through
+        writes.splice(0, writes.length, ...writes.map((one) => (follows(one) ? { ...one, seen } : one)))
+      }
       position = change.position
     },
     shrink: async () => undefined,

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { KvsError, NotOwner } from '../../../kvs/core/errors.ts'
+import { nowhere, positionAt } from '../../../kvs/core/position.ts'
 import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { ringJson } from '../../../kvs/core/ring/ring-text.ts'
 import { makeTarget, type Target } from '../../../kvs/forward/index.ts'
@@ -12,7 +13,9 @@ const ring: Ring = {
   ...{ positions: new Map([[3000, 'a:1']]), next: new Map([[5000, 'b:1']]), joining: ['b:1'] },
 }
 const owns = [{ from: 0, through: 3_000 }]
-const stateText = JSON.stringify({ ring: ringJson(ring), self: 'a:1', owns: '0-3000' })
+const stateText = JSON.stringify({ ring: ringJson(ring), self: 'a:1', owns: '0-3000', position: 'cafe=7' })
+
+const stateWith = (change: object) => JSON.stringify({ ...JSON.parse(stateText), ...change })
 
 interface Answer {
   readonly status?: number
@@ -59,24 +62,25 @@ async function textOf(request: IncomingMessage): Promise<string> {
 
 test('a member is asked for what it knows, with the token', async () => {
   const { member, asked } = await memberWith({}, 'secret')
-  expect(await member.state()).toEqual({ ring, self: 'a:1', owns })
+  expect(await member.state()).toEqual({ ring, self: 'a:1', owns, position: positionAt('cafe', 7n) })
   expect(asked).toEqual(['GET /ring Bearer secret '])
 })
 
 test('a member in no ring says so', async () => {
-  const { member } = await memberWith({ text: '{"ring":null,"self":"a:1","owns":""}' })
-  expect(await member.state()).toEqual({ ring: undefined, self: 'a:1', owns: [] })
+  const { member } = await memberWith({ text: '{"ring":null,"self":"a:1","owns":"","position":""}' })
+  expect(await member.state()).toEqual({ ring: undefined, self: 'a:1', owns: [], position: nowhere })
 })
 
 test('a version, a gift and each kind of change go as JSON', async () => {
   const { member, asked } = await memberWith({})
   const text = JSON.stringify(ringJson(ring))
   await member.learn(ring)
-  await member.give(ring, true)
+  expect(await member.give(ring, true)).toEqual(positionAt('cafe', 7n))
   for (const change of [
     { kind: 'replace', positions: new Map([[1, 'x:1']]) },
     { kind: 'add', position: 7, address: 'x:1' },
     { kind: 'remove', address: 'x:1' },
+    { kind: 'call off' },
   ] as const) {
     await member.change({ asker: 'c:1', change })
   }
@@ -86,7 +90,17 @@ test('a version, a gift and each kind of change go as JSON', async () => {
     'POST /ring/change - {"asker":"c:1","replace":{"1":"x:1"}}',
     'POST /ring/change - {"asker":"c:1","add":{"position":7,"address":"x:1"}}',
     'POST /ring/change - {"asker":"c:1","remove":"x:1"}',
+    'POST /ring/change - {"asker":"c:1","call_off":true}',
   ])
+})
+
+test('a member that could give may be nowhere, and one that has given may not', async () => {
+  const { member } = await memberWith({ text: stateWith({ position: '' }) })
+  expect(await member.give(ring, true)).toEqual(nowhere)
+  await expect(member.give(ring, false)).rejects.toMatchObject({
+    code: 'cannot_forward',
+    message: expect.stringContaining('does not answer where it has given up its keys'),
+  })
 })
 
 const problem = (code: string) => JSON.stringify({ code, detail: 'a sentence' })
@@ -108,8 +122,16 @@ test.each<[string, Answer, RegExp]>([
   ['no such page', { status: 404, text: 'no' }, /answers 404: no; is KVS_ADDRESS set there\?/],
   ['no JSON', { text: 'hello' }, /does not answer what it knows of the ring/],
   ['JSON of something else', { text: '[1]' }, /does not answer what it knows of the ring/],
-  ['a ring that is none', { text: '{"ring":{},"self":"a:1","owns":""}' }, /does not answer what it knows/],
-  ['ranges that are none', { text: '{"ring":null,"self":"a:1","owns":"9-1"}' }, /does not answer what it knows/],
+  [
+    'a ring that is none',
+    { text: '{"ring":{},"self":"a:1","owns":"","position":""}' },
+    /does not answer what it knows/,
+  ],
+  ['ranges that are none', { text: stateWith({ owns: '9-1' }) }, /does not answer what it knows/],
+  ['a position that is none', { text: stateWith({ position: 'cafe' }) }, /does not answer what it knows/],
+  ['a position of no log', { text: stateWith({ position: 'stamp=1' }) }, /does not answer what it knows/],
+  ['no position', { text: stateWith({ position: undefined }) }, /does not answer what it knows/],
+  ['more than an answer has', { text: ' '.repeat(4 * 1024 * 1024 + 1) }, /answers with more than 4194304 bytes$/],
 ])('%s is an error that names the member', async (_, answer, sentence) => {
   const { member, name } = await memberWith(answer)
   const error = await member.state().catch((one) => one)

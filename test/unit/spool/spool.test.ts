@@ -121,6 +121,16 @@ test('another node’s entry supersedes all that waits for its key by then, and 
   expect(spool.get('a')).toEqual(put('a', '3'))
 })
 
+test('a copy that goes supersedes nothing, since no client asked for that; one that comes does', async () => {
+  const spool = await open()
+  const earlier = { tag: 'beef4567-3-00000000', modifiedAt: 5 }
+  await spool.add(1n, [put('a', 'mine'), put('b', 'mine')], seen)
+  spool.supersede(entryOf(8n, remove('a'), { earlier }))
+  spool.supersede(entryOf(9n, put('b', 'theirs'), { earlier }))
+  expect([spool.get('a'), spool.get('b')]).toEqual([put('a', 'mine'), undefined])
+  expect((await spool.oldest()).map(({ superseded }) => superseded)).toEqual([false, true])
+})
+
 test('an entry that comes before a write which has landed does not supersede it; a later one does', async () => {
   const spool = await open()
   await spool.add(1n, [put('a', 'mine'), put('b', 'mine')], seen)
@@ -225,4 +235,16 @@ test('a value that is a window on a larger piece of memory does not keep that fr
   const write = spool.get('a')
   expect(write).toEqual(put('a', 'of'))
   expect(write?.kind === 'put' && write.value.buffer.byteLength).toBe(2)
+})
+
+test('what moves between logs supersedes a write only where it is a value that the write had not seen', async () => {
+  const spool = await open()
+  const tag = 'beef4567-3-0000000a'
+  await spool.add(1n, [put('a'), put('b'), put('c')], seen, true, () => ({ tag, deadline: undefined }))
+  const moved = { isOwn: false, earlier: { tag, modifiedAt: 1 } }
+  spool.supersede(entryOf(8n, put('a', 'moved'), moved))
+  spool.supersede(entryOf(9n, remove('b'), moved))
+  const newer = { tag: 'beef4567-4-0000000b', modifiedAt: 2 }
+  spool.supersede(entryOf(10n, put('c', 'moved'), { ...moved, earlier: newer }))
+  expect((await spool.oldest()).map(({ superseded }) => superseded)).toEqual([false, false, true])
 })

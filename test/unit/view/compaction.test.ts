@@ -19,7 +19,7 @@ test('a slab that a step has emptied, and that is then filled anew, is not gone 
     const key = Buffer.from(`key ${name}`.padEnd(10))
     const value = Buffer.alloc(bytes - 20 - key.length, 'a')
     const window = { keyStart: 0, keyLength: key.length, valueStart: 0, valueLength: value.length }
-    const entry = { sequence: name, mark: 0, recordedAt: 0, deadline: undefined, rank: undefined }
+    const entry = { sequence: name, mark: 0, recordedAt: 0, deadline: undefined, rank: undefined, earlier: undefined }
     const address = records.add({ key, value, ...window, contentType: undefined, ...entry })
     index.add(hash(key, 0, key.length), address)
     return address

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { countKeysIn } from '../../../kvs/view/count-keys.ts'
+import type { Write } from '../../../kvs/core/entry.ts'
+import { makeOrderedKeys } from '../../../kvs/order/index.ts'
+import { countKeysIn, visitKeysIn } from '../../../kvs/view/count-keys.ts'
 import { makeView } from '../../../kvs/view/index.ts'
 import { entryOf, put, remove } from '../../support/entries.ts'
 
@@ -44,4 +46,24 @@ test('keys that share a hash count once each, and others may change between two 
   steps.next()
   keys.delete('c')
   expect(run(steps)).toBe(2)
+})
+
+test('keys that have a value all the time are visited, whatever is written between two steps', () => {
+  const view = makeView({ logId: 'cafe0123', slabBytes: 4096 })
+  const apply = (write: Write) => view.apply(entryOf(view.position.sequence + 1n, write))
+  for (let n = 0; n < 1_000; n++) for (const kind of ['stays', 'goes', 'out']) apply(put(`${kind} ${n}`))
+  const keys = makeOrderedKeys()
+  let step = 0
+  for (const _ of visitKeysIn(view, (key) => !key.startsWith('out'), keys.add)) {
+    const n = step++ % 1_000
+    apply(put(`stays ${n}`, 'v'.repeat(n % 200))) // moves its record, and others' by compaction
+    apply(put(`new ${n}`)) // grows segments
+    apply(remove(`goes ${n}`))
+  }
+  const found = keys
+    .snapshot()
+    .walk({ ranges: [{ from: Buffer.of(), to: undefined }], limit: undefined, delimiter: undefined })
+  const texts = found.take(10_000).map(String)
+  expect(texts.filter((key) => key.startsWith('stays')).length).toBe(1_000)
+  expect(texts.filter((key) => key.startsWith('out'))).toEqual([])
 })

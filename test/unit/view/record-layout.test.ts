@@ -8,10 +8,10 @@ import {
   keyOffset,
   readDeadline,
   readKeyLength,
-  readMark,
+  readModifiedAt,
   readRank,
-  readRecordedAt,
   readSequence,
+  readTag,
   readValueLength,
   recordSize,
   writeHeader,
@@ -23,6 +23,14 @@ const rank = fc.record({
   isExpiry: fc.boolean(),
   origin: fc.integer({ min: 0, max: 2 ** 16 - 1 }),
 })
+const number48 = fc.oneof(fc.integer({ min: 0, max: 2 ** 48 - 1 }), fc.constantFrom(0, 2 ** 48 - 1))
+const mark = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
+const earlier = fc.record({
+  log: fc.integer({ min: 0, max: 2 ** 16 - 1 }),
+  sequence: number48,
+  mark,
+  modifiedAt: number48,
+})
 const content: fc.Arbitrary<Content> = fc.record({
   key: fc.constant(bytes),
   keyStart: fc.constant(0),
@@ -31,11 +39,12 @@ const content: fc.Arbitrary<Content> = fc.record({
   valueStart: fc.constant(0),
   valueLength: fc.integer({ min: 0, max: 32 * 1024 }),
   contentType: fc.constant(undefined),
-  sequence: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
-  mark: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
-  recordedAt: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+  sequence: number48,
+  mark,
+  recordedAt: number48,
   deadline: fc.option(fc.integer({ min: 0, max: maxDeadline }), { nil: undefined }),
   rank: fc.option(rank, { nil: undefined }),
+  earlier: fc.option(earlier, { nil: undefined }),
 })
 
 test('a header reads back as it was written, whatever was there, and says how long the record is', () => {
@@ -43,13 +52,11 @@ test('a header reads back as it was written, whatever was there, and says how lo
     fc.property(content, fc.constantFrom(0, 0xff), fc.nat(16), (content, before, at) => {
       const buffer = Buffer.alloc(40_000, before)
       writeHeader(buffer, at, content, isPacked(content))
-      const { keyLength, valueLength, sequence, mark, recordedAt, deadline, rank } = content
+      const { keyLength, valueLength, sequence, mark, recordedAt, deadline, rank, earlier } = content
       expect([readKeyLength(buffer, at), readValueLength(buffer, at)]).toEqual([keyLength, valueLength])
-      expect([readSequence(buffer, at), readMark(buffer, at), readRecordedAt(buffer, at)]).toEqual([
-        sequence,
-        mark,
-        recordedAt,
-      ])
+      const { modifiedAt, ...tag } = earlier ?? { log: 0, sequence, mark, modifiedAt: recordedAt }
+      expect([readSequence(buffer, at), readTag(buffer, at)]).toEqual([sequence, tag])
+      expect(readModifiedAt(buffer, at)).toBe(modifiedAt)
       expect(readDeadline(buffer, at)).toBe(deadline)
       expect(readRank(buffer, at)).toEqual(rank)
       expect(recordSize(buffer, at)).toBe(contentSize(content))
@@ -58,12 +65,15 @@ test('a header reads back as it was written, whatever was there, and says how lo
   )
 })
 
-test('a rank takes 9 bytes, and none takes nothing', () => {
+test('a rank takes 9 bytes and an earlier version 8, and none takes nothing', () => {
   const key = { key: bytes, keyStart: 0, keyLength: 14, sequence: 1, mark: 0, recordedAt: 0 }
   const plain = { ...key, value: bytes, valueStart: 0, valueLength: 100, contentType: undefined }
   const rank = { stamp: 1, isExpiry: false, origin: 0 }
+  const earlier = { log: 1, sequence: 1, mark: 0, modifiedAt: 0 }
   const sizes = [undefined, 7].flatMap((deadline) =>
-    [undefined, rank].map((rank) => contentSize({ ...plain, deadline, rank })),
+    [undefined, rank].flatMap((rank) =>
+      [undefined, earlier].map((earlier) => contentSize({ ...plain, deadline, rank, earlier })),
+    ),
   )
-  expect(sizes).toEqual([134, 143, 144, 153])
+  expect(sizes).toEqual([134, 142, 143, 151, 144, 152, 153, 161])
 })

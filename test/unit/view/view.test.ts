@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { EarlierVersion } from '../../../kvs/core/earlier-version.ts'
 import type { Found, Write } from '../../../kvs/core/entry.ts'
 import { maxDeadline } from '../../../kvs/core/limits.ts'
 import { positionAt } from '../../../kvs/core/position.ts'
-import { versionAt } from '../../../kvs/core/version.ts'
+import { tagOf, versionAt } from '../../../kvs/core/version.ts'
 import { OutOfOrder } from '../../../kvs/view/cursor.ts'
 import { makeView, type View } from '../../../kvs/view/view.ts'
 import { makeSeededRandom } from '../../../tools/lab/seeded-random.ts'
@@ -28,6 +29,15 @@ const write: fc.Arbitrary<Write> = fc.oneof(
 
 const logId = 'cafe0123'
 
+/** Of some logs, this one among them: a key may have moved away and back. */
+const earlier: fc.Arbitrary<EarlierVersion> = fc.record({
+  tag: fc
+    .tuple(fc.constantFrom('beef4567', logId, 'a-1.B_2'), fc.nat(2 ** 48 - 1), fc.integer())
+    .map(([id, sequence, mark]) => tagOf(id, sequence, mark | 0)),
+  modifiedAt: fc.nat(2 ** 48 - 1),
+})
+const moving = fc.option(earlier, { nil: undefined, freq: 2 })
+
 /** Of all kinds of first bytes, and none where there is an adopted entry's. */
 const digestOf = (n: number) =>
   createHash('sha256')
@@ -40,28 +50,30 @@ const slabBytes = 4096
 
 test.each(['one by one', 'in bulk'])('any entries read back as a plain map would: %s', (how) => {
   fc.assert(
-    fc.property(fc.array(write, { size: '+1' }), (writes) => {
+    fc.property(fc.array(fc.tuple(write, moving), { size: '+1' }), (writes) => {
       const view = makeView({ logId, slabBytes })
-      const model = new Map<string, Found>()
-      writes.forEach((write, index) => {
-        const entry = entryOf(BigInt(index + 1), write, { digest: digestOf(index) })
+      const model = new Map<string, Found & { sequence: bigint }>()
+      writes.forEach(([write, earlier], index) => {
+        const entry = entryOf(BigInt(index + 1), write, { digest: digestOf(index), earlier })
         const old = model.get(write.key)
         if (how === 'in bulk') view.applyPacked(packed(entry))
         else expect(view.apply(entry)).toBe(old !== undefined && !((old.deadline ?? Infinity) <= entry.recordedAt))
-        const { tag } = versionAt(logId, entry)
+        const { sequence } = entry
+        const { tag, modifiedAt } = earlier ?? { ...versionAt(logId, entry), modifiedAt: entry.recordedAt }
         if (write.kind === 'put') {
           const { value, contentType, deadline } = write
-          model.set(write.key, { value, contentType, tag, modifiedAt: entry.recordedAt, deadline })
+          model.set(write.key, { value, contentType, tag, modifiedAt, deadline, sequence })
         } else {
           model.delete(write.key)
         }
       })
       expect(view.size).toBe(model.size)
       expect(view.position.sequence).toBe(BigInt(writes.length))
-      for (const { key } of writes) {
-        expect(view.get(key)).toEqual(model.get(key))
-        expect(view.versionOf(key)?.tag).toBe(model.get(key)?.tag)
-        expect(view.versionOf(key)?.deadline).toBe(model.get(key)?.deadline)
+      for (const [{ key }] of writes) {
+        const { sequence, ...found } = model.get(key) ?? {}
+        expect(view.get(key)).toEqual(model.has(key) ? found : undefined)
+        const { tag, deadline } = found as Partial<Found>
+        expect(view.versionOf(key)).toEqual(model.has(key) ? { sequence, tag, deadline } : undefined)
       }
     }),
   )
@@ -71,7 +83,7 @@ test.each([1, 2, 3])('so do many, over slabs that are compacted; waste is bounde
   const { integer, chance } = makeSeededRandom(seed, 'view')
   const below = (bound: number) => integer(0, bound - 1)
   const view = makeView({ logId, slabBytes })
-  const model = new Map<string, { value: Buffer; deadline: number | undefined }>()
+  const model = new Map<string, Pick<Found, 'value' | 'deadline' | 'tag' | 'modifiedAt'>>()
   for (let sequence = 1n; sequence <= 60_000n; sequence++) {
     // keys come and go in waves, sizes change from time to time
     const key = `key ${below(sequence % 20_000n < 10_000n ? 3_000 : 500)} ${'é'.repeat(below(3))}`
@@ -82,17 +94,24 @@ test.each([1, 2, 3])('so do many, over slabs that are compacted; waste is bounde
       const size = chance(0.001) ? 40_000 : below(sequence % 7_000n < 3_500n ? 40 : 1_000)
       const value = Buffer.alloc(size, String(sequence))
       const deadline = chance(0.3) ? timeAt(sequence) + below(1e6) : undefined
-      view.apply(entryOf(sequence, { ...put(key, value, chance(0.2) ? 'text/html' : undefined), deadline }))
-      model.set(key, { value, deadline })
+      const earlier = chance(0.3)
+        ? { tag: tagOf(`log${below(9)}`, below(1e9), below(1e9)), modifiedAt: below(1e9) }
+        : undefined
+      const write = { ...put(key, value, chance(0.2) ? 'text/html' : undefined), deadline }
+      const entry = entryOf(sequence, write, { earlier })
+      view.apply(entry)
+      const { tag } = versionAt(logId, entry)
+      model.set(key, { value, deadline, ...(earlier ?? { tag, modifiedAt: entry.recordedAt }) })
     }
     const { bytes, liveBytes } = view.memory
     // a fifth may be free between others, and at the end of each slab what the next record did not fit in
     if (bytes > 1.45 * liveBytes + 12 * slabBytes) expect.fail(`${bytes} bytes for ${liveBytes} at ${sequence}`)
   }
   expect(view.size).toBe(model.size)
-  for (const [key, { value, deadline }] of model) {
+  for (const [key, { value, ...rest }] of model) {
     const found = view.get(key)
-    expect([found?.value.equals(value), found?.deadline]).toEqual([true, deadline])
+    expect(found?.value.equals(value)).toBe(true)
+    expect(found).toMatchObject(rest)
   }
   for (const key of [...model.keys()]) {
     view.apply(entryOf(view.position.sequence + 1n, remove(key)))

@@ -11,6 +11,7 @@ import type { Routing } from '../routing.ts'
 import { writeTermsOf } from '../write-command.ts'
 import { collectionPrefix } from './asked-list.ts'
 import { gatheringClear } from './gathered/gathered-clear.ts'
+import { slotsHeader } from './gathered/part-slots.ts'
 import { rangesOf } from './list-ranges.ts'
 import type { OpenListing } from './list-shares.ts'
 
@@ -51,7 +52,7 @@ export function makeClearHandler(options: ClearHandlerOptions): Handle {
     try {
       const progress = await deleteAll(request, store, listing, after)
       const position = joinPositions([store.position(), listing.position, minPosition ?? ''])
-      return replyTo(request, progress, position)
+      return replyTo(request, progress, ['KVS-Position', position, ...slotsHeader(request, listing.owns)])
     } finally {
       listing.close()
     }
@@ -141,10 +142,10 @@ function note(results: readonly PromiseSettledResult<Stored>[], progress: Progre
   return refused
 }
 
-function replyTo(request: Request, { deleted, isSpooled, last }: Progress, position: string): Reply {
+function replyTo(request: Request, { deleted, isSpooled, last }: Progress, others: readonly string[]): Reply {
   noteWait(request, undefined)
   request.telemetry.stored = isSpooled ? 'spooled' : last
-  const headers = ['KVS-Deleted', String(deleted), 'KVS-Position', position]
+  const headers = ['KVS-Deleted', String(deleted), ...others]
   return {
     status: isSpooled ? 202 : 200,
     headers: [...headers, ...(isSpooled ? spooled : []), 'Content-Length', '0'],

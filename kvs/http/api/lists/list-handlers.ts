@@ -1,11 +1,12 @@
 import type { KeyRange } from '../../../core/key-range.ts'
-import type { KeyListing, Kv, ValuePage } from '../../../kv/index.ts'
+import type { KeyListing, Kv, ShownState, ValuePage } from '../../../kv/index.ts'
 import { Broken, type HeldBytes, type HoldBytes, noteWait, type Reply, type Request } from '../../exchange/index.ts'
 import { awaitFreshness } from '../freshness.ts'
 import type { Handle } from '../route.ts'
 import type { Routing } from '../routing.ts'
 import { type AskedList, askedListOf, listHeaders } from './asked-list.ts'
 import { gatheringLists } from './gathered/gathered-lists.ts'
+import { slotsHeader } from './gathered/part-slots.ts'
 import { nextPage } from './list-link.ts'
 import { rangesOf } from './list-ranges.ts'
 import type { OpenListing } from './list-shares.ts'
@@ -56,10 +57,11 @@ export function makeListHandlers(options: ListHandlersOptions): Readonly<Record<
   return { GET: handle, HEAD: handle }
 }
 
-async function count({ request, ranges, form }: List, { store, log }: ListHandlersOptions): Promise<Reply> {
-  const { count, position } = await store.countKeys(ranges)
-  const body = Buffer.from(`${JSON.stringify({ count })}\n`)
-  const headers = listHeaders(form, position)
+async function count(list: List, { store, log }: ListHandlersOptions): Promise<Reply> {
+  const { request, ranges } = list
+  const counted = await store.countKeys(ranges)
+  const body = Buffer.from(`${JSON.stringify({ count: counted.count })}\n`)
+  const headers = headersFor(list, counted)
   return listReply(request, { headers, chunks: [body].values(), close: () => undefined, log })
 }
 
@@ -70,11 +72,11 @@ async function showKeys(list: List, { openListing, log }: ListHandlersOptions): 
   if (request.method === 'HEAD') {
     const listing = await openListing(request, { ranges, limit: 1, delimiter })
     listing.close()
-    return headOf(listHeaders(form, listing.position))
+    return headOf(headersFor(list, listing))
   }
   const listing = await openListing(request, { ranges, limit: undefined, delimiter })
   const chunks = chunksOf(keyTexts(listing), form)
-  return listReply(request, { headers: listHeaders(form, listing.position), chunks, close: () => listing.close(), log })
+  return listReply(request, { headers: headersFor(list, listing), chunks, close: () => listing.close(), log })
 }
 
 function* keyTexts(listing: KeyListing): Generator<string, undefined> {
@@ -96,7 +98,7 @@ async function showPage(
   try {
     const names = await namesIn(listing, request, holdBytes(request))
     const link = nextPage(list, listing.hasMore ? names.at(-1) : undefined)
-    const headers = [...listHeaders(form, listing.position), ...link]
+    const headers = [...headersFor(list, listing), ...link]
     if (request.method === 'HEAD') return headOf(headers)
     const texts = names.values().map((name) => JSON.stringify(name))
     return listReply(request, { headers, chunks: chunksOf(texts, form), close: () => undefined, log })
@@ -122,8 +124,8 @@ async function showValues(list: List, limit: number, options: ListHandlersOption
   const { request, ranges, form } = list
   const { store, holdBytes, log } = options
   const page = await store.listValues({ ranges, limit, maxBytes: maxShownBytes })
-  const { items, position, last } = page
-  const headers = [...listHeaders(form, position), ...nextPage(list, last)]
+  const { items, last } = page
+  const headers = [...headersFor(list, page), ...nextPage(list, last)]
   if (request.method === 'HEAD') return headOf(headers)
   holdBytes(request).add(bytesOf(page))
   const texts = items.values().map(({ key, found }) => listedValue(key, found))
@@ -139,6 +141,11 @@ function bytesOf({ items }: ValuePage): number {
 
 function delimiterOf({ query: { delimiter }, prefix }: List) {
   return delimiter === undefined ? undefined : { text: Buffer.from(delimiter), after: Buffer.byteLength(prefix) }
+}
+
+/** Headers but for the length and the link. */
+function headersFor({ request, form }: List, { position, owns }: ShownState): string[] {
+  return [...listHeaders(form, position), ...slotsHeader(request, owns)]
 }
 
 const headOf = (headers: string[]): Reply => ({ status: 200, headers, body: undefined })

@@ -42,6 +42,7 @@ function counted(listing: KeyListing, onClose: () => void): KeyListing {
   let isOpen = true
   return {
     position: listing.position,
+    owns: listing.owns,
     take: (most) => listing.take(most),
     get hasMore() {
       return listing.hasMore

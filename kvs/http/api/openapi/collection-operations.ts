@@ -19,7 +19,7 @@ const list: Part = {
 }
 
 function listed(content?: Part): Answer {
-  const headers = ['KVS-Position', 'Link', 'Vary']
+  const headers = ['KVS-Position', 'KVS-Ring-Slots', 'Link', 'Vary']
   return { description: 'What the list shows, as at one moment.', headers, ...(content && { content }) }
 }
 
@@ -44,12 +44,15 @@ export const collectionOperations: Readonly<Record<string, Description>> = {
     summary: 'Deletes the keys that begin with a prefix',
     parameters: ofCollection,
     answers: {
-      200: { description: 'Committed in the log.', headers: ['KVS-Deleted', 'KVS-Position', 'KVS-Copies'] },
+      200: {
+        description: 'Committed in the log.',
+        headers: ['KVS-Deleted', 'KVS-Position', 'KVS-Copies', 'KVS-Ring-Slots'],
+      },
       202: {
         description:
           'Some of the deletes are on the node’s disk alone: the log is down, and gets them later by itself. Or, where ' +
           '`KVS-Copies` is 1 or more, fewer logs of the group than `KVS_MIN_COPIES` have all of them.',
-        headers: ['KVS-Deleted', 'KVS-Position', 'KVS-Durability', 'KVS-Copies'],
+        headers: ['KVS-Deleted', 'KVS-Position', 'KVS-Durability', 'KVS-Copies', 'KVS-Ring-Slots'],
       },
     },
     errors: [...errors.ofCollections, ...errors.ofClears],

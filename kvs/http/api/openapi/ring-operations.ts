@@ -1,4 +1,14 @@
-import { changePath, givePath, ringPath } from '../../../kv/index.ts'
+import {
+  callOffPath,
+  changePath,
+  givePath,
+  movedChangesPath,
+  movedKeysPath,
+  movedPageType,
+  ringPath,
+  spooledPath,
+  takePath,
+} from '../../../kv/index.ts'
 import { errors } from './described-errors.ts'
 import type { Answer, Description } from './operation-description.ts'
 import type { Part } from './part.ts'
@@ -16,10 +26,17 @@ const known: Answer = { description: 'What the member then knows.', content: jso
 const ofChanges = [...errors.ofRings, ...errors.ofRingChanges] as const
 const ofBodies = [...ofChanges, ...errors.ofBodies, 'overloaded'] as const
 
+const progress: Answer = { description: 'How far it is.', content: json('TakeProgress') }
+const moved: Answer = {
+  description:
+    'A line of JSON with all but the values, then the values, then four bytes with the CRC-32 of all before.',
+  content: { [movedPageType]: { schema: { type: 'string' } } },
+}
+
 /** What a member asks of another one. */
-function betweenMembers(id: string, summary: string, schema: string): Description {
+function betweenMembers(id: string, summary: string, schema: string, answer = known): Description {
   const body = { required: true, content: json(schema) }
-  return { id, summary: `${summary}; ${nowhere}`, body, answers: { 200: known }, errors: ofBodies }
+  return { id, summary: `${summary}; ${nowhere}`, body, answers: { 200: answer }, errors: ofBodies }
 }
 
 const ofReads = ['MinPosition', 'IfMatch', 'IfNoneMatch', 'IfModifiedSince', 'IfUnmodifiedSince']
@@ -85,7 +102,30 @@ export const ringOperations: Readonly<Record<string, Readonly<Record<string, Des
     PUT: betweenMembers('learnRing', 'Tells a member of a newer version', 'Ring'),
   },
   [givePath]: { POST: betweenMembers('giveSlots', 'Has a member give up what a change takes from it', 'GiveRequest') },
+  [spooledPath]: {
+    POST: {
+      ...betweenMembers('passOnSpooled', 'Has a member do what another one has in its spool', 'SpooledRequest'),
+      errors: [...ofBodies, 'bad_key', 'draining'],
+    },
+  },
   [changePath]: { POST: betweenMembers('changeRing', 'Has the home of the ring change it', 'ChangeRequest') },
+  [takePath]: {
+    POST: betweenMembers('takeSlots', 'Has a member take what a change gives it', 'TakeRequest', progress),
+  },
+  [movedKeysPath]: {
+    POST: betweenMembers('listMovedKeys', 'Keys of slots that change hands, with values', 'MovedKeysRequest', moved),
+  },
+  [movedChangesPath]: {
+    POST: betweenMembers('listMovedChanges', 'What was written to such keys since', 'MovedChangesRequest', moved),
+  },
+  [callOffPath]: {
+    POST: {
+      id: 'callOffChange',
+      summary: `Calls off the change of the ring that is under way; ${nowhere}`,
+      answers: { 200: known },
+      errors: ofChanges,
+    },
+  },
   '/route': values('Routed', 'a key, from the member that owns it'),
   '/cache': values('Cached', 'a key that this member owns'),
   '/route_test': reading('OwnerOfKey', 'The address of the member that owns a key', {

@@ -1,5 +1,6 @@
 import { maxKeyBytes } from '../../../core/limits.ts'
 import { routedPrefix, slotCount } from '../../../core/ring/key-slot.ts'
+import type { Part } from './part.ts'
 
 const text = { type: 'string' }
 const address = { ...text, examples: ['10.0.0.2:5000'] }
@@ -8,11 +9,32 @@ const key = {
   ...text,
   description: `A text of 1 to ${maxKeyBytes - routedPrefix.length} bytes of UTF-8.`,
 }
+/** In milliseconds since 1970. */
+const moment = { type: ['integer', 'null'], minimum: 0 }
 const positions = {
   description: 'Addresses of members by their positions, which are numbers in decimal digits.',
   type: 'object',
   additionalProperties: address,
 } as const
+
+const ringId = { ...text, pattern: '^[0-9a-f]{1,64}$' }
+const slots = { ...text, examples: ['0-2999,8001-9999'] }
+const logPosition = { ...text, examples: ['c18e0369c0ffee01=42'] }
+
+/** What a member asks for of some slots. @param after where it goes on */
+function askedPart(after: Part) {
+  return {
+    type: 'object',
+    required: ['id', 'version', 'slots', 'after'],
+    additionalProperties: false,
+    properties: {
+      id: ringId,
+      version: { type: 'integer', minimum: 1, description: 'The version by which the slots change hands.' },
+      slots,
+      after,
+    },
+  }
+}
 
 /** Parameters of the ring's paths, by the name that a reference to them has. */
 export const ringParameters = {
@@ -39,7 +61,7 @@ export const ringSchemas = {
     type: 'object',
     required: ['id', 'version', 'home', 'positions', 'next', 'standbys'],
     properties: {
-      id: { ...text, pattern: '^[0-9a-f]{1,64}$' },
+      id: ringId,
       version: { type: 'integer', minimum: 1 },
       home: address,
       positions: { $ref: '#/components/schemas/Positions' },
@@ -52,14 +74,20 @@ export const ringSchemas = {
   },
   RingState: {
     type: 'object',
-    required: ['ring', 'self', 'owns'],
+    required: ['ring', 'self', 'owns', 'position'],
     properties: {
       ring: {
         description: 'Null where the node is in none.',
         oneOf: [{ $ref: '#/components/schemas/Ring' }, { type: 'null' }],
       },
       self: address,
-      owns: { ...text, description: 'The slots whose keys its log takes.', examples: ['0-2999,8001-9999'] },
+      owns: { ...slots, description: 'The slots whose keys its log takes.' },
+      position: {
+        ...logPosition,
+        description:
+          'How far the node has applied its log; empty before it knows the log. After a give, a position with all that ' +
+          'was written to what it has given up.',
+      },
     },
   },
   GiveRequest: {
@@ -68,8 +96,62 @@ export const ringSchemas = {
     additionalProperties: false,
     properties: { ring: { $ref: '#/components/schemas/Ring' }, check: { type: 'boolean' } },
   },
+  TakeRequest: {
+    type: 'object',
+    required: ['ring', 'gives'],
+    additionalProperties: false,
+    properties: {
+      ring: { $ref: '#/components/schemas/Ring' },
+      gives: {
+        description: 'What each member has answered that gives, by its address; null before they have.',
+        oneOf: [{ type: 'object', additionalProperties: logPosition }, { type: 'null' }],
+      },
+    },
+  },
+  TakeProgress: {
+    type: 'object',
+    required: ['state', 'keys', 'obstacle'],
+    properties: {
+      state: { ...text, enum: ['copying', 'following', 'taken'] },
+      keys: { type: 'integer', minimum: 0, description: 'How many keys were compared or written so far.' },
+      obstacle: {
+        description: 'What keeps the member from going on; null for nothing.',
+        oneOf: [text, { type: 'null' }],
+      },
+    },
+  },
+  MovedKeysRequest: askedPart({
+    description: 'The page begins after this key; null for the first one.',
+    oneOf: [text, { type: 'null' }],
+  }),
+  MovedChangesRequest: askedPart(logPosition),
+  SpooledRequest: {
+    type: 'object',
+    required: ['idempotency_key', 'key', 'kind', 'value', 'content_type', 'deadline', 'seen'],
+    additionalProperties: false,
+    properties: {
+      idempotency_key: { ...text, description: 'The same each time this write is passed on.' },
+      key: text,
+      kind: { enum: ['put', 'delete'] },
+      value: { type: ['string', 'null'], description: 'In Base64; null for a delete.' },
+      content_type: { type: ['string', 'null'] },
+      deadline: { ...moment, description: 'When the key is to end by itself; null for never.' },
+      seen: {
+        description: 'What the key had when the write was accepted; null where that is not known.',
+        oneOf: [
+          {
+            type: 'object',
+            required: ['tag', 'deadline'],
+            additionalProperties: false,
+            properties: { tag: { ...text, description: 'Its ETag; empty where it had no value.' }, deadline: moment },
+          },
+          { type: 'null' },
+        ],
+      },
+    },
+  },
   ChangeRequest: {
-    description: 'Has one of replace, add and remove.',
+    description: 'Has one of replace, add, remove and call_off.',
     type: 'object',
     required: ['asker'],
     additionalProperties: false,
@@ -83,6 +165,7 @@ export const ringSchemas = {
         properties: { position, address },
       },
       remove: address,
+      call_off: { const: true },
     },
   },
   RoutedValueForm: {

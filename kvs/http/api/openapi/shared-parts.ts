@@ -140,6 +140,10 @@ const responseHeaders = {
   Vary: { description: 'What the answer depends on.', schema: text },
   'Accept-Encoding': { description: 'The codings that are taken.', schema: text },
   'KVS-Ring': { description: 'The version of the ring that the node goes by, for its members.', schema: text },
+  'KVS-Ring-Slots': {
+    description: 'Slots that a member’s own part is of, where the request has `KVS-Ring`; empty for none.',
+    schema: { ...text, examples: ['0-3000,8001-9999'] },
+  },
   'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } },
   'X-Request-Id': { description: 'The request in the service’s log.', schema: text },
   'WWW-Authenticate': { description: 'What a token lacks (RFC 6750).', schema: text },

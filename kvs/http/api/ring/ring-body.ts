@@ -10,14 +10,14 @@ import { JsonNumber, type Members, parseStrictly, typeName } from '../transactio
 export const maxRingBody = 1024 * 1024
 
 /** The body has a bound in bytes, and positions are the names of an object. */
-const bounds = { what: 'the body', maxNames: slotCount, maxParts: Infinity }
+export const bodyBounds = { what: 'the body', maxNames: slotCount, maxParts: Infinity }
 
 /**
  * Reads a ring, as `ringJson` writes it.
  * @throws KvsError bad_request
  */
 export function ringInBody(body: Buffer): Ring {
-  return ringOf(parseStrictly(body, bounds), 'the body')
+  return ringOf(parseStrictly(body, bodyBounds), 'the body')
 }
 
 /**
@@ -25,25 +25,31 @@ export function ringInBody(body: Buffer): Ring {
  * @throws KvsError bad_request
  */
 export function giveIn(body: Buffer): { readonly ring: Ring; readonly isCheck: boolean } {
-  const { ring, check } = requireMembers(parseStrictly(body, bounds), 'the body', ['ring', 'check'])
+  const { ring, check } = requireMembers(parseStrictly(body, bodyBounds), 'the body', ['ring', 'check'])
   if (typeof check !== 'boolean') throw bad(`check is ${typeName(check)}, and is to be true or false`)
   return { ring: ringOf(ring, 'ring'), isCheck: check }
 }
 
 /**
- * Reads a change that a member asks for: `{"asker":ADDRESS,"replace":{"3000":ADDRESS}}`, or with `add` or `remove`.
+ * Reads a change that a member asks for: `{"asker":ADDRESS,"replace":{"3000":ADDRESS}}`, or with `add`, `remove` or
+ * `call_off`.
  * @throws KvsError bad_request
  */
 export function changeIn(body: Buffer): AskedRingChange {
-  const parsed = parseStrictly(body, bounds)
-  const kinds = ['replace', 'add', 'remove'] as const
-  const kind = kinds.find((kind) => isMembers(parsed) && Object.hasOwn(parsed, kind))
-  if (kind === undefined) throw bad('the body has no change: it is to have asker, and replace, add or remove')
+  const parsed = parseStrictly(body, bodyBounds)
+  const kind = changeNames.find((name) => isMembers(parsed) && Object.hasOwn(parsed, name))
+  if (kind === undefined) throw bad('the body has no change: it is to have asker, and replace, add, remove or call_off')
   const { asker, [kind]: change } = requireMembers(parsed, 'the body', ['asker', kind])
   return { asker: addressOf(asker, 'asker'), change: planOf(kind, change) }
 }
 
-function planOf(kind: RingPlan['kind'], change: unknown): RingPlan {
+const changeNames = ['replace', 'add', 'remove', 'call_off'] as const
+
+function planOf(kind: (typeof changeNames)[number], change: unknown): RingPlan {
+  if (kind === 'call_off') {
+    if (change !== true) throw bad(`call_off is ${change === false ? 'false' : typeName(change)}, and is to be true`)
+    return { kind: 'call off' }
+  }
   if (kind === 'remove') return { kind, address: addressOf(change, kind) }
   if (kind === 'add') {
     const { position, address } = requireMembers(change, kind, ['position', 'address'])
@@ -58,7 +64,8 @@ function planOf(kind: RingPlan['kind'], change: unknown): RingPlan {
   return { kind, positions }
 }
 
-function ringOf(value: unknown, place: string): Ring {
+/** @throws KvsError bad_request */
+export function ringOf(value: unknown, place: string): Ring {
   const { version } = isMembers(value) ? value : {}
   const ring = ringIn(
     isMembers(value) ? { ...value, version: version instanceof JsonNumber ? Number(version.text) : version } : value,
@@ -76,7 +83,8 @@ function requireAddresses(positions: Positions, place: string): void {
   for (const [position, address] of positions) addressOf(address, `${place}[${position}]`)
 }
 
-function addressOf(value: unknown, place: string): string {
+/** @throws KvsError bad_request */
+export function addressOf(value: unknown, place: string): string {
   if (typeof value === 'string' && isAddress(value)) return value
   throw bad(`${place} is to be the address of a member, HOST:PORT`)
 }
@@ -101,8 +109,8 @@ export function requireMembers<Name extends string>(
   return value as Readonly<Record<Name, unknown>>
 }
 
-function isMembers(value: unknown): value is Members {
+export function isMembers(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber)
 }
 
-const bad = (message: string) => new KvsError('bad_request', `${message}; nothing was changed`)
+export const bad = (message: string) => new KvsError('bad_request', `${message}; nothing was changed`)

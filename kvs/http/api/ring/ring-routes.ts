@@ -1,4 +1,16 @@
-import { changePath, givePath, type Kv, type RingService, ringPath } from '../../../kv/index.ts'
+import type { Right } from '../../../access/index.ts'
+import {
+  callOffPath,
+  changePath,
+  givePath,
+  type Kv,
+  movedChangesPath,
+  movedKeysPath,
+  type RingService,
+  ringPath,
+  spooledPath,
+  takePath,
+} from '../../../kv/index.ts'
 import type { DropBody, HoldReply, ReceiveBody } from '../../exchange/index.ts'
 import type { OpenListing } from '../lists/list-shares.ts'
 import type { DefectLog } from '../lists/list-stream.ts'
@@ -11,6 +23,7 @@ import { makeCacheClearer, makeKeysHandler } from './own-keys.ts'
 import { maxRingBody } from './ring-body.ts'
 import { makeRingHandlers } from './ring-handlers.ts'
 import { makeRouteDialect } from './route-dialect.ts'
+import { makeSpooledHandler } from './spooled-handler.ts'
 
 export interface RingRoutesOptions {
   readonly store: Kv
@@ -31,16 +44,22 @@ export interface RingRoutesOptions {
 
 /** Makes the routes of a node that may be a member of a ring: those between members, and those of the dialect. */
 export function makeRingRoutes(options: RingRoutesOptions): RouteTable {
-  const { ring, receiving, maxValueBytes, dropBody } = options
-  const members = makeRingHandlers(ring, receiving('body', maxRingBody))
+  const { store, ring, receiving, maxValueBytes, dropBody, holdReply } = options
+  const members = makeRingHandlers({ ring, receiveBody: receiving('body', maxRingBody), dropBody, holdReply })
   const receiveForm = receivingForms(receiving('form', maxRingBody))
   const shape = makeHashRingHandlers({ ring, receiveForm, dropBody })
   const receiveBody = receiving('form', maxValueFormBytes(maxValueBytes))
+  const spooled = makeSpooledHandler({ store, ring, receiveBody: receiving('body', maxValueFormBytes(maxValueBytes)) })
   const keys = makeRouteDialect({ ...options, receiveBody })
   return {
     [ringPath]: { methods: { GET: members.show, PUT: members.learn }, rights: { GET: 'replicate', PUT: 'replicate' } },
-    [givePath]: { methods: { POST: members.give }, rights: { POST: 'replicate' } },
-    [changePath]: { methods: { POST: members.change }, rights: { POST: 'replicate' } },
+    [givePath]: posting(members.give, 'replicate'),
+    [spooledPath]: posting(spooled, 'replicate'),
+    [changePath]: posting(members.change, 'replicate'),
+    [takePath]: posting(members.take, 'replicate'),
+    [movedKeysPath]: posting(members.keys, 'replicate'),
+    [movedChangesPath]: posting(members.changes, 'replicate'),
+    [callOffPath]: posting(members.callOff, 'admin'),
     ...dialectRoutes({
       '/route': keys.routed,
       '/cache': keys.own,
@@ -53,5 +72,7 @@ export function makeRingRoutes(options: RingRoutesOptions): RouteTable {
     }),
   }
 }
+
+const posting = (post: Handle, right: Right) => ({ methods: { POST: post }, rights: { POST: right } })
 
 const reading = (get: Handle) => ({ GET: get, HEAD: get })

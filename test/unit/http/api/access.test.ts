@@ -26,12 +26,20 @@ test('every method of every route has a right that it asks for, or is open to al
 
 const ring = '{"id":"beef","version":1,"home":"a:1","positions":{"1":"a:1"},"next":null,"standbys":[]}'
 
+const passedOn =
+  '{"idempotency_key":"a","key":"a","kind":"delete","value":null,"content_type":null,"deadline":null,"seen":null}'
+
 /** Those of the ring's paths, by path, and by method where one takes another. */
 const ringRequests: Readonly<Record<string, [url: string, body: string]>> = {
   '/ring': ['/ring', ''],
   'PUT /ring': ['/ring', ring],
   '/ring/give': ['/ring/give', `{"ring":${ring},"check":true}`],
+  '/ring/spooled': ['/ring/spooled', passedOn],
   '/ring/change': ['/ring/change', '{"asker":"a:1","remove":"a:1"}'],
+  '/ring/take': ['/ring/take', `{"ring":${ring},"gives":null}`],
+  '/ring/keys': ['/ring/keys', '{"id":"beef","version":1,"slots":"0-9999","after":null}'],
+  '/ring/changes': ['/ring/changes', '{"id":"beef","version":1,"slots":"0-9999","after":"cafe=7"}'],
+  '/ring/call_off': ['/ring/call_off', ''],
   '/route': ['/route?key=a', ''],
   'POST /route': ['/route', 'key=a&val=1'],
   '/cache': ['/cache?key=a', ''],
@@ -90,7 +98,8 @@ describe.each(served)('$method $path asks for $needed', ({ path, method, needed 
     const answer = await request(method, url, `${length}${authorization}`, body)
     const missing = rights.find((right) => right !== 'open' && right !== undefined && !granted.includes(right))
     if (missing === undefined) {
-      expect(answer).toMatch(/^HTTP\/1.1 (200|201|404) /)
+      // A member in no ring takes nothing that is passed on.
+      expect(answer).toMatch(path === '/ring/spooled' ? /^HTTP\/1.1 421 / : /^HTTP\/1.1 (200|201|404) /)
       return
     }
     expect(answer).toMatch(/^HTTP\/1.1 403 Forbidden\r\n/)

@@ -26,6 +26,7 @@ function makeFakeRouting(answers: Routing['answer'] = (_request, _keys, local) =
       return answers(request, keys, local, body)
     },
     partsFor: async () => undefined,
+    waitTimeoutMs: 1_000,
   }
   return { asked, routing }
 }

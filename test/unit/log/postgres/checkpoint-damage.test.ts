@@ -55,6 +55,10 @@ describe('damage', () => {
     ['a stamp is another', `UPDATE checkpoint_entries SET stamp = stamp_of(stamp, recorded_at) + 1 WHERE key = 'a'`],
     ['an origin is there', `UPDATE checkpoint_entries SET origin = 'another1' WHERE key = 'a'`],
     ['a dependency is there', `UPDATE checkpoint_entries SET dependency = 'another1=1' WHERE key = 'a'`],
+    [
+      'an earlier version is there',
+      `UPDATE checkpoint_entries SET earlier_version = 'cafe0123-1-00000000@1' WHERE key = 'a'`,
+    ],
     ['a row has another sequence', `UPDATE checkpoint_entries SET sequence = 5 WHERE key = 'a'`],
     [
       'values have changed places',

@@ -18,11 +18,8 @@ async function start(database: Database) {
   return { keys, tag: tag?.slice(session.head.logId.length), modifiedAt }
 }
 
-test.each([
-  [5, 'digests'],
-  [6, 'times and deadlines'],
-  [8, 'stamps'],
-])('a checkpoint of schema version %i, from before it had %s, is made anew, with them', async (version) => {
+/** Makes an older log with five entries, and its checkpoint. */
+async function makeFolded(version: number): Promise<Database> {
   const database = await makeDatabase()
   await makeOlderLog(database, version)
   await database.sql(
@@ -36,12 +33,36 @@ test.each([
   expect(await database.sql('SELECT outcome, reached FROM advance_checkpoint(10)')).toEqual([
     { outcome: 'begun', reached: '5' },
   ])
+  return database
+}
 
-  const tag = '-3-01020304'
+const tag = '-3-01020304'
+
+test.each([
+  [5, 'digests'],
+  [6, 'times and deadlines'],
+  [8, 'stamps'],
+])('a checkpoint of schema version %i, from before it had %s, is made anew, with them', async (version) => {
+  const database = await makeFolded(version)
   expect(await start(database)).toEqual({ keys: 0, tag, modifiedAt: time })
   const connection = await connectTo(database.target)
   expect(await advanceCheckpoint(connection, 10)).toMatchObject({ outcome: 'begun', reached: 5n })
   expect((await loadCheckpoint(database)).isWhole).toBe(true)
   expect(await start(database)).toEqual({ keys: 2, tag, modifiedAt: time })
+  await connection.close()
+})
+
+test('a checkpoint from before it had earlier versions goes on', async () => {
+  const database = await makeFolded(12)
+  expect(await start(database)).toEqual({ keys: 2, tag, modifiedAt: time })
+  await database.sql(
+    byForce(`INSERT INTO transactions
+      (sequence, event_type, key, value, recorded_at, digest, write_number, earlier_version) VALUES
+      (6, 2, 'c', '3', now(), 'another1', NULL, 'cafe0123-1-00000000@1'), (7, 2, 'd', '4', now(), 'another1', 0, NULL)`),
+  )
+  const connection = await connectTo(database.target)
+  expect(await advanceCheckpoint(connection, 10)).toMatchObject({ outcome: 'advanced', before: 5n, reached: 7n })
+  expect((await loadCheckpoint(database)).isWhole).toBe(true)
+  expect(await start(database)).toEqual({ keys: 3, tag, modifiedAt: time })
   await connection.close()
 })

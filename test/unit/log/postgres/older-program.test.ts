@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { isRolledBack, takesNoWrites } from '../../../../kvs/log/postgres/postgres-errors.ts'
 import { makeDatabase, makeLog } from '../../../support/database.ts'
 
-/** What a program asks of a log that knows the schema up to version 6, 7 or 8: nothing of deadlines, or of sites. */
+/** What a program asks of a log that knows an older schema: nothing of deadlines, of sites, or of keys that move. */
 const statements: readonly (readonly [name: string, text: string, code: string])[] = [
   ['the log’s end', 'SELECT flaw, sequence, digest FROM log_end', '42P01'],
   [
@@ -48,10 +48,17 @@ const statements: readonly (readonly [name: string, text: string, code: string])
     `SELECT checkpoint_hash(sequence, key, value, content_type, digest, recorded_at, deadline) FROM checkpoint_entries`,
     '42883',
   ],
+  [
+    'the keys of a site’s checkpoint',
+    `SELECT checkpoint_hash(sequence, lives, key, value, content_type, digest, recorded_at, deadline, stamp, origin, dependency)
+      FROM checkpoint_entries`,
+    '42883',
+  ],
+  ['having seen an entry on the ring', 'SELECT see_ring($1, $1, 1)', '42883'],
 ]
 
 test.each(statements)(
-  'a program that knows nothing of deadlines, or of sites, gets no answer to its question for %s',
+  'a program that knows nothing of deadlines, of sites, or of keys that move, gets no answer to its question for %s',
   async (_, text, code) => {
     const database = await makeDatabase()
     await (await makeLog(database).open()).close()

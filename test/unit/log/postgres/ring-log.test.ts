@@ -121,7 +121,7 @@ test('an entry whose writer was replaced before its turn is not stored', async (
   await ringLog().append('two', 1n, [])
   const late = `SELECT outcome FROM append_ring('${id}', '${session}', 1, 2, 'late', 2, '{}', '{}')`
   expect(await database.sql(late)).toEqual([{ outcome: 'fenced' }])
-  await database.sql(`SELECT see_ring('${id}', '${session}', 9)`)
+  await database.sql(`SELECT note_ring_seen('${id}', '${session}', 9)`)
   expect(await database.sql('SELECT ring_sequence FROM log_head')).toEqual([{ ring_sequence: '2' }])
 })
 

@@ -188,6 +188,7 @@ test('a page whose values have ended in this very moment goes on after them', as
     shown: { get: (key) => (key === 'c' ? found : undefined) },
     shownKeys: { withKeys: async (_, use) => use(keys) },
     position: () => 'log=1',
+    owns: () => undefined,
     requireReadable: () => undefined,
   })
   const page = (ranges: readonly KeyRange[]) => listValues({ ranges, limit: 2, maxBytes: 1_000 })

@@ -39,7 +39,8 @@ async function makeParts() {
     mayAppend: () => false,
     onLapsed: (...key) => shownKeys.noteBytes(...key),
   })
-  const shown = makeShown({ mirror, spool, held, now })
+  const copies = new Set<string>()
+  const shown = makeShown({ mirror, spool, held, now, ring: { isCopy: (key) => copies.has(key) } })
   const slices = makeSlices({ clock: systemClock, sliceSteps: 1, pause: (next) => planned.push(next) })
   const shownKeys = makeShownKeys({ mirror, spool, shown, slices, lapse: expiry.lapse })
   await mirror.requireSamePast(log.session())
@@ -47,14 +48,14 @@ async function makeParts() {
     planned.shift()?.()
     await Promise.resolve()
   }
-  return { log, spool, mirror, held, time, shown, shownKeys, slices, planned, step }
+  return { log, spool, mirror, held, time, copies, shown, shownKeys, slices, planned, step }
 }
 
 type Parts = Awaited<ReturnType<typeof makeParts>>
 
-/** What a list is to show now, by `get`. */
-function seen({ shown }: Parts): string[] {
-  const keys = names.filter((key) => shown.get(key) !== undefined)
+/** What a list is to show now, by `get`, but for the copies. */
+function seen({ shown, copies }: Parts): string[] {
+  const keys = names.filter((key) => shown.get(key) !== undefined && !copies.has(key))
   return keys.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
 }
 
@@ -82,6 +83,7 @@ const action = fc.oneof(
   fc.constant({ does: 'drain' } as const),
   fc.integer({ min: 1, max: 8 }).map((ms) => ({ does: 'let time pass', ms }) as const),
   fc.constant({ does: 'hide landed' } as const),
+  fc.array(key, { maxLength: 3 }).map((copies) => ({ does: 'own others', copies }) as const),
   fc.constant({ does: 'step' } as const),
   fc.constant({ does: 'step' } as const),
   fc.constant({ does: 'list' } as const),
@@ -120,6 +122,9 @@ async function act(parts: Parts, action: Action): Promise<void> {
     case 'hide landed':
       spool.hide(spool.last)
       break
+    case 'own others':
+      ownAllBut(parts, action.copies)
+      break
     case 'drain': {
       const oldest = await spool.oldest()
       await spool.remove(oldest.slice(0, 2), position)
@@ -130,6 +135,13 @@ async function act(parts: Parts, action: Action): Promise<void> {
   }
 }
 
+/** As an entry on the ring does, by which the log owns other keys. */
+function ownAllBut({ copies, shownKeys }: Parts, keys: readonly string[]): void {
+  copies.clear()
+  for (const key of keys) copies.add(key)
+  shownKeys.drop()
+}
+
 /** Lists all keys or the first ones, and holds the list against `get` in the very step in which it is made. */
 async function list(parts: Parts, count?: number): Promise<void> {
   const ranges = count === undefined ? everything : [{ from: Buffer.from('a/'), to: Buffer.from('\uffef') }]
@@ -137,6 +149,24 @@ async function list(parts: Parts, count?: number): Promise<void> {
     const within = count === undefined ? seen(parts) : seen(parts).filter((name) => name > 'a/' && name !== '😀')
     expect(listed(keys, ranges, count)).toEqual(within.slice(0, count))
   })
+}
+
+/** Does what is planned until the promise is settled. Returns the number of steps. */
+async function stepUntil(parts: Parts, promise: Promise<unknown>): Promise<number> {
+  let isDone = false
+  const done = promise.finally(() => {
+    isDone = true
+  })
+  let steps = 0
+  while (!isDone) {
+    if (parts.planned.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    else {
+      await parts.step()
+      steps++
+    }
+  }
+  await done
+  return steps
 }
 
 test('a list shows what get shows, whatever happens before, during and after the build', async () => {
@@ -150,15 +180,7 @@ test('a list shows what get shows, whatever happens before, during and after the
         else await act(parts, action)
       }
       lists.push(list(parts))
-      let isDone = false
-      const done = Promise.all(lists).finally(() => {
-        isDone = true
-      })
-      while (!isDone) {
-        if (parts.planned.length > 0) await parts.step()
-        else await new Promise((resolve) => setImmediate(resolve))
-      }
-      await done
+      await stepUntil(parts, Promise.all(lists))
     }),
     { numRuns: 300 },
   )
@@ -245,4 +267,56 @@ test('a scan that removals have spoilt is done again, and then the build is wait
   }
   await asked
   expect(page).toEqual(left.slice(0, 10))
+})
+
+test('a build and a scan under way when the log comes to own other keys are begun anew, and show those', async () => {
+  const parts = await makeParts()
+  const keys = Array.from({ length: 500 }, (_, n) => `key ${1_000 + n}`)
+  const batch = keys.map((name) => put(name))
+  await parts.mirror.append(parts.log.session(), batch)
+  ownAllBut(parts, keys.slice(0, 250))
+  const answers: string[][] = []
+  const ask = (count?: number) =>
+    parts.shownKeys.withKeys({ ranges: everything, count }, (of) => answers.push(listed(of, everything, 3)))
+  const lists = Promise.all([ask(), ask(3), ask(3)])
+  for (let steps = 0; steps < 600; steps++) await parts.step()
+  expect(answers).toEqual([])
+  ownAllBut(parts, keys.slice(250))
+  const steps = await stepUntil(parts, lists)
+  expect(answers).toEqual(Array.from({ length: 3 }, () => keys.slice(0, 3)))
+  // Nothing goes on with what was dropped: there is one build, and one scan.
+  expect(steps).toBeLessThan(2 * keys.length + 50)
+})
+
+test('a build that ends in the very step in which the log comes to own other keys is not shown', async () => {
+  const parts = await makeParts()
+  await act(parts, { does: 'append', batch: [put('a'), put('b')] })
+  let shown: string[] | undefined
+  const asked = parts.shownKeys.withKeys({ ranges: everything, count: undefined }, (of) => {
+    shown = listed(of, everything)
+  })
+  for (let isLast = false; !isLast; ) {
+    parts.planned.shift()?.()
+    isLast = parts.planned.length === 0 // who waits for the build goes on after this
+    if (isLast) ownAllBut(parts, ['a'])
+    await Promise.resolve()
+  }
+  await stepUntil(parts, asked)
+  expect(shown).toEqual(['b'])
+})
+
+test('an open snapshot stays as it is when the log comes to own other keys', async () => {
+  const parts = await makeParts()
+  await act(parts, { does: 'append', batch: [put('a'), put('b')] })
+  const asked = parts.shownKeys.withKeys({ ranges: everything, count: undefined }, (of) => of.snapshot())
+  await stepUntil(parts, asked)
+  const snapshot = await asked
+  ownAllBut(parts, ['a', 'b'])
+  await act(parts, { does: 'append', batch: [put('c')] })
+  expect(snapshot.walk({ ranges: everything, limit: undefined, delimiter: undefined }).take(9).map(String)).toEqual([
+    'a',
+    'b',
+  ])
+  snapshot.close()
+  await stepUntil(parts, list(parts))
 })

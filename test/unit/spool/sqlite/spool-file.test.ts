@@ -74,7 +74,14 @@ test.each<[string, OlderFile]>([
       rows: `(1, 'put', 'a', x'31', 'text/x', 5), (2, 'delete', 'b', NULL, NULL, NULL)`,
     },
   ],
-])('a file %s keeps what is in it, and takes both from then on', (_, { columns, version, rows, deadline }) => {
+  [
+    'without what writes had seen',
+    {
+      ...{ columns: 'media_type TEXT, deadline INTEGER, dependency TEXT', version: 2, deadline: 5 },
+      rows: `(1, 'put', 'a', x'31', 'text/x', 5, NULL), (2, 'delete', 'b', NULL, NULL, NULL, NULL)`,
+    },
+  ],
+])('a file %s keeps what is in it, and takes all from then on', (_, { columns, version, rows, deadline }) => {
   const path = join(makeDirectory(), 'spool.db')
   const older = openDatabase(path)
   older.exec(`
@@ -85,7 +92,8 @@ test.each<[string, OlderFile]>([
     PRAGMA user_version = ${version}`)
   older.close()
   const newest = { ...put('c'), deadline: 5, after }
-  for (const added of [[], [{ number: 3n, write: newest }]]) {
+  const seen = { tag: 'cafe0123-7-0000000a', deadline: 6 }
+  for (const added of [[], [{ number: 3n, write: newest, seen }]]) {
     const file = openSpoolFile(path)
     file.change({ ...nothing, last: 2n, added })
     expect(file.position()).toEqual(position)
@@ -95,7 +103,7 @@ test.each<[string, OlderFile]>([
   expect(file.read({ after: 0n, through: 9n, ...batchLimits })).toEqual([
     { number: 1n, superseded: false, write: { ...put('a', '1', 'text/x'), deadline } },
     { number: 2n, superseded: true, write: remove('b') },
-    { number: 3n, superseded: false, write: newest },
+    { number: 3n, superseded: false, write: newest, seen },
   ])
   file.close()
 })
@@ -118,7 +126,7 @@ testAsRoot('an older file with writes is no missing one on a full disk, and is u
   const error = await open().catch((error) => error)
   expect(error).toBeInstanceOf(Outdated)
   expect(error.message).toBe(
-    `the spool ${path} can’t be read (its disk is full, and has no space to bring it to version 2); ` +
+    `the spool ${path} can’t be read (its disk is full, and has no space to bring it to version 3); ` +
       'it may hold writes that are nowhere else',
   )
   rmSync(join(directory, 'filler'))
@@ -127,10 +135,10 @@ testAsRoot('an older file with writes is no missing one on a full disk, and is u
   expect(spool.get('a')).toEqual({ ...put('a', '1'), deadline: 5 })
 })
 
-test('a program that knows nothing of dependencies refuses a file, since its version is above 1', () => {
+test('a program that knows nothing of what writes have seen refuses a file, since its version is above 2', () => {
   const path = join(makeDirectory(), 'spool.db')
   openSpoolFile(path).close()
-  expect(openDatabase(path).prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 })
+  expect(openDatabase(path).prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 })
 })
 
 test('a file that has something else where a dependency should be is not read as if it had none', () => {
@@ -160,10 +168,10 @@ test('a file of a newer program is refused by name', async () => {
   const path = join(makeDirectory(), 'spool.db')
   openSpoolFile(path).close()
   const newer = openDatabase(path)
-  newer.exec('PRAGMA user_version = 3')
+  newer.exec('PRAGMA user_version = 4')
   newer.close()
   await expect(openSpool({ storage: makeSqliteStorage(path), maxBytes: 1e9 })).rejects.toThrow(
-    `the spool ${path} can’t be read (it has version 3, and this program knows versions up to 2: run a newer one); ` +
+    `the spool ${path} can’t be read (it has version 4, and this program knows versions up to 3: run a newer one); ` +
       'it may hold writes that are nowhere else',
   )
 })

@@ -6,31 +6,40 @@ import type { Part, PartReply, Routing } from '../../routing.ts'
 import { AskedPart, type PartQuestion } from './asked-part.ts'
 import { strangeAnswer } from './part-failure.ts'
 import { PartItems } from './part-items.ts'
+import { requireEverySlotOnce } from './part-slots.ts'
 
-/** Pauses in milliseconds before the tries after the first one: members learn of the new ring meanwhile. */
-export const pausesMs = [20, 50, 100, 200, 400, 800]
+/** Pauses between tries, in milliseconds: each is twice the one before. Slots are taken over meanwhile. */
+const firstPauseMs = 20
+const maxPauseMs = 400
+
+/** What a request for a collection asks of the routing. */
+export type PartsRouting = Pick<Routing, 'partsFor' | 'waitTimeoutMs'>
 
 /**
  * Answers a request by the parts of all members, or by `own` where this node's own part is all that is asked for.
- * Begins anew where a member turns out to go by another version of the ring, a few times; then rejects with
+ * Begins anew where `act` rejects with `not_owner`: a member goes by another version of the ring, or slots have changed
+ * hands between the answers. Where that is so for longer than `Routing.waitTimeoutMs`, it rejects with
  * `cannot_forward`. Rejects as `partsFor`, `own` and `act` do, and with `Broken` where the client is gone.
  * @param act is to have sent nothing to the client where it rejects with `not_owner`
  */
 export async function withParts(
   request: Request,
-  { routing, own }: { readonly routing: Pick<Routing, 'partsFor'>; readonly own: Handle },
+  { routing, own }: { readonly routing: PartsRouting; readonly own: Handle },
   act: (parts: readonly Part[]) => Promise<Reply>,
 ): Promise<Reply> {
-  for (let tries = 0; ; tries++) {
+  let endsAt: number | undefined
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, maxPauseMs)) {
     const parts = await routing.partsFor(request)
     if (parts === undefined) return own(request)
     try {
       return await act(parts)
     } catch (error) {
       if (!isOfOtherRing(error)) throw error
-      const pauseMs = pausesMs[tries]
-      if (pauseMs === undefined) throw ringIsChanging(error)
-      await request.clock.sleep(pauseMs)
+      // From the first failure on, since a try of a large list or clear may take longer than all of this.
+      endsAt ??= request.clock.now() + routing.waitTimeoutMs
+      const leftMs = endsAt - request.clock.now()
+      if (leftMs <= 0) throw ringIsChanging(routing.waitTimeoutMs, error)
+      await request.clock.sleep(Math.min(pauseMs, leftMs))
       if (request.isOver) throw new Broken('the client is gone')
     }
   }
@@ -40,10 +49,10 @@ export function isOfOtherRing(error: unknown): boolean {
   return error instanceof KvsError && error.code === 'not_owner'
 }
 
-function ringIsChanging(cause: unknown): KvsError {
+function ringIsChanging(waitTimeoutMs: number, cause: unknown): KvsError {
   return new KvsError(
     'cannot_forward',
-    'the ring is being changed, and its members do not go by one version of it yet: try again',
+    `the ring is being changed, and for ${waitTimeoutMs} ms its members’ parts did not make up all keys: try again`,
     { cause },
   )
 }
@@ -64,8 +73,9 @@ export interface Gathered {
 }
 
 /**
- * Asks all members for their parts at once. On return all have answered, with a status of 2xx. Rejects with the first
- * error that one of them answers with, or is, and with `Broken` where the client is gone; nothing is left open then.
+ * Asks all members for their parts at once. On return all have answered, with a status of 2xx, and show every slot
+ * once; otherwise it rejects with `not_owner`. Rejects with the first error that one of them answers with, or is, and
+ * with `Broken` where the client is gone. Nothing is left open then.
  */
 export async function gather(request: Request, parts: readonly Part[], question: PartQuestion): Promise<Gathered> {
   if (request.isOver) throw new Broken('the client is gone')
@@ -79,6 +89,7 @@ export async function gather(request: Request, parts: readonly Part[], question:
     noteWait(request, undefined)
     if (request.isOver) throw new Broken('the client is gone')
     const answered = asked.map((one, at) => ({ asked: one, reply: replies[at] as PartReply }))
+    requireEverySlotOnce(answered)
     return { parts: answered, position: positionOf(answered), close }
   } catch (error) {
     close()

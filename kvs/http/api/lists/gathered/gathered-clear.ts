@@ -3,13 +3,14 @@ import { Broken, type DropBody, noteWait, type Reply, type Request } from '../..
 import { spooled } from '../../dialect.ts'
 import { ClearBrokeOff } from '../../error-headers.ts'
 import type { Handle } from '../../route.ts'
-import type { Part, Routing } from '../../routing.ts'
+import type { Part } from '../../routing.ts'
 import type { AskedPart } from './asked-part.ts'
-import { type AnsweredPart, askParts, isOfOtherRing, positionOf, withParts } from './gather.ts'
+import { type AnsweredPart, askParts, isOfOtherRing, type PartsRouting, positionOf, withParts } from './gather.ts'
 import { strangeAnswer } from './part-failure.ts'
+import { requireEverySlotOnce } from './part-slots.ts'
 
 export interface GatheredClearOptions {
-  readonly routing: Pick<Routing, 'partsFor'>
+  readonly routing: PartsRouting
   readonly dropBody: DropBody
   /** Checks the request before any member is asked. Throws the error that the client is to have. */
   readonly check: (request: Request) => void
@@ -25,7 +26,7 @@ interface Progress {
 /**
  * Makes the handler that clears a collection on all members of a ring, each its own part, at the same time. One that
  * fails fails the clear, once all others are done with theirs; what they have deleted is told with the error, and stays
- * deleted.
+ * deleted. Where slots have changed hands between the answers it begins anew, since none may have deleted their keys.
  * @param own clears this node's own part
  */
 export function gatheringClear(own: Handle, { routing, dropBody, check }: GatheredClearOptions): Handle {
@@ -58,6 +59,7 @@ async function clearParts(request: Request, parts: readonly Part[], own: Handle,
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []))
   if (failures.length > 0) throw worstOf(failures)
   const answered = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  requireEverySlotOnce(answered)
   const ownPart = asked.find((_, at) => parts[at]?.isOwn)
   if (ownPart !== undefined) request.telemetry.stored = ownPart.request.telemetry.stored
   return replyTo(answered, progress.deleted)

@@ -1,17 +1,17 @@
 import type { HoldBytes, Reply } from '../../../exchange/index.ts'
 import type { Handle } from '../../route.ts'
-import type { Part, Routing } from '../../routing.ts'
+import type { Part } from '../../routing.ts'
 import { type AskedList, askedListOf, listHeaders } from '../asked-list.ts'
 import { type DefectLog, listReply } from '../list-stream.ts'
 import type { PartQuestion } from './asked-part.ts'
-import { type AnsweredPart, gather, itemsOf, withParts } from './gather.ts'
+import { type AnsweredPart, gather, itemsOf, type PartsRouting, withParts } from './gather.ts'
 import { showGatheredPage } from './gathered-page.ts'
 import { gatheredReply } from './gathered-stream.ts'
 import { Merge, mergedChunks } from './merge.ts'
 import { brokeOff, strangeAnswer, textOf } from './part-failure.ts'
 
 export interface GatheringOptions {
-  readonly routing: Pick<Routing, 'partsFor'>
+  readonly routing: PartsRouting
   readonly holdBytes: HoldBytes
   readonly log: DefectLog
 }

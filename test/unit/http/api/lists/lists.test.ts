@@ -193,7 +193,7 @@ describe('a list of values', () => {
     const { store, list } = await serveKeys(['a'])
     const value = Buffer.from('x')
     const found = { value, contentType: undefined, tag: undefined, modifiedAt: 1_500_000_000_123, deadline: 0 }
-    const page = { position: 'cafe0123=1', items: [{ key: 'a', found }], last: undefined }
+    const page = { position: 'cafe0123=1', owns: undefined, items: [{ key: 'a', found }], last: undefined }
     store.listValues = async () => page
     expect(JSON.parse((await list(':?values')).text)).toEqual([
       {

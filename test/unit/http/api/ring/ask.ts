@@ -27,6 +27,7 @@ export function makeFakeRouting(act?: Routing['answer']) {
       return act === undefined ? local() : act(request, keys, local, body)
     },
     partsFor: async () => undefined,
+    waitTimeoutMs: 1_000,
   }
   return { ...routing, asked }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { NotOwner } from '../../../../../kvs/core/errors.ts'
+import { nowhere } from '../../../../../kvs/core/position.ts'
 import type { Ring } from '../../../../../kvs/core/ring/description.ts'
 import { ringJson } from '../../../../../kvs/core/ring/ring-text.ts'
 import { makeFakeRing } from '../../fake-ring.ts'
@@ -19,13 +20,19 @@ const ring: Ring = {
   standbys: ['c:1'],
 }
 const text = JSON.stringify(ringJson(ring))
-const state = `{"ring":${text},"self":"a:1","owns":"0-3000,8001-9999"}\n`
+const state = `{"ring":${text},"self":"a:1","owns":"0-3000,8001-9999","position":"cafe=7"}\n`
 
 test('a member says what it knows and owns', async () => {
   const { get, ring: known } = await serveRing({}, makeFakeRing('a:1'))
-  expect(await get('/ring')).toEqual([200, '{"ring":null,"self":"a:1","owns":"0-9999"}\n'])
+  expect(await get('/ring')).toEqual([200, '{"ring":null,"self":"a:1","owns":"0-9999","position":"cafe=7"}\n'])
   await known.learn(ring)
   expect(await get('/ring')).toEqual([200, state])
+})
+
+test('a member that does not know its log yet is nowhere', async () => {
+  const { get, ring: known } = await serveRing({}, makeFakeRing('a:1'))
+  known.position = nowhere
+  expect(await get('/ring')).toEqual([200, '{"ring":null,"self":"a:1","owns":"0-9999","position":""}\n'])
 })
 
 test('a member that has not read its log yet says that it knows nothing, and not that there is no ring', async () => {
@@ -45,7 +52,7 @@ test('a member is told of a version', async () => {
 test.each([true, false])('a member is asked to give, as a check: %s', async (check) => {
   const { ask, ring: known } = await serveRing({}, makeFakeRing('a:1', [3_000, 'a:1']))
   const answer = await ask('POST', '/ring/give', `{"ring":${text},"check":${check}}`)
-  expect(answer).toEqual([200, expect.stringContaining('"owns":"0-9999"}\n')])
+  expect(answer).toEqual([200, expect.stringContaining('"owns":"0-9999","position":"cafe=8"}\n')])
   expect(known.asked).toEqual([['give', ring, check]])
 })
 
@@ -62,10 +69,11 @@ test.each([
   ],
   ['"add":{"position":5000,"address":"b:1"}', { kind: 'add', position: 5_000, address: 'b:1' }],
   ['"remove":"b:1"', { kind: 'remove', address: 'b:1' }],
+  ['"call_off":true', { kind: 'call off' }],
 ])('a change is asked for: %s', async (change, plan) => {
   const { ask, ring: known } = await serveRing({}, makeFakeRing('a:1'))
   const answer = await ask('POST', '/ring/change', `{"asker":"c:1",${change}}`)
-  expect(answer).toEqual([200, '{"ring":null,"self":"a:1","owns":"0-9999"}\n'])
+  expect(answer).toEqual([200, '{"ring":null,"self":"a:1","owns":"0-9999","position":"cafe=7"}\n'])
   expect(known.asked).toEqual([['change', { asker: 'c:1', change: plan }]])
 })
 
@@ -93,7 +101,7 @@ test.each([
     'POST',
     '/ring/change',
     '{"asker":"a:1"}',
-    'the body has no change: it is to have asker, and replace, add or remove',
+    'the body has no change: it is to have asker, and replace, add, remove or call_off',
   ],
   ['POST', '/ring/change', '{"remove":"a:1"}', 'the body has no asker'],
   ['POST', '/ring/change', '{"asker":"a","remove":"a:1"}', 'asker is to be the address'],
@@ -103,6 +111,8 @@ test.each([
     '{"asker":"a:1","remove":"a:1","add":{}}',
     'the body has "remove", and is to have asker and add',
   ],
+  ['POST', '/ring/change', '{"asker":"a:1","call_off":1}', 'call_off is a number, and is to be true'],
+  ['POST', '/ring/change', '{"asker":"a:1","call_off":false}', 'call_off is false, and is to be true'],
   ['POST', '/ring/change', '{"asker":"a:1","remove":1}', 'remove is to be the address'],
   [
     'POST',

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { KvsError, NotOwner } from '../../../../../../kvs/core/errors.ts'
-import { pausesMs } from '../../../../../../kvs/http/api/lists/gathered/gather.ts'
 import { until } from '../../../../../support/until.ts'
 import { startClient } from '../../../../forward/serve.ts'
 import { serveRing } from '../../../serve-ring.ts'
@@ -131,7 +130,7 @@ test('a member that goes by another version of the ring has it begin anew, with 
 })
 
 test('it gives up where the ring goes on changing, and tells what was deleted', async () => {
-  const { url, way, addresses, counts } = await serveKeys()
+  const { url, way, addresses, counts } = await serveKeys({ waitTimeoutMs: 200 })
   let tries = 0
   way.answer = (address) => {
     if (address !== addresses[1]) return undefined
@@ -144,7 +143,7 @@ test('it gives up where the ring goes on changing, and tells what was deleted', 
     code: 'cannot_forward',
     detail: expect.stringContaining('being changed'),
   })
-  expect(tries).toBe(pausesMs.length + 1)
+  expect(tries).toBeGreaterThan(3)
 })
 
 test('where its client goes away, the members are told', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { allSlots } from '../../../../../../kvs/core/ring/slot-ranges.ts'
 import { Merge, mergedChunks } from '../../../../../../kvs/http/api/lists/gathered/merge.ts'
 import { maxLineBytes, PartItems } from '../../../../../../kvs/http/api/lists/gathered/part-items.ts'
 import { makeListHandlers } from '../../../../../../kvs/http/api/lists/list-handlers.ts'
@@ -72,6 +73,7 @@ test('a line without an end is refused before it fills the memory', async () => 
 /** A node in a ring whose one other member sends endless keys, and tells how much of them was taken. */
 function listOfEndless() {
   const store = makeFakeStore()
+  store.lists.owns = allSlots
   const member = { chunks: 0, hasEnded: false }
   async function* endless(): AsyncGenerator<Buffer, undefined> {
     try {
@@ -88,6 +90,7 @@ function listOfEndless() {
   const headers = new Map([
     ['content-type', 'application/x-ndjson'],
     ['kvs-position', 'beef=1'],
+    ['kvs-ring-slots', ''],
   ])
   const parts: Part[] = [
     { address: 'a:1', isOwn: true, ask: () => Promise.reject(new Error('it is this node')) },
@@ -98,7 +101,7 @@ function listOfEndless() {
     openListing: makeListShares(store),
     holdBytes: makeBytesHold(makeMemoryBudget(1_000_000)),
     log: { error: () => undefined },
-    routing: { partsFor: async () => parts, answer: (_request, _keys, local) => local() },
+    routing: { partsFor: async () => parts, answer: (_request, _keys, local) => local(), waitTimeoutMs: 0 },
   })
   return { store, member, list: async (request: ReturnType<typeof makeRequest>) => GET?.(request) }
 }
