@@ -33,8 +33,13 @@ export async function runMoves(options: ScheduleOptions): Promise<MovesRun> {
     const name = random.pick(names)
     if (!world.isUp(name)) {
       if (dice >= 8) world.start(name)
-    } else if (dice <= 4) change(world, name)
-    else if (dice === 5) callOff(world, name)
+    } else if (dice <= 4) {
+      change(world, name)
+      if (random.chance(0.3)) {
+        await world.pass(random.integer(50, 800))
+        if (world.isUp(name)) callOff(world, name)
+      }
+    } else if (dice === 5) callOff(world, name)
     else if (dice <= 8) world.kill(name)
     await world.pass(random.integer(1, 300))
     if (dice >= 17) await world.pass(random.integer(0, 5_000))
