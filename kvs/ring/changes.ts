@@ -139,9 +139,14 @@ export async function requireSelf(member: MemberClient, address: string): Promis
 async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
   const { own, node, binding, logger, clock } = parts
   await node.waitForHead()
-  const { id, version, next } = own.bound?.ring ?? {}
+  const { id, version, next, positions } = own.bound?.ring ?? {}
   // Somebody may have brought it to its end by now.
-  if (id !== ring.id || version !== ring.version || next === undefined) return
+  if (id !== ring.id || version !== ring.version || next === undefined) {
+    const isNext = id === ring.id && version === ring.version + 1
+    if (isNext && !isSamePositions(positions ?? new Map(), ring.next ?? new Map()))
+      conflict('the change was called off')
+    return
+  }
   const began = clock.now()
   const joining = ring.joining?.length ? `; ${ring.joining.join(', ')} joins` : ''
   logger.info(`ring ${ring.id}, version ${ring.version}: ${textOf(ring.positions)} is to be ${textOf(next)}${joining}`)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { KvsError } from '../../../kvs/core/errors.ts'
+import { nowhere } from '../../../kvs/core/position.ts'
 import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { formatRingEntry } from '../../../kvs/core/ring/ring-text.ts'
 import { allSlots } from '../../../kvs/core/ring/slot-ranges.ts'
@@ -11,6 +12,7 @@ import { makeOwnRing } from '../../../kvs/ring/own-ring.ts'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const [a, b] = ['a:1', 'b:1']
+const noPage = async () => ({ position: nowhere, items: [], last: undefined })
 const wanted = new Map([
   [3000, a],
   [8000, b],
@@ -25,8 +27,14 @@ function makeHome(decide: (ring: Ring, append: (ring: Ring) => void) => boolean,
     own.note({ sequence: ++sequence, text: formatRingEntry({ ring, self: a, owns: allSlots }) })
   }
   const memberAt = (address: string): MemberClient => ({
-    state: async () => ({ ring: undefined, self: address, owns: [] }),
-    give: async (_, isCheck) => (isCheck ? undefined : give()),
+    state: async () => ({ ring: undefined, self: address, owns: [], position: nowhere }),
+    give: async (_, isCheck) => {
+      if (!isCheck) await give()
+      return nowhere
+    },
+    take: async () => ({ state: 'taken', keys: 0, obstacle: undefined }),
+    movedKeys: noPage,
+    movedChanges: noPage,
     learn: async ({ version, positions }) => void told.push(`${address} ${version} ${positions.size}`),
     change: async () => undefined,
   })
@@ -34,7 +42,12 @@ function makeHome(decide: (ring: Ring, append: (ring: Ring) => void) => boolean,
   const parts: ChangesParts = {
     ...{ own, memberAt, askAround: nothing, stopping: new AbortController().signal },
     node: { waitForHead: nothing } as unknown as ChangesParts['node'],
-    binding: { give: nothing, settle: nothing, decide: async (ring) => decide(ring, append) },
+    binding: {
+      give: async () => nowhere,
+      prepare: nothing,
+      settle: nothing,
+      decide: async (ring) => decide(ring, append),
+    },
     ...{ logger: silent, clock: systemClock, random: systemRandom },
   }
   return { changes: makeChanges(parts), told, own }
