@@ -114,7 +114,7 @@ async function clear(parts: CopiesParts, { mover, held, at }: Clearing): Promise
     if (moved.length === 0) continue
     if (own.boundAt !== at || (await askedOfLog(mover.append(moved, at))) === undefined) break
     deleted += moved.length
-    await pace.after(moved.length, stopping)
+    await pace.after(moved.length, () => own.boundAt === at && !stopping.aborted)
   }
   return deleted
 }

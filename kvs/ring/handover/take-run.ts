@@ -157,7 +157,7 @@ export class TakeRun {
       const isComparing = copy.position === undefined
       const keys = await this.step(address, copy, mover)
       this.keys += keys
-      if (isComparing) await pace.after(keys, stopping)
+      if (isComparing) await pace.after(keys, () => this.isWanted)
     }
     const { state, gives } = this
     if (state === 'copying') return
