@@ -1,5 +1,6 @@
 export { type LogFollower, makeDrain } from './append/spool-drain.ts'
 export { requireSameLog } from './log-continuity.ts'
 export type { Measures } from './measures.ts'
-export { makeReplica, type Replica, type ReplicaOptions } from './replica.ts'
+export { makeReplica, type Replica } from './replica.ts'
+export type { ReplicaOptions } from './replica-options.ts'
 export { ownedBy } from './ring-hooks.ts'

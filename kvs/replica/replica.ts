@@ -1,15 +1,11 @@
 import type { Found } from '../core/entry.ts'
 import { KvsError } from '../core/errors.ts'
-import type { Kv, SpoolStatus } from '../kv/index.ts'
-import { type Clock, systemClock } from '../lib/clock.ts'
-import type { Logger } from '../lib/logging.ts'
-import { type Random, systemRandom } from '../lib/random.ts'
-import type { Log } from '../log/index.ts'
-import type { Spool } from '../spool/index.ts'
+import type { Kv } from '../kv/index.ts'
+import { systemClock } from '../lib/clock.ts'
+import { systemRandom } from '../lib/random.ts'
 import { makeAcceptedWrites } from './accepted-writes.ts'
 import { type HeldBatch, makeHeldBatch } from './append/held-batch.ts'
 import { makeSpoolRefusals, type SpoolRefusals } from './append/spool-refusals.ts'
-import type { QueueLimits } from './append/waiting-writes.ts'
 import { makeWriteNumbers } from './append/write-numbers.ts'
 import { makeWriteQueue, type WriteQueue } from './append/write-queue.ts'
 import { makeConnector } from './connector.ts'
@@ -18,53 +14,22 @@ import { type Expiry, makeExpiry } from './expiry/expiry.ts'
 import { type FollowedLog, makeFollowedLog } from './followed-log.ts'
 import { makeLists } from './lists/lists.ts'
 import { makeShownKeys, type ShownKeys } from './lists/shown-keys.ts'
-import { makeSlices, type SliceOptions, type Slices } from './lists/slices.ts'
+import { makeSlices, type Slices } from './lists/slices.ts'
 import { type Measures, measuresOf, spoolStatusOf } from './measures.ts'
 import { type Mirror, makeMirror } from './mirror.ts'
-import type { MirrorOptions } from './mirror-progress.ts'
 import { makeOutage } from './outage.ts'
 import { makeTokens } from './position-tokens.ts'
 import { makePositionWaits, type PositionWaits } from './position-waits.ts'
-import { makeRingTaker, passingOf, type RingHooks, unownedBy } from './ring-hooks.ts'
+import type { ReplicaOptions } from './replica-options.ts'
+import { makeRingTaker, passingOf, unownedBy } from './ring-hooks.ts'
 import { makeRounds, type Rounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
-import type { SiteHooks } from './site-hooks.ts'
 import { readyStateOf } from './state/health.ts'
 import { whyLogIsDown } from './state/node-state.ts'
 import { may, refusalOf, refusalToSites } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
 import { hasSeen } from './view-position.ts'
-
-export interface ReplicaOptions extends SiteHooks, RingHooks {
-  readonly log: Log
-  /** Called with the log's id after the first replay. */
-  readonly onReplayed: (logId: string) => void
-  /** Undefined where the node has no disk to keep one on. */
-  readonly spool: Spool | undefined
-  /** Whether writes are spooled while the log is down, and why not. */
-  readonly spooling: Pick<SpoolStatus, 'on' | 'reason' | 'maxBytes'>
-  readonly limits: QueueLimits
-  /** Called after a batch has gone from the spool to the log, which leaves garbage. */
-  readonly onDrained?: () => void
-  /** How long to wait for the log at start, in milliseconds; undefined is for ever. */
-  readonly connectTimeoutMs: number | undefined
-  /** How often the log is asked for what others have appended, and for a sign of life, in milliseconds. */
-  readonly tailIntervalMs: number
-  /** How long a request may wait for a position, in milliseconds. */
-  readonly waitTimeoutMs: number
-  /** How long ago the view may have been in step with the log before the node counts as behind, in milliseconds. */
-  readonly maxLagMs: number
-  /** As in `ViewOptions`, for a run that can be repeated. */
-  readonly hashSecret?: Buffer
-  /** As in `MirrorOptions`. */
-  readonly mostHeld?: MirrorOptions['mostHeld']
-  /** How the keys are put in order beside everything else. */
-  readonly slices?: Omit<SliceOptions, 'clock'>
-  readonly logger: Logger
-  readonly clock?: Clock
-  readonly random?: Random
-}
 
 /** One node's replica of one log: log, view and spool put together as a store, from start to stop. */
 export interface Replica extends Kv {

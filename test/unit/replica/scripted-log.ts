@@ -1,7 +1,8 @@
 import { expect, onTestFinished } from 'vitest'
 import type { BatchEnd, Entry, Write } from '../../../kvs/core/entry.ts'
 import { type LogSession, Unavailable } from '../../../kvs/log/log.ts'
-import { makeReplica, type ReplicaOptions } from '../../../kvs/replica/replica.ts'
+import { makeReplica } from '../../../kvs/replica/replica.ts'
+import type { ReplicaOptions } from '../../../kvs/replica/replica-options.ts'
 import type { Spool } from '../../../kvs/spool/index.ts'
 import { entryOf } from '../../support/entries.ts'
 

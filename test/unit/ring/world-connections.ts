@@ -86,6 +86,7 @@ async function openReader(parts: WorldParts, lane: Lane, log: WorldLog): Promise
       const entries = log.entries.slice(Number(after), Math.min(most, Number(through ?? most)))
       return entries.map(readEntry)
     },
+    readAnswers: async (_, after) => ({ answers: [], through: after }),
     close: async () => end('closed'),
   }
 }
@@ -98,6 +99,7 @@ async function openMover(parts: WorldParts, lane: Lane, log: WorldLog): Promise<
   log.isMoverOpen = () => isOpen() && !lane.isEnded
   const mover: KeyMover = {
     ...{ logId: log.id, lost },
+    keepAnswers: async () => true,
     async append(moved, ringEntry) {
       requireOpen()
       await parts.delay(lane)

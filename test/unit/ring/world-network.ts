@@ -76,6 +76,7 @@ export function makeWorldNetwork(parts: WorldParts, reached: (address: string) =
           return shortened(page, random.integer(1, 4))
         },
         movedChanges: (asked) => askOften(from, to, ({ member }) => member.movedChanges(asked)),
+        movedAnswers: (asked) => askOften(from, to, ({ member }) => member.movedAnswers(asked)),
         change: (asked) => askOften(from, to, ({ member }) => member.change(asked), changeMs),
       }
       return parts.plants.member?.(client) ?? client
