@@ -26,6 +26,8 @@ export interface MovedAnswersPage {
   readonly answers: readonly MovedAnswer[]
   /** Number of the last answer that the page has looked at: the next page begins after it. */
   readonly through: bigint
+  /** Whether the log had no more than that when the page was read. */
+  readonly isLast: boolean
 }
 
 /** Bounds of a page: how many answers it looks at, and after how many bytes of keys and notes it ends. */

@@ -9,11 +9,11 @@ export class BadAnswersPage extends Error {
 }
 
 /**
- * What is sent as JSON: `{"answers":[…],"through":"12"}`, with sequences and numbers as text, the hash of the request
- * in base64, and the digest of the entry in hexadecimal digits.
+ * What is sent as JSON: `{"answers":[…],"through":"12","last":true}`, with sequences and numbers as text, the hash of
+ * the request in base64, and the digest of the entry in hexadecimal digits.
  */
-export function answersPageJson({ answers, through }: MovedAnswersPage): object {
-  return { answers: answers.map(answerJson), through: String(through) }
+export function answersPageJson({ answers, through, isLast }: MovedAnswersPage): object {
+  return { answers: answers.map(answerJson), through: String(through), last: isLast }
 }
 
 function answerJson({ key, request, slot, logId, entry, currentTag, note }: MovedAnswer): object {
@@ -30,10 +30,11 @@ function answerJson({ key, request, slot, logId, entry, currentTag, note }: Move
  * @throws BadAnswersPage for anything else
  */
 export function answersPageIn(value: unknown): MovedAnswersPage {
-  const { answers, through } = recordIn(value, 'is no object')
+  const { answers, through, last } = recordIn(value, 'is no object')
   if (!Array.isArray(answers)) throw new BadAnswersPage('has no list of answers')
   if (!isNumber(through)) throw new BadAnswersPage('does not say how far it goes')
-  return { answers: answers.map(answerIn), through: BigInt(through) }
+  if (typeof last !== 'boolean') throw new BadAnswersPage('does not say whether more come')
+  return { answers: answers.map(answerIn), through: BigInt(through), isLast: last }
 }
 
 function answerIn(value: unknown, index: number): MovedAnswer {

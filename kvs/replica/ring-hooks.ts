@@ -28,16 +28,16 @@ export interface RingGuard {
   requireOwned(key: string): void
   /**
    * Takes an entry on the ring: from now on `requireOwned` goes by it. Called with each that is applied, in the same
-   * step, and with the newest one when a session is opened or its head was reached. In the order of their sequences; the
-   * same one may come again.
+   * step, and with the newest one when a session is opened or its head was reached. In the order of their sequences;
+   * the same one may come again.
    * @returns whether the log owns other slots from now on: then readers see other keys in lists and counts
    * @throws where it can't read the text; the node has diverged then
    */
   note(entry: RingChangeEntry): boolean
   /**
    * Takes the log's newest entry, which the node is yet to apply, before anything is served or appended by the session
-   * that has brought it. What it gives away is not owned from now on, and what it gives the log is not owned yet, as the
-   * node lacks keys of it. Undefined where the log lost an entry that was foreseen.
+   * that has brought it. What it gives away is not owned from now on, and what it gives the log is not owned yet, as
+   * the node lacks keys of it. Undefined where the log lost an entry that was foreseen.
    * @returns, and throws, as `note`
    */
   foresee(entry: RingChangeEntry | undefined): boolean

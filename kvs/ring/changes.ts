@@ -39,10 +39,10 @@ const pauseMs = 200
 
 /**
  * Changes of the ring, as its home makes them. A change is two versions in the home's log. The first says what the ring
- * is to be: from then on keys are copied, and each member that loses some gives them up, in its own log. The second says
- * that the ring is that now, once all have moved; or that all stays as it was, where that can't be. Only by that one
- * does anybody own what others gave up. So no slot ever has two owners, whoever fails at whatever moment, and any node
- * of the home can go on.
+ * is to be: from then on keys are copied, and each member that loses some gives them up, in its own log. The second
+ * says that the ring is that now, once all have moved; or that all stays as it was, where that can't be. Only by that
+ * one does anybody own what others gave up. So no slot ever has two owners, whoever fails at whatever moment, and any
+ * node of the home can go on.
  */
 export interface Changes {
   /** As `RingService.change`. */

@@ -38,7 +38,7 @@ const mostPage = 1024 * 1024 * 1024
 export function makeHttpMember(
   target: Target,
   token: string | undefined,
-  { stateMs, answerMs, changeMs }: MemberTimes = memberTimes,
+  { stateMs, answerMs, pageMs, changeMs }: MemberTimes = memberTimes,
 ): MemberClient {
   const { name } = target
   const ask = makeMemberAsk(target, token)
@@ -46,7 +46,7 @@ export function makeHttpMember(
   const post = (path: string, body: object, timeoutMs = answerMs) =>
     ask({ method: 'POST', path, body, most: mostText, timeoutMs })
   const page = (path: string, body: object) =>
-    ask({ method: 'POST', path, body, type: movedPageType, most: mostPage, timeoutMs: answerMs })
+    ask({ method: 'POST', path, body, type: movedPageType, most: mostPage, timeoutMs: pageMs })
 
   return {
     async state() {

@@ -78,7 +78,8 @@ function makeRefresh(parts: KeepingUp): () => Promise<void> {
     if (state === undefined || address === undefined) return
     const version = state.ring?.id === ring.id ? state.ring.version : 0
     if (version > ring.version && state.ring !== undefined) await takeOver(state.ring)
-    else if (version < ring.version && ring.next === undefined) await memberAt(address).learn(ring)
+    // Who is behind by one only is told by whoever makes the change.
+    else if (version < ring.version - (ring.next === undefined ? 0 : 1)) await memberAt(address).learn(ring)
   }
 
   return async () => {

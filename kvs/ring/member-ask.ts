@@ -6,13 +6,15 @@ import { explain, type Target } from '../forward/index.ts'
 export interface MemberTimes {
   /** To say what it knows. */
   readonly stateMs: number
-  /** For what it has to do in its own log, and for a page of keys. */
+  /** For what it has to do in its own log. */
   readonly answerMs: number
-  /** For a change, which has to wait for every member that it concerns. */
+  /** For a page of keys. Before the first one it looks for them among all that it holds. */
+  readonly pageMs: number
+  /** For a change, which has to wait until all keys have moved. */
   readonly changeMs: number
 }
 
-export const memberTimes: MemberTimes = { stateMs: 3_000, answerMs: 10_000, changeMs: 40_000 }
+export const memberTimes: MemberTimes = { stateMs: 3_000, answerMs: 10_000, pageMs: 30_000, changeMs: 86_400_000 }
 
 /** A request to a member. */
 export interface MemberRequest {

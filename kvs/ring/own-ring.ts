@@ -85,8 +85,8 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
 
   /** What a log without an entry on the ring takes: all, unless the ring counts on it, as on a new log. */
   function ownedUnbound(): SlotRanges {
-    const ring = current()
-    return ring === undefined || ring.next !== undefined ? allSlots : slotsOfMember(ring.positions, configured)
+    const { positions = new Map(), joining = [] } = current() ?? {}
+    return positions.size === 0 || joining.includes(configured) ? allSlots : slotsOfMember(positions, configured)
   }
 
   function hear(ring: Ring): boolean {

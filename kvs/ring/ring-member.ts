@@ -1,6 +1,7 @@
 import { NotOwner } from '../core/errors.ts'
 import { nowhere, type Position, positionAt } from '../core/position.ts'
 import { addressesIn, membersOf, type Positions, type Ring } from '../core/ring/description.ts'
+import { allSlots, isSameSlots, type SlotRanges } from '../core/ring/slot-ranges.ts'
 import type { RingPlan, RingProgress, RingService } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -73,7 +74,9 @@ export function makeRingMember(options: RingOptions): RingMember {
     if (!isAbout(ring, own)) conflict(`the ring does not name ${own.self}`)
     own.hear(ring)
     const isIn = own.bound?.ring.id === ring.id || own.current?.id === ring.id
-    if (ring.next === undefined && isIn) await binding.settle(ring)
+    if (!isIn) return
+    if (ring.next === undefined) await binding.settle(ring)
+    else if (isMissed(ring, own)) await binding.settle(settledBefore(ring))
   }
 
   /** Whoever tells of a version may be mistaken: the home knows what is decided. */
@@ -121,7 +124,7 @@ export function makeRingMember(options: RingOptions): RingMember {
     add: (position, address) => ask({ kind: 'add', position, address }),
     remove: (address) => ask({ kind: 'remove', address }),
     // One that was given up is told of as well: who was about to join has to know.
-    state: () => ({ ring: own.latest, self: own.self, owns: own.owns, position: positionOf(node) }),
+    state: () => ({ ring: own.latest, self: own.self, owns: ownedBy(own), position: positionOf(node) }),
     progress: () => progressOf(taking, copies),
     learn,
     give: binding.give,
@@ -196,6 +199,26 @@ async function findHome(memberAt: (address: string) => MemberClient, own: OwnRin
 function progressOf({ progress, moved }: Taking, copies: Copies): RingProgress {
   const taking = progress && { ...progress, obstacle: progress.obstacle ?? null }
   return { taking: taking ?? null, moved, copies: copies.count ?? null }
+}
+
+/**
+ * What a member says that its log owns. A log without an entry on the ring owns what others say, as long as that is all
+ * there is to go by; but nobody is to rely on that.
+ */
+function ownedBy({ bound, owns }: OwnRing): SlotRanges {
+  return bound === undefined && !isSameSlots(owns, allSlots) ? [] : owns
+}
+
+/** Whether the log lacks the version that was settled before a change: this node may have been out of reach then. */
+function isMissed({ id, version, positions, joining = [] }: Ring, { bound, self }: OwnRing): boolean {
+  if (positions.size === 0 || joining.includes(self)) return false
+  return bound === undefined || (bound.ring.id === id && bound.ring.version < version - 1)
+}
+
+function settledBefore(ring: Ring): Ring {
+  const { version, standbys, joining = [] } = ring
+  const before = standbys.filter((address) => !joining.includes(address))
+  return { ...ring, version: version - 1, next: undefined, joining: undefined, standbys: before }
 }
 
 function positionOf(node: OwnNode): Position {

@@ -37,16 +37,18 @@ function pointAt(tables: Tables, sequence: bigint | undefined): LogPoint | undef
 export function readAnswers(tables: Tables, slots: SlotRanges, after: bigint): MovedAnswersPage {
   const answers: MovedAnswer[] = []
   let [through, looked, bytes] = [after, 0, 0]
+  let isLast = true
   for (const [key, row] of tables.answers) {
     if (row.number <= after) continue
-    if (looked === answersPageLimits.answers || bytes >= answersPageLimits.bytes) break
+    isLast = looked < answersPageLimits.answers && bytes < answersPageLimits.bytes
+    if (!isLast) break
     looked++
     through = row.number
     if (!hasSlot(slots, row.slot)) continue
     answers.push(movedAnswer(tables, key, row))
     bytes += Buffer.byteLength(key) + Buffer.byteLength(row.note ?? '')
   }
-  return { answers, through }
+  return { answers, through, isLast: isLast && looked < answersPageLimits.answers }
 }
 
 function movedAnswer(tables: Tables, key: string, row: AnswerRow): MovedAnswer {

@@ -24,7 +24,8 @@ const pageOfAnswers = `
     SELECT * FROM weighed WHERE before < $5
   )
   SELECT page.number, moves, idempotency_key, request, slot, page.origin, page.sequence, coalesce(page.digest, entry.digest), note,
-    coalesce(current_tag, split_part(held.earlier_version, '@', 1)), current, held.digest
+    coalesce(current_tag, split_part(held.earlier_version, '@', 1)), current, held.digest,
+    (SELECT count(*) < $4 AND count(*) = count(*) FILTER (WHERE before < $5) FROM weighed)
   FROM page
   LEFT JOIN transactions AS entry ON entry.sequence = page.sequence AND page.origin IS NULL
   LEFT JOIN transactions AS held ON held.sequence = page.current
@@ -44,6 +45,7 @@ type AnswerRow = [
   currentTag: string | null,
   current: string | null,
   currentDigest: Buffer | null,
+  isLast: boolean,
 ]
 
 /** As `EntryReader.readAnswers`. @param logId that of the connection's log */
@@ -60,7 +62,8 @@ export async function readAnswers(
   })
   const last = rows.at(-1)
   const answers = rows.filter(([, moves]) => moves).map((row) => answerOf(row, logId))
-  return { answers, through: last === undefined ? after : BigInt(last[0]) }
+  if (last === undefined) return { answers, through: after, isLast: true }
+  return { answers, through: BigInt(last[0]), isLast: last[12] }
 }
 
 function answerOf(row: AnswerRow, logId: string): MovedAnswer {

@@ -36,8 +36,9 @@ export function makePassedOn({ owns, passOn }: Passing, spool: Pick<Spool, 'isNe
 
   return {
     async from(batch) {
-      const isGone = ({ number, write }: SpooledWrite) => passed.has(number) || !owns(write.key)
-      const due = batch.filter((one) => !one.superseded && !owns(one.write.key) && spool.isNewest(one))
+      // As of now: while they are passed on, the node may hear of another ring.
+      const gone = new Set(batch.filter(({ number, write }) => passed.has(number) || !owns(write.key)))
+      const due = batch.filter((one) => !one.superseded && gone.has(one) && spool.isNewest(one))
       const waiting = due.filter(({ number }) => !passed.has(number)).values()
       const pass = async () => {
         // One iterator for all: each takes the next one.
@@ -52,7 +53,7 @@ export function makePassedOn({ owns, passOn }: Passing, spool: Pick<Spool, 'isNe
         const { reason } = failed
         throw new NotPassedOn(reason instanceof Error ? reason.message : String(reason), { cause: reason })
       }
-      return batch.map((one) => (isGone(one) ? { ...one, superseded: true } : one))
+      return batch.map((one) => (gone.has(one) ? { ...one, superseded: true } : one))
     },
     forget(writes) {
       for (const { number } of writes) passed.delete(number)

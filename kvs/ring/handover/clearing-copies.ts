@@ -52,7 +52,11 @@ export function makeCopies(parts: CopiesParts): Copies {
       const at = own.boundAt
       const held = await node.keysIn(slotsWithout(allSlots, own.owns))
       counted = { at, count: held.size }
-      if (held.size === 0) return own.noteNoCopies(at)
+      if (held.size === 0) {
+        // A write in the spool is shown over what the log has.
+        if (node.spooled() === 0) own.noteNoCopies(at)
+        return
+      }
       const mover = await askedOfLog(ringLog.openMover())
       if (mover === undefined) return
       try {

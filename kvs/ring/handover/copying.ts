@@ -1,5 +1,5 @@
 import type { MovedWrite } from '../../core/entry.ts'
-import type { Position } from '../../core/position.ts'
+import { covers, type Position } from '../../core/position.ts'
 import type { SlotRanges } from '../../core/ring/slot-ranges.ts'
 import type { MovedPage } from '../../kv/index.ts'
 import type { KeyMover } from '../../log/index.ts'
@@ -35,7 +35,7 @@ export interface Copy {
    * `KeyMover.keepAnswers`.
    */
   takeAnswers(mover: Pick<KeyMover, 'keepAnswers'>, ringEntry: bigint): Promise<boolean>
-  /** Goes on by one page. Returns how many keys that were. Where the member rejects, the same step may be done again. */
+  /** Goes on by one page. Returns how many keys that were. Where the member rejects, it may be called again. */
   step(store: StoreMoved): Promise<number>
 }
 
@@ -49,7 +49,9 @@ export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: Co
 
   async function compare(store: StoreMoved): Promise<number> {
     const page = await giver.movedKeys({ ringId, version, slots, after: comparison?.after })
-    const { begun, differences } = comparison ?? (await begin(page))
+    const { differences, ...before } = comparison ?? (await begin(page))
+    // Nodes behind one address may have found the keys at different times. The earliest of them counts.
+    const begun = covers(page.position, before.begun) ? before.begun : page.position
     await store(differences.of(page))
     comparison = { begun, differences, after: page.last ?? '' }
     if (page.last === undefined) position = begun

@@ -56,8 +56,8 @@ export async function handOver(parts: HandingOverParts, ring: Ring): Promise<voi
   await forEach(takers, (address) => untilTaken(parts, address, ring, { until: hasGap ? until : Infinity }))
 
   const gives = new Map<string, Position>()
-  await forEach(losers, async (address) => void gives.set(address, await give(address)))
   const end = hasGap ? until : clock.now() + mostGapMs
+  await forEach(losers, async (address) => void gives.set(address, await give(address)))
   await forEach(takers, (address) => untilTaken(parts, address, ring, { gives, until: end }))
 }
 

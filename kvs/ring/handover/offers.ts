@@ -42,33 +42,43 @@ const idleMs = 30_000
 export function makeOffers(parts: OffersParts): Offers {
   const { own, node, clock } = parts
   const reader = makeSharedReader(parts)
-  const offered = new Map<string, Offered>()
+  const offered = new Map<string, Promise<Offered>>()
 
-  /** Begins anew with the first page. Another node of this log may have served the pages before. */
-  async function offeredFor(name: string, { slots, after }: AskedKeys): Promise<Offered> {
-    const known = after === undefined ? undefined : offered.get(name)
-    const found = known ?? (await find(slots))
+  /** To find them takes a while: who asks again meanwhile, or soon after, is served by what was found. */
+  async function offeredFor(name: string, slots: SlotRanges): Promise<Offered> {
+    const finding = offered.get(name) ?? begin(name, slots)
+    const found = await finding
     found.usedAt = clock.now()
-    if (known === undefined) {
-      offered.set(name, found)
-      forgetWhenIdle(name, found)
-    }
     return found
+  }
+
+  function begin(name: string, slots: SlotRanges): Promise<Offered> {
+    const finding = find(slots)
+    offered.set(name, finding)
+    finding.then(
+      (found) => forgetWhenIdle(name, finding, found),
+      () => forget(name, finding),
+    )
+    return finding
+  }
+
+  function forget(name: string, finding: Promise<Offered>): void {
+    if (offered.get(name) === finding) offered.delete(name)
   }
 
   async function find(slots: SlotRanges): Promise<Offered> {
     // Whoever takes the keys goes by the position of the first page, which another node may have told.
     await node.waitForHead()
     const sequence = node.sequence()
-    return { sequence, keys: await node.keysIn(slots), usedAt: 0 }
+    const keys = await node.keysIn(slots)
+    return { sequence, keys, usedAt: clock.now() }
   }
 
-  function forgetWhenIdle(name: string, found: Offered): void {
+  function forgetWhenIdle(name: string, finding: Promise<Offered>, found: Offered): void {
     clock
       .after(idleMs, () => {
-        if (offered.get(name) !== found) return
-        if (clock.now() - found.usedAt >= idleMs) offered.delete(name)
-        else forgetWhenIdle(name, found)
+        if (clock.now() - found.usedAt >= idleMs) forget(name, finding)
+        else forgetWhenIdle(name, finding, found)
       })
       .unref()
   }
@@ -78,7 +88,7 @@ export function makeOffers(parts: OffersParts): Offers {
       node.requireReadable()
       requireNotOver(own, asked)
       const name = `${asked.ringId} ${asked.version} ${formatRanges(asked.slots)}`
-      const { keys, sequence } = await offeredFor(name, asked)
+      const { keys, sequence } = await offeredFor(name, asked.slots)
       // Again, and in the same step as the values are read.
       requireNotOver(own, asked)
       const page = readPage(node, keys, asked.after)

@@ -48,7 +48,8 @@ export class TakeRun {
   /** The copies whose answers were taken, and whether that was after all had given. */
   private readonly answered = new Map<Copy, 'before' | 'after'>()
   private keys = 0
-  private obstacle: string | undefined
+  /** What keeps it from going on: with this log, by its own name, and with each member that has keys. */
+  private readonly obstacles = new Map<string, string>()
   /** When the home asked for the last time, by the clock. */
   private asked: number
   private waiting: PromiseWithResolvers<void> | undefined
@@ -84,7 +85,8 @@ export class TakeRun {
   }
 
   get progress(): TakeProgress {
-    return { state: this.state, keys: this.keys, obstacle: this.obstacle }
+    const [obstacle] = this.obstacles.values()
+    return { state: this.state, keys: this.keys, obstacle }
   }
 
   private get state(): TakeProgress['state'] {
@@ -107,20 +109,24 @@ export class TakeRun {
   }
 
   private async go(): Promise<void> {
-    const { clock, logger, stopping } = this.parts
+    const { clock, logger, own, stopping } = this.parts
     while (this.isWanted) {
       try {
         await this.withMover()
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
-        if (reason !== this.obstacle) logger.warn(`keys that version ${this.version} of the ring moves here: ${reason}`)
-        this.note(reason)
+        if (reason !== this.obstacles.get(own.self)) {
+          logger.warn(`keys that version ${this.version} of the ring moves here: ${reason}`)
+        }
+        this.obstacles.set(own.self, reason)
+        this.tell()
       }
       this.copies = undefined
       await clock.sleep(retryMs, stopping)
     }
     this.isOver = true
-    this.note(undefined)
+    this.obstacles.clear()
+    this.tell()
   }
 
   /** Copies with one mover, as long as that lasts; does nothing where another node of the log has it. */
@@ -161,14 +167,14 @@ export class TakeRun {
     }
     const { state, gives } = this
     if (state === 'copying') return
-    this.note(this.obstacle)
+    this.tell()
     if (state === 'taken') await clock.sleep(restMs, stopping)
     else await (gives === undefined ? clock.sleep(restMs, this.wake) : clock.sleep(shortRestMs, stopping))
   }
 
   /** A member that gives no answer is asked again: the copy holds. What this log fails in ends it. */
   private async step(address: string, copy: Copy, mover: KeyMover): Promise<number> {
-    const { clock, stopping } = this.parts
+    const { clock, own, stopping } = this.parts
     let failure: unknown
     const here = <T>(answer: Promise<T>): Promise<T> => {
       return askedOfLog(answer).catch((error: unknown) => {
@@ -181,11 +187,13 @@ export class TakeRun {
       if (copy.isNear) {
         await this.takeAnswers(copy, { keepAnswers: (...answers) => here(mover.keepAnswers(...answers)) })
       }
-      this.obstacle = undefined
+      this.obstacles.delete(address)
+      this.obstacles.delete(own.self)
       return keys
     } catch (error) {
       if (failure !== undefined || !(error instanceof KvsError)) throw error
-      this.note(`${address}: ${error.message}`)
+      this.obstacles.set(address, `${address}: ${error.message}`)
+      this.tell()
       await clock.sleep(retryMs, stopping)
       return 0
     }
@@ -215,8 +223,7 @@ export class TakeRun {
   }
 
   /** Tells those who wait how it goes. */
-  private note(obstacle: string | undefined): void {
-    this.obstacle = obstacle
+  private tell(): void {
     this.waiting?.resolve()
     this.waiting = undefined
   }

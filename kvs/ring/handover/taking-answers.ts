@@ -17,9 +17,10 @@ export async function takeAnswers(
   ringEntry: bigint,
 ): Promise<bigint | undefined> {
   for (let { after } = asked; ; ) {
-    const { answers, through } = await from.movedAnswers({ ...asked, after })
+    const { answers, through, isLast } = await from.movedAnswers({ ...asked, after })
     if (answers.length > 0 && !(await mover.keepAnswers(answers, ringEntry))) return undefined
-    if (through <= after) return after
+    // Others may be answered there all the time: what counts is what there was when the pass began.
+    if (isLast || through <= after) return through
     after = through
   }
 }

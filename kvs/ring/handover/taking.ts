@@ -32,7 +32,7 @@ export function makeTaking(parts: TakingParts): Taking {
   }
 
   async function runOf(ring: Ring): Promise<TakeRun> {
-    await starting?.catch(() => undefined)
+    while (starting !== undefined) await starting.catch(() => undefined)
     if (run !== undefined && !run.isOver && run.isOf(ring)) return run
     starting = start(ring)
     return starting.finally(() => {

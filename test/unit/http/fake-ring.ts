@@ -84,7 +84,7 @@ export function makeFakeRing(self = 'here:1', ...start: (readonly [position: num
       await note('changes', part)
       return fake.page
     },
-    answers: { answers: [], through: 7n } as MovedAnswersPage,
+    answers: { answers: [], through: 7n, isLast: true } as MovedAnswersPage,
     async movedAnswers(part: AskedAnswers): Promise<MovedAnswersPage> {
       await note('answers', part)
       return fake.answers

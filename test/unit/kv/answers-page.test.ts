@@ -18,25 +18,27 @@ const page: MovedAnswersPage = {
     },
   ],
   through: 900_719_925_474_099_300n,
+  isLast: false,
 }
 
 const sent = (value: object) => JSON.parse(JSON.stringify(value))
 
-test.each([[page], [{ answers: [], through: 0n }]])('a page comes back as it was sent', (one) => {
+test.each([[page], [{ answers: [], through: 0n, isLast: true }]])('a page comes back as it was sent', (one) => {
   expect(answersPageIn(sent(answersPageJson(one)))).toEqual(one)
 })
 
 const first = sent(answersPageJson(page)).answers[0]
-const having = (change: object) => ({ answers: [first, { ...first, ...change }], through: '1' })
+const having = (change: object) => ({ answers: [first, { ...first, ...change }], through: '1', last: true })
 
 test.each<[unknown, string]>([
   [null, 'is no object'],
   [[], 'is no object'],
   [{}, 'has no list of answers'],
   [{ answers: [] }, 'does not say how far it goes'],
+  [{ answers: [], through: '1', last: 1 }, 'does not say whether more come'],
   [{ answers: [], through: 1 }, 'does not say how far it goes'],
   [{ answers: [], through: '1234567890123456789' }, 'does not say how far it goes'],
-  [{ answers: [7], through: '1' }, 'has in answers[0] no object'],
+  [{ answers: [7], through: '1', last: true }, 'has in answers[0] no object'],
   [having({ key: '' }), 'has in answers[1] no idempotency key'],
   [having({ key: 'a\0' }), 'has in answers[1] no idempotency key'],
   [having({ key: 'a\ud800' }), 'has in answers[1] no idempotency key'],

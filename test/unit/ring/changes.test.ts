@@ -35,7 +35,7 @@ function makeHome(decide: (ring: Ring, append: (ring: Ring) => void) => boolean,
     take: async () => ({ state: 'taken', keys: 0, obstacle: undefined }),
     movedKeys: noPage,
     movedChanges: noPage,
-    movedAnswers: async () => ({ answers: [], through: 0n }),
+    movedAnswers: async () => ({ answers: [], through: 0n, isLast: true }),
     learn: async ({ version, positions }) => void told.push(`${address} ${version} ${positions.size}`),
     change: async () => undefined,
   })

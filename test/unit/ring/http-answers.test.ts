@@ -18,6 +18,7 @@ const page: MovedAnswersPage = {
     },
   ],
   through: 9n,
+  isLast: true,
 }
 
 const closing: (() => Promise<unknown>)[] = []
@@ -74,5 +75,5 @@ test.each([
 
 test('nothing more is no error', async () => {
   const member = await answering(text({ answers: [], through: 5n }))
-  expect(await member.movedAnswers(asked)).toEqual({ answers: [], through: 5n })
+  expect(await member.movedAnswers(asked)).toEqual({ answers: [], through: 5n, isLast: true })
 })

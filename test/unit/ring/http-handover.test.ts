@@ -27,7 +27,7 @@ afterEach(async () => {
 })
 
 type Act = (request: IncomingMessage, response: ServerResponse) => void
-const times = { stateMs: 300, answerMs: 300, changeMs: 300 }
+const times = { stateMs: 300, answerMs: 300, pageMs: 300, changeMs: 300 }
 
 /** A client of what listens at a port, which waits as long as a node does unless it is told to be quick. */
 function memberAt(port: number, isQuick = false) {

@@ -86,7 +86,7 @@ async function openReader(parts: WorldParts, lane: Lane, log: WorldLog): Promise
       const entries = log.entries.slice(Number(after), Math.min(most, Number(through ?? most)))
       return entries.map(readEntry)
     },
-    readAnswers: async (_, after) => ({ answers: [], through: after }),
+    readAnswers: async (_, after) => ({ answers: [], through: after, isLast: true }),
     close: async () => end('closed'),
   }
 }

@@ -129,10 +129,11 @@ export const ringSchemas = {
   MovedAnswersRequest: askedPart({ ...answerNumber, description: 'The page begins after this one; 0 for the first.' }),
   MovedAnswers: {
     type: 'object',
-    required: ['answers', 'through'],
+    required: ['answers', 'through', 'last'],
     properties: {
       answers: { type: 'array', items: { $ref: '#/components/schemas/MovedAnswer' } },
       through: { ...answerNumber, description: 'The last one that was looked at: the next page begins after it.' },
+      last: { type: 'boolean', description: 'Whether there were no more when the page was read.' },
     },
   },
   MovedAnswer: {

@@ -130,14 +130,14 @@ export function describeMovedAnswers(makeServer: MakeLogServer): void {
       const first = await answersIn(server, onlySlot('a'))
       expect(first.answers.map(({ key }) => key)).toEqual(['k0', 'k2'])
       const rest = await answersIn(server, onlySlot('a'), first.through)
-      expect(rest).toEqual({ answers: [], through: first.through })
+      expect(rest).toEqual({ answers: [], through: first.through, isLast: true })
       const others = await answersIn(server, [...onlySlot('b'), ...onlySlot('c')].toSorted(byStart))
       expect(others.answers.map(({ key }) => key)).toEqual(['k1', 'k3'])
       await judge(session, decided(put('a'), { idempotency: under('k4') }))
       const later = await answersIn(server, onlySlot('a'), first.through)
       expect(later.answers.map(({ key }) => key)).toEqual(['k4'])
       expect(later.through).toBeGreaterThan(first.through)
-      expect(await answersIn(server, [], first.through)).toEqual({ answers: [], through: later.through })
+      expect(await answersIn(server, [], first.through)).toEqual({ answers: [], through: later.through, isLast: true })
     })
 
     test('in pages that are bounded in count and bytes', async () => {
@@ -148,9 +148,9 @@ export function describeMovedAnswers(makeServer: MakeLogServer): void {
       await taker.mover.keepAnswers([...many, ...large], 1n)
       const pages: string[][] = []
       for (let after = 0n; ; ) {
-        const { answers, through } = await answersIn(taker.server, allSlots, after)
-        if (through === after) break
+        const { answers, through, isLast } = await answersIn(taker.server, allSlots, after)
         pages.push(answers.map(({ key }) => key))
+        if (isLast) break
         after = through
       }
       expect(pages.map(({ length }) => length)).toEqual([answersPageLimits.answers, 3, 1])

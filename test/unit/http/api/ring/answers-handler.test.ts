@@ -18,6 +18,7 @@ const page: MovedAnswersPage = {
     },
   ],
   through: 12_345_678_901_234_567n,
+  isLast: false,
 }
 
 test('answers after a number are told as JSON', async () => {
@@ -35,6 +36,7 @@ test('answers after a number are told as JSON', async () => {
         { key: 'k2', request: 'cg==', slot: 9_999, log: 'beef-1', entry: null, current: null, note: null },
       ],
       through: '12345678901234567',
+      last: false,
     },
   ])
   const slots = [
