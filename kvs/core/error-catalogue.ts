@@ -81,7 +81,7 @@ export const catalogue = {
   ring_conflict: {
     status: 409,
     message: 'the ring can’t be changed so; nothing was changed',
-    when: 'a change of the ring is under way, does not go with the ring as it is, or would have to move keys',
+    when: 'a change of the ring does not go with the ring as it is, was called off, or is over',
   },
   several_owners: {
     status: 409,
