@@ -51,6 +51,13 @@ export interface Binding {
 
 export function makeBinding(parts: BindingParts): Binding {
   const { own, node } = parts
+  let last: Promise<unknown> = Promise.resolve()
+  /** One after the other: of two connections at the same time the log would refuse one. */
+  const append: Append = (...entry) => {
+    const done = last.then(() => appendNow(parts, ...entry))
+    last = done.catch(() => undefined)
+    return done
+  }
   const here = () => positionAt(node.logId(), node.sequence())
   return {
     async give(ring, isCheck) {
@@ -67,7 +74,7 @@ export function makeBinding(parts: BindingParts): Binding {
         const isDone = isVersion(bound, ring) && isSameSlots(own.owns, owns())
         return isDone ? undefined : { ring, self: own.self, owns: owns() }
       }
-      await append(parts, plan, { isEmptied })
+      await append(plan, { isEmptied })
       return here()
     },
     async prepare(ring) {
@@ -76,7 +83,7 @@ export function makeBinding(parts: BindingParts): Binding {
         const owns = slotsInBoth(own.owns, slotsOfMember(ring.positions, own.self))
         return isVersion(bound, ring) ? undefined : { ring, self: own.self, owns }
       }
-      await append(parts, plan, { isEmptied: true })
+      await append(plan, { isEmptied: true })
     },
     async settle(ring) {
       const isDone = (bound: RingEntry | undefined) =>
@@ -85,11 +92,11 @@ export function makeBinding(parts: BindingParts): Binding {
       if (isDone(own.bound)) return
       const plan: Plan = (bound) =>
         isDone(bound) ? undefined : { ring, self: own.self, owns: ownedBy(ring, own.self) }
-      await append(parts, plan)
+      await append(plan)
     },
     async decide(ring) {
       let isDecided = false
-      await append(parts, (bound) => {
+      await append((bound) => {
         isDecided = bound === undefined || !isFormed(bound.ring) ? isFirst(ring, bound) : follows(ring, bound.ring)
         if (!isDecided) return undefined
         return { ring, self: own.self, owns: ring.next === undefined ? ownedBy(ring, own.self) : own.owns }
@@ -151,7 +158,12 @@ async function requireEmpty({ own, node }: BindingParts, vacated: SlotRanges): P
 }
 
 /** @param isEmptied whether the slots that the entry takes from the log may have no key there */
-async function append(parts: BindingParts, plan: Plan, { isEmptied = false } = {}): Promise<void> {
+type Append = (plan: Plan, options?: { readonly isEmptied?: boolean }) => Promise<void>
+
+async function appendNow(
+  parts: BindingParts,
+  ...[plan, { isEmptied = false } = {}]: Parameters<Append>
+): Promise<void> {
   const { own, node, ringLog } = parts
   for (let tries = 1; ; tries++) {
     await node.waitForHead()

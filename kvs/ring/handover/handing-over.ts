@@ -19,6 +19,8 @@ const mostGapMs = 10_000
 const patienceMs = 10_000
 /** The pause before a member is asked again how far it is, in milliseconds. It waits for news before it answers. */
 const pauseMs = 10
+/** The same for one that is as far as is wanted, while others are not. */
+const readyMs = 200
 
 /** Who has to give something up: members that lose slots. */
 export function losersOf({ positions, next = new Map() }: Ring): readonly string[] {
@@ -53,12 +55,12 @@ export async function handOver(parts: HandingOverParts, ring: Ring): Promise<voi
   // Whoever began this may have come as far as that, and keys have no owner meanwhile.
   const hasGap = takers.length > 0 && (await hasGiven(parts, ring, losers))
   const until = clock.now() + mostGapMs
-  await forEach(takers, (address) => untilTaken(parts, address, ring, { until: hasGap ? until : Infinity }))
+  await untilTaken(parts, ring, takers, { until: hasGap ? until : Infinity })
 
   const gives = new Map<string, Position>()
   const end = hasGap ? until : clock.now() + mostGapMs
   await forEach(losers, async (address) => void gives.set(address, await give(address)))
-  await forEach(takers, (address) => untilTaken(parts, address, ring, { gives, until: end }))
+  await untilTaken(parts, ring, takers, { gives, until: end })
 }
 
 /** Whether a member has given up something of the change already, as far as members say. */
@@ -79,26 +81,45 @@ interface Wanted {
   readonly until: number
 }
 
+/**
+ * Resolves once all takers are as far as is wanted, at the same time. Each is asked until then, also one that is ready:
+ * nobody goes on that is not asked.
+ */
 async function untilTaken(
-  parts: HandingOverParts,
-  address: string,
+  { own, reach, clock }: HandingOverParts,
   ring: Ring,
+  takers: readonly string[],
   { gives, until }: Wanted,
 ): Promise<void> {
-  const { own, reach, clock } = parts
-  let stuckSince: number | undefined
-  for (;;) {
-    const { id, version } = own.bound?.ring ?? {}
-    if (id !== ring.id || version !== ring.version) conflict('the change was ended by somebody else')
-    const { state, obstacle } = await reach(address, (member) => member.take(ring, gives))
-    if (state === 'taken' || (state === 'following' && gives === undefined)) return
-    const now = clock.now()
-    stuckSince = obstacle === undefined ? undefined : (stuckSince ?? now)
-    if (now >= until || (stuckSince !== undefined && now - stuckSince >= patienceMs)) {
-      throw new KvsError('cannot_forward', `${address} can’t take its keys: ${obstacle ?? 'it takes too long'}`)
+  const ready = new Set<string>()
+  const over = new AbortController()
+
+  async function ask(address: string): Promise<void> {
+    let stuckSince: number | undefined
+    while (!over.signal.aborted) {
+      const { id, version } = own.bound?.ring ?? {}
+      if (id !== ring.id || version !== ring.version) conflict('the change was ended by somebody else')
+      const { state, obstacle } = await reach(address, (member) => member.take(ring, gives))
+      const isReady = state === 'taken' || (state === 'following' && gives === undefined)
+      if (isReady) ready.add(address)
+      else ready.delete(address)
+      if (ready.size === takers.length) return over.abort()
+      const now = clock.now()
+      stuckSince = obstacle === undefined ? undefined : (stuckSince ?? now)
+      const isStuck = stuckSince !== undefined && now - stuckSince >= patienceMs
+      if (!isReady && (isStuck || now >= until)) {
+        throw new KvsError('cannot_forward', `${address} can’t take its keys: ${obstacle ?? 'it takes too long'}`)
+      }
+      await clock.sleep(isReady ? readyMs : pauseMs, over.signal)
     }
-    await clock.sleep(pauseMs)
   }
+
+  await forEach(takers, (address) => {
+    return ask(address).catch((error: unknown) => {
+      over.abort()
+      throw error
+    })
+  })
 }
 
 export const forEach = async (

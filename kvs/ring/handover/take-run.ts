@@ -32,7 +32,7 @@ const retryMs = 200
 /** The pause while the last entries are waited for, in milliseconds. */
 const shortRestMs = 5
 /** For how long a node goes on that nobody asks, in milliseconds. The home may ask another node of this member. */
-const unaskedMs = 5_000
+const unaskedMs = 20_000
 
 /** Takes what one change gives, until the change is over or nobody asks any more. */
 export class TakeRun {
@@ -163,7 +163,8 @@ export class TakeRun {
       const isComparing = copy.position === undefined
       const keys = await this.step(address, copy, mover)
       this.keys += keys
-      if (isComparing) await pace.after(keys, () => this.isWanted)
+      // Once all have given, their clients wait.
+      if (isComparing && this.gives === undefined) await pace.after(keys, () => this.isWanted)
     }
     const { state, gives } = this
     if (state === 'copying') return
