@@ -25,24 +25,41 @@ const refreshMs = 2_000
 export async function keepUp(parts: KeepingUp, signal: AbortSignal): Promise<void> {
   const { own, changes, takeOver, logger, clock, random } = parts
   const refresh = makeRefresh(parts)
+  const attempt = makeTelling(logger, signal)
+  const attemptToFinish = makeTelling(logger, signal)
   let left: Ring | undefined
-  let told = ''
+  let finishing: Promise<void> | undefined
   while (!signal.aborted) {
-    try {
-      const { bound } = own
-      const isUnderWay = bound?.ring.next !== undefined && bound.ring.home === own.self
-      // Whoever has begun it brings it to its end sooner, unless it is gone.
-      if (isUnderWay && left === bound.ring) await changes.finish(bound.ring)
-      left = isUnderWay ? bound.ring : undefined
+    const { bound } = own
+    const isUnderWay = bound?.ring.next !== undefined && bound.ring.home === own.self
+    // Whoever has begun it brings it to its end sooner, unless it is gone. That may take hours, while all goes on.
+    if (isUnderWay && left === bound.ring) {
+      finishing ??= attemptToFinish(() => changes.finish(bound.ring)).finally(() => {
+        finishing = undefined
+      })
+    }
+    left = isUnderWay ? bound.ring : undefined
+    await attempt(async () => {
       if (own.current !== undefined) await takeOver(own.current)
       await refresh()
+    })
+    await clock.sleep(refreshMs * (0.75 + random.fraction() / 2), signal)
+  }
+  await finishing
+}
+
+/** Has something done again and again, and logs why it could not be, each reason once in a row. Never rejects. */
+function makeTelling(logger: Logger, signal: AbortSignal) {
+  let told = ''
+  return async (act: () => Promise<void>): Promise<void> => {
+    try {
+      await act()
       told = ''
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       if (reason !== told && !signal.aborted) logger.warn(`the ring: ${reason}`)
       told = reason
     }
-    await clock.sleep(refreshMs * (0.75 + random.fraction() / 2), signal)
   }
 }
 

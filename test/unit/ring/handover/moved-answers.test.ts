@@ -143,3 +143,20 @@ test('nothing is kept once the taker’s log has a newer entry on the ring', asy
   expect(await takeAnswers(giver.answers, mover, asked, 1n)).toBeUndefined()
   expect((await taker.answers.movedAnswers(asked)).answers).toEqual([])
 })
+
+test('it ends with what there was when it began, although others are answered there all the time', async () => {
+  const [giver, taker] = [await makeMember(), await makeMember()]
+  await giver.answer([writing('k1', put('a')), writing('k2', put('b'))])
+  let pages = 0
+  const busy: AnswerService = {
+    async movedAnswers(part) {
+      if (++pages > 10) throw new Error('it does not end')
+      const page = await giver.answers.movedAnswers(part)
+      await giver.answer([writing(`more ${pages}`, put('c'))])
+      return page
+    },
+  }
+  const mover = await taker.openMover()
+  expect(await takeAnswers(busy, mover, asked, 1n)).toBe(2n)
+  expect(await takeAnswers(busy, mover, { ...asked, after: 2n }, 1n)).toBe(3n)
+})

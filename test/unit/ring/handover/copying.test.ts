@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest'
+import type { Found, MovedWrite } from '../../../../kvs/core/entry.ts'
+import { KvsError } from '../../../../kvs/core/errors.ts'
+import { type Position, positionAt, sequenceIn } from '../../../../kvs/core/position.ts'
+import { allSlots } from '../../../../kvs/core/ring/slot-ranges.ts'
+import type { AskedKeys, MovedPage } from '../../../../kvs/kv/index.ts'
+import { makeCopy } from '../../../../kvs/ring/handover/copying.ts'
+import { makeOffers, type Offers } from '../../../../kvs/ring/handover/offers.ts'
+import type { MemberClient } from '../../../../kvs/ring/member-client.ts'
+import { put } from '../../../support/entries.ts'
+import { makeLogWithNodes, orderedKeys, ringAt } from './log-node.ts'
+
+const [a, b] = ['a:1', 'b:1']
+const before = new Map([[9999, a]])
+const after = new Map([[9999, b]])
+
+type Giving = Pick<MemberClient, 'movedKeys' | 'movedChanges'>
+
+/** What takes the keys of the slots, and holds what it has stored. */
+function makeTaker(giving: Giving, already: Iterable<[string, Found]> = []) {
+  const held = new Map(already)
+  const copy = makeCopy(
+    { keysIn: async () => orderedKeys(held.keys()), heldValue: (key) => held.get(key) },
+    { giver: giving as MemberClient, ringId: 'beef', version: 3, slots: allSlots },
+  )
+  async function store(moved: readonly MovedWrite[]): Promise<void> {
+    for (const { write, earlier } of moved) {
+      if (write.kind === 'delete') held.delete(write.key)
+      else
+        held.set(write.key, {
+          ...earlier,
+          value: write.value,
+          contentType: write.contentType,
+          deadline: write.deadline,
+        })
+    }
+  }
+  return { copy, held, step: () => copy.step(store) }
+}
+
+/** Pages of keys, one key each, that were found when the log was at these sequences. */
+function makePagesFrom(sequences: readonly bigint[]) {
+  const position = (sequence: bigint): Position => positionAt('log', sequence)
+  const asked: bigint[] = []
+  const giving: Giving = {
+    async movedKeys({ after: from }) {
+      const at = from === undefined ? 0 : Number(from.slice(1)) + 1
+      const earlier = { tag: `log-${at + 1}-0000000a`, modifiedAt: 1 }
+      const last = at === sequences.length - 1 ? undefined : `k${at}`
+      return { position: position(sequences[at] ?? 0n), items: [{ write: put(`k${at}`), earlier }], last }
+    },
+    async movedChanges({ after: from }) {
+      asked.push(sequenceIn(from, 'log'))
+      return { position: position(9n), items: [], last: undefined }
+    },
+  }
+  return { giving, asked }
+}
+
+test.each([
+  ['the first one', [3n, 5n, 4n]],
+  ['one between', [5n, 3n, 4n]],
+  ['the last one', [5n, 4n, 3n]],
+])('pages may tell of different positions: the earliest counts, as that of %s', async (_, sequences) => {
+  const { giving, asked } = makePagesFrom(sequences)
+  const { copy, held, step } = makeTaker(giving)
+  while (copy.position === undefined) await step()
+  expect(sequenceIn(copy.position, 'log')).toBe(3n)
+  expect([...held.keys()]).toEqual(['k0', 'k1', 'k2'])
+  await step()
+  expect(asked).toEqual([3n])
+  expect([copy.isNear, sequenceIn(copy.position, 'log')]).toEqual([true, 9n])
+})
+
+/** Two nodes of the log that gives; each asks its own copy of what it has found. Two of these values are a page. */
+function makeGiver() {
+  const giver = makeLogWithNodes(a)
+  giver.bind(ringAt(2, before), allSlots)
+  giver.bind(ringAt(3, before, after), allSlots)
+  for (const key of ['k1', 'k2', 'k4']) giver.put(key, 'v'.repeat(600_000))
+  return { ...giver, offers: [makeOffers(giver.startNode()), makeOffers(giver.startNode())] as const }
+}
+
+/** Has each page of keys come from the offers that are next, where its answer may be lost. */
+function balance(turns: { readonly offers: Offers; readonly isLost?: boolean }[], rest: Offers): Giving {
+  async function movedKeys(asked: AskedKeys): Promise<MovedPage> {
+    const { offers, isLost = false } = turns.shift() ?? { offers: rest }
+    const page = await offers.movedKeys(asked)
+    if (isLost) throw new KvsError('cannot_forward', 'no answer in time')
+    return page
+  }
+  return { movedKeys, movedChanges: rest.movedChanges }
+}
+
+test('a key that is written after an answer that was lost is taken, whichever node has the next page', async () => {
+  for (const [second, third] of [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ] as const) {
+    const { offers, log, put: write, settle } = makeGiver()
+    const turns = [{ offers: offers[0], isLost: true }, { offers: offers[second] }, { offers: offers[third] }]
+    const { copy, held, step } = makeTaker(balance(turns, offers[0]))
+    await expect(step()).rejects.toMatchObject({ code: 'cannot_forward' })
+    write('k3')
+    write('k1', 'w'.repeat(600_000))
+    while (!copy.isNear) await settle(step())
+    expect(turns).toEqual([])
+    expect([...held.keys()].toSorted()).toEqual(['k1', 'k2', 'k3', 'k4'])
+    for (const [key, { tag }] of log.held) expect(held.get(key)?.tag).toBe(tag)
+  }
+})
+
+test('what is here and not there is deleted, and what is the same is left alone', async () => {
+  const { offers, log, settle } = makeGiver()
+  const foreign: Found = { ...(log.held.get('k2') as Found), tag: 'other-1-0000000a' }
+  const { copy, held, step } = makeTaker(offers[0], [...log.held, ['k3', foreign], ['k2', foreign], ['k9', foreign]])
+  while (!copy.isNear) await settle(step())
+  expect(new Map([...held].map(([key, { tag }]) => [key, tag]))).toEqual(
+    new Map([...log.held].map(([key, { tag }]) => [key, tag])),
+  )
+})
