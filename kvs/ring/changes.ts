@@ -217,6 +217,7 @@ async function reach<T>(
 ): Promise<T> {
   const end = clock.now() + patienceMs
   for (;;) {
+    if (stopping.aborted) throw new KvsError('draining')
     try {
       return await ask(memberAt(address))
     } catch (error) {
