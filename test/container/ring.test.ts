@@ -68,7 +68,7 @@ describeWithDocker('the ring of three nodes behind nginx', () => {
   })
 
   test.each(['nginx', 'the removed node'])(
-    'keys move to the standby that is added, and away from the member that is removed, asked at %s: all stays as it was',
+    'keys move to the standby that is added, and from the member that is removed, asked at %s: all is as before',
     async (asked) => {
       const [one, two, three] = nodes
       await clearEach()
