@@ -85,8 +85,15 @@ async function change(parts: ChangesParts, asked: AskedRingChange): Promise<void
     const giving = [...losersOf(ring), ...(ring.joining ?? [])]
     await forEach(giving, async (address) => void (await memberAt(address).give(ring, true)))
     // Somebody else may have decided the next version meanwhile.
-    if (await binding.decide(ring)) return finish(parts, ring)
+    if (await binding.decide(ring)) return finish(parts, ring).catch((error: unknown) => tellOfEnd(own, ring, error))
   }
+}
+
+/** A change that has begun, and that the home's log has no end of, is not over: nobody is to take it for called off. */
+function tellOfEnd({ self, bound }: OwnRing, { id, version }: Ring, error: unknown): never {
+  if (bound?.ring.id !== id || bound.ring.version !== version) throw error
+  const sentence = `the change is under way still: ${self} makes it or calls it off once its log answers`
+  throw new KvsError('cannot_forward', sentence, { cause: error })
 }
 
 /** Has those that a change is about own what they have before it, also where they were out of reach since. */

@@ -38,6 +38,33 @@ export function makeRingChecks({ nodes, balancer }: RingStack) {
       }
     },
 
+    /** Each node says that it has those of the dialect's keys itself that are its own by the definition. */
+    async ownKeysAre(positions: RingPositions, keys: readonly string[] = ringWords): Promise<void> {
+      for (const { url, address, ownKeys } of nodes) {
+        const own = keys.filter((key) => ownerByHand(positions, key) === address)
+        expect([url, await ownKeys()]).toEqual([url, inByteOrder(own)])
+      }
+    },
+
+    /** Addresses of the nodes that say that they have a word, by words. */
+    async membersWithWords(): Promise<Record<string, string[]>> {
+      const shown = await Promise.all(nodes.map(async ({ address, ownKeys }) => ({ address, keys: await ownKeys() })))
+      const having = (word: string) => shown.filter(({ keys }) => keys.includes(word)).map(({ address }) => address)
+      return Object.fromEntries(ringWords.map((word) => [word, having(word)]))
+    },
+
+    /** Everybody shows these ETags of the words. */
+    async tagsAre(tags: ReadonlyMap<string, string | null>): Promise<void> {
+      for (const { url, tagOf } of everyone)
+        for (const [word, tag] of tags) expect([url, word, await tagOf(word)]).toEqual([url, word, tag])
+    },
+
+    /** Nobody has a value for this word. */
+    async wordIsGone(word: string): Promise<void> {
+      for (const one of everyone)
+        expect([one.url, await one.get(word)]).toEqual([one.url, { status: 200, text: 'N/A' }])
+    },
+
     /** Everybody lists these keys under /v1, and counts them. */
     async keysAre(keys: readonly string[]): Promise<void> {
       for (const one of everyone) {

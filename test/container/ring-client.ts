@@ -18,6 +18,9 @@ export const ringWords: readonly string[] = [
   'a/b c&d=100%',
 ]
 
+/** Path at /v1 of a key of the dialect. */
+const v1PathOf = (key: string) => `/v1/route/${encodeURIComponent(key)}`
+
 /** What the student project's scripts ask of a node, or of nginx in front of all. */
 export function makeRingClient(url: string) {
   async function ask(path: string, options: RequestInit = {}): Promise<Answered> {
@@ -46,6 +49,19 @@ export function makeRingClient(url: string) {
     add: (position: number, address: string) => ask(`/add_node/${position}/${address}`),
     remove: (address: string) => ask(`/remove_node/${address}`),
     clear: () => ask('/clear_cache'),
+    /** The keys of the dialect that the node that answers has itself. */
+    async ownKeys(): Promise<string[]> {
+      const { status, text } = await ask('/fetch_keys')
+      if (status !== 200) throw new Error(`${url}/fetch_keys answers ${status}: ${text}`)
+      return JSON.parse(text)
+    },
+    /** Deletes a key of the dialect, which has no path for that. */
+    delete: (key: string) => ask(v1PathOf(key), { method: 'DELETE' }),
+    /** ETag of a key of the dialect; null where it has no value. */
+    async tagOf(key: string): Promise<string | null> {
+      const { headers } = await fetch(`${url}${v1PathOf(key)}`, { method: 'HEAD', signal: AbortSignal.timeout(60_000) })
+      return headers.get('etag')
+    },
   }
 }
 

@@ -10,7 +10,7 @@ describeWithDocker('the ring with a Postgres for each node', () => {
   let stack: RingStack
 
   beforeAll(async () => {
-    stack = await startRing('ring-postgres.yml')
+    stack = await startRing(['ring-postgres.yml'])
   })
 
   afterAll(() => stack?.down())

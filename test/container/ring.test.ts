@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { root } from '../../tools/lab/paths.ts'
 import { until } from '../support/until.ts'
 import { describeWithDocker } from './docker.ts'
 import { makeRingChecks, ok, type RingChecks, underRoute } from './ring-checks.ts'
@@ -8,8 +10,21 @@ import { type RingNode, type RingStack, startRing } from './stack-of-ring.ts'
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
 
 const sentence = expect.toSatisfy((text: string) => text.trim().split(' ').length > 3)
-const conflict = { status: 409, text: sentence }
 const refused = { status: expect.toSatisfy((status: number) => status >= 400 && status < 500), text: sentence }
+
+const textOf = (file: string) => readFileSync(`${root}${file}`, 'utf8')
+
+/** Whether a key's slot comes after one position, up to and with the other. */
+const isIn = (key: string, after: number, through: number) => slotByHand(key) > after && slotByHand(key) <= through
+
+/** A key with such a slot, which begins with a text. */
+function wordIn(after: number, through: number, text: string): string {
+  for (let number = 0; ; number++) if (isIn(`${text} ${number}`, after, through)) return `${text} ${number}`
+}
+
+/** Words that are at other members than before. */
+const differing = (before: Record<string, string[]>, now: Record<string, string[]>) =>
+  ringWords.filter((word) => `${before[word]}` !== `${now[word]}`)
 
 describeWithDocker('the ring of three nodes behind nginx', () => {
   let stack: RingStack
@@ -44,20 +59,80 @@ describeWithDocker('the ring of three nodes behind nginx', () => {
 
     const slots = ringWords.map(slotByHand)
     expect(ringWords).toHaveLength(12)
-    expect(slots.some((slot) => slot > 3000 && slot <= 5000)).toBe(true)
+    expect(ringWords.some((word) => isIn(word, 3000, 5000))).toBe(true)
+    expect(ringWords.some((word) => isIn(word, 5000, 8000))).toBe(true)
     expect(slots.some((slot) => slot > 8000)).toBe(true)
     expect(new Set(ringWords.map((word) => ownerByHand(positions, word))).size).toBe(2)
     await checks.putWords()
     await checks.wordsAreThere(positions)
   })
 
-  test('another ring that all are told at once while there are no keys is the ring of all', async () => {
+  test.each(['nginx', 'the removed node'])(
+    'keys move to the standby that is added, and from the member that is removed, asked at %s: all is as before',
+    async (asked) => {
+      const [one, two, three] = nodes
+      await clearEach()
+      const positions = { 3000: one.address, 8000: two.address }
+      await setAtOnce(positions, nodes)
+      await checks.putWords()
+      const deleted = [
+        wordIn(3000, 5000, 'deleted'),
+        wordIn(5000, 8000, 'deleted'),
+        wordIn(3000, 5000, 'moved, deleted'),
+      ]
+      const [, , deletedLast = ''] = deleted
+      for (const word of deleted) expect(await balancer.put(word, 'x')).toEqual(ok)
+      for (const word of deleted.slice(0, 2)) expect((await balancer.delete(word)).status).toBe(200)
+      const tags = new Map(await Promise.all(ringWords.map(async (word) => [word, await one.tagOf(word)] as const)))
+      expect(new Set(tags.values()).size).toBe(ringWords.length)
+      const allIsAsBefore = async (ring: RingPositions, gone: readonly string[]) => {
+        await checks.ringIs(ring)
+        await checks.wordsAreThere(ring)
+        await checks.ownKeysAre(ring, [...ringWords, ...deleted.filter((word) => !gone.includes(word))])
+        await checks.tagsAre(tags)
+        for (const word of gone) await checks.wordIsGone(word)
+      }
+      const first = await checks.membersWithWords()
+
+      expect(await (asked === 'nginx' ? balancer : three).add(5000, three.address)).toEqual(ok)
+      await allIsAsBefore({ ...positions, 5000: three.address }, deleted.slice(0, 2))
+      const second = await checks.membersWithWords()
+      expect(differing(first, second)).toEqual(ringWords.filter((word) => isIn(word, 3000, 5000)))
+
+      expect((await balancer.delete(deletedLast)).status).toBe(200)
+      expect(await (asked === 'nginx' ? balancer : two).remove(two.address)).toEqual(ok)
+      await allIsAsBefore({ 3000: one.address, 5000: three.address }, deleted)
+      const third = await checks.membersWithWords()
+      expect(differing(second, third)).toEqual(ringWords.filter((word) => isIn(word, 5000, 8000)))
+    },
+  )
+
+  test('another ring that all are told at once is the ring of all, and keys are where it says', async () => {
     const positions = await stack.afresh()
     const [one, two, three] = nodes
-    await setAtOnce({ 100: two.address, 5000: three.address, 9999: two.address }, [one, two, three])
-    await setAtOnce(positions, [two, three, one])
     await checks.putWords()
-    await checks.wordsAreThere(positions)
+    const other = { 100: two.address, 5000: three.address, 9999: two.address }
+    for (const [ring, order] of [
+      [other, [one, two, three]],
+      [positions, [two, three, one]],
+    ] as const) {
+      await setAtOnce(ring, order)
+      await checks.wordsAreThere(ring)
+      await checks.ownKeysAre(ring)
+    }
+  })
+
+  test('the documented commands give the keys to two nodes, and the third one its part', async () => {
+    const docs = textOf('docs/ring.md')
+    const start = docs.slice(docs.indexOf('## Start one'), docs.indexOf('## What a client sees'))
+    const [setup = '', add = ''] = [...start.matchAll(/```sh\n(?:docker [^\n]*\n)?(.*?)```/gs)].map(([, text]) => text)
+    for (const [, line] of textOf('compose/ring.yml').matchAll(/^# {3} *(.*)$/gm)) expect(start).toContain(line)
+    await clearEach()
+    expect(await stack.shell(setup)).toMatch(/^OKOKOK.*Berlin$/s)
+    expect(await stack.shell(add)).toBe('OK')
+    const [one, two, three] = nodes
+    await checks.ringIs({ 3000: one.address, 8000: two.address, 5000: three.address })
+    expect(await balancer.ask('/v1/city')).toEqual({ status: 200, text: 'Berlin' })
   })
 
   test('keys under /v1 go through nginx to their owner; lists and counts have those of all', async () => {
@@ -102,24 +177,6 @@ describeWithDocker('the ring of three nodes behind nginx', () => {
     })
   })
 
-  test('the standby is added, and all show it at once; then a member is removed', async () => {
-    const [one, two, three] = nodes
-    const positions = await stack.afresh()
-    expect(await balancer.add(5000, three.address)).toEqual(ok)
-    const added = { ...positions, 5000: three.address }
-    await checks.ringIs(added)
-    await checks.putWords()
-    await checks.wordsAreThere(added)
-    await checks.keysAre(underRoute(ringWords))
-
-    await clearEach()
-    expect(await balancer.remove(two.address)).toEqual(ok)
-    const left = { 3000: one.address, 5000: three.address }
-    await checks.ringIs(left)
-    await checks.putWords()
-    await checks.wordsAreThere(left)
-  })
-
   test.each([
     { removed: 1, asked: 0, by: 'the other one' },
     { removed: 1, asked: 1, by: 'itself' },
@@ -128,31 +185,22 @@ describeWithDocker('the ring of three nodes behind nginx', () => {
     { removed: 0, asked: 0, by: 'itself' },
   ] as const)('member $removed is removed by $by, still routes, and comes back', async ({ removed, asked }) => {
     const positions = await stack.afresh()
+    await checks.putWords()
     const gone = nodes[removed]
     expect(await nodes[asked].remove(gone.address)).toEqual(ok)
     const left = Object.fromEntries(Object.entries(positions).filter(([, address]) => address !== gone.address))
     await checks.ringIs(left)
+    const words = ['by the removed', ...ringWords]
     expect(await gone.put('by the removed', 'x')).toEqual(ok)
-    await checks.putWords()
     await checks.wordsAreThere(left)
-    await checks.keysAre(underRoute(['by the removed', ...ringWords]))
+    await checks.ownKeysAre(left, words)
+    await checks.keysAre(underRoute(words))
 
-    await clearEach()
     expect(await balancer.add(removed === 0 ? 3000 : 8000, gone.address)).toEqual(ok)
     await checks.ringIs(positions)
-  })
-
-  test('with keys in the way, a change is 409 with a sentence, and the ring stays as it was', async () => {
-    const [, two, three] = nodes
-    const positions = await stack.afresh()
-    await checks.putWords()
-    for (const one of checks.everyone) {
-      expect(await one.add(5000, three.address)).toEqual(conflict)
-      expect(await one.remove(two.address)).toEqual(conflict)
-    }
-    await checks.ringIs(positions)
     await checks.wordsAreThere(positions)
-    await checks.putWords()
+    await checks.ownKeysAre(positions, words)
+    await checks.keysAre(underRoute(words))
   })
 
   test('an unknown member, a taken position and one beyond the last are refused with a sentence', async () => {

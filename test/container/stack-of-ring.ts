@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process'
 import { randomInt, randomUUID } from 'node:crypto'
+import { promisify } from 'node:util'
 import { docker } from '../../tools/lab/docker.ts'
 import { root } from '../../tools/lab/paths.ts'
 import { freePort } from '../../tools/lab/ports.ts'
@@ -28,6 +30,8 @@ export interface RingStack {
   readonly nodes: readonly [RingNode, RingNode, RingNode]
   readonly balancer: RingClient
   compose(...args: string[]): Promise<string>
+  /** Runs documented commands with the ports and addresses that the stack has here. Resolves with their output. */
+  shell(commands: string): Promise<string>
   /** Resolves once these nodes serve. */
   serving(nodes?: readonly RingNode[]): Promise<void>
   /** Deletes every key, and gives the ring to the first two nodes; the third one is told of it, and is a standby. */
@@ -38,14 +42,19 @@ export interface RingStack {
 /**
  * Builds, starts and waits for the nodes and nginx, on the documented subnet where nobody else has it.
  * @param overlays files of compose/ laid over compose/ring.yml
+ * @param settings of the nodes, by their names, as far as compose/ring.yml passes them on
  */
-export async function startRing(...overlays: string[]): Promise<RingStack> {
+export async function startRing(
+  overlays: readonly string[] = [],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RingStack> {
   await haveImage(nginxImage, nginxDockerfile)
   const first = await freePort(4)
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     // Empty: the defaults, whatever the user's environment says
     ...{ POSTGRES_USER: '', POSTGRES_PASSWORD: '', POSTGRES_DB: '', LOG_LEVEL: '', LOG_FORMAT: '' },
+    ...settings,
     ...{ COMPOSE_PROJECT_NAME: `kvs-ring-${randomUUID().slice(0, 8)}`, PUBLISH: `127.0.0.1:${first}` },
     ...Object.fromEntries([1, 2, 3].map((number) => [`PUBLISH_${number}`, `127.0.0.1:${first + number}`])),
   }
@@ -84,6 +93,14 @@ function makeStack(compose: RingStack['compose'], down: RingStack['down'], first
 
   return {
     ...{ nodes, balancer, compose, down },
+
+    async shell(commands) {
+      const own = commands
+        .replaceAll(/\blocalhost:808([0-3])\b/g, (_, number) => `127.0.0.1:${first + Number(number)}`)
+        .replaceAll('172.23.0.', `${subnet}.`)
+      const { stdout } = await promisify(execFile)('sh', ['-euc', own])
+      return stdout.trim()
+    },
 
     async serving(wanted = nodes) {
       for (const { url } of wanted) await makeClient(url).reaches('serving')

@@ -94,6 +94,13 @@ export class NodeRequest implements Exchange {
     return this.bodyOnDemand
   }
 
+  liftIdleTimeout(): () => void {
+    const { socket } = this.message
+    const timeoutMs = socket.timeout ?? 0
+    socket.setTimeout(0)
+    return () => void socket.setTimeout(timeoutMs)
+  }
+
   send(reply: Reply): void {
     sendReply(this, reply)
   }

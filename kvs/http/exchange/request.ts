@@ -33,6 +33,8 @@ export interface Request {
   caller: Caller | undefined
   /** Released once, when the reply is out or the connection is gone. */
   resource: Resource | undefined
+  /** Lets nothing move on the connection for as long as it takes, until the function that this returns is called. */
+  liftIdleTimeout(): () => void
 }
 
 /**

@@ -182,3 +182,18 @@ test('KVS_HANDOVER_RATE bounds how fast keys move; a change that is called off m
   await withoutCopies(nodes)
   expect((await keysInLog(three)).toSorted()).toEqual(keys.toSorted())
 })
+
+test('a change may take longer than KVS_IDLE_TIMEOUT: whoever asked is answered all the same', {
+  timeout: 120_000,
+}, async () => {
+  const bounds = { KVS_IDLE_TIMEOUT: '2s', KVS_APPEND_TIMEOUT: '1s', KVS_WAIT_TIMEOUT: '1s' }
+  const { nodes, positions } = await startRing({ KVS_HANDOVER_RATE: '10', ...bounds })
+  const [, two, three] = nodes
+  await putValues(nodes, numbered(1_000, 'slow').filter(moves).slice(0, 40))
+  // Asked at another node than the home, so that two connections wait for it.
+  for (const ask of [() => two.ask({ path: `/add_node/5000/${three.address}` }), () => three.setRing(positions)]) {
+    const began = performance.now()
+    expect(await ask()).toMatchObject({ status: 200, body: 'OK' })
+    expect(performance.now() - began).toBeGreaterThan(2_500)
+  }
+})

@@ -21,7 +21,7 @@ export function makeRequest(method: string, target: string, headers: string[] = 
     body: makeBody(body ?? ''),
     telemetry: beginTelemetry(systemClock.now()),
     ...{ clock: systemClock, random: systemRandom, caller: undefined, resource: undefined },
-    ...{ isReplying: false, replies, abort: () => undefined },
+    ...{ isReplying: false, replies, abort: () => undefined, liftIdleTimeout: () => () => undefined },
     send: (reply) => void replies.push(reply),
   }
 }

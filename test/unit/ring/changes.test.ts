@@ -96,7 +96,9 @@ test('nothing is told while nothing is decided, and a change that waits for it g
     },
     async () => undefined,
   )
-  await expect(changes.change(asked)).rejects.toMatchObject({ code: 'log_down' })
+  // It has begun, and is made or called off later: the first one is not told that nothing was done.
+  const underWay = 'the change is under way still: a:1 makes it or calls it off once its log answers'
+  await expect(changes.change(asked)).rejects.toMatchObject({ code: 'cannot_forward', message: underWay })
   await expect(changes.change(asked)).rejects.toMatchObject({ code: 'log_down' })
   expect(told).toEqual([])
   expect(appends).toBe(3)

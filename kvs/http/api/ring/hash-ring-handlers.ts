@@ -10,6 +10,7 @@ import type { Handle } from '../route.ts'
 import type { ReceiveForm } from '../sites/form-body.ts'
 import { requireNoTerms } from '../sites/members-handlers.ts'
 import { quoted } from '../transactions/strict-json.ts'
+import { awaitChange } from './awaited-change.ts'
 import { nodesIn } from './nodes-text.ts'
 import { queryFormOf } from './route-dialect.ts'
 import { routedKeyIn } from './routed-key.ts'
@@ -44,9 +45,7 @@ export function makeHashRingHandlers({ ring, receiveForm, dropBody }: HashRingOp
     requireNoTerms(request, request.path)
     return receiveForm(request, ['data'], async (form) => {
       const positions = nodesIn(form)
-      noteWait(request, 'target')
-      await ring.replace(positions)
-      noteWait(request, undefined)
+      await awaitChange(request, () => ring.replace(positions))
       return done()
     })
   }
@@ -60,9 +59,7 @@ export function makeHashRingHandlers({ ring, receiveForm, dropBody }: HashRingOp
       const parts = partsOf(request)
       noteWait(request, 'body')
       await dropBody(request)
-      noteWait(request, 'target')
-      await change(parts)
-      noteWait(request, undefined)
+      await awaitChange(request, () => change(parts))
       return done()
     }
 

@@ -15,6 +15,7 @@ import {
 import type { Handle } from '../route.ts'
 import { requireNoTerms } from '../sites/members-handlers.ts'
 import { answersReply } from './answers-handler.ts'
+import { awaitChange } from './awaited-change.ts'
 import { askedChangesIn, askedKeysIn, takeIn } from './handover-body.ts'
 import { changeIn, giveIn, ringInBody } from './ring-body.ts'
 import { queryFormOf } from './route-dialect.ts'
@@ -61,8 +62,9 @@ export function makeRingHandlers({ ring, receiveBody, dropBody, holdReply }: Rin
     const position = await ring.give(asked.ring, asked.isCheck)
     return stateReply(ring, position)
   })
-  const change = taking(async (body) => {
-    await ring.change(changeIn(body))
+  const change = taking(async (body, request) => {
+    const asked = changeIn(body)
+    await awaitChange(request, () => ring.change(asked))
     return stateReply(ring)
   })
 

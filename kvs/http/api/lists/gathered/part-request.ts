@@ -83,6 +83,10 @@ export class PartRequest implements Request {
     return this.isClosed || this.whole.isOver
   }
 
+  liftIdleTimeout(): () => void {
+    return this.whole.liftIdleTimeout()
+  }
+
   /** Nobody wants the reply any more, or it was taken. */
   end(): void {
     if (this.isClosed) return
