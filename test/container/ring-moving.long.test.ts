@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { until } from '../support/until.ts'
 import { describeWithDocker } from './docker.ts'
 import { makeRingChecks, type RingChecks } from './ring-checks.ts'
-import { ownerByHand, type RingPositions, slotByHand } from './ring-client.ts'
+import { ownerByHand, type RingPositions } from './ring-client.ts'
 import { type RingNode, type RingStack, startRing } from './stack-of-ring.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 900_000 })
@@ -11,8 +11,6 @@ const keys = Array.from({ length: 3_000 }, (_, number) => `moved-${number}`).toS
 
 /** Lets a fifth of the keys, those that the third node takes with the position 5000, move in about six seconds. */
 const settings = { KVS_HANDOVER_RATE: '100' }
-
-const members = ['taker', 'giver', 'home'] as const
 
 /** What `/readyz` says of the ring. */
 interface Report {
@@ -86,12 +84,10 @@ describeWithDocker('keys that move between nodes with a Postgres each, while one
   }
 
   test.each([
-    ...members.map((member) => ({ member, down: 'node', comesBack: 'at once' })),
-    ...members.map((member) => ({ member, down: 'postgres', comesBack: 'at once' })),
-    // Where the home is down, that is at once.
     { member: 'taker', down: 'node', comesBack: 'once the change was answered' },
-    { member: 'giver', down: 'node', comesBack: 'once the change was answered' },
-    { member: 'taker', down: 'postgres', comesBack: 'once the change was answered' },
+    { member: 'giver', down: 'postgres', comesBack: 'at once' },
+    // Where the home is down, the answer breaks off.
+    { member: 'home', down: 'node', comesBack: 'at once' },
   ])('docker kill of the $member’s $down, which comes back $comesBack', async ({ member, down, comesBack }) => {
     const [home, giver, taker] = stack.nodes
     await until('the ring is as at the beginning', async () => (await home.setRing(positions)).status === 200)
@@ -122,25 +118,6 @@ describeWithDocker('keys that move between nodes with a Postgres each, while one
     if (status === 200) expect(isMade).toBe(true)
     if (status === 409 || text.includes('nothing was')) expect(isMade).toBe(false)
     await expectAllAtTheirMembers(ring)
-  })
-})
-
-describeWithDocker('a change that takes two minutes', () => {
-  test('is answered, through nginx and at the node that it asks', async () => {
-    const stack = await startRing([], { KVS_HANDOVER_RATE: '1' })
-    try {
-      await stack.afresh()
-      const [, , { address }] = stack.nodes
-      const moved = keys.filter((key) => slotByHand(key) > 3000 && slotByHand(key) <= 5000).slice(0, 120)
-      for (const key of moved) expect((await stack.balancer.ask(`/v1/${key}`, { method: 'PUT' })).status).toBe(201)
-      const began = performance.now()
-      const signal = AbortSignal.timeout(240_000)
-      expect(await stack.balancer.ask(`/add_node/5000/${address}`, { signal })).toEqual({ status: 200, text: 'OK' })
-      // Longer than nginx waits for other answers, and than KVS_IDLE_TIMEOUT
-      expect(performance.now() - began).toBeGreaterThan(105_000)
-    } finally {
-      await stack.down()
-    }
   })
 })
 
