@@ -9,7 +9,7 @@ import { type Keeper, makeKeeper, possibleValues, shownIn } from './keepers.ts'
 import { keysInLog, ownPart, type RingNode, type RingState, startRing } from './nodes.ts'
 import { expectAtOwners, putValues, ringReport, seeAll } from './values.ts'
 
-const kills = Number(process.env.RING_KILLS ?? 30)
+const kills = Number(process.env.RING_KILLS ?? 15)
 
 /** Keys that are there all along, so that a change takes a second or two, and kills come while it moves them. */
 const steady = Array.from({ length: 600 }, (_, number) => `steady-${number}`)
