@@ -173,7 +173,17 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
     const left = this.movedAt + options.timeoutMs - request.clock.now()
     if (left > 0) this.timer = request.clock.after(left, () => this.onTimer())
     else if (this.isClientsTurn) this.timer = request.clock.after(options.timeoutMs, () => this.onTimer())
-    else this.giveUp(new Late(`no answer within ${options.timeoutMs} ms`))
+    else this.giveUpIfStill(this.movedAt)
+  }
+
+  /** Where this process itself was held up, timers are due before what has arrived meanwhile is read: that comes first. */
+  private giveUpIfStill(movedAt: number): void {
+    const { request, options } = this
+    request.clock.soon(() => {
+      if (this.isOver) return
+      if (this.movedAt === movedAt) this.giveUp(new Late(`no answer within ${options.timeoutMs} ms`))
+      else this.onTimer()
+    })
   }
 
   /** While the client has to send more of the body, or to take more of the reply, the target is not late. */

@@ -151,6 +151,16 @@ test('a client that takes its answer slowly is not taken for a target that has c
   expect(bytes).toBeGreaterThan(size)
 })
 
+test('a target is not late where the forwarder itself was held up', async () => {
+  const target = await startRawTarget(({ socket }) => {
+    socket.write(ok)
+    const until = performance.now() + 200
+    while (performance.now() < until);
+  })
+  const { url } = await startForwarder(target.port, { forwardTimeoutMs: 100 })
+  expect(await (await fetch(`${url}/v1/a`)).text()).toBe('hi')
+})
+
 test.each([
   ['before the answer', ''],
   ['during the answer', 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nfirst'],
