@@ -5,8 +5,8 @@ import type { MergedLog } from './merged-log.ts'
 import type { RingAddition } from './ring-history.ts'
 
 /**
- * Each counter goes 1, 2, 3 …, in the order in which additions followed each other, and each acknowledged one is there
- * once: one that was done twice makes the counter larger than all that was asked for.
+ * Each counter goes 1, 2, 3 …, in the order in which additions followed each other, and each acknowledged one is
+ * there once: one that was done twice makes the counter larger than all that was asked for.
  */
 export function checkCounters(
   additions: readonly RingAddition[],

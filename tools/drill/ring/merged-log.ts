@@ -64,7 +64,7 @@ export function mergeLogs(logs: readonly RingLog[], ownership: Ownership): Merge
       if (merged.kind === 'put') current.set(key, merged)
       else current.delete(key)
     }
-    checkCopies(all, effective, { logs, report })
+    checkCopies(all, { logs, report })
     moved += checkStints(key, all, effective, { logs, ownership, report })
   }
   return {
@@ -118,13 +118,9 @@ function originalsOf(key: string, all: readonly Placed[], { logs, ownership, rep
   )
 }
 
-/** What moved has the value that a client has written, and its version. */
-function checkCopies(
-  all: readonly Placed[],
-  originals: readonly Original[],
-  { logs, report }: Pick<Parts, 'logs' | 'report'>,
-): void {
-  const byTag = new Map(originals.map(({ entry }) => [entry.tag, entry]))
+/** What moved has the version of something that did not come from another log, and is the same. */
+function checkCopies(all: readonly Placed[], { logs, report }: Pick<Parts, 'logs' | 'report'>): void {
+  const byTag = new Map(all.flatMap(({ entry }) => (entry.earlier === undefined ? [[entry.tag, entry]] : [])))
   for (const placed of all) {
     const { earlier, kind, value, deadline } = placed.entry
     if (earlier === undefined) continue

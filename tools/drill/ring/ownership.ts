@@ -21,7 +21,7 @@ export interface Ownership {
   stintsOf(slot: number): readonly Stint[]
   /** The stint of a log that an entry of it falls into; undefined where the log did not own the slot then. */
   at(log: number, slot: number, sequence: number): Stint | undefined
-  /** A sentence for each two logs that have owned a slot at once, and for each version that does not go with the others. */
+  /** A sentence for each two logs that have owned a slot at once, and for each version that does not go with others. */
   readonly violations: readonly string[]
 }
 

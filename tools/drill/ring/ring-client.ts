@@ -27,7 +27,10 @@ export interface RingClientOptions {
 
 /** One client, which asks any node, whoever owns the key. */
 export interface RingClient {
-  /** Does one thing to a key, and repeats what has an Idempotency-Key and no answer. Returns whether it was answered. */
+  /**
+   * Does one thing to a key, and repeats what has an Idempotency-Key and no answer. Resolves with whether it was
+   * answered.
+   */
   operate(key: string): Promise<boolean>
   /** Puts a value of so many bytes. */
   put(key: string, bytes: number): Promise<void>

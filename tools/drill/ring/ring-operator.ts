@@ -25,7 +25,7 @@ export interface ChangeAnswer {
 export interface RingOperator {
   /** Every change that was asked for, and was answered or not. */
   readonly answers: readonly ChangeAnswer[]
-  /** Forms the ring of the first three nodes; the fourth one is a standby. Rejects where one of them does not take it. */
+  /** Forms the ring of the first three nodes; the fourth one is a standby. Rejects where a node does not take it. */
   form(): Promise<void>
   /** Adds a position, or takes a member out, as it draws. */
   change(random: SeededRandom): Promise<ChangeAnswer>

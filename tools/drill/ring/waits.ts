@@ -11,22 +11,20 @@ export interface Wait {
 const isAnswered = ({ outcome, status }: RingOperation) => outcome === 'ok' || status === 412
 
 /**
- * The longest time in which somebody asked for a key in vain: from a request for it to the next answer that anybody got
- * for it. Undefined where nobody asked for anything; what was not answered up to the end counts up to that.
+ * The longest time in which somebody asked for a key in vain: that of a request up to its answer, or from the first of
+ * several requests without one to the end of the last of them, with no answer to anybody in between. Undefined where
+ * nobody asked for anything.
  */
 export function longestWait(operations: readonly RingOperation[]): Wait | undefined {
   let longest: Wait | undefined
-  for (const [key, ofKey] of Map.groupBy(operations, (operation) => operation.key)) {
-    const answers = ofKey.filter(isAnswered).map(({ returned }) => returned)
-    const end = ofKey.reduce((last, { returned }) => Math.max(last, returned), 0)
-    answers.push(end)
-    answers.sort((one, other) => one - other)
-    let next = 0
-    for (const { invoked } of ofKey.toSorted((one, other) => one.invoked - other.invoked)) {
-      while ((answers[next] ?? end) < invoked) next++
-      const seconds = ((answers[next] ?? end) - invoked) / 1000
-      if (seconds > (longest?.seconds ?? -1)) longest = { seconds, key, from: invoked }
-    }
+  const inVainSince = new Map<string, number>()
+  for (const operation of operations.toSorted((one, other) => one.returned - other.returned)) {
+    const { key, invoked, returned } = operation
+    const from = isAnswered(operation) ? invoked : Math.min(invoked, inVainSince.get(key) ?? invoked)
+    if (isAnswered(operation)) inVainSince.delete(key)
+    else inVainSince.set(key, from)
+    const seconds = (returned - from) / 1000
+    if (seconds > (longest?.seconds ?? -1)) longest = { seconds, key, from }
   }
   return longest
 }

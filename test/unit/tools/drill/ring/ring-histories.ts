@@ -24,8 +24,9 @@ function keyOf(isLow: boolean, prefix: string): string {
   }
 }
 
-/** A key that the first member owns at first, a counter like that, and one that the second member owns all along. */
+/** Keys that the first member owns at first, one of them a counter, and one that the second member owns all along. */
 export const moving = keyOf(true, 'moving')
+export const ended = keyOf(true, 'ended')
 export const counter = keyOf(true, 'counter/')
 export const staying = keyOf(false, 'staying')
 

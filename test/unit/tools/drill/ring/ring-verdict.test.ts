@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { judgeRing } from '../../../../../tools/drill/ring/ring-verdict.ts'
-import { change, counter, moving, type RightStory, remove, rightStory, staying } from './ring-histories.ts'
+import { change, counter, ended, moving, type RightStory, remove, rightStory, staying } from './ring-histories.ts'
 
 test('a right history has no violation, and is counted', () => {
   const { violations, acknowledged, lost, torn, readsChecked, tally } = judgeRing(rightStory())
@@ -234,6 +234,13 @@ const right: readonly (readonly [what: string, plant: Plant])[] = [
   [
     'a copy that has ended may be recorded as ended by a log that does not own it',
     (story) => story.append(0, { key: moving, deadline: 5_000 }),
+  ],
+  [
+    'and whoever is about to take the key may have that from there',
+    ({ append, marks }) => {
+      const { tag, recordedAt } = append(0, { key: ended, deadline: 5_000 })
+      append(1, { key: ended, sequence: marks.take.sequence - 0.5, earlier: { tag, modifiedAt: recordedAt } })
+    },
   ],
   [
     'a repetition that was not answered says nothing',

@@ -18,19 +18,26 @@ const op = (key: string, invoked: number, returned: number, rest: Partial<RingOp
 })
 const failed = { outcome: 'failed', status: 503 } as const
 
-test('a key waits from a request for it to the next answer that anybody gets for it', () => {
+test('a key waits for an answer as long as a request takes', () => {
   expect(longestWait([])).toBeUndefined()
   expect(longestWait([op('x', 0, 100), op('y', 200, 700)])).toEqual({ seconds: 0.5, key: 'y', from: 200 })
-  expect(longestWait([op('x', 0, 100, failed), op('x', 150, 200, failed), op('x', 800, 900)])).toEqual({
-    ...{ seconds: 0.9, key: 'x', from: 0 },
-  })
-  expect(longestWait([op('x', 0, 5_000), op('x', 100, 300)])).toEqual({ seconds: 0.3, key: 'x', from: 0 })
 })
 
-test('a refusal by a condition is an answer, and what was never answered counts up to the end', () => {
+test('requests in vain are one wait, up to the last of them or to an answer', () => {
+  expect(longestWait([op('x', 0, 100, failed), op('x', 150, 800, failed), op('x', 5_000, 5_010)])).toEqual({
+    ...{ seconds: 0.8, key: 'x', from: 0 },
+  })
+  expect(longestWait([op('x', 0, 100, failed), op('x', 110, 120), op('x', 150, 800, failed)])).toMatchObject({
+    ...{ seconds: 0.65, from: 150 },
+  })
+  expect(longestWait([op('x', 0, 100, failed), op('y', 50, 60), op('x', 150, 800, failed)])).toMatchObject({
+    ...{ seconds: 0.8, key: 'x' },
+  })
+})
+
+test('a refusal by a condition is an answer', () => {
   const refused = { kind: 'put', outcome: 'failed', status: 412 } as const
-  expect(longestWait([op('x', 0, 100, refused)])).toMatchObject({ seconds: 0.1 })
-  expect(longestWait([op('x', 0, 100), op('x', 200, 900, failed), op('x', 950, 1_300, failed)])).toMatchObject({
-    ...{ seconds: 1.1, from: 200 },
+  expect(longestWait([op('x', 0, 100, failed), op('x', 200, 300, refused), op('x', 400, 500, failed)])).toMatchObject({
+    ...{ seconds: 0.1, from: 0 },
   })
 })
