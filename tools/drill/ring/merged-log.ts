@@ -1,4 +1,5 @@
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
+import { isExpiry } from '../checker/lifetimes.ts'
 import type { LogEntry } from '../history.ts'
 import { type Ownership, placeOf, type Stint } from './ownership.ts'
 import type { RingLog, RingLogEntry } from './ring-history.ts'
@@ -18,6 +19,8 @@ export interface MergedLog {
   readonly superseded: ReadonlySet<string>
   /** What each key has in the end, where it has anything. */
   readonly current: ReadonlyMap<string, LogEntry>
+  /** Keys whose last entry says that they have ended by themselves. */
+  readonly ended: ReadonlySet<string>
   /** Number of keys that came to another log, each of them as often as it did. */
   readonly moved: number
   readonly violations: readonly string[]
@@ -42,6 +45,7 @@ export function mergeLogs(logs: readonly RingLog[], ownership: Ownership): Merge
   const sequences = new Map<string, number>()
   const superseded = new Set<string>()
   const current = new Map<string, LogEntry>()
+  const ended = new Set<string>()
   let moved = 0
 
   for (const [key, all] of byKey) {
@@ -64,11 +68,13 @@ export function mergeLogs(logs: readonly RingLog[], ownership: Ownership): Merge
       if (merged.kind === 'put') current.set(key, merged)
       else current.delete(key)
     }
+    const last = entries.at(-1)
+    if (effective.length > 0 && last !== undefined && isExpiry(last)) ended.add(key)
     checkCopies(all, { logs, report })
     moved += checkStints(key, all, effective, { logs, ownership, report })
   }
   return {
-    ...{ entries, superseded, current, moved, violations },
+    ...{ entries, superseded, current, ended, moved, violations },
     sequenceOf: (tag) => sequences.get(tag),
     placeOf(sequence) {
       const place = places[sequence - 1]
@@ -96,6 +102,8 @@ function groupByKey(logs: readonly RingLog[]): Map<string, Placed[]> {
   return byKey
 }
 
+const isExpired = ({ kind, deadline }: RingLogEntry) => kind === 'delete' && deadline !== undefined
+
 const wordsFor = (logs: readonly RingLog[], { log, entry }: Placed) => placeOf(logs[log] as RingLog, entry)
 
 /** What clients have written to a key, in the order of its owners. What is not in the log of an owner is reported. */
@@ -109,7 +117,7 @@ function originalsOf(key: string, all: readonly Placed[], { logs, ownership, rep
       return []
     }
     // A copy that has ended may be recorded as ended, as any key; its owner's has ended as well.
-    if (stint === undefined && entry.kind === 'delete' && entry.deadline !== undefined) return []
+    if (stint === undefined && isExpired(entry)) return []
     if (stint === undefined) report(`${wordsFor(logs, placed)} is a client’s, and this log did not own the key`)
     return stint === undefined ? [] : [{ ...placed, stint }]
   })

@@ -21,6 +21,8 @@ export interface RingContext extends Script {
   readonly stack: RingStack
   readonly workload: RingWorkload
   readonly operator: RingOperator
+  /** Whether it is a violation that something takes too long, though it is well. */
+  readonly isTimed: boolean
   /** What was done so far. */
   readonly counts: RingCounts
 }

@@ -14,7 +14,7 @@ export type Victim = 'node' | 'postgres' | 'machine'
 
 /** A change that nothing happens to, but that it may be called off. */
 export async function changeInPeace(context: RingContext): Promise<void> {
-  const { operator, random, lasting, violation, counts } = context
+  const { operator, random, lasting, violation, counts, isTimed } = context
   await lasting('change', async () => {
     const changing = operator.change(random.fork(String(random.next())))
     const isCalledOff = random.chance(0.15)
@@ -24,8 +24,9 @@ export async function changeInPeace(context: RingContext): Promise<void> {
     }
     const answer = await changing
     if (answer.status === 200 && !isCalledOff) counts.spans.push(answer.milliseconds)
-    // Called off, or named for what it can't be: a member that is the last one.
-    if (answer.status !== 200 && !(answer.status === 409 && isCalledOff)) violation(told(answer))
+    // A busy machine may keep a member's log from answering in time.
+    const isExcused = (answer.status === 409 && isCalledOff) || (answer.status === 503 && !isTimed)
+    if (answer.status !== 200 && !isExcused) violation(told(answer))
   })
   await settles(context, 'a change')
 }

@@ -15,7 +15,7 @@ import { longestWait } from './waits.ts'
 
 export interface RingRunOptions extends Omit<RunOptions, 'makeStack' | 'env'>, Pick<RingWorkloadOptions, 'connect'> {
   readonly startStack: () => Promise<RingStack>
-  /** Whether the drill's bound on waiting counts: not on a machine that has other work. */
+  /** Whether a drill's bound on time counts: not on a machine that has other work. */
   readonly isTimed?: boolean
   /** Number of bulk keys in place of the drill's own. */
   readonly bulk?: number
@@ -46,7 +46,8 @@ async function runOn(
   options: RingRunOptions,
   say: (step: string) => void,
 ): Promise<End['result']> {
-  const { seed, seconds, signal = new AbortController().signal, onEnd, connect, isTimed = false } = options
+  const { seed, seconds, signal = new AbortController().signal, onEnd, connect } = options
+  const isTimed = options.isTimed === true && drill.longestWait !== undefined
   const began = performance.now()
   const now = () => performance.now() - began
   const random = makeSeededRandom(seed, drill.name)
@@ -57,7 +58,7 @@ async function runOn(
   const counts: RingCounts = { spans: [], kills: 0, whileMoving: 0, slowest: 0 }
   let deadline = Number.POSITIVE_INFINITY
   const script = makeScript({ notebook, now, deadline: () => deadline, random: random.fork('faults'), signal })
-  const context: RingContext = { ...script, stack, workload, operator, counts }
+  const context: RingContext = { ...script, stack, workload, operator, isTimed, counts }
   const tell = (left: number) => {
     say(`${counts.kills} kills, ${operator.answers.length} changes, ${workload.acknowledged} writes, ${left} s to go`)
   }

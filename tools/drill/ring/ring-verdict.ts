@@ -173,7 +173,10 @@ function checkEnd({ logs, views }: RingHistory, merged: MergedLog, report: (sent
     const listed = new Set(own)
     for (const key of own) {
       if (ownerOf(positions, slotOf(key)) !== address) report(`${node} lists ${quoted(key)}, which is not its own`)
-      else if (!merged.current.has(key)) report(`${node} lists ${quoted(key)}, which the logs do not have`)
+      // It may have ended between the list and the reading of the logs.
+      else if (!merged.current.has(key) && !merged.ended.has(key)) {
+        report(`${node} lists ${quoted(key)}, which the logs do not have`)
+      }
     }
     for (const [key, { deadline }] of merged.current) {
       const isMissing = ownerOf(positions, slotOf(key)) === address && !listed.has(key) && deadline === undefined

@@ -183,6 +183,11 @@ const wrong: readonly (readonly [what: string, plant: Plant, sentence: RegExp])[
     /node-1 lists moving\d+, which is not its own/,
   ],
   [
+    'a node lists what was deleted',
+    (story) => Object.assign(story.views[1] ?? {}, { own: [moving, counter, staying, ended] }),
+    /node-2 lists ended\d+, which the logs do not have/,
+  ],
+  [
     'a node does not list what is its own',
     (story) => Object.assign(story.views[1] ?? {}, { own: [moving, counter] }),
     /node-2 does not list staying\d+, which is its own/,
@@ -240,6 +245,16 @@ const right: readonly (readonly [what: string, plant: Plant])[] = [
     ({ append, marks }) => {
       const { tag, recordedAt } = append(0, { key: ended, deadline: 5_000 })
       append(1, { key: ended, sequence: marks.take.sequence - 0.5, earlier: { tag, modifiedAt: recordedAt } })
+    },
+  ],
+  [
+    'a key may have been there when it was listed, and have ended before the logs were read',
+    (story) => {
+      const { op, append, views } = story
+      const put = append(1, { key: ended, value: '3-0', deadline: 5_000 })
+      op(3, 'put', { key: ended, value: '3-0', tag: put.tag, ttl: 5_000 })
+      append(1, { key: ended, deadline: 5_000, recordedAt: 5_001 })
+      Object.assign(views[1] ?? {}, { own: [moving, counter, staying, ended] })
     },
   ],
   [
