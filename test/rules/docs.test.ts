@@ -8,6 +8,7 @@ import { catalogue } from '../../kvs/core/errors.ts'
 import { states } from '../../kvs/kv/status.ts'
 import { dailyRights } from '../../kvs/log/postgres/rights.ts'
 import { drills } from '../../tools/drill/drills.ts'
+import { ringDrills } from '../../tools/drill/ring/ring-drills.ts'
 import { sitesDrills } from '../../tools/drill/sites/sites-drills.ts'
 import { fakeRoutes } from '../unit/http/serve.ts'
 
@@ -138,9 +139,9 @@ test('docs/drills.md has every drill, and none that is not there', () => {
     const start = text.indexOf(`| ${heading} | what is done |`)
     return text.slice(start, text.indexOf('\n\n', start)).split('\n').slice(2)
   }
-  const rows = ['drill', 'drill of several nodes', 'drill of sites'].flatMap(rowsAfter)
+  const rows = ['drill', 'drill of several nodes', 'drill of a ring', 'drill of sites'].flatMap(rowsAfter)
   const told = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name))
-  expect(told.toSorted()).toEqual([...drills, ...sitesDrills].map(({ name }) => name).toSorted())
+  expect(told.toSorted()).toEqual([...drills, ...ringDrills, ...sitesDrills].map(({ name }) => name).toSorted())
 })
 
 test('compose hands every setting on, but for those that are the image’s own, or an overlay’s', () => {

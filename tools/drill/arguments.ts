@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util'
 import { nearest } from '../../kvs/config/index.ts'
 import type { Drill } from './drill.ts'
+import type { RingDrill } from './ring/ring-drill.ts'
 import type { SitesDrill } from './sites/sites-drill.ts'
 
-/** A drill of one log, or of several sites. */
-export type AnyDrill = Drill | SitesDrill
+/** A drill of one log, of a ring of several, or of several sites. */
+export type AnyDrill = Drill | RingDrill | SitesDrill
 
 export interface Arguments {
   /** Drills to run; empty if they are to be listed. */

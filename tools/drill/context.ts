@@ -1,42 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../lab/polling.ts'
 import type { Context } from './drill.ts'
-import type { Fault } from './history.ts'
+import { makeScript, type ScriptOptions } from './script.ts'
 
-/** Collects what happens during a drill, apart from what its clients see. */
-export interface Notebook {
-  readonly faults: Fault[]
-  readonly violations: string[]
-  readonly notes: string[]
-}
+export type ContextOptions = ScriptOptions & Pick<Context, 'stack' | 'workload'>
 
-export interface ContextOptions extends Pick<Context, 'stack' | 'workload' | 'random' | 'signal'> {
-  readonly notebook: Notebook
-  /** Milliseconds since the drill began. */
-  readonly now: () => number
-  /** End of the faulty phase on the same clock. */
-  readonly deadline: () => number
-}
-
-export function makeContext({ notebook, now, deadline, ...given }: ContextOptions): Context {
-  const { stack, random, signal } = given
-  const { faults, violations, notes } = notebook
+export function makeContext({ stack, workload, ...given }: ContextOptions): Context {
+  const { signal } = given
   return {
-    ...given,
-    left: () => Math.max(0, (deadline() - now()) / 1000),
-    pause: (from, to) => sleep(1000 * random.between(from, to), undefined, { signal }),
-
-    async lasting(name, body) {
-      const from = now()
-      try {
-        return await body()
-      } finally {
-        faults.push({ name, from, to: now() })
-      }
-    },
-
-    moment: (name) => faults.push({ name, from: now() }),
-
+    ...makeScript(given),
+    ...{ stack, workload },
     becomes(wanted, boundSeconds, node) {
       const statusIfWanted = async () => {
         const status = await stack.status(node)
@@ -44,8 +16,5 @@ export function makeContext({ notebook, now, deadline, ...given }: ContextOption
       }
       return waitFor(statusIfWanted, { boundMs: 1000 * boundSeconds, signal })
     },
-
-    violation: (sentence) => violations.push(sentence),
-    note: (sentence) => notes.push(sentence),
   }
 }

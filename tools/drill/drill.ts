@@ -1,6 +1,6 @@
 import type { NodeStatus } from '../lab/readiness.ts'
-import type { SeededRandom } from '../lab/seeded-random.ts'
 import type { History } from './history.ts'
+import type { Script } from './script.ts'
 import type { NodeName, Stack, StackOptions } from './stack/stack.ts'
 import type { Workload } from './workload/clients.ts'
 
@@ -22,20 +22,10 @@ export interface Drill {
   expects?(history: History): string[]
 }
 
-/** What a drill's script works with. Everything that waits rejects when the drill is aborted. */
-export interface Context {
+/** What a drill's script works with. */
+export interface Context extends Script {
   readonly stack: Stack
   readonly workload: Pick<Workload, 'preload' | 'acknowledged' | 'keys'>
-  readonly random: SeededRandom
-  readonly signal: AbortSignal
-  /** Returns the remaining seconds of the faulty phase; 0 when it is over. */
-  left(): number
-  /** Sleeps for a random time between two numbers of seconds. */
-  pause(from: number, to: number): Promise<void>
-  /** Records a fault that lasts as long as the body runs. */
-  lasting<T>(name: string, body: () => Promise<T>): Promise<T>
-  /** Records a fault without a duration. */
-  moment(name: string): void
   /**
    * The state of a node, the first unless another is named, where it becomes that within the bound; else it is
    * undefined, and nothing has happened.
@@ -45,10 +35,6 @@ export interface Context {
     boundSeconds: number,
     node?: NodeName,
   ): Promise<NodeStatus | undefined>
-  /** Records a violation: the drill fails, and goes on. */
-  violation(sentence: string): void
-  /** Records a sentence for below the table. */
-  note(sentence: string): void
 }
 
 export const isServing = ({ state }: NodeStatus) => state === 'serving'

@@ -4,13 +4,15 @@ import { type AnyDrill, type Arguments, parseArguments, WrongUse } from './argum
 import { drills as drillsOfOneLog } from './drills.ts'
 import { makeProgress, type Progress } from './progress.ts'
 import { renderTable } from './report.ts'
+import { ringDrills } from './ring/ring-drills.ts'
+import { runRingDrill } from './ring/ring-run.ts'
 import { type DrillResult, type End, runDrill } from './run.ts'
 import { sitesDrills } from './sites/sites-drills.ts'
 import { runSitesDrill } from './sites/sites-run.ts'
 import { type Platform, preparePlatform } from './stack/platform.ts'
 import { drawTimeline } from './timeline.ts'
 
-const drills: readonly AnyDrill[] = [...drillsOfOneLog, ...sitesDrills]
+const drills: readonly AnyDrill[] = [...drillsOfOneLog, ...ringDrills, ...sitesDrills]
 
 try {
   const args = parseArguments(process.argv.slice(2), drills)
@@ -21,10 +23,15 @@ try {
   process.exitCode = 2
 }
 
+function needsContainers(drill: AnyDrill): boolean {
+  return 'needsContainers' in drill && drill.needsContainers === true
+}
+
 function list(): number {
   const width = Math.max(...drills.map(({ name }) => name.length))
-  for (const { name, sentence, needsContainers } of drills) {
-    process.stdout.write(`${name.padEnd(width)}  ${sentence}${needsContainers ? ' Needs containers.' : ''}\n`)
+  for (const drill of drills) {
+    const needs = needsContainers(drill) ? ' Needs containers.' : ''
+    process.stdout.write(`${drill.name.padEnd(width)}  ${drill.sentence}${needs}\n`)
   }
   process.stdout.write('\nnpm run drill -- NAME…|all runs them; docs/drills.md says more.\n')
   return 0
@@ -32,7 +39,7 @@ function list(): number {
 
 /** @returns the exit code: 0 where all that was asked for has passed, 1 on any violation, 130 after Ctrl-C */
 async function runAll(args: Arguments): Promise<number> {
-  const chosen = args.drills.filter(({ needsContainers }) => !(args.isLocal && needsContainers))
+  const chosen = args.drills.filter((drill) => !(args.isLocal && needsContainers(drill)))
   const progress = makeProgress(process.stderr, chosen.length)
   for (const { name } of args.drills.filter((drill) => !chosen.includes(drill))) {
     progress.say(`SKIPPED ${name}: it needs containers, and --local has none`)
@@ -74,6 +81,7 @@ function runOne(drill: AnyDrill, args: Arguments, platform: Platform, progress: 
       progress.say(`${result.passed ? 'passed' : 'FAILED'} ${drill.name}`)
     },
   }
+  if ('bulk' in drill) return runRingDrill(drill, { ...options, startStack: platform.startRing, isTimed: true })
   if ('shape' in drill) return runSitesDrill(drill, { ...options, startStack: platform.startSites })
   return runDrill(drill, { ...options, makeStack: platform.makeStack })
 }

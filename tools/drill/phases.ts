@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Notebook } from './context.ts'
 import { type Context, type Drill, isServing } from './drill.ts'
 import type { History } from './history.ts'
 import { readLog, readView } from './readback.ts'
+import { attempt, type Notebook } from './script.ts'
 import type { Workload } from './workload/clients.ts'
 import type { Tellers } from './workload/tellers.ts'
 
@@ -49,7 +49,7 @@ export async function recover(run: Run): Promise<number | null> {
   const { context, notebook, now, say } = run
   const { stack, signal } = context
   say('healing')
-  await attempt(run, 'healing', () => stack.heal())
+  await attempt(context, 'healing', () => stack.heal())
   const ended = Math.max(0, ...notebook.faults.map(({ from, to = from }) => to))
   say('waiting until all nodes are serving')
   if (!(await serves(run))) return null
@@ -65,7 +65,7 @@ export async function readBack(run: Run): Promise<Pick<History, 'log' | 'views'>
   const views: History['views'][number][] = []
   let log: History['log'] = []
   say('reading log and view')
-  await attempt(run, 'reading log and view', async () => {
+  await attempt(context, 'reading log and view', async () => {
     if (!(await serves(run))) return
     log = await readLog(stack)
     for (const { url } of stack.nodes) views.push(await readView(url, workload.keys))
@@ -92,14 +92,4 @@ export async function serves({ context, notebook }: Run): Promise<boolean> {
     return false
   }
   return true
-}
-
-/** Runs a step. Its failure is recorded as a violation, unless the drill is being aborted. */
-export async function attempt({ context, notebook }: Run, what: string, step: () => Promise<void>): Promise<void> {
-  try {
-    await step()
-  } catch (error) {
-    context.signal.throwIfAborted()
-    notebook.violations.push(`${what} broke off: ${error instanceof Error ? error.message : String(error)}`)
-  }
 }

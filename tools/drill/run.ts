@@ -1,11 +1,12 @@
 import { makeSeededRandom } from '../lab/seeded-random.ts'
 import { checkHistory } from './checker/check.ts'
-import { makeContext, type Notebook } from './context.ts'
+import { makeContext } from './context.ts'
 import type { Drill } from './drill.ts'
 import type { History } from './history.ts'
-import { attempt, putOnFaults, type Run, readBack, recover, serves } from './phases.ts'
+import { putOnFaults, type Run, readBack, recover, serves } from './phases.ts'
 import type { Progress } from './progress.ts'
 import type { Result } from './report.ts'
+import { attempt, type Notebook } from './script.ts'
 import type { Stack, StackOptions } from './stack/stack.ts'
 import { tally } from './tally.ts'
 import { makeWorkload } from './workload/clients.ts'
@@ -78,11 +79,11 @@ async function runOn(
   try {
     say('waiting for the node')
     if (await serves(run)) {
-      await attempt(run, 'the preparation', async () => drill.prepare?.(context))
+      await attempt(context, 'the preparation', async () => drill.prepare?.(context))
       workload.start()
       tellers?.start()
       deadline = now() + 1000 * seconds
-      await attempt(run, 'the drill', () => putOnFaults(run))
+      await attempt(context, 'the drill', () => putOnFaults(run))
       secondsUntilReady = await recover(run)
       await Promise.all([workload.stop(), tellers?.stop()])
       found = await readBack(run)

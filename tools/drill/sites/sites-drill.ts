@@ -1,5 +1,6 @@
 import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { SentOperation } from '../../sites-checker/operation.ts'
+import type { Script } from '../script.ts'
 import type { SitesShape } from './site-names.ts'
 import type { SitesStack } from './sites-stack.ts'
 import type { SitesWorkload } from './sites-workload.ts'
@@ -19,26 +20,12 @@ export interface SitesDrill {
   expects?(operations: readonly SentOperation[]): string[]
 }
 
-/** What a drill's script works with. Everything that waits rejects when the drill is aborted. */
-export interface SitesContext {
+/** What a drill's script works with. */
+export interface SitesContext extends Script {
   readonly stack: SitesStack
   readonly workload: SitesWorkload
-  readonly random: SeededRandom
-  readonly signal: AbortSignal
   /** The same, with other randomness: two faults at once draw what they draw, whichever goes on first. */
   withRandom(random: SeededRandom): SitesContext
-  /** Returns the remaining seconds of the faulty phase; 0 when it is over. */
-  left(): number
-  /** Sleeps for a random time between two numbers of seconds. */
-  pause(from: number, to: number): Promise<void>
-  /** Records a fault that lasts as long as the body runs. */
-  lasting<T>(name: string, body: () => Promise<T>): Promise<T>
-  /** Records a fault without a duration. */
-  moment(name: string): void
   /** Waits until a condition holds; that it does not within the bound is a violation. */
   becomes(what: string, condition: () => Promise<boolean>, boundSeconds: number): Promise<boolean>
-  /** Records a violation: the drill fails, and goes on. */
-  violation(sentence: string): void
-  /** Records a sentence for below the table. */
-  note(sentence: string): void
 }

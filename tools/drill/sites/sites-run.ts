@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../lab/polling.ts'
 import { makeSeededRandom } from '../../lab/seeded-random.ts'
 import { secondsWithoutWrites } from '../checker/check.ts'
-import type { Fault } from '../history.ts'
 import type { End, RunOptions } from '../run.ts'
+import { attempt, makeScript, type Notebook, repeatFaults, type ScriptOptions } from '../script.ts'
 import { sitesOf } from './sites-compose.ts'
 import type { SitesContext, SitesDrill } from './sites-drill.ts'
 import { allFollow, allServe, converge, readLogs, readViews } from './sites-phases.ts'
@@ -44,7 +44,7 @@ async function runOn(
   const began = performance.now()
   const now = () => performance.now() - began
   const random = makeSeededRandom(seed, drill.name)
-  const notebook = { faults: [] as Fault[], violations: [] as string[], notes: [] as string[] }
+  const notebook: Notebook = { faults: [], violations: [], notes: [] }
   const violation = (sentence: string) => void notebook.violations.push(sentence)
   const { started } = sitesOf(drill.shape)
   const workload = makeSitesWorkload({
@@ -64,7 +64,10 @@ async function runOn(
     if ((await allServe(atFirst)) && (await allFollow(atFirst))) {
       workload.start()
       deadline = now() + 1000 * seconds
-      await attempt(context, 'the drill', () => putOnFaults(drill, context, notebook.faults, say))
+      const tell = (left: number) => {
+        say(`${notebook.faults.length} faults, ${workload.acknowledged} writes acknowledged, ${left} s to go`)
+      }
+      await attempt(context, 'the drill', () => repeatFaults(context, () => drill.fault(context), tell))
       say('healing')
       await attempt(context, 'healing', () => stack.heal())
       const ended = now()
@@ -96,31 +99,6 @@ async function runOn(
   return result
 }
 
-/** Injects one fault after another, at least one, until the time is over. */
-async function putOnFaults(
-  drill: SitesDrill,
-  context: SitesContext,
-  faults: readonly Fault[],
-  say: (step: string) => void,
-): Promise<void> {
-  const { workload } = context
-  const tell = () => {
-    const left = Math.round(context.left())
-    say(`${faults.length} faults, ${workload.acknowledged} writes acknowledged, ${left} s to go`)
-  }
-  tell()
-  const telling = setInterval(tell, 1_000)
-  try {
-    await context.pause(0.5, 1)
-    do {
-      await drill.fault(context)
-      await context.pause(0.2, 2)
-    } while (context.left() > 0)
-  } finally {
-    clearInterval(telling)
-  }
-}
-
 /** Reads logs and views once all sites have the same, and the views again after one more SIGKILL to all nodes. */
 async function readBack(
   phase: Parameters<typeof converge>[0],
@@ -141,50 +119,19 @@ async function readBack(
   return { logs: await readLogs(phase), views: [...before, ...after] }
 }
 
-async function attempt(
-  { signal, violation }: Pick<SitesContext, 'signal' | 'violation'>,
-  what: string,
-  step: () => Promise<void>,
-): Promise<void> {
-  try {
-    await step()
-  } catch (error) {
-    signal.throwIfAborted()
-    violation(`${what} broke off: ${error instanceof Error ? error.message : String(error)}`)
-  }
-}
-
-interface ContextOptions extends Pick<SitesContext, 'stack' | 'workload' | 'random' | 'signal'> {
-  readonly notebook: { readonly faults: Fault[]; readonly violations: string[]; readonly notes: string[] }
-  readonly now: () => number
-  readonly deadline: () => number
-}
+interface ContextOptions extends ScriptOptions, Pick<SitesContext, 'stack' | 'workload'> {}
 
 function makeSitesContext(options: ContextOptions): SitesContext {
-  const { notebook, now, deadline, ...given } = options
-  const { random, signal } = given
-  const violation = (sentence: string) => void notebook.violations.push(sentence)
+  const { stack, workload, signal } = options
+  const script = makeScript(options)
   return {
-    ...given,
-    violation,
+    ...script,
+    ...{ stack, workload },
     withRandom: (random) => makeSitesContext({ ...options, random }),
-    note: (sentence) => void notebook.notes.push(sentence),
-    left: () => Math.max(0, (deadline() - now()) / 1000),
-    pause: (from, to) => sleep(1000 * random.between(from, to), undefined, { signal }),
-    moment: (name) => void notebook.faults.push({ name, from: now() }),
-
-    async lasting(name, body) {
-      const from = now()
-      try {
-        return await body()
-      } finally {
-        notebook.faults.push({ name, from, to: now() })
-      }
-    },
 
     async becomes(what, condition, boundSeconds) {
       const isMet = await waitFor(condition, { boundMs: 1000 * boundSeconds, signal, everyMs: 100 })
-      if (!isMet) violation(`waited ${boundSeconds} s in vain until ${what}`)
+      if (!isMet) script.violation(`waited ${boundSeconds} s in vain until ${what}`)
       return isMet === true
     },
   }

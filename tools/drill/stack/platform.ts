@@ -1,5 +1,8 @@
 import { obstacleToDocker } from '../../lab/docker.ts'
 import { type Arguments, WrongUse } from '../arguments.ts'
+import { startComposeRing } from '../ring/ring-compose.ts'
+import { startLocalRing } from '../ring/ring-local.ts'
+import type { RingStack } from '../ring/ring-stack.ts'
 import type { SitesShape } from '../sites/site-names.ts'
 import { type SitesStack, startSitesStack } from '../sites/sites-stack.ts'
 import { startComposeStack } from './compose.ts'
@@ -10,6 +13,7 @@ import type { Stack, StackOptions } from './stack.ts'
 /** Makes stacks: of containers, from an image that is built once, or of processes. */
 export interface Platform {
   makeStack(options: StackOptions): Promise<Stack>
+  startRing(): Promise<RingStack>
   /** Needs containers. */
   startSites(shape: SitesShape): Promise<SitesStack>
   close(): Promise<void>
@@ -21,6 +25,7 @@ export async function preparePlatform({ isLocal, isObserved }: Wanted, say: (lin
   if (isLocal) {
     return {
       makeStack: (options) => startLocalStack(options),
+      startRing: startLocalRing,
       startSites: () => Promise.reject(new WrongUse('drills of sites need containers')),
       close: async () => undefined,
     }
@@ -34,6 +39,8 @@ export async function preparePlatform({ isLocal, isObserved }: Wanted, say: (lin
   let clocked: DrillImage | undefined
   return {
     makeStack: (options) => startComposeStack(image.name, { ...options, observe: isObserved }),
+
+    startRing: () => startComposeRing(image.name),
 
     async startSites(shape) {
       if (shape.clocks) clocked ??= await buildClockedPostgres()

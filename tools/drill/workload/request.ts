@@ -22,6 +22,7 @@ export interface Demands {
   readonly tag?: string | undefined
   /** Lifetime of a put, in milliseconds. */
   readonly ttl?: number | undefined
+  readonly idempotencyKey?: string | undefined
 }
 
 /** One client's kept-alive connection to one node, with one request at a time. */
@@ -58,6 +59,7 @@ export function makeRequester(url: string, timeoutMs: number): Requester {
           ...(body && { 'content-length': body.length }),
           ...(demands.minPosition && { 'kvs-min-position': demands.minPosition }),
           ...(demands.ttl !== undefined && { 'kvs-ttl': `${demands.ttl}ms` }),
+          ...(demands.idempotencyKey && { 'idempotency-key': demands.idempotencyKey }),
           ...conditionHeader(demands),
         },
       })
