@@ -20,10 +20,10 @@ export interface CopySource {
 export type StoreMoved = (moved: readonly MovedWrite[]) => Promise<void>
 
 /**
- * The copy of some slots, from one member. First all keys are compared, page by page, where the next page is on its way
- * while one is stored; so two pages are in memory at most. Then what is written to the keys is followed, in the order of
- * the other log. It holds as long as nobody else moves keys of this log. So where `store` has rejected,
- * or another node may have been at it, a copy is begun anew: that finds whatever is different by then.
+ * The copy of some slots, from one member. First all keys are compared, page by page: the next page is on its way while
+ * one is stored, so that two are in memory at most. Then what is written to the keys is followed, in the order of the
+ * other log. It holds as long as nobody else moves keys of this log. So where `store` has rejected, or another node may
+ * have been at it, a copy is begun anew: that finds whatever is different by then.
  */
 export interface Copy {
   /** The copy has all that was written there through this position; undefined while keys are compared. */
