@@ -45,6 +45,8 @@ export async function measureHandovers(bench: Bench): Promise<Handover[]> {
   await interleave({ rounds: args.runs, signal }, handoverLimits, async (limit, round) => {
     await using ring = await startAll(nodes, { KVS_HANDOVER_RATE: String(limit) })
     const load = { members: ring.members, keys, seconds: 2 * args.seconds, seed: round }
+    // Nodes that have just started are slow, and what comes before a change would be, too.
+    await sendFor(load, signal)
     for (const { positions, taker } of changesOf(nodes, ring.members)) {
       const seen = await measureChange(load, () => setRing(ring.members[1], positions), taker, signal)
       const handover = { limit, round, ...seen }
@@ -92,12 +94,11 @@ async function measureChange(
   taker: Kvs,
   signal: AbortSignal,
 ): Promise<Omit<Handover, 'limit' | 'round'>> {
-  const send = (until: AbortSignal) => sendUntil(load, AbortSignal.any([until, signal]))
   await sleep(1_000, undefined, { signal })
-  const before = await send(AbortSignal.timeout(1_000 * load.seconds))
+  const before = await sendFor(load, signal)
   const moved = await movedTo(taker)
   const over = new AbortController()
-  const sending = send(over.signal)
+  const sending = sendUntil(load, AbortSignal.any([over.signal, signal]))
   const since = performance.now()
   await change().finally(() => over.abort())
   const seconds = (performance.now() - since) / 1_000
@@ -108,6 +109,10 @@ async function measureChange(
     ...{ keys: (await movedTo(taker)) - moved, seconds, before: before.latency, during: during.latency },
     ...(failures > 0 && { problem: `${failures} requests failed` }),
   }
+}
+
+function sendFor(load: ClientLoad, signal: AbortSignal): Promise<Window> {
+  return sendUntil(load, AbortSignal.any([AbortSignal.timeout(1_000 * load.seconds), signal]))
 }
 
 /** From this very process, which does nothing else meanwhile. */
