@@ -83,8 +83,9 @@ export interface RingService extends AnswerService {
    */
   take(ring: Ring, gives: ReadonlyMap<string, Position> | undefined): Promise<TakeProgress>
   /**
-   * Keys of some slots with their values, for the member that takes them. Rejects with `ring_conflict` where the change
-   * is over: from then on they may be deleted here.
+   * Keys of some slots with their values, for the member that takes them. To find them takes a while: until then a page
+   * is answered soon that has none, and ends where it begins. Rejects with `ring_conflict` where the change is over:
+   * from then on they may be deleted here.
    */
   movedKeys(asked: AskedKeys): Promise<MovedPage>
   /** What was written to keys of some slots after a position of this log. Rejects as `movedKeys`. */
@@ -163,7 +164,10 @@ export interface MovedPage {
   readonly position: Position
   /** Keys in order, each once; changes in the order of the log, of each key perhaps several. */
   readonly items: readonly MovedWrite[]
-  /** The key that the page of keys ends with, shown or not. Undefined where nothing comes after it, for now. */
+  /**
+   * The key that the page of keys ends with, shown or not. Undefined where nothing comes after it, for now. Of a page
+   * that is still looked for, the key that it begins after, or '' for the first one.
+   */
   readonly last: string | undefined
 }
 

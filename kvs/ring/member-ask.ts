@@ -8,7 +8,7 @@ export interface MemberTimes {
   readonly stateMs: number
   /** For what it has to do in its own log. */
   readonly answerMs: number
-  /** For a page of keys. Before the first one it looks for them among all that it holds. */
+  /** For a page of keys, or of changes. */
   readonly pageMs: number
   /** For a change, which has to wait until all keys have moved. */
   readonly changeMs: number

@@ -28,6 +28,10 @@ export const parts = {
     byDefault: false,
     sentence: 'two sites: lag, how fast a backlog is taken over, what a site that follows costs a PUT',
   },
+  ring: {
+    byDefault: false,
+    sentence: 'a ring of three: any member vs the owner, keys that move under load, what each member takes',
+  },
   expiry: { byDefault: false, sentence: 'other requests while a million keys end by themselves within a minute' },
   snapshot: {
     byDefault: false,

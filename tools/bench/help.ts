@@ -8,7 +8,7 @@ export function help(): string {
   return `npm run bench -- [PART…] [OPTION…]
 
 Starts the service and its peers, lets them take turns, and prints medians, how far the rounds lie apart, and ratios. Without a PART it
-measures all but nodes, lists, transactions, sites, expiry, snapshot, large and soak, in about a quarter of an hour; each part may be measured alone, and the latest of each make up the table of targets.
+measures all but nodes, lists, transactions, sites, ring, expiry, snapshot, large and soak, in about a quarter of an hour; each part may be measured alone, and the latest of each make up the table of targets.
 
 ${list.join('\n')}
   ${'report'.padEnd(width)}runs nothing: the table from what was measured last

@@ -9,6 +9,7 @@ import { measureLists } from './parts/lists.ts'
 import { measureLogging } from './parts/logging.ts'
 import { measureMemory } from './parts/memory.ts'
 import { measureProfiles } from './parts/profile.ts'
+import { measureRing } from './parts/ring.ts'
 import { measureNodes } from './parts/several-nodes.ts'
 import { measureSites } from './parts/sites.ts'
 import { measureSnapshot } from './parts/snapshot.ts'
@@ -30,6 +31,7 @@ const measurements: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>
   lists: measureLists,
   transactions: measureTransactions,
   sites: measureSites,
+  ring: measureRing,
   expiry: measureExpiry,
   snapshot: measureSnapshot,
   large: measureLarge,

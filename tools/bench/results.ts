@@ -8,6 +8,7 @@ import type { LatencyResult } from './parts/latency.ts'
 import type { ListsResult } from './parts/lists.ts'
 import type { LoggingResult } from './parts/logging.ts'
 import type { MemoryResult } from './parts/memory.ts'
+import type { RingResult } from './parts/ring.ts'
 import type { NodesResult } from './parts/several-nodes.ts'
 import type { SitesResult } from './parts/sites.ts'
 import type { SnapshotResult } from './parts/snapshot.ts'
@@ -27,6 +28,7 @@ export interface Results {
   readonly lists?: Stored<ListsResult>
   readonly transactions?: Stored<TransactionsResult>
   readonly sites?: Stored<SitesResult>
+  readonly ring?: Stored<RingResult>
   readonly expiry?: Stored<ExpiryResult>
   readonly snapshot?: Stored<SnapshotResult>
   readonly large?: Stored<LargeResult>
@@ -53,6 +55,7 @@ const names: readonly Name[] = [
   'lists',
   'transactions',
   'sites',
+  'ring',
   'expiry',
   'snapshot',
   'large',

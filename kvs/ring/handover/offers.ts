@@ -1,6 +1,6 @@
 import type { Entry, MovedWrite } from '../../core/entry.ts'
 import type { Put } from '../../core/operation/put.ts'
-import { positionAt, sequenceIn } from '../../core/position.ts'
+import { type Position, positionAt, sequenceIn } from '../../core/position.ts'
 import { slotOf } from '../../core/ring/key-slot.ts'
 import { ringEntryIn } from '../../core/ring/ring-text.ts'
 import { formatRanges, hasSlot, type SlotRanges } from '../../core/ring/slot-ranges.ts'
@@ -36,6 +36,8 @@ interface Offered {
 /** What a page of keys has at most: it is read in one step. */
 const mostKeys = 500
 const mostBytes = 1024 * 1024
+/** How long an answer waits for keys that are looked for, in milliseconds. Whoever asks does not wait for long. */
+const searchMs = 1_000
 /** How long what the next page needs is kept, in milliseconds: the keys in order, and a connection to the log. */
 const idleMs = 30_000
 
@@ -50,6 +52,13 @@ export function makeOffers(parts: OffersParts): Offers {
     const found = await finding
     found.usedAt = clock.now()
     return found
+  }
+
+  /** Undefined where the promise does not settle within so many milliseconds. */
+  async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+    const over = new AbortController()
+    const late = clock.sleep(ms, over.signal).then(() => undefined)
+    return Promise.race([promise, late]).finally(() => over.abort())
   }
 
   function begin(name: string, slots: SlotRanges): Promise<Offered> {
@@ -88,9 +97,13 @@ export function makeOffers(parts: OffersParts): Offers {
       node.requireReadable()
       requireNotOver(own, asked)
       const name = `${asked.ringId} ${asked.version} ${formatRanges(asked.slots)}`
-      const { keys, sequence } = await offeredFor(name, asked.slots)
+      // A position from before the search is one from before what it finds.
+      const before = node.sequence()
+      const found = await within(searchMs, offeredFor(name, asked.slots))
       // Again, and in the same step as the values are read.
       requireNotOver(own, asked)
+      if (found === undefined) return nothingYet(positionAt(node.logId(), before), asked)
+      const { keys, sequence } = found
       const page = readPage(node, keys, asked.after)
       if (page.last === undefined) offered.delete(name)
       return { position: positionAt(node.logId(), sequence), ...page }
@@ -133,6 +146,11 @@ function requireNotOverBy(text: string, { ringId, version }: AskedChanges): void
   const ring = ringEntryIn(text)?.ring
   if (ring?.id === ringId && ring.version <= version) return
   conflict(`the change of the ring by its version ${version} is over`)
+}
+
+/** Says that the keys are still looked for: nothing is compared, and the same page is asked for again. */
+function nothingYet(position: Position, { after = '' }: AskedKeys): MovedPage {
+  return { position, items: [], last: after }
 }
 
 function readPage(node: OwnNode, keys: OrderedKeys, after: string | undefined): Pick<MovedPage, 'items' | 'last'> {

@@ -19,6 +19,8 @@ export interface WorldNetwork {
 
 /** How long an answer is waited for, in milliseconds; that to a change takes all that the change takes. */
 const usualMs = 1_000
+/** A member that looks for keys says so after a second. */
+const pageMs = 2_000
 const changeMs = 40_000
 
 /** As if a page had no room for more keys. */
@@ -72,7 +74,7 @@ export function makeWorldNetwork(parts: WorldParts, reached: (address: string) =
         give: (...asked) => askOften(from, to, ({ member }) => member.give(...asked)),
         take: (...asked) => askOften(from, to, ({ member }) => member.take(...asked)),
         movedKeys: async (asked) => {
-          const page = await askOften(from, to, ({ member }) => member.movedKeys(asked))
+          const page = await askOften(from, to, ({ member }) => member.movedKeys(asked), pageMs)
           return shortened(page, random.integer(1, 4))
         },
         movedChanges: (asked) => askOften(from, to, ({ member }) => member.movedChanges(asked)),

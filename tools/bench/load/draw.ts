@@ -1,3 +1,5 @@
+import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
+import { hasSlot, rangesInText } from '../../../kvs/core/ring/slot-ranges.ts'
 import { makeSeededRandom } from '../../lab/seeded-random.ts'
 import type { Api } from '../servers/server.ts'
 import { keyFor, valueFor } from './entries.ts'
@@ -13,10 +15,21 @@ export interface Draw {
   /** Sizes of values; between two, small ones are as frequent as large ones on a logarithmic scale. */
   readonly bytes: readonly [least: number, most: number]
   readonly seed: number
+  /** Only keys of these slots of a ring are drawn, as `0-2999,8001-9999`; all by default. */
+  readonly slots?: string
 }
 
 /** Makes a function that draws the next request, as text. */
-export function makeDraw({ api, gets, deletes, keys, distribution, bytes, seed }: Draw): () => string {
+export function makeDraw({
+  api,
+  gets,
+  deletes,
+  keys,
+  distribution,
+  bytes,
+  seed,
+  slots = '0-9999',
+}: Draw): () => string {
   const requests = requestsOf[api]
   const random = makeSeededRandom(seed, 'requests')
   const [least, most] = bytes
@@ -27,10 +40,13 @@ export function makeDraw({ api, gets, deletes, keys, distribution, bytes, seed }
     zipfian: () => zipfian(keys, () => random.next()),
     sequential: () => sequence(keys),
   }[distribution]()
+  const ranges = rangesInText(slots) ?? []
+  if (ranges.length === 0) throw new Error(`there are no slots ${slots}`)
+  const isIn = (key: string) => slots === '0-9999' || hasSlot(ranges, slotOf(key))
   let count = 0
   return () => {
-    const index = drawKey()
-    const key = keyFor(index)
+    let key = keyFor(drawKey())
+    while (!isIn(key)) key = keyFor(drawKey())
     const kind = gets + deletes === 0 ? 100 : random.next() * 100
     if (kind < gets) return requests.get(key)
     if (kind < gets + deletes) return requests.delete(key)

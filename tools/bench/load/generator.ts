@@ -7,6 +7,8 @@ import { makeRecorder, type Window } from './recorder.ts'
 
 export interface Generation extends Draw {
   readonly port: number
+  /** Nodes that the connections go to in turns, each with the slots that it is asked for; by default all to `port`. */
+  readonly nodes?: readonly { readonly port: number; readonly slots?: string }[]
   readonly connections: number
   /** Requests a second, on a fixed schedule; undefined: each connection sends as soon as it has its answer. */
   readonly rate?: number
@@ -22,11 +24,15 @@ export interface Generation extends Draw {
 /**
  * Open loop: every request has its moment, whether or not the server keeps up, and its latency counts from there. One
  * that has to wait for a free connection has waited (Tene, "How not to measure latency", on coordinated omission).
+ * @param until no more is sent once it aborts
  */
-export async function generate(generation: Generation, onWindow?: (window: Window) => void): Promise<Window> {
-  const { port, connections, rate, seconds = Number.POSITIVE_INFINITY, windowSeconds } = generation
-  const draw = makeDraw(generation)
-  const idle = await Promise.all(Array.from({ length: connections }, () => openConnection(port)))
+export async function generate(
+  generation: Generation,
+  onWindow?: (window: Window) => void,
+  until?: AbortSignal,
+): Promise<Window> {
+  const { rate, seconds = Number.POSITIVE_INFINITY, windowSeconds } = generation
+  const idle: Drawing[] = await openConnections(generation)
   const all = [...idle]
   const recorder = makeRecorder()
   const total = Math.min(generation.count ?? Number.POSITIVE_INFINITY, (rate ?? Number.POSITIVE_INFINITY) * seconds)
@@ -46,24 +52,31 @@ export async function generate(generation: Generation, onWindow?: (window: Windo
     for (;;) {
       const now = performance.now()
       const scheduled = rate === undefined ? now : start + next * perRequest
-      if (next >= total || scheduled > now || now > end + 30_000 || (rate === undefined && now >= end)) return
-      const connection = idle.shift()
-      if (connection === undefined) return
+      if (
+        until?.aborted ||
+        next >= total ||
+        scheduled > now ||
+        now > end + 30_000 ||
+        (rate === undefined && now >= end)
+      )
+        return
+      const drawing = idle.shift()
+      if (drawing === undefined) return
       next++
       if (rate !== undefined) recorder.lag(now - Math.max(scheduled, idleSince))
-      connection.send(draw(), (status) => receive(connection, scheduled, status))
+      drawing.connection.send(drawing.draw(), (status) => receive(drawing, scheduled, status))
     }
   }
 
-  function receive(connection: Connection, scheduled: number, status: number): void {
+  function receive(drawing: Drawing, scheduled: number, status: number): void {
     const now = performance.now()
     answered++
     const isMissing = status === 404 && generation.allowsMissing === true
     recorder.answer(now - scheduled, (status >= 200 && status < 300) || isMissing)
     if (idle.length === 0) idleSince = now
-    if (status !== 0) idle.push(connection)
+    if (status !== 0) idle.push(drawing)
     send()
-    if (answered === next && (next >= total || now >= end)) finish()
+    if (answered === next && (until?.aborted || next >= total || now >= end)) finish()
     else if (idle.length === 0 && answered === next) finish() // every connection is lost
   }
 
@@ -71,6 +84,7 @@ export async function generate(generation: Generation, onWindow?: (window: Windo
     windowSeconds && onWindow
       ? setInterval(() => onWindow(recorder.cut((performance.now() - start) / 1000)), 1000 * windowSeconds)
       : undefined
+  until?.addEventListener('abort', () => answered === next && finish())
   ticker?.on('message', send)
   send()
   const last = setTimeout(() => answered === next && finish(), Math.min(2 ** 31 - 1, 1000 * seconds + 1000))
@@ -78,8 +92,28 @@ export async function generate(generation: Generation, onWindow?: (window: Windo
   clearTimeout(last)
   clearInterval(timer)
   await ticker?.terminate()
-  for (const connection of all) connection.close()
+  for (const { connection } of all) connection.close()
   return recorder.whole((performance.now() - start) / 1000)
+}
+
+/** A connection, and what draws its requests. */
+interface Drawing {
+  readonly connection: Connection
+  readonly draw: () => string
+}
+
+function openConnections(generation: Generation): Promise<Drawing[]> {
+  const { port, connections, nodes = [{ port }] } = generation
+  const draws = nodes.map((node, index) =>
+    makeDraw({ ...generation, ...node, seed: generation.seed + 1_000_000 * index }),
+  )
+  return Promise.all(
+    Array.from({ length: connections }, async (_, index) => {
+      const at = index % nodes.length
+      const connection = await openConnection(nodes[at]?.port ?? port)
+      return { connection, draw: draws[at] as () => string }
+    }),
+  )
 }
 
 /** Starts a thread that posts 5,000 messages a second: Node's own timers are no finer than a millisecond. */

@@ -10,6 +10,7 @@ import { openLoopColumns, openLoopRows } from './latency-tables.ts'
 import { firstListSentence, holdUpColumns, holdUpRows, listCostColumns, listCostRows } from './lists-tables.ts'
 import { lagSentence, nodesColumns, nodesRows } from './nodes-tables.ts'
 import { verdictColumns, verdictRows } from './print.ts'
+import { handoverColumns, handoverRows, ringColumns, ringRows, shareColumns, shareRows } from './ring-tables.ts'
 import { runColumns, runRows } from './runs.ts'
 import {
   siteCostColumns,
@@ -30,7 +31,7 @@ const docs = new URL('../../../docs/', import.meta.url)
  * What is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in docs/performance.md is the benchmark's to write.
  */
 export function sectionsOf(results: Results): Readonly<Record<string, string>> {
-  const { throughput, latency, start, memory, nodes, lists, transactions, sites, expiry, soak } = results
+  const { throughput, latency, start, memory, nodes, lists, transactions, sites, ring, expiry, soak } = results
   const machines = Object.values(results).map(({ machine }) => machineLine(machine))
   const days = Object.values(results)
     .map(({ at }) => at.slice(0, 10))
@@ -57,6 +58,11 @@ export function sectionsOf(results: Results): Readonly<Record<string, string>> {
       'site-lag': markdownTable(siteLagColumns, siteLagRows(sites.result)),
       'site-import': markdownTable(siteImportColumns, siteImportRows(sites.result)),
       'site-cost': markdownTable(siteCostColumns, siteCostRows(sites.result)),
+    }),
+    ...(ring && {
+      ring: markdownTable(ringColumns, ringRows(ring.result)),
+      'ring-handover': markdownTable(handoverColumns, handoverRows(ring.result)),
+      'ring-shares': markdownTable(shareColumns, shareRows(ring.result)),
     }),
     ...(expiry && {
       expiry: markdownTable(expiryColumns, expiryRows(expiry.result)),

@@ -5,6 +5,7 @@ import { type Verdict, verdictText } from './judge.ts'
 import { openLoopColumns, openLoopRows, singleMedian } from './latency-tables.ts'
 import { firstListSentence, holdUpColumns, holdUpRows, listCostColumns, listCostRows } from './lists-tables.ts'
 import { lagSentence, nodesColumns, nodesRows } from './nodes-tables.ts'
+import { handoverColumns, handoverRows, ringColumns, ringRows, shareColumns, shareRows } from './ring-tables.ts'
 import { caveats, runColumns, runRows } from './runs.ts'
 import {
   siteCostColumns,
@@ -45,7 +46,7 @@ function verdictLines(verdict: Verdict): string {
  * @param latest all that the table of targets is made of
  */
 export function printable(shown: Results, latest: Results): string {
-  const { throughput, latency, start, memory, nodes, lists, transactions, sites, expiry, soak } = shown
+  const { throughput, latency, start, memory, nodes, lists, transactions, sites, ring, expiry, soak } = shown
   const sections: string[] = []
   const add = (heading: string, text: string) => text !== '' && sections.push(`${heading}\n\n${text}`)
 
@@ -86,6 +87,11 @@ export function printable(shown: Results, latest: Results): string {
     add('From a PUT at a site until another one shows it', textTable(siteLagColumns, siteLagRows(sites.result)))
     add('Taking over a backlog', textTable(siteImportColumns, siteImportRows(sites.result)))
     add('What a site that follows costs', textTable(siteCostColumns, siteCostRows(sites.result)))
+  }
+  if (ring) {
+    add('Requests to a ring of three members', textTable(ringColumns, ringRows(ring.result)))
+    add('Clients while keys move', textTable(handoverColumns, handoverRows(ring.result)))
+    add('What each member takes', textTable(shareColumns, shareRows(ring.result)))
   }
   if (expiry) {
     add('Other requests while keys end', textTable(expiryColumns, expiryRows(expiry.result)))

@@ -6,6 +6,7 @@ import { expiryVerdict } from './expiry-tables.ts'
 import { judge, type Verdict } from './judge.ts'
 import { counting, singleMedian, singleRatio } from './latency-tables.ts'
 import { holdUpVerdict, listCostVerdict } from './lists-tables.ts'
+import { handoverVerdict, shareVerdict } from './ring-tables.ts'
 import { siteCostVerdict, siteImportVerdict } from './sites-tables.ts'
 import { largeVerdict, memoryVerdict, replayVerdict, startVerdict } from './size-verdicts.ts'
 import { number, percent, ratioSpread, spread } from './text.ts'
@@ -34,6 +35,8 @@ export function verdictsOf(results: Results): Verdict[] {
     countVerdict(results.transactions?.result),
     siteImportVerdict(results.sites?.result),
     siteCostVerdict(results.sites?.result),
+    handoverVerdict(results.ring?.result),
+    shareVerdict(results.ring?.result),
   ]
 }
 

@@ -72,6 +72,59 @@ test.each([
   expect([copy.isNear, sequenceIn(copy.position, 'log')]).toEqual([true, 9n])
 })
 
+/** The same, with the keys after which pages are asked for, and any of which may get no answer. */
+function makeWatched({ movedKeys, movedChanges }: Giving) {
+  const asked: (string | undefined)[] = []
+  const failing = new Set<string | undefined>()
+  const giving: Giving = {
+    async movedKeys(part) {
+      asked.push(part.after)
+      if (failing.delete(part.after)) throw new KvsError('cannot_forward', 'no answer in time')
+      return movedKeys(part)
+    },
+    movedChanges,
+  }
+  return { giving, asked, failing }
+}
+
+test('while a page is stored the next one is asked for, and no other', async () => {
+  const { giving, asked } = makeWatched(makePagesFrom([3n, 3n, 3n]).giving)
+  const { copy } = makeTaker(giving)
+  const askedByThen: (string | undefined)[][] = []
+  const store = async () => void askedByThen.push([...asked])
+  while (copy.position === undefined) await copy.step(store)
+  const all = [undefined, 'k0', 'k1']
+  expect(askedByThen).toEqual([all.slice(0, 2), all, all])
+})
+
+test('a page that was asked for ahead and does not come is asked for again', async () => {
+  const { giving, asked, failing } = makeWatched(makePagesFrom([3n, 3n, 3n]).giving)
+  const { copy, held, step } = makeTaker(giving)
+  failing.add('k0')
+  expect(await step()).toBe(1)
+  await expect(step()).rejects.toMatchObject({ code: 'cannot_forward' })
+  while (copy.position === undefined) await step()
+  expect(asked).toEqual([undefined, 'k0', 'k0', 'k1'])
+  expect([...held.keys()]).toEqual(['k0', 'k1', 'k2'])
+})
+
+test('as long as no key is found the same page is asked for, and the position of the first answer counts', async () => {
+  const pages = makePagesFrom([5n, 5n]).giving
+  const looking = [2n, 4n, 5n]
+  const { giving, asked } = makeWatched({
+    ...pages,
+    async movedKeys(part) {
+      const sequence = looking.shift()
+      if (sequence === undefined) return pages.movedKeys(part)
+      return { position: positionAt('log', sequence), items: [], last: part.after ?? '' }
+    },
+  })
+  const { copy, held, step } = makeTaker(giving)
+  while (copy.position === undefined) await step()
+  expect(asked).toEqual([undefined, undefined, undefined, undefined, 'k0'])
+  expect([sequenceIn(copy.position, 'log'), ...held.keys()]).toEqual([2n, 'k0', 'k1'])
+})
+
 /** Two nodes of the log that gives; each asks its own copy of what it has found. Two of these values are a page. */
 function makeGiver() {
   const giver = makeLogWithNodes(a)

@@ -47,6 +47,32 @@ test('who asks again while the keys are looked for, or soon after, is served by 
   expect(scans.count).toBe(1)
 })
 
+test('who asks for keys that are looked for is told so after a second, and has the page once they are found', async () => {
+  const { offers, log, scans, settle, pass, put } = makeGiver()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  scans.hold = () => promise
+  const position = positionAt(log.id, BigInt(log.entries.length))
+  expect(await settle(offers.movedKeys(asked))).toEqual({ position, items: [], last: '' })
+  expect(await settle(offers.movedKeys({ ...asked, after: 'k1' }))).toEqual({ position, items: [], last: 'k1' })
+  const page = offers.movedKeys(asked)
+  put('k4')
+  await pass(900)
+  resolve()
+  expect(await settle(page)).toMatchObject({ position, last: 'k2' })
+  expect(scans.count).toBe(1)
+})
+
+test('a search that fails after that is begun again', async () => {
+  const { offers, scans, settle } = makeGiver()
+  const { promise, reject } = Promise.withResolvers<void>()
+  scans.hold = () => promise
+  expect(keysOf(await settle(offers.movedKeys(asked)))).toEqual([])
+  reject(new Error('not now'))
+  await expect(settle(offers.movedKeys(asked))).rejects.toThrow('not now')
+  scans.hold = async () => undefined
+  expect(keysOf(await settle(offers.movedKeys(asked)))).toEqual(['k1', 'k2'])
+})
+
 test('where they could not be found they are looked for again', async () => {
   const { offers, scans } = makeGiver()
   scans.hold = () => Promise.reject(new Error('not now'))

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { slotOf } from '../../../../../kvs/core/ring/key-slot.ts'
 import { makeDraw } from '../../../../../tools/bench/load/draw.ts'
 import { keyFor, valueFor } from '../../../../../tools/bench/load/entries.ts'
 import { endOfAnswer } from '../../../../../tools/bench/load/http.ts'
@@ -80,4 +81,21 @@ test('requests come in the mix that was asked for, frequent keys often', () => {
   expect(share('DELETE')).toBeCloseTo(0.1, 1)
   const most = requests.filter((request) => request.includes(' /v1/key-0000000000 ')).length
   expect(most / requests.length).toBeGreaterThan(0.1)
+})
+
+test('only keys of the slots that are asked for are drawn', () => {
+  const draw = {
+    api: 'kvs',
+    gets: 100,
+    deletes: 0,
+    keys: 1_000,
+    distribution: 'uniform',
+    bytes: [1, 1],
+    seed: 1,
+  } as const
+  const next = makeDraw({ ...draw, slots: '0-2999,9000-9999' })
+  const drawn = Array.from({ length: 500 }, () => slotOf(/^GET \/v1\/(\S+)/.exec(next())?.[1] ?? ''))
+  expect(drawn.filter((slot) => slot > 2_999 && slot < 9_000)).toEqual([])
+  expect(drawn.some((slot) => slot <= 2_999) && drawn.some((slot) => slot >= 9_000)).toBe(true)
+  expect(() => makeDraw({ ...draw, slots: '5-4' })).toThrow('there are no slots 5-4')
 })

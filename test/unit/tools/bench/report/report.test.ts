@@ -38,7 +38,7 @@ test('a target of at least, and one of at most', () => {
 
 test('every target has its row, whatever has been measured', () => {
   const rows = verdictsOf({})
-  expect(rows).toHaveLength(20)
+  expect(rows).toHaveLength(22)
   expect(new Set(rows.map(verdictText))).toEqual(new Set(['not measured']))
 })
 
@@ -88,7 +88,7 @@ test('what lists hold up, and what the order of keys costs, is of the rounds', (
       ...[put('put old after', 'plain', n, 40 * n), put('put old after', 'listed', n, 44 * n)],
     ]),
   }
-  const [hold, cost] = verdictsOf({ lists: stored(result) }).slice(-7)
+  const [hold, cost] = verdictsOf({ lists: stored(result) }).slice(-9)
   expect(hold).toMatchObject({
     measured: '5 ms (4–6); in all the event loop is late by 10 ms (8–12), without lists by 4 ms (4–4)',
     isMet: true,
@@ -200,7 +200,7 @@ test('transactions are held against etcd’s, and counts against PUTs, round by 
     run(puts, 'kvs', round, 1_000),
   ])
   const result = { transactions: stored({ runs }) }
-  const [transaction, count] = verdictsOf(result).slice(-4)
+  const [transaction, count] = verdictsOf(result).slice(-6)
   expect(transaction).toMatchObject({ measured: '3.00 × (2.50–3.50)', isMet: true })
   expect(count).toMatchObject({ measured: '0.25 × (0.25–0.25)', isMet: false })
   expect(printable(result, {})).toMatch(/txn of 10, 32 +600 \(500–700\) +200 \(200–200\)/)
@@ -233,7 +233,7 @@ test('a site that follows is held against none in the same round, and a backlog 
     ]),
   }
   const sites = stored(result)
-  const [taken, cost] = verdictsOf({ sites }).slice(-2)
+  const [taken, cost] = verdictsOf({ sites }).slice(-4)
   expect(taken).toMatchObject({
     measured: '93,750 (62,500–125,000); 75,000 (50,000–100,000) in a second',
     isMet: false,
