@@ -98,6 +98,6 @@ const isTroubleOrPath = (fault: Fault) => isOfPath(fault) || isTrouble(fault)
 const isTrouble = (fault: Fault) => fault.kind !== 'clock' && !isOfGroup(fault)
 
 function siteOf(fault: Fault, schedule: Pick<Schedule, 'sites'>): number | undefined {
-  if (isOfPath(fault)) return undefined
+  if (isOfPath(fault) || isOfRing(fault)) return undefined
   return isOfNode(fault) ? siteOfNode(schedule, fault.node) : fault.site
 }

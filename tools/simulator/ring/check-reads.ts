@@ -1,0 +1,39 @@
+import { checkLinearizable } from '../../drill/checker/linearizable.ts'
+import type { RegisterOperation } from '../../drill/checker/register.ts'
+import type { RingOperation } from './ring-operation.ts'
+
+/** The search for a linearization gives up sooner than in a drill. */
+const maxTries = 20_000
+
+export interface ReadsVerdict {
+  readonly violations: readonly string[]
+  readonly undecidedKeys: number
+}
+
+/**
+ * Whether each key behaved as one register, wherever it was.
+ * @param isAlone whether the log of the member at an address has one node: all that it reads is the newest
+ */
+export function checkReads(operations: readonly RingOperation[], isAlone: (address: string) => boolean): ReadsVerdict {
+  const verdicts = checkLinearizable(
+    operations.flatMap((operation) => asRegister(operation, isAlone)),
+    { maxTries },
+  )
+  return {
+    violations: verdicts.flatMap((key) => (key.verdict === 'violation' ? key.explanation : [])),
+    undecidedKeys: verdicts.filter(({ verdict }) => verdict === 'gave up').length,
+  }
+}
+
+/** What was spooled takes effect at some later time, or never. So does the end of a key with a lifetime. */
+function asRegister(operation: RingOperation, isAlone: (address: string) => boolean): RegisterOperation[] {
+  const { kind, by, isSpooled, isConsistent, condition, outcome, ttl } = operation
+  if (kind === 'get') {
+    const isNewest = isConsistent || (by !== undefined && isAlone(by))
+    return isNewest && !isSpooled ? [operation] : []
+  }
+  const end: RegisterOperation[] = ttl === undefined ? [] : [{ ...operation, kind: 'delete', outcome: 'unknown' }]
+  if (isSpooled) return [{ ...operation, outcome: 'unknown' }, ...end]
+  const replaces = condition === 'absent' && outcome === 'ok' ? { replaces: null } : {}
+  return [{ ...operation, ...replaces }, ...end]
+}
