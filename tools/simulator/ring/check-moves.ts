@@ -6,7 +6,7 @@ import { versionAt } from '../../../kvs/core/version.ts'
 import type { StoredEntry } from '../../../kvs/log/memory/index.ts'
 import type { Cluster } from '../cluster.ts'
 import { memberName } from '../schedule.ts'
-import { type Commit, isOfKey, isOfRing, isPut } from './commit.ts'
+import { type Commit, isExpiry, isOfKey, isOfRing, isPut } from './commit.ts'
 
 /** What a key has: a text that two versions share where they are the same; undefined for nothing. */
 type Version = string | undefined
@@ -19,6 +19,13 @@ interface MemberState {
   readonly held: Map<string, Version>
 }
 
+/** What keys have in truth. */
+interface Truth {
+  readonly versions: Map<string, Version>
+  /** Those that a log has ended that did not own their keys. Whoever owns them ends them as well, sooner or later. */
+  readonly lapsed: Set<Version>
+}
+
 /**
  * Holds all logs to what keys have in truth, which is what was written to them, in the order of the commits. What is
  * written comes to the owner; what moves comes to a log that does not own the key; whoever takes slots over has all of
@@ -26,7 +33,7 @@ interface MemberState {
  */
 export function checkMoves(commits: readonly Commit[], clusters: readonly Cluster[]): string[] {
   const violations = new Set<string>()
-  const truth = new Map<string, Version>()
+  const truth: Truth = { versions: new Map(), lapsed: new Set() }
   const states: MemberState[] = clusters.map(({ logServer }, member) => ({
     ...{ name: memberName(member), logId: logServer.logId, bound: undefined, held: new Map() },
   }))
@@ -40,7 +47,7 @@ export function checkMoves(commits: readonly Commit[], clusters: readonly Cluste
   return [...violations]
 }
 
-function takeKey(state: MemberState, entry: StoredEntry, truth: Map<string, Version>): string[] {
+function takeKey(state: MemberState, entry: StoredEntry, truth: Truth): string[] {
   const { name, logId, bound, held } = state
   const { key, earlier, sequence } = entry
   if (entry.superseded) return []
@@ -48,9 +55,14 @@ function takeKey(state: MemberState, entry: StoredEntry, truth: Map<string, Vers
   const what = `${name}: the ${isPut(entry) ? 'put' : 'delete'} of ${key} at ${sequence}`
   const { tag, modifiedAt } = earlier ?? { tag: versionAt(logId, entry).tag, modifiedAt: entry.recordedAt }
   const version = isPut(entry) ? `${entry.value} (${tag}, of ${modifiedAt}, until ${entry.deadline})` : undefined
+  const before = held.get(key)
   held.set(key, version)
   if (earlier !== undefined) return isOwner ? [`${what}, which owns it, came from another log`] : []
-  truth.set(key, version)
+  if (!isOwner && isExpiry(entry)) {
+    truth.lapsed.add(before)
+    return []
+  }
+  truth.versions.set(key, version)
   return isOwner ? [] : [`${what} is in a log that does not own it`]
 }
 
@@ -58,15 +70,15 @@ function* takeRing(
   state: MemberState,
   entry: StoredEntry,
   states: readonly MemberState[],
-  truth: ReadonlyMap<string, Version>,
+  truth: Truth,
 ): Generator<string> {
   const before = state.bound?.owns ?? []
   state.bound = ringEntryIn(entry.key)
   yield* twoOwners(state, states)
   const owns = state.bound?.owns ?? []
-  for (const [key, should] of truth) {
+  for (const key of truth.versions.keys()) {
     const slot = slotOf(key)
-    if (hasSlot(owns, slot) && !hasSlot(before, slot)) yield* unlike(state, key, should, 'takes over')
+    if (hasSlot(owns, slot) && !hasSlot(before, slot)) yield* unlike(state, key, truth, 'takes over')
   }
 }
 
@@ -82,15 +94,16 @@ function* twoOwners(state: MemberState, states: readonly MemberState[]): Generat
   }
 }
 
-function* misplacedAt(state: MemberState, truth: ReadonlyMap<string, Version>): Generator<string> {
+function* misplacedAt(state: MemberState, truth: Truth): Generator<string> {
   const { bound, held, name } = state
-  for (const [key, should] of truth) {
-    if (bound !== undefined && hasSlot(bound.owns, slotOf(key))) yield* unlike(state, key, should, 'has in the end')
+  for (const key of truth.versions.keys()) {
+    if (bound !== undefined && hasSlot(bound.owns, slotOf(key))) yield* unlike(state, key, truth, 'has in the end')
     else if (held.get(key) !== undefined) yield `${name} still has a copy of ${key} in the end: ${held.get(key)}`
   }
 }
 
-function* unlike({ held, name }: MemberState, key: string, should: Version, verb: string): Generator<string> {
-  const has = held.get(key)
-  if (has !== should) yield `${name} ${verb} ${key} with ${has ?? 'nothing'} instead of ${should ?? 'nothing'}`
+function* unlike({ held, name }: MemberState, key: string, truth: Truth, verb: string): Generator<string> {
+  const [has, should] = [held.get(key), truth.versions.get(key)]
+  if (has === should || (has === undefined && truth.lapsed.has(should))) return
+  yield `${name} ${verb} ${key} with ${has ?? 'nothing'} instead of ${should ?? 'nothing'}`
 }

@@ -17,4 +17,6 @@ export function isOriginal({ entry }: Commit): boolean {
 /** 1 is a delete and 2 a put. */
 export const isOfKey = ({ eventType }: StoredEntry) => eventType <= 2
 export const isPut = ({ eventType }: StoredEntry) => eventType === 2
+/** Whether the entry records that a key has ended by itself. */
+export const isExpiry = (entry: StoredEntry) => !isPut(entry) && entry.deadline !== undefined
 export const isOfRing = ({ eventType }: StoredEntry) => eventType === 5

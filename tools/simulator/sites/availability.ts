@@ -1,6 +1,7 @@
 import { parsePosition } from '../../../kvs/core/position.ts'
 import type { Fact, Facts } from '../../sites-checker/facts.ts'
 import { type SiteOperation, words } from '../../sites-checker/operation.ts'
+import { isOfRing } from '../ring/ring-schedule.ts'
 import {
   endOfFault,
   type Fault,
