@@ -176,4 +176,3 @@ function withItems<Page extends { readonly items: readonly MovedWrite[] }>(
 ): Page {
   return { ...page, items: page.items.filter(keeps) }
 }
-

@@ -51,4 +51,5 @@ function isOvertaken({ key, by, seen }: RingOperation, { places, placeOf }: Inde
   return (places.get(key) ?? []).some((place) => place > from)
 }
 
-const placeOf = (commit: Commit | undefined) => `entry ${commit?.entry.sequence} of member ${Number(commit?.member) + 1}`
+const placeOf = (commit: Commit | undefined) =>
+  `entry ${commit?.entry.sequence} of member ${Number(commit?.member) + 1}`

@@ -109,9 +109,8 @@ export function makeRingClients(options: RingClientsOptions): RingClients {
     return record({ client, node: node.name, ...asked, invoked, returned: now(), ...answer })
   }
 
-  /** One of the nodes that are in the ring: another one has all keys to itself. */
   function anyNode(random: SeededRandom): Node | undefined {
-    const inRing = nodes.filter((node) => node.server()?.ring?.current() !== undefined)
+    const inRing = nodes.filter(isInRing)
     return inRing.length === 0 ? undefined : random.pick(inRing)
   }
 
@@ -159,6 +158,13 @@ export function makeRingClients(options: RingClientsOptions): RingClients {
     },
     readBack: (node, key) => read(reader, node, key, true, makeSeededRandom(0, 'read back')),
   }
+}
+
+/** Whether a node is in the ring. Another one, also one that is about to join, has all keys to itself. */
+export function isInRing(node: Node): boolean {
+  const ring = node.server()?.ring
+  const current = ring?.current()
+  return ring !== undefined && current !== undefined && current.joining?.includes(ring.self) !== true
 }
 
 function drawTerms(random: SeededRandom, lifetimes = 0): { readonly ttl?: number; readonly condition?: 'absent' } {

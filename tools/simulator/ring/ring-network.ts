@@ -1,6 +1,6 @@
+import { type ErrorCode, KvsError, NotOwner } from '../../../kvs/core/errors.ts'
 import { doOnce } from '../../../kvs/http/api/index.ts'
 import type { PassedOnWrite } from '../../../kvs/kv/index.ts'
-import { type ErrorCode, KvsError, NotOwner } from '../../../kvs/core/errors.ts'
 import { type MemberClient, memberTimes } from '../../../kvs/ring/index.ts'
 import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Node } from '../node.ts'

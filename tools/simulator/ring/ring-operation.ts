@@ -71,4 +71,3 @@ function refusalIn(error: unknown): KvsError {
   if (error instanceof NotOwner) throw error
   return error instanceof KvsError ? error : new KvsError('internal', String(error))
 }
-

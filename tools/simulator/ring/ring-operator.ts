@@ -4,6 +4,7 @@ import { type Lost, send } from '../requester.ts'
 import { nodeName } from '../schedule.ts'
 import type { Lane } from '../scheduler.ts'
 import type { Trace } from '../trace.ts'
+import { isInRing } from './ring-clients.ts'
 import type { RingServer } from './ring-network.ts'
 import { addressOf, type RingFault, type RingPosition } from './ring-schedule.ts'
 
@@ -54,7 +55,7 @@ export function makeRingOperator({ nodes, lane, trace }: RingOperatorOptions): R
     },
     change(fault) {
       const node = nodes[fault.asked]
-      if (node?.server()?.ring?.current() === undefined) return
+      if (node === undefined || !isInRing(node)) return
       void ask(node, (ring) => changeOf(fault, ring)).then((answer) =>
         trace.add('operator', `${nodeName(fault.asked)}, ${fault.kind}: ${answer}`),
       )

@@ -41,7 +41,7 @@ export async function answerRouted<Reply>(options: RoutingOptions, request: Rout
     if (reply !== undefined) return reply
     const leftMs = endsAt - now()
     if (leftMs <= 0) return request.nobody
-    if (ring.versionText() === version) await wait(server.lane, Math.min(pauseMs, leftMs))
+    if (ring.versionText() === version) await wait(server.lane, Math.min(pauseMs, Math.ceil(leftMs)))
   }
 }
 

@@ -78,7 +78,11 @@ export function withoutLastOf({ members, positions }: RingPlan): RingPlan | unde
 export function canBeAsked(fault: RingFault, { members }: RingPlan): boolean {
   const nodes = members.reduce((sum, member) => sum + member.nodes, 0)
   const named =
-    fault.kind === 'ring replaced' ? fault.positions.map(([, member]) => member) : 'member' in fault ? [fault.member] : []
+    fault.kind === 'ring replaced'
+      ? fault.positions.map(([, member]) => member)
+      : 'member' in fault
+        ? [fault.member]
+        : []
   return fault.asked < nodes && named.every((member) => member < members.length)
 }
 

@@ -13,7 +13,7 @@ import { checkMoves } from './check-moves.ts'
 import { checkOnce } from './check-once.ts'
 import { checkReads } from './check-reads.ts'
 import type { Commit } from './commit.ts'
-import { makeRingClients } from './ring-clients.ts'
+import { isInRing, makeRingClients } from './ring-clients.ts'
 import { makeRingNetwork, type RingNetwork } from './ring-network.ts'
 import { makeRingOperator } from './ring-operator.ts'
 import { addressOf, type RingPlan } from './ring-schedule.ts'
@@ -81,13 +81,14 @@ export async function simulateRing(schedule: Schedule, plan: RingPlan, plants: P
   }
 }
 
-const numberOf = ({ members }: RingPlan, address: string) => members.findIndex((_, index) => addressOf(index) === address)
+const numberOf = ({ members }: RingPlan, address: string) =>
+  members.findIndex((_, index) => addressOf(index) === address)
 
 /** Each node answers for each key, whoever has it. */
 async function readBack({ clusters, clients, violation }: RingStage): Promise<void> {
   for (const node of clusters.flatMap(({ nodes }) => nodes)) {
     // One that was never in the ring has all keys to itself.
-    if (node.server()?.ring?.current() === undefined) continue
+    if (!isInRing(node)) continue
     for (const key of clients.keys) {
       const { outcome, status, error } = await clients.readBack(node, key)
       if (outcome === 'failed') violation(`${node.name} answers ${status || error} for ${key} when all is well`)

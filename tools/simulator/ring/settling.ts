@@ -1,4 +1,4 @@
-import { type Ring, ownerOf } from '../../../kvs/core/ring/description.ts'
+import { ownerOf, type Ring } from '../../../kvs/core/ring/description.ts'
 import { slotCount, slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
 import { countSlots } from '../../../kvs/core/ring/slot-ranges.ts'
@@ -38,7 +38,7 @@ function unsettledIn(clusters: readonly Cluster[]): string[] {
       if (text !== other) return [`${name} knows another version of the ring: ${text}, not ${other}`]
       const { copies, taking } = ring.progress()
       if (taking !== null) return [`${name} still takes keys`]
-      return copies === 0 ? [] : [`${name} still has ${copies ?? "uncounted"} copies`]
+      return copies === 0 ? [] : [`${name} still has ${copies ?? 'uncounted'} copies`]
     }),
   )
 }
