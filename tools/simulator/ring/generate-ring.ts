@@ -7,20 +7,23 @@ import type { MemberPlan, RingFault, RingPosition } from './ring-schedule.ts'
 /** Draws a schedule of a ring. The same seed gives the same one. */
 export function generateRingSchedule(seed: number): Schedule {
   const random = makeSeededRandom(seed, 'schedule of a ring')
-  const members = drawMembers(random.fork('members'))
+  const spools = random.chance(0.85)
+  const isAboutSpools = spools && random.chance(0.35)
+  const members = drawMembers(random.fork('members'), isAboutSpools)
   const nodes = members.reduce((sum, member) => sum + member.nodes, 0)
   const keys = random.pick([3, 6, 10, 20])
   const extent = { members: members.length, nodes, keys, span: random.pick([4_000, 8_000, 15_000]) }
+  const positions = drawPositions(random.fork('positions'), extent, 3)
+  const spooling = isAboutSpools ? drawSpooling(random.fork('spooling'), extent) : []
   return {
-    ...{ seed, nodes, ring: { members, positions: drawPositions(random.fork('positions'), extent, 3) } },
-    spools: random.chance(0.85),
+    ...{ seed, nodes, ring: { members, positions: isAboutSpools ? withFirst(positions) : positions }, spools },
     ...(random.fork('lifetimes').chance(0.4) && { lifetimes: 0.3 }),
     latency: { ...drawLatency(random.fork('latency')), between: random.pick([0.5, 2, 10, 40]) },
-    operations: drawOperations(random.fork('operations'), extent),
+    operations: drawOperations(random.fork('operations'), extent, spooling),
     faults: byTime([
       ...drawChanges(random.fork('changes'), extent),
       ...drawFaults(random.fork('faults'), extent),
-      ...drawSpooling(random.fork('spooling'), extent),
+      ...spooling,
     ]),
   }
 }
@@ -32,9 +35,9 @@ interface Extent {
   readonly span: number
 }
 
-function drawMembers(random: SeededRandom): MemberPlan[] {
-  return Array.from({ length: random.pick([2, 3, 3, 4]) }, () => ({
-    nodes: random.chance(0.75) ? 1 : 2,
+function drawMembers(random: SeededRandom, isAboutSpools: boolean): MemberPlan[] {
+  return Array.from({ length: random.pick([2, 3, 3, 4]) }, (_, member) => ({
+    nodes: random.chance(0.75) && !(isAboutSpools && member === 0) ? 1 : 2,
     clock: random.chance(0.5) ? 0 : drawJump(random),
   }))
 }
@@ -52,9 +55,14 @@ function drawPositions(random: SeededRandom, extent: Extent, most: number): Ring
   return [...new Map(drawn)]
 }
 
-function drawOperations(random: SeededRandom, { keys, span }: Extent): Ask[] {
+/** @param spooling some come while a node spools */
+function drawOperations(random: SeededRandom, { keys, span }: Extent, spooling: readonly Fault[]): Ask[] {
   const clients = random.integer(2, 8)
-  const bursts = Array.from({ length: random.integer(1, 6) }, () => random.between(0, span))
+  const cuts = spooling.filter(({ kind }) => kind === 'cut')
+  const bursts = [
+    ...Array.from({ length: random.integer(1, 6) }, () => random.between(0, span)),
+    ...cuts.flatMap(({ at }) => [at + 100, at + 500, at + 1_000]),
+  ]
   const operations = Array.from({ length: random.integer(40, 240) }, () => ({
     at: round(
       random.chance(0.5) ? random.between(0, span) : Math.min(span, random.pick(bursts) + random.between(0, 500)),
@@ -116,17 +124,39 @@ function drawFault(random: SeededRandom, kind: Kind, { members, nodes, span }: E
   return kind === 'clock' ? { kind, node, at, byMs: drawJump(random) } : { kind, node, at, forMs }
 }
 
+/** The first member has a part in the ring. */
+function withFirst(positions: readonly RingPosition[]): RingPosition[] {
+  return positions.map(([position, member], index) => [position, index === 0 ? 0 : member])
+}
+
 /**
- * A node of two can't reach its log, and spools. The other one gives keys away meanwhile, so that what is spooled is
- * for another member by the time that it lands.
+ * One of the first member's two nodes can't reach their log, and spools. The other one gives keys away meanwhile, so
+ * that what is spooled is for another member by the time that it lands.
  */
 function drawSpooling(random: SeededRandom, extent: Extent): Fault[] {
-  if (!random.chance(0.35)) return []
-  const node = random.integer(0, extent.nodes - 1)
-  const at = round(random.between(0, extent.span / 2))
-  const forMs = round(random.between(2_000, 9_000))
-  const change = drawChange(random, extent).map((one) => ({ ...one, at: round(at + random.between(500, forMs)) }))
-  return [{ kind: 'cut', node, at, forMs }, ...change]
+  const node = random.integer(0, 1)
+  return Array.from({ length: random.integer(1, 3) }, (): Fault[] => {
+    const at = round(random.between(0, 0.7 * extent.span))
+    const forMs = round(random.between(3_000, 9_000))
+    const change = {
+      at: round(at + random.between(300, 2_000)),
+      asked: random.pick([1 - node, random.integer(2, extent.nodes - 1)]),
+    }
+    const member = random.integer(1, extent.members - 1)
+    const given: RingFault = random.chance(0.5)
+      ? { ...change, kind: 'member removed', member: 0 }
+      : { ...change, kind: 'ring replaced', positions: [[drawPosition(random, extent), member]] }
+    const back: RingFault = {
+      ...{ kind: 'position added', member: 0, position: drawPosition(random, extent) },
+      ...{ at: round(change.at + random.between(1_000, 9_000)), asked: change.asked },
+    }
+    const landing = round(at + forMs)
+    // What is passed on is done, and its answer comes too late; or the node dies before all has landed.
+    const unanswered: Fault = { kind: 'one way', at: landing - 200, from: member, to: 0, forMs: 6_000 }
+    const killed: Fault = { kind: 'kill', at: round(landing + random.between(5, 500)), node, forMs: 500 }
+    const trouble = random.pick<Fault[]>([[], [unanswered], [killed], [unanswered, killed]])
+    return [{ kind: 'cut', node, at, forMs }, given, ...(random.chance(0.7) ? [back] : []), ...trouble]
+  }).flat()
 }
 
 function isOf<const K extends Kind>(kinds: readonly K[], kind: Kind): kind is K {

@@ -123,7 +123,7 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
       const { stateMs, answerMs, pageMs, changeMs } = memberTimes
       return {
         // Whoever asks goes by the answer, as if it were the log's.
-        state: () => askRing(stateMs, async (ring) => (await ring.catchUp(), ring.state())),
+        state: () => askRing(stateMs, (ring) => ring.catchUp().then(() => ring.state())),
         learn: (...asked) => askRing(answerMs, (ring) => ring.learn(...asked)),
         give: (...asked) => askRing(answerMs, (ring) => ring.give(...asked)),
         take: (...asked) => askRing(answerMs, (ring) => ring.take(...asked)),
