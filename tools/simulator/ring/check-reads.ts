@@ -10,13 +10,19 @@ export interface ReadsVerdict {
   readonly undecidedKeys: number
 }
 
+/** A lifetime that is longer ends after the run, also by a clock that is hours ahead. */
+const longestRunMs = 43_200_000
+
 /**
- * Whether each key behaved as one register, wherever it was.
+ * Whether each key behaved as one register, wherever it was. Reads of values that end meanwhile are left out: the logs'
+ * clocks differ, so that one that has ended at one of them may be there for longer at the next.
  * @param isAlone whether the log of the member at an address has one node: all that it reads is the newest
  */
 export function checkReads(operations: readonly RingOperation[], isAlone: (address: string) => boolean): ReadsVerdict {
+  const mortal = new Set(operations.flatMap(({ value, ttl = Infinity }) => (ttl < longestRunMs ? value : [])))
+  const certain = operations.filter(({ kind, value }) => kind !== 'get' || !mortal.has(value ?? undefined))
   const verdicts = checkLinearizable(
-    operations.flatMap((operation) => asRegister(operation, isAlone)),
+    certain.flatMap((operation) => asRegister(operation, isAlone)),
     { maxTries },
   )
   return {
