@@ -82,7 +82,7 @@ function* takeRing(
   }
 }
 
-/** Of the logs in a ring that was formed. Before that, each has all to itself, and is asked by its own clients alone. */
+/** Of the logs in a ring that was formed. Before that, each has all keys to itself. */
 function* twoOwners(state: MemberState, states: readonly MemberState[]): Generator<string> {
   const { bound } = state
   const isFormed = states.some((one) => one.bound?.ring.id === bound?.ring.id && one.bound?.ring.positions.size)
