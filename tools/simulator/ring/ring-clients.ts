@@ -136,7 +136,7 @@ export function makeRingClients(options: RingClientsOptions): RingClients {
   async function probeNode(node: Node, client: number): Promise<void> {
     const owns = node.server()?.ring?.state().owns ?? []
     const key = probeKeys.find((one) => hasSlot(owns, slotOf(one)))
-    if (key === undefined || probing.has(node)) return
+    if (key === undefined || probing.has(node) || !isInRing(node)) return
     probing.add(node)
     const random = makeSeededRandom(client, 'probe')
     await write(client, node, { kind: 'put', key, value: `${client}-${ids++}` }, {}, random)
