@@ -106,7 +106,12 @@ export function makeRingClients(options: RingClientsOptions): RingClients {
       answer = again
       isOpen = false
     }
-    return record({ client, node: node.name, ...asked, invoked, returned: now(), ...answer })
+    const operation = record({ client, node: node.name, ...asked, invoked, returned: now(), ...answer })
+    // It is done once, also where somebody repeats what was answered long ago.
+    if (answer.outcome !== 'ok' || terms.idempotencyKey === undefined || !random.chance(0.4)) return operation
+    await wait(lane, random.between(100, 5_000))
+    await ask(anyNode(random) ?? node, key, random, local, false)
+    return operation
   }
 
   function anyNode(random: SeededRandom): Node | undefined {
