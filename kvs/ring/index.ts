@@ -1,6 +1,7 @@
 export { makeHttpMember } from './http-member.ts'
 export { makeHttpSpooled } from './http-spooled.ts'
+export { memberTimes } from './member-ask.ts'
 export type { MemberClient } from './member-client.ts'
 export type { OwnNode } from './own-node.ts'
-export { makePassingOn } from './passing-on.ts'
+export { makePassingOn, type TakesSpooled } from './passing-on.ts'
 export { makeRingMember, type RingMember, type RingOptions } from './ring-member.ts'

@@ -61,7 +61,7 @@ export function makeNodeRing(
 }
 
 /** What the ring asks of a node, by its store. */
-function ownNode(store: () => Replica): OwnNode {
+export function ownNode(store: () => Replica): OwnNode {
   return {
     requireReadable: () => store().followed.requireReadable(),
     logId: () => store().followed.logId(),

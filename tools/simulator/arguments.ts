@@ -12,6 +12,8 @@ export interface Arguments {
   readonly schedule: string | undefined
   /** Whether a seed is one of several sites, and not of one log. */
   readonly sites: boolean
+  /** Whether a seed is one of a ring, and not of one log. */
+  readonly ring: boolean
   /** Where the shrunk schedule of a failure is written. */
   readonly keep: string | undefined
 }
@@ -26,6 +28,7 @@ const options = {
   seconds: { type: 'string' },
   schedule: { type: 'string' },
   sites: { type: 'boolean', default: false },
+  ring: { type: 'boolean', default: false },
   keep: { type: 'string' },
 } as const
 
@@ -33,13 +36,16 @@ const defaultSeconds = 10
 
 /** @param fresh the first seed where none is named */
 export function parseArguments(args: readonly string[], fresh: () => number): Arguments {
-  const { seed, from, seconds, help, schedule, sites, keep } = parse(args)
+  const { seed, from, seconds, help, schedule, sites, ring, keep } = parse(args)
   const ways = Object.entries({ seed, from, schedule }).filter(([, value]) => value !== undefined)
   if (ways.length > 1) throw new WrongUse(`${ways.map(([name]) => `--${name}`).join(' and ')} exclude each other`)
   if (seconds !== undefined && (seed ?? schedule) !== undefined) {
     throw new WrongUse('--seconds is for seeds that are run one after another')
   }
-  if (sites && schedule !== undefined) throw new WrongUse('--sites is for seeds: a schedule says itself what it has')
+  if (sites && ring) throw new WrongUse('--sites and --ring exclude each other')
+  if ((sites || ring) && schedule !== undefined) {
+    throw new WrongUse(`--${sites ? 'sites' : 'ring'} is for seeds: a schedule says itself what it has`)
+  }
   return {
     help,
     seed: seed === undefined ? undefined : wholeNumber('--seed', seed, 0),
@@ -47,6 +53,7 @@ export function parseArguments(args: readonly string[], fresh: () => number): Ar
     seconds: seconds === undefined ? defaultSeconds : wholeNumber('--seconds', seconds, 1),
     schedule,
     sites,
+    ring,
     keep,
   }
 }
@@ -71,6 +78,7 @@ npm run simulate -- --from N           from seed N on
 npm run simulate -- --seed N           runs one seed, exactly as it ran before
 npm run simulate -- --schedule FILE    runs the schedule in a file
   --sites                              seeds are of several sites, each with a log of its own
+  --ring                               seeds are of a ring, each of whose members has a log
   --keep FILE                          writes the shrunk schedule of a failure there
 
 A failure prints its seed, the shrunk schedule and what happened; the exit code is 1 then, and 2 for wrong use.

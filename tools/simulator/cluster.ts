@@ -4,6 +4,7 @@ import { type Disk, makeDisk } from './disk.ts'
 import { makeLink } from './link.ts'
 import { makeNode, type Node } from './node.ts'
 import type { Plants } from './plants.ts'
+import type { RingNetwork } from './ring/ring-network.ts'
 import { nodeName, type Schedule } from './schedule.ts'
 import type { Lane, Scheduler } from './scheduler.ts'
 import type { SiteNetwork } from './sites/site-network.ts'
@@ -44,6 +45,15 @@ export interface ClusterOptions {
   readonly violation: (sentence: string) => void
   /** Undefined where the log is no site's. */
   readonly site?: SiteOptions
+  /** Undefined where there is no ring. */
+  readonly member?: MemberOptions
+}
+
+/** The log of a ring's member. */
+export interface MemberOptions extends Pick<SiteOptions, 'number' | 'firstNode' | 'nodes' | 'clock'> {
+  readonly network: RingNetwork
+  /** Told of the entries of each batch that the log has committed. */
+  readonly onCommitted: (entries: readonly StoredEntry[]) => void
 }
 
 export interface SiteOptions {
@@ -60,15 +70,21 @@ export interface SiteOptions {
 
 /** How often the checkpoint is brought forward; in a real cluster each node does so. */
 const checkpointEveryMs = 3_000
-/** The same in a site: nodes are to be started again on a checkpoint while something older is still to come. */
+/** The same in a site or a ring: nodes are to be started again on a checkpoint while something is still to come. */
 const checkpointOfSiteEveryMs = 1_000
 
 export function makeCluster(options: ClusterOptions): Cluster {
-  const { schedule, scheduler, world, plants, site } = options
-  const { firstNode, nodes: count } = site ?? { firstNode: 0, nodes: schedule.nodes }
-  const random = makeSeededRandom(schedule.seed, site === undefined ? 'cluster' : `site ${site.number}`)
-  const logClock = makeVirtualClock(scheduler, world, 123 + (site?.clock ?? 0))
-  const memoryServer = makeMemoryServer({ clock: logClock, random: makeServiceRandom(random.fork('log')) })
+  const { schedule, scheduler, world, plants, site, member } = options
+  const place = site ?? member
+  const { firstNode, nodes: count } = place ?? { firstNode: 0, nodes: schedule.nodes }
+  const name = member === undefined ? 'site' : 'member'
+  const random = makeSeededRandom(schedule.seed, place === undefined ? 'cluster' : `${name} ${place.number}`)
+  const logClock = makeVirtualClock(scheduler, world, 123 + (place?.clock ?? 0))
+  const chance = makeServiceRandom(random.fork('log'))
+  const memoryServer = makeMemoryServer({
+    ...{ clock: logClock, random: chance },
+    ...(member && { onCommitted: member.onCommitted }),
+  })
   const logServer = plants.logServer?.(memoryServer) ?? memoryServer
   const nodes: Node[] = []
   const cluster: Cluster = {
@@ -84,13 +100,13 @@ export function makeCluster(options: ClusterOptions): Cluster {
     nodes.push(assembleNode(options, cluster, name, random.fork(name)))
   }
   const checkpoints = random.fork('checkpoints')
-  const everyMs = site === undefined ? checkpointEveryMs : checkpointOfSiteEveryMs
+  const everyMs = place === undefined ? checkpointEveryMs : checkpointOfSiteEveryMs
   logClock.every(everyMs, () => logServer.advanceCheckpoint(checkpoints.integer(1, 40), site !== undefined))
   return cluster
 }
 
 function assembleNode(options: ClusterOptions, cluster: Cluster, name: string, random: SeededRandom): Node {
-  const { schedule, scheduler, world, trace, plants, violation, site } = options
+  const { schedule, scheduler, world, trace, plants, violation, site, member } = options
   const { latency, spools } = schedule
   const disk = makeDisk({
     ...{ name, writerId: makeServiceRandom(random.fork('writer')).uuid(), flushMs: latency.flush },
@@ -98,11 +114,12 @@ function assembleNode(options: ClusterOptions, cluster: Cluster, name: string, r
   })
   const link = makeLink({
     ...{ name, lane: world, latency, isLogSlow: () => cluster.isLogSlow },
-    ...{ random: random.fork('link'), trace, noticesLoss: site !== undefined },
+    ...{ random: random.fork('link'), trace, noticesLoss: (site ?? member) !== undefined },
   })
   const { logServer, orphans } = cluster
   return makeNode({
     ...{ name, scheduler, world, logServer, disk, link, orphans, spools, random, trace, plants, violation },
     site: site && { number: site.number, network: site.network, copies: schedule.copies },
+    ring: member && { number: member.number, network: member.network },
   })
 }

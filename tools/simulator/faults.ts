@@ -1,6 +1,7 @@
 import type { Fault as ToldFault } from '../drill/history.ts'
 import type { Cluster } from './cluster.ts'
 import type { Node } from './node.ts'
+import { isOfRing, type RingFault } from './ring/ring-schedule.ts'
 import {
   describeFault,
   type Fault,
@@ -10,6 +11,7 @@ import {
   isOfPath,
   type LogFault,
   type NodeFault,
+  siteName,
 } from './schedule.ts'
 import type { Lane } from './scheduler.ts'
 import { loseLog, replaceRestored, restoreLog, startAll } from './sites/log-loss.ts'
@@ -27,12 +29,16 @@ export interface Faults {
 }
 
 export interface FaultsOptions {
-  /** One of each site; else the only one. */
+  /** One of each site, or of each member of a ring; else the only one. */
   readonly clusters: readonly Cluster[]
-  /** Between sites; undefined where there is one log that is none. */
-  readonly network?: SiteNetwork
-  /** Has the members changed; undefined where there is one log that is no site's. */
+  /** Between sites or members of a ring; undefined where there is one log that is none. */
+  readonly network?: Pick<SiteNetwork, 'putOn'>
+  /** Has the members of a group of sites changed; undefined where there is none. */
   readonly change?: (fault: GroupFault) => void
+  /** Has the ring changed; undefined where there is none. */
+  readonly changeRing?: (fault: RingFault) => void
+  /** Names a log by its number; by default as a site. */
+  readonly placeName?: (place: number) => string
   readonly lane: Lane
   /** The clients' time. */
   readonly now: () => number
@@ -40,24 +46,25 @@ export interface FaultsOptions {
 }
 
 export function makeFaults(options: FaultsOptions): Faults {
-  const { clusters, lane, now, trace } = options
+  const { clusters, lane, now, trace, placeName = siteName } = options
   const told: ToldFault[] = []
   const active = new Set<() => void>()
   let isHealed = false
 
   function putOn(fault: Fault): void {
     if (isHealed) return
-    trace.add('fault', describeFault(fault))
+    const name = describeFault(fault, placeName)
+    trace.add('fault', name)
     const takeBack = putOnAny(options, fault)
     const from = now()
     if (!('forMs' in fault)) {
-      told.push({ name: describeFault(fault), from })
+      told.push({ name, from })
       return
     }
-    told.push({ name: describeFault(fault), from, to: from + fault.forMs })
+    told.push({ name, from, to: from + fault.forMs })
     const end = () => {
       if (!active.delete(end)) return
-      trace.add('fault', `${describeFault(fault)} is over`)
+      trace.add('fault', `${name} is over`)
       takeBack()
     }
     active.add(end)
@@ -88,9 +95,13 @@ export function installed(clusters: readonly Cluster[]): readonly Cluster[] {
 }
 
 /** Returns what takes the fault back. */
-function putOnAny({ clusters: all, network, change }: FaultsOptions, fault: Fault): () => void {
+function putOnAny({ clusters: all, network, change, changeRing }: FaultsOptions, fault: Fault): () => void {
   const nothing = () => undefined
   if (isOfPath(fault)) return network?.putOn(fault) ?? nothing
+  if (isOfRing(fault)) {
+    changeRing?.(fault)
+    return nothing
+  }
   if (isOfGroup(fault)) {
     change?.(fault)
     return nothing

@@ -3,12 +3,14 @@ import { type Arguments, help, parseArguments, WrongUse } from './arguments.ts'
 import { runCampaign } from './campaign.ts'
 import { explain } from './failure.ts'
 import { generateSchedule } from './generator.ts'
+import { generateRingSchedule } from './ring/generate-ring.ts'
 import { type Run, simulate } from './run.ts'
 import type { Schedule } from './schedule.ts'
 import { generateSitesSchedule } from './sites/generate-sites.ts'
 
-const generatorOf = ({ sites }: Arguments) => (sites ? generateSitesSchedule : generateSchedule)
-const flagsOf = ({ sites }: Arguments) => (sites ? '--sites ' : '')
+const generatorOf = ({ sites, ring }: Arguments) =>
+  sites ? generateSitesSchedule : ring ? generateRingSchedule : generateSchedule
+const flagsOf = ({ sites, ring }: Arguments) => (sites ? '--sites ' : ring ? '--ring ' : '')
 const say = (text: string) => process.stdout.write(`${text}\n`)
 
 try {

@@ -1,20 +1,21 @@
-import type { Kv, Status } from '../../kvs/kv/index.ts'
+import type { Status } from '../../kvs/kv/index.ts'
 import type { Log } from '../../kvs/log/index.ts'
 import { type MemoryLogOptions, type MemoryServer, makeMemoryLog } from '../../kvs/log/memory/index.ts'
-import { makeReplica, type Replica } from '../../kvs/replica/index.ts'
-import type { Sites } from '../../kvs/sites/index.ts'
+import { makeReplica } from '../../kvs/replica/index.ts'
 import { makeTakeover } from '../../kvs/slots/index.ts'
 import { openSpool } from '../../kvs/spool/index.ts'
 import type { SeededRandom } from '../lab/seeded-random.ts'
 import { type Disk, wait } from './disk.ts'
 import type { Link } from './link.ts'
 import type { Plants } from './plants.ts'
+import { makeProcess, type Process, serverOf } from './process.ts'
 import type { Server } from './requester.ts'
+import { makeNodeRing, type RingPlace } from './ring/node-ring.ts'
 import type { Lane, Scheduler } from './scheduler.ts'
 import { makeNodeSite, type NodeSite } from './sites/node-site.ts'
 import { makeSlots } from './slots.ts'
 import type { Trace } from './trace.ts'
-import { makeServiceRandom, makeVirtualClock, type VirtualClock } from './virtual-clock.ts'
+import { makeServiceRandom, makeVirtualClock } from './virtual-clock.ts'
 
 /** A machine that runs the service, one process after another. */
 export interface Node {
@@ -55,27 +56,10 @@ export interface NodeOptions {
   readonly plants: Plants
   /** Undefined where the log is no site's. */
   readonly site?: NodeSite | undefined
+  /** Undefined where there is no ring. */
+  readonly ring?: RingPlace | undefined
   /** Told what must not be. */
   readonly violation: (sentence: string) => void
-}
-
-/** One process. */
-interface Process {
-  readonly lane: Lane
-  readonly clock: VirtualClock
-  /** What clients are to be told when the process is gone. */
-  readonly waiting: Set<() => void>
-  /** Resolves when the process has ended, in whatever way. */
-  readonly gone: PromiseWithResolvers<void>
-  /** Undefined before it listens. */
-  store: Replica | undefined
-  sites: Sites | undefined
-  /** Aborts when the process is told to stop. */
-  readonly stopping: AbortController
-  /** Who follows its feed. */
-  readonly followers: Set<() => void>
-  kv: Kv | undefined
-  isListening: boolean
 }
 
 /** As the drills set them. */
@@ -96,12 +80,9 @@ export function makeNode(options: NodeOptions): Node {
   function start(): void {
     if (process) return
     trace.add(name, 'starts')
+    options.plants.restart?.(options.logServer)
     const lane = scheduler.lane()
-    const clock = makeVirtualClock(scheduler, lane, clockAhead)
-    const gone = Promise.withResolvers<void>()
-    const notYet = { store: undefined, sites: undefined, kv: undefined, isListening: false }
-    const parts = { waiting: new Set<() => void>(), followers: new Set<() => void>(), stopping: new AbortController() }
-    const started: Process = { lane, clock, gone, ...parts, ...notYet }
+    const started = makeProcess(lane, makeVirtualClock(scheduler, lane, clockAhead))
     process = started
     runProcess(options, started, random.fork(`process ${++starts}`)).catch((error) => fail(started, error))
   }
@@ -119,10 +100,8 @@ export function makeNode(options: NodeOptions): Node {
   function end(ended: Process): void {
     ended.lane.end()
     if (process === ended) process = undefined
-    if (options.site) {
-      options.link.leave(ended.lane)
-      options.site.network.leave(ended.lane)
-    }
+    if (options.site ?? options.ring) options.link.leave(ended.lane)
+    options.site?.network.leave(ended.lane)
     for (const tell of [...ended.waiting, ...ended.followers]) tell()
     ended.gone.resolve()
   }
@@ -156,19 +135,6 @@ export function makeNode(options: NodeOptions): Node {
   }
 }
 
-function serverOf({ lane, waiting, followers, sites }: Process, kv: Kv): Server {
-  return {
-    ...{ kv, lane, sites },
-    onceGone: (tell) => noted(waiting, tell),
-    onceEnded: (tell) => noted(followers, tell),
-  }
-}
-
-function noted(listeners: Set<() => void>, tell: () => void): () => void {
-  listeners.add(tell)
-  return () => listeners.delete(tell)
-}
-
 /** As roles/node.ts does it: a slot, a store on it, the takeover of what others have left behind. */
 async function runProcess(options: NodeOptions, process: Process, random: SeededRandom): Promise<void> {
   const { name, disk, trace, plants, spools } = options
@@ -180,12 +146,14 @@ async function runProcess(options: NodeOptions, process: Process, random: Seeded
   const pauses = random.fork('slices')
   const tell = (message: string) => trace.add(name, message)
   const logger = { info: tell, warn: tell, error: tell }
-  const site =
-    options.site &&
-    makeNodeSite({ ...options, site: options.site }, { lane, clock, random, timeouts, pageLimits, logger, process })
+  const parts = { lane, clock, random, timeouts, pageLimits, logger, process }
+  const site = options.site && makeNodeSite({ ...options, site: options.site }, parts)
   process.sites = site?.sites
+  const ring = options.ring && makeNodeRing({ ...options, ring: options.ring }, { ...parts, writerId: lock.writerId })
+  process.ring = ring?.member
   const store = makeReplica({
     ...site?.replicaOptions,
+    ...ring?.replicaOptions,
     ...{ log: logFor(options, process, random, { writerId: lock.writerId }), spool, clock, logger },
     ...{ random: serviceRandom, connectTimeoutMs: undefined },
     spooling: { on: spools, reason: spools ? null : 'KVS_WHEN_LOG_IS_DOWN=refuse', maxBytes: maxSpoolBytes },
@@ -206,9 +174,11 @@ async function runProcess(options: NodeOptions, process: Process, random: Seeded
         ...{ slots: makeSlots(disk, options.orphans, lane), ownSlot: 1, clock, random: serviceRandom, logger },
         logOf: (writerId) => logFor(options, process, random, { writerId, mustBeKnown: true, knownLogId: () => logId }),
         isServing: () => store.status().state === 'serving',
+        ...(ring && { passOn: ring.passOn }),
       })
       void takeover.run(logId, new AbortController().signal)
       void site?.sites.run(process.stopping.signal)
+      void ring?.member.run()
     },
   })
   process.store = store

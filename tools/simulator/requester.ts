@@ -3,6 +3,7 @@ import { ConditionFailed, KvsError } from '../../kvs/core/errors.ts'
 import { type Position, parsePosition } from '../../kvs/core/position.ts'
 import type { Precondition } from '../../kvs/core/precondition.ts'
 import type { Kv } from '../../kvs/kv/index.ts'
+import type { RingMember } from '../../kvs/ring/index.ts'
 import type { Sites } from '../../kvs/sites/index.ts'
 import { type Answer, type Demands, type Requester, toldOf, writeOutcome } from '../drill/workload/request.ts'
 import { readValue } from '../drill/workload/value.ts'
@@ -16,6 +17,8 @@ export interface Server {
   onceGone(act: () => void): () => void
   /** Undefined where the log is no site's. */
   readonly sites: Sites | undefined
+  /** Undefined where there is no ring. */
+  readonly ring: RingMember | undefined
   /** Calls this when the process has ended, unless the returned function was called before. A stop waits for nobody. */
   onceEnded(act: () => void): () => void
 }

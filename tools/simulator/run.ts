@@ -11,6 +11,7 @@ import type { Node } from './node.ts'
 import type { Plants } from './plants.ts'
 import { makeKvRequester } from './requester.ts'
 import { restoreOlder } from './restore.ts'
+import { simulateRing } from './ring/run-ring.ts'
 import { endOf, type Schedule } from './schedule.ts'
 import { makeScheduler } from './scheduler.ts'
 import { simulateSites } from './sites/run-sites.ts'
@@ -38,6 +39,7 @@ const maxTries = 20_000
 
 /** Runs a schedule. The same schedule runs the same way each time. */
 export function simulate(schedule: Schedule, plants: Plants = {}): Promise<Run> {
+  if (schedule.ring !== undefined) return simulateRing(schedule, schedule.ring, plants)
   return schedule.sites === undefined
     ? simulateOneLog(schedule, plants)
     : simulateSites(schedule, schedule.sites, plants)

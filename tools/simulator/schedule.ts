@@ -1,3 +1,5 @@
+import { describeRingFault, isOfRing, type RingFault, type RingPlan } from './ring/ring-schedule.ts'
+
 /**
  * All that is done to a simulated cluster, as plain data: it can be printed, kept in a file, shrunk and run again.
  * Times are virtual milliseconds since the clients began.
@@ -9,6 +11,8 @@ export interface Schedule {
   readonly nodes: number
   /** Absent where all nodes share one log that is no site's. Nodes are counted through all sites. */
   readonly sites?: readonly SitePlan[]
+  /** Absent where there is no ring. Nodes are counted through all of its members; there are no sites then. */
+  readonly ring?: RingPlan
   /** Whether nodes spool while the log is down; else they refuse (KVS_WHEN_LOG_IS_DOWN). */
   readonly spools: boolean
   /** Share of the puts whose keys end by themselves; absent for none. */
@@ -40,7 +44,7 @@ export interface SitePlan {
 export interface Latency {
   /** One way between a node and the log. */
   readonly network: number
-  /** One way between two sites; absent where there is one log. */
+  /** One way between two sites, or two members of a ring; absent where there is one log. */
   readonly between?: number
   /** What the log takes for a commit. */
   readonly commit: number
@@ -73,7 +77,7 @@ export interface TransferAsk {
   readonly draw: number
 }
 
-export type Fault = NodeFault | LogFault | PathFault | GroupFault
+export type Fault = NodeFault | LogFault | PathFault | GroupFault | RingFault
 
 /** Of one node; the first is 0. */
 export type NodeFault = { readonly node: number; readonly at: number } & (
@@ -112,7 +116,7 @@ export type NodeFault = { readonly node: number; readonly at: number } & (
     }
 )
 
-/** Of one log; the site is absent where there is one log. */
+/** Of one log: that of a site, or of a ring's member. The site is absent where there is one log. */
 export type LogFault = { readonly at: number; readonly site?: number } & (
   | {
       readonly kind: /** The server ends at once, with all that was not committed. */
@@ -151,7 +155,7 @@ export type LogFault = { readonly at: number; readonly site?: number } & (
     }
 )
 
-/** Between the nodes of two sites; the first site is 0. */
+/** Between the nodes of two sites, or of two members of a ring; the first one is 0. */
 export type PathFault = { readonly at: number; readonly from: number; readonly to: number } & (
   | {
       readonly kind: /** Nothing arrives, either way. */
@@ -178,6 +182,9 @@ export interface GroupFault {
   /** A stable site: it is in the group from first to last, with one log. */
   readonly by: number
 }
+
+/** How the logs of a schedule are named. */
+export const placeNameOf = ({ ring }: Pick<Schedule, 'ring'>) => (ring === undefined ? siteName : memberName)
 
 export function isOfGroup(fault: Fault): fault is GroupFault {
   return 'by' in fault
@@ -206,12 +213,17 @@ export function endOfFault(fault: Fault): number {
 }
 
 export const siteName = (site: number) => `site ${site + 1}`
+export const memberName = (member: number) => `member ${member + 1}`
 
 export const nodeName = (node: number) => (node === 0 ? 'kvs' : `kvs-${node + 1}`)
 
-/** The fault in a few words, without its time. */
-export function describeFault(fault: Fault): string {
-  const subject = subjectOf(fault)
+/**
+ * The fault in a few words, without its time.
+ * @param placeName names a log by its number
+ */
+export function describeFault(fault: Fault, placeName = siteName): string {
+  if (isOfRing(fault)) return describeRingFault(fault, nodeName(fault.asked), memberName)
+  const subject = subjectOf(fault, placeName)
   const extent = [
     ...('byMs' in fault ? [`by ${seconds(fault.byMs)} s`] : []),
     ...('entries' in fault ? [`by ${fault.entries} entries`] : []),
@@ -221,10 +233,10 @@ export function describeFault(fault: Fault): string {
   return [`${subject}${fault.kind}`, ...extent].join(' ')
 }
 
-function subjectOf(fault: Fault): string {
+function subjectOf(fault: Exclude<Fault, RingFault>, placeName: (place: number) => string): string {
   if (isOfNode(fault)) return `${nodeName(fault.node)}: `
-  if (isOfPath(fault)) return `${siteName(fault.from)} to ${siteName(fault.to)}: `
-  return fault.site === undefined ? '' : `${siteName(fault.site)}: `
+  if (isOfPath(fault)) return `${placeName(fault.from)} to ${placeName(fault.to)}: `
+  return fault.site === undefined ? '' : `${placeName(fault.site)}: `
 }
 
 /** When the last operation and the last fault have begun and the last fault is over. */

@@ -1,3 +1,4 @@
+import { canBeAsked, isOfRing, withoutLastOf } from './ring/ring-schedule.ts'
 import { type Fault, isOfGroup, isOfNode, isOfPath, type Schedule } from './schedule.ts'
 
 export interface Shrunk {
@@ -39,7 +40,7 @@ export async function shrink(schedule: Schedule, { fails, maxRuns = 600 }: Shrin
     await drop('operations')
     await drop('lists')
     await drop('transfers')
-    while (least.nodes > 1 && (await tryOut(withoutLastNode(least)))) {}
+    for (let fewer = withoutLastNode(least); fewer && (await tryOut(fewer)); fewer = withoutLastNode(fewer)) {}
   }
   return { schedule: least, runs }
 }
@@ -48,22 +49,25 @@ function sizeOf({ nodes, operations, lists = [], transfers = [], faults }: Sched
   return nodes + operations.length + lists.length + transfers.length + faults.length
 }
 
-/** Without the last site, where that has but one node. */
-function withoutLastNode(schedule: Schedule): Schedule {
+/** Without the last site or member, where that has but one node. Undefined where there must be no fewer. */
+function withoutLastNode(schedule: Schedule): Schedule | undefined {
   const nodes = schedule.nodes - 1
+  const ring = schedule.ring && withoutLastOf(schedule.ring)
+  if (nodes === 0 || (schedule.ring && !ring)) return undefined
   const sites = schedule.sites?.map((site, index, all) =>
     index < all.length - 1 ? site : { ...site, nodes: site.nodes - 1 },
   )
   const left = sites?.filter((site) => site.nodes > 0)
   const isLeft = (fault: Fault) => {
+    if (isOfRing(fault)) return ring !== undefined && canBeAsked(fault, ring)
     if (isOfNode(fault)) return fault.node < nodes
-    const count = left?.length ?? 1
+    const count = (left ?? ring?.members)?.length ?? 1
     if (isOfGroup(fault)) return Math.max(fault.site, fault.by) < count
     return isOfPath(fault) ? Math.max(fault.from, fault.to) < count : (fault.site ?? 0) < count
   }
   const faults = schedule.faults.filter(isLeft)
   const lists = (schedule.lists ?? []).filter(({ node }) => node < nodes)
-  return { ...schedule, nodes, ...(left && { sites: left }), faults, lists }
+  return { ...schedule, nodes, ...(left && { sites: left }), ...(ring && { ring }), faults, lists }
 }
 
 /**

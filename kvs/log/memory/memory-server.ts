@@ -7,6 +7,8 @@ export interface MemoryServerOptions {
   /** The server's own clock; it may be another one than its nodes'. */
   readonly clock?: Clock
   readonly random?: Random
+  /** Told of the entries that a statement has appended, once they are committed. */
+  readonly onCommitted?: (entries: readonly StoredEntry[]) => void
 }
 
 /** What a node's end of a connection is told by the server. */
@@ -85,6 +87,7 @@ export class SessionRefused extends Error {
 export function makeMemoryServer({
   clock = systemClock,
   random = systemRandom,
+  onCommitted,
 }: MemoryServerOptions = {}): MemoryServer {
   let tables = makeTables(random)
   let isUp = true
@@ -100,7 +103,9 @@ export function makeMemoryServer({
         if (!sessions.has(session)) throw new SessionEnded('the server has ended the session')
         const before = tables.entries.length
         const result = statement(tables, clock.wallTime() / 1_000, (of) => takeLead(session, of))
-        if (tables.entries.length > before) notifyOthers(session)
+        if (tables.entries.length === before) return result
+        onCommitted?.(tables.entries.slice(before))
+        notifyOthers(session)
         return result
       },
       end: () => void sessions.delete(session),

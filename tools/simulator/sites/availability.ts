@@ -1,6 +1,7 @@
 import { parsePosition } from '../../../kvs/core/position.ts'
 import type { Fact, Facts } from '../../sites-checker/facts.ts'
 import { type SiteOperation, words } from '../../sites-checker/operation.ts'
+import { isOfRing } from '../ring/ring-schedule.ts'
 import {
   endOfFault,
   type Fault,
@@ -98,6 +99,6 @@ const isTroubleOrPath = (fault: Fault) => isOfPath(fault) || isTrouble(fault)
 const isTrouble = (fault: Fault) => fault.kind !== 'clock' && !isOfGroup(fault)
 
 function siteOf(fault: Fault, schedule: Pick<Schedule, 'sites'>): number | undefined {
-  if (isOfPath(fault)) return undefined
+  if (isOfPath(fault) || isOfRing(fault)) return undefined
   return isOfNode(fault) ? siteOfNode(schedule, fault.node) : fault.site
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { generateSchedule } from '../../../../tools/simulator/generator.ts'
+import { generateRingSchedule } from '../../../../tools/simulator/ring/generate-ring.ts'
 import { simulate } from '../../../../tools/simulator/run.ts'
 import { generateSitesSchedule } from '../../../../tools/simulator/sites/generate-sites.ts'
 
@@ -28,6 +29,16 @@ test.each(seeds)('seed %i goes the same way each time', async (seed) => {
 
 test.each([2, 3])('seed %i of sites goes the same way each time', async (seed) => {
   const schedule = generateSitesSchedule(seed)
+  expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
+  const first = await simulate(schedule)
+  const second = await simulate(schedule)
+  expect(second.trace.lines).toEqual(first.trace.lines)
+  expect(first.history.operations.length).toBeGreaterThan(20)
+  expect(first.violations).toEqual([])
+})
+
+test.each([1, 3])('seed %i of a ring goes the same way each time', async (seed) => {
+  const schedule = generateRingSchedule(seed)
   expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
   const first = await simulate(schedule)
   const second = await simulate(schedule)

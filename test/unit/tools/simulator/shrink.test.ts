@@ -48,6 +48,30 @@ test('sites are dropped from the last one on, with what was done to them', async
   expect(least.faults).toEqual([partition])
 })
 
+test('members are dropped from the last one on, with what was done to them', async () => {
+  const members = [1, 1, 2].map((nodes) => ({ nodes, clock: 0 }))
+  const added: Fault = { kind: 'position added', at: 100, asked: 0, position: 5, member: 1 }
+  const faults: Fault[] = [
+    added,
+    { kind: 'position added', at: 100, asked: 3, position: 6, member: 1 },
+    { kind: 'ring replaced', at: 100, asked: 0, positions: [[7, 2]] },
+    { kind: 'one way', from: 0, to: 2, at: 100, forMs: 100 },
+  ]
+  const positions = [2, 0].map((member) => [1_000 * member, member] as const)
+  const whole: Schedule = { ...schedule, nodes: 4, ring: { members, positions }, faults, operations: [] }
+  const { schedule: least } = await shrink(whole, {
+    fails: async ({ nodes, faults }) => nodes > 1 && faults.some((one) => 'position' in one && one.position === 5),
+  })
+  expect(least).toMatchObject({ nodes: 2, faults: [added] })
+  expect(least.ring).toEqual({ members: members.slice(0, 2), positions: [[0, 0]] })
+})
+
+test('a ring keeps a member that has a position', async () => {
+  const members = [1, 1].map((nodes) => ({ nodes, clock: 0 }))
+  const whole: Schedule = { ...schedule, nodes: 2, ring: { members, positions: [[5, 1]] }, faults: [], operations: [] }
+  expect((await shrink(whole, { fails: async () => true })).schedule.ring).toEqual(whole.ring)
+})
+
 test('it ends after so many runs, with a schedule that fails', async () => {
   let runs = 0
   const fails = async ({ faults }: Schedule) => {
