@@ -22,9 +22,10 @@ export interface OwnNode {
   countKeysIn(slots: SlotRanges): Promise<number>
   /**
    * The keys of these slots that have a value in the log, in order. A key that has one all the time is among them,
-   * whatever is written meanwhile. Rejects where the node stops.
+   * whatever is written meanwhile. Rejects where the node stops, and with what `goesOn` throws, which is called now and
+   * then.
    */
-  keysIn(slots: SlotRanges): Promise<OrderedKeys>
+  keysIn(slots: SlotRanges, goesOn?: () => void): Promise<OrderedKeys>
   /** The value that a key has by the entries applied, with its tag, whoever owns it, and also past its deadline. */
   heldValue(key: string): Found | undefined
   /** How many writes wait in the spool for the log. */

@@ -77,10 +77,15 @@ export function ownNode(store: () => Replica): OwnNode {
       await followed.inSlices(counting())
       return keys
     },
-    async keysIn(slots) {
+    async keysIn(slots, goesOn) {
       const { followed } = store()
       const keys = makeOrderedKeys()
-      await followed.inSlices(visitKeysIn(followed.puts(), (key) => hasSlot(slots, slotOf(key)), keys.add))
+      let visited = 0
+      const isIn = (key: string) => {
+        if (++visited % 1_024 === 0) goesOn?.()
+        return hasSlot(slots, slotOf(key))
+      }
+      await followed.inSlices(visitKeysIn(followed.puts(), isIn, keys.add))
       return keys
     },
     heldValue: (key) => store().followed.heldValue(key),

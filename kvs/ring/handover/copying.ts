@@ -19,10 +19,14 @@ export interface CopySource {
 /** Stores writes of keys that are to be this log's. On return they are durable. */
 export type StoreMoved = (moved: readonly MovedWrite[]) => Promise<void>
 
+/** What the copies of one member share, so that it has one page in memory that was asked for ahead, and no more. */
+export interface AskedAhead {
+  by: Copy | undefined
+}
+
 /**
  * The copy of some slots, from one member. First all keys are compared, page by page: the next page is on its way while
- * one is stored, so that two are in memory at most. Then what is written to the keys is followed, in the order of the
- * other log. It holds as long as nobody else moves keys of this log. So where `store` has rejected, or another node may
+ * one is stored, if no other copy has one. Then what is written to the keys is followed, in the order of the other log. It holds as long as nobody else moves keys of this log. So where `store` has rejected, or another node may
  * have been at it, a copy is begun anew: that finds whatever is different by then.
  */
 export interface Copy {
@@ -40,7 +44,11 @@ export interface Copy {
   step(store: StoreMoved): Promise<number>
 }
 
-export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: CopySource): Copy {
+export function makeCopy(
+  node: Pick<OwnNode, 'keysIn' | 'heldValue'>,
+  source: CopySource,
+  ahead: AskedAhead = { by: undefined },
+): Copy {
   const { giver, ringId, version, slots } = source
   let comparison: { readonly begun: Position; readonly differences: Differences } | undefined
   /** The page of keys that is compared next, where it was asked for already. */
@@ -58,10 +66,21 @@ export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: Co
     return page
   }
 
-  async function compare(store: StoreMoved): Promise<number> {
-    const asking = asked ?? ask()
+  function askAhead(): void {
+    if (ahead.by !== undefined) return
+    ahead.by = copy
+    asked = ask()
+  }
+
+  function takeAsked(): Promise<MovedPage> {
+    const page = asked ?? ask()
     asked = undefined
-    const page = await asking
+    if (ahead.by === copy) ahead.by = undefined
+    return page
+  }
+
+  async function compare(store: StoreMoved): Promise<number> {
+    const page = await takeAsked()
     const { differences, ...before } = comparison ?? (await begin(page))
     // Nodes behind one address may have found the keys at different times. The earliest of them counts.
     const begun = covers(page.position, before.begun) ? before.begun : page.position
@@ -70,7 +89,7 @@ export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: Co
       // It is empty where no key was found yet.
       after = page.last || undefined
       // What is written to its keys before they are compared is among the changes after `begun`, as all that is later.
-      asked = ask()
+      askAhead()
     }
     await store(differences.of(page))
     if (page.last === undefined) position = begun
@@ -90,7 +109,7 @@ export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: Co
     return page.items.length
   }
 
-  return {
+  const copy: Copy = {
     get position() {
       return position
     },
@@ -104,4 +123,5 @@ export function makeCopy(node: Pick<OwnNode, 'keysIn' | 'heldValue'>, source: Co
     },
     step: (store) => (position === undefined ? compare(store) : follow(store, position)),
   }
+  return copy
 }

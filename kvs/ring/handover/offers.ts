@@ -47,8 +47,9 @@ export function makeOffers(parts: OffersParts): Offers {
   const offered = new Map<string, Promise<Offered>>()
 
   /** To find them takes a while: who asks again meanwhile, or soon after, is served by what was found. */
-  async function offeredFor(name: string, slots: SlotRanges): Promise<Offered> {
-    const finding = offered.get(name) ?? begin(name, slots)
+  async function offeredFor(asked: AskedKeys): Promise<Offered> {
+    const name = `${asked.ringId} ${asked.version} ${formatRanges(asked.slots)}`
+    const finding = offered.get(name) ?? begin(name, asked)
     const found = await finding
     found.usedAt = clock.now()
     return found
@@ -61,8 +62,8 @@ export function makeOffers(parts: OffersParts): Offers {
     return Promise.race([promise, late]).finally(() => over.abort())
   }
 
-  function begin(name: string, slots: SlotRanges): Promise<Offered> {
-    const finding = find(slots)
+  function begin(name: string, asked: AskedKeys): Promise<Offered> {
+    const finding = find(asked)
     offered.set(name, finding)
     finding.then(
       (found) => forgetWhenIdle(name, finding, found),
@@ -75,11 +76,11 @@ export function makeOffers(parts: OffersParts): Offers {
     if (offered.get(name) === finding) offered.delete(name)
   }
 
-  async function find(slots: SlotRanges): Promise<Offered> {
+  async function find(asked: AskedKeys): Promise<Offered> {
     // Whoever takes the keys goes by the position of the first page, which another node may have told.
     await node.waitForHead()
     const sequence = node.sequence()
-    const keys = await node.keysIn(slots)
+    const keys = await node.keysIn(asked.slots, () => requireNotOver(own, asked))
     return { sequence, keys, usedAt: clock.now() }
   }
 
@@ -96,17 +97,14 @@ export function makeOffers(parts: OffersParts): Offers {
     async movedKeys(asked) {
       node.requireReadable()
       requireNotOver(own, asked)
-      const name = `${asked.ringId} ${asked.version} ${formatRanges(asked.slots)}`
       // A position from before the search is one from before what it finds.
       const before = node.sequence()
-      const found = await within(searchMs, offeredFor(name, asked.slots))
+      const found = await within(searchMs, offeredFor(asked))
       // Again, and in the same step as the values are read.
       requireNotOver(own, asked)
       if (found === undefined) return nothingYet(positionAt(node.logId(), before), asked)
       const { keys, sequence } = found
-      const page = readPage(node, keys, asked.after)
-      if (page.last === undefined) offered.delete(name)
-      return { position: positionAt(node.logId(), sequence), ...page }
+      return { position: positionAt(node.logId(), sequence), ...readPage(node, keys, asked.after) }
     },
 
     async movedChanges(asked) {

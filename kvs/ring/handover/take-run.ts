@@ -33,6 +33,8 @@ const retryMs = 200
 const shortRestMs = 5
 /** For how long a node goes on that nobody asks, in milliseconds. The home may ask another node of this member. */
 const unaskedMs = 20_000
+/** How often this log may have refused what was to be stored, before that keeps the run from going on until it takes it. */
+const mostRefused = 3
 
 /** Takes what one change gives, until the change is over or nobody asks any more. */
 export class TakeRun {
@@ -50,6 +52,8 @@ export class TakeRun {
   private keys = 0
   /** What keeps it from going on: with this log, by its own name, and with each member that has keys. */
   private readonly obstacles = new Map<string, string>()
+  /** How often this log has refused what was to be stored, since it took something. */
+  private refused = 0
   /** When the home asked for the last time, by the clock. */
   private asked: number
   private waiting: PromiseWithResolvers<void> | undefined
@@ -151,8 +155,9 @@ export class TakeRun {
     const taken = slotsOfMember(next, own.self)
     const givers = membersOf(positions).filter((address) => address !== own.self)
     const sources = givers.map((address) => [address, slotsInBoth(slotsOfMember(positions, address), taken)] as const)
+    const ahead = { by: undefined }
     const copyOf = ([address, slots]: (typeof sources)[number]) =>
-      [address, makeCopy(node, { giver: memberAt(address), ringId, version, slots })] as const
+      [address, makeCopy(node, { giver: memberAt(address), ringId, version, slots }, ahead)] as const
     return new Map(sources.filter(([, slots]) => slots.length > 0).map(copyOf))
   }
 
@@ -189,7 +194,9 @@ export class TakeRun {
         await this.takeAnswers(copy, { keepAnswers: (...answers) => here(mover.keepAnswers(...answers)) })
       }
       this.obstacles.delete(address)
-      this.obstacles.delete(own.self)
+      // A pass may go a long way through what is here already, again and again, and come to what is refused each time.
+      if (copy.position !== undefined) this.refused = 0
+      if (this.refused < mostRefused) this.obstacles.delete(own.self)
       return keys
     } catch (error) {
       if (failure !== undefined || !(error instanceof KvsError)) throw error
@@ -213,7 +220,9 @@ export class TakeRun {
     const { node, own } = this.parts
     while (moved.length > 0) {
       if (!this.isWanted) conflict(`version ${this.version} of the ring is over, or nobody asks for it`)
+      this.refused++
       const end = await mover.append(moved, own.boundAt)
+      this.refused = 0
       if (end !== undefined) {
         this.count.moved += moved.length
         return

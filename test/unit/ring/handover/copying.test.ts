@@ -4,7 +4,7 @@ import { KvsError } from '../../../../kvs/core/errors.ts'
 import { type Position, positionAt, sequenceIn } from '../../../../kvs/core/position.ts'
 import { allSlots } from '../../../../kvs/core/ring/slot-ranges.ts'
 import type { AskedKeys, MovedPage } from '../../../../kvs/kv/index.ts'
-import { makeCopy } from '../../../../kvs/ring/handover/copying.ts'
+import { type AskedAhead, makeCopy } from '../../../../kvs/ring/handover/copying.ts'
 import { makeOffers, type Offers } from '../../../../kvs/ring/handover/offers.ts'
 import type { MemberClient } from '../../../../kvs/ring/member-client.ts'
 import { put } from '../../../support/entries.ts'
@@ -17,11 +17,12 @@ const after = new Map([[9999, b]])
 type Giving = Pick<MemberClient, 'movedKeys' | 'movedChanges'>
 
 /** What takes the keys of the slots, and holds what it has stored. */
-function makeTaker(giving: Giving, already: Iterable<[string, Found]> = []) {
+function makeTaker(giving: Giving, already: Iterable<[string, Found]> = [], ahead?: AskedAhead) {
   const held = new Map(already)
   const copy = makeCopy(
     { keysIn: async () => orderedKeys(held.keys()), heldValue: (key) => held.get(key) },
     { giver: giving as MemberClient, ringId: 'beef', version: 3, slots: allSlots },
+    ahead,
   )
   async function store(moved: readonly MovedWrite[]): Promise<void> {
     for (const { write, earlier } of moved) {
@@ -95,6 +96,20 @@ test('while a page is stored the next one is asked for, and no other', async () 
   while (copy.position === undefined) await copy.step(store)
   const all = [undefined, 'k0', 'k1']
   expect(askedByThen).toEqual([all.slice(0, 2), all, all])
+})
+
+test('of several copies one has a page that was asked for ahead, until it takes it', async () => {
+  const ahead: AskedAhead = { by: undefined }
+  const all = [undefined, 'k0', 'k1']
+  const [one, other] = ['one', 'other'].map(() => makeWatched(makePagesFrom([3n, 3n, 3n]).giving))
+  if (one === undefined || other === undefined) throw new Error('there are two')
+  const [first, second] = [makeTaker(one.giving, [], ahead), makeTaker(other.giving, [], ahead)]
+  await first.step()
+  await second.step()
+  expect([one.asked, other.asked]).toEqual([all.slice(0, 2), all.slice(0, 1)])
+  while (first.copy.position === undefined) await first.step()
+  await second.step()
+  expect([one.asked, other.asked]).toEqual([all, all])
 })
 
 test('a page that was asked for ahead and does not come is asked for again', async () => {

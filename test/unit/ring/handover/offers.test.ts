@@ -21,10 +21,10 @@ function makeGiver() {
   const logNode = giver.startNode()
   const { node } = logNode
   const { keysIn } = node
-  const scans = { count: 0, hold: async (): Promise<void> => undefined }
-  node.keysIn = async (slots) => {
+  const scans = { count: 0, hold: async (_goesOn?: () => void): Promise<void> => undefined }
+  node.keysIn = async (slots, goesOn) => {
     scans.count++
-    await scans.hold()
+    await scans.hold(goesOn)
     return keysIn(slots)
   }
   return { ...giver, ...logNode, scans, offers: makeOffers(logNode) }
@@ -111,6 +111,24 @@ test('no page is told of once the change is over, also where that came while the
   await expect(page).rejects.toMatchObject(over)
   await expect(offers.movedKeys({ ...asked, after: 'k2' })).rejects.toMatchObject(over)
   await expect(offers.movedKeys({ ...asked, ringId: 'cafe' })).rejects.toThrow('is not in the ring cafe')
+})
+
+test('a search ends with the change that it is for', async () => {
+  const { offers, scans, bind, applyAll, pass } = makeGiver()
+  let end: unknown
+  scans.hold = async (goesOn) => {
+    await pass(500)
+    bind(ringAt(4, before), allSlots)
+    applyAll()
+    try {
+      goesOn?.()
+    } catch (error) {
+      end = error
+      throw error
+    }
+  }
+  await expect(offers.movedKeys(asked)).rejects.toMatchObject(over)
+  expect(end).toMatchObject(over)
 })
 
 test('no changes are told of after an entry of a later version, which the node need not have applied', async () => {

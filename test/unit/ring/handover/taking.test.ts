@@ -33,6 +33,7 @@ function makeTaker(prepare?: TakingParts['binding']['prepare']) {
   const down = new Set<string>()
   const [ofA, ofB] = [makeGiver(a, keyIn(0, 5000)), makeGiver(b, keyIn(5001, 9999))]
   let movers = 0
+  const refusing = { isOn: false }
   const taking = makeTaking({
     ...logNode,
     binding: {
@@ -45,7 +46,8 @@ function makeTaker(prepare?: TakingParts['binding']['prepare']) {
     ringLog: {
       async openMover() {
         movers++
-        return logNode.ringLog.openMover()
+        const mover = await logNode.ringLog.openMover()
+        return mover && { ...mover, append: (...args) => (refusing.isOn ? refuse() : mover.append(...args)) }
       },
     },
     memberAt: (address) => {
@@ -65,7 +67,11 @@ function makeTaker(prepare?: TakingParts['binding']['prepare']) {
     pace: { after: async () => undefined },
     ...{ stopping: new AbortController().signal, logger: silent },
   })
-  return { ...taker, taking, down, movers: () => movers }
+  return { ...taker, taking, down, refusing, ofA, movers: () => movers }
+}
+
+async function refuse(): Promise<never> {
+  throw new KvsError('log_down', 'the disk is full')
 }
 
 test('all is copied, and then taken once those that give say so', async () => {
@@ -95,6 +101,28 @@ test.each([a, b])(
     expect(await settle(taking.take(ring, undefined))).toMatchObject({ state: 'following', obstacle: undefined })
   },
 )
+
+test('as long as this log refuses what is to be stored, that is what is told, although pages come', async () => {
+  const { taking, settle, pass, refusing, ofA, log } = makeTaker()
+  refusing.isOn = true
+  // Each other page says that no key was found yet: to be asked for it is no sign that the log takes something.
+  let asked = 0
+  const { movedKeys } = ofA
+  ofA.movedKeys = async (...args) => {
+    const page = await movedKeys(...args)
+    return ++asked % 2 === 1 ? { ...page, items: [], last: '' } : page
+  }
+  await settle(taking.take(ring, undefined))
+  await pass(3_000)
+  for (let time = 0; time < 100; time++) {
+    expect(await settle(taking.take(ring, undefined))).toMatchObject({ obstacle: 'the disk is full' })
+    await pass(37)
+  }
+  refusing.isOn = false
+  await pass(3_000)
+  expect(await settle(taking.take(ring, undefined))).toMatchObject({ state: 'following', obstacle: undefined })
+  expect(log.keys().size).toBe(2)
+})
 
 test('those who ask while a start fails have one run started', async () => {
   let prepared = 0
