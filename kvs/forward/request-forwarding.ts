@@ -176,7 +176,7 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
     else this.giveUpIfStill(this.movedAt)
   }
 
-  /** Where this process itself was held up, timers are due before what has arrived meanwhile is read: that comes first. */
+  /** Where this process itself was held up, timers are due before what has arrived is read: that comes first. */
   private giveUpIfStill(movedAt: number): void {
     const { request, options } = this
     request.clock.soon(() => {

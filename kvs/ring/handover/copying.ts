@@ -26,8 +26,9 @@ export interface AskedAhead {
 
 /**
  * The copy of some slots, from one member. First all keys are compared, page by page: the next page is on its way while
- * one is stored, if no other copy has one. Then what is written to the keys is followed, in the order of the other log. It holds as long as nobody else moves keys of this log. So where `store` has rejected, or another node may
- * have been at it, a copy is begun anew: that finds whatever is different by then.
+ * one is stored, if no other copy has one. Then what is written to the keys is followed, in the order of that log. It
+ * holds as long as nobody else moves keys of this log. So where `store` has rejected, or another node may have been at
+ * it, a copy is begun anew: that finds whatever is different by then.
  */
 export interface Copy {
   /** The copy has all that was written there through this position; undefined while keys are compared. */

@@ -33,7 +33,7 @@ const retryMs = 200
 const shortRestMs = 5
 /** For how long a node goes on that nobody asks, in milliseconds. The home may ask another node of this member. */
 const unaskedMs = 20_000
-/** How often this log may have refused what was to be stored, before that keeps the run from going on until it takes it. */
+/** How often this log may refuse what is to be stored, before that is what keeps the run from going on. */
 const mostRefused = 3
 
 /** Takes what one change gives, until the change is over or nobody asks any more. */

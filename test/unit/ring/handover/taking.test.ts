@@ -67,7 +67,7 @@ function makeTaker(prepare?: TakingParts['binding']['prepare']) {
     pace: { after: async () => undefined },
     ...{ stopping: new AbortController().signal, logger: silent },
   })
-  return { ...taker, taking, down, refusing, ofA, movers: () => movers }
+  return { ...taker, taking, down, refusing, givers: [ofA, ofB], movers: () => movers }
 }
 
 async function refuse(): Promise<never> {
@@ -103,23 +103,27 @@ test.each([a, b])(
 )
 
 test('as long as this log refuses what is to be stored, that is what is told, although pages come', async () => {
-  const { taking, settle, pass, refusing, ofA, log } = makeTaker()
+  const { taking, settle, pass, clock, refusing, givers, log } = makeTaker()
   refusing.isOn = true
   // Each other page says that no key was found yet: to be asked for it is no sign that the log takes something.
-  let asked = 0
-  const { movedKeys } = ofA
-  ofA.movedKeys = async (...args) => {
-    const page = await movedKeys(...args)
-    return ++asked % 2 === 1 ? { ...page, items: [], last: '' } : page
+  for (const giver of givers) {
+    const { movedKeys } = giver
+    let asked = 0
+    giver.movedKeys = async (...args) => {
+      const page = await movedKeys(...args)
+      if (++asked % 2 === 0) return page
+      await clock.sleep(1_000)
+      return { ...page, items: [], last: '' }
+    }
   }
   await settle(taking.take(ring, undefined))
-  await pass(3_000)
+  await pass(10_000)
   for (let time = 0; time < 100; time++) {
     expect(await settle(taking.take(ring, undefined))).toMatchObject({ obstacle: 'the disk is full' })
     await pass(37)
   }
   refusing.isOn = false
-  await pass(3_000)
+  await pass(10_000)
   expect(await settle(taking.take(ring, undefined))).toMatchObject({ state: 'following', obstacle: undefined })
   expect(log.keys().size).toBe(2)
 })
