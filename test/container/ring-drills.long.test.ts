@@ -50,12 +50,12 @@ describeWithDocker('the drills of a ring', () => {
         output = end.output
       },
     })
-    const violations = summarize(result.violations)
-    return { ...result, violations, story: `${JSON.stringify({ ...result, violations })}\n${output.slice(-4_000)}` }
+    const told = JSON.stringify({ ...result, violations: summarize(result.violations) })
+    return { ...result, story: `${told}\n${output.slice(-4_000)}` }
   }
 
-  test.for(['ring-moves', 'ring-random'])('%s', { timeout: 600_000 }, async (name, { signal }) => {
-    const { passed, violations, acknowledged, faults, readsChecked, story } = await run(find(name), {
+  test('members that are killed lose nothing', { timeout: 600_000 }, async ({ signal }) => {
+    const { passed, violations, acknowledged, faults, readsChecked, story } = await run(find('ring-random'), {
       ...{ seconds: 20, signal },
     })
     expect({ passed, violations }, story).toEqual({ passed: true, violations: [] })
