@@ -23,6 +23,17 @@ export interface Ring {
   readonly standbys: readonly string[]
   /** Those of `next` and `standbys` that the change brings into the ring; undefined where none is under way. */
   readonly joining?: readonly string[] | undefined
+  /** Which members were taken out without their keys, in the order in which that was done; undefined for none. */
+  readonly lost?: readonly LostMember[] | undefined
+}
+
+/** A member that an administrator has taken out without its keys, since its log was lost. */
+export interface LostMember {
+  readonly address: string
+  /** The newest version that was known then. There may be later ones, which nobody knew who went on. */
+  readonly after: number
+  /** The version that took it out. */
+  readonly version: number
 }
 
 /** A member's own word on what it owns, as its log has it. */
@@ -32,6 +43,8 @@ export interface RingEntry {
   readonly self: string
   /** The slots whose keys this log takes from here on, and no others. */
   readonly owns: SlotRanges
+  /** Whether keys of other slots stay in this log, since nobody has taken them over; undefined for false. */
+  readonly keeps?: boolean
 }
 
 /** The member that a slot belongs to: that of the first position at or after it, else of the lowest position. */
@@ -63,6 +76,18 @@ export function slotsOfMember(positions: Positions, address: string): SlotRanges
 export function addressesIn({ positions, next, standbys }: Ring): readonly string[] {
   return [...new Set([...positions.values(), ...(next?.values() ?? []), ...standbys])]
 }
+
+/** The same without those whose logs were lost, as long as they have no position again. */
+export function livingIn(ring: Ring): readonly string[] {
+  return addressesIn(ring).filter((address) => !isLostIn(ring, address))
+}
+
+function isLostIn({ positions, next = none, lost = [] }: Ring, address: string): boolean {
+  const isBack = [positions, next].some((one) => [...one.values()].includes(address))
+  return !isBack && lost.some((one) => one.address === address)
+}
+
+const none: Positions = new Map()
 
 /** Each member once, by its lowest position. */
 export function membersOf(positions: Positions): readonly string[] {

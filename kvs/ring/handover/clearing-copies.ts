@@ -30,7 +30,8 @@ export interface Copies {
   readonly count: number | undefined
   /**
    * Deletes those whose owner says, by the same version of the ring, that its log owns them. Any node of the log may do
-   * that at any time; it does nothing while a change is under way. Rejects as the log does.
+   * that at any time; it does nothing while a change is under way. A log whose keys nobody has taken over keeps them.
+   * Rejects as the log does.
    */
   clear(): Promise<void>
 }
@@ -50,6 +51,8 @@ export function makeCopies(parts: CopiesParts): Copies {
     async clear() {
       if (!own.mayHoldCopies || own.bound === undefined || own.bound.ring.next !== undefined) return
       const at = own.boundAt
+      const { keeps = false } = own.bound
+      if (keeps && counted?.at === at) return
       const held = await node.keysIn(slotsWithout(allSlots, own.owns))
       counted = { at, count: held.size }
       if (held.size === 0) {
@@ -57,6 +60,8 @@ export function makeCopies(parts: CopiesParts): Copies {
         if (node.spooled() === 0) own.noteNoCopies(at)
         return
       }
+      if (keeps)
+        return logger.warn(`this log keeps ${held.size} keys of slots that are others’: nobody has taken them over`)
       const mover = await askedOfLog(ringLog.openMover())
       if (mover === undefined) return
       try {

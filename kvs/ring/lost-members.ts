@@ -1,0 +1,192 @@
+import { KvsError, NotOwner } from '../core/errors.ts'
+import { livingIn, membersOf, type Positions, type Ring, slotsOfMember } from '../core/ring/description.ts'
+import { countSlots, formatRanges, joinedAll, type SlotRanges } from '../core/ring/slot-ranges.ts'
+import type { RingPlan, RingState } from '../kv/index.ts'
+import type { Binding } from './binding.ts'
+import { forEach } from './handover/handing-over.ts'
+import { MemberFault } from './member-fault.ts'
+import type { OwnNode } from './own-node.ts'
+import { conflict, isFormed, type OwnRing } from './own-ring.ts'
+import { calledOff, spread, type TellingParts } from './settling.ts'
+
+export interface LostMembersParts extends TellingParts {
+  readonly own: OwnRing
+  readonly node: OwnNode
+  readonly binding: Binding
+  /** Asks all that the ring names for a version that is newer than this node's, and takes it over. Never rejects. */
+  readonly askAround: (ring: Ring) => Promise<void>
+}
+
+type Removal = Extract<RingPlan, { kind: 'remove lost' }>
+
+/**
+ * How many versions a new home leaves out. The one before may have decided some that nobody knows who goes on; each of
+ * these is older than what comes now, wherever it turns up.
+ */
+const leap = 1_000_000
+/** How often this may find that the ring was changed meanwhile. */
+const mostTries = 10
+
+/**
+ * Where members are taken out that are lost: at the home, or else, if that is lost, at the member with the lowest of
+ * the positions that are left, which is the home from then on. All who know a version choose the same one, so that what
+ * is decided is one conditional write in one log, whoever asks for it, and how often.
+ */
+export function decidingMember(ring: Ring, lost: readonly string[]): string {
+  if (!lost.includes(ring.home)) return ring.home
+  // One that is not formed yet has members in what it is to be alone.
+  const [first] = membersOf(positionsWithout(ring.positions.size > 0 ? ring.positions : ring.next, lost))
+  return first ?? conflict('no member of the ring is left: start nodes with new logs, and form a ring')
+}
+
+function positionsWithout(positions: Positions = new Map(), lost: readonly string[]): Positions {
+  return new Map([...positions].filter(([, address]) => !lost.includes(address)))
+}
+
+/**
+ * Takes members out of the ring without their keys, as the member that decides it. A change that is under way is called
+ * off by it. Resolves once all others go by that version. Rejects with `confirmation_needed`, and what this would do,
+ * unless the newest version was confirmed; with `ring_conflict` where one of them answers; with `NotOwner` where
+ * another member decides it; and with `cannot_forward` where somebody can't be asked who has to be.
+ */
+export async function removeLost(parts: LostMembersParts, removal: Removal): Promise<void> {
+  const { own, node, binding, logger } = parts
+  const lost = [...new Set(removal.addresses)]
+  for (let tries = 1; tries <= mostTries; tries++) {
+    await node.waitForHead()
+    const ring = await newestOf(parts, lost)
+    if (lost.every((address) => isOut(ring, address))) return
+    const isHome = ring.home === own.self
+    requireRemovable(parts, ring, lost)
+    await forEach(lost, (address) => requireSilent(parts, address))
+    if (removal.confirmed !== ring.version) throw confirmationNeeded(own, ring, lost)
+    const before = isHome && ring.next !== undefined ? calledOff(ring, own.self) : ring
+    if (before !== ring && !(await binding.decide(before))) continue
+    const settled = without(before, lost, own.self, isHome ? 1 : leap)
+    if (!(await binding.decideWithout(settled, before.version))) {
+      // What was confirmed was this ring, and no other.
+      if (before !== ring) conflict('the change that was under way is called off, and another one has begun: ask again')
+      continue
+    }
+    logger.warn(`${lost.join(', ')}: taken out of the ring without their keys, by its version ${settled.version}`)
+    return spread(
+      parts,
+      settled,
+      livingIn(ring).filter((address) => !lost.includes(address)),
+      true,
+    )
+  }
+  conflict('the ring is changed by somebody else all the time')
+}
+
+/** The newest version that is known. A new home has to ask all that go on: one of them may be alone in knowing it. */
+async function newestOf({ own, askAround, memberAt }: LostMembersParts, lost: readonly string[]): Promise<Ring> {
+  for (let asked: Ring | undefined; ; ) {
+    const ring = own.current ?? conflict(`${own.self} is in no ring`)
+    if (asked === ring) return ring
+    asked = ring
+    await askAround(ring)
+    if (own.current !== ring || !lost.includes(ring.home)) continue
+    await forEach(livingIn(ring), async (address) => {
+      if (lost.includes(address) || address === own.self) return
+      const state = await memberAt(address)
+        .state()
+        .catch((error: unknown) => mayKnowMore(address, error))
+      if (isNewer(state, ring))
+        throw new NotOwner(own.versionText(), 'the ring was changed meanwhile; nothing was changed')
+    })
+  }
+}
+
+const isNewer = ({ ring: known }: RingState, { id, version }: Ring) => known?.id === id && known.version > version
+
+function mayKnowMore(address: string, error: unknown): never {
+  const why = error instanceof Error ? error.message : String(error)
+  const sentence = `${address} may know a newer version of the ring, and can’t be asked: start it, or name it as well`
+  throw new KvsError('cannot_forward', `${sentence} if its log is lost, too (${why}); nothing was changed`)
+}
+
+/** @throws KvsError ring_conflict, NotOwner */
+function requireRemovable({ own }: LostMembersParts, ring: Ring, lost: readonly string[]): void {
+  if (lost.includes(own.self)) conflict(`${own.self} is the node that you ask: it is there`)
+  const decides = decidingMember(ring, lost)
+  if (decides !== own.self) throw new NotOwner(own.versionText(), `that is decided by ${decides}; nothing was changed`)
+  const known = livingIn(ring)
+  const strange = lost.find((address) => !known.includes(address) && !isOut(ring, address))
+  if (strange !== undefined) conflict(`${strange} is not in the ring: ${known.join(', ')}`)
+  const isEmptied = ring.positions.size > 0 && positionsWithout(ring.positions, lost).size === 0
+  if (isEmptied) conflict('no member of the ring is left: form a new ring')
+  const { bound } = own
+  const isBound = bound !== undefined && bound.ring.id === ring.id && isFormed(bound.ring)
+  // A home has its newest version in its log, or that was restored.
+  if (!isBound || (ring.home === own.self && bound.ring.version !== ring.version))
+    conflict(`the log of ${own.self} lacks versions of the ring that others know: was it restored?`)
+}
+
+/** Whether a member was taken out like this already, and is in no version since. */
+const isOut = (ring: Ring, address: string) =>
+  (ring.lost ?? []).some((one) => one.address === address) && !livingIn(ring).includes(address)
+
+/** Rejects with `ring_conflict` where a member gives an answer, whatever that is. */
+async function requireSilent({ memberAt }: LostMembersParts, address: string): Promise<void> {
+  const answers = (how: string) =>
+    conflict(`${address} answers${how}: stop all its nodes, or take it out with its keys, by /remove_node`)
+  try {
+    await memberAt(address).state()
+  } catch (error) {
+    if (!(error instanceof KvsError)) throw error
+    if (error.code !== 'cannot_forward' || error instanceof MemberFault) answers(` (${error.message})`)
+    return
+  }
+  answers('')
+}
+
+/** The version that takes members out. They stay standbys, so that a node that is there again is told of the ring. */
+function without(before: Ring, lost: readonly string[], self: string, step: number): Ring {
+  const { version: _, next, ...settled } = calledOff(before, self)
+  const version = before.version + step
+  const positions = positionsWithout(before.positions, lost)
+  const standbys = [...new Set([...settled.standbys, ...lost])].filter(
+    (address) => ![...positions.values()].includes(address),
+  )
+  const taken = lost.map((address) => ({ address, after: before.version, version }))
+  return {
+    ...settled,
+    version,
+    home: self,
+    positions,
+    next,
+    standbys: standbys.toSorted(),
+    lost: [...(before.lost ?? []), ...taken],
+  }
+}
+
+function confirmationNeeded(own: OwnRing, ring: Ring, lost: readonly string[]): KvsError {
+  const { positions, next, version, home } = ring
+  const slots = joinedAll(lost.map((address) => slotsOfMember(positions, address)))
+  const left = positionsWithout(positions, lost)
+  const heirs = membersOf(left).filter(
+    (address) => !isSameCount(slotsOfMember(left, address), slotsOfMember(positions, address)),
+  )
+  const names = lost.join(', ')
+  return new KvsError(
+    'confirmation_needed',
+    [
+      `this takes ${names} out of the ring for good, without any keys`,
+      slots.length === 0
+        ? 'no slots are concerned'
+        : `the keys of ${countSlots(slots)} slots (${formatRanges(slots)}) are lost, but for copies at ${heirs.join(', ')}, which may be of older values, ` +
+          'or of keys that were deleted since',
+      ...(next === undefined ? [] : ['the change that is under way is called off']),
+      ...(home === own.self
+        ? []
+        : [
+            `${own.self} is the home of the ring from then on; whatever version ${home} has decided that no other node knows is void`,
+          ]),
+      `nothing may serve clients from the log of ${names} from now on`,
+      `to have it done, send the same with confirm=${version}; nothing was changed`,
+    ].join('; '),
+  )
+}
+
+const isSameCount = (one: SlotRanges, other: SlotRanges) => countSlots(one) === countSlots(other)
