@@ -71,6 +71,19 @@ export const ringSchemas = {
         oneOf: [{ $ref: '#/components/schemas/Positions' }, { type: 'null' }],
       },
       standbys: { type: 'array', items: address },
+      lost: {
+        description: 'Members that were taken out without their keys; not there for none.',
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['address', 'after', 'version'],
+          properties: {
+            address,
+            after: { type: 'integer', minimum: 1, description: 'The newest version that was known then.' },
+            version: { type: 'integer', minimum: 1, description: 'The version that took it out.' },
+          },
+        },
+      },
     },
   },
   RingState: {
@@ -188,7 +201,7 @@ export const ringSchemas = {
     },
   },
   ChangeRequest: {
-    description: 'Has one of replace, add, remove and call_off.',
+    description: 'Has one of replace, add, remove, call_off and remove_lost.',
     type: 'object',
     required: ['asker'],
     additionalProperties: false,
@@ -203,12 +216,33 @@ export const ringSchemas = {
       },
       remove: address,
       call_off: { const: true },
+      remove_lost: {
+        type: 'object',
+        required: ['addresses', 'confirm'],
+        additionalProperties: false,
+        properties: {
+          addresses: { type: 'array', minItems: 1, items: address },
+          confirm: { type: ['integer', 'null'], description: 'The version that was confirmed; null for none.' },
+        },
+      },
     },
   },
   RoutedValueForm: {
     type: 'object',
     required: ['key', 'val'],
     properties: { key, val: { ...text, description: 'The value; any bytes.' } },
+  },
+  RemovalForm: {
+    type: 'object',
+    required: ['address'],
+    properties: {
+      address: { ...address, description: 'The member whose log is lost, or several with commas between.' },
+      confirm: {
+        type: 'integer',
+        minimum: 1,
+        description: 'The version of the ring that the answer without it names.',
+      },
+    },
   },
   HashRingForm: {
     type: 'object',

@@ -79,10 +79,7 @@ function removalOf(change: unknown): RingPlan {
 
 /** @throws KvsError bad_request */
 export function ringOf(value: unknown, place: string): Ring {
-  const { version } = isMembers(value) ? value : {}
-  const ring = ringIn(
-    isMembers(value) ? { ...value, version: version instanceof JsonNumber ? Number(version.text) : version } : value,
-  )
+  const ring = ringIn(plain(value))
   if (ring === undefined)
     throw bad(`${place} is no ring: it is to have id, version, home, positions, next and standbys`)
   addressOf(ring.home, 'home')
@@ -91,6 +88,14 @@ export function ringOf(value: unknown, place: string): Ring {
   if (ring.next !== undefined) requireAddresses(ring.next, 'next')
   for (const { address } of ring.lost ?? []) addressOf(address, 'lost')
   return ring
+}
+
+/** A value with numbers in the place of their texts. */
+function plain(value: unknown): unknown {
+  if (value instanceof JsonNumber) return Number(value.text)
+  if (Array.isArray(value)) return value.map(plain)
+  if (!isMembers(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, plain(part)]))
 }
 
 function requireAddresses(positions: Positions, place: string): void {
