@@ -1,6 +1,6 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
 import { livingIn, membersOf, type Positions, type Ring, slotsOfMember } from '../core/ring/description.ts'
-import { countSlots, formatRanges, joinedAll, type SlotRanges } from '../core/ring/slot-ranges.ts'
+import { countSlots, formatRanges, joinedAll } from '../core/ring/slot-ranges.ts'
 import type { RingPlan, RingState } from '../kv/index.ts'
 import type { Binding } from './binding.ts'
 import { forEach } from './handover/handing-over.ts'
@@ -20,10 +20,12 @@ export interface LostMembersParts extends TellingParts {
 type Removal = Extract<RingPlan, { kind: 'remove lost' }>
 
 /**
- * How many versions a new home leaves out. The one before may have decided some that nobody knows who goes on; each of
- * these is older than what comes now, wherever it turns up.
+ * How many versions a new home leaves out, for each member that is lost. The one before may have decided some that
+ * nobody knows who goes on; each of these is older than what comes now, wherever it turns up.
  */
 const leap = 1_000_000
+/** How far apart the versions are that two members come to, where others say of each that it is lost, too. */
+const apart = 1_000
 /** How often this may find that the ring was changed meanwhile. */
 const mostTries = 10
 
@@ -55,14 +57,14 @@ export async function removeLost(parts: LostMembersParts, removal: Removal): Pro
   for (let tries = 1; tries <= mostTries; tries++) {
     await node.waitForHead()
     const ring = await newestOf(parts, lost)
-    if (lost.every((address) => isOut(ring, address))) return
+    if (lost.every((address) => isOut(ring, address))) return tellAgain(parts, ring)
     const isHome = ring.home === own.self
     requireRemovable(parts, ring, lost)
     await forEach(lost, (address) => requireSilent(parts, address))
     if (removal.confirmed !== ring.version) throw confirmationNeeded(own, ring, lost)
     const before = isHome && ring.next !== undefined ? calledOff(ring, own.self) : ring
     if (before !== ring && !(await binding.decide(before))) continue
-    const settled = without(before, lost, own.self, isHome ? 1 : leap)
+    const settled = without(before, lost, own.self, isHome ? 1 : stepOf(ring, lost, own.self))
     if (!(await binding.decideWithout(settled, before.version))) {
       // What was confirmed was this ring, and no other.
       if (before !== ring) conflict('the change that was under way is called off, and another one has begun: ask again')
@@ -77,6 +79,17 @@ export async function removeLost(parts: LostMembersParts, removal: Removal): Pro
     )
   }
   conflict('the ring is changed by somebody else all the time')
+}
+
+/** Somebody may have been out of reach when it was done. */
+async function tellAgain(parts: LostMembersParts, ring: Ring): Promise<void> {
+  if (ring.home === parts.own.self && ring.next === undefined) await spread(parts, ring, livingIn(ring), true)
+}
+
+/** Where more are said to be lost, that counts: it may have been said since another member was the new home. */
+function stepOf({ positions, next = positions }: Ring, lost: readonly string[], self: string): number {
+  const members = membersOf(positions.size > 0 ? positions : next)
+  return leap * lost.length + apart * members.indexOf(self)
 }
 
 /** The newest version that is known. A new home has to ask all that go on: one of them may be alone in knowing it. */
@@ -123,6 +136,11 @@ function requireRemovable({ own }: LostMembersParts, ring: Ring, lost: readonly 
     conflict(`the log of ${own.self} lacks versions of the ring that others know: was it restored?`)
 }
 
+/** Whether a version goes back to one by which another member became the home, and that is not known here. */
+export function hasNewHome({ lost = [] }: Ring, { home, version }: Ring): boolean {
+  return lost.some((one) => one.address === home && one.version > version)
+}
+
 /** Whether a member was taken out like this already, and is in no version since. */
 const isOut = (ring: Ring, address: string) =>
   (ring.lost ?? []).some((one) => one.address === address) && !livingIn(ring).includes(address)
@@ -143,50 +161,38 @@ async function requireSilent({ memberAt }: LostMembersParts, address: string): P
 
 /** The version that takes members out. They stay standbys, so that a node that is there again is told of the ring. */
 function without(before: Ring, lost: readonly string[], self: string, step: number): Ring {
-  const { version: _, next, ...settled } = calledOff(before, self)
+  const settled = calledOff(before, self)
   const version = before.version + step
   const positions = positionsWithout(before.positions, lost)
-  const standbys = [...new Set([...settled.standbys, ...lost])].filter(
-    (address) => ![...positions.values()].includes(address),
-  )
-  const taken = lost.map((address) => ({ address, after: before.version, version }))
-  return {
-    ...settled,
-    version,
-    home: self,
-    positions,
-    next,
-    standbys: standbys.toSorted(),
-    lost: [...(before.lost ?? []), ...taken],
-  }
+  const members = membersOf(positions)
+  const standbys = [...new Set([...settled.standbys, ...lost])].filter((address) => !members.includes(address))
+  const taken = lost
+    .filter((address) => !isOut(before, address))
+    .map((address) => ({ address, after: before.version, version }))
+  const all = [...(before.lost ?? []), ...taken]
+  return { ...settled, version, home: self, positions, standbys: standbys.toSorted(), lost: all }
 }
 
 function confirmationNeeded(own: OwnRing, ring: Ring, lost: readonly string[]): KvsError {
   const { positions, next, version, home } = ring
   const slots = joinedAll(lost.map((address) => slotsOfMember(positions, address)))
   const left = positionsWithout(positions, lost)
-  const heirs = membersOf(left).filter(
-    (address) => !isSameCount(slotsOfMember(left, address), slotsOfMember(positions, address)),
-  )
+  const grows = (address: string) =>
+    countSlots(slotsOfMember(left, address)) > countSlots(slotsOfMember(positions, address))
+  const heirs = membersOf(left).filter(grows).join(', ')
   const names = lost.join(', ')
-  return new KvsError(
-    'confirmation_needed',
-    [
-      `this takes ${names} out of the ring for good, without any keys`,
-      slots.length === 0
-        ? 'no slots are concerned'
-        : `the keys of ${countSlots(slots)} slots (${formatRanges(slots)}) are lost, but for copies at ${heirs.join(', ')}, which may be of older values, ` +
-          'or of keys that were deleted since',
-      ...(next === undefined ? [] : ['the change that is under way is called off']),
-      ...(home === own.self
-        ? []
-        : [
-            `${own.self} is the home of the ring from then on; whatever version ${home} has decided that no other node knows is void`,
-          ]),
-      `nothing may serve clients from the log of ${names} from now on`,
-      `to have it done, send the same with confirm=${version}; nothing was changed`,
-    ].join('; '),
-  )
+  const parts = [
+    `this takes ${names} out of the ring for good, without any keys`,
+    slots.length === 0
+      ? 'no slots are concerned'
+      : `the keys of ${countSlots(slots)} slots (${formatRanges(slots)}) are lost, but for copies at ${heirs}, which may ` +
+        'be of older values, or of keys that were deleted since',
+    next !== undefined && 'the change that is under way is called off',
+    home !== own.self &&
+      `${own.self} is the home of the ring from then on; whatever version ${home} has decided that no other node knows ` +
+        'is void',
+    `nothing may serve clients from the log of ${names} from now on`,
+    `to have it done, send the same with confirm=${version}; nothing was changed`,
+  ]
+  return new KvsError('confirmation_needed', parts.filter((part) => part !== false).join('; '))
 }
-
-const isSameCount = (one: SlotRanges, other: SlotRanges) => countSlots(one) === countSlots(other)

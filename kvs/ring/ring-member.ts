@@ -14,10 +14,11 @@ import { makeOffers } from './handover/offers.ts'
 import { makePace } from './handover/pace.ts'
 import { makeTaking, type Taking } from './handover/taking.ts'
 import { askAround, keepUp } from './keeping-up.ts'
-import { decidingMember } from './lost-members.ts'
+import { decidingMember, hasNewHome } from './lost-members.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnNode } from './own-node.ts'
 import { conflict, isFormed, makeOwnRing, type OwnRing } from './own-ring.ts'
+import { settledBefore } from './settling.ts'
 
 /** A node's part in a ring. */
 export interface RingMember extends RingService {
@@ -198,11 +199,6 @@ export function makeRingMember(options: RingOptions): RingMember {
   }
 }
 
-/** Whether a version goes back to one by which another member became the home, and that is not known here. */
-function hasNewHome({ lost = [] }: Ring, { home, version }: Ring): boolean {
-  return lost.some((one) => one.address === home && one.version > version)
-}
-
 /** Whether a description is for this node: it is in that ring, or was about to be. */
 function isAbout(ring: Ring, { self, latest }: OwnRing): boolean {
   return latest?.id === ring.id || addressesIn(ring).includes(self)
@@ -242,12 +238,6 @@ function ownedBy({ bound, owns }: OwnRing): SlotRanges {
 function isMissed({ id, version, positions, joining = [] }: Ring, { bound, self }: OwnRing): boolean {
   if (positions.size === 0 || joining.includes(self)) return false
   return bound === undefined || (bound.ring.id === id && bound.ring.version < version - 1)
-}
-
-function settledBefore(ring: Ring): Ring {
-  const { version, standbys, joining = [] } = ring
-  const before = standbys.filter((address) => !joining.includes(address))
-  return { ...ring, version: version - 1, next: undefined, joining: undefined, standbys: before }
 }
 
 function positionOf(node: OwnNode): Position {

@@ -25,6 +25,13 @@ export function calledOff(ring: Ring, self: string): Ring {
   return { ...settled, standbys: settled.standbys.filter((address) => !joining.includes(address)) }
 }
 
+/** The version that a change was begun after. */
+export function settledBefore(ring: Ring): Ring {
+  const { version, standbys, joining = [] } = ring
+  const before = standbys.filter((address) => !joining.includes(address))
+  return { ...ring, version: version - 1, next: undefined, joining: undefined, standbys: before }
+}
+
 export function settledAs(ring: Ring, positions: Positions, self: string): Ring {
   const { id, version } = ring
   const members = membersOf(positions)

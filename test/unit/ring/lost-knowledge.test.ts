@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { formatRanges } from '../../../kvs/core/ring/slot-ranges.ts'
+import { a, b, c } from './formed-ring.ts'
+import { lostWorld } from './lost-world.ts'
+import type { RingWorld } from './ring-world.ts'
+
+const versionOf = (world: RingWorld, address: string) => world.node(address).current()?.version
+const ownsOf = (world: RingWorld, address: string) => formatRanges(world.logOf(address).owns ?? [])
+
+describe('the home is lost before all know what it has decided', () => {
+  /** a, the home, has given 8001 to 9000 to c while b was down, so that only the two of them know of it. */
+  async function withUnknown(seed: number) {
+    const lost = await lostWorld(seed)
+    const { world } = lost
+    world.kill(b)
+    world
+      .node(a)
+      .add(9_000, c)
+      .catch(() => undefined)
+    const isMade = () => ownsOf(world, c) === '8001-9000'
+    expect(await world.scheduler.run(isMade, world.scheduler.now + 20_000)).toBe(true)
+    return lost
+  }
+
+  test('others hear of it from whoever knows', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { world, lose, removeLost, expectAllThere } = await withUnknown(seed)
+      lose(a)
+      world.start(b)
+      expect(versionOf(world, b)).toBe(2)
+      await world.pass(6_000)
+      expect(versionOf(world, b)).toBe(4)
+      await removeLost(b)
+      expect([ownsOf(world, b), ownsOf(world, c)]).toEqual(['0-8000,9001-9999', '8001-9000'])
+      await expectAllThere()
+    }
+  })
+
+  test('where they can’t, a log that nobody knew of keeps its keys, and gives up its slots', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { world, lose, ask } = await withUnknown(seed)
+      await world.pass(500)
+      lose(a)
+      world.kill(c)
+      world.start(b)
+      await world.pass(5_000)
+      const held = [...world.logOf(c).keys()]
+      expect(held.length).toBeGreaterThan(3)
+      await ask(b, 2)
+      expect(ownsOf(world, b)).toBe('0-9999')
+      world.start(c)
+      await world.pass(15_000)
+      expect(world.node(c).current()).toEqual(world.node(b).current())
+      expect(ownsOf(world, c)).toBe('')
+      expect([...world.logOf(c).keys()]).toEqual(held)
+    }
+  })
+})
+
+test('where the new home is lost as well before anybody knows, the one that more are lost for is the home', async () => {
+  let count = 0
+  for (let seed = 1; seed <= 10; seed++) {
+    const { world, lose, ask, removeLost, expectAllThere } = await lostWorld(seed)
+    await world.settle(world.node(b).add(5_000, c))
+    await world.pass(3_000)
+    lose(a)
+    ask(b, 4).catch(() => undefined)
+    const isDecided = () => (world.logOf(c).bound?.ring.version ?? 0) > 1_000_000
+    expect(await world.scheduler.run(isDecided, world.scheduler.now + 10_000)).toBe(true)
+    lose(c)
+    await world.pass(5_000)
+    if (versionOf(world, b) === 4) count++
+    await removeLost(b)
+    world.start(c)
+    await world.pass(10_000)
+    expect(world.node(b).current()).toMatchObject({ home: b, standbys: [a, c] })
+    expect(world.node(c).current()).toEqual(world.node(b).current())
+    expect([ownsOf(world, b), ownsOf(world, c)]).toEqual(['0-9999', ''])
+    await expectAllThere()
+  }
+  expect(count).toBeGreaterThan(0)
+})
