@@ -1,9 +1,9 @@
 import { maxKeyBytes } from '../../../core/limits.ts'
 import { routedPrefix, slotCount } from '../../../core/ring/key-slot.ts'
+import { address, lostMembers, removalForm, removalRequest } from './lost-member-parts.ts'
 import type { Part } from './part.ts'
 
 const text = { type: 'string' }
-const address = { ...text, examples: ['10.0.0.2:5000'] }
 const position = { type: 'integer', minimum: 0, maximum: slotCount - 1 }
 const key = {
   ...text,
@@ -71,19 +71,7 @@ export const ringSchemas = {
         oneOf: [{ $ref: '#/components/schemas/Positions' }, { type: 'null' }],
       },
       standbys: { type: 'array', items: address },
-      lost: {
-        description: 'Members that were taken out without their keys; not there for none.',
-        type: 'array',
-        items: {
-          type: 'object',
-          required: ['address', 'after', 'version'],
-          properties: {
-            address,
-            after: { type: 'integer', minimum: 1, description: 'The newest version that was known then.' },
-            version: { type: 'integer', minimum: 1, description: 'The version that took it out.' },
-          },
-        },
-      },
+      lost: lostMembers,
     },
   },
   RingState: {
@@ -216,15 +204,7 @@ export const ringSchemas = {
       },
       remove: address,
       call_off: { const: true },
-      remove_lost: {
-        type: 'object',
-        required: ['addresses', 'confirm'],
-        additionalProperties: false,
-        properties: {
-          addresses: { type: 'array', minItems: 1, items: address },
-          confirm: { type: ['integer', 'null'], description: 'The version that was confirmed; null for none.' },
-        },
-      },
+      remove_lost: removalRequest,
     },
   },
   RoutedValueForm: {
@@ -232,18 +212,7 @@ export const ringSchemas = {
     required: ['key', 'val'],
     properties: { key, val: { ...text, description: 'The value; any bytes.' } },
   },
-  RemovalForm: {
-    type: 'object',
-    required: ['address'],
-    properties: {
-      address: { ...address, description: 'The member whose log is lost, or several with commas between.' },
-      confirm: {
-        type: 'integer',
-        minimum: 1,
-        description: 'The version of the ring that the answer without it names.',
-      },
-    },
-  },
+  RemovalForm: removalForm,
   HashRingForm: {
     type: 'object',
     required: ['data'],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { KvsError } from '../../../../../kvs/core/errors.ts'
-import { bearer, guardOf, secretOf } from '../../guarded.ts'
 import { makeFakeRing } from '../../fake-ring.ts'
+import { bearer, guardOf, secretOf } from '../../guarded.ts'
 import { serveRing } from './ask.ts'
 
 test.each([
