@@ -71,15 +71,12 @@ export async function removeLost(parts: LostMembersParts, removal: Removal): Pro
       continue
     }
     logger.warn(`${lost.join(', ')}: taken out of the ring without their keys, by its version ${settled.version}`)
-    return spread(
-      parts,
-      settled,
-      livingIn(ring).filter((address) => !lost.includes(address)),
-      true,
-    )
+    return spread(parts, settled, goingOn(ring, lost), true)
   }
   conflict('the ring is changed by somebody else all the time')
 }
+
+const goingOn = (ring: Ring, lost: readonly string[]) => livingIn(ring).filter((address) => !lost.includes(address))
 
 /** Somebody may have been out of reach when it was done. */
 async function tellAgain(parts: LostMembersParts, ring: Ring): Promise<void> {
@@ -100,8 +97,8 @@ async function newestOf({ own, askAround, memberAt }: LostMembersParts, lost: re
     asked = ring
     await askAround(ring)
     if (own.current !== ring || !lost.includes(ring.home)) continue
-    await forEach(livingIn(ring), async (address) => {
-      if (lost.includes(address) || address === own.self) return
+    await forEach(goingOn(ring, lost), async (address) => {
+      if (address === own.self) return
       const state = await memberAt(address)
         .state()
         .catch((error: unknown) => mayKnowMore(address, error))
@@ -192,6 +189,7 @@ function confirmationNeeded(own: OwnRing, ring: Ring, lost: readonly string[]): 
       `${own.self} is the home of the ring from then on; whatever version ${home} has decided that no other node knows ` +
         'is void',
     `nothing may serve clients from the log of ${names} from now on`,
+    `those who go on are ${goingOn(ring, lost).join(', ')}`,
     `to have it done, send the same with confirm=${version}; nothing was changed`,
   ]
   return new KvsError('confirmation_needed', parts.filter((part) => part !== false).join('; '))

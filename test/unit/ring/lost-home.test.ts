@@ -40,8 +40,8 @@ test('who is asked says what it would do, and does that only where the version i
         `this takes ${a} out of the ring for good, without any keys; the keys of 5000 slots (0-3000,8001-9999) are ` +
         `lost, but for copies at ${c}, which may be of older values, or of keys that were deleted since; ${c} is the ` +
         `home of the ring from then on; whatever version ${a} has decided that no other node knows is void; nothing ` +
-        `may serve clients from the log of ${a} from now on; to have it done, send the same with confirm=4; nothing ` +
-        'was changed',
+        `may serve clients from the log of ${a} from now on; those who go on are ${c}, ${b}; to have it done, ` +
+        'send the same with confirm=4; nothing was changed',
     })
   }
   expect([versionOf(world, b), versionOf(world, c)]).toEqual([4, 4])
