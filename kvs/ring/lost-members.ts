@@ -20,12 +20,10 @@ export interface LostMembersParts extends TellingParts {
 type Removal = Extract<RingPlan, { kind: 'remove lost' }>
 
 /**
- * How many versions a new home leaves out, for each member that is lost. The one before may have decided some that
- * nobody knows who goes on; each of these is older than what comes now, wherever it turns up.
+ * How many versions a new home leaves out, for each member that might have been it and is before it. The last home may
+ * have decided some that nobody knows who goes on; each of these is older than what comes now, wherever it turns up.
  */
 const leap = 1_000_000
-/** How far apart the versions are that two members come to, where others say of each that it is lost, too. */
-const apart = 1_000
 /** How often this may find that the ring was changed meanwhile. */
 const mostTries = 10
 
@@ -64,7 +62,7 @@ export async function removeLost(parts: LostMembersParts, removal: Removal): Pro
     if (removal.confirmed !== ring.version) throw confirmationNeeded(own, ring, lost)
     const before = isHome && ring.next !== undefined ? calledOff(ring, own.self) : ring
     if (before !== ring && !(await binding.decide(before))) continue
-    const settled = without(before, lost, own.self, isHome ? 1 : stepOf(ring, lost, own.self))
+    const settled = without(before, lost, own.self, isHome ? 1 : stepOf(ring, own.self))
     if (!(await binding.decideWithout(settled, before.version))) {
       // What was confirmed was this ring, and no other.
       if (before !== ring) conflict('the change that was under way is called off, and another one has begun: ask again')
@@ -83,10 +81,13 @@ async function tellAgain(parts: LostMembersParts, ring: Ring): Promise<void> {
   if (ring.home === parts.own.self && ring.next === undefined) await spread(parts, ring, livingIn(ring), true)
 }
 
-/** Where more are said to be lost, that counts: it may have been said since another member was the new home. */
-function stepOf({ positions, next = positions }: Ring, lost: readonly string[], self: string): number {
+/**
+ * By the place among the members: those before a new home were all said to be lost, and one of them may have been the
+ * new home already. However many were lost for that one, what it decided is older than what those decide who go on.
+ */
+function stepOf({ positions, next = positions }: Ring, self: string): number {
   const members = membersOf(positions.size > 0 ? positions : next)
-  return leap * lost.length + apart * members.indexOf(self)
+  return leap * (1 + members.indexOf(self))
 }
 
 /** The newest version that is known. A new home has to ask all that go on: one of them may be alone in knowing it. */

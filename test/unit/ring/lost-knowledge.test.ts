@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { formatRanges } from '../../../kvs/core/ring/slot-ranges.ts'
-import { a, b, c } from './formed-ring.ts'
+import { a, b, c, keyIn } from './formed-ring.ts'
 import { lostWorld } from './lost-world.ts'
-import type { RingWorld } from './ring-world.ts'
+import { makeRingWorld, type RingWorld } from './ring-world.ts'
 
 const versionOf = (world: RingWorld, address: string) => world.node(address).current()?.version
 const ownsOf = (world: RingWorld, address: string) => formatRanges(world.logOf(address).owns ?? [])
@@ -79,4 +79,35 @@ test('where the new home is lost as well before anybody knows, the one that more
     await expectAllThere()
   }
   expect(count).toBeGreaterThan(0)
+})
+
+test('a member that was the new home, counts as lost and is back, voids nothing that was decided since', async () => {
+  const all = [1, 2, 3, 4, 5].map((number) => `10.0.0.${number}:5000`)
+  const [home, second, third, ...others] = all as [string, string, string, string, string]
+  const positions = new Map(all.map((address, index) => [1_999 * (index + 1), address]))
+  for (let seed = 1; seed <= 4; seed++) {
+    const world = makeRingWorld({ addresses: all, seed })
+    await world.settle(world.node(home).replace(positions))
+    await world.pass(5_000)
+    for (const address of [home, ...others]) world.kill(address)
+    world
+      .node(second)
+      .removeLost([home, ...others], 2)
+      .catch(() => undefined)
+    const isDecided = () => (world.logOf(second).bound?.ring.version ?? 0) > 1_000_000
+    expect(await world.scheduler.run(isDecided, world.scheduler.now + 20_000)).toBe(true)
+    world.kill(second)
+    for (const address of others) world.start(address)
+    await world.pass(8_000)
+    await world.settle(world.node(third).removeLost([home, second], 2))
+    await world.pass(5_000)
+    const decided = world.node(third).current()
+    const key = keyIn(6_000, 7_000)
+    await world.settle(world.put(others[0] as string, key))
+    world.start(second)
+    await world.pass(30_000)
+    for (const address of [second, third, ...others]) expect(world.node(address).current()).toEqual(decided)
+    expect(world.node(second).ownersOf(key)).toEqual([others[0]])
+    expect(world.logOf(others[0] as string).held.has(key)).toBe(true)
+  }
 })
