@@ -2,7 +2,6 @@ import { KvsError, NotOwner } from '../core/errors.ts'
 import {
   addressesIn,
   isSamePositions,
-  livingIn,
   type Positions,
   type Ring,
   sortedPositions,
@@ -118,7 +117,7 @@ async function callOff(parts: ChangesParts): Promise<void> {
   if (ring.home !== own.self) throw new NotOwner(own.versionText(), `the home of the ring is ${ring.home}`)
   const settled = calledOff(ring, own.self)
   if (!(await binding.decide(settled))) conflict('the change was ended by somebody else')
-  await spread(parts, settled, livingIn(ring), false)
+  await spread(parts, settled, addressesIn(ring), false)
 }
 
 /** Ends a change that is under way, whatever comes of it. Rejects where it can't be ended now. */
@@ -174,7 +173,7 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
   if (isMade) logger.info(`the ring is ${textOf(next)} now, after ${ms} ms`)
   else
     logger.warn(`the ring stays as it was: ${failure?.message ?? 'another node of this member called the change off'}`)
-  await spread(parts, settled, livingIn(ring), isMade)
+  await spread(parts, settled, addressesIn(ring), isMade)
   if (!isMade) throw failure ?? new KvsError('ring_conflict', 'the change was called off; nothing was changed')
 }
 

@@ -1,4 +1,4 @@
-import { addressesIn, livingIn, type Ring } from '../core/ring/description.ts'
+import { addressesIn, type Ring } from '../core/ring/description.ts'
 import type { RingState } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -73,7 +73,7 @@ type Around = Pick<KeepingUp, 'own' | 'memberAt' | 'takeOver'>
  * @returns those that have answered, and know no version that is as new as this one
  */
 export async function askAround({ own, memberAt, takeOver }: Around, ring: Ring): Promise<readonly string[]> {
-  const others = livingIn(ring).filter((address) => address !== own.self)
+  const others = addressesIn(ring).filter((address) => address !== own.self)
   const states = await Promise.all(others.map((address) => stateOf(memberAt(address))))
   const known = states.flatMap((state) => (state?.ring?.id === ring.id ? state.ring : []))
   const newest = known.toSorted((one, other) => other.version - one.version)[0]

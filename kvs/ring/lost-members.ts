@@ -1,5 +1,5 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
-import { livingIn, membersOf, type Positions, type Ring, slotsOfMember } from '../core/ring/description.ts'
+import { addressesIn, membersOf, type Positions, type Ring, slotsOfMember } from '../core/ring/description.ts'
 import { countSlots, formatRanges, joinedAll } from '../core/ring/slot-ranges.ts'
 import type { RingPlan, RingState } from '../kv/index.ts'
 import type { Binding } from './binding.ts'
@@ -74,11 +74,12 @@ export async function removeLost(parts: LostMembersParts, removal: Removal): Pro
   conflict('the ring is changed by somebody else all the time')
 }
 
-const goingOn = (ring: Ring, lost: readonly string[]) => livingIn(ring).filter((address) => !lost.includes(address))
+/** Also who was lost once: its log may be a new one, or there again, and own slots that a lost home has given it. */
+const goingOn = (ring: Ring, lost: readonly string[]) => addressesIn(ring).filter((address) => !lost.includes(address))
 
 /** Somebody may have been out of reach when it was done. */
 async function tellAgain(parts: LostMembersParts, ring: Ring): Promise<void> {
-  if (ring.home === parts.own.self && ring.next === undefined) await spread(parts, ring, livingIn(ring), true)
+  if (ring.home === parts.own.self && ring.next === undefined) await spread(parts, ring, addressesIn(ring), true)
 }
 
 /**
@@ -122,8 +123,8 @@ function requireRemovable({ own }: LostMembersParts, ring: Ring, lost: readonly 
   if (lost.includes(own.self)) conflict(`${own.self} is the node that you ask: it is there`)
   const decides = decidingMember(ring, lost)
   if (decides !== own.self) throw new NotOwner(own.versionText(), `that is decided by ${decides}; nothing was changed`)
-  const known = livingIn(ring)
-  const strange = lost.find((address) => !known.includes(address) && !isOut(ring, address))
+  const known = addressesIn(ring)
+  const strange = lost.find((address) => !known.includes(address))
   if (strange !== undefined) conflict(`${strange} is not in the ring: ${known.join(', ')}`)
   const isEmptied = ring.positions.size > 0 && positionsWithout(ring.positions, lost).size === 0
   if (isEmptied) conflict('no member of the ring is left: form a new ring')
@@ -139,9 +140,11 @@ export function hasNewHome({ lost = [] }: Ring, { home, version }: Ring): boolea
   return lost.some((one) => one.address === home && one.version > version)
 }
 
-/** Whether a member was taken out like this already, and is in no version since. */
-const isOut = (ring: Ring, address: string) =>
-  (ring.lost ?? []).some((one) => one.address === address) && !livingIn(ring).includes(address)
+/** Whether a member was taken out like this already, and has no position since. */
+function isOut({ positions, next = new Map(), lost = [] }: Ring, address: string): boolean {
+  const isBack = [positions, next].some((one) => [...one.values()].includes(address))
+  return !isBack && lost.some((one) => one.address === address)
+}
 
 /** Rejects with `ring_conflict` where a member gives an answer, whatever that is. */
 async function requireSilent({ memberAt }: LostMembersParts, address: string): Promise<void> {

@@ -77,18 +77,6 @@ export function addressesIn({ positions, next, standbys }: Ring): readonly strin
   return [...new Set([...positions.values(), ...(next?.values() ?? []), ...standbys])]
 }
 
-/** The same without those whose logs were lost, as long as they have no position again. */
-export function livingIn(ring: Ring): readonly string[] {
-  return addressesIn(ring).filter((address) => !isLostIn(ring, address))
-}
-
-function isLostIn({ positions, next = none, lost = [] }: Ring, address: string): boolean {
-  const isBack = [positions, next].some((one) => [...one.values()].includes(address))
-  return !isBack && lost.some((one) => one.address === address)
-}
-
-const none: Positions = new Map()
-
 /** Each member once, by its lowest position. */
 export function membersOf(positions: Positions): readonly string[] {
   return [...new Set(sortedPositions(positions).map((position) => positions.get(position) as string))]

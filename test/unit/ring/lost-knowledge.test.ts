@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { formatRanges } from '../../../kvs/core/ring/slot-ranges.ts'
-import { a, b, c, keyIn } from './formed-ring.ts'
+import { a, b, c, formed, keyIn } from './formed-ring.ts'
 import { lostWorld } from './lost-world.ts'
 import { makeRingWorld, type RingWorld } from './ring-world.ts'
 
@@ -110,4 +110,50 @@ test('a member that was the new home, counts as lost and is back, voids nothing 
     expect(world.node(second).ownersOf(key)).toEqual([others[0]])
     expect(world.logOf(others[0] as string).held.has(key)).toBe(true)
   }
+})
+
+describe('a member that was lost once and has a new log counts', () => {
+  /** c has 8001 to 9000 from a, the home, and b does not know of it, when a is lost. */
+  async function withNewLog() {
+    const world = await formed()
+    await world.settle(world.node(a).add(9_000, c))
+    world.kill(c)
+    await world.settle(world.node(a).removeLost([c], 4))
+    world.restore(c, [])
+    await world.pass(20_000)
+    world.kill(b)
+    world
+      .node(a)
+      .add(9_000, c)
+      .catch(() => undefined)
+    const isMade = () => ownsOf(world, c) === '8001-9000'
+    expect(await world.scheduler.run(isMade, world.scheduler.now + 20_000)).toBe(true)
+    await world.pass(300)
+    world.kill(a)
+    const key = keyIn(8_001, 9_000)
+    expect(await world.settle(world.put(c, key))).toBe(true)
+    return { world, key }
+  }
+
+  test('what it knows is asked for before the home is taken out, and it keeps its slots', async () => {
+    const { world, key } = await withNewLog()
+    world.start(b)
+    await expect(world.settle(world.node(b).removeLost([a], 5))).rejects.toMatchObject({ code: 'confirmation_needed' })
+    await world.settle(world.node(b).removeLost([a], 7))
+    expect([ownsOf(world, b), ownsOf(world, c)]).toEqual(['0-8000,9001-9999', '8001-9000'])
+    expect(world.node(b).ownersOf(key)).toEqual([c])
+  })
+
+  test('where it is silent, it has to be named again, and its log keeps its keys', async () => {
+    const { world, key } = await withNewLog()
+    world.kill(c)
+    world.start(b)
+    await world.pass(3_000)
+    await expect(world.settle(world.node(b).removeLost([a], 5))).rejects.toThrow(`${c} may know a newer version`)
+    await world.settle(world.node(b).removeLost([a, c], 5))
+    world.start(c)
+    await world.pass(15_000)
+    expect([ownsOf(world, b), ownsOf(world, c)]).toEqual(['0-9999', ''])
+    expect(world.logOf(c).held.has(key)).toBe(true)
+  })
 })
