@@ -154,7 +154,7 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
     const isNext = id === ring.id && version === ring.version + 1
     if (isNext && !isSamePositions(positions ?? new Map(), ring.next ?? new Map()))
       conflict('the change was called off')
-    return
+    return requireNoneLost(ring, own.bound?.ring)
   }
   const began = clock.now()
   const joining = ring.joining?.length ? `; ${ring.joining.join(', ')} joins` : ''
@@ -167,6 +167,7 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
   await binding.decide(failure === undefined ? made : calledOff(ring, own.self))
   // Another node of the home may have decided otherwise. What is in the log is what everybody is told.
   const settled = own.bound?.ring
+  requireNoneLost(ring, settled)
   if (settled?.id !== ring.id || settled.next !== undefined) return
   const isMade = isSamePositions(settled.positions, next) && `${settled.standbys}` === `${made.standbys}`
   const ms = Math.round(clock.now() - began)
@@ -175,6 +176,18 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
     logger.warn(`the ring stays as it was: ${failure?.message ?? 'another node of this member called the change off'}`)
   await spread(parts, settled, addressesIn(ring), isMade)
   if (!isMade) throw failure ?? new KvsError('ring_conflict', 'the change was called off; nothing was changed')
+}
+
+/**
+ * Rejects where members were taken out without their keys since a change began. The ring may look like that change, and
+ * nobody is to take the keys for moved.
+ */
+function requireNoneLost({ id, version }: Ring, settled: Ring | undefined): void {
+  const { lost = [] } = settled?.id === id ? settled : {}
+  const names = lost.filter((one) => one.version > version).map(({ address }) => address)
+  if (names.length === 0) return
+  const sentence = `${names.join(', ')}: taken out without any keys, as lost, while the change was under way, or just after`
+  throw new KvsError('ring_conflict', `${sentence}; the ring is as /hash_ring says`)
 }
 
 function textOf(positions: Positions): string {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { KvsError } from '../../../kvs/core/errors.ts'
 import type { RingMember } from '../../../kvs/ring/index.ts'
-import { a, b, c, d } from './formed-ring.ts'
+import { a, b, c, d, formed } from './formed-ring.ts'
 import { lostWorld } from './lost-world.ts'
 import type { RingWorld } from './ring-world.ts'
 
@@ -58,4 +59,22 @@ describe.each(Object.entries(changes))('while %s', (_, change) => {
       await expectAllThere()
     }
   })
+})
+
+test('a drain is not answered as done whose member was taken out without its keys meanwhile', async () => {
+  const sentences: string[] = []
+  for (let seed = 1; seed <= 6; seed++) {
+    const world = await formed({ seed })
+    const keys = Array.from({ length: 60 }, (_, index) => `key${index}`).filter((key) => world.node(b).owns(key))
+    for (const key of keys) await world.settle(world.put(b, key))
+    const drain = world.node(a).remove(b).then(noWait, (error: KvsError) => error)
+    const hasSome = () => ringAt(world, a)?.next !== undefined && world.logOf(a).held.size > 1
+    expect(await world.scheduler.run(hasSome, world.scheduler.now + 20_000)).toBe(true)
+    world.kill(b)
+    await world.settle(world.node(a).removeLost([b], ringAt(world, a)?.version))
+    const error = await world.settle(drain)
+    expect([seed, error?.code]).toEqual([seed, 'ring_conflict'])
+    sentences.push(error?.message ?? '')
+  }
+  expect(sentences).toContainEqual(expect.stringContaining(`${b}: taken out without any keys`))
 })
