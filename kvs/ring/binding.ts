@@ -145,19 +145,27 @@ function mayFollow({ home, version, next }: Ring, self: string, after: number): 
 }
 
 function entryOf(bound: RingEntry | undefined, ring: Ring, self: string, owns: SlotRanges): RingEntry {
-  const keeps = bound !== undefined && isOf(bound, ring) && keepsBy(bound, ring, self, owns)
-  return { ring, self, owns, ...(keeps && { keeps }) }
+  const keeps = bound !== undefined && isOf(bound, ring) ? keptBy(bound, ring, self, owns) : []
+  return { ring, self, owns, ...(keeps.length > 0 && { keeps }) }
 }
 
 /**
- * Whether a log keeps what it has of others' slots: it was lost for the others and is there again, or it has versions
- * of the ring that they did not know when they went on. So nobody has its keys. That is so until it gets slots again.
+ * The slots of others whose keys a log keeps, since it may be the only one that has them. They are all, where it was
+ * lost for the others and is there again, or has versions of the ring that they did not know when they went on; and
+ * those of members that were lost, of which it may have copies, since it was to take them or had just given them. That
+ * is so until it gets slots, and not for those that it is about to take.
  */
-function keepsBy({ ring: before, owns: had, keeps = false }: RingEntry, ring: Ring, self: string, owns: SlotRanges) {
-  const isLeftOut = (ring.lost ?? []).some(({ address, after, version }) => {
-    return before.version < version && (address === self || before.version > after)
-  })
-  return isLeftOut || (keeps && slotsWithout(owns, had).length === 0)
+function keptBy(bound: RingEntry, ring: Ring, self: string, owns: SlotRanges): SlotRanges {
+  const { ring: before, owns: had, keeps = [] } = bound
+  const lost = (ring.lost ?? []).filter(({ version }) => before.version < version)
+  const isLeftOut = lost.some(({ address, after }) => address === self || before.version > after)
+  const ofLost = [before.positions, before.next ?? new Map<number, string>()].flatMap((positions) =>
+    lost.map(({ address }) => slotsOfMember(positions, address)),
+  )
+  const isMore = slotsWithout(owns, had).length > 0
+  const kept = isLeftOut ? [allSlots] : [...ofLost, isMore ? [] : keeps]
+  const others = kept.reduce(slotsWithout, allSlots)
+  return [others, owns, slotsOfMember(ring.next ?? new Map(), self)].reduce(slotsWithout, allSlots)
 }
 
 /** What a member has before a change and after it. Who joins brings nothing along, unless the ring is being formed. */

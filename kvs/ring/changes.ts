@@ -1,11 +1,5 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
-import {
-  addressesIn,
-  isSamePositions,
-  type Positions,
-  type Ring,
-  sortedPositions,
-} from '../core/ring/description.ts'
+import { addressesIn, isSamePositions, type Positions, type Ring, sortedPositions } from '../core/ring/description.ts'
 import type { AskedRingChange } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'

@@ -43,8 +43,8 @@ export interface RingEntry {
   readonly self: string
   /** The slots whose keys this log takes from here on, and no others. */
   readonly owns: SlotRanges
-  /** Whether keys of other slots stay in this log, since nobody has taken them over; undefined for false. */
-  readonly keeps?: boolean
+  /** Slots of others whose keys stay in this log, since nobody may have taken them over; undefined for none. */
+  readonly keeps?: SlotRanges
 }
 
 /** The member that a slot belongs to: that of the first position at or after it, else of the lowest position. */

@@ -63,9 +63,10 @@ export function positionIn(text: string): number | undefined {
 }
 
 /** An entry as its log has it: in place of a key, as text. */
-export function formatRingEntry({ ring, self, owns, keeps = false }: RingEntry): string {
-  const ranges = owns.map(({ from, through }) => [from, through])
-  return JSON.stringify({ ring: ringJson(ring), self, owns: ranges, ...(keeps && { keeps }) })
+export function formatRingEntry({ ring, self, owns, keeps = [] }: RingEntry): string {
+  const pairs = (ranges: SlotRanges) => ranges.map(({ from, through }) => [from, through])
+  const kept = keeps.length > 0 && { keeps: pairs(keeps) }
+  return JSON.stringify({ ring: ringJson(ring), self, owns: pairs(owns), ...kept })
 }
 
 /** Reads what `formatRingEntry` has made; undefined for anything else. */
@@ -74,10 +75,10 @@ export function ringEntryIn(text: string): RingEntry | undefined {
   if (!isRecord(value)) return undefined
   const ring = ringIn(value.ring)
   const owns = rangesIn(value.owns)
-  const { self, keeps = false } = value
-  if (ring === undefined || owns === undefined || typeof self !== 'string') return undefined
-  if (typeof keeps !== 'boolean') return undefined
-  return { ring, self, owns, ...(keeps && { keeps }) }
+  const keeps = rangesIn(value.keeps ?? [])
+  const { self } = value
+  if (ring === undefined || owns === undefined || keeps === undefined || typeof self !== 'string') return undefined
+  return { ring, self, owns, ...(keeps.length > 0 && { keeps }) }
 }
 
 function rangesIn(value: unknown): SlotRanges | undefined {

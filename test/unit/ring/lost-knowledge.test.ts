@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { formatRanges } from '../../../kvs/core/ring/slot-ranges.ts'
-import { a, b, c, formed, keyIn } from './formed-ring.ts'
+import { a, addresses, b, c, formed, keyIn } from './formed-ring.ts'
 import { lostWorld } from './lost-world.ts'
 import { makeRingWorld, type RingWorld } from './ring-world.ts'
 
@@ -155,5 +155,48 @@ describe('a member that was lost once and has a new log counts', () => {
     await world.pass(15_000)
     expect([ownsOf(world, b), ownsOf(world, c)]).toEqual(['0-9999', ''])
     expect(world.logOf(c).held.has(key)).toBe(true)
+  })
+})
+
+describe('copies of a lost member’s keys stay where nobody else has them', () => {
+  /** c is to have 3001 to 5000 and has copied them from a, when that is lost, and b gets these slots. */
+  test.each([
+    ['the change is under way still', b, 0],
+    ['it was called off', b, 15_000],
+    ['their member was the home', a, 3_000],
+  ])('%s', async (_, home, wait) => {
+    const world = makeRingWorld({ addresses })
+    // The home is the one that has the lowest position at first.
+    const [low, high] = [2_000, 8_000]
+    await world.settle(world.node(home).replace(new Map([[low, home]])))
+    await world.settle(
+      world.node(home).replace(
+        new Map([
+          [low, b],
+          [high, a],
+        ]),
+      ),
+    )
+    await world.pass(5_000)
+    const key = keyIn(3_001, 5_000)
+    expect(await world.settle(world.put(a, key))).toBe(true)
+    world
+      .node(b)
+      .add(5_000, c)
+      .catch(() => undefined)
+    expect(await world.scheduler.run(() => world.logOf(c).held.has(key), world.scheduler.now + 20_000)).toBe(true)
+    world.kill(a)
+    await world.pass(wait)
+    const ring = world.node(b).current()
+    expect([ring?.home, ring?.next === undefined]).toEqual([home, wait > 10_000])
+    await world.settle(world.node(b).removeLost([a], ring?.version))
+    await world.pass(10_000)
+    expect([ownsOf(world, b), ownsOf(world, c)]).toEqual(['0-9999', ''])
+    expect([world.logOf(b).held.has(key), world.logOf(c).held.has(key)]).toEqual([false, true])
+    expect(world.lines.filter((line) => /this log keeps \d+ keys/.test(line)).length).toBe(1)
+    // It takes these slots as others have them, and keeps nothing of them beside that.
+    await world.settle(world.node(b).add(5_000, c))
+    await world.pass(10_000)
+    expect(world.logOf(c).held.has(key)).toBe(false)
   })
 })

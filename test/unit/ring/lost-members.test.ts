@@ -67,7 +67,10 @@ test('a drain is not answered as done whose member was taken out without its key
     const world = await formed({ seed })
     const keys = Array.from({ length: 60 }, (_, index) => `key${index}`).filter((key) => world.node(b).owns(key))
     for (const key of keys) await world.settle(world.put(b, key))
-    const drain = world.node(a).remove(b).then(noWait, (error: KvsError) => error)
+    const drain = world
+      .node(a)
+      .remove(b)
+      .then(noWait, (error: KvsError) => error)
     const hasSome = () => ringAt(world, a)?.next !== undefined && world.logOf(a).held.size > 1
     expect(await world.scheduler.run(hasSome, world.scheduler.now + 20_000)).toBe(true)
     world.kill(b)

@@ -57,8 +57,8 @@ export async function lostWorld(seed: number, nodes = 1): Promise<LostWorld> {
     }
   }
 
-  /** Whether a log has a version that nobody knew who went on. */
-  const keepsMore = (address: string) => world.logOf(address).bound?.keeps === true
+  /** Whether a log keeps keys of a slot that nobody may have taken over from it. */
+  const keepsOf = (address: string, slot: number) => hasSlot(world.logOf(address).bound?.keeps ?? [], slot)
 
   const removal = (asked: string, confirmed?: number) =>
     world.settle(world.node(namesOf(asked)[0] as string).removeLost(lost, confirmed))
@@ -100,7 +100,7 @@ export async function lostWorld(seed: number, nodes = 1): Promise<LostWorld> {
         const owner = ownerOf(one?.positions ?? new Map(), slot)
         const owners = left().filter((address) => hasSlot(world.logOf(address).owns ?? [], slot))
         expect([key, owners]).toEqual([key, [owner]])
-        const held = left().filter((address) => world.logOf(address).held.has(key) && !keepsMore(address))
+        const held = left().filter((address) => world.logOf(address).held.has(key) && !keepsOf(address, slot))
         if (held.length > 0) expect([key, held]).toEqual([key, [owner]])
         const value = world
           .logOf(owner as string)
