@@ -1,5 +1,6 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
 import { addressesIn, membersOf, type Positions, type Ring, slotsOfMember } from '../core/ring/description.ts'
+import { slotCount } from '../core/ring/key-slot.ts'
 import { countSlots, formatRanges, joinedAll } from '../core/ring/slot-ranges.ts'
 import type { RingPlan, RingState } from '../kv/index.ts'
 import type { Binding } from './binding.ts'
@@ -24,6 +25,9 @@ type Removal = Extract<RingPlan, { kind: 'remove lost' }>
  * have decided some that nobody knows who goes on; each of these is older than what comes now, wherever it turns up.
  */
 const leap = 1_000_000
+/** How often a member is asked before it counts as silent, and the pause in between in milliseconds. */
+const probes = 3
+const probePauseMs = 1_500
 /** How often this may find that the ring was changed meanwhile. */
 const mostTries = 10
 
@@ -146,18 +150,21 @@ function isOut({ positions, next = new Map(), lost = [] }: Ring, address: string
   return !isBack && lost.some((one) => one.address === address)
 }
 
-/** Rejects with `ring_conflict` where a member gives an answer, whatever that is. */
-async function requireSilent({ memberAt }: LostMembersParts, address: string): Promise<void> {
+const noError = () => undefined
+
+/** Rejects with `ring_conflict` where a member gives an answer, whatever that is, to one of several questions. */
+async function requireSilent({ memberAt, clock, stopping }: LostMembersParts, address: string): Promise<void> {
   const answers = (how: string) =>
     conflict(`${address} answers${how}: stop all its nodes, or take it out with its keys, by /remove_node`)
-  try {
-    await memberAt(address).state()
-  } catch (error) {
+  for (let probe = 1; probe <= probes; probe++) {
+    if (probe > 1) await clock.sleep(probePauseMs, stopping)
+    const error = await memberAt(address)
+      .state()
+      .then(noError, (error: unknown) => error)
+    if (error === undefined) answers('')
     if (!(error instanceof KvsError)) throw error
     if (error.code !== 'cannot_forward' || error instanceof MemberFault) answers(` (${error.message})`)
-    return
   }
-  answers('')
 }
 
 /** The version that takes members out. They stay standbys, so that a node that is there again is told of the ring. */
@@ -182,14 +189,19 @@ function confirmationNeeded(own: OwnRing, ring: Ring, lost: readonly string[]): 
     countSlots(slotsOfMember(left, address)) > countSlots(slotsOfMember(positions, address))
   const heirs = membersOf(left).filter(grows).join(', ')
   const names = lost.join(', ')
+  const isForming = positions.size === 0
   const parts = [
     `this takes ${names} out of the ring for good, without any keys`,
-    slots.length === 0
-      ? 'no slots are concerned'
-      : `the keys of ${countSlots(slots)} slots (${formatRanges(slots)}) are lost, but for copies at ${heirs}, which may ` +
-        'be of older values, or of keys that were deleted since',
-    next !== undefined && 'the change that is under way is called off',
-    home !== own.self &&
+    isForming && 'the ring is not formed yet and is given up: nobody is in it from then on, and it can be formed anew',
+    !isForming && slots.length === 0 && 'no slots are concerned',
+    slots.length > 0 &&
+      `the keys of ${countSlots(slots)} slots (${formatRanges(slots)}) are lost, but for copies at ${heirs}, which may ` +
+        'be of older values, or of keys that were deleted since; copies at others stay in their logs, and nobody shows them',
+    countSlots(slots) > slotCount / 2 &&
+      `that is more than half of all slots: look whether it is ${own.self} that is cut off from the others`,
+    next !== undefined && !isForming && 'the change that is under way is called off',
+    !isForming &&
+      home !== own.self &&
       `${own.self} is the home of the ring from then on; whatever version ${home} has decided that no other node knows ` +
         'is void',
     `nothing may serve clients from the log of ${names} from now on`,

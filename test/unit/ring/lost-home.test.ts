@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Ring } from '../../../kvs/core/ring/description.ts'
 import { formatRanges } from '../../../kvs/core/ring/slot-ranges.ts'
-import { a, b, c, d, formed, keyIn, ownedBy } from './formed-ring.ts'
+import { a, addresses, b, c, d, formed, keyIn, ownedBy } from './formed-ring.ts'
 import { lostWorld } from './lost-world.ts'
-import type { RingWorld } from './ring-world.ts'
+import { makeRingWorld, type RingWorld } from './ring-world.ts'
 
 const ring = new Map([
   [3_000, a],
@@ -38,8 +38,8 @@ test('who is asked says what it would do, and does that only where the version i
       code: 'confirmation_needed',
       message:
         `this takes ${a} out of the ring for good, without any keys; the keys of 5000 slots (0-3000,8001-9999) are ` +
-        `lost, but for copies at ${c}, which may be of older values, or of keys that were deleted since; ${c} is the ` +
-        `home of the ring from then on; whatever version ${a} has decided that no other node knows is void; nothing ` +
+        `lost, but for copies at ${c}, which may be of older values, or of keys that were deleted since; copies at ` +
+        `others stay in their logs, and nobody shows them; ${c} is the home of the ring from then on; whatever version ${a} has decided that no other node knows is void; nothing ` +
         `may serve clients from the log of ${a} from now on; those who go on are ${c}, ${b}; to have it done, ` +
         'send the same with confirm=4; nothing was changed',
     })
@@ -103,6 +103,19 @@ describe('it is refused', () => {
     expect(ownedBy(world)).toEqual(['0-3000,8001-9999', '3001-8000', '', ''])
   })
 
+  test('where the member answers one of several questions', async () => {
+    const world = await formed()
+    world.kill(b)
+    const asked = world
+      .node(a)
+      .removeLost([b], 2)
+      .catch((error: Error) => error)
+    await world.pass(1_000)
+    world.start(b)
+    expect(await world.settle(asked)).toMatchObject({ message: expect.stringContaining(`${b} answers`) })
+    expect(versionOf(world, a)).toBe(2)
+  })
+
   test('where a member can’t be asked that may know more than the new home', async () => {
     const { world, ask } = await withoutHome()
     world.kill(b)
@@ -124,6 +137,41 @@ test('several are lost at the same time', async () => {
   expect(world.node(b).current()).toMatchObject({ home: b, standbys: [a, c] })
   expect(ownsOf(world, b)).toBe('0-9999')
   await expectAllThere()
+})
+
+test('who is to confirm it is told where more than half of all slots are lost', async () => {
+  const { ask, lose } = await withoutHome()
+  await expect(ask(b)).rejects.toThrow(/^(?!.*more than half)/)
+  lose(c)
+  await expect(ask(b)).rejects.toThrow(`more than half of all slots: look whether it is ${b} that is cut off`)
+})
+
+test('a ring that is being formed is given up, and can be formed anew', async () => {
+  const world = makeRingWorld({ addresses })
+  const noWait = () => undefined
+  world.node(a).replace(ring).catch(noWait)
+  const hasBegun = () => world.logOf(a).bound?.ring.next !== undefined && world.logOf(b).bound !== undefined
+  expect(await world.scheduler.run(hasBegun, world.scheduler.now + 10_000)).toBe(true)
+  world.kill(a)
+  await world.pass(5_000)
+  await expect(world.settle(world.node(b).removeLost([a], undefined))).rejects.toMatchObject({
+    message:
+      `this takes ${a} out of the ring for good, without any keys; the ring is not formed yet and is given up: nobody ` +
+      `is in it from then on, and it can be formed anew; nothing may serve clients from the log of ${a} from now on; ` +
+      `those who go on are ${c}, ${b}; to have it done, send the same with confirm=1; nothing was changed`,
+  })
+  await world.settle(world.node(b).removeLost([a], 1))
+  await world.pass(8_000)
+  expect(world.node(b).current()).toBeUndefined()
+  await world.settle(
+    world.node(b).replace(
+      new Map([
+        [3_000, b],
+        [5_000, c],
+      ]),
+    ),
+  )
+  expect(ownsOf(world, b)).toBe('0-3000,5001-9999')
 })
 
 test('a standby is lost', async () => {
