@@ -83,6 +83,11 @@ export const catalogue = {
     message: 'the ring can’t be changed so; nothing was changed',
     when: 'a change of the ring does not go with the ring as it is, was called off, or is over',
   },
+  confirmation_needed: {
+    status: 409,
+    message: 'this is done only where it is confirmed; nothing was changed',
+    when: 'members are to be taken out of the ring without their keys: the answer says what that does, and how to confirm it',
+  },
   several_owners: {
     status: 409,
     message: 'the keys of a transaction belong to several members of the ring; nothing was stored',

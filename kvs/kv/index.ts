@@ -53,6 +53,7 @@ export {
   type RingProgress,
   type RingService,
   type RingState,
+  removeLostPath,
   ringPath,
   type TakeProgress,
   type Taking,

@@ -20,6 +20,9 @@ export const movedChangesPath = '/ring/changes'
 /** Where a change of the ring that is under way is called off. */
 export const callOffPath = '/ring/call_off'
 
+/** Where members of a ring are taken out whose logs are lost. */
+export const removeLostPath = '/ring/remove_lost'
+
 /** What a node knows of the ring, and what may be asked of it. */
 export interface RingService extends AnswerService {
   /** This node's address in the ring. */
@@ -92,6 +95,13 @@ export interface RingService extends AnswerService {
   movedChanges(asked: AskedChanges): Promise<MovedPage>
   /** Calls off the change that is under way: all stays as it was. Rejects with `ring_conflict` where there is none. */
   callOff(): Promise<void>
+  /**
+   * Takes members out of the ring whose logs are lost for good, without their keys. Resolves once all others go by
+   * that. Rejects with `confirmation_needed` unless the newest version of the ring is confirmed, with `ring_conflict`
+   * where one of them answers or is not in the ring, or with `cannot_forward` where somebody can't be asked who has to
+   * be.
+   */
+  removeLost(addresses: readonly string[], confirmed: number | undefined): Promise<void>
   /** Makes a change as the home of the ring, for another node. Rejects as `replace`, and with `NotOwner` elsewhere. */
   change(asked: AskedRingChange): Promise<void>
 }
@@ -184,3 +194,5 @@ export type RingPlan =
   | { readonly kind: 'remove'; readonly address: string }
   /** No change, but that the one under way is called off. */
   | { readonly kind: 'call off' }
+  /** Members whose logs are lost. The version of the ring that this was confirmed for; undefined for none. */
+  | { readonly kind: 'remove lost'; readonly addresses: readonly string[]; readonly confirmed: number | undefined }

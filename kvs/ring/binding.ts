@@ -47,6 +47,13 @@ export interface Binding {
    * @returns false where another version is the newest by now
    */
   decide(ring: Ring): Promise<boolean>
+  /**
+   * Appends a version that takes members out without their keys, as its home: that of the version before, or the one
+   * that is the home from then on. It owns at once what comes to it.
+   * @param after the newest version that is known
+   * @returns false where the log has a later one, or a change that is under way at this home
+   */
+  decideWithout(ring: Ring, after: number): Promise<boolean>
 }
 
 export function makeBinding(parts: BindingParts): Binding {
@@ -72,7 +79,7 @@ export function makeBinding(parts: BindingParts): Binding {
       const plan: Plan = (bound) => {
         requireGivable(parts, ring)
         const isDone = isVersion(bound, ring) && isSameSlots(own.owns, owns())
-        return isDone ? undefined : { ring, self: own.self, owns: owns() }
+        return isDone ? undefined : entryOf(bound, ring, own.self, owns())
       }
       await append(plan, { isEmptied })
       return here()
@@ -81,7 +88,7 @@ export function makeBinding(parts: BindingParts): Binding {
       const plan: Plan = (bound) => {
         requireGivable(parts, ring)
         const owns = slotsInBoth(own.owns, slotsOfMember(ring.positions, own.self))
-        return isVersion(bound, ring) ? undefined : { ring, self: own.self, owns }
+        return isVersion(bound, ring) ? undefined : entryOf(bound, ring, own.self, owns)
       }
       await append(plan, { isEmptied: true })
     },
@@ -91,7 +98,7 @@ export function makeBinding(parts: BindingParts): Binding {
         bound !== undefined && (isOf(bound, ring) ? bound.ring.version >= ring.version : isFormed(bound.ring))
       if (isDone(own.bound)) return
       const plan: Plan = (bound) =>
-        isDone(bound) ? undefined : { ring, self: own.self, owns: ownedBy(ring, own.self) }
+        isDone(bound) ? undefined : entryOf(bound, ring, own.self, ownedBy(ring, own.self))
       await append(plan)
     },
     async decide(ring) {
@@ -99,7 +106,15 @@ export function makeBinding(parts: BindingParts): Binding {
       await append((bound) => {
         isDecided = bound === undefined || !isFormed(bound.ring) ? isFirst(ring, bound) : follows(ring, bound.ring)
         if (!isDecided) return undefined
-        return { ring, self: own.self, owns: ring.next === undefined ? ownedBy(ring, own.self) : own.owns }
+        return entryOf(bound, ring, own.self, ring.next === undefined ? ownedBy(ring, own.self) : own.owns)
+      })
+      return isDecided
+    },
+    async decideWithout(ring, after) {
+      let isDecided = false
+      await append((bound) => {
+        isDecided = bound !== undefined && isOf(bound, ring) && mayFollow(bound.ring, own.self, after)
+        return isDecided ? entryOf(bound, ring, own.self, ownedBy(ring, own.self)) : undefined
       })
       return isDecided
     },
@@ -122,6 +137,35 @@ function follows(ring: Ring, before: Ring): boolean {
   // A change that is under way is settled: as it was to be, or as all was before.
   if (before.next === undefined) return ring.next !== undefined
   return ring.next === undefined && [before.next, before.positions].some((one) => isSamePositions(one, ring.positions))
+}
+
+/** Whether members may be taken out without their keys, by a log that has this version. */
+function mayFollow({ home, version, next }: Ring, self: string, after: number): boolean {
+  return home === self ? version === after && next === undefined : version <= after
+}
+
+function entryOf(bound: RingEntry | undefined, ring: Ring, self: string, owns: SlotRanges): RingEntry {
+  const keeps = bound !== undefined && isOf(bound, ring) ? keptBy(bound, ring, self, owns) : []
+  return { ring, self, owns, ...(keeps.length > 0 && { keeps }) }
+}
+
+/**
+ * The slots of others whose keys a log keeps, since it may be the only one that has them. They are all, where it was
+ * lost for the others and is there again, or has versions of the ring that they did not know when they went on; and
+ * those of members that were lost, of which it may have copies, since it was to take them or had just given them. That
+ * is so until it gets slots, and not for those that it is about to take.
+ */
+function keptBy(bound: RingEntry, ring: Ring, self: string, owns: SlotRanges): SlotRanges {
+  const { ring: before, owns: had, keeps = [] } = bound
+  const lost = (ring.lost ?? []).filter(({ version }) => before.version < version)
+  const isLeftOut = lost.some(({ address, after }) => address === self || before.version > after)
+  const ofLost = [before.positions, before.next ?? new Map<number, string>()].flatMap((positions) =>
+    lost.map(({ address }) => slotsOfMember(positions, address)),
+  )
+  const isMore = slotsWithout(owns, had).length > 0
+  const kept = isLeftOut ? [allSlots] : [...ofLost, isMore ? [] : keeps]
+  const others = kept.reduce(slotsWithout, allSlots)
+  return [others, owns, slotsOfMember(ring.next ?? new Map(), self)].reduce(slotsWithout, allSlots)
 }
 
 /** What a member has before a change and after it. Who joins brings nothing along, unless the ring is being formed. */

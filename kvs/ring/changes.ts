@@ -1,22 +1,17 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
-import {
-  addressesIn,
-  isSamePositions,
-  membersOf,
-  type Positions,
-  type Ring,
-  sortedPositions,
-} from '../core/ring/description.ts'
+import { addressesIn, isSamePositions, type Positions, type Ring, sortedPositions } from '../core/ring/description.ts'
 import type { AskedRingChange } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { Random } from '../lib/random.ts'
 import type { Binding } from './binding.ts'
 import { forEach, handOver, losersOf, takersOf } from './handover/handing-over.ts'
+import { removeLost } from './lost-members.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnNode } from './own-node.ts'
 import { conflict, isFormed, type OwnRing } from './own-ring.ts'
 import { nextVersion } from './planned-version.ts'
+import { calledOff, reach, settledAs, spread } from './settling.ts'
 
 export interface ChangesParts {
   readonly own: OwnRing
@@ -32,10 +27,6 @@ export interface ChangesParts {
   readonly clock: Clock
   readonly random: Random
 }
-
-/** How long a member that a change needs may be out of reach before the change is given up, in milliseconds. */
-const patienceMs = 10_000
-const pauseMs = 200
 
 /**
  * Changes of the ring, as its home makes them. A change is two versions in the home's log. The first says what the ring
@@ -60,7 +51,12 @@ export function makeChanges(parts: ChangesParts): Changes {
     return done
   }
   return {
-    change: (asked) => (asked.change.kind === 'call off' ? callOff(parts) : inTurn(() => change(parts, asked))),
+    change({ asker, change: plan }) {
+      if (plan.kind === 'call off') return callOff(parts)
+      // It ends what is under way, and is decided whatever else is asked for.
+      if (plan.kind === 'remove lost') return removeLost(parts, plan)
+      return inTurn(() => change(parts, { asker, change: plan }))
+    },
     finish: (ring) => inTurn(() => finish(parts, ring)),
   }
 }
@@ -152,7 +148,7 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
     const isNext = id === ring.id && version === ring.version + 1
     if (isNext && !isSamePositions(positions ?? new Map(), ring.next ?? new Map()))
       conflict('the change was called off')
-    return
+    return requireNoneLost(ring, own.bound?.ring)
   }
   const began = clock.now()
   const joining = ring.joining?.length ? `; ${ring.joining.join(', ')} joins` : ''
@@ -165,6 +161,7 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
   await binding.decide(failure === undefined ? made : calledOff(ring, own.self))
   // Another node of the home may have decided otherwise. What is in the log is what everybody is told.
   const settled = own.bound?.ring
+  requireNoneLost(ring, settled)
   if (settled?.id !== ring.id || settled.next !== undefined) return
   const isMade = isSamePositions(settled.positions, next) && `${settled.standbys}` === `${made.standbys}`
   const ms = Math.round(clock.now() - began)
@@ -175,64 +172,16 @@ async function finish(parts: ChangesParts, ring: Ring): Promise<void> {
   if (!isMade) throw failure ?? new KvsError('ring_conflict', 'the change was called off; nothing was changed')
 }
 
-/** The version by which all stays as it was before a change. */
-function calledOff(ring: Ring, self: string): Ring {
-  const { joining = [] } = ring
-  const settled = settledAs(ring, ring.positions, self)
-  return { ...settled, standbys: settled.standbys.filter((address) => !joining.includes(address)) }
-}
-
-function settledAs(ring: Ring, positions: Positions, self: string): Ring {
-  const { id, version } = ring
-  const members = membersOf(positions)
-  const standbys = addressesIn(ring).filter((address) => !members.includes(address))
-  return {
-    ...{ id, version: version + 1, positions, next: undefined, standbys: standbys.toSorted() },
-    home: members.includes(self) ? self : (members[0] ?? self),
-  }
-}
-
 /**
- * Tells all that the change has been about. Resolves once the members own what is theirs. Where one of them can't be
- * told, it rejects if the change is made, so that nobody takes it for done. The member asks by itself once it can.
+ * Rejects where members were taken out without their keys since a change began. The ring may look like that change, and
+ * nobody is to take the keys for moved.
  */
-async function spread(parts: ChangesParts, ring: Ring, addresses: readonly string[], isMade: boolean): Promise<void> {
-  const { memberAt, logger } = parts
-  const members = membersOf(ring.positions)
-  const others = [...new Set(addresses)].filter((address) => !members.includes(address))
-  const notTold = (address: string) => (error: Error) => {
-    // Who has not given anything up yet need not know that the change is off.
-    const isStrange = error instanceof KvsError && error.code === 'ring_conflict'
-    if (!isStrange) logger.info(`${address} is not told of the ring’s version ${ring.version} yet: ${error.message}`)
-  }
-  const notOwning = (address: string) => (error: Error) => {
-    if (!isMade) return notTold(address)(error)
-    const sentence = `the ring is changed, but ${address} does not own its part yet: ${error.message}`
-    throw new KvsError('cannot_forward', sentence, { cause: error })
-  }
-  await Promise.all([
-    forEach(members, (address) => reach(parts, address, (member) => member.learn(ring)).catch(notOwning(address))),
-    forEach(others, (address) => memberAt(address).learn(ring).catch(notTold(address))),
-  ])
-}
-
-/** Asks a member until it answers, for as long as patience lasts. What it refuses is not asked again. */
-async function reach<T>(
-  { memberAt, clock, stopping }: ChangesParts,
-  address: string,
-  ask: (member: MemberClient) => Promise<T>,
-): Promise<T> {
-  const end = clock.now() + patienceMs
-  for (;;) {
-    if (stopping.aborted) throw new KvsError('draining')
-    try {
-      return await ask(memberAt(address))
-    } catch (error) {
-      const isRefusal = error instanceof KvsError && error.status < 500
-      if (isRefusal || stopping.aborted || clock.now() >= end) throw error
-    }
-    await clock.sleep(pauseMs, stopping)
-  }
+function requireNoneLost({ id, version }: Ring, settled: Ring | undefined): void {
+  const { lost = [] } = settled?.id === id ? settled : {}
+  const names = lost.filter((one) => one.version > version).map(({ address }) => address)
+  if (names.length === 0) return
+  const sentence = `${names.join(', ')}: taken out without any keys, as lost, while the change was under way, or just after`
+  throw new KvsError('ring_conflict', `${sentence}; the ring is as /hash_ring says`)
 }
 
 function textOf(positions: Positions): string {

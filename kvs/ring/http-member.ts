@@ -95,5 +95,8 @@ function changeJson({ asker, change }: AskedRingChange): object {
   if (change.kind === 'replace') return { asker, replace: positionsJson(change.positions) }
   if (change.kind === 'remove') return { asker, remove: change.address }
   if (change.kind === 'call off') return { asker, call_off: true }
+  if (change.kind === 'remove lost') {
+    return { asker, remove_lost: { addresses: change.addresses, confirm: change.confirmed ?? null } }
+  }
   return { asker, add: { position: change.position, address: change.address } }
 }

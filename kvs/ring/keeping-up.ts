@@ -66,16 +66,32 @@ function makeTelling(logger: Logger, signal: AbortSignal) {
 /** What a member says of itself; undefined where it gives no answer. */
 const stateOf = (member: MemberClient): Promise<RingState | undefined> => member.state().catch(() => undefined)
 
-/** Asks all that the ring names what they know, and takes over the newest of it. */
-export async function askAround(
-  { own, memberAt, takeOver }: Pick<KeepingUp, 'own' | 'memberAt' | 'takeOver'>,
-  ring: Ring,
-): Promise<void> {
+type Around = Pick<KeepingUp, 'own' | 'memberAt' | 'takeOver'>
+
+/**
+ * Asks all that the ring names what they know, and takes over the newest of it.
+ * @returns those that have answered, and know no version that is as new as this one
+ */
+export async function askAround({ own, memberAt, takeOver }: Around, ring: Ring): Promise<readonly string[]> {
   const others = addressesIn(ring).filter((address) => address !== own.self)
   const states = await Promise.all(others.map((address) => stateOf(memberAt(address))))
   const known = states.flatMap((state) => (state?.ring?.id === ring.id ? state.ring : []))
   const newest = known.toSorted((one, other) => other.version - one.version)[0]
   if (newest !== undefined && newest.version > ring.version) await takeOver(newest)
+  return others.filter((_, index) => {
+    const state = states[index]
+    return state !== undefined && !(state.ring?.id === ring.id && state.ring.version >= ring.version)
+  })
+}
+
+/**
+ * Looks for a newer version where the home does not answer, and tells of this one who knows less. So all that is known
+ * of the ring is known to each of its members soon, though the home may be lost.
+ */
+async function askWithoutHome(parts: Around, ring: Ring): Promise<void> {
+  const behind = await askAround(parts, ring)
+  const told = behind.map((address) => parts.memberAt(address).learn(ring))
+  await Promise.allSettled(told)
 }
 
 /**
@@ -89,7 +105,7 @@ function makeRefresh(parts: KeepingUp): () => Promise<void> {
 
   async function lookAround(ring: Ring): Promise<void> {
     const others = addressesIn(ring).filter((address) => address !== own.self)
-    if (turn++ === 0) return askAround(parts, ring)
+    if (turn++ === 0) return void (await askAround(parts, ring))
     const address = others[turn % others.length]
     const state = address === undefined ? undefined : await stateOf(memberAt(address))
     if (state === undefined || address === undefined) return
@@ -107,7 +123,8 @@ function makeRefresh(parts: KeepingUp): () => Promise<void> {
     if (state?.ring?.id === ring.id && state.ring.version >= ring.version) await takeOver(state.ring)
     else if (state?.ring !== undefined && state.ring.id !== ring.id && ring.positions.size === 0) {
       await takeOver(givenUp(ring))
-    } else await askAround(parts, ring)
+    } else if (state === undefined) await askWithoutHome(parts, ring)
+    else await askAround(parts, ring)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { type ErrorCode, KvsError, NotOwner } from '../core/errors.ts'
 import { explain, type Target } from '../forward/index.ts'
+import { MemberFault } from './member-fault.ts'
 
 /** How long a member may take for the head of its answer, and then for each next part, in milliseconds. */
 export interface MemberTimes {
@@ -34,7 +35,9 @@ export interface MemberRequest {
 const mostOfError = 64 * 1024
 
 /** Errors that a member may have answered with, and that are the caller's to know as they are. */
-const passedOn: readonly ErrorCode[] = ['ring_conflict', 'cannot_forward', 'bad_request', 'forbidden', 'unauthorized']
+const passedOn: readonly ErrorCode[] = [
+  ...(['ring_conflict', 'confirmation_needed', 'cannot_forward', 'bad_request', 'forbidden', 'unauthorized'] as const),
+]
 
 /**
  * Makes what sends a request to a member, and returns the body of its answer. That rejects with the member's own error
@@ -127,7 +130,9 @@ function refusalOf(name: string, status: number, ring: string | string[] | undef
   const known = passedOn.find((one) => one === code)
   if (known !== undefined && detail !== undefined) return new KvsError(known, detail)
   const hint = status === 404 ? '; is KVS_ADDRESS set there? Is it of this version?' : ''
-  return new KvsError('cannot_forward', `${name} answers ${status}: ${(detail ?? text).slice(0, 300)}${hint}`)
+  const sentence = `${name} answers ${status}: ${(detail ?? text).slice(0, 300)}${hint}`
+  // A balancer has no codes: it may answer for a member that is gone.
+  return code === undefined ? new KvsError('cannot_forward', sentence) : new MemberFault(sentence)
 }
 
 function problemIn(text: string): { code?: string; detail?: string } {

@@ -31,14 +31,19 @@ export function nextVersion(
     return undefined
   const id = before?.id ?? random.uuid().replaceAll('-', '').slice(0, 16)
   const joining = [...members, ...standbys].filter((address) => !inRing.includes(address))
-  return { id, version: (before?.version ?? 0) + 1, home: self, positions, next, standbys, joining }
+  const version = (before?.version ?? 0) + 1
+  return { id, version, home: self, positions, next, standbys, joining, ...lostBefore(before) }
 }
+
+/** What a version says of members whose logs were lost is said by all that follow. */
+export const lostBefore = (before: Ring | undefined): Pick<Ring, 'lost'> =>
+  before?.lost === undefined ? {} : { lost: before.lost }
 
 /** @throws KvsError ring_conflict */
 function planned(positions: Positions, plan: RingPlan): Positions {
   if (plan.kind === 'replace') return plan.positions
   if (positions.size === 0) conflict('there is no ring yet: POST /hash_ring forms one')
-  if (plan.kind === 'call off') conflict('no change of the ring is under way')
+  if (plan.kind === 'call off' || plan.kind === 'remove lost') conflict('no change of the ring is under way')
   if (plan.kind === 'add') {
     const taken = positions.get(plan.position)
     if (taken !== undefined && taken !== plan.address) conflict(`the position ${plan.position} is ${taken}’s`)

@@ -2,7 +2,7 @@ import { NotOwner } from '../core/errors.ts'
 import { nowhere, type Position, positionAt } from '../core/position.ts'
 import { addressesIn, membersOf, type Positions, type Ring } from '../core/ring/description.ts'
 import { allSlots, isSameSlots, type SlotRanges } from '../core/ring/slot-ranges.ts'
-import type { RingPlan, RingProgress, RingService } from '../kv/index.ts'
+import type { RingPlan, RingProgress, RingService, RingState } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
@@ -14,9 +14,11 @@ import { makeOffers } from './handover/offers.ts'
 import { makePace } from './handover/pace.ts'
 import { makeTaking, type Taking } from './handover/taking.ts'
 import { askAround, keepUp } from './keeping-up.ts'
+import { decidingMember, hasNewHome } from './lost-members.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnNode } from './own-node.ts'
 import { conflict, isFormed, makeOwnRing, type OwnRing } from './own-ring.ts'
+import { settledBefore } from './settling.ts'
 
 /** A node's part in a ring. */
 export interface RingMember extends RingService {
@@ -47,6 +49,8 @@ export interface RingOptions {
   readonly clock?: Clock
   readonly random?: Random
 }
+
+const noResult = () => undefined
 
 /** How often a change may find that its home has moved. */
 const mostHomes = 10
@@ -84,12 +88,24 @@ export function makeRingMember(options: RingOptions): RingMember {
     if (!isAbout(ring, own)) conflict(`the ring does not name ${own.self}`)
     const known = own.latest
     if (known?.id === ring.id && known.version >= ring.version) return takeOver(known)
-    const home = known?.id === ring.id && known.home !== own.self ? known.home : ring.home
-    const { ring: confirmed } = await memberAt(home).state()
+    const isAsked = known?.id === ring.id && known.home !== own.self && !hasNewHome(ring, known)
+    const home = isAsked ? known.home : ring.home
+    const { ring: confirmed } = await memberAt(home)
+      .state()
+      .catch((error: unknown) => confirmedByOthers(ring, error))
     if (confirmed?.id !== ring.id || confirmed.version < ring.version) {
       conflict(`${home}, the home of the ring, does not know its version ${ring.version}`)
     }
     await takeOver(confirmed)
+  }
+
+  /** The home may be lost. Whoever is told of a version by one member asks all that this one names. */
+  async function confirmedByOthers(ring: Ring, error: unknown): Promise<Pick<RingState, 'ring'>> {
+    const known = own.latest
+    if (known?.id !== ring.id) throw error
+    await askAround(around, { ...ring, version: known.version })
+    if ((own.latest?.version ?? 0) < ring.version) throw error
+    return { ring: own.latest }
   }
 
   async function learnFrom(address: string): Promise<void> {
@@ -102,11 +118,12 @@ export function makeRingMember(options: RingOptions): RingMember {
   }
 
   const around = { own, memberAt, takeOver }
-  const changes = makeChanges({
+  const parts = {
     ...{ own, node, binding, memberAt, stopping, logger, clock, random },
     // Whoever is out of reach, or in no ring, has nothing newer to tell.
-    askAround: (ring) => askAround(around, ring).catch(() => undefined),
-  })
+    askAround: (ring: Ring) => askAround(around, ring).then(noResult, noResult),
+  }
+  const changes = makeChanges(parts)
   const service: RingService = {
     get self() {
       return own.self
@@ -132,6 +149,7 @@ export function makeRingMember(options: RingOptions): RingMember {
     ...offers,
     change: changes.change,
     callOff: () => ask({ kind: 'call off' }),
+    removeLost: (addresses, confirmed) => ask({ kind: 'remove lost', addresses, confirmed }),
   }
   const itself: MemberClient = {
     state: async () => service.state(),
@@ -142,12 +160,19 @@ export function makeRingMember(options: RingOptions): RingMember {
     change: changes.change,
   }
 
+  /** Where a change is decided. Whose home is lost may know an old version. */
+  async function deciding(change: RingPlan): Promise<string> {
+    if (change.kind !== 'remove lost') return own.current?.home ?? findHome(memberAt, own, change)
+    if (own.current !== undefined) await parts.askAround(own.current)
+    return decidingMember(own.current ?? conflict(`${own.self} is in no ring`), change.addresses)
+  }
+
   /** Has the home of the ring make a change. */
   async function ask(change: RingPlan): Promise<void> {
     node.requireReadable()
     const asked = { asker: own.self, change }
     for (let tries = 1; ; tries++) {
-      const home = own.current?.home ?? (await findHome(memberAt, own, change))
+      const home = await deciding(change)
       try {
         await memberAt(home).change(asked)
         return await learnFrom(home)
@@ -213,12 +238,6 @@ function ownedBy({ bound, owns }: OwnRing): SlotRanges {
 function isMissed({ id, version, positions, joining = [] }: Ring, { bound, self }: OwnRing): boolean {
   if (positions.size === 0 || joining.includes(self)) return false
   return bound === undefined || (bound.ring.id === id && bound.ring.version < version - 1)
-}
-
-function settledBefore(ring: Ring): Ring {
-  const { version, standbys, joining = [] } = ring
-  const before = standbys.filter((address) => !joining.includes(address))
-  return { ...ring, version: version - 1, next: undefined, joining: undefined, standbys: before }
 }
 
 function positionOf(node: OwnNode): Position {

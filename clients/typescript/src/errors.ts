@@ -18,6 +18,7 @@ export const serviceCodes = [
   'went_back',
   'removed',
   'ring_conflict',
+  'confirmation_needed',
   'several_owners',
   'condition_failed',
   'value_too_large',

@@ -23,6 +23,17 @@ export interface Ring {
   readonly standbys: readonly string[]
   /** Those of `next` and `standbys` that the change brings into the ring; undefined where none is under way. */
   readonly joining?: readonly string[] | undefined
+  /** Which members were taken out without their keys, in the order in which that was done; undefined for none. */
+  readonly lost?: readonly LostMember[] | undefined
+}
+
+/** A member that an administrator has taken out without its keys, since its log was lost. */
+export interface LostMember {
+  readonly address: string
+  /** The newest version that was known then. There may be later ones, which nobody knew who went on. */
+  readonly after: number
+  /** The version that took it out. */
+  readonly version: number
 }
 
 /** A member's own word on what it owns, as its log has it. */
@@ -32,6 +43,8 @@ export interface RingEntry {
   readonly self: string
   /** The slots whose keys this log takes from here on, and no others. */
   readonly owns: SlotRanges
+  /** Slots of others whose keys stay in this log, since nobody may have taken them over; undefined for none. */
+  readonly keeps?: SlotRanges
 }
 
 /** The member that a slot belongs to: that of the first position at or after it, else of the lowest position. */

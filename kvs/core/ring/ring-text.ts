@@ -1,13 +1,14 @@
-import type { Positions, Ring, RingEntry } from './description.ts'
+import type { LostMember, Positions, Ring, RingEntry } from './description.ts'
 import { sortedPositions } from './description.ts'
 import { slotCount } from './key-slot.ts'
 import type { SlotRange, SlotRanges } from './slot-ranges.ts'
 
 /** A ring as a JSON object. */
 export function ringJson(ring: Ring): object {
-  const { id, version, home, positions, next, standbys, joining } = ring
+  const { id, version, home, positions, next, standbys, joining, lost = [] } = ring
   const change = next === undefined ? { next: null } : { next: positionsJson(next), joining: joining ?? [] }
-  return { id, version, home, positions: positionsJson(positions), ...change, standbys }
+  const lostJson = lost.length > 0 && { lost: lost.map(({ address, after, version }) => ({ address, after, version })) }
+  return { id, version, home, positions: positionsJson(positions), ...change, standbys, ...lostJson }
 }
 
 /** Reads what `ringJson` has made; undefined for anything else. */
@@ -17,13 +18,27 @@ export function ringIn(value: unknown): Ring | undefined {
   const positions = positionsIn(value.positions)
   const next = value.next === null ? null : positionsIn(value.next)
   if (typeof id !== 'string' || !/^[0-9a-f]{1,64}$/.test(id) || typeof home !== 'string') return undefined
-  if (!Number.isSafeInteger(version) || (version as number) < 1) return undefined
-  if (positions === undefined || next === undefined) return undefined
-  if (!areTexts(standbys)) return undefined
-  const settled = { id, version: version as number, home, positions, next: undefined, standbys }
+  const lost = value.lost === undefined ? [] : lostIn(value.lost)
+  if (!isVersion(version) || positions === undefined || next === undefined) return undefined
+  if (!areTexts(standbys) || lost === undefined) return undefined
+  const before = lost.length > 0 && { lost }
+  const settled = { id, version, home, positions, next: undefined, standbys, ...before }
   if (next === null) return settled
   return areTexts(value.joining) ? { ...settled, next, joining: value.joining } : undefined
 }
+
+function lostIn(value: unknown): readonly LostMember[] | undefined {
+  if (!Array.isArray(value)) return undefined
+  const lost: LostMember[] = []
+  for (const one of value) {
+    const { address, after, version } = isRecord(one) ? one : {}
+    if (typeof address !== 'string' || !isVersion(after) || !isVersion(version)) return undefined
+    lost.push({ address, after, version })
+  }
+  return lost
+}
+
+const isVersion = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1
 
 /** `{"3000":"10.0.0.2:5000"}`, by position. */
 export function positionsJson(positions: Positions): Record<string, string> {
@@ -48,8 +63,10 @@ export function positionIn(text: string): number | undefined {
 }
 
 /** An entry as its log has it: in place of a key, as text. */
-export function formatRingEntry({ ring, self, owns }: RingEntry): string {
-  return JSON.stringify({ ring: ringJson(ring), self, owns: owns.map(({ from, through }) => [from, through]) })
+export function formatRingEntry({ ring, self, owns, keeps = [] }: RingEntry): string {
+  const pairs = (ranges: SlotRanges) => ranges.map(({ from, through }) => [from, through])
+  const kept = keeps.length > 0 && { keeps: pairs(keeps) }
+  return JSON.stringify({ ring: ringJson(ring), self, owns: pairs(owns), ...kept })
 }
 
 /** Reads what `formatRingEntry` has made; undefined for anything else. */
@@ -58,8 +75,10 @@ export function ringEntryIn(text: string): RingEntry | undefined {
   if (!isRecord(value)) return undefined
   const ring = ringIn(value.ring)
   const owns = rangesIn(value.owns)
+  const keeps = rangesIn(value.keeps ?? [])
   const { self } = value
-  return ring && owns && typeof self === 'string' ? { ring, self, owns } : undefined
+  if (ring === undefined || owns === undefined || keeps === undefined || typeof self !== 'string') return undefined
+  return { ring, self, owns, ...(keeps.length > 0 && { keeps }) }
 }
 
 function rangesIn(value: unknown): SlotRanges | undefined {

@@ -70,6 +70,11 @@ export function joined(ranges: SlotRanges): SlotRanges {
   return result
 }
 
+/** The slots of any of these, which have none in common. */
+export function joinedAll(parts: readonly SlotRanges[]): SlotRanges {
+  return joined(parts.flat().toSorted((one, other) => one.from - other.from))
+}
+
 const through = ({ through }: SlotRange) => ({ through })
 
 /** `0-2999,8001-9999`; empty for none. */

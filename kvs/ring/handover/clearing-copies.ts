@@ -30,7 +30,8 @@ export interface Copies {
   readonly count: number | undefined
   /**
    * Deletes those whose owner says, by the same version of the ring, that its log owns them. Any node of the log may do
-   * that at any time; it does nothing while a change is under way. Rejects as the log does.
+   * that at any time; it does nothing while a change is under way. Keys that nobody may have taken over stay.
+   * Rejects as the log does.
    */
   clear(): Promise<void>
 }
@@ -40,7 +41,7 @@ const batchKeys = 500
 
 export function makeCopies(parts: CopiesParts): Copies {
   const { own, node, ringLog, logger } = parts
-  let counted: { readonly at: bigint; readonly count: number } | undefined
+  let counted: { readonly at: bigint; readonly count: number; readonly isAllKept: boolean } | undefined
 
   return {
     get count() {
@@ -50,20 +51,30 @@ export function makeCopies(parts: CopiesParts): Copies {
     async clear() {
       if (!own.mayHoldCopies || own.bound === undefined || own.bound.ring.next !== undefined) return
       const at = own.boundAt
+      const isFirst = counted?.at !== at
+      if (!isFirst && counted?.isAllKept) return
+      const { keeps = [] } = own.bound
       const held = await node.keysIn(slotsWithout(allSlots, own.owns))
-      counted = { at, count: held.size }
+      const kept = keeps.length === 0 ? 0 : await node.countKeysIn(keeps)
+      const note = (count: number) => {
+        counted = { at, count, isAllKept: kept > 0 && count <= kept }
+      }
+      note(held.size)
       if (held.size === 0) {
         // A write in the spool is shown over what the log has.
         if (node.spooled() === 0) own.noteNoCopies(at)
         return
       }
+      if (isFirst && kept > 0)
+        logger.warn(`this log keeps ${kept} keys of slots that are others’: nobody may have taken them over`)
+      if (held.size <= kept) return
       const mover = await askedOfLog(ringLog.openMover())
       if (mover === undefined) return
       try {
         await node.waitForHead()
-        const deleted = own.boundAt === at ? await clear(parts, { mover, held, at }) : 0
+        const deleted = own.boundAt === at ? await clear(parts, { mover, held, keeps, at }) : 0
         if (deleted > 0) logger.info(`copies of others’ keys that were deleted: ${deleted}`)
-        counted = { at, count: held.size - deleted }
+        note(held.size - deleted)
       } finally {
         await mover.close()
       }
@@ -100,14 +111,16 @@ interface KeepClearing {
 interface Clearing {
   readonly mover: KeyMover
   readonly held: OrderedKeys
+  /** The slots whose keys stay. */
+  readonly keeps: SlotRanges
   /** Sequence of the entry on the ring that says what this log owns. */
   readonly at: bigint
 }
 
 /** Returns how many keys were deleted. */
-async function clear(parts: CopiesParts, { mover, held, at }: Clearing): Promise<number> {
+async function clear(parts: CopiesParts, { mover, held, keeps, at }: Clearing): Promise<number> {
   const { own, node, pace, stopping } = parts
-  const owned = await ownedByOthers(parts)
+  const owned = slotsWithout(await ownedByOthers(parts), keeps)
   const walk = held
     .snapshot()
     .walk({ ranges: [{ from: Buffer.alloc(0), to: undefined }], limit: undefined, delimiter: undefined })
@@ -138,8 +151,10 @@ async function ownedByOthers({ own, memberAt }: CopiesParts): Promise<SlotRanges
   )
   let left = unowned
   for (const state of states) {
-    const isOfThis = state?.ring?.id === bound.ring.id && state.ring.version >= bound.ring.version
-    if (isOfThis) left = slotsWithout(left, state.owns)
+    if (state?.ring?.id !== bound.ring.id || state.ring.version < bound.ring.version) continue
+    // What is to be kept is known once this log has that version, too.
+    const isLostSince = (state.ring.lost ?? []).some(({ version }) => version > bound.ring.version)
+    if (!isLostSince) left = slotsWithout(left, state.owns)
   }
   return slotsWithout(unowned, left)
 }

@@ -90,6 +90,7 @@ export function makeFakeRing(self = 'here:1', ...start: (readonly [position: num
       return fake.answers
     },
     callOff: () => note('call off'),
+    removeLost: (...removal: unknown[]) => note('remove lost', ...removal),
     change: (change: unknown) => note('change', change),
   } satisfies RingService & Record<string, unknown>
   return fake

@@ -81,6 +81,8 @@ test('a version, a gift and each kind of change go as JSON', async () => {
     { kind: 'add', position: 7, address: 'x:1' },
     { kind: 'remove', address: 'x:1' },
     { kind: 'call off' },
+    { kind: 'remove lost', addresses: ['x:1', 'y:1'], confirmed: 12 },
+    { kind: 'remove lost', addresses: ['x:1'], confirmed: undefined },
   ] as const) {
     await member.change({ asker: 'c:1', change })
   }
@@ -91,6 +93,8 @@ test('a version, a gift and each kind of change go as JSON', async () => {
     'POST /ring/change - {"asker":"c:1","add":{"position":7,"address":"x:1"}}',
     'POST /ring/change - {"asker":"c:1","remove":"x:1"}',
     'POST /ring/change - {"asker":"c:1","call_off":true}',
+    'POST /ring/change - {"asker":"c:1","remove_lost":{"addresses":["x:1","y:1"],"confirm":12}}',
+    'POST /ring/change - {"asker":"c:1","remove_lost":{"addresses":["x:1"],"confirm":null}}',
   ])
 })
 

@@ -6,6 +6,7 @@ import {
   movedChangesPath,
   movedKeysPath,
   movedPageType,
+  removeLostPath,
   ringPath,
   spooledPath,
   takePath,
@@ -135,6 +136,15 @@ export const ringOperations: Readonly<Record<string, Readonly<Record<string, Des
       summary: `Calls off the change of the ring that is under way; ${nowhere}`,
       answers: { 200: known },
       errors: ofChanges,
+    },
+  },
+  [removeLostPath]: {
+    POST: {
+      id: 'removeLost',
+      summary: `Takes members out of the ring whose logs are lost, without their keys; ${nowhere}`,
+      body: form('RemovalForm'),
+      answers: { 200: known },
+      errors: [...ofChanges, 'confirmation_needed'],
     },
   },
   '/route': values('Routed', 'a key, from the member that owns it'),

@@ -1,9 +1,9 @@
 import { maxKeyBytes } from '../../../core/limits.ts'
 import { routedPrefix, slotCount } from '../../../core/ring/key-slot.ts'
+import { address, lostMembers, removalForm, removalRequest } from './lost-member-parts.ts'
 import type { Part } from './part.ts'
 
 const text = { type: 'string' }
-const address = { ...text, examples: ['10.0.0.2:5000'] }
 const position = { type: 'integer', minimum: 0, maximum: slotCount - 1 }
 const key = {
   ...text,
@@ -71,6 +71,7 @@ export const ringSchemas = {
         oneOf: [{ $ref: '#/components/schemas/Positions' }, { type: 'null' }],
       },
       standbys: { type: 'array', items: address },
+      lost: lostMembers,
     },
   },
   RingState: {
@@ -188,7 +189,7 @@ export const ringSchemas = {
     },
   },
   ChangeRequest: {
-    description: 'Has one of replace, add, remove and call_off.',
+    description: 'Has one of replace, add, remove, call_off and remove_lost.',
     type: 'object',
     required: ['asker'],
     additionalProperties: false,
@@ -203,6 +204,7 @@ export const ringSchemas = {
       },
       remove: address,
       call_off: { const: true },
+      remove_lost: removalRequest,
     },
   },
   RoutedValueForm: {
@@ -210,6 +212,7 @@ export const ringSchemas = {
     required: ['key', 'val'],
     properties: { key, val: { ...text, description: 'The value; any bytes.' } },
   },
+  RemovalForm: removalForm,
   HashRingForm: {
     type: 'object',
     required: ['data'],

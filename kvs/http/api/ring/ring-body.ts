@@ -31,25 +31,27 @@ export function giveIn(body: Buffer): { readonly ring: Ring; readonly isCheck: b
 }
 
 /**
- * Reads a change that a member asks for: `{"asker":ADDRESS,"replace":{"3000":ADDRESS}}`, or with `add`, `remove` or
- * `call_off`.
+ * Reads a change that a member asks for: `{"asker":ADDRESS,"replace":{"3000":ADDRESS}}`, or with `add`, `remove`,
+ * `call_off` or `remove_lost`.
  * @throws KvsError bad_request
  */
 export function changeIn(body: Buffer): AskedRingChange {
   const parsed = parseStrictly(body, bodyBounds)
   const kind = changeNames.find((name) => isMembers(parsed) && Object.hasOwn(parsed, name))
-  if (kind === undefined) throw bad('the body has no change: it is to have asker, and replace, add, remove or call_off')
+  if (kind === undefined)
+    throw bad('the body has no change: it is to have asker, and replace, add, remove, call_off or remove_lost')
   const { asker, [kind]: change } = requireMembers(parsed, 'the body', ['asker', kind])
   return { asker: addressOf(asker, 'asker'), change: planOf(kind, change) }
 }
 
-const changeNames = ['replace', 'add', 'remove', 'call_off'] as const
+const changeNames = ['replace', 'add', 'remove', 'call_off', 'remove_lost'] as const
 
 function planOf(kind: (typeof changeNames)[number], change: unknown): RingPlan {
   if (kind === 'call_off') {
     if (change !== true) throw bad(`call_off is ${change === false ? 'false' : typeName(change)}, and is to be true`)
     return { kind: 'call off' }
   }
+  if (kind === 'remove_lost') return removalOf(change)
   if (kind === 'remove') return { kind, address: addressOf(change, kind) }
   if (kind === 'add') {
     const { position, address } = requireMembers(change, kind, ['position', 'address'])
@@ -64,19 +66,36 @@ function planOf(kind: (typeof changeNames)[number], change: unknown): RingPlan {
   return { kind, positions }
 }
 
+function removalOf(change: unknown): RingPlan {
+  const { addresses, confirm } = requireMembers(change, 'remove_lost', ['addresses', 'confirm'])
+  if (!Array.isArray(addresses) || addresses.length === 0)
+    throw bad('remove_lost.addresses is to be a list of addresses')
+  const known = addresses.map((address, index) => addressOf(address, `remove_lost.addresses[${index}]`))
+  const confirmed = confirm instanceof JsonNumber ? Number(confirm.text) : undefined
+  if (confirm !== null && !Number.isSafeInteger(confirmed))
+    throw bad('remove_lost.confirm is to be a version of the ring, or null')
+  return { kind: 'remove lost', addresses: known, confirmed }
+}
+
 /** @throws KvsError bad_request */
 export function ringOf(value: unknown, place: string): Ring {
-  const { version } = isMembers(value) ? value : {}
-  const ring = ringIn(
-    isMembers(value) ? { ...value, version: version instanceof JsonNumber ? Number(version.text) : version } : value,
-  )
+  const ring = ringIn(plain(value))
   if (ring === undefined)
     throw bad(`${place} is no ring: it is to have id, version, home, positions, next and standbys`)
   addressOf(ring.home, 'home')
   for (const standby of ring.standbys) addressOf(standby, 'standbys')
   requireAddresses(ring.positions, 'positions')
   if (ring.next !== undefined) requireAddresses(ring.next, 'next')
+  for (const { address } of ring.lost ?? []) addressOf(address, 'lost')
   return ring
+}
+
+/** A value with numbers in the place of their texts. */
+function plain(value: unknown): unknown {
+  if (value instanceof JsonNumber) return Number(value.text)
+  if (Array.isArray(value)) return value.map(plain)
+  if (!isMembers(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, plain(part)]))
 }
 
 function requireAddresses(positions: Positions, place: string): void {

@@ -8,6 +8,7 @@ import {
   movedChangesPath,
   movedKeysPath,
   type RingService,
+  removeLostPath,
   ringPath,
   spooledPath,
   takePath,
@@ -21,6 +22,7 @@ import { maxValueFormBytes, receivingForms } from '../sites/form-body.ts'
 import { dialectRoutes } from './dialect-paths.ts'
 import { makeHashRingHandlers } from './hash-ring-handlers.ts'
 import { makeCacheClearer, makeKeysHandler } from './own-keys.ts'
+import { makeRemovalHandler } from './removal-handler.ts'
 import { maxRingBody } from './ring-body.ts'
 import { makeRingHandlers } from './ring-handlers.ts'
 import { makeRouteDialect } from './route-dialect.ts'
@@ -62,6 +64,7 @@ export function makeRingRoutes(options: RingRoutesOptions): RouteTable {
     [movedChangesPath]: posting(members.changes, 'replicate'),
     [movedAnswersPath]: posting(members.answers, 'replicate'),
     [callOffPath]: posting(members.callOff, 'admin'),
+    [removeLostPath]: posting(makeRemovalHandler(ring, receiveForm), 'admin'),
     ...dialectRoutes({
       '/route': keys.routed,
       '/cache': keys.own,

@@ -22,7 +22,10 @@ const settled: fc.Arbitrary<Ring> = fc.record({
 const joining = fc.array(fc.constantFrom('d:1', 'f:1'))
 const changing = fc.tuple(settled, positions, joining).map(([ring, next, joining]) => ({ ...ring, next, joining }))
 const ring: fc.Arbitrary<Ring> = fc.oneof(settled, changing)
-const entry: fc.Arbitrary<RingEntry> = fc.record({ ring, self: fc.constantFrom('a:1', 'b:1'), owns: ranges })
+const self = fc.constantFrom('a:1', 'b:1')
+const entry: fc.Arbitrary<RingEntry> = fc
+  .record({ ring, self, owns: ranges, keeps: ranges })
+  .map(({ keeps, ...entry }) => ({ ...entry, ...(keeps.length > 0 && { keeps }) }))
 
 test('an entry comes back from its text', () => {
   fc.assert(

@@ -41,6 +41,7 @@ const ringRequests: Readonly<Record<string, [url: string, body: string]>> = {
   '/ring/changes': ['/ring/changes', '{"id":"beef","version":1,"slots":"0-9999","after":"cafe=7"}'],
   '/ring/answers': ['/ring/answers', '{"id":"beef","version":1,"slots":"0-9999","after":"0"}'],
   '/ring/call_off': ['/ring/call_off', ''],
+  '/ring/remove_lost': ['/ring/remove_lost', 'address=a:1'],
   '/route': ['/route?key=a', ''],
   'POST /route': ['/route', 'key=a&val=1'],
   '/cache': ['/cache?key=a', ''],

@@ -251,6 +251,8 @@ describe('answers', () => {
     ['POST', '/ring/answers', {}, '{"id":"beef","version":1,"slots":"0-9999","after":"0"}'],
     ['POST', '/ring/call_off'],
     ['POST', '/ring/call_off', { 'If-Match': '*' }],
+    ['POST', '/ring/remove_lost', {}, 'address=a:1,b:1&confirm=7'],
+    ['POST', '/ring/remove_lost', {}, 'address=a'],
     ...['/', '/livez', '/readyz', '/healthz', '/metrics', '/openapi.json'].flatMap((path): [string, string][] =>
       ['GET', 'HEAD', 'PUT'].map((method) => [method, path]),
     ),

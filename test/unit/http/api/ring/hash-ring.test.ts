@@ -138,9 +138,18 @@ test('changes ask for the right admin, and showing for read', async () => {
 test('without a ring service there are no such pages', async () => {
   const { url } = await serve()
   const paths = ['/route?key=a', '/route_test?key=a', '/cache?key=a', '/fetch_keys', '/clear_cache', '/hash_ring']
-  const ofMembers = ['', '/give', '/change', '/spooled', '/take', '/keys', '/changes', '/answers', '/call_off'].map(
-    (path) => `/ring${path}`,
-  )
+  const ofMembers = [
+    '',
+    '/give',
+    '/change',
+    '/spooled',
+    '/take',
+    '/keys',
+    '/changes',
+    '/answers',
+    '/call_off',
+    '/remove_lost',
+  ].map((path) => `/ring${path}`)
   for (const path of [...paths, '/add_node/1/a:1', '/remove_node/a:1', ...ofMembers]) {
     expect([path, (await fetch(url + path)).status]).toEqual([path, 404])
   }

@@ -70,6 +70,14 @@ test.each([
   ['"add":{"position":5000,"address":"b:1"}', { kind: 'add', position: 5_000, address: 'b:1' }],
   ['"remove":"b:1"', { kind: 'remove', address: 'b:1' }],
   ['"call_off":true', { kind: 'call off' }],
+  [
+    '"remove_lost":{"addresses":["b:1","d:1"],"confirm":12}',
+    { kind: 'remove lost', addresses: ['b:1', 'd:1'], confirmed: 12 },
+  ],
+  [
+    '"remove_lost":{"addresses":["b:1"],"confirm":null}',
+    { kind: 'remove lost', addresses: ['b:1'], confirmed: undefined },
+  ],
 ])('a change is asked for: %s', async (change, plan) => {
   const { ask, ring: known } = await serveRing({}, makeFakeRing('a:1'))
   const answer = await ask('POST', '/ring/change', `{"asker":"c:1",${change}}`)
@@ -101,7 +109,7 @@ test.each([
     'POST',
     '/ring/change',
     '{"asker":"a:1"}',
-    'the body has no change: it is to have asker, and replace, add, remove or call_off',
+    'the body has no change: it is to have asker, and replace, add, remove, call_off or remove_lost',
   ],
   ['POST', '/ring/change', '{"remove":"a:1"}', 'the body has no asker'],
   ['POST', '/ring/change', '{"asker":"a","remove":"a:1"}', 'asker is to be the address'],
@@ -114,6 +122,28 @@ test.each([
   ['POST', '/ring/change', '{"asker":"a:1","call_off":1}', 'call_off is a number, and is to be true'],
   ['POST', '/ring/change', '{"asker":"a:1","call_off":false}', 'call_off is false, and is to be true'],
   ['POST', '/ring/change', '{"asker":"a:1","remove":1}', 'remove is to be the address'],
+  ['POST', '/ring/change', '{"asker":"a:1","remove_lost":"b:1"}', 'remove_lost is a text, and is to be an object'],
+  [
+    'POST',
+    '/ring/change',
+    '{"asker":"a:1","remove_lost":{"addresses":[],"confirm":1}}',
+    'remove_lost.addresses is to be a list',
+  ],
+  [
+    'POST',
+    '/ring/change',
+    '{"asker":"a:1","remove_lost":{"addresses":["b"],"confirm":1}}',
+    'remove_lost.addresses[0] is to be the address',
+  ],
+  [
+    'POST',
+    '/ring/change',
+    '{"asker":"a:1","remove_lost":{"addresses":["b:1"],"confirm":1.5}}',
+    'remove_lost.confirm is to be a version',
+  ],
+  ['PUT', '/ring', having({ lost: [{ address: 'b:1', after: 0, version: 2 }] }), 'the body is no ring'],
+  ['PUT', '/ring', having({ lost: [{ address: 'b:1', after: '1', version: 2 }] }), 'the body is no ring'],
+  ['PUT', '/ring', having({ lost: [{ address: 'b', after: 1, version: 2 }] }), 'lost is to be the address of a member'],
   [
     'POST',
     '/ring/change',
