@@ -11,7 +11,10 @@ import { commonOwners } from './ring-owners.ts'
 import { makeRingPart } from './ring-part.ts'
 
 export interface RingRoutingOptions {
-  readonly ring: Pick<RingService, 'self' | 'current' | 'versionText' | 'owns' | 'ownersOf' | 'members' | 'learnFrom'>
+  readonly ring: Pick<
+    RingService,
+    'self' | 'current' | 'versionText' | 'owns' | 'ownersOf' | 'members' | 'learnFrom' | 'onNews'
+  >
   /** Makes the pool of connections to a member. Called once for each address, and the pool is closed by `stop`. */
   readonly targetOf: (address: string) => MemberTarget
   /** Longest wait for a member: to take a connection, to take more of a body, to reply. */
@@ -67,7 +70,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
   async function find(asked: Asked): Promise<Reply> {
     const { request } = asked
     const endsAt = request.clock.now() + waitTimeoutMs
-    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, maxPauseMs)) {
+    for (let pauseMs = firstPauseMs; ; ) {
       requireClient(request)
       const version = versionText()
       const reply = await tryOnce(asked)
@@ -75,7 +78,8 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
       if (isFromMember(request)) throw refusalOf(askerOf(request) ?? '')
       const leftMs = endsAt - request.clock.now()
       if (leftMs <= 0) throw nobodyYet(waitTimeoutMs)
-      if (versionText() === version) await pause(request, Math.min(pauseMs, leftMs))
+      const isNews = versionText() !== version || (await pause(request, Math.min(pauseMs, leftMs)))
+      pauseMs = isNews ? firstPauseMs : Math.min(2 * pauseMs, maxPauseMs)
       counts.retried++
     }
   }
@@ -103,6 +107,21 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
     await discard(request, reply.body as StreamedBody)
     await refused(address, version)
     return undefined
+  }
+
+  /** Ends early where the client goes away, or where there is news of the ring, and returns whether that is so. */
+  async function pause(request: Request, ms: number): Promise<boolean> {
+    const over = new AbortController()
+    let isNews = false
+    const forget = ring.onNews(() => {
+      isNews = true
+      over.abort()
+    })
+    request.resource = { release: () => over.abort() }
+    await request.clock.sleep(ms, over.signal)
+    request.resource = undefined
+    forget()
+    return isNews
   }
 
   async function refused(address: string, version: string): Promise<void> {
@@ -211,14 +230,6 @@ async function discard(request: Request, body: StreamedBody): Promise<void> {
   await new Promise<void>((resolve) => {
     body.open({ write: () => true, onDrain: () => undefined, end: resolve, abort: resolve })
   })
-  request.resource = undefined
-}
-
-/** Ends early where the client goes away. */
-async function pause(request: Request, ms: number): Promise<void> {
-  const gone = new AbortController()
-  request.resource = { release: () => gone.abort() }
-  await request.clock.sleep(ms, gone.signal)
   request.resource = undefined
 }
 

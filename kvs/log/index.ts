@@ -10,6 +10,7 @@ export {
 } from './checkpoint-schedule.ts'
 export { askedOfLog } from './client-errors.ts'
 export { brokenLog, UnknownEntry, wentBackAdvice } from './divergence.ts'
+export { type HeldSession, makeHeldSession } from './held-session.ts'
 export {
   type Committed,
   type Decided,

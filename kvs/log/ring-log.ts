@@ -14,6 +14,11 @@ export interface RingLog {
    * value to a key of the slots `vacated`
    */
   append(text: string, seen: bigint, vacated: SlotRanges): Promise<BatchEnd | undefined>
+  /**
+   * Connects for an append that may be soon, if no connection is there from one before. It is kept for a while, also
+   * after an append, since keys are without an owner meanwhile. Never rejects.
+   */
+  getReady(): void
   /** Connects to read the log for another member. Rejects as `Log.open`. */
   openReader(): Promise<EntryReader>
   /**

@@ -24,6 +24,8 @@ const mostTries = 100
  * is idempotent, and any node of the log may call it at any time.
  */
 export interface Binding {
+  /** Has the log be ready for an entry that may be soon. Never rejects. */
+  getReady(): void
   /**
    * Gives up what `ring.next` takes from this log. On return the log has an entry that says so, of that version.
    * Rejects with `ring_conflict` where it can't: who joins has no keys to give.
@@ -67,12 +69,14 @@ export function makeBinding(parts: BindingParts): Binding {
   }
   const here = () => positionAt(node.logId(), node.sequence())
   return {
+    getReady: parts.ringLog.getReady,
     async give(ring, isCheck) {
       requireGivable(parts, ring)
       const owns = () => slotsInBoth(own.owns, keptThrough(ring, own.self))
       // The keys of a member move on; who joins has no member yet that would take them.
       const isEmptied = isJoining(ring, own.self)
       if (isCheck) {
+        parts.ringLog.getReady()
         if (isEmptied) await requireEmpty(parts, slotsWithout(own.owns, owns()))
         return here()
       }

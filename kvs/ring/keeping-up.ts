@@ -3,12 +3,14 @@ import type { RingState } from '../kv/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
 import type { Random } from '../lib/random.ts'
+import type { Binding } from './binding.ts'
 import type { Changes } from './changes.ts'
 import type { MemberClient } from './member-client.ts'
 import type { OwnRing } from './own-ring.ts'
 
 export interface KeepingUp {
   readonly own: OwnRing
+  readonly binding: Pick<Binding, 'getReady'>
   readonly changes: Changes
   readonly memberAt: (address: string) => MemberClient
   /** Takes over a version that a member has answered with. */
@@ -23,7 +25,7 @@ const refreshMs = 2_000
 
 /** Keeps up with the ring, and ends what was left under way at this home, until the signal aborts. Never rejects. */
 export async function keepUp(parts: KeepingUp, signal: AbortSignal): Promise<void> {
-  const { own, changes, takeOver, logger, clock, random } = parts
+  const { own, binding, changes, takeOver, logger, clock, random } = parts
   const refresh = makeRefresh(parts)
   const attempt = makeTelling(logger, signal)
   const attemptToFinish = makeTelling(logger, signal)
@@ -39,6 +41,7 @@ export async function keepUp(parts: KeepingUp, signal: AbortSignal): Promise<voi
       })
     }
     left = isUnderWay ? bound.ring : undefined
+    if (own.current?.next !== undefined) binding.getReady()
     await attempt(async () => {
       if (own.current !== undefined) await takeOver(own.current)
       await refresh()

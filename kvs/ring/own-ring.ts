@@ -60,6 +60,8 @@ export interface OwnRing {
   noteNoCopies(boundAt: bigint): void
   /** Takes over a description that was decided. Returns whether it is newer than the one before. */
   hear(ring: Ring): boolean
+  /** As `RingService.onNews`. */
+  onNews(callback: () => void): () => void
 }
 
 /** Whether somebody is in the ring, or is about to be. One that was given up has an entry in logs all the same. */
@@ -76,6 +78,7 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
   let ahead: RingEntry | undefined
   let aheadAt = 0n
   let heard: Ring | undefined
+  const listeners = new Set<() => void>()
 
   const isIn = (ring: Ring) => isFormed(ring) && (bound?.ring.id === ring.id || addressesIn(ring).includes(configured))
   const current = () => (heard !== undefined && isIn(heard) ? heard : undefined)
@@ -91,14 +94,20 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
 
   function hear(ring: Ring): boolean {
     const isNewer = ring.id === heard?.id ? ring.version > heard.version : heard === undefined || !isIn(heard)
-    if (isNewer) heard = ring
-    return isNewer
+    if (!isNewer) return false
+    heard = ring
+    tellNews()
+    return true
   }
 
   /** What a log says counts, whatever was heard of another ring. */
   function takeHeard(ring: Ring): void {
     if (heard?.id !== ring.id) heard = ring
     else hear(ring)
+  }
+
+  function tellNews(): void {
+    for (const callback of [...listeners]) callback()
   }
 
   function foreseen(entry: RingChangeEntry | undefined): void {
@@ -164,6 +173,7 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
       if (self() !== configured && self() !== wasSelf) {
         logger.warn(`the log is the member ${self()} of its ring, whatever KVS_ADDRESS (${configured}) says`)
       }
+      tellNews()
       return !isSameSlots(owns(), owned)
     },
     foresee(entry) {
@@ -179,6 +189,10 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
       if (at === boundAt) mayHoldCopies = false
     },
     hear,
+    onNews(callback) {
+      listeners.add(callback)
+      return () => void listeners.delete(callback)
+    },
   }
   return ring
 }

@@ -134,6 +134,7 @@ export function makeRingMember(options: RingOptions): RingMember {
     versionText: own.versionText,
     owns: own.ownsKey,
     requireOwned: own.requireOwned,
+    onNews: own.onNews,
     ownersOf: own.ownersOf,
     members: own.members,
     learnFrom,
@@ -193,7 +194,7 @@ export function makeRingMember(options: RingOptions): RingMember {
     foresee: own.foresee,
     isCopy: own.isCopy,
     async run() {
-      const keeping = { logger, clock, random }
+      const keeping = { binding, logger, clock, random }
       await Promise.all([keepUp({ ...around, ...keeping, changes }, stopping), keepClearing(copies, keeping, stopping)])
     },
   }

@@ -1,8 +1,9 @@
-import { type KeyMover, pageLimits, type RingLog } from '../index.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { type KeyMover, makeHeldSession, pageLimits, type RingLog } from '../index.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { explained, explainLoss } from './memory-failures.ts'
 import { makeEntryReader } from './memory-reader.ts'
-import { makeSideConnections, once, type SideConnections, type SideOptions } from './memory-side.ts'
+import { makeSideConnections, type SideConnections, type SideOptions } from './memory-side.ts'
 import type { PageLimits } from './reading.ts'
 
 export interface MemoryRingLogOptions extends SideOptions {
@@ -13,14 +14,28 @@ export interface MemoryRingLogOptions extends SideOptions {
 export function makeMemoryRingLog(options: MemoryRingLogOptions): RingLog {
   const limits = options.pageLimits ?? pageLimits
   const { open, registerWriter, timeoutMs } = makeSideConnections(options)
+  const appender = makeHeldSession(
+    () => open((connection, logId) => makeAppender(connection, logId, registerWriter)),
+    options.clock ?? systemClock,
+  )
   return {
-    append: (text, seen, vacated) =>
-      open(async (connection, logId) => {
-        const { writer, statements } = await registerWriter(connection, logId, 'ring')
-        return once(connection, writer.appendRing(statements, text, seen, vacated))
-      }),
+    append: (...entry) => appender.use((session) => session.append(...entry)),
+    getReady: appender.getReady,
     openReader: () => open(async (connection, logId) => makeEntryReader(connection, logId, timeoutMs, limits)),
     openMover: () => open((connection, logId) => makeMover(connection, logId, registerWriter)),
+  }
+}
+
+async function makeAppender(
+  connection: MemoryConnection,
+  logId: string,
+  registerWriter: SideConnections['registerWriter'],
+) {
+  const { writer, statements } = await registerWriter(connection, logId, 'ring')
+  return {
+    lost: connection.lost,
+    append: (...entry: Parameters<RingLog['append']>) => explained(writer.appendRing(statements, ...entry)),
+    close: async () => connection.close(),
   }
 }
 

@@ -1,43 +1,39 @@
-import type { BatchEnd } from '../../core/entry.ts'
-import type { SlotRanges } from '../../core/ring/slot-ranges.ts'
-import type { KeyMover, RingLog } from '../index.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { type KeyMover, makeHeldSession, type RingLog } from '../index.ts'
 import { makeEntryReader } from './entry-reader.ts'
 import { takeLead } from './lead.ts'
 import { makePageReader } from './page-reader.ts'
 import { explainLoss, withExplanation } from './session-failures.ts'
-import {
-  makeSideConnections,
-  once,
-  type SideConnection,
-  type SideConnections,
-  type SideOptions,
-} from './side-connection.ts'
+import { makeSideConnections, type SideConnection, type SideConnections, type SideOptions } from './side-connection.ts'
 
 export type PostgresRingLogOptions = SideOptions
 
 /**
- * What the ring asks of a log in Postgres: each entry over a short connection of its own, and connections that last to
- * read for another member, and to move keys.
+ * What the ring asks of a log in Postgres: a connection that is kept for entries on the ring, and connections that last
+ * to read for another member, and to move keys.
  */
 export function makePostgresRingLog(options: PostgresRingLogOptions): RingLog {
+  const { timeoutMs, clock = systemClock } = options
   const connections = makeSideConnections(options)
   const readPage = makePageReader()
   const { open } = connections
-
-  async function append(
-    side: SideConnection,
-    text: string,
-    seen: bigint,
-    vacated: SlotRanges,
-  ): Promise<BatchEnd | undefined> {
-    const { writer, statements } = await connections.registerWriter(side, 'ring')
-    return writer.appendRing(statements, text, seen, vacated)
-  }
-
+  const appender = makeHeldSession(() => open('ring', (side) => makeAppender(connections, side)), clock)
   return {
-    append: (...entry) => open('ring', (side) => once(side, append(side, ...entry))),
-    openReader: () => open('reader', async (side) => makeEntryReader(side, readPage, options.timeoutMs)),
+    append: (...entry) => appender.use((session) => session.append(...entry)),
+    getReady: appender.getReady,
+    openReader: () => open('reader', async (side) => makeEntryReader(side, readPage, timeoutMs)),
     openMover: () => open('move', (side) => makeMover(connections, side)),
+  }
+}
+
+async function makeAppender(connections: SideConnections, side: SideConnection) {
+  const { connection, where } = side
+  const { writer, statements } = await connections.registerWriter(side, 'ring')
+  return {
+    lost: connection.lost,
+    append: (...entry: Parameters<RingLog['append']>) =>
+      withExplanation(writer.appendRing(statements, ...entry), where),
+    close: () => connection.close(),
   }
 }
 

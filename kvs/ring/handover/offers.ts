@@ -7,7 +7,7 @@ import { formatRanges, hasSlot, type SlotRanges } from '../../core/ring/slot-ran
 import { versionAt } from '../../core/version.ts'
 import type { AskedAnswers, AskedChanges, AskedKeys, MovedPage, RingService } from '../../kv/index.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { askedOfLog, type EntryReader, type RingLog } from '../../log/index.ts'
+import { askedOfLog, type EntryReader, makeHeldSession, type RingLog } from '../../log/index.ts'
 import type { OrderedKeys } from '../../order/index.ts'
 import type { OwnNode } from '../own-node.ts'
 import { conflict, type OwnRing } from '../own-ring.ts'
@@ -38,7 +38,7 @@ const mostKeys = 500
 const mostBytes = 1024 * 1024
 /** How long an answer waits for keys that are looked for, in milliseconds. Whoever asks does not wait for long. */
 const searchMs = 1_000
-/** How long what the next page needs is kept, in milliseconds: the keys in order, and a connection to the log. */
+/** How long the keys in order are kept, which the next page needs, in milliseconds. */
 const idleMs = 30_000
 
 export function makeOffers(parts: OffersParts): Offers {
@@ -194,47 +194,18 @@ function movedBy(entry: Entry, logId: string, slots: SlotRanges): MovedWrite[] {
   return [{ write: write.kind === 'put' ? write : { kind: 'delete', key: write.key }, earlier }]
 }
 
-/** One connection to the log for all who ask, which is closed when nobody has asked for a while. */
+/** One connection to the log for all who ask. */
 function makeSharedReader({ ringLog, node, clock }: OffersParts) {
-  let opening: Promise<EntryReader> | undefined
-  let used = 0
-
-  function open(): Promise<EntryReader> {
-    const opened = askedOfLog(ringLog.openReader())
-    opening = opened
-    const forget = () => {
-      if (opening === opened) opening = undefined
-    }
-    opened.then((reader) => void reader.lost.then(forget), forget)
-    closeWhenIdle(opened, ++used)
-    return opened
-  }
-
-  function closeWhenIdle(opened: Promise<EntryReader>, at: number): void {
-    clock
-      .after(idleMs, () => {
-        if (at !== used) return closeWhenIdle(opened, used)
-        opened.then((reader) => reader.close()).catch(() => undefined)
-      })
-      .unref()
-  }
-
-  function current(): Promise<EntryReader> {
-    used++
-    return opening ?? open()
-  }
-
+  const held = makeHeldSession(() => ringLog.openReader(), clock)
+  const use = <T>(act: (reader: EntryReader) => Promise<T>) => askedOfLog(held.use(act))
   return {
-    async readAnswers({ slots, after }: AskedAnswers) {
-      const reader = await current()
-      return askedOfLog(reader.readAnswers(slots, after))
-    },
-    async read({ after: position }: AskedChanges) {
-      const reader = await current()
-      const { logId } = reader
-      if (!position.sequences.has(logId) || logId !== node.logId()) conflict('the log is another one by now')
-      const after = sequenceIn(position, logId)
-      return { logId, after, entries: await askedOfLog(reader.read(after)) }
-    },
+    readAnswers: ({ slots, after }: AskedAnswers) => use((reader) => reader.readAnswers(slots, after)),
+    read: ({ after: position }: AskedChanges) =>
+      use(async (reader) => {
+        const { logId } = reader
+        if (!position.sequences.has(logId) || logId !== node.logId()) conflict('the log is another one by now')
+        const after = sequenceIn(position, logId)
+        return { logId, after, entries: await reader.read(after) }
+      }),
   }
 }

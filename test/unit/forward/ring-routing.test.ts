@@ -180,6 +180,32 @@ test('a key that this member is about to own is waited for', async () => {
   expect((await answer).status).toBe(201)
 })
 
+test('news of the ring end the wait for a member that takes the key', async () => {
+  const ring = makeFakeRing()
+  ring.owners.set('a', [ring.self])
+  const { request } = makeLeaving('GET', '/v1/a')
+  const asleep: AbortSignal[] = []
+  const clock = {
+    ...request.clock,
+    // Time stands still.
+    sleep: (_ms: number, signal: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        asleep.push(signal)
+        signal.addEventListener('abort', () => resolve())
+      }),
+  }
+  const routing = makeTestRouting(ring)
+  const local = async () => ({ status: 204, headers: [], body: undefined }) as never
+  const reply = routing.answer(Object.assign(request, { clock }), ['a'], local, undefined)
+  await until('it waits', () => asleep.length === 1)
+  for (const tell of ring.listeners) tell()
+  await until('it waits again', () => asleep.length === 2)
+  ring.owners.delete('a')
+  for (const tell of ring.listeners) tell()
+  expect(await reply).toMatchObject({ status: 204 })
+  expect(ring.listeners.size).toBe(0)
+})
+
 test('that nobody takes a key is said once the time is over', async () => {
   const old = await startRefusing('cafe=0')
   const ring = makeFakeRing()

@@ -27,6 +27,11 @@ export function makeFakeRing(...members: string[]) {
       fake.learned.push(address)
       fake.learns()
     },
+    listeners: new Set<() => void>(),
+    onNews(callback: () => void) {
+      fake.listeners.add(callback)
+      return () => void fake.listeners.delete(callback)
+    },
   }
   return fake
 }

@@ -51,6 +51,7 @@ export function makeFakeRing(self = 'here:1', ...start: (readonly [position: num
     ownersOf: (key: string) => [(ring && ownerOf(ring.positions, slotOf(key))) ?? self],
     members: () => (ring === undefined ? [self] : membersOf(ring.positions)),
     learnFrom: async () => undefined,
+    onNews: () => () => undefined,
     replace: (positions: Positions) => change('replace', Object.fromEntries(positions), positions),
     add: (position: number, address: string) =>
       change('add', [position, address], new Map([...(ring?.positions ?? []), [position, address]])),

@@ -44,6 +44,7 @@ function makeHome(decide: (ring: Ring, append: (ring: Ring) => void) => boolean,
     ...{ own, memberAt, askAround: nothing, stopping: new AbortController().signal },
     node: { waitForHead: nothing } as unknown as ChangesParts['node'],
     binding: {
+      getReady: () => undefined,
       give: async () => nowhere,
       prepare: nothing,
       settle: nothing,

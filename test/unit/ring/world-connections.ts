@@ -17,6 +17,7 @@ export function makeWorldRingLog(parts: WorldParts, lane: Lane, logOf: () => Wor
       const canLand = () => log.sessions === session && !isOvertaken(log, seen, vacated)
       return land(parts, lane, log, canLand, [{ kind: 'ring', text }])
     },
+    getReady: () => undefined,
     openReader: () => openReader(parts, lane, logOf()),
     openMover: () => openMover(parts, lane, logOf()),
   }

@@ -151,6 +151,25 @@ export function describeRing(makeServer: MakeLogServer): void {
       expect(await ringLog.append('one', 0n, [])).toMatchObject({ sequence: 1n })
     })
 
+    test('but it is over a connection that is kept, and after another node’s has taken its place', async () => {
+      const [one, other] = [server.makeRingLog(), server.makeRingLog()]
+      one.getReady()
+      for (const [index, ringLog] of [one, one, other, one, other, other].entries()) {
+        const sequence = BigInt(index)
+        expect(await ringLog.append(`${index}`, sequence, [])).toMatchObject({ sequence: sequence + 1n })
+      }
+    })
+
+    test('but it is once a connection that was kept has broken off', async () => {
+      const network = await server.makeNetwork()
+      const ringLog = server.makeRingLog({ network, timeoutMs: 500 })
+      expect(await ringLog.append('one', 0n, [])).toMatchObject({ sequence: 1n })
+      network.cut()
+      await expect(ringLog.append('two', 1n, [])).rejects.toThrow()
+      network.heal()
+      expect(await ringLog.append('two', 1n, [])).toMatchObject({ sequence: 2n })
+    })
+
     test('where the log takes no writes', async () => {
       const end = await server.refuseWrites()
       await expect(appendRing('one')).rejects.toThrow(NotAppended)
