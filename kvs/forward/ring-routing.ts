@@ -9,6 +9,7 @@ import { drawPseudonym, valuesOf } from './onward-headers.ts'
 import { type MemberTarget, makeRingMembers } from './ring-members.ts'
 import { commonOwners } from './ring-owners.ts'
 import { makeRingPart } from './ring-part.ts'
+import { listenToNews } from './ring-pauses.ts'
 
 export interface RingRoutingOptions {
   readonly ring: Pick<
@@ -70,17 +71,22 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
   async function find(asked: Asked): Promise<Reply> {
     const { request } = asked
     const endsAt = request.clock.now() + waitTimeoutMs
-    for (let pauseMs = firstPauseMs; ; ) {
-      requireClient(request)
-      const version = versionText()
-      const reply = await tryOnce(asked)
-      if (reply !== undefined) return reply
-      if (isFromMember(request)) throw refusalOf(askerOf(request) ?? '')
-      const leftMs = endsAt - request.clock.now()
-      if (leftMs <= 0) throw nobodyYet(waitTimeoutMs)
-      const isNews = versionText() !== version || (await pause(request, Math.min(pauseMs, leftMs)))
-      pauseMs = isNews ? firstPauseMs : Math.min(2 * pauseMs, maxPauseMs)
-      counts.retried++
+    const news = listenToNews(ring)
+    try {
+      for (let pauseMs = firstPauseMs; ; ) {
+        requireClient(request)
+        const heard = news.heard()
+        const reply = await tryOnce(asked)
+        if (reply !== undefined) return reply
+        if (isFromMember(request)) throw refusalOf(askerOf(request) ?? '')
+        const leftMs = endsAt - request.clock.now()
+        if (leftMs <= 0) throw nobodyYet(waitTimeoutMs)
+        if (news.heard() === heard) await news.pause(request, Math.min(pauseMs, leftMs))
+        pauseMs = news.heard() === heard ? Math.min(2 * pauseMs, maxPauseMs) : firstPauseMs
+        counts.retried++
+      }
+    } finally {
+      news.end()
     }
   }
 
@@ -107,21 +113,6 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
     await discard(request, reply.body as StreamedBody)
     await refused(address, version)
     return undefined
-  }
-
-  /** Ends early where the client goes away, or where there is news of the ring, and returns whether that is so. */
-  async function pause(request: Request, ms: number): Promise<boolean> {
-    const over = new AbortController()
-    let isNews = false
-    const forget = ring.onNews(() => {
-      isNews = true
-      over.abort()
-    })
-    request.resource = { release: () => over.abort() }
-    await request.clock.sleep(ms, over.signal)
-    request.resource = undefined
-    forget()
-    return isNews
   }
 
   async function refused(address: string, version: string): Promise<void> {

@@ -39,8 +39,8 @@ export interface RingService extends AnswerService {
   /** Text of that version for the header KVS-Ring: `ID=VERSION`; empty where it is in no ring. */
   versionText(): string
   /**
-   * Calls `callback` each time that this node learns of a newer version, or that its log has an entry on the ring.
-   * Returns what ends that.
+   * Calls `callback` each time that this node learns of a newer version, or of an entry on the ring in its log. Returns
+   * what ends that.
    */
   onNews(callback: () => void): () => void
   /** Whether this node's log takes the key, as its own entries say. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
-import { Unavailable } from './log.ts'
+import { Unavailable, Undecided } from './log.ts'
 
 /** A connection to the log, which may be kept. */
 interface Session {
@@ -8,18 +8,20 @@ interface Session {
   close(): Promise<void>
 }
 
-/** One connection for all who use it in turn, which is closed when nobody has used it for a while. */
+/** One connection for all who use it, which is closed when nobody has used it for a while. */
 export interface HeldSession<Kept extends Session> {
   /** Connects ahead of a use, which takes less time then. Never rejects: who uses it is told what is wrong. */
   getReady(): void
   /**
-   * Does something over the connection, which counts as unsound where that rejects. Where one that was kept turns out
-   * to be gone, or another one has taken its place, the same is done over a new one. Rejects as `open` and `act` do.
+   * Does something over the connection. It is given up where `act` rejects with `Unavailable` or `Undecided`; nothing
+   * is done again. Rejects as `open` and `act` do.
    */
   use<Result>(act: (session: Kept) => Promise<Result>): Promise<Result>
+  /** Has the next use connect anew. */
+  drop(): void
 }
 
-/** How long a connection is kept that nobody uses, in milliseconds. */
+/** For how long a connection is kept that nobody uses, in milliseconds; up to twice as long. */
 const idleMs = 30_000
 
 export function makeHeldSession<Kept extends Session>(
@@ -28,6 +30,7 @@ export function makeHeldSession<Kept extends Session>(
 ): HeldSession<Kept> {
   let opening: Promise<Kept> | undefined
   let uses = 0
+  let underWay = 0
 
   function forget(opened: Promise<Kept>): void {
     if (opening === opened) opening = undefined
@@ -55,40 +58,36 @@ export function makeHeldSession<Kept extends Session>(
     clock
       .after(idleMs, () => {
         if (opening !== opened) return
-        if (uses === usedUntil) close(opened)
+        if (uses === usedUntil && underWay === 0) close(opened)
         else closeWhenIdle(opened, uses)
       })
       .unref()
   }
 
-  function current(): Promise<Kept> {
+  /** The connection that is kept, for as long again, or a new one. */
+  function take(): Promise<Kept> {
     uses++
     return opening ?? begin()
   }
 
-  async function useNow<Result>(act: (session: Kept) => Promise<Result>): Promise<Result> {
-    const opened = current()
-    const session = await opened
-    try {
-      return await act(session)
-    } catch (error) {
-      close(opened)
-      throw error
-    }
-  }
-
   return {
     getReady() {
-      current().catch(() => undefined)
+      take().catch(() => undefined)
     },
     async use(act) {
-      const isKept = opening !== undefined
+      const opened = take()
+      underWay++
       try {
-        return await useNow(act)
+        return await act(await opened)
       } catch (error) {
-        if (!isKept || !(error instanceof Unavailable)) throw error
-        return useNow(act)
+        if (error instanceof Unavailable || error instanceof Undecided) close(opened)
+        throw error
+      } finally {
+        underWay--
       }
+    },
+    drop() {
+      if (opening !== undefined) close(opening)
     },
   }
 }

@@ -30,6 +30,7 @@ export {
 } from './log.ts'
 export { nextDigest } from './next-digest.ts'
 export { makePageSize, pageLimits } from './page-size.ts'
+export { makeRingAppender } from './ring-appender.ts'
 export type { EntryReader, KeyMover, RingLog } from './ring-log.ts'
 export { wholeMilliseconds } from './server-time.ts'
 export type {

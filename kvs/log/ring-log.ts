@@ -7,7 +7,8 @@ import type { LogReader } from './site-log.ts'
 export interface RingLog {
   /**
    * Appends an entry of the kind `ring`. On return it is committed and durable, and no session of the log appends any
-   * more before it has told that it has seen the entry. Rejects as `Log.open`, and as `LogSession.append`.
+   * more before it has told that it has seen the entry. Rejects as `Log.open`, and as `LogSession.append`. Not called
+   * again before it has settled. The connection is kept for a while: its end is that of the log which it was made to.
    * @param seen sequence that the entry is based on
    * @param vacated slots that the log had, and that the entry gives away: none of their keys may have a value
    * @returns undefined where nothing was stored: there is another entry of the kind after `seen`, or one that gave a
@@ -15,10 +16,12 @@ export interface RingLog {
    */
   append(text: string, seen: bigint, vacated: SlotRanges): Promise<BatchEnd | undefined>
   /**
-   * Connects for an append that may be soon, if no connection is there from one before. It is kept for a while, also
-   * after an append, since keys are without an owner meanwhile. Never rejects.
+   * Connects for an append that may be soon, unless a connection is kept from before, which is kept on: keys are
+   * without an owner while entries are appended. Never rejects.
    */
   getReady(): void
+  /** Ends the connection that is kept, so that the next append goes where new connections lead. */
+  disconnect(): void
   /** Connects to read the log for another member. Rejects as `Log.open`. */
   openReader(): Promise<EntryReader>
   /**

@@ -1,22 +1,8 @@
 import { type Position, positionAt } from '../core/position.ts'
 import { addressesIn, isSamePositions, type Ring, type RingEntry, slotsOfMember } from '../core/ring/description.ts'
-import { formatRingEntry } from '../core/ring/ring-text.ts'
 import { allSlots, isSameSlots, type SlotRanges, slotsInBoth, slotsWithout } from '../core/ring/slot-ranges.ts'
-import { askedOfLog, type RingLog } from '../log/index.ts'
-import type { OwnNode } from './own-node.ts'
-import { conflict, isFormed, type OwnRing } from './own-ring.ts'
-
-export interface BindingParts {
-  readonly own: OwnRing
-  readonly node: OwnNode
-  readonly ringLog: RingLog
-}
-
-/** What is to be appended: the entry, by the newest one there is. Undefined where nothing is to be. */
-type Plan = (bound: RingEntry | undefined) => RingEntry | undefined
-
-/** How often an append may be overtaken. A log that takes a ring's entries one after the other is at fault. */
-const mostTries = 100
+import { makeOwnEntries, type OwnEntriesParts, type Plan, requireEmpty } from './own-entries.ts'
+import { conflict, isFormed } from './own-ring.ts'
 
 /**
  * Binds this node's log to a ring: appends what the log owns from there on. An entry is based on what the log had
@@ -58,25 +44,19 @@ export interface Binding {
   decideWithout(ring: Ring, after: number): Promise<boolean>
 }
 
-export function makeBinding(parts: BindingParts): Binding {
+export function makeBinding(parts: OwnEntriesParts): Binding {
   const { own, node } = parts
-  let last: Promise<unknown> = Promise.resolve()
-  /** One after the other: of two connections at the same time the log would refuse one. */
-  const append: Append = (...entry) => {
-    const done = last.then(() => appendNow(parts, ...entry))
-    last = done.catch(() => undefined)
-    return done
-  }
+  const { append, getReady } = makeOwnEntries(parts)
   const here = () => positionAt(node.logId(), node.sequence())
   return {
-    getReady: parts.ringLog.getReady,
+    getReady,
     async give(ring, isCheck) {
       requireGivable(parts, ring)
       const owns = () => slotsInBoth(own.owns, keptThrough(ring, own.self))
       // The keys of a member move on; who joins has no member yet that would take them.
       const isEmptied = isJoining(ring, own.self)
       if (isCheck) {
-        parts.ringLog.getReady()
+        getReady()
         if (isEmptied) await requireEmpty(parts, slotsWithout(own.owns, owns()))
         return here()
       }
@@ -184,7 +164,7 @@ function ownedBy(ring: Ring, self: string): SlotRanges {
 }
 
 /** @throws KvsError ring_conflict, not_ready */
-function requireGivable({ own, node }: BindingParts, ring: Ring): void {
+function requireGivable({ own, node }: OwnEntriesParts, ring: Ring): void {
   node.requireReadable()
   const { bound, self } = own
   if (ring.next === undefined) conflict('there is nothing to give up')
@@ -193,36 +173,4 @@ function requireGivable({ own, node }: BindingParts, ring: Ring): void {
   if (bound === undefined) return
   if (isOf(bound, ring) && bound.ring.version > ring.version) conflict(`${self} knows a later version of the ring`)
   if (!isOf(bound, ring) && isFormed(bound.ring)) conflict(`${self} is in another ring`)
-}
-
-/** @throws KvsError ring_conflict */
-async function requireEmpty({ own, node }: BindingParts, vacated: SlotRanges): Promise<void> {
-  if (vacated.length === 0) return
-  const keys = await node.countKeysIn(vacated)
-  if (keys === 0) return
-  const what = keys === 1 ? '1 key' : `${keys} keys`
-  const advice = `form the ring with ${own.self} alone, and add the others then`
-  conflict(`${own.self} has ${what} of others’ slots, and a node that joins has none: ${advice}`)
-}
-
-/** @param isEmptied whether the slots that the entry takes from the log may have no key there */
-type Append = (plan: Plan, options?: { readonly isEmptied?: boolean }) => Promise<void>
-
-async function appendNow(
-  parts: BindingParts,
-  ...[plan, { isEmptied = false } = {}]: Parameters<Append>
-): Promise<void> {
-  const { own, node, ringLog } = parts
-  for (let tries = 1; ; tries++) {
-    await node.waitForHead()
-    // Both are as of the same moment, or the log refuses the entry.
-    const seen = node.sequence()
-    const entry = plan(own.bound)
-    if (entry === undefined) return
-    const vacated = isEmptied ? slotsWithout(own.owns, entry.owns) : []
-    await requireEmpty(parts, vacated)
-    const end = await askedOfLog(ringLog.append(formatRingEntry(entry), seen, vacated))
-    if (end !== undefined) return node.waitFor(positionAt(node.logId(), end.sequence))
-    if (tries === mostTries) conflict(`${own.self} is being written to, or changed by somebody else, all the time`)
-  }
 }

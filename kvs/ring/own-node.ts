@@ -9,6 +9,8 @@ export interface OwnNode {
   requireReadable(): void
   /** Id of the log; empty before it is known. */
   logId(): string
+  /** Number of the node's session with its log: higher after each reconnect. */
+  session(): number
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
   /** As `Kv.waitFor`. */

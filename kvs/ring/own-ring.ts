@@ -183,6 +183,7 @@ export function makeOwnRing(configured: string, logger: Logger): OwnRing {
         mayHoldCopies = true
         takeHeard(ahead.ring)
       }
+      tellNews()
       return !isSameSlots(owns(), owned)
     },
     noteNoCopies(at) {

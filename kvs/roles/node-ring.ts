@@ -65,6 +65,7 @@ export function ownNode(store: () => Replica): OwnNode {
   return {
     requireReadable: () => store().followed.requireReadable(),
     logId: () => store().followed.logId(),
+    session: () => store().followed.session(),
     sequence: () => store().followed.sequence(),
     waitFor: (position) => store().waitFor(position),
     waitForHead: () => store().followed.waitForHead(),

@@ -1,5 +1,5 @@
 import { systemClock } from '../../lib/clock.ts'
-import { type KeyMover, makeHeldSession, pageLimits, type RingLog } from '../index.ts'
+import { type KeyMover, makeHeldSession, makeRingAppender, pageLimits, type RingLog } from '../index.ts'
 import type { MemoryConnection } from './memory-connection.ts'
 import { explained, explainLoss } from './memory-failures.ts'
 import { makeEntryReader } from './memory-reader.ts'
@@ -15,26 +15,23 @@ export function makeMemoryRingLog(options: MemoryRingLogOptions): RingLog {
   const limits = options.pageLimits ?? pageLimits
   const { open, registerWriter, timeoutMs } = makeSideConnections(options)
   const appender = makeHeldSession(
-    () => open((connection, logId) => makeAppender(connection, logId, registerWriter)),
+    () => open(async (connection, logId) => makeAppender(connection, logId, registerWriter)),
     options.clock ?? systemClock,
   )
   return {
-    append: (...entry) => appender.use((session) => session.append(...entry)),
+    append: (...entry) => appender.use(({ append }) => append(...entry)),
     getReady: appender.getReady,
+    disconnect: appender.drop,
     openReader: () => open(async (connection, logId) => makeEntryReader(connection, logId, timeoutMs, limits)),
     openMover: () => open((connection, logId) => makeMover(connection, logId, registerWriter)),
   }
 }
 
-async function makeAppender(
-  connection: MemoryConnection,
-  logId: string,
-  registerWriter: SideConnections['registerWriter'],
-) {
-  const { writer, statements } = await registerWriter(connection, logId, 'ring')
+function makeAppender(connection: MemoryConnection, logId: string, registerWriter: SideConnections['registerWriter']) {
+  const append = makeRingAppender(() => registerWriter(connection, logId, 'ring'))
   return {
     lost: connection.lost,
-    append: (...entry: Parameters<RingLog['append']>) => explained(writer.appendRing(statements, ...entry)),
+    append: (...entry: Parameters<typeof append>) => explained(append(...entry)),
     close: async () => connection.close(),
   }
 }

@@ -1,5 +1,5 @@
 import { systemClock } from '../../lib/clock.ts'
-import { type KeyMover, makeHeldSession, type RingLog } from '../index.ts'
+import { type KeyMover, makeHeldSession, makeRingAppender, type RingLog } from '../index.ts'
 import { makeEntryReader } from './entry-reader.ts'
 import { takeLead } from './lead.ts'
 import { makePageReader } from './page-reader.ts'
@@ -17,22 +17,22 @@ export function makePostgresRingLog(options: PostgresRingLogOptions): RingLog {
   const connections = makeSideConnections(options)
   const readPage = makePageReader()
   const { open } = connections
-  const appender = makeHeldSession(() => open('ring', (side) => makeAppender(connections, side)), clock)
+  const appender = makeHeldSession(() => open('ring', async (side) => makeAppender(connections, side)), clock)
   return {
-    append: (...entry) => appender.use((session) => session.append(...entry)),
+    append: (...entry) => appender.use(({ append }) => append(...entry)),
     getReady: appender.getReady,
+    disconnect: appender.drop,
     openReader: () => open('reader', async (side) => makeEntryReader(side, readPage, timeoutMs)),
     openMover: () => open('move', (side) => makeMover(connections, side)),
   }
 }
 
-async function makeAppender(connections: SideConnections, side: SideConnection) {
+function makeAppender(connections: SideConnections, side: SideConnection) {
   const { connection, where } = side
-  const { writer, statements } = await connections.registerWriter(side, 'ring')
+  const append = makeRingAppender(() => connections.registerWriter(side, 'ring'))
   return {
     lost: connection.lost,
-    append: (...entry: Parameters<RingLog['append']>) =>
-      withExplanation(writer.appendRing(statements, ...entry), where),
+    append: (...entry: Parameters<typeof append>) => withExplanation(append(...entry), where),
     close: () => connection.close(),
   }
 }

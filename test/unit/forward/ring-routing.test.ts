@@ -28,9 +28,10 @@ async function startEcho() {
 
 /** A member that refuses requests while it is of this version. */
 async function startRefusing(version = 'cafe=1') {
-  const state = { version: version as string | undefined, requests: 0, bodies: [] as string[] }
+  const state = { version: version as string | undefined, requests: 0, bodies: [] as string[], onRequest: () => {} }
   const { port } = await startTarget(async (request, response) => {
     state.requests++
+    state.onRequest()
     state.bodies.push(await text(request))
     if (state.version === undefined) response.end('done')
     else response.writeHead(421, { 'KVS-Ring': state.version }).end('the key belongs to another member')
@@ -180,29 +181,38 @@ test('a key that this member is about to own is waited for', async () => {
   expect((await answer).status).toBe(201)
 })
 
-test('news of the ring end the wait for a member that takes the key', async () => {
+test('news of the ring end the wait for a member that takes the key, also news that come during a try', async () => {
   const ring = makeFakeRing()
-  ring.owners.set('a', [ring.self])
+  const tell = () => {
+    for (const callback of ring.listeners) callback()
+  }
+  const old = await startRefusing()
+  ring.owners.set('a', [old.address])
   const { request } = makeLeaving('GET', '/v1/a')
-  const asleep: AbortSignal[] = []
+  let asleep = 0
   const clock = {
     ...request.clock,
-    // Time stands still.
+    /** Time stands still. */
     sleep: (_ms: number, signal: AbortSignal) =>
       new Promise<void>((resolve) => {
-        asleep.push(signal)
+        asleep++
         signal.addEventListener('abort', () => resolve())
       }),
   }
-  const routing = makeTestRouting(ring)
   const local = async () => ({ status: 204, headers: [], body: undefined }) as never
+  const routing = makeTestRouting(ring)
   const reply = routing.answer(Object.assign(request, { clock }), ['a'], local, undefined)
-  await until('it waits', () => asleep.length === 1)
-  for (const tell of ring.listeners) tell()
-  await until('it waits again', () => asleep.length === 2)
-  ring.owners.delete('a')
-  for (const tell of ring.listeners) tell()
+  await until('it waits', () => asleep === 1)
+  tell()
+  await until('it waits again', () => asleep === 2)
+  expect(old.state.requests).toBe(2)
+  old.state.onRequest = () => {
+    tell()
+    ring.owners.delete('a')
+  }
+  tell()
   expect(await reply).toMatchObject({ status: 204 })
+  expect(asleep).toBe(2)
   expect(ring.listeners.size).toBe(0)
 })
 

@@ -80,25 +80,44 @@ test('one that was lost is not used again', async () => {
   expect(await held.use(numberOf)).toBe(2)
 })
 
-test('where one that was kept has been replaced, the same is done over a new one, and once', async () => {
+test.each([new Unavailable('gone'), new Undecided('no answer')])(
+  'it is given up after %s, and nothing is done again',
+  async (error) => {
+    const { opened, held } = setUp()
+    await expect(held.use(failsOver(1, error))).rejects.toBe(error)
+    expect(opened).toMatchObject([{ isClosed: true }])
+    expect(await held.use(numberOf)).toBe(2)
+  },
+)
+
+test('it is kept where what was asked for is refused', async () => {
   const { opened, held } = setUp()
-  await held.use(numberOf)
-  expect(await held.use(failsOver(1, new Unavailable('replaced')))).toBe(2)
-  expect(opened).toMatchObject([{ isClosed: true }, { isClosed: false }])
-  const replaced = async () => {
-    throw new Unavailable('replaced again')
-  }
-  await expect(held.use(replaced)).rejects.toThrow('replaced again')
-  expect(opened).toHaveLength(3)
+  await expect(held.use(failsOver(1, new Error('conflict')))).rejects.toThrow('conflict')
+  expect(await held.use(numberOf)).toBe(1)
+  expect(opened).toMatchObject([{ isClosed: false }])
 })
 
-test('where it is not known what came of it, or the connection was new, whoever asked is told', async () => {
+test('one that is in use is not idle', async () => {
+  const { opened, held, passIdleTime } = setUp()
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const use = held.use(() => promise)
+  await new Promise((done) => setImmediate(done))
+  await passIdleTime()
+  await passIdleTime()
+  expect(opened).toMatchObject([{ isClosed: false }])
+  resolve(7)
+  expect(await use).toBe(7)
+  await passIdleTime()
+  expect(opened).toMatchObject([{ isClosed: true }])
+})
+
+test('once dropped, it is closed, and the next use connects anew', async () => {
   const { opened, held } = setUp()
-  await expect(held.use(failsOver(1, new Unavailable('gone')))).rejects.toThrow('gone')
+  held.drop()
   await held.use(numberOf)
-  await expect(held.use(failsOver(2, new Undecided('no answer')))).rejects.toThrow('no answer')
-  expect(opened).toMatchObject([{ isClosed: true }, { isClosed: true }])
-  expect(await held.use(numberOf)).toBe(3)
+  held.drop()
+  expect(await held.use(numberOf)).toBe(2)
+  expect(opened).toMatchObject([{ isClosed: true }, { isClosed: false }])
 })
 
 test('getting ready in vain is told to whoever uses it next, by a try of its own', async () => {

@@ -72,3 +72,23 @@ test('a log without an entry owns what others say, whatever change is under way'
   // Who joins has all to itself until it gives that up.
   expect(hears('c:1', ['c:1'])).toBe('0-9999')
 })
+
+test('there is news with each entry of the log, each that is foreseen, and each newer version', () => {
+  const own = makeOwn()
+  let isTold = false
+  const end = own.onNews(() => {
+    isTold = true
+  })
+  const tells = (act: () => unknown) => {
+    isTold = false
+    act()
+    return isTold
+  }
+  expect(tells(() => own.note(entry(2n, '0-4999')))).toBe(true)
+  expect(tells(() => own.hear(ringAt(9, wanted)))).toBe(true)
+  expect(tells(() => own.hear(ringAt(8, wanted)))).toBe(false)
+  expect(tells(() => own.foresee(entry(5n, '2000-6000')))).toBe(true)
+  expect(tells(() => own.note(entry(5n, '2000-6000')))).toBe(true)
+  end()
+  expect(tells(() => own.note(entry(6n, '0-6000')))).toBe(false)
+})

@@ -18,6 +18,7 @@ export function makeWorldRingLog(parts: WorldParts, lane: Lane, logOf: () => Wor
       return land(parts, lane, log, canLand, [{ kind: 'ring', text }])
     },
     getReady: () => undefined,
+    disconnect: () => undefined,
     openReader: () => openReader(parts, lane, logOf()),
     openMover: () => openMover(parts, lane, logOf()),
   }

@@ -51,6 +51,7 @@ export function startNode({ parts, name, address, logOf, connect, note, hasOther
   const ownNode: OwnNode = {
     requireReadable: () => undefined,
     logId: () => logOf().id,
+    session: () => 1,
     sequence: () => BigInt(applied),
     waitFor: catchUp,
     waitForHead: catchUp,

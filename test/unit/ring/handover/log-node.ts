@@ -63,6 +63,7 @@ export function makeLogWithNodes(address: string): LogWithNodes {
     const node: OwnNode = {
       requireReadable: () => undefined,
       logId: () => log.id,
+      session: () => 1,
       sequence: () => BigInt(applied),
       waitFor: async () => applyAll(),
       waitForHead: async () => applyAll(),
