@@ -78,7 +78,7 @@ export function makeForwarder(options: ForwarderOptions): Forwarder {
   const target = makeTarget({ address: options.address, tls, timeoutMs, logger })
   const health = makeTargetHealth(target.name, logger, clock)
   const forward = makeRequestForwarder({
-    ...{ target, timeoutMs, health },
+    ...{ target, timeoutMs, health, clock },
     headersOf: (request) => headersOnward(request, pseudonym),
     unanswered: async (request) => errorReply(request, new KvsError('cannot_forward'), [], renderAsErrorJson),
   })

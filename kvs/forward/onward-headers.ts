@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
+import type { Dispatcher } from 'undici'
 import { idempotencyKeyOf } from '../http/api/index.ts'
-import type { Request } from '../http/exchange/index.ts'
+import { headerOf, type Request } from '../http/exchange/index.ts'
 import type { Random } from '../lib/random.ts'
 
 /** Headers as they came: names and values in turn. */
@@ -11,13 +12,13 @@ const hopByHop = 'connection keep-alive proxy-connection te trailer transfer-enc
 
 const notOnward = ['expect', 'traceparent', 'tracestate']
 
-/** The headers of a message that go on to the next connection. */
-export function endToEnd(headers: RawHeaders): string[] {
-  const dropped = new Set(hopByHop)
-  for (const options of valuesOf(headers, 'connection')) {
-    for (const name of options.split(',')) dropped.add(name.trim().toLowerCase())
-  }
-  return headers.filter((_, index) => !dropped.has(nameAt(headers, index - (index % 2))))
+/**
+ * The headers of a message that go on to the next connection.
+ * @param dropped others that do not, in lower case
+ */
+export function endToEnd(headers: RawHeaders, dropped: readonly string[] = []): string[] {
+  const options = headerOf({ headers }, 'connection')?.toLowerCase().split(',') ?? []
+  return withoutHeaders(headers, [...hopByHop, ...options.map((name) => name.trim()), ...dropped])
 }
 
 /**
@@ -28,7 +29,7 @@ export function endToEnd(headers: RawHeaders): string[] {
  */
 export function headersOnward(request: Request, pseudonym: string): string[] {
   const dropped = request.caller === undefined ? notOnward : [...notOnward, 'idempotency-key']
-  const kept = withoutHeaders(endToEnd(request.headers), dropped)
+  const kept = endToEnd(request.headers, dropped)
   const idempotencyKey = request.caller && idempotencyKeyOnward(request)
   const own = idempotencyKey === undefined ? [] : ['Idempotency-Key', idempotencyKey]
   return [...kept, ...own, 'Via', `${request.version} ${pseudonym}`]
@@ -40,13 +41,22 @@ export function headersOnward(request: Request, pseudonym: string): string[] {
  * @param ring the version of the ring that this node goes by
  */
 export function headersToMember(request: Request, pseudonym: string, ring: string): string[] {
-  const kept = withoutHeaders(endToEnd(request.headers), [...notOnward, 'kvs-ring'])
+  const kept = endToEnd(request.headers, [...notOnward, 'kvs-ring'])
   return [...kept, 'KVS-Ring', ring, 'Via', `${request.version} ${pseudonym}`]
+}
+
+/** The headers of a reply for its way back to the client. */
+export function headersBack(headers: Dispatcher.DispatchController['rawHeaders']): string[] {
+  return endToEnd(Array.isArray(headers) ? headers.map((text) => text.toString('latin1')) : [])
 }
 
 /** @param names in lower case */
 export function withoutHeaders(headers: RawHeaders, names: readonly string[]): string[] {
-  return headers.filter((_, index) => !names.includes(nameAt(headers, index - (index % 2))))
+  const kept: string[] = []
+  for (let at = 0; at < headers.length; at += 2) {
+    if (!names.includes(nameAt(headers, at))) kept.push(headers[at] as string, headers[at + 1] as string)
+  }
+  return kept
 }
 
 /** The target may know no callers, so that this node gives each of them keys of its own. A read has no use for any. */

@@ -11,8 +11,9 @@ import {
   type Resource,
   type StreamedBody,
 } from '../http/exchange/index.ts'
-import type { Timer } from '../lib/clock.ts'
-import { endToEnd, withoutHeaders } from './onward-headers.ts'
+import type { Clock, Timer } from '../lib/clock.ts'
+import { batchByTurn } from '../lib/turn-batching.ts'
+import { headersBack, withoutHeaders } from './onward-headers.ts'
 import type { Target, TargetRequest } from './target.ts'
 import { explain, Late } from './target-failures.ts'
 import type { TargetHealth } from './target-health.ts'
@@ -24,6 +25,7 @@ export interface RequestForwardingOptions {
   /** Longest wait for the target: to take a connection, to take more of a body, to reply, to go on with its reply. */
   readonly timeoutMs: number
   readonly health: TargetHealth
+  readonly clock: Pick<Clock, 'soon'>
   /**
    * The headers that go on.
    * @throws KvsError bad_request
@@ -47,20 +49,32 @@ export type ForwardRequest = (request: Request, received?: Buffer | null) => Pro
  * off on the other. A request is sent once: undici repeats only what it has sent nothing of, and nothing here retries.
  */
 export function makeRequestForwarder(options: RequestForwardingOptions): ForwardRequest {
-  return (request, received) => new ForwardedRequest(request, options, received).reply
+  const answerSoon = batchByTurn((forwarded: ForwardedRequest) => forwarded.answer(), options.clock)
+  const forwarding = { ...options, answerSoon }
+  return (request, received) => new ForwardedRequest(request, forwarding, received).reply
 }
+
+interface Forwarding extends RequestForwardingOptions {
+  /** Has the replies of one turn of the event loop go back together, at its end. */
+  readonly answerSoon: (forwarded: ForwardedRequest) => void
+}
+
+/** What has come of a body of more bytes goes back at once, so that the target meets the client's backpressure. */
+const maxBytesUntilAnswered = 16 * 1024
 
 /** One request on its way to the target and back. */
 class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Resource {
   readonly reply: Promise<Reply>
   private readonly request: Request
-  private readonly options: RequestForwardingOptions
+  private readonly options: Forwarding
   private readonly upload: Readable | null
   private resolve: (reply: Reply | Promise<Reply>) => void = () => undefined
   private reject: (error: Error) => void = () => undefined
   private controller: Dispatcher.DispatchController | undefined = undefined
   private givenUp: Error | undefined = undefined
-  private hasReplied = false
+  /** What the target has replied, but for the body; undefined until then. */
+  private head: Omit<Reply, 'body'> | undefined = undefined
+  private isAnswered = false
   private isOver = false
   private timer: Timer
   /** Moment when the target last took or gave something. */
@@ -72,7 +86,7 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
   /** Whether the client has to take more of the reply before the target may go on. */
   private isPaused = false
 
-  constructor(request: Request, options: RequestForwardingOptions, received: Buffer | null | undefined) {
+  constructor(request: Request, options: Forwarding, received: Buffer | null | undefined) {
     const { target, timeoutMs } = options
     const onward = options.headersOf(request)
     const headers = received === null ? withoutHeaders(onward, ['content-length']) : onward
@@ -119,9 +133,18 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
     this.movedAt = request.clock.now()
     options.health.answered()
     noteWait(request, undefined)
-    this.hasReplied = true
-    const close = request.isUploading ? ['Connection', 'close'] : []
-    this.resolve({ status, reason, headers: [...endToEnd(asText(rawHeaders)), ...close], body: this })
+    this.head = { status, reason, headers: headersBack(rawHeaders) }
+    options.answerSoon(this)
+  }
+
+  /** Sends the reply back: one that is here whole goes in one piece, as if it were this node's own. */
+  answer(): void {
+    const { request, head } = this
+    if (this.isAnswered || head === undefined) return
+    this.isAnswered = true
+    if (request.isUploading) head.headers.push('Connection', 'close')
+    const isWhole = this.isOver && this.givenUp === undefined
+    this.resolve({ ...head, body: isWhole ? inOnePiece(this.early) : this })
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -130,6 +153,7 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
     this.movedAt = this.request.clock.now()
     if (this.sink === undefined) {
       this.early.push(chunk)
+      if (this.bytes > maxBytesUntilAnswered) this.answer()
       return
     }
     if (this.sink.write(chunk)) return
@@ -190,9 +214,8 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
   private get isClientsTurn(): boolean {
     const { upload, controller, request, isPaused } = this
     if (isPaused) return true
-    return (
-      !this.hasReplied && upload !== null && controller !== undefined && !request.body.isComplete && !upload.isPaused()
-    )
+    const isSending = this.head === undefined && upload !== null && controller !== undefined
+    return isSending && !request.body.isComplete && !upload.isPaused()
   }
 
   private giveUp(error: Error): void {
@@ -216,11 +239,12 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
       return
     }
     options.health.failed(reason)
-    if (this.hasReplied) this.sink?.abort()
+    if (this.head) this.sink?.abort()
     else this.resolve(options.unanswered(request, reason))
   }
 }
 
-function asText(headers: Dispatcher.DispatchController['rawHeaders']): string[] {
-  return Array.isArray(headers) ? headers.map((text) => text.toString('latin1')) : []
+/** Undefined where there is none. */
+function inOnePiece(chunks: readonly Buffer[]): Buffer | undefined {
+  return chunks.length > 1 ? Buffer.concat(chunks) : chunks[0]
 }

@@ -16,7 +16,7 @@ export interface RingMembersOptions {
   /** As `RingService.versionText`. */
   readonly versionText: () => string
   readonly logger: Logger
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'soon'>
 }
 
 export type MemberTarget = Pick<Target, 'dispatcher' | 'name' | 'servername'>
@@ -45,7 +45,7 @@ export function makeRingMembers(options: RingMembersOptions): RingMembers {
     const target = targetOf(address)
     const health = makeTargetHealth(target.name, logger, clock)
     const forward = makeRequestForwarder({
-      ...{ target, timeoutMs, health },
+      ...{ target, timeoutMs, health, clock },
       headersOf: (request) => headersToMember(request, pseudonym, versionText()),
       unanswered: (request, reason) => Promise.reject(unanswered(request, target.name, reason)),
     })

@@ -1,6 +1,6 @@
 import { KvsError, NotOwner } from '../core/errors.ts'
 import type { Routing } from '../http/api/index.ts'
-import { Broken, headerOf, type Reply, type Request, type StreamedBody } from '../http/exchange/index.ts'
+import { Broken, headerOf, isStreamed, type Reply, type Request } from '../http/exchange/index.ts'
 import type { RingService } from '../kv/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logging.ts'
@@ -24,7 +24,7 @@ export interface RingRoutingOptions {
   readonly waitTimeoutMs: number
   readonly logger: Logger
   /** Node's own by default, as is `random`. */
-  readonly clock?: Pick<Clock, 'now'>
+  readonly clock?: Pick<Clock, 'now' | 'soon'>
   readonly random?: Random
 }
 
@@ -110,7 +110,7 @@ export function makeRingRouting(options: RingRoutingOptions): RingRouting {
     const reply = await forward(request, body ?? null)
     const [version] = valuesOf(reply.headers, 'kvs-ring')
     if (reply.status !== 421 || version === undefined) return reply
-    await discard(request, reply.body as StreamedBody)
+    await discard(request, reply.body)
     await refused(address, version)
     return undefined
   }
@@ -217,10 +217,12 @@ function requireClient(request: Request): void {
 }
 
 /** Reads the rest of an answer, and drops it. One that does not come is given up by whoever reads it. */
-async function discard(request: Request, body: StreamedBody): Promise<void> {
-  await new Promise<void>((resolve) => {
-    body.open({ write: () => true, onDrain: () => undefined, end: resolve, abort: resolve })
-  })
+async function discard(request: Request, body: Reply['body']): Promise<void> {
+  if (isStreamed(body)) {
+    await new Promise<void>((resolve) => {
+      body.open({ write: () => true, onDrain: () => undefined, end: resolve, abort: resolve })
+    })
+  }
   request.resource = undefined
 }
 

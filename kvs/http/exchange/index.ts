@@ -8,7 +8,15 @@ export { makeCompletionTracker } from './node-completion.ts'
 export { type ExchangeContext, NodeRequest, originForm } from './node-request.ts'
 export { NodeResponse } from './node-response.ts'
 export { reasonPhrases } from './reason-phrases.ts'
-export { type BodySink, jsonReply, type Reply, retryAfterSeconds, type StreamedBody, valueHeaders } from './reply.ts'
+export {
+  type BodySink,
+  isStreamed,
+  jsonReply,
+  type Reply,
+  retryAfterSeconds,
+  type StreamedBody,
+  valueHeaders,
+} from './reply.ts'
 export { type HeldBytes, type HoldBytes, type HoldReply, makeBytesHold, makeReplyHold } from './reply-memory.ts'
 export type { Exchange, Request, Resource } from './request.ts'
 export { makeRequestLog, shownPath } from './request-log.ts'

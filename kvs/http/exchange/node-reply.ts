@@ -1,7 +1,7 @@
 import { TLSSocket } from 'node:tls'
 import type { NodeRequest } from './node-request.ts'
 import type { NodeResponse } from './node-response.ts'
-import type { BodySink, Reply, StreamedBody } from './reply.ts'
+import { type BodySink, isStreamed, type Reply, type StreamedBody } from './reply.ts'
 
 /**
  * Node sends a string in one piece with the headers, and a Buffer in a piece of its own: small values go as strings.
@@ -28,10 +28,6 @@ export function abortReply({ message: { socket } }: NodeRequest): void {
   // end.
   if (socket instanceof TLSSocket) socket.destroy()
   else socket.resetAndDestroy()
-}
-
-function isStreamed(body: Reply['body']): body is StreamedBody {
-  return typeof body === 'object' && !(body instanceof Uint8Array)
 }
 
 /** Where the operating system took all of a reply at once, its memory is free before Node says that it is out. */

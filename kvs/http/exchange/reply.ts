@@ -15,6 +15,10 @@ export interface StreamedBody {
   open(sink: BodySink): void
 }
 
+export function isStreamed(body: Reply['body']): body is StreamedBody {
+  return typeof body === 'object' && !(body instanceof Uint8Array)
+}
+
 /** Where a streamed body goes. */
 export interface BodySink {
   /** False asks the source to wait for `onDrain` (backpressure). */

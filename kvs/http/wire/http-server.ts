@@ -5,6 +5,7 @@ import { certificateRefusal } from '../../access/index.ts'
 import { KvsError } from '../../core/errors.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { type Random, systemRandom } from '../../lib/random.ts'
+import { batchByTurn } from '../../lib/turn-batching.ts'
 import type { Tls } from '../../tls/index.ts'
 import {
   type CrossOriginBounds,
@@ -25,7 +26,6 @@ import { closeByLingering } from './lingering-close.ts'
 import { type ConnectionError, lastResponse, parseErrorOf } from './parse-errors.ts'
 import { makePipelining, type Pipelining } from './pipelining.ts'
 import { makeTlsServer } from './tls-server.ts'
-import { batchByTurn } from './turn-batching.ts'
 
 export type HttpServer = Server
 

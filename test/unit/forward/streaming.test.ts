@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { systemClock } from '../../../kvs/lib/clock.ts'
 import { until } from '../../support/until.ts'
 import { freePort, head, ok, startClient, startForwarder, startRawTarget, startTarget } from './serve.ts'
 
@@ -52,6 +53,28 @@ test('what does not wait for its end goes through as it comes, both ways', async
   await client.receives(/second/)
   client.send('0\r\n\r\n')
   await client.receives(/\r\n0\r\n\r\n$/)
+})
+
+test('answers that come in one turn go back together at its end; a large one goes back as it comes', async () => {
+  const held: (() => void)[] = []
+  let isHeld = false
+  const soon = (act: () => void) => void (isHeld ? held.push(act) : systemClock.soon(act))
+  const target = await startRawTarget()
+  const { port } = await startForwarder(target.port, { clock: { ...systemClock, soon } })
+  const clients = [0, 1, 2].map(() => startClient(port))
+  for (const client of clients) client.send(head('GET'))
+  for (const n of [0, 1, 2]) await until('the target has it', (await target.connection(n)).text)
+  isHeld = true
+  const [one, other, third] = target.connections.map(({ socket }) => socket)
+  one?.write(ok)
+  other?.write(ok)
+  await until('the first is there', () => held.length > 0)
+  third?.write(`HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n${'x'.repeat(20_000)}`)
+  await until('the large one goes back', () => clients.some((client) => client.text().endsWith('xxx')))
+  expect(clients.filter((client) => client.text() !== '')).toHaveLength(1)
+  expect(held).toHaveLength(1)
+  held[0]?.()
+  await until('the others do', () => clients.filter((client) => client.text().endsWith('\r\n\r\nhi')).length === 2)
 })
 
 test('headers go ahead of a body that is not there yet', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { batchByTurn } from '../../../../kvs/http/wire/turn-batching.ts'
+import { batchByTurn } from '../../../kvs/lib/turn-batching.ts'
 
 test('what arrives in one turn is handled at its end, in its order; what arrives meanwhile, in the next turn', () => {
   const turns: (() => void)[] = []
