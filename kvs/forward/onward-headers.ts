@@ -18,7 +18,8 @@ const notOnward = ['expect', 'traceparent', 'tracestate']
  */
 export function endToEnd(headers: RawHeaders, dropped: readonly string[] = []): string[] {
   const options = headerOf({ headers }, 'connection')?.toLowerCase().split(',') ?? []
-  return withoutHeaders(headers, [...hopByHop, ...options.map((name) => name.trim()), ...dropped])
+  const named = options.map((name) => name.trim()).filter((name) => name !== '')
+  return withoutHeaders(headers, [...hopByHop, ...named, ...dropped])
 }
 
 /**
@@ -50,11 +51,21 @@ export function headersBack(headers: Dispatcher.DispatchController['rawHeaders']
   return endToEnd(Array.isArray(headers) ? headers.map((text) => text.toString('latin1')) : [])
 }
 
+/** The reason phrase of a reply for its way back; undefined where it has none that can be sent (RFC 9112, 4). */
+export function reasonBack(reason: string | undefined): string | undefined {
+  return reason !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(reason) ? reason : undefined
+}
+
+/** So many names are searched sooner than a set of them is made. A client may send thousands. */
+const mostSearched = 30
+
 /** @param names in lower case */
 export function withoutHeaders(headers: RawHeaders, names: readonly string[]): string[] {
+  const dropped = names.length > mostSearched ? new Set(names) : undefined
+  const isDropped = (name: string) => (dropped === undefined ? names.includes(name) : dropped.has(name))
   const kept: string[] = []
   for (let at = 0; at < headers.length; at += 2) {
-    if (!names.includes(nameAt(headers, at))) kept.push(headers[at] as string, headers[at + 1] as string)
+    if (!isDropped(nameAt(headers, at))) kept.push(headers[at] as string, headers[at + 1] as string)
   }
   return kept
 }

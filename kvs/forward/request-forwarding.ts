@@ -13,7 +13,7 @@ import {
 } from '../http/exchange/index.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
 import { batchByTurn } from '../lib/turn-batching.ts'
-import { headersBack, withoutHeaders } from './onward-headers.ts'
+import { headersBack, reasonBack, withoutHeaders } from './onward-headers.ts'
 import type { Target, TargetRequest } from './target.ts'
 import { explain, Late } from './target-failures.ts'
 import type { TargetHealth } from './target-health.ts'
@@ -133,7 +133,7 @@ class ForwardedRequest implements Dispatcher.DispatchHandler, StreamedBody, Reso
     this.movedAt = request.clock.now()
     options.health.answered()
     noteWait(request, undefined)
-    this.head = { status, reason, headers: headersBack(rawHeaders) }
+    this.head = { status, reason: reasonBack(reason), headers: headersBack(rawHeaders) }
     options.answerSoon(this)
   }
 

@@ -162,6 +162,25 @@ test.each([
   expect(await request(port, method, '/v1/a')).toMatch(expected)
 })
 
+test.each([
+  ['one that a byte spoils', Buffer.from('Gr\xf6', 'latin1')],
+  ['one with characters that a status line can’t have', Buffer.from('Fine \u{1f600}')],
+])('%s is no reason phrase to pass back', async (_, reason) => {
+  const line = Buffer.concat([Buffer.from('HTTP/1.1 200 '), reason, Buffer.from('\r\nContent-Length: 2\r\n\r\nhi')])
+  const target = await startRawTarget(({ socket }) => socket.write(line))
+  const { port } = await startForwarder(target.port)
+  expect(await request(port, 'GET', '/v1/a')).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*hi$/)
+})
+
+test('of hundreds of names in Connection, each is dropped', async () => {
+  const names = Array.from({ length: 500 }, (_, index) => `x${index}`)
+  const { port } = await startForwarder((await tellHeaders()).port)
+  const named = names.map((name) => `${name.toUpperCase()}: 1\r\n`).join('')
+  const answer = await request(port, 'GET', '/v1/a', `Connection: ,, ${names.join(',')}\r\n${named}Kept: 1\r\n`)
+  expect(bodyOf(answer)).not.toMatch(/x\d/i)
+  expect(bodyOf(answer)).toContain('Kept: 1')
+})
+
 test('an answer that ends with its connection is whole, and in one piece for HTTP/1.0', async () => {
   const target = await startRawTarget(({ socket }) => socket.end('HTTP/1.0 200 OK\r\n\r\nall of it'))
   const { port } = await startForwarder(target.port)
