@@ -54,6 +54,11 @@ export interface Binding {
    * @returns false where the log has a later one, or a change that is under way at this home
    */
   decideWithout(ring: Ring, after: number): Promise<boolean>
+  /**
+   * Appends the log's newest entry on the ring once more, which changes nothing. On return the log is known to take
+   * writes, if it has such an entry.
+   */
+  repeat(): Promise<void>
 }
 
 export function makeBinding(parts: BindingParts): Binding {
@@ -118,6 +123,7 @@ export function makeBinding(parts: BindingParts): Binding {
       })
       return isDecided
     },
+    repeat: () => append((bound) => bound),
   }
 }
 

@@ -11,6 +11,8 @@ export interface OwnNode {
   logId(): string
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
+  /** As `FollowedLog.noWritesReason`. */
+  noWritesReason(): string | undefined
   /** As `Kv.waitFor`. */
   waitFor(position: Position): Promise<void>
   /** As `Kv.waitForHead`. */

@@ -66,6 +66,7 @@ export function ownNode(store: () => Replica): OwnNode {
     requireReadable: () => store().followed.requireReadable(),
     logId: () => store().followed.logId(),
     sequence: () => store().followed.sequence(),
+    noWritesReason: () => store().followed.noWritesReason(),
     waitFor: (position) => store().waitFor(position),
     waitForHead: () => store().followed.waitForHead(),
     async countKeysIn(slots) {

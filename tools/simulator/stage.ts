@@ -13,8 +13,6 @@ export interface ServingStage {
   /** One of each site; else the only one. */
   readonly clusters: readonly Cluster[]
   readonly clients: Pick<Clients, 'isQuiet' | 'probe'>
-  /** Whether a node can't learn any more that its log takes writes again, since it gets none; false by default. */
-  readonly getsNoWrites?: (node: Node) => boolean
   readonly world: Lane
   readonly violation: (sentence: string) => void
 }
@@ -39,13 +37,12 @@ const quietSeconds = 10
  * the nodes are given something to write: one that the log has refused learns only so that this is over.
  */
 export async function serves(stage: ServingStage): Promise<boolean> {
-  const { clusters, clients, getsNoWrites, world, violation } = stage
+  const { clusters, clients, world, violation } = stage
   const left = clusters.flatMap(remaining)
   const orphans = clusters.flatMap((cluster) => cluster.orphans)
   const isWell = (node: Node) => {
     const status = node.status()
-    const isUp = status?.state === 'serving' || (status?.state === 'log down' && getsNoWrites?.(node))
-    return isUp && status.spool.writes === 0
+    return status?.state === 'serving' && status.spool.writes === 0
   }
   const isDone = () => clients.isQuiet && left.every(isWell) && orphans.every(({ writes }) => writes === 0)
   for (let seconds = 0; seconds < patienceMs / 1000; seconds++) {

@@ -52,6 +52,7 @@ export function startNode({ parts, name, address, logOf, connect, note, hasOther
     requireReadable: () => undefined,
     logId: () => logOf().id,
     sequence: () => BigInt(applied),
+    noWritesReason: () => undefined,
     waitFor: catchUp,
     waitForHead: catchUp,
     async countKeysIn(slots) {

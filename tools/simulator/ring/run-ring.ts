@@ -1,4 +1,3 @@
-import { slotsOfMember } from '../../../kvs/core/ring/description.ts'
 import { makeSeededRandom } from '../../lab/seeded-random.ts'
 import { type Cluster, makeCluster } from '../cluster.ts'
 import { wait } from '../disk.ts'
@@ -39,8 +38,7 @@ export async function simulateRing(schedule: Schedule, plan: RingPlan, plants: P
     ...{ clusters, network, changeRing: operator.change, placeName: memberName, lane: world, now, trace },
   })
   const clients = makeRingClients({ schedule, nodes, memberOf, network, lane: world, now, trace })
-  const getsNoWrites = (node: Node) => ownsNothing(node, addressOf(memberOf(node)))
-  const stage: RingStage = { clusters, clients, getsNoWrites, world, violation }
+  const stage: RingStage = { clusters, clients, world, violation }
   let isOver = false
 
   async function play(): Promise<void> {
@@ -82,18 +80,6 @@ export async function simulateRing(schedule: Schedule, plan: RingPlan, plants: P
     simulatedMs: scheduler.now,
     undecidedKeys: reads.undecidedKeys,
   }
-}
-
-/**
- * Whether a node whose log has refused writes is left without any: it owned slots then, and its log owns none by now.
- * Until its next start it says that its log is down.
- */
-function ownsNothing(node: Node, address: string): boolean {
-  const ring = node.server()?.ring?.current()
-  const takesNone = node.status()?.reason?.includes('takes no writes') ?? false
-  return (
-    takesNone && ring !== undefined && ring.next === undefined && slotsOfMember(ring.positions, address).length === 0
-  )
 }
 
 const numberOf = ({ members }: RingPlan, address: string) =>

@@ -64,6 +64,7 @@ export function makeLogWithNodes(address: string): LogWithNodes {
       requireReadable: () => undefined,
       logId: () => log.id,
       sequence: () => BigInt(applied),
+      noWritesReason: () => undefined,
       waitFor: async () => applyAll(),
       waitForHead: async () => applyAll(),
       countKeysIn: async (slots) => keysIn(slots).length,
