@@ -1,9 +1,9 @@
 import type { Fault as ToldFault } from '../drill/history.ts'
 import type { Cluster } from './cluster.ts'
+import { describeFault } from './fault-words.ts'
 import type { Node } from './node.ts'
 import { isOfRing, type RingFault } from './ring/ring-schedule.ts'
 import {
-  describeFault,
   type Fault,
   type GroupFault,
   isOfGroup,

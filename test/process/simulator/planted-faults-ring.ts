@@ -1,7 +1,9 @@
+import type { EarlierVersion } from '../../../kvs/core/earlier-version.ts'
 import type { BatchEnd, MovedWrite } from '../../../kvs/core/entry.ts'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
-import { slotsWithout } from '../../../kvs/core/ring/slot-ranges.ts'
+import { hasSlot, type SlotRanges, slotsWithout } from '../../../kvs/core/ring/slot-ranges.ts'
+import { versionAt } from '../../../kvs/core/version.ts'
 import type { KeyMover, RingLog } from '../../../kvs/log/index.ts'
 import type { MemoryServer, StoredEntry } from '../../../kvs/log/memory/index.ts'
 import type { RingGuard } from '../../../kvs/replica/index.ts'
@@ -65,6 +67,16 @@ export const plantedFaultsOfRings: readonly PlantedFault[] = [
     name: 'never deletes its copies',
     plants: { ringLog: keepsCopies },
     sentence: /still has \d+ copies/,
+  },
+  {
+    name: 'deletes what it gives before another one owns it',
+    plants: { ringLog: deletesTooSoon },
+    sentence: /takes over .* with nothing instead of/,
+  },
+  {
+    name: 'goes on importing once it owns',
+    plants: { ringLog: importsTooLong },
+    sentence: /which owns it, came from another log/,
   },
 ]
 
@@ -158,6 +170,64 @@ function keepsCopies(ringLog: RingLog): RingLog {
       return moved.every(({ write }) => write.kind === 'delete') ? undefined : mover.append(moved, ringEntry)
     },
   }))
+}
+
+/** As soon as a change is to take keys away, it deletes those that it has. */
+function deletesTooSoon(ringLog: RingLog): RingLog {
+  return {
+    ...ringLog,
+    async append(text, ...rest) {
+      const end = await ringLog.append(text, ...rest)
+      const { ring, owns = [] } = ringEntryIn(text) ?? {}
+      if (end !== undefined && ring?.next !== undefined) {
+        await deleteOthers(ringLog, owns, end.sequence).catch(() => undefined)
+      }
+      return end
+    },
+  }
+}
+
+/** Deletes the keys of other slots that a log has, where nobody else moves keys in it. */
+async function deleteOthers(ringLog: RingLog, owns: SlotRanges, ringEntry: bigint): Promise<void> {
+  const reader = await ringLog.openReader()
+  const held = new Map<string, EarlierVersion>()
+  const { sequence: through } = await reader.askHead()
+  for (let page = await reader.read(0n, through); page.length > 0; ) {
+    for (const entry of page) {
+      const { write, superseded, earlier, recordedAt } = entry
+      if (superseded || (write.kind !== 'put' && write.kind !== 'delete') || hasSlot(owns, slotOf(write.key))) continue
+      const version = earlier ?? { tag: versionAt(reader.logId, entry).tag, modifiedAt: recordedAt }
+      if (write.kind === 'put') held.set(write.key, version)
+      else held.delete(write.key)
+    }
+    page = await reader.read(page.at(-1)?.sequence ?? through, through)
+  }
+  await reader.close()
+  const mover = await ringLog.openMover()
+  const gone = [...held].map(([key, earlier]) => ({ write: { kind: 'delete', key } as const, earlier }))
+  if (gone.length > 0) await mover?.append(gone, ringEntry)
+  await mover?.close()
+}
+
+/** What it has stored last comes once more after the entry by which it owns the keys. */
+function importsTooLong(ringLog: RingLog): RingLog {
+  let last: { readonly mover: KeyMover; readonly moved: readonly MovedWrite[] } | undefined
+  const importing = withMover(ringLog, (mover) => ({
+    async append(moved, ringEntry) {
+      const end = await mover.append(moved, ringEntry)
+      if (end !== undefined) last = { mover, moved }
+      return end
+    },
+  }))
+  return {
+    ...importing,
+    async append(text, ...rest) {
+      const end = await ringLog.append(text, ...rest)
+      const isSettled = ringEntryIn(text)?.ring.next === undefined
+      if (end !== undefined && isSettled) await last?.mover.append(last.moved, end.sequence).catch(() => undefined)
+      return end
+    },
+  }
 }
 
 function withMover(ringLog: RingLog, broken: (mover: KeyMover) => Partial<KeyMover>): RingLog {

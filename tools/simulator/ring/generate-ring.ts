@@ -94,10 +94,10 @@ function drawChange(random: SeededRandom, extent: Extent): RingFault[] {
   return [change, { kind: 'change called off', at: later, asked: random.integer(0, extent.nodes - 1) }]
 }
 
-const pathKinds = ['partition', 'one way', 'slow path'] as const
+const pathKinds = ['partition', 'one way', 'slow path', 'repeated requests'] as const
 const nodeKinds = [
   ...(['kill', 'kill', 'stop', 'pause', 'cut', 'late requests', 'lost answers', 'slow network', 'clock'] as const),
-  ...(['disk full', 'slow disk'] as const),
+  ...(['disk full', 'slow disk', 'late appends'] as const),
 ]
 const logKinds = ['log killed', 'log full', 'slow log', 'log clock'] as const
 type Kind = (typeof pathKinds)[number] | (typeof nodeKinds)[number] | (typeof logKinds)[number]

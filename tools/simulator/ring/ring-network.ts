@@ -8,6 +8,7 @@ import type { Server } from '../requester.ts'
 import type { PathFault } from '../schedule.ts'
 import type { Lane } from '../scheduler.ts'
 import { makePaths } from '../sites/paths.ts'
+import { makeRepeats } from './repeated-requests.ts'
 import { addressOf } from './ring-schedule.ts'
 
 /** The network between members: a request and its answer, each in one piece. */
@@ -36,6 +37,8 @@ export interface Asked {
   readonly from: Origin
   readonly address: string
   readonly timeoutMs: number
+  /** Whether the request does no more where it comes twice; false by default. */
+  readonly mayRepeat?: boolean
 }
 
 /** A process that is a member of the ring, or may be. */
@@ -62,6 +65,7 @@ const passedOn: readonly ErrorCode[] = ['ring_conflict', 'cannot_forward', 'bad_
 export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
   const { nodesOf, members, random, violation } = options
   const paths = makePaths(options)
+  const repeats = makeRepeats(options)
   const numbers = new Map(Array.from({ length: members }, (_, member) => [addressOf(member), member]))
 
   /** One of the nodes that listen, as a balancer chooses it. */
@@ -80,7 +84,7 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
   }
 
   function ask<Result>(asked: Asked, act: (server: RingServer) => Promise<Result>): Promise<Result> {
-    const { from, address, timeoutMs } = asked
+    const { from, address, timeoutMs, mayRepeat = false } = asked
     const to = numbers.get(address)
     const answer = Promise.withResolvers<Result>()
     const fail = (reason: string) =>
@@ -112,6 +116,7 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
     }
 
     void send()
+    if (mayRepeat && to !== undefined) repeats.note(from.member, to, () => reached(to), act)
     return answer.promise.finally(silence.cancel)
   }
 
@@ -119,7 +124,7 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
     ask,
     clientOf(from, address) {
       const askRing = <Result>(timeoutMs: number, act: (ring: RingServer['ring']) => Promise<Result>) =>
-        ask({ from, address, timeoutMs }, ({ ring }) => act(ring))
+        ask({ from, address, timeoutMs, mayRepeat: true }, ({ ring }) => act(ring))
       const { stateMs, answerMs, pageMs, changeMs } = memberTimes
       return {
         // Whoever asks goes by the answer, as if it were the log's.
@@ -134,7 +139,7 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
       }
     },
     spooledOf: (from, address) => (passedOn, version) =>
-      ask({ from, address, timeoutMs: spooledMs }, async ({ kv, ring }) => {
+      ask({ from, address, timeoutMs: spooledMs, mayRepeat: true }, async ({ kv, ring }) => {
         const own = ring.versionText()
         if (own === '' || idIn(own) !== idIn(version)) throw new NotOwner(own)
         await doOnce(kv, passedOn)
@@ -149,6 +154,7 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
       if (kind === 'partition') return both(paths.cut)
       if (kind === 'one way') return paths.cut(from, to)
       if (kind === 'slow path') return both(paths.slow)
+      if (kind === 'repeated requests') return repeats.putOn(from, to)
       throw new Error(`there are no ${kind} between members of a ring`)
     },
   }
