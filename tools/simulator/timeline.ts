@@ -1,5 +1,5 @@
-import type { RingPlan } from './ring/ring-schedule.ts'
 import { describeFault } from './fault-words.ts'
+import type { RingPlan } from './ring/ring-schedule.ts'
 import { memberName, placeNameOf, type Schedule, seconds } from './schedule.ts'
 import type { Trace } from './trace.ts'
 

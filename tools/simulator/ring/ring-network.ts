@@ -1,6 +1,6 @@
 import { type ErrorCode, KvsError, NotOwner } from '../../../kvs/core/errors.ts'
 import { doOnce } from '../../../kvs/http/api/index.ts'
-import type { PassedOnWrite } from '../../../kvs/kv/index.ts'
+import type { MovedPage, PassedOnWrite } from '../../../kvs/kv/index.ts'
 import { type MemberClient, memberTimes } from '../../../kvs/ring/index.ts'
 import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Node } from '../node.ts'
@@ -120,6 +120,14 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
     return answer.promise.finally(silence.cancel)
   }
 
+  /** As if a page had no room for more keys, so that pages end everywhere. */
+  function shortened(page: MovedPage): MovedPage {
+    const most = random.integer(1, 7)
+    if (page.items.length <= most) return page
+    const items = page.items.slice(0, most)
+    return { ...page, items, last: items.at(-1)?.write.key }
+  }
+
   return {
     ask,
     clientOf(from, address) {
@@ -132,7 +140,7 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
         learn: (...asked) => askRing(answerMs, (ring) => ring.learn(...asked)),
         give: (...asked) => askRing(answerMs, (ring) => ring.give(...asked)),
         take: (...asked) => askRing(answerMs, (ring) => ring.take(...asked)),
-        movedKeys: (asked) => askRing(pageMs, (ring) => ring.movedKeys(asked)),
+        movedKeys: (asked) => askRing(pageMs, (ring) => ring.movedKeys(asked).then(shortened)),
         movedChanges: (asked) => askRing(pageMs, (ring) => ring.movedChanges(asked)),
         movedAnswers: (asked) => askRing(answerMs, (ring) => ring.movedAnswers(asked)),
         change: (asked) => askRing(changeMs, (ring) => ring.change(asked)),

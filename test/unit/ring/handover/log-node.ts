@@ -40,7 +40,7 @@ export interface LogNode {
 }
 
 export function makeLogWithNodes(address: string): LogWithNodes {
-  const parts = makeWorldParts(1, {}, {})
+  const parts = makeWorldParts(1)
   const { scheduler } = parts
   const lane = scheduler.lane()
   const clock = makeVirtualClock(scheduler, lane)
