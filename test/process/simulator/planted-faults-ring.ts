@@ -1,13 +1,18 @@
-import type { EarlierVersion } from '../../../kvs/core/earlier-version.ts'
-import type { BatchEnd, MovedWrite } from '../../../kvs/core/entry.ts'
+import type { MovedWrite } from '../../../kvs/core/entry.ts'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
-import { hasSlot, type SlotRanges, slotsWithout } from '../../../kvs/core/ring/slot-ranges.ts'
-import { versionAt } from '../../../kvs/core/version.ts'
-import type { KeyMover, RingLog } from '../../../kvs/log/index.ts'
+import { slotsWithout } from '../../../kvs/core/ring/slot-ranges.ts'
 import type { MemoryServer, StoredEntry } from '../../../kvs/log/memory/index.ts'
 import type { RingGuard } from '../../../kvs/replica/index.ts'
 import type { MemberClient, TakesSpooled } from '../../../kvs/ring/index.ts'
+import {
+  clearsInherited,
+  deletesTooSoon,
+  flipsBeforeDurable,
+  importsTooLong,
+  inheritsNothing,
+  keepsCopies,
+} from './broken-ring-logs.ts'
 import type { PlantedFault } from './planted-faults.ts'
 import { delegate } from './planting.ts'
 
@@ -51,7 +56,7 @@ export const plantedFaultsOfRings: readonly PlantedFault[] = [
   {
     name: 'says to have taken what it has not',
     plants: { member: claimsToHaveTaken },
-    sentence: /takes over .* instead of/,
+    sentence: /takes over .* instead of|is not linearizable/,
   },
   {
     name: 'tells of changes without deletes',
@@ -78,20 +83,17 @@ export const plantedFaultsOfRings: readonly PlantedFault[] = [
     plants: { ringLog: importsTooLong },
     sentence: /which owns it, came from another log/,
   },
+  {
+    name: 'owns no more than before where a member is taken out as lost',
+    plants: { ringLog: inheritsNothing },
+    sentence: /the members own \d+ slots in the end/,
+  },
+  {
+    name: 'clears away as copies what it owns since a member was lost',
+    plants: { ringLog: clearsInherited },
+    sentence: /which owns it, came from another log/,
+  },
 ]
-
-/** Some batches are said to have been stored, and were not. */
-function flipsBeforeDurable(ringLog: RingLog): RingLog {
-  let batches = 0
-  let end: BatchEnd | undefined
-  return withMover(ringLog, (mover) => ({
-    async append(moved, ringEntry) {
-      if (end !== undefined && ++batches % 3 === 0) return end
-      end = await mover.append(moved, ringEntry)
-      return end
-    },
-  }))
-}
 
 /** Whoever begins on the log finds the last entry by which it gave something up as the one before had it. */
 function forgetsRefusal(server: MemoryServer): void {
@@ -159,83 +161,6 @@ function tagsAnew(client: MemberClient): MemberClient {
       const page = await client.movedKeys(asked)
       const items = page.items.map((item) => ({ ...item, earlier: { ...item.earlier, tag: 'x-1-00000000' } }))
       return { ...page, items }
-    },
-  }
-}
-
-/** No batch is stored that has deletes alone. */
-function keepsCopies(ringLog: RingLog): RingLog {
-  return withMover(ringLog, (mover) => ({
-    async append(moved, ringEntry) {
-      return moved.every(({ write }) => write.kind === 'delete') ? undefined : mover.append(moved, ringEntry)
-    },
-  }))
-}
-
-/** As soon as a change is to take keys away, it deletes those that it has. */
-function deletesTooSoon(ringLog: RingLog): RingLog {
-  return {
-    ...ringLog,
-    async append(text, ...rest) {
-      const end = await ringLog.append(text, ...rest)
-      const { ring, owns = [] } = ringEntryIn(text) ?? {}
-      if (end !== undefined && ring?.next !== undefined) {
-        await deleteOthers(ringLog, owns, end.sequence).catch(() => undefined)
-      }
-      return end
-    },
-  }
-}
-
-/** Deletes the keys of other slots that a log has, where nobody else moves keys in it. */
-async function deleteOthers(ringLog: RingLog, owns: SlotRanges, ringEntry: bigint): Promise<void> {
-  const reader = await ringLog.openReader()
-  const held = new Map<string, EarlierVersion>()
-  const { sequence: through } = await reader.askHead()
-  for (let page = await reader.read(0n, through); page.length > 0; ) {
-    for (const entry of page) {
-      const { write, superseded, earlier, recordedAt } = entry
-      if (superseded || (write.kind !== 'put' && write.kind !== 'delete') || hasSlot(owns, slotOf(write.key))) continue
-      const version = earlier ?? { tag: versionAt(reader.logId, entry).tag, modifiedAt: recordedAt }
-      if (write.kind === 'put') held.set(write.key, version)
-      else held.delete(write.key)
-    }
-    page = await reader.read(page.at(-1)?.sequence ?? through, through)
-  }
-  await reader.close()
-  const mover = await ringLog.openMover()
-  const gone = [...held].map(([key, earlier]) => ({ write: { kind: 'delete', key } as const, earlier }))
-  if (gone.length > 0) await mover?.append(gone, ringEntry)
-  await mover?.close()
-}
-
-/** What it has stored last comes once more after the entry by which it owns the keys. */
-function importsTooLong(ringLog: RingLog): RingLog {
-  let last: { readonly mover: KeyMover; readonly moved: readonly MovedWrite[] } | undefined
-  const importing = withMover(ringLog, (mover) => ({
-    async append(moved, ringEntry) {
-      const end = await mover.append(moved, ringEntry)
-      if (end !== undefined) last = { mover, moved }
-      return end
-    },
-  }))
-  return {
-    ...importing,
-    async append(text, ...rest) {
-      const end = await ringLog.append(text, ...rest)
-      const isSettled = ringEntryIn(text)?.ring.next === undefined
-      if (end !== undefined && isSettled) await last?.mover.append(last.moved, end.sequence).catch(() => undefined)
-      return end
-    },
-  }
-}
-
-function withMover(ringLog: RingLog, broken: (mover: KeyMover) => Partial<KeyMover>): RingLog {
-  return {
-    ...ringLog,
-    async openMover() {
-      const mover = await ringLog.openMover()
-      return mover && delegate(mover, broken(mover))
     },
   }
 }

@@ -14,7 +14,7 @@ export interface Repeats {
     reached: () => RingServer | undefined,
     act: (server: RingServer) => Promise<unknown>,
   ): void
-  /** Has some of what one member asks another one arrive twice. Returns what takes that back, as to what is still due. */
+  /** Has some of what one member asks another one arrive twice. Returns what takes that back, also for what is due. */
   putOn(from: number, to: number): () => void
 }
 
