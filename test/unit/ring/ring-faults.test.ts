@@ -9,8 +9,8 @@ const addresses = ['10.0.0.3:5000', '10.0.0.4:5000', '10.0.0.5:5000', '10.0.0.6:
 const keys = Array.from({ length: 12 }, (_, index) => `key${index}`)
 
 /**
- * What goes wrong, and what clients ask for, at moments that a seed chooses. No ring is formed before: nodes that are in
- * none are asked for changes too, some with keys of their own, so that several may form one at the same time. The
+ * What goes wrong, and what clients ask for, at moments that a seed chooses. No ring is formed before: nodes that are
+ * in none are asked for changes too, some with keys of their own, so that several may form one at the same time. The
  * simulator of a ring has all else.
  */
 async function runSchedule(options: Omit<WorldOptions, 'addresses'>): Promise<RingWorld> {

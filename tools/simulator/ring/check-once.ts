@@ -6,7 +6,7 @@ import { addressOf } from './ring-schedule.ts'
 
 /** What was lost with members. */
 export interface Lost {
-  /** Answers that were kept for these are gone as well, and a spooled write is dropped that was based on what is lost. */
+  /** Answers that were kept for these are gone, too. A spooled write is dropped that was based on what is lost. */
   readonly keys: ReadonlySet<string>
   /** Of the members, whose spools are lost. */
   readonly addresses: ReadonlySet<string>

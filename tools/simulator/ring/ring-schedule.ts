@@ -29,7 +29,7 @@ export type RingFault = {
   | { readonly kind: 'ring replaced'; readonly positions: readonly RingPosition[] }
   | { readonly kind: 'change called off' }
   /**
-   * The log of a member is gone for good, and its nodes with it. Somebody has it taken out, and asks until that is done.
+   * The log of a member is gone for good, and its nodes with it. Somebody has it taken out, and asks until it is done.
    * Nothing happens where the ring would have no member left.
    */
   | { readonly kind: 'member lost'; readonly member: number }
