@@ -55,8 +55,8 @@ export interface Binding {
    */
   decideWithout(ring: Ring, after: number): Promise<boolean>
   /**
-   * Appends the log's newest entry on the ring once more, which changes nothing. On return the log is known to take
-   * writes, if it has such an entry.
+   * Appends the log's newest entry on the ring once more, which changes nothing, unless the log is known to take writes.
+   * On return it is, if it has such an entry.
    */
   repeat(): Promise<void>
 }
@@ -123,7 +123,8 @@ export function makeBinding(parts: BindingParts): Binding {
       })
       return isDecided
     },
-    repeat: () => append((bound) => bound),
+    // Another node of the log may have done so meanwhile.
+    repeat: () => append((bound) => (node.noWritesReason() === undefined ? undefined : bound)),
   }
 }
 

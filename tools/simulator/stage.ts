@@ -5,7 +5,7 @@ import { remaining } from './faults.ts'
 import type { Listers } from './listers.ts'
 import type { Node } from './node.ts'
 import type { Schedule } from './schedule.ts'
-import type { Lane } from './scheduler.ts'
+import type { Lane, Scheduler } from './scheduler.ts'
 import type { Tellers } from './tellers.ts'
 
 /** What is waited for. */
@@ -27,7 +27,7 @@ export interface Stage extends ServingStage {
 }
 
 /** No run takes longer in virtual time, in milliseconds. */
-export const longestMs = 3_600_000
+const longestMs = 3_600_000
 /** A node that is not well again after this, with all faults taken back, is stuck. */
 const patienceMs = 180_000
 /** A start is over by then. */
@@ -57,6 +57,22 @@ export async function serves(stage: ServingStage): Promise<boolean> {
   const orphaned = orphans.reduce((sum, { writes }) => sum + writes, 0)
   if (orphaned > 0) violation(`${after} nobody has taken over ${orphaned} writes of nodes that are gone`)
   return false
+}
+
+/** Runs the phases to their end, on virtual time. What breaks them off is a violation, and so is that nothing goes on. */
+export async function playOut(
+  scheduler: Scheduler,
+  play: () => Promise<void>,
+  violation: (sentence: string) => void,
+): Promise<void> {
+  let isOver = false
+  const playing = play()
+    .catch((error) => violation(`the run broke off: ${error instanceof Error ? error.stack : String(error)}`))
+    .finally(() => {
+      isOver = true
+    })
+  if (await scheduler.run(() => isOver, longestMs)) await playing
+  else violation(`nothing goes on at ${scheduler.now} ms`)
 }
 
 /** Looks until the condition holds, or the time is over. */

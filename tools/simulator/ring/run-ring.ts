@@ -7,7 +7,7 @@ import type { Plants } from '../plants.ts'
 import type { Run } from '../run.ts'
 import { endOf, memberName, type Schedule } from '../schedule.ts'
 import { type Lane, makeScheduler, type Scheduler } from '../scheduler.ts'
-import { longestMs, serves } from '../stage.ts'
+import { playOut, serves } from '../stage.ts'
 import { makeTrace, type Trace } from '../trace.ts'
 import { checkMoves } from './check-moves.ts'
 import { checkOnce } from './check-once.ts'
@@ -42,7 +42,6 @@ export async function simulateRing(schedule: Schedule, plan: RingPlan, plants: P
   })
   const clients = makeRingClients({ schedule, nodes, memberOf, network, lane: world, now, trace })
   const stage: RingStage = { clusters, clients, world, violation }
-  let isOver = false
 
   async function play(): Promise<void> {
     for (const node of nodes) node.start()
@@ -65,13 +64,7 @@ export async function simulateRing(schedule: Schedule, plan: RingPlan, plants: P
     violations.push(...checkSettled(clusters, clients.keys))
   }
 
-  const playing = play()
-    .catch((error) => violation(`the run broke off: ${error instanceof Error ? error.stack : String(error)}`))
-    .finally(() => {
-      isOver = true
-    })
-  if (await scheduler.run(() => isOver, longestMs)) await playing
-  else violation(`nothing goes on at ${scheduler.now} ms`)
+  await playOut(scheduler, play, violation)
 
   const { operations } = clients
   const moves = checkMoves(commits, clusters, lost.lostAt)
