@@ -59,7 +59,7 @@ export async function serves(stage: ServingStage): Promise<boolean> {
   return false
 }
 
-/** Runs the phases to their end, on virtual time. What breaks them off is a violation, and so is that nothing goes on. */
+/** Runs the phases to their end, on virtual time. What breaks them off is a violation, as is that nothing goes on. */
 export async function playOut(
   scheduler: Scheduler,
   play: () => Promise<void>,
