@@ -55,8 +55,8 @@ export interface Binding {
    */
   decideWithout(ring: Ring, after: number): Promise<boolean>
   /**
-   * Appends the log's newest entry on the ring once more, which changes nothing, unless the log is known to take writes.
-   * On return it is, if it has such an entry.
+   * Appends the log's newest entry on the ring once more, which changes nothing. Does nothing where the log is known to
+   * take writes; on return it is, if it has such an entry.
    */
   repeat(): Promise<void>
 }
