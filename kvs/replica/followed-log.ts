@@ -25,6 +25,8 @@ export interface FollowedLog {
   requireReadable(): void
   /** Id of the log; empty before it is known. */
   logId(): string
+  /** Why the log took no writes of this node when it was last asked to; undefined where it is not known to. */
+  noWritesReason(): string | undefined
   /** As `Kv.waitFor`. */
   waitFor(position: Position): Promise<void>
   /** As `Kv.waitForHead`, and also while the spool is on its way to the log. */
@@ -61,11 +63,13 @@ export interface FollowedLog {
   now(): number
 }
 
-export function makeFollowedLog(
-  mirror: Mirror,
-  log: Pick<Log, 'now'>,
-  node: Pick<FollowedLog, 'requireReadable' | 'waitFor' | 'waitForHead' | 'inSlices' | 'requestTail' | 'spooledKeys'>,
-): FollowedLog {
+/** What is told of the node itself, not of its mirror. */
+type NodeParts = Pick<
+  FollowedLog,
+  'requireReadable' | 'noWritesReason' | 'waitFor' | 'waitForHead' | 'inSlices' | 'requestTail' | 'spooledKeys'
+>
+
+export function makeFollowedLog(mirror: Mirror, log: Pick<Log, 'now'>, node: NodeParts): FollowedLog {
   const deletes = rememberedDeletes(mirror, node.inSlices)
   return {
     deletes: () => deletes,

@@ -26,7 +26,7 @@ import { makeRounds, type Rounds } from './rounds.ts'
 import { loseLog, makeSessionLoop, type SessionLoop } from './session-loop.ts'
 import { makeShown, type Shown } from './shown.ts'
 import { readyStateOf } from './state/health.ts'
-import { whyLogIsDown } from './state/node-state.ts'
+import { noWritesReason, whyLogIsDown } from './state/node-state.ts'
 import { may, refusalOf, refusalToSites } from './state/permissions.ts'
 import { makeStateMachine, momentOf, type StateMachine } from './state/state-machine.ts'
 import { hasSeen } from './view-position.ts'
@@ -120,6 +120,7 @@ export function makeReplica(options: ReplicaOptions): Replica {
         const refusal = refusalToSites(machine.state)
         if (refusal) throw refusal
       },
+      noWritesReason: () => noWritesReason(machine.state),
       requestTail: parts.rounds.requestTail,
       waitFor: tokens.waitFor,
       async waitForHead() {

@@ -49,10 +49,16 @@ export function makeRounds(parts: RoundParts): Rounds {
     })
   }
 
-  async function read(session: LogSession): Promise<void> {
-    const answer = waits.beginQuestion()
+  async function tail(session: LogSession): Promise<bigint> {
     isTailDue = false
     const head = await mirror.tail(session)
+    if (head > session.head.sequence) machine.apply({ kind: 'log grew' })
+    return head
+  }
+
+  async function read(session: LogSession): Promise<void> {
+    const answer = waits.beginQuestion()
+    const head = await tail(session)
     connector.resetPauses()
     answer(head)
     waits.advance(mirror.view.position.sequence)
@@ -79,8 +85,7 @@ export function makeRounds(parts: RoundParts): Rounds {
       let head = appended instanceof RingUnseen ? undefined : appended
       // A refused append tells nothing of the log, and every next one may be refused as well.
       if (head === undefined && (isTailDue || waits.needsHead || unseen)) {
-        isTailDue = false
-        head = await mirror.tail(session)
+        head = await tail(session)
       }
       // Else it would be asked in vain for ever; a new session has told of all that its head has.
       if (unseen && !mirror.ring.isUntold) throw unseen

@@ -42,6 +42,11 @@ export interface Binding {
    * @returns false where the log has a later one, or a change that is under way at this home
    */
   decideWithout(ring: Ring, after: number): Promise<boolean>
+  /**
+   * Appends the log's newest entry on the ring once more, which changes nothing. Does nothing where the log is known to
+   * take writes; on return it is, if it has such an entry.
+   */
+  repeat(): Promise<void>
 }
 
 export function makeBinding(parts: OwnEntriesParts): Binding {
@@ -102,6 +107,8 @@ export function makeBinding(parts: OwnEntriesParts): Binding {
       })
       return isDecided
     },
+    // Another node of the log may have done so meanwhile.
+    repeat: () => append((bound) => (node.noWritesReason() === undefined ? undefined : bound)),
   }
 }
 

@@ -6,11 +6,13 @@ import type { Random } from '../lib/random.ts'
 import type { Binding } from './binding.ts'
 import type { Changes } from './changes.ts'
 import type { MemberClient } from './member-client.ts'
+import type { OwnNode } from './own-node.ts'
 import type { OwnRing } from './own-ring.ts'
 
 export interface KeepingUp {
   readonly own: OwnRing
-  readonly binding: Pick<Binding, 'getReady'>
+  readonly node: Pick<OwnNode, 'noWritesReason'>
+  readonly binding: Pick<Binding, 'getReady' | 'repeat'>
   readonly changes: Changes
   readonly memberAt: (address: string) => MemberClient
   /** Takes over a version that a member has answered with. */
@@ -23,12 +25,17 @@ export interface KeepingUp {
 /** How often the home is asked for a newer version, in milliseconds. Requests bring it sooner. */
 const refreshMs = 2_000
 
+/** How often a log is tried that takes no writes, while nobody else writes to it, in milliseconds. */
+const tryLogMs = 10_000
+
 /** Keeps up with the ring, and ends what was left under way at this home, until the signal aborts. Never rejects. */
 export async function keepUp(parts: KeepingUp, signal: AbortSignal): Promise<void> {
   const { own, binding, changes, takeOver, logger, clock, random } = parts
   const refresh = makeRefresh(parts)
   const attempt = makeTelling(logger, signal)
   const attemptToFinish = makeTelling(logger, signal)
+  const attemptToWrite = makeTelling(logger, signal)
+  const tryLog = makeLogTrial(parts)
   let left: Ring | undefined
   let finishing: Promise<void> | undefined
   while (!signal.aborted) {
@@ -46,9 +53,29 @@ export async function keepUp(parts: KeepingUp, signal: AbortSignal): Promise<voi
       if (own.current !== undefined) await takeOver(own.current)
       await refresh()
     })
+    await attemptToWrite(tryLog)
     await clock.sleep(refreshMs * (0.75 + random.fraction() / 2), signal)
   }
   await finishing
+}
+
+/**
+ * Makes the function that tries a log which has refused writes for a while. No client may ever do so: one that owns no
+ * slots gets no writes.
+ */
+function makeLogTrial({ node, binding, clock }: KeepingUp): () => Promise<void> {
+  let refusedAt: number | undefined
+
+  return async () => {
+    if (node.noWritesReason() === undefined) {
+      refusedAt = undefined
+      return
+    }
+    refusedAt ??= clock.now()
+    if (clock.now() - refusedAt < tryLogMs) return
+    refusedAt = clock.now()
+    await binding.repeat()
+  }
 }
 
 /** Has something done again and again, and logs why it could not be, each reason once in a row. Never rejects. */

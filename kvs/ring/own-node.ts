@@ -13,6 +13,8 @@ export interface OwnNode {
   session(): number
   /** Sequence of the last entry applied, where a batch ends. */
   sequence(): bigint
+  /** As `FollowedLog.noWritesReason`. */
+  noWritesReason(): string | undefined
   /** As `Kv.waitFor`. */
   waitFor(position: Position): Promise<void>
   /** As `Kv.waitForHead`. */

@@ -194,7 +194,7 @@ export function makeRingMember(options: RingOptions): RingMember {
     foresee: own.foresee,
     isCopy: own.isCopy,
     async run() {
-      const keeping = { binding, logger, clock, random }
+      const keeping = { node, binding, logger, clock, random }
       await Promise.all([keepUp({ ...around, ...keeping, changes }, stopping), keepClearing(copies, keeping, stopping)])
     },
   }

@@ -67,6 +67,7 @@ export function ownNode(store: () => Replica): OwnNode {
     logId: () => store().followed.logId(),
     session: () => store().followed.session(),
     sequence: () => store().followed.sequence(),
+    noWritesReason: () => store().followed.noWritesReason(),
     waitFor: (position) => store().waitFor(position),
     waitForHead: () => store().followed.waitForHead(),
     async countKeysIn(slots) {

@@ -26,6 +26,8 @@ export interface Cluster {
   readonly lost: LostLog[]
   /** Whether the nodes run on a log that went back: no client is sent there. */
   isRestored: boolean
+  /** Whether the log of a ring's member is gone for good, and its nodes with it. */
+  isLost: boolean
   /** A new log without entries. */
   makeEmptyLog(): LogCopy
 }
@@ -89,7 +91,7 @@ export function makeCluster(options: ClusterOptions): Cluster {
   const nodes: Node[] = []
   const cluster: Cluster = {
     ...{ nodes, logServer, logClock, orphans: [], isLogSlow: false },
-    ...{ isInstalled: site?.isLate !== true, lost: [], isRestored: false },
+    ...{ isInstalled: site?.isLate !== true, lost: [], isRestored: false, isLost: false },
     makeEmptyLog() {
       const chance = makeServiceRandom(random.fork(`log ${cluster.lost.length + 1}`))
       return makeMemoryServer({ clock: logClock, random: chance }).copy()

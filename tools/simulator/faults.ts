@@ -1,9 +1,9 @@
 import type { Fault as ToldFault } from '../drill/history.ts'
 import type { Cluster } from './cluster.ts'
+import { describeFault } from './fault-words.ts'
 import type { Node } from './node.ts'
 import { isOfRing, type RingFault } from './ring/ring-schedule.ts'
 import {
-  describeFault,
   type Fault,
   type GroupFault,
   isOfGroup,
@@ -85,8 +85,8 @@ export function makeFaults(options: FaultsOptions): Faults {
 }
 
 /** The nodes that are not gone for ever. */
-export function remaining({ nodes, orphans }: Cluster): readonly Node[] {
-  return nodes.filter(({ disk }) => !orphans.includes(disk))
+export function remaining({ nodes, orphans, isLost }: Cluster): readonly Node[] {
+  return isLost ? [] : nodes.filter(({ disk }) => !orphans.includes(disk))
 }
 
 /** The clusters but for those of sites that are still to come. */
@@ -117,9 +117,9 @@ function putOnAny({ clusters: all, network, change, changeRing }: FaultsOptions,
 }
 
 function putOnNode(cluster: Cluster, node: Node, fault: NodeFault): () => void {
-  if (cluster.orphans.includes(node.disk)) return () => undefined
+  if (!remaining(cluster).includes(node)) return () => undefined
   const restart = () => {
-    if (!cluster.orphans.includes(node.disk)) node.start()
+    if (remaining(cluster).includes(node)) node.start()
   }
   switch (fault.kind) {
     case 'kill':
@@ -163,10 +163,13 @@ function putOnSet<T>(faults: Set<T>, kind: T): () => void {
 
 function putOnLog(cluster: Cluster, fault: LogFault): () => void {
   const { logServer, logClock } = cluster
+  if (cluster.isLost) return () => undefined
   switch (fault.kind) {
     case 'log killed':
       logServer.stop()
-      return () => logServer.start()
+      return () => {
+        if (!cluster.isLost) logServer.start()
+      }
     case 'lead killed': {
       const nodes = remaining(cluster)
       const lead = nodes.find((node) => node.status()?.sites?.leads) ?? nodes[0]

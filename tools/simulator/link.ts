@@ -16,7 +16,7 @@ export interface Link {
   networkFor(process: Lane): Network
 }
 
-export type LinkFault = 'cut' | 'late requests' | 'lost answers' | 'slow network'
+export type LinkFault = 'cut' | 'late requests' | 'late appends' | 'lost answers' | 'slow network'
 
 export interface LinkOptions {
   readonly name: string
@@ -60,6 +60,9 @@ export function makeLink(options: LinkOptions): Link {
     if (message.leg === 'request' && faults.has('late requests') && message.kind !== 'connect') {
       if (random.chance(0.3)) return deliver(message, 0, 'lost')
       return deliver(message, random.pick([1, 1, 3]) * random.between(0, 3_000), 'arrives')
+    }
+    if (isAppend(message) && message.leg === 'request' && faults.has('late appends') && random.chance(0.3)) {
+      return deliver(message, random.between(1_000, 12_000), 'arrives')
     }
     return deliver(message, delayOf(message, options, faults), 'arrives')
   }
@@ -125,14 +128,16 @@ function arrival(process: Lane): Promise<void> {
 }
 
 /** A commit is done about halfway between the batch's arrival and its answer's departure. */
-function delayOf({ kind }: Message, options: LinkOptions, faults: ReadonlySet<LinkFault>): number {
+function delayOf(message: Message, options: LinkOptions, faults: ReadonlySet<LinkFault>): number {
   const { latency, isLogSlow, random } = options
   const network = latency.network * (faults.has('slow network') ? slowness : 1)
-  const commit = kind.startsWith('append') ? (latency.commit / 2) * (isLogSlow() ? slowness : 1) : 0
+  const commit = isAppend(message) ? (latency.commit / 2) * (isLogSlow() ? slowness : 1) : 0
   return random.between(0.5, 1.5) * network + random.between(0, 2) * commit
 }
 
 /** Every append, and what of the rest goes wrong. */
-function isTold({ kind, leg }: Message, fate: Fate): boolean {
-  return fate !== 'arrives' || (kind.startsWith('append') && leg === 'request')
+function isTold(message: Message, fate: Fate): boolean {
+  return fate !== 'arrives' || (isAppend(message) && message.leg === 'request')
 }
+
+const isAppend = ({ kind }: Message) => kind.startsWith('append')

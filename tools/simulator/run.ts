@@ -15,7 +15,7 @@ import { simulateRing } from './ring/run-ring.ts'
 import { endOf, type Schedule } from './schedule.ts'
 import { makeScheduler } from './scheduler.ts'
 import { simulateSites } from './sites/run-sites.ts'
-import { longestMs, type Stage, serves } from './stage.ts'
+import { playOut, type Stage, serves } from './stage.ts'
 import { makeTellers } from './tellers.ts'
 import { makeTrace, type Trace } from './trace.ts'
 
@@ -62,7 +62,6 @@ async function simulateOneLog(schedule: Schedule, plants: Plants): Promise<Run> 
   const listers = makeListers({ schedule, nodes, keys, lane: world, now, trace, violation })
   const stage: Stage = { schedule, cluster, clusters: [cluster], clients, listers, tellers, world, violation }
   let views: History['views'] = []
-  let isOver = false
 
   async function play(): Promise<void> {
     for (const node of cluster.nodes) node.start()
@@ -79,13 +78,7 @@ async function simulateOneLog(schedule: Schedule, plants: Plants): Promise<Run> 
     views = await readBack(stage)
   }
 
-  const playing = play()
-    .catch((error) => violation(`the run broke off: ${error instanceof Error ? error.stack : String(error)}`))
-    .finally(() => {
-      isOver = true
-    })
-  if (await scheduler.run(() => isOver, longestMs)) await playing
-  else violation(`nothing goes on at ${scheduler.now} ms`)
+  await playOut(scheduler, play, violation)
 
   const history: History = {
     operations: clients.operations,

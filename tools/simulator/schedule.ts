@@ -1,4 +1,4 @@
-import { describeRingFault, isOfRing, type RingFault, type RingPlan } from './ring/ring-schedule.ts'
+import type { RingFault, RingPlan } from './ring/ring-schedule.ts'
 
 /**
  * All that is done to a simulated cluster, as plain data: it can be printed, kept in a file, shrunk and run again.
@@ -97,6 +97,8 @@ export type NodeFault = { readonly node: number; readonly at: number } & (
         | 'cut'
         /** What the node sends to the log arrives only later, or never. */
         | 'late requests'
+        /** Some of what the node appends arrives only later, mostly when nobody waits for it any more. */
+        | 'late appends'
         /** What the log answers never arrives. */
         | 'lost answers'
         /** The network takes fifty times as long. */
@@ -166,6 +168,8 @@ export type PathFault = { readonly at: number; readonly from: number; readonly t
         | 'stalled streams'
         /** The way takes fifty times as long, both ways. */
         | 'slow path'
+        /** Of members: some of what `from` asks `to` as a member arrives once more, seconds later. */
+        | 'repeated requests'
       readonly forMs: number
     }
   | {
@@ -216,28 +220,6 @@ export const siteName = (site: number) => `site ${site + 1}`
 export const memberName = (member: number) => `member ${member + 1}`
 
 export const nodeName = (node: number) => (node === 0 ? 'kvs' : `kvs-${node + 1}`)
-
-/**
- * The fault in a few words, without its time.
- * @param placeName names a log by its number
- */
-export function describeFault(fault: Fault, placeName = siteName): string {
-  if (isOfRing(fault)) return describeRingFault(fault, nodeName(fault.asked), memberName)
-  const subject = subjectOf(fault, placeName)
-  const extent = [
-    ...('byMs' in fault ? [`by ${seconds(fault.byMs)} s`] : []),
-    ...('entries' in fault ? [`by ${fault.entries} entries`] : []),
-    ...('forMs' in fault ? [`for ${seconds(fault.forMs)} s`] : []),
-    ...(isOfGroup(fault) ? [`by way of ${siteName(fault.by)}`] : []),
-  ]
-  return [`${subject}${fault.kind}`, ...extent].join(' ')
-}
-
-function subjectOf(fault: Exclude<Fault, RingFault>, placeName: (place: number) => string): string {
-  if (isOfNode(fault)) return `${nodeName(fault.node)}: `
-  if (isOfPath(fault)) return `${placeName(fault.from)} to ${placeName(fault.to)}: `
-  return fault.site === undefined ? '' : `${placeName(fault.site)}: `
-}
 
 /** When the last operation and the last fault have begun and the last fault is over. */
 export function endOf({ operations, lists = [], faults }: Schedule): number {

@@ -5,7 +5,7 @@ import { remaining } from './faults.ts'
 import type { Listers } from './listers.ts'
 import type { Node } from './node.ts'
 import type { Schedule } from './schedule.ts'
-import type { Lane } from './scheduler.ts'
+import type { Lane, Scheduler } from './scheduler.ts'
 import type { Tellers } from './tellers.ts'
 
 /** What is waited for. */
@@ -13,8 +13,6 @@ export interface ServingStage {
   /** One of each site; else the only one. */
   readonly clusters: readonly Cluster[]
   readonly clients: Pick<Clients, 'isQuiet' | 'probe'>
-  /** Whether a node can't learn any more that its log takes writes again, since it gets none; false by default. */
-  readonly getsNoWrites?: (node: Node) => boolean
   readonly world: Lane
   readonly violation: (sentence: string) => void
 }
@@ -29,7 +27,7 @@ export interface Stage extends ServingStage {
 }
 
 /** No run takes longer in virtual time, in milliseconds. */
-export const longestMs = 3_600_000
+const longestMs = 3_600_000
 /** A node that is not well again after this, with all faults taken back, is stuck. */
 const patienceMs = 180_000
 /** A start is over by then. */
@@ -39,13 +37,12 @@ const quietSeconds = 10
  * the nodes are given something to write: one that the log has refused learns only so that this is over.
  */
 export async function serves(stage: ServingStage): Promise<boolean> {
-  const { clusters, clients, getsNoWrites, world, violation } = stage
+  const { clusters, clients, world, violation } = stage
   const left = clusters.flatMap(remaining)
   const orphans = clusters.flatMap((cluster) => cluster.orphans)
   const isWell = (node: Node) => {
     const status = node.status()
-    const isUp = status?.state === 'serving' || (status?.state === 'log down' && getsNoWrites?.(node))
-    return isUp && status.spool.writes === 0
+    return status?.state === 'serving' && status.spool.writes === 0
   }
   const isDone = () => clients.isQuiet && left.every(isWell) && orphans.every(({ writes }) => writes === 0)
   for (let seconds = 0; seconds < patienceMs / 1000; seconds++) {
@@ -60,6 +57,22 @@ export async function serves(stage: ServingStage): Promise<boolean> {
   const orphaned = orphans.reduce((sum, { writes }) => sum + writes, 0)
   if (orphaned > 0) violation(`${after} nobody has taken over ${orphaned} writes of nodes that are gone`)
   return false
+}
+
+/** Runs the phases to their end, on virtual time. What breaks them off is a violation, as is that nothing goes on. */
+export async function playOut(
+  scheduler: Scheduler,
+  play: () => Promise<void>,
+  violation: (sentence: string) => void,
+): Promise<void> {
+  let isOver = false
+  const playing = play()
+    .catch((error) => violation(`the run broke off: ${error instanceof Error ? error.stack : String(error)}`))
+    .finally(() => {
+      isOver = true
+    })
+  if (await scheduler.run(() => isOver, longestMs)) await playing
+  else violation(`nothing goes on at ${scheduler.now} ms`)
 }
 
 /** Looks until the condition holds, or the time is over. */

@@ -1,5 +1,6 @@
+import { describeFault } from './fault-words.ts'
 import type { RingPlan } from './ring/ring-schedule.ts'
-import { describeFault, memberName, placeNameOf, type Schedule, seconds } from './schedule.ts'
+import { memberName, placeNameOf, type Schedule, seconds } from './schedule.ts'
 import type { Trace } from './trace.ts'
 
 /** What happened, a line each: when, who, what. Times are those of the clients, and negative before these began. */

@@ -32,6 +32,7 @@ export function linesOf({ before, event, after, at }: Change, spools: boolean): 
         ...(event.writes > 0 ? [info(`spooled writes that are in the log now: ${event.writes}`)] : []),
       ]
     case 'landed':
+    case 'log grew':
       return logIsBack(before, after, at)
     case 'rejected':
       return [rejection(event.reason)]

@@ -35,7 +35,7 @@ interface AfterReplay extends Running {
   readonly caughtUpAt: number
   /** Monotonic moment at which the log was lost; undefined once it takes writes again. */
   readonly downSince: number | undefined
-  /** Why the log takes no writes at all, such as a full disk. Undefined again once a write has landed. */
+  /** Why the log takes no writes at all, such as a full disk. Undefined again once one has landed, whoever's. */
   readonly noWritesReason: string | undefined
 }
 
@@ -115,6 +115,8 @@ export type NodeEvent =
   | { readonly kind: 'drained'; readonly writes: number }
   /** A batch has landed in the log. */
   | { readonly kind: 'landed' }
+  /** Something was committed in the log after the session was opened, by this node or another one, of any kind. */
+  | { readonly kind: 'log grew' }
   /** The log refused a batch for what is in it. Others may land. */
   | { readonly kind: 'rejected'; readonly reason: string }
   /** The view has all that the log had at this monotonic moment. */
@@ -148,8 +150,12 @@ export function isReplayed(state: NodeState): boolean {
 
 /** Whether there is a session, and the log has not said over it that it takes no writes. */
 export function isLogUp(state: NodeState): boolean {
-  if (!('description' in state)) return false
-  return !('noWritesReason' in state) || state.noWritesReason === undefined
+  return 'description' in state && noWritesReason(state) === undefined
+}
+
+/** Why the log takes no writes, where it has said so and nothing has landed since; undefined elsewhere. */
+export function noWritesReason(state: NodeState): string | undefined {
+  return 'noWritesReason' in state ? state.noWritesReason : undefined
 }
 
 /** Why the log can't be asked, for a request that has waited for it in vain; undefined where it can be. */

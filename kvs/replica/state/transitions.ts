@@ -9,6 +9,7 @@ import {
   type Moment,
   type NodeEvent,
   type NodeState,
+  noWritesReason,
   type Replaying,
   type Stopped,
 } from './node-state.ts'
@@ -52,6 +53,8 @@ function step(state: Running, event: NodeEvent, at: Moment): NodeState {
       return state.kind === 'draining spool' ? follow(state, event) : state
     case 'landed':
       return state.kind === 'following' ? takeWrites(state) : state
+    case 'log grew':
+      return growLog(state)
     case 'rejected':
       return state.kind === 'following' ? { ...state, rejection: event.reason } : state
     case 'in step':
@@ -116,6 +119,13 @@ function follow(state: DrainingSpool, { writes }: EventOf<'drained'>): Following
     rejection: undefined,
   }
   return writes > 0 || noWritesReason === undefined ? takeWrites(following) : following
+}
+
+/** A log that took no writes takes them again. What it refused for its content it may refuse still. */
+function growLog(state: Running): Running {
+  if (noWritesReason(state) === undefined) return state
+  if (state.kind === 'following') return { ...takeWrites(state), rejection: state.rejection }
+  return state.kind === 'draining spool' ? { ...state, noWritesReason: undefined } : state
 }
 
 /** Called for each batch, so that it makes no new state where it need not. */

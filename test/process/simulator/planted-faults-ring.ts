@@ -1,11 +1,18 @@
-import type { BatchEnd, MovedWrite } from '../../../kvs/core/entry.ts'
+import type { MovedWrite } from '../../../kvs/core/entry.ts'
 import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
 import { slotsWithout } from '../../../kvs/core/ring/slot-ranges.ts'
-import type { KeyMover, RingLog } from '../../../kvs/log/index.ts'
 import type { MemoryServer, StoredEntry } from '../../../kvs/log/memory/index.ts'
 import type { RingGuard } from '../../../kvs/replica/index.ts'
 import type { MemberClient, TakesSpooled } from '../../../kvs/ring/index.ts'
+import {
+  clearsInherited,
+  deletesTooSoon,
+  flipsBeforeDurable,
+  importsTooLong,
+  inheritsNothing,
+  keepsCopies,
+} from './broken-ring-logs.ts'
 import type { PlantedFault } from './planted-faults.ts'
 import { delegate } from './planting.ts'
 
@@ -49,7 +56,7 @@ export const plantedFaultsOfRings: readonly PlantedFault[] = [
   {
     name: 'says to have taken what it has not',
     plants: { member: claimsToHaveTaken },
-    sentence: /takes over .* instead of/,
+    sentence: /takes over .* instead of|is not linearizable/,
   },
   {
     name: 'tells of changes without deletes',
@@ -66,20 +73,27 @@ export const plantedFaultsOfRings: readonly PlantedFault[] = [
     plants: { ringLog: keepsCopies },
     sentence: /still has \d+ copies/,
   },
+  {
+    name: 'deletes what it gives before another one owns it',
+    plants: { ringLog: deletesTooSoon },
+    sentence: /takes over .* with nothing instead of/,
+  },
+  {
+    name: 'goes on importing once it owns',
+    plants: { ringLog: importsTooLong },
+    sentence: /which owns it, came from another log/,
+  },
+  {
+    name: 'owns no more than before where a member is taken out as lost',
+    plants: { ringLog: inheritsNothing },
+    sentence: /the members own \d+ slots in the end/,
+  },
+  {
+    name: 'clears away as copies what it owns since a member was lost',
+    plants: { ringLog: clearsInherited },
+    sentence: /which owns it, came from another log/,
+  },
 ]
-
-/** Some batches are said to have been stored, and were not. */
-function flipsBeforeDurable(ringLog: RingLog): RingLog {
-  let batches = 0
-  let end: BatchEnd | undefined
-  return withMover(ringLog, (mover) => ({
-    async append(moved, ringEntry) {
-      if (end !== undefined && ++batches % 3 === 0) return end
-      end = await mover.append(moved, ringEntry)
-      return end
-    },
-  }))
-}
 
 /** Whoever begins on the log finds the last entry by which it gave something up as the one before had it. */
 function forgetsRefusal(server: MemoryServer): void {
@@ -147,25 +161,6 @@ function tagsAnew(client: MemberClient): MemberClient {
       const page = await client.movedKeys(asked)
       const items = page.items.map((item) => ({ ...item, earlier: { ...item.earlier, tag: 'x-1-00000000' } }))
       return { ...page, items }
-    },
-  }
-}
-
-/** No batch is stored that has deletes alone. */
-function keepsCopies(ringLog: RingLog): RingLog {
-  return withMover(ringLog, (mover) => ({
-    async append(moved, ringEntry) {
-      return moved.every(({ write }) => write.kind === 'delete') ? undefined : mover.append(moved, ringEntry)
-    },
-  }))
-}
-
-function withMover(ringLog: RingLog, broken: (mover: KeyMover) => Partial<KeyMover>): RingLog {
-  return {
-    ...ringLog,
-    async openMover() {
-      const mover = await ringLog.openMover()
-      return mover && delegate(mover, broken(mover))
     },
   }
 }

@@ -63,6 +63,24 @@ test('so is one that takes none when it comes back, once it has said so', async 
   expect(others).toEqual(others.map(() => 'the disk is full'))
 })
 
+test('a log that took no writes takes them again once anything lands in it, whoever has written that', async () => {
+  const log = makeScriptedLog()
+  const store = await startReplica(log)
+  log.append = async () => {
+    throw new NotAppended('the disk is full', true, undefined)
+  }
+  const asked = { write: put('a'), precondition: { ifNoneMatch: '*' }, idempotencyKey: undefined } as const
+  await expect(store.writeIf(asked)).rejects.toMatchObject({ code: 'log_down' })
+  // Over the next session.
+  await expect.poll(() => store.waitForHead().then(() => 'read', String)).toBe('read')
+  expect(store.status()).toMatchObject({ state: 'log down', reason: 'the disk is full' })
+  expect(store.followed.noWritesReason()).toBe('the disk is full')
+  log.add(put('b'))
+  store.followed.requestTail()
+  await expect.poll(() => store.status()).toMatchObject({ state: 'serving', reason: null })
+  expect(store.followed.noWritesReason()).toBeUndefined()
+})
+
 test('a node that was told to stop while its spool was slow leaves a log that came back meanwhile alone', async () => {
   const log = makeScriptedLog()
   const spool = await openSpool({ storage: makeSqliteStorage(join(makeDirectory(), 'spool.db')), maxBytes: 1e9 })

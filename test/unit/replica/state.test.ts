@@ -30,6 +30,7 @@ const events: { readonly [Kind in EventKind]: Extract<NodeEvent, { kind: Kind }>
   'batch drained': { kind: 'batch drained', left: 1 },
   drained: { kind: 'drained', writes: 3 },
   landed: { kind: 'landed' },
+  'log grew': { kind: 'log grew' },
   rejected: { kind: 'rejected', reason: 'a constraint' },
   'in step': { kind: 'in step', asOf: 3_400 },
   'log lost': { kind: 'log lost', reason: 'connection refused', cause: 'unreachable' },
@@ -69,6 +70,7 @@ const elsewhere = {
   'batch drained': 'same',
   drained: 'same',
   landed: 'same',
+  'log grew': 'same',
   rejected: 'same',
   'in step': 'same',
   diverged: 'diverged',
@@ -185,6 +187,19 @@ test.each<[string, NodeState, string, string | null]>([
     'the log is back; 1 spooled writes are on their way to it',
   ],
   ['with a write landed', run([events.landed], afterFullDisk), 'serving', null],
+  ['with another’s write landed', run([events['log grew']], afterFullDisk), 'serving', null],
+  [
+    'with another’s write landed before its spool',
+    run([...ways.following, takesNone, reopened, full, events['log grew']]),
+    'log down',
+    'the log is back; 3 spooled writes are on their way to it',
+  ],
+  [
+    'with a batch refused beside what others write',
+    run([events.rejected, events['log grew']], afterFullDisk),
+    'serving',
+    'the log refuses writes: a constraint',
+  ],
   ['diverged', states.diverged, 'log diverged', 'the log went back'],
 ])('health %s', (_, state, expected, reason) => {
   expect(healthOf(state as Exclude<NodeState, { kind: 'stopped' }>)).toEqual({ state: expected, reason })
@@ -238,6 +253,7 @@ test('the log counts as up while there is a session over which it has not refuse
   expect(isLogUp(afterFullDisk)).toBe(false)
   expect(isLogUp(run([...ways.following, takesNone, reopened]))).toBe(false)
   expect(isLogUp(run([events.landed], afterFullDisk))).toBe(true)
+  expect(isLogUp(run([events['log grew']], afterFullDisk))).toBe(true)
 })
 
 test('who has waited for a position in vain is told why the log is down', () => {
@@ -316,7 +332,9 @@ test('an outage is told when it begins and when it is over, once each', () => {
 test('a log that takes no writes is back once one has landed', () => {
   const way = [...ways.following, takesNone, reopened, nothingSpooled, nothingDrained]
   expect(linesOn(way).at(-1)).toBe('warn: the log is down: the disk is full; writes go to the spool')
-  expect(linesOn([...way, events.landed]).at(-1)).toBe('info: the log is back after 0.000 s: kvs at postgres:5432')
+  for (const event of [events.landed, events['log grew']]) {
+    expect(linesOn([...way, event]).at(-1)).toBe('info: the log is back after 0.000 s: kvs at postgres:5432')
+  }
 })
 
 test('while the node waits for its first session each new reason is told', () => {

@@ -50,6 +50,7 @@ function makeHome(decide: (ring: Ring, append: (ring: Ring) => void) => boolean,
       settle: nothing,
       decideWithout: async () => false,
       decide: async (ring) => decide(ring, append),
+      repeat: nothing,
     },
     ...{ logger: silent, clock: systemClock, random: systemRandom },
   }

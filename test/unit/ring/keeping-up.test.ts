@@ -20,7 +20,8 @@ async function readyIn(known: Ring): Promise<number> {
   await keepUp(
     {
       own,
-      binding: { getReady: () => void ready++ },
+      node: { noWritesReason: () => undefined },
+      binding: { getReady: () => void ready++, repeat: async () => undefined },
       changes: {} as Changes,
       memberAt: () => ({ state: async () => ({ ring: known, self: a, owns: [] }) }) as unknown as MemberClient,
       takeOver: async () => undefined,

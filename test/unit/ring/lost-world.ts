@@ -5,7 +5,7 @@ import { slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { hasSlot, type SlotRanges, slotsWithout } from '../../../kvs/core/ring/slot-ranges.ts'
 import { a, addresses, first } from './formed-ring.ts'
 import { makeRingWorld, type RingWorld } from './ring-world.ts'
-import { noteTwoOwners } from './world-checker.ts'
+import { noteTwoOwners } from './two-owners.ts'
 
 /** A ring of a, b and two nodes more, to whose keys a client writes until some member is lost, and after that. */
 export interface LostWorld {

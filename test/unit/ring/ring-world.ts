@@ -4,7 +4,7 @@ import type { Scheduler } from '../../../tools/simulator/scheduler.ts'
 import { type LogEntry, makeWorldLog, type StoredEntry, type WorldLog } from './world-log.ts'
 import { makeWorldNetwork, type WorldNetwork } from './world-network.ts'
 import { startNode, type WorldNode } from './world-nodes.ts'
-import { type Faults, makeWorldParts, type Plants, type WorldParts } from './world-parts.ts'
+import { type Faults, makeWorldParts, type WorldParts } from './world-parts.ts'
 
 export interface WorldOptions {
   readonly seed?: number
@@ -15,7 +15,6 @@ export interface WorldOptions {
   /** How many nodes each member's log has, behind its address. */
   readonly nodes?: number
   readonly faults?: Partial<Faults>
-  readonly plants?: Plants
   /** Called after each entry that a log has taken. */
   readonly onEntry?: (world: RingWorld, address: string, entry: StoredEntry) => void
 }
@@ -55,8 +54,8 @@ const epoch = Date.UTC(2026, 0, 1)
 
 /** Members of a ring in one process, on virtual time: their logs are real in what they refuse, and nothing else is. */
 export function makeRingWorld(options: WorldOptions): RingWorld {
-  const { seed = 1, addresses, alias, nodes: perLog = 1, faults = {}, plants = {}, onEntry } = options
-  const parts = makeWorldParts(seed, faults, plants)
+  const { seed = 1, addresses, alias, nodes: perLog = 1, faults, onEntry } = options
+  const parts = makeWorldParts(seed, faults)
   const { scheduler, random } = parts
   const lines: string[] = []
   const logs = new Map(addresses.map((address) => [address, logFrom(address, [])]))
@@ -75,24 +74,21 @@ export function makeRingWorld(options: WorldOptions): RingWorld {
   })
 
   function logFrom(address: string, start: readonly LogEntry[]): WorldLog {
-    const log = makeWorldLog({
+    return makeWorldLog({
       id: `log-of-${address.replace(':', '-')}`,
       start,
       now: () => epoch + scheduler.now,
       onEntry(entry) {
         for (const name of namesOf(address)) if (isUp(name)) live(name).applySoon()
         onEntry?.(world, address, entry)
-        if (entry.kind === 'ring') plants.bound?.(log, parts)
       },
     })
-    return log
   }
 
   function start(name: string): void {
     const address = addressOf(name)
-    if (plants.restart !== undefined) logs.set(address, logFrom(address, plants.restart(logOf(name))))
     const { connect } = network
-    const options = { parts, name, address, connect, logOf: () => logOf(name), hasOthers: perLog > 1 }
+    const options = { parts, name, address, connect, logOf: () => logOf(name) }
     nodes.set(name, startNode({ ...options, note: (line) => note(name, line) }))
   }
 

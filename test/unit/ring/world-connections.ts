@@ -8,7 +8,7 @@ const appendMs = 500
 
 /** What a node asks of its log, on its lane. Appends that it is not told of may land long after, or never. */
 export function makeWorldRingLog(parts: WorldParts, lane: Lane, logOf: () => WorldLog): RingLog {
-  const ringLog: RingLog = {
+  return {
     async append(text, seen, vacated) {
       await parts.delay(lane)
       const log = logOf()
@@ -22,7 +22,6 @@ export function makeWorldRingLog(parts: WorldParts, lane: Lane, logOf: () => Wor
     openReader: () => openReader(parts, lane, logOf()),
     openMover: () => openMover(parts, lane, logOf()),
   }
-  return parts.plants.ringLog?.(ringLog) ?? ringLog
 }
 
 /** Appends where nothing speaks against it at the moment that the batch lands; undefined where something does. */
@@ -99,7 +98,7 @@ async function openMover(parts: WorldParts, lane: Lane, log: WorldLog): Promise<
   const { lost, end, requireOpen, isOpen } = makeEnd()
   const session = ++log.movers
   log.isMoverOpen = () => isOpen() && !lane.isEnded
-  const mover: KeyMover = {
+  return {
     ...{ logId: log.id, lost },
     keepAnswers: async () => true,
     async append(moved, ringEntry) {
@@ -120,5 +119,4 @@ async function openMover(parts: WorldParts, lane: Lane, log: WorldLog): Promise<
     },
     close: async () => end('closed'),
   }
-  return parts.plants.mover?.(mover, log, parts) ?? mover
 }

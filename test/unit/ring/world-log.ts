@@ -23,8 +23,6 @@ export interface KeyEntry {
   readonly deadline?: number | undefined
   /** As `Entry.earlier`. */
   readonly earlier?: EarlierVersion | undefined
-  /** As `Entry.superseded`; undefined for false. */
-  readonly superseded?: boolean
 }
 
 /** An entry with its place. */
@@ -104,7 +102,7 @@ export function makeWorldLog({ id, start = [], now, onEntry }: WorldLogOptions):
 
 /** Takes an entry into what a log holds. A value that has moved keeps its tag and its time. */
 export function applyEntry(held: HeldValues, logId: string, entry: StoredEntry): void {
-  if (entry.kind === 'ring' || entry.superseded === true) return
+  if (entry.kind === 'ring') return
   if (entry.kind === 'delete') return void held.delete(entry.key)
   const { tag, modifiedAt } = entry.earlier ?? { tag: versionAt(logId, entry).tag, modifiedAt: entry.recordedAt }
   const value = Buffer.from(entry.value ?? '')
@@ -116,8 +114,8 @@ export function readEntry(entry: StoredEntry): Entry {
   const { sequence, digest, recordedAt } = entry
   const place = { sequence, digest, recordedAt, stamp: recordedAt * 1_000, origin: undefined, isOwn: false }
   if (entry.kind === 'ring') return { ...place, superseded: false, write: { kind: 'ring', key: entry.text } }
-  const { kind, key, value = '', deadline, earlier, superseded = false } = entry
-  const written = { ...place, superseded, ...(earlier && { earlier }) }
+  const { kind, key, value = '', deadline, earlier } = entry
+  const written = { ...place, superseded: false, ...(earlier && { earlier }) }
   if (kind === 'delete') return { ...written, write: { kind, key, deadline } }
   return { ...written, write: { kind, key, value: Buffer.from(value), contentType: undefined, deadline } }
 }

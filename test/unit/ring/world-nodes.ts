@@ -21,14 +21,9 @@ export interface WorldNode {
   readonly lane: Lane
   /** What keys have by the entries that it has applied. */
   readonly held: ReadonlyMap<string, Found>
-  /** Applies all that the log has. */
-  applyAll(): void
-  /** The same a little later, as a node that the log tells of new entries. */
+  /** Applies all that the log has, a little later, as a node that the log tells of new entries. */
   applySoon(): void
-  /** @param isForced whether it writes whoever owns the key */
-  write(entry: KeyEntry, isForced?: boolean): Promise<WriteOutcome>
-  /** What the key has; `refused` where another member owns it. */
-  read(key: string): Promise<Found | undefined | 'refused'>
+  write(entry: KeyEntry): Promise<WriteOutcome>
 }
 
 export interface WorldNodeOptions {
@@ -38,12 +33,10 @@ export interface WorldNodeOptions {
   readonly logOf: () => WorldLog
   readonly connect: (from: Lane, to: string) => MemberClient
   readonly note: (line: string) => void
-  /** Whether other nodes append to the log as well. */
-  readonly hasOthers: boolean
 }
 
-export function startNode({ parts, name, address, logOf, connect, note, hasOthers }: WorldNodeOptions): WorldNode {
-  const { scheduler, random, happens, delay, plants } = parts
+export function startNode({ parts, name, address, logOf, connect, note }: WorldNodeOptions): WorldNode {
+  const { scheduler, random, happens, delay } = parts
   const lane = scheduler.lane()
   const held: HeldValues = new Map()
   let applied = 0
@@ -53,6 +46,7 @@ export function startNode({ parts, name, address, logOf, connect, note, hasOther
     logId: () => logOf().id,
     session: () => 1,
     sequence: () => BigInt(applied),
+    noWritesReason: () => undefined,
     waitFor: catchUp,
     waitForHead: catchUp,
     async countKeysIn(slots) {
@@ -74,7 +68,7 @@ export function startNode({ parts, name, address, logOf, connect, note, hasOther
 
   const member = makeRingMember({
     self: address,
-    node: plants.node?.(ownNode) ?? ownNode,
+    node: ownNode,
     ringLog: makeWorldRingLog(parts, lane, logOf),
     connect: (to) => connect(lane, to),
     stopping: new AbortController().signal,
@@ -98,7 +92,7 @@ export function startNode({ parts, name, address, logOf, connect, note, hasOther
   }
 
   const node: WorldNode = {
-    ...{ name, address, member, lane, held, applyAll },
+    ...{ name, address, member, lane, held },
     applySoon() {
       if (willApply) return
       willApply = true
@@ -107,12 +101,12 @@ export function startNode({ parts, name, address, logOf, connect, note, hasOther
         applyAll()
       })
     },
-    async write(entry, isForced = false) {
-      if (!isForced && !member.owns(entry.key)) return 'refused'
+    async write(entry) {
+      if (!member.owns(entry.key)) return 'refused'
       const seen = BigInt(applied)
       await delay(lane)
       // The fence: a session that has not seen the newest entry on the ring appends nothing.
-      const canLand = () => isForced || logOf().boundAt <= seen
+      const canLand = () => logOf().boundAt <= seen
       if (happens('losesAppends', 20)) {
         scheduler.lane().after(random.integer(1, 3_000), () => {
           if (canLand()) logOf().append([entry])
@@ -121,18 +115,10 @@ export function startNode({ parts, name, address, logOf, connect, note, hasOther
         return 'undecided'
       }
       if (!canLand()) return 'refused'
-      if (happens('supersedes', 8)) logOf().append([{ ...entry, superseded: true, value: 'overtaken' }])
       logOf().append([entry])
-      if (happens('supersedes', 8)) logOf().append([{ ...entry, superseded: true, value: 'overtaken' }])
       applyAll()
       await delay(lane)
       return 'stored'
-    },
-    async read(key) {
-      await delay(lane)
-      // Another node of the log may have written what this one has not applied yet.
-      if (hasOthers || parts.has('lags')) await catchUp()
-      return member.owns(key) ? held.get(key) : 'refused'
     },
   }
   applyAll()

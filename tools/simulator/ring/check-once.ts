@@ -4,21 +4,38 @@ import { type Commit, isOriginal, isPut } from './commit.ts'
 import type { RingOperation } from './ring-operation.ts'
 import { addressOf } from './ring-schedule.ts'
 
+/** What was lost with members. */
+export interface Lost {
+  /** Answers that were kept for these are gone, too. A spooled write is dropped that was based on what is lost. */
+  readonly keys: ReadonlySet<string>
+  /** Of the members, whose spools are lost. */
+  readonly addresses: ReadonlySet<string>
+}
+
 /**
  * Each write that was acknowledged is in one log once, over all logs; one that was refused is in none. What was spooled
  * may have been overtaken instead: by a write of its key that its node did not know of.
  */
-export function checkOnce(operations: readonly RingOperation[], commits: readonly Commit[]): string[] {
+export function checkOnce(
+  operations: readonly RingOperation[],
+  commits: readonly Commit[],
+  lost: Lost = { keys: new Set(), addresses: new Set() },
+): string[] {
   const all = indexed(commits)
   return operations.flatMap((operation) => {
     const { kind, value, outcome, isSpooled, tag } = operation
     if (kind !== 'put' || typeof value !== 'string') return []
     const landed = all.puts.get(value) ?? []
     const told = describe(operation)
+    if (lost.keys.has(operation.key)) {
+      const isMissing = outcome === 'ok' && !isSpooled && landed.length === 0
+      return isMissing ? [`${told}, ${tag}, was acknowledged, and no log ever had it`] : []
+    }
     if (landed.length > 1) return [`${told} was done ${landed.length} times: ${landed.map(placeOf).join(', ')}`]
     if (outcome === 'failed' && landed.length > 0) return [`${told} was refused, and is ${placeOf(landed[0])}`]
     if (outcome !== 'ok' || landed.length === 1) return []
     if (!isSpooled) return [`${told}, ${tag}, was acknowledged, and no log has it`]
+    if (lost.addresses.has(operation.by ?? '')) return []
     return isOvertaken(operation, all) ? [] : [`${told} was spooled and is lost: nothing has overtaken it`]
   })
 }

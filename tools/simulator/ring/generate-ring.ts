@@ -23,6 +23,7 @@ export function generateRingSchedule(seed: number): Schedule {
     faults: byTime([
       ...drawChanges(random.fork('changes'), extent),
       ...drawFaults(random.fork('faults'), extent),
+      ...drawLoss(random.fork('loss'), extent),
       ...spooling,
     ]),
   }
@@ -94,10 +95,17 @@ function drawChange(random: SeededRandom, extent: Extent): RingFault[] {
   return [change, { kind: 'change called off', at: later, asked: random.integer(0, extent.nodes - 1) }]
 }
 
-const pathKinds = ['partition', 'one way', 'slow path'] as const
+/** In some schedules a member is lost for good, the home as well as another one. */
+function drawLoss(random: SeededRandom, { members, nodes, span }: Extent): RingFault[] {
+  if (!random.chance(members > 2 ? 0.25 : 0.1)) return []
+  const at = round(random.between(0.2 * span, 0.9 * span))
+  return [{ kind: 'member lost', at, asked: random.integer(0, nodes - 1), member: random.integer(0, members - 1) }]
+}
+
+const pathKinds = ['partition', 'one way', 'slow path', 'repeated requests'] as const
 const nodeKinds = [
   ...(['kill', 'kill', 'stop', 'pause', 'cut', 'late requests', 'lost answers', 'slow network', 'clock'] as const),
-  ...(['disk full', 'slow disk'] as const),
+  ...(['disk full', 'slow disk', 'late appends'] as const),
 ]
 const logKinds = ['log killed', 'log full', 'slow log', 'log clock'] as const
 type Kind = (typeof pathKinds)[number] | (typeof nodeKinds)[number] | (typeof logKinds)[number]

@@ -1,6 +1,6 @@
 import { type ErrorCode, KvsError, NotOwner } from '../../../kvs/core/errors.ts'
 import { doOnce } from '../../../kvs/http/api/index.ts'
-import type { PassedOnWrite } from '../../../kvs/kv/index.ts'
+import type { MovedPage, PassedOnWrite } from '../../../kvs/kv/index.ts'
 import { type MemberClient, memberTimes } from '../../../kvs/ring/index.ts'
 import type { SeededRandom } from '../../lab/seeded-random.ts'
 import type { Node } from '../node.ts'
@@ -8,6 +8,7 @@ import type { Server } from '../requester.ts'
 import type { PathFault } from '../schedule.ts'
 import type { Lane } from '../scheduler.ts'
 import { makePaths } from '../sites/paths.ts'
+import { makeRepeats } from './repeated-requests.ts'
 import { addressOf } from './ring-schedule.ts'
 
 /** The network between members: a request and its answer, each in one piece. */
@@ -36,6 +37,8 @@ export interface Asked {
   readonly from: Origin
   readonly address: string
   readonly timeoutMs: number
+  /** Whether the request does no more where it comes twice; false by default. */
+  readonly mayRepeat?: boolean
 }
 
 /** A process that is a member of the ring, or may be. */
@@ -62,6 +65,7 @@ const passedOn: readonly ErrorCode[] = ['ring_conflict', 'cannot_forward', 'bad_
 export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
   const { nodesOf, members, random, violation } = options
   const paths = makePaths(options)
+  const repeats = makeRepeats(options)
   const numbers = new Map(Array.from({ length: members }, (_, member) => [addressOf(member), member]))
 
   /** One of the nodes that listen, as a balancer chooses it. */
@@ -80,7 +84,7 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
   }
 
   function ask<Result>(asked: Asked, act: (server: RingServer) => Promise<Result>): Promise<Result> {
-    const { from, address, timeoutMs } = asked
+    const { from, address, timeoutMs, mayRepeat = false } = asked
     const to = numbers.get(address)
     const answer = Promise.withResolvers<Result>()
     const fail = (reason: string) =>
@@ -112,14 +116,23 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
     }
 
     void send()
+    if (mayRepeat && to !== undefined) repeats.note(from.member, to, () => reached(to), act)
     return answer.promise.finally(silence.cancel)
+  }
+
+  /** As if a page had no room for more keys, so that pages end everywhere. */
+  function shortened(page: MovedPage): MovedPage {
+    const most = random.integer(1, 7)
+    if (page.items.length <= most) return page
+    const items = page.items.slice(0, most)
+    return { ...page, items, last: items.at(-1)?.write.key }
   }
 
   return {
     ask,
     clientOf(from, address) {
       const askRing = <Result>(timeoutMs: number, act: (ring: RingServer['ring']) => Promise<Result>) =>
-        ask({ from, address, timeoutMs }, ({ ring }) => act(ring))
+        ask({ from, address, timeoutMs, mayRepeat: true }, ({ ring }) => act(ring))
       const { stateMs, answerMs, pageMs, changeMs } = memberTimes
       return {
         // Whoever asks goes by the answer, as if it were the log's.
@@ -127,14 +140,14 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
         learn: (...asked) => askRing(answerMs, (ring) => ring.learn(...asked)),
         give: (...asked) => askRing(answerMs, (ring) => ring.give(...asked)),
         take: (...asked) => askRing(answerMs, (ring) => ring.take(...asked)),
-        movedKeys: (asked) => askRing(pageMs, (ring) => ring.movedKeys(asked)),
+        movedKeys: (asked) => askRing(pageMs, (ring) => ring.movedKeys(asked).then(shortened)),
         movedChanges: (asked) => askRing(pageMs, (ring) => ring.movedChanges(asked)),
         movedAnswers: (asked) => askRing(answerMs, (ring) => ring.movedAnswers(asked)),
         change: (asked) => askRing(changeMs, (ring) => ring.change(asked)),
       }
     },
     spooledOf: (from, address) => (passedOn, version) =>
-      ask({ from, address, timeoutMs: spooledMs }, async ({ kv, ring }) => {
+      ask({ from, address, timeoutMs: spooledMs, mayRepeat: true }, async ({ kv, ring }) => {
         const own = ring.versionText()
         if (own === '' || idIn(own) !== idIn(version)) throw new NotOwner(own)
         await doOnce(kv, passedOn)
@@ -149,6 +162,7 @@ export function makeRingNetwork(options: RingNetworkOptions): RingNetwork {
       if (kind === 'partition') return both(paths.cut)
       if (kind === 'one way') return paths.cut(from, to)
       if (kind === 'slow path') return both(paths.slow)
+      if (kind === 'repeated requests') return repeats.putOn(from, to)
       throw new Error(`there are no ${kind} between members of a ring`)
     },
   }

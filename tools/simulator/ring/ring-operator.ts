@@ -10,6 +10,8 @@ import { addressOf, type RingFault, type RingPosition } from './ring-schedule.ts
 
 /** A person who changes the ring. */
 export interface RingOperator {
+  /** Asks a node once, by a name for what is asked. Returns `done`, or why not. */
+  ask(node: Node, name: string, act: (ring: RingServer['ring']) => Promise<void>): Promise<string>
   /** Forms the ring, before anything goes wrong. Resolves with whether it was done. */
   form(positions: readonly RingPosition[]): Promise<boolean>
   /** Asks for a change, once. */
@@ -42,6 +44,11 @@ export function makeRingOperator({ nodes, lane, trace }: RingOperatorOptions): R
   }
 
   return {
+    async ask(node, name, act) {
+      const answer = await ask(node, act)
+      trace.add('operator', `${node.name}, ${name}: ${answer}`)
+      return answer
+    },
     async form(positions) {
       const [first] = nodes
       if (first === undefined) return false
@@ -73,6 +80,8 @@ function changeOf(fault: RingFault, ring: RingServer['ring']): Promise<void> {
       return ring.replace(positionsOf(fault.positions))
     case 'change called off':
       return ring.callOff()
+    case 'member lost':
+      throw new Error('a member that is lost is no change that is asked for once')
   }
 }
 

@@ -28,6 +28,11 @@ export type RingFault = {
   | { readonly kind: 'member removed'; readonly member: number }
   | { readonly kind: 'ring replaced'; readonly positions: readonly RingPosition[] }
   | { readonly kind: 'change called off' }
+  /**
+   * The log of a member is gone for good, and its nodes with it. Somebody has it taken out, and asks until it is done.
+   * Nothing happens where the ring would have no member left.
+   */
+  | { readonly kind: 'member lost'; readonly member: number }
 )
 
 export function isOfRing(fault: object): fault is RingFault {
@@ -44,6 +49,7 @@ function extentOf(fault: RingFault, memberName: (member: number) => string): str
     case 'position added':
       return `, ${fault.position} for ${memberName(fault.member)}`
     case 'member removed':
+    case 'member lost':
       return `, ${memberName(fault.member)}`
     case 'ring replaced':
       return ` by ${fault.positions.map(([position, member]) => `${position} for ${memberName(member)}`).join(', ')}`

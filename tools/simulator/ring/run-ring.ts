@@ -1,24 +1,24 @@
-import { slotsOfMember } from '../../../kvs/core/ring/description.ts'
 import { makeSeededRandom } from '../../lab/seeded-random.ts'
 import { type Cluster, makeCluster } from '../cluster.ts'
 import { wait } from '../disk.ts'
-import { makeFaults } from '../faults.ts'
+import { makeFaults, remaining } from '../faults.ts'
 import type { Node } from '../node.ts'
 import type { Plants } from '../plants.ts'
 import type { Run } from '../run.ts'
 import { endOf, memberName, type Schedule } from '../schedule.ts'
 import { type Lane, makeScheduler, type Scheduler } from '../scheduler.ts'
-import { longestMs, serves } from '../stage.ts'
+import { playOut, serves } from '../stage.ts'
 import { makeTrace, type Trace } from '../trace.ts'
 import { checkMoves } from './check-moves.ts'
 import { checkOnce } from './check-once.ts'
 import { checkReads } from './check-reads.ts'
 import type { Commit } from './commit.ts'
+import { makeLostMembers } from './lost-member.ts'
 import { isInRing, makeRingClients } from './ring-clients.ts'
 import { makeRingNetwork, type RingNetwork } from './ring-network.ts'
 import { makeRingOperator } from './ring-operator.ts'
-import { addressOf, type RingPlan } from './ring-schedule.ts'
-import { checkSettled, type RingStage, settles } from './settling.ts'
+import { addressOf, type RingFault, type RingPlan } from './ring-schedule.ts'
+import { checkSettled, type RingStage, settles, takesOut } from './settling.ts'
 
 /** Runs a schedule of a ring. */
 export async function simulateRing(schedule: Schedule, plan: RingPlan, plants: Plants): Promise<Run> {
@@ -35,13 +35,13 @@ export async function simulateRing(schedule: Schedule, plan: RingPlan, plants: P
   const nodes = clusters.flatMap((cluster) => cluster.nodes)
   const memberOf = (node: Node) => clusters.findIndex((cluster) => cluster.nodes.includes(node))
   const operator = makeRingOperator({ nodes, lane: world, trace })
+  const lost = makeLostMembers({ clusters, operator, lane: world, now: () => scheduler.now })
+  const changeRing = (fault: RingFault) => (fault.kind === 'member lost' ? lost.lose(fault) : operator.change(fault))
   const faults = makeFaults({
-    ...{ clusters, network, changeRing: operator.change, placeName: memberName, lane: world, now, trace },
+    ...{ clusters, network, changeRing, placeName: memberName, lane: world, now, trace },
   })
   const clients = makeRingClients({ schedule, nodes, memberOf, network, lane: world, now, trace })
-  const getsNoWrites = (node: Node) => ownsNothing(node, addressOf(memberOf(node)))
-  const stage: RingStage = { clusters, clients, getsNoWrites, world, violation }
-  let isOver = false
+  const stage: RingStage = { clusters, clients, world, violation }
 
   async function play(): Promise<void> {
     for (const node of nodes) node.start()
@@ -53,28 +53,26 @@ export async function simulateRing(schedule: Schedule, plan: RingPlan, plants: P
     await Promise.all([clients.run(), wait(world, endOf(schedule))])
     trace.add('clients', 'end; all faults are taken back')
     faults.heal()
-    if (!(await serves(stage)) || !(await settles(stage))) return
+    if (!(await serves(stage)) || !(await takesOut(stage, lost)) || !(await settles(stage))) return
     // What was late when the faults were taken back may cost a node its log a moment later, but not once it is killed.
     for (let round = 0; round < 2; round++) {
       for (const node of nodes) node.kill()
-      for (const node of nodes) node.start()
+      for (const node of clusters.flatMap(remaining)) node.start()
       if (!(await serves(stage)) || !(await settles(stage))) return
       await readBack(stage)
     }
     violations.push(...checkSettled(clusters, clients.keys))
   }
 
-  const playing = play()
-    .catch((error) => violation(`the run broke off: ${error instanceof Error ? error.stack : String(error)}`))
-    .finally(() => {
-      isOver = true
-    })
-  if (await scheduler.run(() => isOver, longestMs)) await playing
-  else violation(`nothing goes on at ${scheduler.now} ms`)
+  await playOut(scheduler, play, violation)
 
   const { operations } = clients
-  const reads = checkReads(operations, (address) => plan.members[numberOf(plan, address)]?.nodes === 1)
-  const found = [...checkMoves(commits, clusters), ...checkOnce(operations, commits), ...reads.violations]
+  const moves = checkMoves(commits, clusters, lost.lostAt)
+  const isKept = ({ key }: { readonly key: string }) => !moves.lostKeys.has(key)
+  const addresses = new Set([...lost.lostAt.keys()].map(addressOf))
+  const once = checkOnce(operations, commits, { keys: moves.lostKeys, addresses })
+  const reads = checkReads(operations.filter(isKept), (address) => plan.members[numberOf(plan, address)]?.nodes === 1)
+  const found = [...moves.violations, ...once, ...reads.violations]
   return {
     ...{ schedule, trace, began },
     violations: [...violations, ...found],
@@ -82,18 +80,6 @@ export async function simulateRing(schedule: Schedule, plan: RingPlan, plants: P
     simulatedMs: scheduler.now,
     undecidedKeys: reads.undecidedKeys,
   }
-}
-
-/**
- * Whether a node whose log has refused writes is left without any: it owned slots then, and its log owns none by now.
- * Until its next start it says that its log is down.
- */
-function ownsNothing(node: Node, address: string): boolean {
-  const ring = node.server()?.ring?.current()
-  const takesNone = node.status()?.reason?.includes('takes no writes') ?? false
-  return (
-    takesNone && ring !== undefined && ring.next === undefined && slotsOfMember(ring.positions, address).length === 0
-  )
 }
 
 const numberOf = ({ members }: RingPlan, address: string) =>

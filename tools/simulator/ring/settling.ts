@@ -3,8 +3,10 @@ import { slotCount, slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
 import { countSlots } from '../../../kvs/core/ring/slot-ranges.ts'
 import type { Cluster } from '../cluster.ts'
+import { remaining } from '../faults.ts'
 import { becomes, type ServingStage } from '../stage.ts'
 import { isOfRing } from './commit.ts'
+import type { LostMembers } from './lost-member.ts'
 import type { RingClients } from './ring-clients.ts'
 import { addressOf } from './ring-schedule.ts'
 
@@ -22,11 +24,18 @@ export async function settles({ clusters, world, violation }: RingStage): Promis
   return false
 }
 
+/** Whether each member that is lost comes to be taken out. */
+export async function takesOut({ world, violation }: RingStage, lost: Pick<LostMembers, 'areOut'>): Promise<boolean> {
+  if (await becomes(world, () => lost.areOut, patienceMs)) return true
+  violation(`${patienceMs / 1000} s after the last fault a member that is lost could not be taken out`)
+  return false
+}
+
 /** A sentence for each node that is not settled. */
 function unsettledIn(clusters: readonly Cluster[]): string[] {
   const known = new Map<string, string>()
-  return clusters.flatMap(({ nodes }) =>
-    nodes.flatMap(({ name, server }) => {
+  return clusters.flatMap((cluster) =>
+    remaining(cluster).flatMap(({ name, server }) => {
       const ring = server()?.ring
       const current = ring?.current()
       if (ring === undefined) return [`${name} does not run`]
@@ -38,9 +47,16 @@ function unsettledIn(clusters: readonly Cluster[]): string[] {
       if (text !== other) return [`${name} knows another version of the ring: ${text}, not ${other}`]
       const { copies, taking } = ring.progress()
       if (taking !== null) return [`${name} still takes keys`]
-      return copies === 0 ? [] : [`${name} still has ${copies ?? 'uncounted'} copies`]
+      const isSettled = copies === 0 || (copies !== null && keepsCopies(cluster))
+      return isSettled ? [] : [`${name} still has ${copies ?? 'uncounted'} copies`]
     }),
   )
+}
+
+/** Whether a log keeps copies, since a member was lost that may have been the only one to have the keys besides. */
+function keepsCopies({ logServer }: Cluster): boolean {
+  const entry = logServer.entries.findLast(isOfRing)
+  return ((entry && ringEntryIn(entry.key)?.keeps) ?? []).length > 0
 }
 
 const textOf = ({ id, version, home, positions, standbys }: Ring) =>
@@ -49,19 +65,19 @@ const textOf = ({ id, version, home, positions, standbys }: Ring) =>
 /** Once all is settled there is one ring, whose members own all slots between them, each what the ring says. */
 export function checkSettled(clusters: readonly Cluster[], keys: readonly string[]): string[] {
   const rings = new Map<string, Ring>()
-  for (const { nodes } of clusters) {
-    for (const { server } of nodes) {
+  for (const cluster of clusters) {
+    for (const { server } of remaining(cluster)) {
       const ring = server()?.ring?.current()
       if (ring !== undefined) rings.set(ring.id, ring)
     }
   }
   const [ring] = rings.values()
   if (ring === undefined || rings.size > 1) return [`there are ${rings.size} rings`]
-  const logs = clusters.map(({ logServer }, member) => {
+  const logs = clusters.map(({ logServer, isLost }, member) => {
     const entry = logServer.entries.findLast(isOfRing)
-    return { address: addressOf(member), owns: entry && ringEntryIn(entry.key)?.owns, entry }
+    return { address: addressOf(member), isLost, owns: entry && ringEntryIn(entry.key)?.owns, entry }
   })
-  const inRing = logs.filter(({ entry }) => entry && ringEntryIn(entry.key)?.ring.id === ring.id)
+  const inRing = logs.filter(({ entry, isLost }) => !isLost && entry && ringEntryIn(entry.key)?.ring.id === ring.id)
   const count = inRing.reduce((sum, { owns = [] }) => sum + countSlots(owns), 0)
   const members = new Set(ring.positions.values())
   return [

@@ -10,7 +10,7 @@ import type { Plants } from '../plants.ts'
 import type { Run } from '../run.ts'
 import { endOf, type Schedule, type SitePlan } from '../schedule.ts'
 import { type Lane, makeScheduler, type Scheduler } from '../scheduler.ts'
-import { longestMs, serves } from '../stage.ts'
+import { playOut, serves } from '../stage.ts'
 import { makeTrace, type Trace } from '../trace.ts'
 import { checkAvailability, checkRemovals } from './availability.ts'
 import { agree, converge, factsOf, follow, readBack, type SitesStage } from './convergence.ts'
@@ -38,7 +38,6 @@ export async function simulateSites(schedule: Schedule, plans: readonly SitePlan
       return installed(all)
     },
   }
-  let isOver = false
 
   async function play(): Promise<void> {
     for (const node of stage.clusters.flatMap(({ nodes }) => nodes)) node.start()
@@ -52,13 +51,7 @@ export async function simulateSites(schedule: Schedule, plans: readonly SitePlan
     await settle(stage, schedule)
   }
 
-  const playing = play()
-    .catch((error) => violation(`the run broke off: ${error instanceof Error ? error.stack : String(error)}`))
-    .finally(() => {
-      isOver = true
-    })
-  if (await scheduler.run(() => isOver, longestMs)) await playing
-  else violation(`nothing goes on at ${scheduler.now} ms`)
+  await playOut(scheduler, play, violation)
 
   const { operations } = clients
   const facts = factsOf(stage, membersOf(all).members)

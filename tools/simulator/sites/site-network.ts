@@ -89,6 +89,8 @@ export function makeSiteNetwork(options: SiteNetworkOptions): SiteNetwork {
           return paths.cut(from, to)
         case 'slow path':
           return both(paths.slow)
+        case 'repeated requests':
+          throw new Error('requests are repeated between members of a ring, not between sites')
         case 'stalled streams': {
           const ends = between(fault).map((connection) => connection.stall())
           return () => {

@@ -40,7 +40,7 @@ export interface LogNode {
 }
 
 export function makeLogWithNodes(address: string): LogWithNodes {
-  const parts = makeWorldParts(1, {}, {})
+  const parts = makeWorldParts(1)
   const { scheduler } = parts
   const lane = scheduler.lane()
   const clock = makeVirtualClock(scheduler, lane)
@@ -65,6 +65,7 @@ export function makeLogWithNodes(address: string): LogWithNodes {
       logId: () => log.id,
       session: () => 1,
       sequence: () => BigInt(applied),
+      noWritesReason: () => undefined,
       waitFor: async () => applyAll(),
       waitForHead: async () => applyAll(),
       countKeysIn: async (slots) => keysIn(slots).length,
