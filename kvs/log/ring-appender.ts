@@ -9,6 +9,9 @@ interface Registered {
   readonly statements: WriterStatements
 }
 
+/** How often another node may take the writer. */
+const mostTries = 4
+
 /**
  * Makes what appends entries on the ring over one connection. All nodes of a log share the writer of these: it is
  * registered before the first entry, and anew where another node has taken it meanwhile, of which nothing is stored.
@@ -29,12 +32,12 @@ export function makeRingAppender(register: () => Promise<Registered>): RingLog['
   }
 
   return async (...entry) => {
-    const isKept = registered !== undefined
-    try {
-      return await appendNow(...entry)
-    } catch (error) {
-      if (!isKept || !(error instanceof Unavailable)) throw error
-      return appendNow(...entry)
+    for (let tries = 1; ; tries++) {
+      try {
+        return await appendNow(...entry)
+      } catch (error) {
+        if (tries === mostTries || !(error instanceof Unavailable)) throw error
+      }
     }
   }
 }

@@ -35,7 +35,7 @@ export async function keepUp(parts: KeepingUp, signal: AbortSignal): Promise<voi
   const attempt = makeTelling(logger, signal)
   const attemptToFinish = makeTelling(logger, signal)
   const attemptToWrite = makeTelling(logger, signal)
-  const tryLog = makeLogTrial(parts)
+  const isTrialDue = makeTrialTimes(parts)
   let left: Ring | undefined
   let finishing: Promise<void> | undefined
   while (!signal.aborted) {
@@ -53,28 +53,28 @@ export async function keepUp(parts: KeepingUp, signal: AbortSignal): Promise<voi
       if (own.current !== undefined) await takeOver(own.current)
       await refresh()
     })
-    await attemptToWrite(tryLog)
+    if (isTrialDue()) await attemptToWrite(binding.repeat)
     await clock.sleep(refreshMs * (0.75 + random.fraction() / 2), signal)
   }
   await finishing
 }
 
 /**
- * Makes the function that tries a log which has refused writes for a while. No client may ever do so: one that owns no
- * slots gets no writes.
+ * Makes the function that says when a log is to be tried which has refused writes for a while. No client may ever do
+ * so: one that owns no slots gets no writes.
  */
-function makeLogTrial({ node, binding, clock }: KeepingUp): () => Promise<void> {
-  let refusedAt: number | undefined
+function makeTrialTimes({ node, clock }: Pick<KeepingUp, 'node' | 'clock'>): () => boolean {
+  let since: number | undefined
 
-  return async () => {
+  return () => {
     if (node.noWritesReason() === undefined) {
-      refusedAt = undefined
-      return
+      since = undefined
+      return false
     }
-    refusedAt ??= clock.now()
-    if (clock.now() - refusedAt < tryLogMs) return
-    refusedAt = clock.now()
-    await binding.repeat()
+    since ??= clock.now()
+    if (clock.now() - since < tryLogMs) return false
+    since = clock.now()
+    return true
   }
 }
 

@@ -32,6 +32,7 @@ const mostTries = 100
 
 export function makeOwnEntries({ own, node, ringLog }: OwnEntriesParts): OwnEntries {
   let last: Promise<unknown> = Promise.resolve()
+  let underWay = 0
   let connectedIn: number | undefined
 
   /** Entries go to the server that the node follows: a connection from before may be to the one that it has left. */
@@ -50,27 +51,42 @@ export function makeOwnEntries({ own, node, ringLog }: OwnEntriesParts): OwnEntr
       if (entry === undefined) return
       const vacated = isEmptied ? slotsWithout(own.owns, entry.owns) : []
       await requireEmpty({ own, node }, vacated)
-      const end = await askedOfLog(ringLog.append(formatRingEntry(entry), seen, vacated))
-      if (end !== undefined) return applied(end.sequence)
+      const text = formatRingEntry(entry)
+      const end = await askedOfLog(ringLog.append(text, seen, vacated))
+      if (end !== undefined) return applied(end.sequence, text)
+      // What it was overtaken by may be on a server that the node does not follow.
+      ringLog.disconnect()
       if (tries === mostTries) conflict(`${own.self} is being written to, or changed by somebody else, all the time`)
     }
   }
 
-  /** Two servers may take themselves for the one that holds the log. */
-  async function applied(sequence: bigint): Promise<void> {
-    await node.waitFor(positionAt(node.logId(), sequence))
-    if (own.boundAt >= sequence) return
+  /** Rejects where the node can't see the entry: two servers may take themselves for the one that holds the log. */
+  async function applied(sequence: bigint, text: string): Promise<void> {
+    const isBound = () =>
+      own.boundAt > sequence ||
+      (own.boundAt === sequence && own.bound !== undefined && formatRingEntry(own.bound) === text)
+    try {
+      await node.waitFor(positionAt(node.logId(), sequence))
+      // After a reconnect, the node goes by it once it has caught up.
+      if (!isBound()) await node.waitForHead()
+      if (isBound()) return
+    } catch (error) {
+      ringLog.disconnect()
+      throw error
+    }
     ringLog.disconnect()
     throw new KvsError('log_down', `the log that ${own.self} follows lacks the entry ${sequence}, which a server took`)
   }
 
   return {
     append(...entry) {
-      const done = last.then(() => appendNow(...entry))
+      underWay++
+      const done = last.then(() => appendNow(...entry)).finally(() => underWay--)
       last = done.catch(() => undefined)
       return done
     },
     getReady() {
+      if (underWay > 0) return
       leaveEarlierServer()
       ringLog.getReady()
     },
