@@ -1,11 +1,11 @@
 import { ownerOf, type Ring } from '../../../kvs/core/ring/description.ts'
 import { slotCount, slotOf } from '../../../kvs/core/ring/key-slot.ts'
 import { ringEntryIn } from '../../../kvs/core/ring/ring-text.ts'
-import { countSlots } from '../../../kvs/core/ring/slot-ranges.ts'
+import { countSlots, hasSlot, slotsWithout } from '../../../kvs/core/ring/slot-ranges.ts'
 import type { Cluster } from '../cluster.ts'
 import { remaining } from '../faults.ts'
 import { becomes, type ServingStage } from '../stage.ts'
-import { isOfRing } from './commit.ts'
+import { isOfKey, isOfRing, isPut } from './commit.ts'
 import type { LostMembers } from './lost-member.ts'
 import type { RingClients } from './ring-clients.ts'
 import { addressOf } from './ring-schedule.ts'
@@ -47,16 +47,21 @@ function unsettledIn(clusters: readonly Cluster[]): string[] {
       if (text !== other) return [`${name} knows another version of the ring: ${text}, not ${other}`]
       const { copies, taking } = ring.progress()
       if (taking !== null) return [`${name} still takes keys`]
-      const isSettled = copies === 0 || (copies !== null && keepsCopies(cluster))
-      return isSettled ? [] : [`${name} still has ${copies ?? 'uncounted'} copies`]
+      return copies === keptIn(cluster).size ? [] : [`${name} still has ${copies ?? 'uncounted'} copies`]
     }),
   )
 }
 
-/** Whether a log keeps copies, since a member was lost that may have been the only one to have the keys besides. */
-function keepsCopies({ logServer }: Cluster): boolean {
-  const entry = logServer.entries.findLast(isOfRing)
-  return ((entry && ringEntryIn(entry.key)?.keeps) ?? []).length > 0
+/** Keys that a log keeps, since a member was lost and it may be the only one that has them besides. */
+function keptIn({ logServer: { entries } }: Cluster): ReadonlySet<string> {
+  const { keeps = [], owns = [] } = ringEntryIn(entries.findLast(isOfRing)?.key ?? '') ?? {}
+  const kept = new Set<string>()
+  for (const entry of entries) {
+    if (!isOfKey(entry) || entry.superseded || !hasSlot(slotsWithout(keeps, owns), slotOf(entry.key))) continue
+    if (isPut(entry)) kept.add(entry.key)
+    else kept.delete(entry.key)
+  }
+  return kept
 }
 
 const textOf = ({ id, version, home, positions, standbys }: Ring) =>
