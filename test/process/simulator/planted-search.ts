@@ -5,7 +5,7 @@ import type { Schedule } from '../../../tools/simulator/schedule.ts'
 import type { PlantedFault } from './planted-faults.ts'
 
 /** Among so many schedules a planted fault is to be found, however fast the machine is. */
-const mostSchedules = 200
+const mostSchedules = 1_000
 const timeout = 600_000
 
 /** Has each planted fault be found and explained, and nothing be found where there is none, by the same seeds. */
