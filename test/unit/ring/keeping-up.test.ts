@@ -42,3 +42,40 @@ test('the log is kept ready for entries while a change is under way, and only th
   expect(await readyIn({ ...ring, next: new Map([[8000, b]]) })).toBe(3)
   expect(await readyIn(ring)).toBe(0)
 })
+
+test('a log that takes no writes is tried every ten seconds, and its reason is told once', async () => {
+  const own = makeOwnRing(b, silent)
+  own.hear(ring)
+  const over = new AbortController()
+  const warned: string[] = []
+  const triedAt: number[] = []
+  let now = 0
+  await keepUp(
+    {
+      own,
+      node: { noWritesReason: () => 'its disk is full' },
+      binding: {
+        getReady: () => undefined,
+        async repeat() {
+          triedAt.push(now)
+          throw new Error('the log takes no writes')
+        },
+      },
+      changes: {} as Changes,
+      memberAt: () => ({ state: async () => ({ ring, self: a, owns: [] }) }) as unknown as MemberClient,
+      takeOver: async () => undefined,
+      ...{ logger: { ...silent, warn: (sentence: string) => void warned.push(sentence) }, random: systemRandom },
+      clock: {
+        ...systemClock,
+        now: () => now,
+        async sleep() {
+          now += 2_500
+          if (now > 35_000) over.abort()
+        },
+      },
+    },
+    over.signal,
+  )
+  expect(triedAt).toEqual([10_000, 20_000, 30_000])
+  expect(warned).toEqual(['the ring: the log takes no writes'])
+})
